@@ -1,0 +1,2 @@
+//! The command that fires the scheduled tasks. See `etutorctl --help`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The server. See `etutord --help`.
+fn main() {}

@@ -1,0 +1,48 @@
+//! Use cases, one file per aggregate. They own the transactions; RPCs, tasks and the demo call them.
+
+pub mod catalog;
+pub mod class;
+pub mod coach;
+pub mod enrollment;
+pub mod idempotency;
+pub mod import;
+pub mod outbox;
+pub mod report;
+pub mod staffing;
+pub mod student;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::rules::Rules;
+use crate::domain::time::{BusinessTime, Instant};
+use crate::error::Result;
+use crate::storage::Db;
+use std::sync::Arc;
+
+/// What every use case needs; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The one clock.
+    pub clock: Clock,
+    /// The configuration.
+    pub config: Arc<Config>,
+}
+
+impl App {
+    /// The current instant by the one clock.
+    pub async fn now(&self) -> Result<Instant> {
+        self.clock.now(&self.db).await
+    }
+
+    /// The tunable numbers.
+    pub fn rules(&self) -> &Rules {
+        &self.config.rules
+    }
+
+    /// The business zone.
+    pub fn time(&self) -> BusinessTime {
+        self.config.rules.time
+    }
+}

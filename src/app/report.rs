@@ -1,0 +1,42 @@
+//! What one run of a scheduled task did.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Counts of one run; stored with the run and answered to whoever fired it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Things looked at: tasks, invitations, messages.
+    pub examined: u64,
+    /// Things made or changed.
+    pub changed: u64,
+    /// Things left alone, by reason code.
+    pub skipped: BTreeMap<String, u64>,
+    /// Things that should have been changed and could not be.
+    pub failed: u64,
+    /// Messages written to the outbox (by `sms send`: sent or captured).
+    pub messages: u64,
+    /// Sentences for staff: what was left over and why.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Counts something left alone.
+    pub fn skip(&mut self, reason: impl ToString, count: u64) {
+        if count > 0 {
+            *self.skipped.entry(reason.to_string()).or_default() += count;
+        }
+    }
+
+    /// Adds another report to this one.
+    pub fn add(&mut self, other: Report) {
+        self.examined += other.examined;
+        self.changed += other.changed;
+        self.failed += other.failed;
+        self.messages += other.messages;
+        for (reason, count) in other.skipped {
+            *self.skipped.entry(reason).or_default() += count;
+        }
+        self.notes.extend(other.notes);
+    }
+}

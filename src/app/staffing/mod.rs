@@ -1,0 +1,1 @@
+//! From sign-ups to formed classes: tasks, invitations, answers, classes (DOMAIN.md §§3–5).

@@ -1,0 +1,1 @@
+//! etutorctl: arguments, output, exit codes.

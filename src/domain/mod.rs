@@ -1,0 +1,12 @@
+//! Rules without input or output: everything is an argument, `now` included. Imports std, chrono, thiserror and pure crates only.
+
+pub mod calendar;
+pub mod class_task;
+pub mod eligibility;
+pub mod invitation;
+pub mod message;
+pub mod places;
+pub mod rules;
+pub mod spreading;
+pub mod state;
+pub mod time;

@@ -1,0 +1,342 @@
+//! The closed sets of words of the domain, stored as text: states, kinds, grades.
+
+/// An enum whose variants are stored and shown as fixed upper-case words.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order of the document.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            /// The word as stored.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The value of a word, if it is one.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// State of a class task (DOMAIN.md §4).
+    TaskState {
+        /// Created, nobody asked yet.
+        Pending = "PENDING",
+        /// Coaches are being asked.
+        Inviting = "INVITING",
+        /// As many coaches are ready as are needed.
+        Covered = "COVERED",
+        /// The classes are formed.
+        Formed = "FORMED",
+        /// F came with fewer coaches ready than needed.
+        Partial = "PARTIAL",
+        /// F came with no coach ready.
+        Failed = "FAILED",
+        /// Demand fell to 0, or an admin cancelled it.
+        Cancelled = "CANCELLED",
+    }
+}
+
+impl TaskState {
+    /// Whether the task still looks for coaches: PENDING, INVITING, COVERED.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Inviting | Self::Covered)
+    }
+}
+
+words! {
+    /// State of an invitation (DOMAIN.md §5).
+    InvitationState {
+        /// Its message waits to be sent.
+        Queued = "QUEUED",
+        /// Its message is out; it lives until `expires_at`.
+        Sent = "SENT",
+        /// A yes; the software test is missing.
+        Accepted = "ACCEPTED",
+        /// A yes with a valid software test.
+        Ready = "READY",
+        /// The coach has the class.
+        Assigned = "ASSIGNED",
+        /// A yes beyond what is needed.
+        Reserve = "RESERVE",
+        /// A no.
+        Declined = "DECLINED",
+        /// No answer in time.
+        Expired = "EXPIRED",
+        /// No passed test in time.
+        Lapsed = "LAPSED",
+        /// A no after a yes.
+        Withdrawn = "WITHDRAWN",
+        /// Taken back by the service or by staff.
+        Cancelled = "CANCELLED",
+        /// Its message never got out.
+        Undelivered = "UNDELIVERED",
+    }
+}
+
+impl InvitationState {
+    /// Asked and not answered: QUEUED, SENT. Whether it has expired is told by its instants.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Sent)
+    }
+
+    /// Holds the coach's time: ACCEPTED, READY.
+    pub fn is_held(self) -> bool {
+        matches!(self, Self::Accepted | Self::Ready)
+    }
+
+    /// Ended for good, though a late yes may revive some.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Declined | Self::Expired | Self::Lapsed | Self::Withdrawn | Self::Cancelled | Self::Undelivered)
+    }
+}
+
+words! {
+    /// Why an invitation was made (DOMAIN.md §5).
+    InvitationKind {
+        /// By `invite exec`.
+        Auto = "AUTO",
+        /// By staff.
+        Manual = "MANUAL",
+        /// For a substitution.
+        Substitute = "SUBSTITUTE",
+        /// For a coach change.
+        Change = "CHANGE",
+    }
+}
+
+words! {
+    /// State of a reservation (DOMAIN.md §6).
+    ReservationState {
+        /// A hold of 15 minutes.
+        Held = "HELD",
+        /// Signed up, in no class yet.
+        Booked = "BOOKED",
+        /// In a class.
+        Placed = "PLACED",
+        /// Its last day is past.
+        Ended = "ENDED",
+        /// Taken back.
+        Cancelled = "CANCELLED",
+        /// A hold that ran out.
+        Expired = "EXPIRED",
+        /// On the waiting list.
+        Waitlisted = "WAITLISTED",
+        /// Offered a place from the waiting list.
+        Offered = "OFFERED",
+    }
+}
+
+words! {
+    /// State of a class (DOMAIN.md §6).
+    ClassState {
+        /// Formed, its first lesson is ahead.
+        Open = "OPEN",
+        /// Its first lesson has begun.
+        Running = "RUNNING",
+        /// No lesson is left.
+        Closed = "CLOSED",
+    }
+}
+
+words! {
+    /// State of a lesson (DOMAIN.md §6).
+    LessonState {
+        /// Ahead.
+        Scheduled = "SCHEDULED",
+        /// Going on.
+        Running = "RUNNING",
+        /// Over.
+        Done = "DONE",
+        /// The coach came late.
+        CoachLate = "COACH_LATE",
+        /// The coach did not come.
+        CoachAbsent = "COACH_ABSENT",
+        /// Another coach taught it.
+        Substituted = "SUBSTITUTED",
+        /// Called off.
+        Cancelled = "CANCELLED",
+        /// Held at another time.
+        MadeUp = "MADE_UP",
+    }
+}
+
+words! {
+    /// Job status of a coach (DOMAIN.md §6).
+    JobStatus {
+        /// In reserve.
+        Reserve = "reserve",
+        /// Waiting for a first class.
+        Waiting = "waiting",
+        /// On trial.
+        Trial = "trial",
+        /// Regular.
+        Regular = "regular",
+        /// Being retrained.
+        Retraining = "retraining",
+        /// Dismissed.
+        Dismissed = "dismissed",
+    }
+}
+
+impl JobStatus {
+    /// Whether a coach of this status may be asked: regular or trial (DOMAIN.md §5).
+    pub fn is_on_duty(self) -> bool {
+        matches!(self, Self::Regular | Self::Trial)
+    }
+}
+
+words! {
+    /// School level of a period and a coach.
+    GradeType {
+        /// Grades 1–6.
+        Primary = "primary",
+        /// Grades 7–9.
+        Junior = "junior",
+        /// Grades 10–12.
+        Senior = "senior",
+    }
+}
+
+impl GradeType {
+    /// The level of a grade 1–12 (DOMAIN.md §10); `None` for others.
+    pub fn of_grade(grade: u8) -> Option<Self> {
+        match grade {
+            1..=6 => Some(Self::Primary),
+            7..=9 => Some(Self::Junior),
+            10..=12 => Some(Self::Senior),
+            _ => None,
+        }
+    }
+}
+
+words! {
+    /// Type of a season.
+    SeasonType {
+        /// 春
+        Spring = "spring",
+        /// 夏
+        Summer = "summer",
+        /// 秋
+        Autumn = "autumn",
+        /// 冬
+        Winter = "winter",
+    }
+}
+
+words! {
+    /// State of a message (DOMAIN.md §7).
+    MessageState {
+        /// To be sent as soon as it is due.
+        Queued = "QUEUED",
+        /// A sender works on it until the lease runs out.
+        Leased = "LEASED",
+        /// The gateway has it.
+        Submitted = "SUBMITTED",
+        /// A receipt says that it arrived.
+        Delivered = "DELIVERED",
+        /// Refused for good, or tried too often.
+        Failed = "FAILED",
+        /// Certainly not sent; tried again later.
+        Retry = "RETRY",
+        /// Perhaps sent.
+        Unknown = "UNKNOWN",
+        /// Waits for its window.
+        Deferred = "DEFERRED",
+        /// Not to be sent: opt-out, cap, duplicate.
+        Suppressed = "SUPPRESSED",
+        /// Not sent while it was of use.
+        Expired = "EXPIRED",
+        /// Withdrawn before it was sent.
+        Cancelled = "CANCELLED",
+        /// Testing mode: it would have been sent.
+        Captured = "CAPTURED",
+    }
+}
+
+words! {
+    /// The way a message goes.
+    Channel {
+        /// To a phone number.
+        Sms = "SMS",
+        /// To a mail address.
+        Mail = "MAIL",
+    }
+}
+
+words! {
+    /// Whom a message is for.
+    Audience {
+        /// A coach, by user name.
+        Coach = "COACH",
+        /// A student, by user name.
+        Student = "STUDENT",
+        /// An education admin, by the configured name.
+        Admin = "ADMIN",
+    }
+}
+
+words! {
+    /// What a message says (DOMAIN.md §7).
+    MessageKind {
+        /// To a coach: will you teach this class?
+        Invitation = "INVITATION",
+        /// To a coach: the question is taken back.
+        InvitationRecalled = "INVITATION_RECALLED",
+        /// To a coach: your yes counts; pass the test by the deadline.
+        Accepted = "ACCEPTED",
+        /// To a coach: you are in reserve.
+        Reserved = "RESERVED",
+        /// To a coach: a place reopened and is yours.
+        Promoted = "PROMOTED",
+        /// To a coach: the test is still missing.
+        TestReminder = "TEST_REMINDER",
+        /// To a coach: the test was not passed in time.
+        TestLapsed = "TEST_LAPSED",
+        /// To a coach: the test is passed.
+        TestPassed = "TEST_PASSED",
+        /// To a coach: the class is yours.
+        Assigned = "ASSIGNED",
+        /// To a coach: the class needs you no longer.
+        NoLongerNeeded = "NO_LONGER_NEEDED",
+        /// To admins: a task is uncovered and its gate comes before the morning.
+        TaskEarlyWarning = "TASK_EARLY_WARNING",
+        /// To admins: a task is uncovered at its gate.
+        TaskShort = "TASK_SHORT",
+        /// To admins: students are left over.
+        TaskLeftOver = "TASK_LEFT_OVER",
+        /// To admins: a coach who has a class wants to leave it.
+        AssignedWithdrawal = "ASSIGNED_WITHDRAWAL",
+        /// To admins and the coach: a class is empty and closed.
+        ClassClosed = "CLASS_CLOSED",
+        /// To a student: the lesson does not take place.
+        LessonNotHeld = "LESSON_NOT_HELD",
+        /// To a student: it takes place after all.
+        LessonHeld = "LESSON_HELD",
+    }
+}
+
+words! {
+    /// State of one run of a scheduled task (DOMAIN.md §8).
+    RunState {
+        /// Going on, or killed half-way when its lease has run out.
+        Running = "RUNNING",
+        /// Ended well.
+        Done = "DONE",
+        /// Ended with an error.
+        Failed = "FAILED",
+    }
+}

@@ -1,0 +1,206 @@
+//! The one error of the library. It knows nothing of transport: `rpc/status.rs` turns it into a gRPC status.
+
+use std::fmt;
+
+/// The result of everything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, in terms a caller can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The thing named by the request does not exist.
+    #[error("{kind} {id:?} does not exist")]
+    NotFound {
+        /// What was looked for, in DOMAIN.md's words: `coach`, `class template` …
+        kind: &'static str,
+        /// The identifier given.
+        id: String,
+    },
+    /// Something with this key exists already.
+    #[error("{kind} {key:?} exists already")]
+    AlreadyExists {
+        /// What exists.
+        kind: &'static str,
+        /// Its key.
+        key: String,
+    },
+    /// A field of the request is missing, malformed or out of range.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Path of the field as the caller writes it: `reservation.start_day`.
+        field: String,
+        /// What is wrong with it and what would be right.
+        reason: String,
+    },
+    /// The request is well formed, but the rules or the state of things refuse it.
+    #[error("{detail}")]
+    Precondition {
+        /// The code of DOMAIN.md §9.
+        reason: Reason,
+        /// One sentence for the caller; names days, never people.
+        detail: String,
+    },
+    /// Others changed the same rows too often; the whole call may be tried again.
+    #[error("too much contention in {0}; try again")]
+    Contended(&'static str),
+    /// The database cannot be reached at the moment.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// A stored value breaks its own rules.
+    #[error("corrupt value in {table}.{column} of row {id}")]
+    Corrupt {
+        /// Table of the value.
+        table: &'static str,
+        /// Column of the value.
+        column: &'static str,
+        /// Key of the row.
+        id: String,
+    },
+    /// A bug or a fault of the machine. Its text is for the log only.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// A field of the request that is not as it should be.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.into() }
+    }
+
+    /// Something that was named and does not exist.
+    pub fn not_found(kind: &'static str, id: impl fmt::Display) -> Self {
+        Self::NotFound { kind, id: id.to_string() }
+    }
+
+    /// A refusal by the rules.
+    pub fn precondition(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::Precondition { reason, detail: detail.into() }
+    }
+
+    /// A bug or a fault of the machine.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self::Internal(cause.to_string())
+    }
+
+    /// The reason code, where the rules refused.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Precondition { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
+        /// The reason codes of DOMAIN.md §9, shared by errors, explanations, reports and tests.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)+ }
+
+        impl Reason {
+            /// Every reason, in the order of DOMAIN.md §9.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant,)+];
+
+            /// The code as it is written on the wire and in the database.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The reason of a stored or received code.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The coach's job status is neither regular nor trial.
+    NotOnDuty = "NOT_ON_DUTY",
+    /// The coach teaches another subject.
+    Subject = "SUBJECT",
+    /// The coach teaches another grade type.
+    Grade = "GRADE",
+    /// No free availability covers the slot on every planned lesson day.
+    NoAvailability = "NO_AVAILABILITY",
+    /// A taught lesson is less than 15 minutes away.
+    OverlapClass = "OVERLAP_CLASS",
+    /// A live, accepted or ready invitation is less than 15 minutes away.
+    OverlapInvitation = "OVERLAP_INVITATION",
+    /// The coach has as many classes as the rank allows.
+    RankLimit = "RANK_LIMIT",
+    /// Too few students are from another city than the coach.
+    SameCity = "SAME_CITY",
+    /// Staff blocked the coach.
+    Blocked = "BLOCKED",
+    /// The coach opted out of messages.
+    OptedOut = "OPTED_OUT",
+    /// Asked as often today as a coach may be.
+    BudgetDay = "BUDGET_DAY",
+    /// Asked as often this week as a coach may be.
+    BudgetWeek = "BUDGET_WEEK",
+    /// Asked a moment ago.
+    Spacing = "SPACING",
+    /// Asked for this task before.
+    AlreadyAsked = "ALREADY_ASKED",
+    /// The coach said no.
+    Declined = "DECLINED",
+    /// The software test was not passed in time.
+    Lapsed = "LAPSED",
+    /// Others come first in the order.
+    RankedBelow = "RANKED_BELOW",
+    /// It is outside the sending window.
+    OutsideWindow = "OUTSIDE_WINDOW",
+    /// The task needs nobody more.
+    TaskCovered = "TASK_COVERED",
+    /// The coach is invited.
+    Invited = "INVITED",
+    /// The template cannot be signed up for.
+    NotOpen = "NOT_OPEN",
+    /// There is no such season.
+    NoSeason = "NO_SEASON",
+    /// The range holds no lesson day.
+    NotALessonDay = "NOT_A_LESSON_DAY",
+    /// Too late to start on that day.
+    TooLate = "TOO_LATE",
+    /// No place is left on a day.
+    PlacesExhausted = "PLACES_EXHAUSTED",
+    /// The class is full.
+    ClassFull = "CLASS_FULL",
+    /// Another lesson of the student overlaps.
+    ScheduleConflict = "SCHEDULE_CONFLICT",
+    /// The student is of another grade.
+    GradeMismatch = "GRADE_MISMATCH",
+    /// The student has this template on these days already.
+    AlreadyReserved = "ALREADY_RESERVED",
+    /// The hold has run out.
+    HoldExpired = "HOLD_EXPIRED",
+    /// No more leave this season.
+    LeaveLimit = "LEAVE_LIMIT",
+    /// Too late to ask for leave.
+    LeaveTooLate = "LEAVE_TOO_LATE",
+    /// The student has no class.
+    NoClass = "NO_CLASS",
+    /// The invitation has run out.
+    Expired = "EXPIRED",
+    /// The invitation was taken back.
+    Cancelled = "CANCELLED",
+    /// The invitation is another coach's.
+    NotYours = "NOT_YOURS",
+    /// The task takes no more answers.
+    TaskClosed = "TASK_CLOSED",
+    /// The classes are formed already.
+    TaskFormed = "TASK_FORMED",
+    /// The software test is not valid.
+    TestNotValid = "TEST_NOT_VALID",
+    /// Allowed only with `testing: true`.
+    NotTesting = "NOT_TESTING",
+    /// The request id was used for another request.
+    RequestIdReused = "REQUEST_ID_REUSED",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

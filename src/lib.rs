@@ -1,0 +1,29 @@
+//! etutor: the coaching operations (教练伴学) of an online tutoring company.
+//!
+//! Who calls whom goes one way: `rpc, task, cli → app → storage, message → domain`.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`config`] | the configuration, one struct per YAML section |
+//! | [`clock`] | the one clock; nothing else reads the time or draws at random |
+//! | [`error`] | the one error and DOMAIN.md's reason codes |
+//! | [`domain`] | the rules, without input or output |
+//! | [`storage`] | the database: connecting, transactions, entities, migrations, queries |
+//! | [`app`] | use cases; they own the transactions |
+//! | [`message`] | texts, gateways and the sender of the outbox |
+//! | [`task`] | the scheduled tasks: registry, runner, one file per task |
+//! | [`rpc`] | the gRPC services and the serving stack |
+//! | [`cli`] | the command `etutorctl` |
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod message;
+pub mod rpc;
+pub mod storage;
+pub mod task;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,5 @@
+//! Messages: the texts, the gateways and the sender of the outbox.
+
+pub mod gateway;
+pub mod sender;
+pub mod text;

@@ -1,0 +1,1 @@
+//! The gRPC services: convert, one call to `app`, convert.

@@ -1,0 +1,25 @@
+//! One file a table: the row as Rust sees it, and nothing else.
+#![expect(missing_docs, reason = "the columns are explained where the migration makes them")]
+
+pub mod availability_use;
+pub mod class;
+pub mod class_task;
+pub mod class_template;
+pub mod coach;
+pub mod coach_availability;
+pub mod coach_status_change;
+pub mod invitation;
+pub mod lesson;
+pub mod message;
+pub mod mutex;
+pub mod period;
+pub mod place;
+pub mod request_log;
+pub mod reservation;
+pub mod season;
+pub mod season_except_day;
+pub mod software_test;
+pub mod student;
+pub mod subject;
+pub mod task_run;
+pub mod test_clock;

@@ -1,0 +1,20 @@
+//! `season_except_day`: A day of a season without lessons. The columns are explained in the migration that makes them.
+
+use crate::domain::time::Day;
+use sea_orm::entity::prelude::*;
+
+/// A row of `season_except_day`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "season_except_day")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub season_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub day: Day,
+}
+
+/// Joins are written out where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

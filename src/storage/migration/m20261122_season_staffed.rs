@@ -1,0 +1,328 @@
+//! The first schema: catalogue, people, reservations, class tasks, invitations, classes, messages, runs.
+//!
+//! One text for the three databases; what must differ is substituted by `storage/dialect.rs`:
+//! `{id}` an automatic BIGINT key, `{options}` the table options (MySQL: utf8mb4, byte-wise comparison, as the others do).
+//! Instants are BIGINT seconds since 1970 UTC (columns `…_at`), civil days DATE (columns `…_day`), states text.
+
+use crate::storage::dialect;
+use sea_orm_migration::prelude::*;
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+const UP: &[&str] = &[
+    "CREATE TABLE subject (
+        id BIGINT PRIMARY KEY,
+        name VARCHAR(100) NOT NULL){options}",
+    "CREATE TABLE season (
+        id {id},
+        code VARCHAR(64) NOT NULL UNIQUE,
+        year INTEGER NOT NULL,
+        type VARCHAR(10) NOT NULL,
+        start_day DATE NOT NULL,
+        end_day DATE NOT NULL){options}",
+    "CREATE TABLE season_except_day (
+        season_id BIGINT NOT NULL,
+        day DATE NOT NULL,
+        PRIMARY KEY (season_id, day),
+        FOREIGN KEY (season_id) REFERENCES season (id)){options}",
+    "CREATE TABLE period (
+        id {id},
+        code VARCHAR(64) NOT NULL,
+        season_id BIGINT NOT NULL,
+        grade_type VARCHAR(10) NOT NULL,
+        start_time VARCHAR(5) NOT NULL,
+        end_time VARCHAR(5) NOT NULL,
+        UNIQUE (season_id, code),
+        FOREIGN KEY (season_id) REFERENCES season (id)){options}",
+    "CREATE TABLE class_template (
+        id {id},
+        code VARCHAR(64) NOT NULL UNIQUE,
+        season_id BIGINT NOT NULL,
+        subject_id BIGINT NOT NULL,
+        grade INTEGER NOT NULL,
+        period_id BIGINT NOT NULL,
+        recurrence VARCHAR(200) NOT NULL,
+        max_classes INTEGER NOT NULL,
+        max_students_per_class INTEGER NOT NULL,
+        FOREIGN KEY (season_id) REFERENCES season (id),
+        FOREIGN KEY (subject_id) REFERENCES subject (id),
+        FOREIGN KEY (period_id) REFERENCES period (id)){options}",
+    // One row a lesson day of a template: its places, and when its lesson is.
+    "CREATE TABLE place (
+        template_id BIGINT NOT NULL,
+        day DATE NOT NULL,
+        start_at BIGINT NOT NULL,
+        end_at BIGINT NOT NULL,
+        capacity INTEGER NOT NULL,
+        taken INTEGER NOT NULL DEFAULT 0,
+        not_held_at BIGINT NOT NULL,
+        not_held_told BOOLEAN NOT NULL DEFAULT FALSE,
+        PRIMARY KEY (template_id, day),
+        CHECK (taken >= 0 AND taken <= capacity),
+        FOREIGN KEY (template_id) REFERENCES class_template (id)){options}",
+    "CREATE INDEX place_not_held ON place (not_held_told, not_held_at)",
+    "CREATE TABLE coach (
+        id {id},
+        user_name VARCHAR(64) NOT NULL UNIQUE,
+        real_name VARCHAR(100) NOT NULL,
+        area_code VARCHAR(6) NOT NULL,
+        school_name VARCHAR(200) NOT NULL,
+        grade_type VARCHAR(10) NOT NULL,
+        subject_id BIGINT NOT NULL,
+        phone VARCHAR(20) NOT NULL,
+        job_status VARCHAR(12) NOT NULL,
+        coach_rank INTEGER NOT NULL,
+        forbid_same_city BOOLEAN NOT NULL,
+        blocked BOOLEAN NOT NULL DEFAULT FALSE,
+        opted_out BOOLEAN NOT NULL DEFAULT FALSE,
+        test_passed_at BIGINT,
+        last_login_at BIGINT,
+        last_invited_at BIGINT,
+        version BIGINT NOT NULL DEFAULT 0,
+        FOREIGN KEY (subject_id) REFERENCES subject (id)){options}",
+    "CREATE INDEX coach_subject ON coach (subject_id, grade_type, job_status)",
+    "CREATE TABLE coach_status_change (
+        id {id},
+        coach_id BIGINT NOT NULL,
+        from_status VARCHAR(12) NOT NULL,
+        to_status VARCHAR(12) NOT NULL,
+        operator VARCHAR(64) NOT NULL,
+        remark VARCHAR(500) NOT NULL,
+        changed_at BIGINT NOT NULL,
+        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
+    "CREATE INDEX coach_status_change_coach ON coach_status_change (coach_id, id)",
+    "CREATE TABLE coach_availability (
+        id {id},
+        coach_id BIGINT NOT NULL,
+        season_id BIGINT NOT NULL,
+        period_id BIGINT NOT NULL,
+        recurrence VARCHAR(200) NOT NULL,
+        start_day DATE NOT NULL,
+        end_day DATE NOT NULL,
+        UNIQUE (coach_id, season_id, period_id, recurrence, start_day),
+        FOREIGN KEY (coach_id) REFERENCES coach (id),
+        FOREIGN KEY (season_id) REFERENCES season (id),
+        FOREIGN KEY (period_id) REFERENCES period (id)){options}",
+    "CREATE TABLE software_test (
+        id {id},
+        coach_id BIGINT NOT NULL,
+        camera BOOLEAN NOT NULL,
+        sound BOOLEAN NOT NULL,
+        microphone BOOLEAN NOT NULL,
+        lesson BOOLEAN NOT NULL,
+        whiteboard BOOLEAN NOT NULL,
+        passed BOOLEAN NOT NULL,
+        tested_at BIGINT NOT NULL,
+        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
+    "CREATE INDEX software_test_coach ON software_test (coach_id, tested_at)",
+    "CREATE TABLE student (
+        id {id},
+        user_name VARCHAR(64) NOT NULL UNIQUE,
+        real_name VARCHAR(100) NOT NULL,
+        area_code VARCHAR(6) NOT NULL,
+        school_name VARCHAR(200) NOT NULL,
+        grade INTEGER NOT NULL,
+        phone VARCHAR(20) NOT NULL,
+        version BIGINT NOT NULL DEFAULT 0){options}",
+    // The need for new classes of one template on one lesson day. `closes_at` is F, or s − 30 min when staff reopened it.
+    "CREATE TABLE class_task (
+        id {id},
+        template_id BIGINT NOT NULL,
+        day DATE NOT NULL,
+        state VARCHAR(10) NOT NULL,
+        start_at BIGINT NOT NULL,
+        gate_at BIGINT NOT NULL,
+        freeze_at BIGINT NOT NULL,
+        closes_at BIGINT NOT NULL,
+        reopened BOOLEAN NOT NULL DEFAULT FALSE,
+        cancelled_by VARCHAR(64) NOT NULL DEFAULT '',
+        students INTEGER NOT NULL DEFAULT 0,
+        needed INTEGER NOT NULL DEFAULT 0,
+        dirty BOOLEAN NOT NULL DEFAULT FALSE,
+        early_warned BOOLEAN NOT NULL DEFAULT FALSE,
+        told_uncovered INTEGER NOT NULL DEFAULT 0,
+        gate_alarmed BOOLEAN NOT NULL DEFAULT FALSE,
+        created_at BIGINT NOT NULL,
+        version BIGINT NOT NULL DEFAULT 0,
+        UNIQUE (template_id, day),
+        FOREIGN KEY (template_id) REFERENCES class_template (id)){options}",
+    "CREATE INDEX class_task_state ON class_task (state, closes_at)",
+    "CREATE INDEX class_task_day ON class_task (day)",
+    // A class that was formed.
+    "CREATE TABLE class (
+        id {id},
+        template_id BIGINT NOT NULL,
+        task_id BIGINT NOT NULL,
+        coach_id BIGINT NOT NULL,
+        state VARCHAR(8) NOT NULL,
+        first_day DATE NOT NULL,
+        last_day DATE NOT NULL,
+        formed_at BIGINT NOT NULL,
+        version BIGINT NOT NULL DEFAULT 0,
+        FOREIGN KEY (template_id) REFERENCES class_template (id),
+        FOREIGN KEY (task_id) REFERENCES class_task (id),
+        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
+    "CREATE INDEX class_template_days ON class (template_id, last_day)",
+    "CREATE INDEX class_coach ON class (coach_id, state)",
+    "CREATE TABLE lesson (
+        id {id},
+        class_id BIGINT NOT NULL,
+        day DATE NOT NULL,
+        start_at BIGINT NOT NULL,
+        end_at BIGINT NOT NULL,
+        coach_id BIGINT NOT NULL,
+        state VARCHAR(12) NOT NULL,
+        UNIQUE (class_id, day),
+        FOREIGN KEY (class_id) REFERENCES class (id),
+        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
+    "CREATE INDEX lesson_coach ON lesson (coach_id, start_at)",
+    // `last_day` is the last day that still counts: `end_day`, or earlier after a cancellation. `task_id` is the open task that counts
+    // the student; `class_id` the class, from `placed_from` on. A reservation is in one class at most because it is one column.
+    "CREATE TABLE reservation (
+        id {id},
+        student_id BIGINT NOT NULL,
+        template_id BIGINT NOT NULL,
+        start_day DATE NOT NULL,
+        end_day DATE NOT NULL,
+        last_day DATE NOT NULL,
+        state VARCHAR(10) NOT NULL,
+        created_at BIGINT NOT NULL,
+        cancelled_at BIGINT,
+        task_id BIGINT,
+        class_id BIGINT,
+        placed_from DATE,
+        version BIGINT NOT NULL DEFAULT 0,
+        FOREIGN KEY (student_id) REFERENCES student (id),
+        FOREIGN KEY (template_id) REFERENCES class_template (id),
+        FOREIGN KEY (task_id) REFERENCES class_task (id),
+        FOREIGN KEY (class_id) REFERENCES class (id)){options}",
+    "CREATE INDEX reservation_unplaced ON reservation (state, template_id, start_day, last_day)",
+    "CREATE INDEX reservation_student ON reservation (student_id, template_id, start_day, end_day, created_at)",
+    "CREATE INDEX reservation_task ON reservation (task_id)",
+    "CREATE INDEX reservation_class ON reservation (class_id)",
+    // `valid_until` bounds a QUEUED invitation, `expires_at` a SENT one. `last_day` is the last lesson day it was planned for.
+    "CREATE TABLE invitation (
+        id {id},
+        task_id BIGINT NOT NULL,
+        coach_id BIGINT NOT NULL,
+        kind VARCHAR(10) NOT NULL,
+        state VARCHAR(12) NOT NULL,
+        last_day DATE NOT NULL,
+        queued_at BIGINT NOT NULL,
+        valid_until BIGINT NOT NULL,
+        sent_at BIGINT,
+        expires_at BIGINT,
+        answered_at BIGINT,
+        test_deadline BIGINT,
+        ended_at BIGINT,
+        class_id BIGINT,
+        reason VARCHAR(24) NOT NULL DEFAULT '',
+        operator VARCHAR(64) NOT NULL DEFAULT '',
+        remark VARCHAR(500) NOT NULL DEFAULT '',
+        version BIGINT NOT NULL DEFAULT 0,
+        UNIQUE (task_id, coach_id),
+        UNIQUE (class_id),
+        FOREIGN KEY (task_id) REFERENCES class_task (id),
+        FOREIGN KEY (coach_id) REFERENCES coach (id),
+        FOREIGN KEY (class_id) REFERENCES class (id)){options}",
+    "CREATE INDEX invitation_coach ON invitation (coach_id, queued_at)",
+    "CREATE INDEX invitation_due ON invitation (state, expires_at)",
+    "CREATE INDEX invitation_deadline ON invitation (state, test_deadline)",
+    // A day of an availability row that an accepted invitation (later its class) uses. The key makes using it twice impossible.
+    "CREATE TABLE availability_use (
+        availability_id BIGINT NOT NULL,
+        day DATE NOT NULL,
+        invitation_id BIGINT NOT NULL,
+        PRIMARY KEY (availability_id, day),
+        FOREIGN KEY (availability_id) REFERENCES coach_availability (id),
+        FOREIGN KEY (invitation_id) REFERENCES invitation (id)){options}",
+    "CREATE INDEX availability_use_invitation ON availability_use (invitation_id)",
+    // The outbox. `dedup_key` = kind, subject, person, version; `due_at` is when a sender should look at it next.
+    "CREATE TABLE message (
+        id {id},
+        dedup_key VARCHAR(190) NOT NULL UNIQUE,
+        kind VARCHAR(24) NOT NULL,
+        channel VARCHAR(4) NOT NULL,
+        audience VARCHAR(8) NOT NULL,
+        person VARCHAR(64) NOT NULL,
+        address VARCHAR(200) NOT NULL,
+        subject VARCHAR(200) NOT NULL DEFAULT '',
+        body TEXT NOT NULL,
+        state VARCHAR(12) NOT NULL,
+        task_id BIGINT,
+        invitation_id BIGINT,
+        class_id BIGINT,
+        lesson_at BIGINT,
+        created_at BIGINT NOT NULL,
+        due_at BIGINT NOT NULL,
+        valid_until BIGINT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        lease_token VARCHAR(36),
+        lease_until BIGINT,
+        handed_at BIGINT,
+        settled_at BIGINT,
+        error VARCHAR(500) NOT NULL DEFAULT '',
+        FOREIGN KEY (task_id) REFERENCES class_task (id),
+        FOREIGN KEY (invitation_id) REFERENCES invitation (id),
+        FOREIGN KEY (class_id) REFERENCES class (id)){options}",
+    "CREATE INDEX message_due ON message (state, due_at)",
+    "CREATE INDEX message_lease ON message (state, lease_until)",
+    "CREATE INDEX message_address ON message (address, settled_at)",
+    "CREATE INDEX message_person ON message (person, created_at)",
+    "CREATE INDEX message_invitation ON message (invitation_id)",
+    "CREATE INDEX message_task ON message (task_id)",
+    // One row a run of a scheduled task; a tick is unique per task, forever.
+    "CREATE TABLE task_run (
+        id {id},
+        task VARCHAR(40) NOT NULL,
+        tick_at BIGINT,
+        state VARCHAR(8) NOT NULL,
+        logical_at BIGINT NOT NULL,
+        started_at BIGINT NOT NULL,
+        ended_at BIGINT,
+        host VARCHAR(100) NOT NULL,
+        lease_token VARCHAR(36) NOT NULL,
+        lease_until BIGINT NOT NULL,
+        report TEXT NOT NULL,
+        error VARCHAR(1000) NOT NULL DEFAULT '',
+        UNIQUE (task, tick_at)){options}",
+    "CREATE INDEX task_run_task ON task_run (task, id)",
+    // The clock of a testing server: one row. `running` = it goes on from `set_to` since the real instant `set_at`.
+    "CREATE TABLE test_clock (
+        id BIGINT PRIMARY KEY,
+        set_to BIGINT NOT NULL,
+        set_at BIGINT NOT NULL,
+        running BOOLEAN NOT NULL){options}",
+    // What a request id was used for, so that a retry gets the same answer.
+    "CREATE TABLE request_log (
+        scope VARCHAR(64) NOT NULL,
+        request_id VARCHAR(64) NOT NULL,
+        fingerprint VARCHAR(64) NOT NULL,
+        result VARCHAR(190) NOT NULL,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (scope, request_id)){options}",
+    // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever makes tasks.
+    "CREATE TABLE mutex (
+        name VARCHAR(20) PRIMARY KEY,
+        version BIGINT NOT NULL){options}",
+    "INSERT INTO mutex (name, version) VALUES ('invite', 0)",
+    "INSERT INTO mutex (name, version) VALUES ('create', 0)",
+];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        for text in UP {
+            connection.execute_unprepared(&dialect::schema(manager.get_database_backend(), text)).await?;
+        }
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        // SQLite and PostgreSQL undo a half-made schema; MySQL commits each statement whatever we say.
+        Some(true)
+    }
+}

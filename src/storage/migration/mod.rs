@@ -1,0 +1,15 @@
+//! The schema, one file a step. A released migration is never edited.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261122_season_staffed;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_season_staffed::Migration)]
+    }
+}

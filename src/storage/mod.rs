@@ -1,0 +1,17 @@
+//! The database: connecting, migrating, transactions with retry, and one file of queries per aggregate.
+//!
+//! Three databases run the same SQL; `dialect.rs` holds what must differ. Functions are noun first (`invitation_list_due`),
+//! take any connection, and are called `…_in_txn` when they need a transaction.
+
+pub mod column;
+pub mod dialect;
+pub mod entity;
+mod fault;
+pub mod migration;
+mod open;
+pub mod sql;
+mod txn;
+
+pub use fault::unique_violation;
+pub use open::{Db, DbOptions};
+pub use txn::{Retries, Txn};

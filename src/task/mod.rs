@@ -1,0 +1,1 @@
+//! The scheduled tasks: registry, runner, one file per task.

@@ -1,0 +1,23 @@
+//! The tests of the service: one binary, against a real database.
+
+mod academy;
+mod answers;
+mod bad_input;
+mod catalog;
+mod cli;
+mod clock;
+mod config;
+mod crash;
+mod enrollment;
+mod forming;
+mod import;
+mod messages;
+mod oulad;
+mod people;
+mod plans;
+mod races;
+mod registry;
+mod serving;
+mod staffing;
+mod storage;
+mod task_run;
