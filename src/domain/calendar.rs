@@ -1,1 +1,199 @@
-//! calendar
+//! Lesson days and the timeline of a class: recurrences expanded, lessons as instants, and the instants that follow from a lesson's start.
+
+use super::rules::Rules;
+use super::time::{BusinessTime, Day, Instant, add_days};
+use chrono::{Datelike, NaiveTime, TimeDelta, TimeZone};
+use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
+use std::collections::BTreeSet;
+
+/// The longest season that is expanded, in days; far beyond any term.
+pub const MAX_SEASON_DAYS: i64 = 400;
+/// The longest period (DOMAIN.md §1).
+pub const MAX_PERIOD: TimeDelta = TimeDelta::hours(4);
+
+/// Why a recurrence cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecurrenceError {
+    /// It is not an RFC 5545 rule.
+    #[error("is not an RFC 5545 recurrence rule: {0}")]
+    Malformed(String),
+    /// It says more than on which days.
+    #[error("may only say on which days: FREQ=DAILY, WEEKLY, MONTHLY or YEARLY without BYHOUR, BYMINUTE, BYSECOND")]
+    NotDays,
+}
+
+/// The days of a recurrence in `[start, end]`, less the excepted ones, in order. The rule is counted from `start`, the season's first day.
+///
+/// # Errors
+/// When the rule is malformed or says more than on which days.
+pub fn lesson_days(recurrence: &str, start: Day, end: Day, except: &BTreeSet<Day>) -> Result<Vec<Day>, RecurrenceError> {
+    let rule: RRule<Unvalidated> = recurrence.parse().map_err(|error: rrule::RRuleError| RecurrenceError::Malformed(error.to_string()))?;
+    if rule.get_interval() == 0 {
+        return Err(RecurrenceError::Malformed("INTERVAL is at least 1".to_owned()));
+    }
+    let by_days = matches!(rule.get_freq(), Frequency::Daily | Frequency::Weekly | Frequency::Monthly | Frequency::Yearly);
+    if !by_days || !rule.get_by_hour().is_empty() || !rule.get_by_minute().is_empty() || !rule.get_by_second().is_empty() {
+        return Err(RecurrenceError::NotDays);
+    }
+    // Days are counted in UTC, where each has 24 hours, and are civil days of the business zone only by name.
+    let midnight = |day: Day| Tz::UTC.from_utc_datetime(&day.and_time(NaiveTime::MIN));
+    let last = end.min(add_days(start, MAX_SEASON_DAYS));
+    let set: RRuleSet = rule.build(midnight(start)).map_err(|error| RecurrenceError::Malformed(error.to_string()))?;
+    let found = set.before(midnight(last)).all(MAX_SEASON_DAYS as u16 + 1).dates;
+    Ok(found.into_iter().map(|date| date.date_naive()).filter(|day| start <= *day && *day <= last && !except.contains(day)).collect())
+}
+
+/// Start and end of a lesson of a period on a day; an end not after the start is on the next day (DOMAIN.md §1).
+pub fn lesson_span(time: BusinessTime, day: Day, start: NaiveTime, end: NaiveTime) -> (Instant, Instant) {
+    let end_day = if end <= start { add_days(day, 1) } else { day };
+    (time.at(day, start), time.at(end_day, end))
+}
+
+/// How long a period is by the clock; an end not after the start is on the next day.
+pub fn period_length(start: NaiveTime, end: NaiveTime) -> TimeDelta {
+    let span = end - start;
+    if span <= TimeDelta::zero() { span + TimeDelta::days(1) } else { span }
+}
+
+/// `HH:MM`, as periods write their times.
+pub fn parse_time(text: &str) -> Option<NaiveTime> {
+    (text.len() == 5).then(|| NaiveTime::parse_from_str(text, "%H:%M").ok()).flatten()
+}
+
+/// `YYYY-MM-DD`; years 1970 to 9999, so that every day has an instant.
+pub fn parse_day(text: &str) -> Option<Day> {
+    let day = (text.len() == 10).then(|| Day::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
+    (1970..=9999).contains(&day.year()).then_some(day)
+}
+
+/// The instants that follow from the start `s` of a lesson on day D (DOMAIN.md §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// D−3 00:00: sign-ups from here on count for a later task.
+    pub cut_off: Instant,
+    /// D−2 20:00, for tasks whose gate is before 08:00; they are warned of early.
+    pub early_warning_at: Option<Instant>,
+    /// G = s − 26 h.
+    pub gate_at: Instant,
+    /// F: morning classes D−1 20:00, others s − 4 h.
+    pub freeze_at: Instant,
+    /// When students without a class are told that the lesson does not take place: s − 2 h, morning classes D−1 21:00.
+    pub not_held_at: Instant,
+    /// Until when staff may reopen the task: s − 30 min.
+    pub reopen_until: Instant,
+    /// Whether the lesson starts before 12:00.
+    pub morning: bool,
+}
+
+impl Timeline {
+    /// Of a lesson on `day` that starts at `start`.
+    pub fn of(rules: &Rules, day: Day, start: Instant) -> Self {
+        let time = rules.time;
+        let morning = time.time(start) < rules.morning_before;
+        let gate_at = start - rules.gate_lead;
+        let (freeze_at, not_held_at) = if morning {
+            let eve = add_days(day, -1);
+            (time.at(eve, rules.morning_freeze), time.at(eve, rules.morning_not_held))
+        } else {
+            (start - rules.freeze_lead, start - rules.not_held_lead)
+        };
+        let early = time.time(gate_at) < rules.early_warning_gate_before;
+        Self {
+            cut_off: cut_off(time, day),
+            early_warning_at: early.then(|| time.at(add_days(day, -2), rules.early_warning)),
+            gate_at,
+            freeze_at,
+            not_held_at,
+            reopen_until: start - rules.reopen_lead,
+            morning,
+        }
+    }
+}
+
+/// D−3 00:00: only sign-ups made before this count for new classes of D (DOMAIN.md §3).
+pub fn cut_off(time: BusinessTime, day: Day) -> Instant {
+    time.midnight(add_days(day, -3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::Asia::Shanghai;
+
+    fn day(text: &str) -> Day {
+        parse_day(text).unwrap()
+    }
+    fn local(text: &str) -> Instant {
+        let (day, time) = text.split_once(' ').unwrap();
+        BusinessTime::new(Shanghai).at(parse_day(day).unwrap(), parse_time(time).unwrap())
+    }
+
+    #[test]
+    fn a_weekly_rule_is_expanded_over_the_season_less_its_excepted_days() {
+        let except = BTreeSet::from([day("2026-03-14")]);
+        let days = lesson_days("FREQ=WEEKLY;BYDAY=SA", day("2026-03-02"), day("2026-03-28"), &except).unwrap();
+        assert_eq!(days, [day("2026-03-07"), day("2026-03-21"), day("2026-03-28")]);
+    }
+
+    #[test]
+    fn intervals_count_from_the_first_day_of_the_season() {
+        let every_other = lesson_days("FREQ=DAILY;INTERVAL=2", day("2026-03-02"), day("2026-03-07"), &BTreeSet::new()).unwrap();
+        assert_eq!(every_other, [day("2026-03-02"), day("2026-03-04"), day("2026-03-06")]);
+        let daily = lesson_days("FREQ=DAILY", day("2026-03-02"), day("2026-03-04"), &BTreeSet::new()).unwrap();
+        assert_eq!(daily.len(), 3);
+    }
+
+    #[test]
+    fn rules_that_are_none_or_say_hours_are_refused() {
+        let season = (day("2026-03-02"), day("2026-06-30"));
+        for bad in ["", "weekly", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;INTERVAL=0", "INTERVAL=2", "FREQ=WEEKLY;BYDAY="] {
+            assert!(matches!(lesson_days(bad, season.0, season.1, &BTreeSet::new()), Err(RecurrenceError::Malformed(_))), "{bad:?}");
+        }
+        for bad in ["FREQ=HOURLY", "FREQ=DAILY;BYHOUR=8,9"] {
+            assert_eq!(lesson_days(bad, season.0, season.1, &BTreeSet::new()), Err(RecurrenceError::NotDays), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_without_days_ends() {
+        let never = lesson_days("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31", day("2026-03-02"), day("2026-06-30"), &BTreeSet::new());
+        assert_eq!(never.unwrap(), Vec::<Day>::new());
+    }
+
+    /// The worked examples of DOMAIN.md §3, D = Thursday 2026-03-05.
+    #[test]
+    fn the_worked_examples_hold() {
+        let rules = Rules::new(Shanghai);
+        let thursday = day("2026-03-05");
+        let of = |start: &str| Timeline::of(&rules, thursday, local(&format!("2026-03-05 {start}")));
+        let six = of("06:00");
+        assert_eq!((six.gate_at, six.early_warning_at), (local("2026-03-04 04:00"), Some(local("2026-03-03 20:00"))));
+        assert_eq!((six.freeze_at, six.not_held_at), (local("2026-03-04 20:00"), local("2026-03-04 21:00")));
+        let nine = of("09:00");
+        assert_eq!((nine.cut_off, nine.gate_at), (local("2026-03-02 00:00"), local("2026-03-04 07:00")));
+        assert!(nine.early_warning_at.is_some() && nine.morning);
+        let noon = of("12:00");
+        assert_eq!((noon.morning, noon.freeze_at, noon.early_warning_at), (false, local("2026-03-05 08:00"), None));
+        let evening = of("19:00");
+        assert_eq!((evening.gate_at, evening.freeze_at), (local("2026-03-04 17:00"), local("2026-03-05 15:00")));
+        assert_eq!(of("23:30").freeze_at, local("2026-03-05 19:30"));
+    }
+
+    #[test]
+    fn a_lesson_over_midnight_ends_on_the_next_day() {
+        let time = BusinessTime::new(Shanghai);
+        let (start, end) = lesson_span(time, day("2026-03-05"), parse_time("23:30").unwrap(), parse_time("00:30").unwrap());
+        assert_eq!((start, end), (local("2026-03-05 23:30"), local("2026-03-06 00:30")));
+        assert_eq!(period_length(parse_time("23:30").unwrap(), parse_time("00:30").unwrap()), TimeDelta::hours(1));
+    }
+
+    #[test]
+    fn days_and_times_are_strict() {
+        for bad in ["2026-3-5", "2026-02-30", "1969-12-31", "20260305", "", "+026-01-01"] {
+            assert_eq!(parse_day(bad), None, "{bad:?}");
+        }
+        for bad in ["9:00", "24:00", "09:60", "", "09-00"] {
+            assert_eq!(parse_time(bad), None, "{bad:?}");
+        }
+    }
+}
