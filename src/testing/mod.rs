@@ -1,1 +1,22 @@
-//! The test harness (feature `testing`).
+//! The test harness (feature `testing`, which the package's dev-dependency on itself turns on).
+//!
+//! A test is a story told on a fresh database, once for every database that is configured:
+//!
+//! ```no_run
+//! use etutor::testing::{TestDb, on_every_database};
+//!
+//! on_every_database(async |db: TestDb| {
+//!     db.ping().await.unwrap();
+//! });
+//! ```
+//!
+//! Without more, that is SQLite. With `ETUTOR_TEST_DATABASE_URLS=postgres://…,mysql://…` (comma separated; the word `sqlite` stands for
+//! SQLite) it is each of these.
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on ends in a panic")]
+
+pub mod database;
+pub mod servers;
+pub mod statements;
+
+pub use database::{TestDb, on_every_database};
+pub use statements::{Statements, explain};

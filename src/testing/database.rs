@@ -1,0 +1,253 @@
+//! A fresh, migrated database for each test, dropped at its end.
+
+use super::servers::{PREFIX, Server, is_leftover};
+use super::statements::Statements;
+use crate::clock::system_now;
+use crate::storage::{Db, DbOptions};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+
+/// Comma-separated URLs of the databases that tests run on; the word `sqlite` stands for SQLite, which is also what an empty list means.
+pub const URLS: &str = "ETUTOR_TEST_DATABASE_URLS";
+/// Connections of a test's pool.
+const CONNECTIONS: u32 = 5;
+/// Databases that live on servers at once, in this process: a server takes 100 connections in all.
+const MOST_LIVE: usize = 6;
+
+/// Runs a story on a fresh database of every kind that is configured, one after the other. A panic says on which.
+pub fn on_every_database(story: impl AsyncFn(TestDb)) {
+    on_every_kind(async |kind| story(TestDb::new(kind).await).await);
+}
+
+/// Runs something for every configured kind of database, in a runtime of its own each.
+pub(super) fn on_every_kind(story: impl AsyncFn(&Kind)) {
+    struct Name<'a>(&'a Kind);
+    impl Drop for Name<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("… on {}", self.0.name());
+            }
+        }
+    }
+    for kind in Kind::configured() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let _name = Name(kind);
+        let story: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(story(kind));
+        runtime.block_on(story);
+    }
+}
+
+/// A kind of database to run on.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A file of its own in the folder for temporary files.
+    Sqlite,
+    /// A database of its own on a server.
+    Server(String),
+}
+
+impl Kind {
+    /// The kinds that are configured.
+    pub fn configured() -> &'static [Kind] {
+        static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
+        KINDS.get_or_init(|| {
+            let urls = std::env::var(URLS).unwrap_or_default();
+            let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
+            let kinds: Vec<_> = urls.map(|url| if url == "sqlite" { Kind::Sqlite } else { Kind::Server(url.to_owned()) }).collect();
+            if kinds.is_empty() { vec![Kind::Sqlite] } else { kinds }
+        })
+    }
+
+    /// `SQLite`, `PostgreSQL` or `MySQL`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Server(url) if url.starts_with("postgres") => "PostgreSQL",
+            Self::Server(_) => "MySQL",
+        }
+    }
+}
+
+/// A database of a test's own; gone when this and all its replicas are dropped. It is used like a [`Db`].
+#[derive(Debug)]
+pub struct TestDb {
+    db: Db,
+    options: DbOptions,
+    statements: Statements,
+    home: Arc<Home>,
+}
+
+impl TestDb {
+    /// Makes one.
+    pub async fn new(kind: &Kind) -> Self {
+        // Boxed: the compiler gives up on futures nested much deeper than this.
+        let home: Pin<Box<dyn Future<Output = Home> + Send + '_>> = Box::pin(Home::new(kind));
+        Self::open(Arc::new(home.await)).await
+    }
+
+    /// The same database through another pool, as a second replica of the service has it.
+    pub async fn replica(&self) -> Self {
+        Self::open(self.home.clone()).await
+    }
+
+    async fn open(home: Arc<Home>) -> Self {
+        let mut options = DbOptions::new(home.url());
+        options.max_connections = CONNECTIONS;
+        // Machines that run tests are slow at times, and no test is about a pool that is too small.
+        options.acquire_timeout = std::time::Duration::from_secs(30);
+        options.sqlite_synchronous_full = false;
+        let mut db = Db::connect(&options).await.unwrap();
+        let statements = Statements::default();
+        statements.observe(&mut db);
+        Self { db, options, statements, home }
+    }
+
+    /// How to connect to it once more.
+    pub fn options(&self) -> &DbOptions {
+        &self.options
+    }
+
+    /// The statements sent through this pool.
+    pub fn statements(&self) -> &Statements {
+        &self.statements
+    }
+}
+
+impl Deref for TestDb {
+    type Target = Db;
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}
+
+/// Where a test's database is; dropping it removes the database.
+#[derive(Debug)]
+enum Home {
+    Folder(PathBuf),
+    Server { server: Server, name: String, _place: Place },
+}
+
+impl Home {
+    async fn new(kind: &Kind) -> Self {
+        let name = new_name();
+        match kind {
+            Kind::Sqlite => Self::sqlite(&name).await,
+            Kind::Server(url) => {
+                let server = Server::new(url);
+                let place = Place::take();
+                static CLEANED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
+                CLEANED.get_or_init(|| server.drop_leftovers()).await;
+                server.create(&name).await;
+                Self::Server { server, name, _place: place }
+            }
+        }
+    }
+
+    async fn sqlite(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(name);
+        let template = sqlite_template().await;
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("etutor.db"), template).unwrap();
+        Self::Folder(folder)
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Folder(folder) => sqlite_url(&folder.join("etutor.db")),
+            Self::Server { server, name, .. } => server.url_of(name),
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        match self {
+            // A connection that is still open keeps its file until it is closed.
+            Self::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
+            Self::Server { server, name, .. } => {
+                // Drop is not async, and may itself run inside a runtime.
+                let (server, name) = (server.clone(), name.clone());
+                let dropper = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(server.drop(&name));
+                });
+                let _done = dropper.join();
+            }
+        }
+    }
+}
+
+/// One of the [`MOST_LIVE`] databases that may live at once.
+#[derive(Debug)]
+struct Place;
+
+static LIVE: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+impl Place {
+    fn take() -> Self {
+        let mut live = LIVE.1.wait_while(LIVE.0.lock().unwrap(), |live| *live >= MOST_LIVE).unwrap();
+        *live += 1;
+        Self
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *LIVE.0.lock().unwrap() -= 1;
+        LIVE.1.notify_one();
+    }
+}
+
+fn new_name() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    static STARTED: OnceLock<i64> = OnceLock::new();
+    let started = STARTED.get_or_init(|| system_now().unix());
+    format!("{PREFIX}{}_{started}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+fn sqlite_url(path: &Path) -> String {
+    format!("sqlite://{}", path.display())
+}
+
+/// The bytes of a migrated SQLite file.
+async fn sqlite_template() -> &'static [u8] {
+    static TEMPLATE: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            remove_leftover_folders();
+            let folder = std::env::temp_dir().join(new_name());
+            let file = folder.join("etutor.db");
+            let mut options = DbOptions::new(sqlite_url(&file));
+            options.sqlite_synchronous_full = false;
+            Db::migrate_at(&options).await.unwrap();
+            // Closed, it has no write-ahead log beside it.
+            let bytes = std::fs::read(&file).unwrap();
+            std::fs::remove_dir_all(&folder).unwrap();
+            bytes
+        })
+        .await
+}
+
+/// The schema as SQLite shows it.
+pub(super) async fn sqlite_schema() -> String {
+    let home = Home::sqlite(&new_name()).await;
+    let db = Db::connect(&DbOptions::new(home.url())).await.unwrap();
+    let tables = crate::storage::sql::sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name");
+    let seeds = crate::storage::sql::sql("SELECT name FROM mutex ORDER BY name");
+    let mut text = tables.column::<String>(db.reader()).await.unwrap();
+    text.extend(seeds.column::<String>(db.reader()).await.unwrap());
+    db.close().await;
+    text.join("\n")
+}
+
+fn remove_leftover_folders() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(is_leftover) {
+            let _removed = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
