@@ -42,11 +42,17 @@ pub fn system_now() -> Instant {
 
 /// A new random token: of a lease, of an error in the log.
 pub fn new_token() -> String {
-    uuid::Uuid::new_v4().to_string()
+    random().to_string()
 }
 
 /// Waits a little before a contended transaction is tried again: some milliseconds, more each time, different for everyone.
 pub(crate) async fn pause_before_retry(tried: u32) {
-    let spread = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
+    let spread = u64::from(random().as_bytes()[0]);
     tokio::time::sleep(Duration::from_millis(u64::from(tried) * 5 + spread * u64::from(tried) / 16)).await;
+}
+
+fn random() -> uuid::Uuid {
+    #[expect(clippy::disallowed_methods, reason = "this is where the program draws at random")]
+    let drawn = uuid::Uuid::new_v4();
+    drawn
 }
