@@ -197,6 +197,8 @@ reasons! {
     NotTesting = "NOT_TESTING",
     /// The request id was used for another request.
     RequestIdReused = "REQUEST_ID_REUSED",
+    /// Others refer to it, or a place of it is taken.
+    InUse = "IN_USE",
 }
 
 impl fmt::Display for Reason {
