@@ -1,1 +1,416 @@
-//! eligibility
+//! Whether a coach may be asked, may say yes or may be promoted for a task (DOMAIN.md §5), with one reason code for every refusal.
+
+use super::rules::Rules;
+use super::state::{GradeType, JobStatus};
+use super::time::{Day, Instant};
+use crate::error::Reason;
+use chrono::NaiveTime;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A lesson as a stretch of time; slices of them are in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The lesson day.
+    pub day: Day,
+    /// Start of the lesson.
+    pub start: Instant,
+    /// End of the lesson.
+    pub end: Instant,
+}
+
+/// A coach's offer.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The availability row.
+    pub id: i64,
+    /// The times of day of its period.
+    pub start: NaiveTime,
+    /// See `start`; an end not after the start is on the next day.
+    pub end: NaiveTime,
+    /// Its days, in order.
+    pub days: Arc<Vec<Day>>,
+    /// The first and the last day the row is good for.
+    pub first: Day,
+    /// See `first`.
+    pub last: Day,
+    /// Days on which a class or an accepted invitation uses it.
+    pub used: BTreeSet<Day>,
+}
+
+impl Offer {
+    fn is_free_on(&self, day: Day) -> bool {
+        self.first <= day && day <= self.last && self.days.binary_search(&day).is_ok() && !self.used.contains(&day)
+    }
+
+    fn includes(&self, start: NaiveTime, end: NaiveTime) -> bool {
+        // Minutes since the offer's start, so that offers and lessons over midnight compare too.
+        let since = |time: NaiveTime| (time - self.start).num_minutes().rem_euclid(24 * 60);
+        let length = match since(self.end) {
+            0 => 24 * 60,
+            minutes => minutes,
+        };
+        let (from, mut to) = (since(start), since(end));
+        if to <= from {
+            to += 24 * 60;
+        }
+        // A lesson that begins before the offer on the same day wraps to a late minute and is caught by the length.
+        start >= self.start && to <= length
+    }
+}
+
+/// An invitation that holds a coach's time: live, accepted or ready.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The task it is for.
+    pub task_id: i64,
+    /// The lessons it would mean.
+    pub spans: Vec<Span>,
+}
+
+/// A coach as the rules see one.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The coach.
+    pub id: i64,
+    /// User name: the last word in every order.
+    pub user_name: String,
+    /// What the coach teaches.
+    pub subject_id: i64,
+    /// At which level.
+    pub grade_type: GradeType,
+    /// Job status.
+    pub status: JobStatus,
+    /// 1 is best.
+    pub rank: u8,
+    /// First four digits of the area code.
+    pub city: String,
+    /// Takes no students of the same city.
+    pub forbid_same_city: bool,
+    /// Blocked by staff.
+    pub blocked: bool,
+    /// Wants no messages.
+    pub opted_out: bool,
+    /// What the coach offers.
+    pub offers: Vec<Offer>,
+    /// Lessons the coach teaches, in order.
+    pub lessons: Vec<Span>,
+    /// Invitations that hold time.
+    pub held: Vec<Held>,
+    /// Classes: running, ready and accepted.
+    pub classes: u32,
+    /// Tasks the coach was asked for.
+    pub asked: BTreeSet<i64>,
+    /// Automatic invitations today.
+    pub today: u32,
+    /// … and this week.
+    pub week: u32,
+    /// The last automatic one.
+    pub last_auto: Option<Instant>,
+    /// The last of any kind.
+    pub last_invited: Option<Instant>,
+    /// Until when a passed test counts from; `None` = never passed.
+    pub test_passed: Option<Instant>,
+    /// For the optimistic check of storage.
+    pub version: i64,
+}
+
+/// What a task needs of a coach.
+#[derive(Clone, Debug)]
+pub struct Need {
+    /// The task.
+    pub task_id: i64,
+    /// Subject of the template.
+    pub subject_id: i64,
+    /// Level of the template's grade.
+    pub grade_type: GradeType,
+    /// Times of day of the lessons.
+    pub start: NaiveTime,
+    /// See `start`.
+    pub end: NaiveTime,
+    /// The planned lessons: from D to the last day reserved by any of the task's students.
+    pub spans: Vec<Span>,
+    /// New classes needed.
+    pub needed: i64,
+    /// The task's students by city.
+    pub cities: BTreeMap<String, i64>,
+}
+
+/// What the check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An automatic invitation; `rescue` = after the gate.
+    Auto {
+        /// Between G and F the budget of the day is larger and the spacing shorter.
+        rescue: bool,
+    },
+    /// By staff; with `override` the city rule and the blocks of messages do not count, overlap and dismissal always do.
+    Manual {
+        /// Whether staff said so.
+        overriding: bool,
+    },
+    /// A yes or a promotion: the invitation itself, budgets and spacing do not count.
+    Answer,
+}
+
+/// Whether the coach is eligible; the first reason why not, in the order of DOMAIN.md §9.
+///
+/// # Errors
+/// The reason code.
+pub fn check(rules: &Rules, coach: &Candidate, need: &Need, purpose: Purpose, now: Instant) -> Result<(), Reason> {
+    let overriding = purpose == Purpose::Manual { overriding: true };
+    if purpose != Purpose::Answer && coach.asked.contains(&need.task_id) {
+        return Err(Reason::AlreadyAsked);
+    }
+    if !coach.status.is_on_duty() {
+        return Err(Reason::NotOnDuty);
+    }
+    if coach.subject_id != need.subject_id {
+        return Err(Reason::Subject);
+    }
+    if coach.grade_type != need.grade_type {
+        return Err(Reason::Grade);
+    }
+    if offers_for(coach, need).is_none() {
+        return Err(Reason::NoAvailability);
+    }
+    if too_near(rules, &coach.lessons, &need.spans) {
+        return Err(Reason::OverlapClass);
+    }
+    if coach.held.iter().any(|held| held.task_id != need.task_id && too_near(rules, &held.spans, &need.spans)) {
+        return Err(Reason::OverlapInvitation);
+    }
+    if coach.classes >= rules.class_limit.get(&coach.rank).copied().unwrap_or(0) {
+        return Err(Reason::RankLimit);
+    }
+    if !overriding && !city_can_be_kept(coach, need) {
+        return Err(Reason::SameCity);
+    }
+    if coach.blocked && !overriding {
+        return Err(Reason::Blocked);
+    }
+    if coach.opted_out && purpose != Purpose::Answer {
+        return Err(Reason::OptedOut);
+    }
+    if let Purpose::Auto { rescue } = purpose {
+        let (day_limit, spacing) = if rescue { (rules.budget_day_rescue, rules.spacing_rescue) } else { (rules.budget_day, rules.spacing) };
+        if coach.today >= day_limit {
+            return Err(Reason::BudgetDay);
+        }
+        if coach.week >= rules.budget_week {
+            return Err(Reason::BudgetWeek);
+        }
+        if coach.last_auto.is_some_and(|last| now - last < spacing) {
+            return Err(Reason::Spacing);
+        }
+    }
+    Ok(())
+}
+
+/// The availability row that is used on each planned day, or `None` when a day is not covered. The row of the lowest id wins.
+pub fn offers_for(coach: &Candidate, need: &Need) -> Option<Vec<(i64, Day)>> {
+    let fitting: Vec<&Offer> = coach.offers.iter().filter(|offer| offer.includes(need.start, need.end)).collect();
+    if fitting.is_empty() {
+        return None;
+    }
+    need.spans.iter().map(|span| fitting.iter().find(|offer| offer.is_free_on(span.day)).map(|offer| (offer.id, span.day))).collect()
+}
+
+/// Whether two lessons are less than the gap (15 minutes) apart; exactly that much is allowed.
+fn too_near(rules: &Rules, taken: &[Span], planned: &[Span]) -> bool {
+    let (mut taken, mut planned) = (taken.iter().peekable(), planned.iter().peekable());
+    while let (Some(a), Some(b)) = (taken.peek(), planned.peek()) {
+        if a.end + rules.gap <= b.start {
+            taken.next();
+        } else if b.end + rules.gap <= a.start {
+            planned.next();
+        } else {
+            return true;
+        }
+    }
+    false
+}
+
+/// The city rule can be kept: enough of the task's students are from elsewhere, ⌊students ÷ needed⌋ at least.
+fn city_can_be_kept(coach: &Candidate, need: &Need) -> bool {
+    if !coach.forbid_same_city {
+        return true;
+    }
+    let all: i64 = need.cities.values().sum();
+    let same = need.cities.get(&coach.city).copied().unwrap_or(0);
+    all - same >= all / need.needed.max(1)
+}
+
+/// The order in which coaches are asked (DOMAIN.md §5): rank, fewest classes, longest since last invited, user name.
+pub fn order(candidates: &mut [&Candidate]) {
+    candidates.sort_by(|a, b| {
+        (a.rank, a.classes, a.last_invited.map(Instant::unix), &a.user_name).cmp(&(
+            b.rank,
+            b.classes,
+            b.last_invited.map(Instant::unix),
+            &b.user_name,
+        ))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::{lesson_span, parse_day, parse_time};
+    use chrono_tz::Asia::Shanghai;
+
+    fn rules() -> Rules {
+        Rules::new(Shanghai)
+    }
+    fn time(text: &str) -> NaiveTime {
+        parse_time(text).unwrap()
+    }
+    fn at(text: &str) -> Instant {
+        let (day, clock) = text.split_once(' ').unwrap();
+        rules().time.at(parse_day(day).unwrap(), time(clock))
+    }
+    fn spans(days: &[&str], start: &str, end: &str) -> Vec<Span> {
+        let make = |day: &str| {
+            let day = parse_day(day).unwrap();
+            let (start, end) = lesson_span(rules().time, day, time(start), time(end));
+            Span { day, start, end }
+        };
+        days.iter().map(|day| make(day)).collect()
+    }
+    const THURSDAYS: [&str; 2] = ["2026-03-05", "2026-03-12"];
+
+    fn need() -> Need {
+        Need {
+            task_id: 1,
+            subject_id: 1,
+            grade_type: GradeType::Junior,
+            start: time("19:00"),
+            end: time("20:30"),
+            spans: spans(&THURSDAYS, "19:00", "20:30"),
+            needed: 2,
+            cities: BTreeMap::from([("1101".to_owned(), 8), ("3101".to_owned(), 4)]),
+        }
+    }
+    fn coach() -> Candidate {
+        Candidate {
+            id: 1,
+            user_name: "c1".to_owned(),
+            subject_id: 1,
+            grade_type: GradeType::Junior,
+            status: JobStatus::Regular,
+            rank: 2,
+            city: "1101".to_owned(),
+            forbid_same_city: false,
+            blocked: false,
+            opted_out: false,
+            offers: vec![Offer {
+                id: 7,
+                start: time("18:00"),
+                end: time("21:00"),
+                days: Arc::new(THURSDAYS.iter().map(|day| parse_day(day).unwrap()).collect()),
+                first: parse_day("2026-03-01").unwrap(),
+                last: parse_day("2026-06-30").unwrap(),
+                used: BTreeSet::new(),
+            }],
+            lessons: Vec::new(),
+            held: Vec::new(),
+            classes: 0,
+            asked: BTreeSet::new(),
+            today: 0,
+            week: 0,
+            last_auto: None,
+            last_invited: None,
+            test_passed: None,
+            version: 0,
+        }
+    }
+    const AUTO: Purpose = Purpose::Auto { rescue: false };
+    fn refused(change: impl FnOnce(&mut Candidate), purpose: Purpose) -> Option<Reason> {
+        let mut coach = coach();
+        change(&mut coach);
+        check(&rules(), &coach, &need(), purpose, at("2026-03-02 09:00")).err()
+    }
+
+    #[test]
+    fn every_refusal_has_its_reason() {
+        assert_eq!(refused(|_| {}, AUTO), None);
+        assert_eq!(refused(|coach| coach.status = JobStatus::Retraining, AUTO), Some(Reason::NotOnDuty));
+        assert_eq!(refused(|coach| coach.subject_id = 2, AUTO), Some(Reason::Subject));
+        assert_eq!(refused(|coach| coach.grade_type = GradeType::Senior, AUTO), Some(Reason::Grade));
+        assert_eq!(refused(|coach| coach.offers[0].start = time("19:01"), AUTO), Some(Reason::NoAvailability));
+        assert_eq!(refused(|coach| coach.offers[0].end = time("20:29"), AUTO), Some(Reason::NoAvailability));
+        assert_eq!(refused(|coach| coach.offers[0].last = parse_day("2026-03-11").unwrap(), AUTO), Some(Reason::NoAvailability));
+        let used = BTreeSet::from([parse_day("2026-03-12").unwrap()]);
+        assert_eq!(refused(|coach| coach.offers[0].used = used, AUTO), Some(Reason::NoAvailability));
+        assert_eq!(refused(|coach| coach.classes = 5, AUTO), Some(Reason::RankLimit));
+        assert_eq!(refused(|coach| coach.classes = 4, AUTO), None);
+        assert_eq!(refused(|coach| coach.blocked = true, AUTO), Some(Reason::Blocked));
+        assert_eq!(refused(|coach| coach.opted_out = true, AUTO), Some(Reason::OptedOut));
+        assert_eq!(refused(|coach| coach.asked = BTreeSet::from([1]), AUTO), Some(Reason::AlreadyAsked));
+    }
+
+    #[test]
+    fn fifteen_minutes_between_lessons_are_enough_and_fourteen_are_not() {
+        let before = |end: &str| spans(&["2026-03-12"], "17:00", end);
+        assert_eq!(refused(|coach| coach.lessons = before("18:45"), AUTO), None);
+        assert_eq!(refused(|coach| coach.lessons = before("18:46"), AUTO), Some(Reason::OverlapClass));
+        let held = |end: &str| vec![Held { task_id: 2, spans: before(end) }];
+        assert_eq!(refused(|coach| coach.held = held("18:46"), AUTO), Some(Reason::OverlapInvitation));
+        assert_eq!(refused(|coach| coach.held = held("18:46"), Purpose::Answer), Some(Reason::OverlapInvitation));
+        assert_eq!(refused(|coach| coach.held = vec![Held { task_id: 1, spans: before("18:46") }], Purpose::Answer), None);
+    }
+
+    #[test]
+    fn the_city_rule_needs_a_class_full_of_students_from_elsewhere() {
+        // 12 students, 2 classes: 6 from elsewhere are needed, 4 are there.
+        assert_eq!(refused(|coach| coach.forbid_same_city = true, AUTO), Some(Reason::SameCity));
+        assert_eq!(refused(|coach| coach.forbid_same_city = true, Purpose::Manual { overriding: true }), None);
+        let elsewhere = |coach: &mut Candidate| (coach.forbid_same_city, coach.city) = (true, "3101".to_owned());
+        assert_eq!(refused(elsewhere, AUTO), None);
+    }
+
+    #[test]
+    fn budgets_and_spacing_bind_the_automatic_ones_only_and_less_in_the_rescue() {
+        let rescue = Purpose::Auto { rescue: true };
+        for (change, auto, in_rescue) in [
+            ((2, 2, None), Some(Reason::BudgetDay), None),
+            ((3, 3, None), Some(Reason::BudgetDay), Some(Reason::BudgetDay)),
+            ((0, 6, None), Some(Reason::BudgetWeek), Some(Reason::BudgetWeek)),
+            ((1, 1, Some("2026-03-02 08:31")), Some(Reason::Spacing), None),
+            ((1, 1, Some("2026-03-02 08:30")), None, None),
+            ((1, 1, Some("2026-03-02 08:51")), Some(Reason::Spacing), Some(Reason::Spacing)),
+        ] {
+            let set = |coach: &mut Candidate| (coach.today, coach.week, coach.last_auto) = (change.0, change.1, change.2.map(at));
+            assert_eq!(refused(set, AUTO), auto, "{change:?}");
+            assert_eq!(refused(set, rescue), in_rescue, "{change:?}");
+            assert_eq!(refused(set, Purpose::Answer), None);
+            assert_eq!(refused(set, Purpose::Manual { overriding: false }), None);
+        }
+    }
+
+    #[test]
+    fn offers_over_midnight_cover_lessons_over_midnight() {
+        let offer = |start: &str, end: &str| Offer { start: time(start), end: time(end), ..coach().offers.remove(0) };
+        assert!(offer("22:00", "01:00").includes(time("23:30"), time("00:30")));
+        assert!(offer("23:30", "00:30").includes(time("23:30"), time("00:30")));
+        assert!(!offer("22:00", "00:00").includes(time("23:30"), time("00:30")));
+        assert!(offer("22:00", "00:00").includes(time("22:30"), time("23:30")));
+        assert!(!offer("10:00", "12:00").includes(time("09:00"), time("10:30")));
+        assert!(!offer("22:00", "01:00").includes(time("00:10"), time("00:40")), "that is another civil day's lesson");
+    }
+
+    #[test]
+    fn coaches_are_asked_by_rank_then_fewest_classes_then_longest_since_then_name() {
+        let one = |name: &str, rank, classes, last: Option<i64>| Candidate {
+            user_name: name.to_owned(),
+            rank,
+            classes,
+            last_invited: last.map(Instant::from_unix),
+            ..coach()
+        };
+        let all = [one("e", 2, 0, None), one("d", 1, 1, None), one("c", 1, 0, Some(9)), one("b", 1, 0, None), one("a", 1, 0, None)];
+        let mut ordered: Vec<&Candidate> = all.iter().collect();
+        order(&mut ordered);
+        assert_eq!(ordered.iter().map(|coach| coach.user_name.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
+    }
+}

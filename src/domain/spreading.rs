@@ -1,1 +1,211 @@
-//! spreading
+//! Spreading students over new classes (DOMAIN.md §4): evenly, never with a coach of the same city who does not want that.
+
+/// A student to be placed; the slice they come in is the order of priority (created_at, then id).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pupil {
+    /// The reservation.
+    pub id: i64,
+    /// The student's city: the first four digits of the area code.
+    pub city: String,
+}
+
+/// A class to be filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The city whose students the coach does not take.
+    pub forbidden_city: Option<String>,
+}
+
+impl Group {
+    fn takes(&self, pupil: &Pupil) -> bool {
+        self.forbidden_city.as_deref() != Some(pupil.city.as_str())
+    }
+}
+
+/// Who goes where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// For each class the positions of its students in the input, in order.
+    pub groups: Vec<Vec<usize>>,
+    /// Positions of those who find no class at all because it is full.
+    pub full: Vec<usize>,
+    /// Positions of those who find none because of the city rule.
+    pub same_city: Vec<usize>,
+}
+
+/// Spreads students over classes of at most `max` each.
+///
+/// As many as possible find a place (a maximum matching), earlier students before later ones; sizes differ by at most one
+/// unless the city rule makes that impossible.
+pub fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
+    // Who finds a place at all: greedy by priority with augmenting paths, every class at its full size.
+    let mut matching = Matching::new(pupils, groups);
+    matching.sizes = vec![max; groups.len()];
+    let chosen: Vec<usize> = (0..pupils.len()).filter(|&pupil| matching.place(pupil)).collect();
+    // Where: the same students again, classes growing together one seat at a time, so that they stay as even as the city rule lets them.
+    let mut even = Matching::new(pupils, groups);
+    let mut waiting = chosen.clone();
+    let floor = chosen.len().checked_div(groups.len()).unwrap_or(0);
+    for size in floor..=max {
+        even.sizes = vec![size; groups.len()];
+        waiting.retain(|&pupil| !even.place(pupil));
+        if waiting.is_empty() {
+            break;
+        }
+    }
+    let mut spread = Spread { groups: vec![Vec::new(); groups.len()], ..Spread::default() };
+    for (pupil, group) in even.of.iter().enumerate() {
+        match group {
+            Some(group) => spread.groups[*group].push(pupil),
+            None if groups.iter().any(|group| group.takes(&pupils[pupil])) => spread.full.push(pupil),
+            None if groups.is_empty() => spread.full.push(pupil),
+            None => spread.same_city.push(pupil),
+        }
+    }
+    // A student with room left somewhere was kept out by the city rule, even where another class would have taken the city.
+    let room = spread.groups.iter().any(|group| group.len() < max);
+    if room {
+        spread.same_city.append(&mut spread.full);
+        spread.same_city.sort_unstable();
+    }
+    spread
+}
+
+struct Matching<'a> {
+    pupils: &'a [Pupil],
+    groups: &'a [Group],
+    sizes: Vec<usize>,
+    of: Vec<Option<usize>>,
+    members: Vec<Vec<usize>>,
+}
+
+impl<'a> Matching<'a> {
+    fn new(pupils: &'a [Pupil], groups: &'a [Group]) -> Self {
+        Self { pupils, groups, sizes: vec![0; groups.len()], of: vec![None; pupils.len()], members: vec![Vec::new(); groups.len()] }
+    }
+
+    /// Finds a place for one more, moving others where that helps; never takes a place from anybody.
+    fn place(&mut self, pupil: usize) -> bool {
+        // Breadth first over classes: `came` remembers through whom a class was reached.
+        let mut came: Vec<Option<usize>> = vec![None; self.groups.len()];
+        let mut queue = std::collections::VecDeque::from([pupil]);
+        while let Some(moving) = queue.pop_front() {
+            for group in 0..self.groups.len() {
+                if came[group].is_some() || self.of[moving] == Some(group) || !self.groups[group].takes(&self.pupils[moving]) {
+                    continue;
+                }
+                came[group] = Some(moving);
+                if self.members[group].len() < self.sizes[group] {
+                    self.shift(group, pupil, &came);
+                    return true;
+                }
+                queue.extend(self.members[group].iter().copied());
+            }
+        }
+        false
+    }
+
+    /// Moves everybody on the path one class on, ending with `pupil`.
+    fn shift(&mut self, free: usize, pupil: usize, came: &[Option<usize>]) {
+        let mut group = free;
+        while let Some(moving) = came[group] {
+            let from = self.of[moving].replace(group);
+            self.members[group].push(moving);
+            match from {
+                Some(from) => {
+                    self.members[from].retain(|&member| member != moving);
+                    group = from;
+                }
+                None => {
+                    debug_assert_eq!(moving, pupil);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pupils(cities: &[&str]) -> Vec<Pupil> {
+        cities.iter().enumerate().map(|(id, city)| Pupil { id: id as i64, city: (*city).to_owned() }).collect()
+    }
+    fn group(forbidden: &str) -> Group {
+        Group { forbidden_city: (!forbidden.is_empty()).then(|| forbidden.to_owned()) }
+    }
+    fn sizes(spread: &Spread) -> Vec<usize> {
+        spread.groups.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn sizes_differ_by_at_most_one() {
+        let spread = spread(&pupils(&["1101"; 14]), &[group(""), group(""), group("")], 6);
+        assert_eq!(sizes(&spread), [5, 5, 4]);
+    }
+
+    #[test]
+    fn even_sizes_give_way_to_the_city_rule() {
+        // Four of five are from 1101, which the first coach does not take.
+        let spread = spread(&pupils(&["1101", "1101", "1101", "1101", "3101"]), &[group("1101"), group("")], 6);
+        assert_eq!(sizes(&spread), [1, 4]);
+        assert!(spread.same_city.is_empty());
+    }
+
+    #[test]
+    fn others_move_so_that_everybody_fits() {
+        // The student from elsewhere came first, but has to leave the open class to the one who can go nowhere else.
+        let spread = spread(&pupils(&["3101", "1101"]), &[group(""), group("1101")], 1);
+        assert_eq!(spread.groups, [vec![1], vec![0]]);
+    }
+
+    #[test]
+    fn who_cannot_be_placed_is_told_why() {
+        let all_at_home = spread(&pupils(&["1101", "1101"]), &[group("1101")], 6);
+        assert_eq!((all_at_home.same_city, all_at_home.full), (vec![0, 1], vec![]));
+        let too_many = spread(&pupils(&["1101", "1101", "1101"]), &[group("")], 2);
+        assert_eq!((too_many.full, too_many.same_city), (vec![2], vec![]));
+        assert_eq!(spread(&pupils(&["1101"]), &[], 6).full, [0]);
+    }
+
+    proptest! {
+        /// Against brute force: as many as possible are placed, the earliest first; sizes and the city rule hold.
+        #[test]
+        fn as_many_as_possible_find_a_place(
+            cities in prop::collection::vec(0..3u8, 0..8),
+            forbidden in prop::collection::vec(0..4u8, 0..4),
+            max in 1..4usize,
+        ) {
+            let pupils: Vec<Pupil> = cities.iter().enumerate().map(|(id, city)| Pupil { id: id as i64, city: city.to_string() }).collect();
+            let groups: Vec<Group> = forbidden.iter().map(|city| Group { forbidden_city: (*city < 3).then(|| city.to_string()) }).collect();
+            let spread = spread(&pupils, &groups, max);
+            let mut seen: Vec<usize> = spread.groups.iter().flatten().chain(&spread.full).chain(&spread.same_city).copied().collect();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..pupils.len()).collect::<Vec<_>>());
+            for (group, members) in groups.iter().zip(&spread.groups) {
+                prop_assert!(members.len() <= max);
+                prop_assert!(members.iter().all(|&pupil| group.takes(&pupils[pupil])));
+            }
+            fn best(pupils: &[Pupil], groups: &[Group], room: &mut Vec<usize>, next: usize) -> usize {
+                if next == pupils.len() { return 0; }
+                let mut most = best(pupils, groups, room, next + 1);
+                for group in 0..groups.len() {
+                    if room[group] > 0 && groups[group].takes(&pupils[next]) {
+                        room[group] -= 1;
+                        most = most.max(1 + best(pupils, groups, room, next + 1));
+                        room[group] += 1;
+                    }
+                }
+                most
+            }
+            let placed: usize = spread.groups.iter().map(Vec::len).sum();
+            prop_assert_eq!(placed, best(&pupils, &groups, &mut vec![max; groups.len()], 0));
+            if groups.iter().all(|group| group.forbidden_city.is_none()) && !groups.is_empty() {
+                let (least, most) = (spread.groups.iter().map(Vec::len).min().unwrap(), spread.groups.iter().map(Vec::len).max().unwrap());
+                prop_assert!(most - least <= 1);
+            }
+        }
+    }
+}
