@@ -9,7 +9,9 @@ pub mod entity;
 mod fault;
 pub mod migration;
 mod open;
+pub mod pool;
 pub mod sql;
+pub mod staffing;
 mod txn;
 
 pub use fault::unique_violation;
