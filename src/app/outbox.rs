@@ -1,1 +1,175 @@
-//! To be written.
+//! The outbox: messages are written by the transaction that causes them; only `sms send` hands them out (DOMAIN.md §7).
+
+use super::App;
+use super::report::Report;
+use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use crate::message::text::{self, Facts};
+use crate::storage::Txn;
+use crate::storage::entity::message;
+use crate::storage::message as store;
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+/// Whom a message is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Person {
+    /// A coach, by SMS.
+    Coach {
+        /// User name.
+        user_name: String,
+        /// Phone number.
+        phone: String,
+    },
+    /// A student, by SMS.
+    Student {
+        /// User name.
+        user_name: String,
+        /// Phone number.
+        phone: String,
+    },
+    /// Every configured admin of the subject, by SMS and mail.
+    Admins {
+        /// The subject.
+        subject_id: i64,
+    },
+}
+
+/// A message to be written; one to admins becomes an SMS and a mail for each of them.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it says.
+    pub kind: MessageKind,
+    /// Whom it is for.
+    pub person: Person,
+    /// Natural key of what it is about, e.g. `2013-autumn-aaa-g7-tu-p1400@2013-10-01`: never a row id, so that keys are the same in every replay.
+    pub about: String,
+    /// Tells repeats of a kind about the same thing to the same person apart, e.g. a deadline or a count; `1` by default.
+    pub version: String,
+    /// What the text speaks of.
+    pub facts: Facts,
+    /// The task it is about.
+    pub task_id: Option<i64>,
+    /// The invitation it is about.
+    pub invitation_id: Option<i64>,
+    /// The class it is about.
+    pub class_id: Option<i64>,
+    /// Start of the lesson it is about (for the notice window's exception).
+    pub lesson_at: Option<Instant>,
+    /// When it is of no use any more.
+    pub valid_until: Instant,
+}
+
+/// Writes messages; how many. One whose key exists already is left alone.
+///
+/// # Errors
+/// [`Error::Contended`] when another transaction wrote the same key at the same moment: the transaction is to be run again.
+pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
+    let mut keys = HashSet::new();
+    let mut rows: Vec<message::ActiveModel> = drafts.iter().flat_map(|draft| rows_of(app, draft, now)).collect();
+    rows.retain(|row| keys.insert(row.dedup_key.clone().take().unwrap_or_default()));
+    let known = store::message_keys_known(txn, &keys).await?;
+    rows.retain(|row| !row.dedup_key.try_as_ref().is_some_and(|key| known.contains(key)));
+    let written = rows.len() as u64;
+    store::message_insert(txn, rows).await?;
+    Ok(written)
+}
+
+/// Withdraws the INVITATION messages of these invitations that have not been handed over; how many.
+pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: Instant) -> Result<u64> {
+    store::message_cancel_of_invitations(txn, invitation_ids, now).await
+}
+
+/// Withdraws the messages of these kinds about these tasks that have not been handed over; how many.
+pub async fn task_messages_cancel(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
+    store::message_cancel_of_tasks(txn, task_ids, kinds, now).await
+}
+
+/// `sms send`: hands out what is due.
+pub async fn send_due(app: &App, now: Instant) -> Result<Report> {
+    let _ = (app, now);
+    Err(Error::internal("sms send is not built yet"))
+}
+
+/// Someone at an address.
+struct Recipient<'a> {
+    audience: Audience,
+    channel: Channel,
+    person: &'a str,
+    address: &'a str,
+}
+
+fn rows_of(app: &App, draft: &Draft, now: Instant) -> Vec<message::ActiveModel> {
+    let sms = |audience, person, address| Recipient { audience, channel: Channel::Sms, person, address };
+    let recipients = match &draft.person {
+        Person::Coach { user_name, phone } => vec![sms(Audience::Coach, user_name.as_str(), phone.as_str())],
+        Person::Student { user_name, phone } => vec![sms(Audience::Student, user_name.as_str(), phone.as_str())],
+        Person::Admins { subject_id } => {
+            let told = app.config.admins.iter().filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
+            told.flat_map(|admin| {
+                let mail = Recipient { audience: Audience::Admin, channel: Channel::Mail, person: &admin.name, address: &admin.mail };
+                [sms(Audience::Admin, &admin.name, &admin.phone), mail]
+            })
+            // An admin without a phone or without a mail address is told by the other way.
+            .filter(|recipient| !recipient.address.is_empty())
+            .collect()
+        }
+    };
+    recipients.iter().map(|recipient| row_of(app, draft, recipient, now)).collect()
+}
+
+fn row_of(app: &App, draft: &Draft, to: &Recipient<'_>, now: Instant) -> message::ActiveModel {
+    let text = text::render(draft.kind, to.channel, &draft.facts, app.time());
+    let opens = draft.kind.send_at(to.channel, draft.lesson_at, app.rules(), now);
+    message::ActiveModel {
+        id: NotSet,
+        dedup_key: Set(key_of(draft, to)),
+        kind: Set(draft.kind),
+        channel: Set(to.channel),
+        audience: Set(to.audience),
+        person: Set(to.person.to_owned()),
+        address: Set(to.address.to_owned()),
+        subject: Set(text.subject.chars().take(SUBJECT_MAX).collect()),
+        body: Set(text.body),
+        state: Set(if opens > now { MessageState::Deferred } else { MessageState::Queued }),
+        task_id: Set(draft.task_id),
+        invitation_id: Set(draft.invitation_id),
+        class_id: Set(draft.class_id),
+        lesson_at: Set(draft.lesson_at),
+        created_at: Set(now),
+        // One that will be of no use when its window opens is looked at (and expires) when it becomes so.
+        due_at: Set(opens.min(draft.valid_until.max(now))),
+        valid_until: Set(draft.valid_until),
+        attempts: Set(0),
+        lease_token: Set(None),
+        lease_until: Set(None),
+        handed_at: Set(None),
+        settled_at: Set(None),
+        error: Set(String::new()),
+    }
+}
+
+/// Characters the column holds.
+const SUBJECT_MAX: usize = 200;
+/// See `SUBJECT_MAX`.
+const KEY_MAX: usize = 190;
+
+/// `KIND/about/person/version`; the mail of an admin who gets an SMS too ends in `/MAIL`.
+fn key_of(draft: &Draft, to: &Recipient<'_>) -> String {
+    let mail = if to.channel == Channel::Mail { "/MAIL" } else { "" };
+    let key = format!("{}/{}/{}/{}{mail}", draft.kind, draft.about, to.person, draft.version);
+    if key.chars().count() <= KEY_MAX {
+        return key;
+    }
+    // Too long for the column: the beginning for people, a digest of the whole for uniqueness.
+    let mut short: String = key.chars().take(KEY_MAX - 33).collect();
+    short.push('#');
+    for byte in &Sha256::digest(key.as_bytes())[..16] {
+        // Writing to a String cannot fail.
+        let _ = write!(short, "{byte:02x}");
+    }
+    short
+}

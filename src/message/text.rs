@@ -1,6 +1,7 @@
 //! The Chinese texts, compiled in.
 
-use crate::domain::time::{Day, Instant};
+use crate::domain::state::{Channel, MessageKind};
+use crate::domain::time::{BusinessTime, Day, Instant};
 use chrono::NaiveTime;
 
 /// What a text may speak of; each kind uses some of it.
@@ -46,4 +47,19 @@ pub struct Facts {
     pub coach: String,
     /// A reason code, where there is one.
     pub reason: String,
+}
+
+/// A text ready to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Of a mail; empty for an SMS.
+    pub subject: String,
+    /// The text itself; an SMS begins with the sign.
+    pub body: String,
+}
+
+/// The text of a kind on a channel.
+pub fn render(kind: MessageKind, channel: Channel, facts: &Facts, time: BusinessTime) -> Text {
+    let _ = (channel, time);
+    Text { subject: String::new(), body: format!("【etutor】{kind} {} {}", facts.template, facts.day) }
 }

@@ -7,6 +7,7 @@ pub mod column;
 pub mod dialect;
 pub mod entity;
 mod fault;
+pub mod message;
 pub mod migration;
 mod open;
 pub mod pool;
