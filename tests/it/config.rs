@@ -1,1 +1,219 @@
-//! To be written.
+//! The configuration: the defaults and the samples load, layers override each other, and whatever is wrong is refused by the name of its key.
+
+use chrono::{NaiveTime, TimeDelta};
+use etutor::config::{Config, DEFAULT_YAML, SqliteSynchronous};
+use etutor::domain::rules::{AfterGate, Rules};
+use std::path::Path;
+
+fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The keys that a text is refused for.
+fn refused(text: &str) -> Vec<String> {
+    match Config::parse(text) {
+        Ok(_) => panic!("was accepted: {text}"),
+        Err(error) => error.problems.into_iter().map(|problem| problem.key).collect(),
+    }
+}
+
+#[test]
+fn the_defaults_are_in_order() {
+    let config = Config::default();
+    assert!(config.testing);
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:50051");
+    assert_eq!(config.database.url, "sqlite://var/etutor.db");
+    assert_eq!(config.database.sqlite_synchronous, SqliteSynchronous::Full);
+    assert!(config.admins.is_empty());
+    assert_eq!(config.rules, Rules::new(chrono_tz::Asia::Shanghai), "etc/default.yml and Rules::new are the same document's numbers");
+}
+
+#[test]
+fn the_default_file_explains_every_key() {
+    for (number, line) in DEFAULT_YAML.lines().enumerate().filter(|(_, line)| line.starts_with("  ") && line.contains(": ")) {
+        let before: Vec<&str> = DEFAULT_YAML.lines().take(number).collect();
+        // A comment stands above each key, or above the group of keys that it explains together.
+        let explained = before.iter().rev().take(4).any(|line| line.trim_start().starts_with('#'));
+        assert!(explained, "no comment near {line:?}");
+    }
+}
+
+#[test]
+fn the_samples_load() {
+    let url = env(&[("ETUTOR__DATABASE__URL", "postgres://etutor:secret@db.example.org/etutor")]);
+    let config = Config::load(Some(Path::new("etc/production.yml")), url).expect("etc/production.yml");
+    assert!(!config.testing);
+    assert_eq!(config.admins.len(), 2);
+    assert_eq!(config.database.max_connections, 20);
+    let supervisor = std::fs::read_to_string("etc/supervisor.conf").unwrap();
+    let stop: u32 = supervisor.lines().find_map(|line| line.strip_prefix("stopwaitsecs=")).unwrap().parse().unwrap();
+    assert!(stop > config.server.drain_s, "supervisord would kill the server while it drains");
+    let systemd = std::fs::read_to_string("etc/etutord.service").unwrap();
+    let stop: u32 = systemd.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap().parse().unwrap();
+    assert!(stop > config.server.drain_s, "systemd would kill the server while it drains");
+    for text in [supervisor, systemd] {
+        assert!(text.contains("/usr/local/bin/etutord -c /etc/etutor/etutor.yml"));
+    }
+}
+
+#[test]
+fn a_file_says_what_differs_and_the_environment_has_the_last_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("etutor.yml");
+    std::fs::write(
+        &file,
+        "server:\n  listen: 127.0.0.1:6000\n  drain_s: 3\ninvite:\n  after_gate: manual\n  window: { from: \"09:00\" }\nlog:\n",
+    )
+    .unwrap();
+    let variables = env(&[
+        ("ETUTOR__SERVER__LISTEN", "127.0.0.1:7000"),
+        ("ETUTOR__TESTING", "false"),
+        ("ETUTOR__COACH__CLASS_LIMIT", "{1: 9, 2: 5, 3: 4, 4: 3, 5: 2}"),
+        ("ETUTOR__ADMINS", "[{name: a, phone: \"+999000\"}]"),
+        ("ETUTOR_SERVER", "not for us"),
+    ]);
+    let config = Config::load(Some(&file), variables).unwrap();
+    assert_eq!(config.server.listen.port(), 7000);
+    assert_eq!(config.server.drain_s, 3);
+    assert_eq!(config.rules.after_gate, AfterGate::Manual);
+    assert_eq!(config.rules.invitation_window.from, NaiveTime::from_hms_opt(9, 0, 0).unwrap());
+    assert_eq!(config.rules.invitation_window.to, NaiveTime::from_hms_opt(21, 0, 0).unwrap());
+    assert_eq!(config.rules.class_limit[&1], 9);
+    assert_eq!(config.rules.spacing, TimeDelta::minutes(30));
+    assert_eq!(config.admins[0].phone, "+999000");
+    assert!(!config.testing);
+
+    let address = Config::server_address(&file, env(&[("ETUTOR__DATABASE__URL", "x")])).unwrap();
+    assert_eq!(address.to_string(), "127.0.0.1:6000");
+}
+
+#[test]
+fn the_command_finds_a_server_that_listens_everywhere_on_the_loopback() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("etutor.yml");
+    // url_file does not exist: the command must not need the server's secrets.
+    std::fs::write(&file, "server: { listen: 0.0.0.0:6000, insecure: true }\ndatabase: { url_file: /nowhere }").unwrap();
+    assert_eq!(Config::server_address(&file, []).unwrap().to_string(), "127.0.0.1:6000");
+}
+
+#[test]
+fn what_is_wrong_is_refused_by_the_name_of_its_key() {
+    for (text, key) in [
+        ("servers: {}", "servers"),
+        ("server: { lisen: 1 }", "server.lisen"),
+        ("server: { drain_ms: 1 }", "server.drain_ms"),
+        ("server: { drain_s: soon }", "server.drain_s"),
+        ("server: { drain_s: -1 }", "server.drain_s"),
+        ("server: { drain_s: 10s }", "server.drain_s"),
+        ("server: { listen: localhost }", "server.listen"),
+        ("server: { listen: 0.0.0.0:50051 }", "server.listen"),
+        ("server: { max_connections: 0 }", "server.max_connections"),
+        ("server: { concurrency: 0 }", "server.concurrency"),
+        ("server: { request_timeout_s: 0 }", "server.request_timeout_s"),
+        ("server: { task_timeout_s: 5 }", "server.task_timeout_s"),
+        ("server: { first_bytes_timeout_s: 0 }", "server.first_bytes_timeout_s"),
+        ("server: { max_message_bytes: 12 }", "server.max_message_bytes"),
+        ("server: 7", "server"),
+        ("testing: perhaps", "testing"),
+        ("zone: Mars/Olympus", "zone"),
+        ("database: { url: 'oracle://x' }", "database.url"),
+        ("database: { url: 'postgres://etutor:secret@db.example.org/etutor' }", "database.url"),
+        ("database: { url: 'postgres://db.example.org/etutor?user=x&password=secret' }", "database.url"),
+        ("database: { url_file: /nowhere/to/be/found }", "database.url_file"),
+        ("database: { url: 'sqlite://x', url_file: /nowhere/to/be/found }", "database.url_file"),
+        ("database: { lock_timeout_ms: 20000 }", "database.lock_timeout_ms"),
+        ("database: { max_connections: 0 }", "database.max_connections"),
+        ("database: { sqlite_synchronous: sometimes }", "database.sqlite_synchronous"),
+        ("log: { filter: 'etutor=loud' }", "log.filter"),
+        ("log: { format: xml }", "log.format"),
+        ("tasks: { lease_s: 0 }", "tasks.lease_s"),
+        ("tasks: { lease_s: 300 }", "tasks.lease_s"),
+        ("invite: { window: { from: '21:00', to: '08:00' } }", "invite.window"),
+        ("invite: { window: { from: '08:00', to: '08:00' } }", "invite.window"),
+        ("invite: { window: { from: '08:00', to: '08:05' } }", "invite.window"),
+        ("invite: { window: { from: '8 Uhr' } }", "invite.window.from"),
+        ("invite: { window: { until: '21:00' } }", "invite.window.until"),
+        ("invite: { gate_lead_min: 26 }", "invite.gate_lead_min"),
+        ("invite: { gate_lead_h: 4 }", "invite.gate_lead_h"),
+        ("invite: { gate_lead_h: 15 }", "invite.gate_lead_h"),
+        ("invite: { gate_lead_h: 100 }", "invite.gate_lead_h"),
+        ("invite: { after_gate: whatever }", "invite.after_gate"),
+        ("invite: { wave_factor: 0.5 }", "invite.wave_factor"),
+        ("invite: { wave_factor: .nan }", "invite.wave_factor"),
+        ("invite: { budget_day: 0 }", "invite.budget_day"),
+        ("invite: { budget_day_rescue: 1 }", "invite.budget_day_rescue"),
+        ("invite: { budget_week: 2 }", "invite.budget_week"),
+        ("invite: { spacing_rescue_min: 45 }", "invite.spacing_rescue_min"),
+        ("invite: { reopen_lead_min: 240 }", "invite.reopen_lead_min"),
+        ("invite: { early_warning: '25:00' }", "invite.early_warning"),
+        ("coach: { class_limit: { 1: 6, 2: 5, 3: 4, 4: 3 } }", "coach.class_limit"),
+        ("coach: { class_limit: { 1: 6, 2: 5, 3: 4, 4: 3, 5: 2, 6: 1 } }", "coach.class_limit"),
+        ("coach: { test_valid_d: 0 }", "coach.test_valid_d"),
+        ("class: { freeze_lead_h: 0 }", "class.freeze_lead_h"),
+        ("class: { freeze_lead_h: 13 }", "class.freeze_lead_h"),
+        ("class: { morning_not_held: '19:00' }", "class.morning_not_held"),
+        ("class: { not_held_lead_min: 300 }", "class.not_held_lead_min"),
+        ("messages: { reminder_window: { from: '23:00' } }", "messages.reminder_window"),
+        ("messages: { notice_window: { from: '23:00' } }", "messages.notice_window"),
+        ("messages: { alarm_sms_window: { to: '06:00' } }", "messages.alarm_sms_window"),
+        ("messages: { reminder_least_min: 0 }", "messages.reminder_least_min"),
+        ("messages: { reminder_least_min: 130 }", "messages.reminder_most_min"),
+        ("messages: { cap_span_min: 0 }", "messages.cap_span_min"),
+        ("messages: { cap_day: 5 }", "messages.cap_day"),
+        ("sms: { gateway: pigeon }", "sms.gateway"),
+        ("sms: { batch_max: 0 }", "sms.batch_max"),
+        ("sms: { lease_s: 0 }", "sms.lease_s"),
+        ("sms: { per_run_max: 10 }", "sms.per_run_max"),
+        ("sms: { outbox_file: '' }", "sms.outbox_file"),
+        ("admins: [{ name: a, phone: '123' }, { name: a, phone: '124' }]", "admins[1].name"),
+        ("admins: [{ name: '', phone: '123' }]", "admins[0].name"),
+        ("admins: [{ name: a }]", "admins[0].phone"),
+        ("admins: [{ name: a, phone: 'call me' }]", "admins[0].phone"),
+        ("admins: [{ name: a, mail: nobody }]", "admins[0].mail"),
+        ("admins: [{ name: a, phone: '123', pager: 1 }]", "admins[0]"),
+        ("- a list", "the configuration"),
+        ("server: [", "the configuration"),
+        ("testing: true\ntesting: false", "the configuration"),
+    ] {
+        let keys = refused(text);
+        assert!(keys.iter().any(|refused| refused == key), "{text}: expected {key}, got {keys:?}: {}", Config::parse(text).unwrap_err());
+    }
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let keys = refused("coach: { test_valid_d: 0 }\nsms: { batch_max: 0 }\nserver: { drain_s: 700 }");
+    assert_eq!(keys, ["server.drain_s", "coach.test_valid_d", "sms.batch_max"]);
+}
+
+#[test]
+fn a_variable_without_a_key_is_refused_by_its_name() {
+    let error = Config::load(None, env(&[("ETUTOR__SERVER__LISEN", "x")])).unwrap_err();
+    assert!(error.to_string().starts_with("ETUTOR__SERVER__LISEN: "), "{error}");
+    let error = Config::load(None, env(&[("ETUTOR__SERVER__DRAIN_S", "[")])).unwrap_err();
+    assert!(error.to_string().starts_with("server.drain_s: "), "{error}");
+    let error = Config::load(Some(Path::new("/nowhere.yml")), []).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere.yml: "), "{error}");
+}
+
+#[test]
+fn a_password_is_taken_from_a_file_or_the_environment_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("database.url");
+    std::fs::write(&secret, "mysql://etutor:s3cr3t@db.example.org:3306/etutor\n").unwrap();
+    let text = format!("database: {{ url_file: {} }}", secret.display());
+    let config = Config::parse(&text).unwrap();
+    assert_eq!(config.database.options().url, "mysql://etutor:s3cr3t@db.example.org:3306/etutor");
+    let shown = format!("{config:?} {config:#?} {}", config.database.shown_url());
+    assert!(!shown.contains("s3cr3t"), "{shown}");
+    assert!(shown.contains("mysql://etutor:***@db.example.org:3306/etutor"), "{shown}");
+
+    let config = Config::load(None, env(&[("ETUTOR__DATABASE__URL", "postgres://a:s3@cr/3t@db/etutor")])).unwrap();
+    assert!(!format!("{config:?}").contains("s3@cr/3t"));
+    // On the loopback a password in the file is nobody's business.
+    assert!(Config::parse("database: { url: 'postgres://a:b@127.0.0.1:5433/etutor' }").is_ok());
+    assert!(Config::parse("database: { url: 'postgres://etutor@db.example.org/etutor' }").is_ok());
+    // Nor do errors repeat it.
+    let error = Config::load(None, env(&[("ETUTOR__DATABASE__URL", "oracle://a:s3cr3t@db/etutor")])).unwrap_err();
+    assert!(!error.to_string().contains("s3cr3t"), "{error}");
+}

@@ -1,0 +1,376 @@
+//! The sections as they stand in YAML, and what the program makes of them.
+
+use super::layer::{Layers, Userinfo};
+use super::{Config, ConfigError, problem, words};
+use crate::domain::rules::{AfterGate, Rules};
+use crate::domain::time::{BusinessTime, Window};
+use crate::storage::DbOptions;
+use chrono::{NaiveTime, TimeDelta};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Section `server`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where the server listens; port 0 = any free one (tests).
+    pub listen: SocketAddr,
+    /// Allows an address that is not the loopback although there is no access control.
+    pub insecure: bool,
+    /// Connections at once.
+    pub max_connections: u32,
+    /// Calls at once; more are shed.
+    pub concurrency: u32,
+    /// Ceiling of every call, in seconds.
+    pub request_timeout_s: u32,
+    /// Ceiling of calls of TaskService and ImportService, in seconds.
+    pub task_timeout_s: u32,
+    /// Time for the HTTP/2 preface, in seconds.
+    pub first_bytes_timeout_s: u32,
+    /// Time for calls in flight after SIGTERM, in seconds.
+    pub drain_s: u32,
+    /// Largest request, in bytes.
+    pub max_message_bytes: u32,
+}
+
+impl ServerConfig {
+    /// Ceiling of every call.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_s.into())
+    }
+
+    /// Ceiling of calls of TaskService and ImportService.
+    pub fn task_timeout(&self) -> Duration {
+        Duration::from_secs(self.task_timeout_s.into())
+    }
+
+    /// Time for the HTTP/2 preface.
+    pub fn first_bytes_timeout(&self) -> Duration {
+        Duration::from_secs(self.first_bytes_timeout_s.into())
+    }
+
+    /// Time for calls in flight after SIGTERM.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_s.into())
+    }
+}
+
+/// How carefully SQLite writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SqliteSynchronous {
+    /// Every acknowledged write survives a power cut.
+    Full,
+    /// Not even that; for tests and demos.
+    Off,
+}
+
+/// Section `database`. Its `Debug` shows no password.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite://PATH`, `postgres://…` or `mysql://…`; a secret where it holds a password.
+    pub url: String,
+    /// The file the URL was read from, unless the environment gave it.
+    pub url_file: Option<PathBuf>,
+    /// Connections of the pool (SQLite: of the readers).
+    pub max_connections: u32,
+    /// How long a call waits for a connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// The longest a statement may run, in milliseconds.
+    pub statement_timeout_ms: u64,
+    /// The longest a statement may wait for a lock, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// How carefully SQLite writes.
+    pub sqlite_synchronous: SqliteSynchronous,
+}
+
+impl DatabaseConfig {
+    /// What the storage layer wants to know.
+    pub fn options(&self) -> DbOptions {
+        DbOptions {
+            url: self.url.clone(),
+            max_connections: self.max_connections,
+            acquire_timeout: Duration::from_millis(self.acquire_timeout_ms),
+            statement_timeout: Duration::from_millis(self.statement_timeout_ms),
+            lock_timeout: Duration::from_millis(self.lock_timeout_ms),
+            sqlite_synchronous_full: self.sqlite_synchronous == SqliteSynchronous::Full,
+        }
+    }
+
+    /// The URL with its password, if it has one, as `***`: for logs and people.
+    pub fn shown_url(&self) -> String {
+        match Userinfo::of(&self.url).and_then(|info| info.password) {
+            Some(password) => self.url.replace(password, "***"),
+            None => self.url.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url: _, url_file, max_connections, acquire_timeout_ms, statement_timeout_ms, lock_timeout_ms, sqlite_synchronous } =
+            self;
+        f.debug_struct("DatabaseConfig")
+            .field("url", &self.shown_url())
+            .field("url_file", url_file)
+            .field("max_connections", max_connections)
+            .field("acquire_timeout_ms", acquire_timeout_ms)
+            .field("statement_timeout_ms", statement_timeout_ms)
+            .field("lock_timeout_ms", lock_timeout_ms)
+            .field("sqlite_synchronous", sqlite_synchronous)
+            .finish()
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Section `log`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or directives of tracing-subscriber.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// Section `tasks`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TasksConfig {
+    /// How long a run counts as going on, in seconds.
+    pub lease_s: u32,
+}
+
+impl TasksConfig {
+    /// How long a run counts as going on.
+    pub fn lease(&self) -> TimeDelta {
+        TimeDelta::seconds(self.lease_s.into())
+    }
+}
+
+/// Where messages are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gateway {
+    /// A JSON line per message in a file.
+    File,
+}
+
+/// Section `sms`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmsConfig {
+    /// Where messages are handed over.
+    pub gateway: Gateway,
+    /// The file of the gateway `file`.
+    pub outbox_file: PathBuf,
+    /// Numbers in one batch of the same text.
+    pub batch_max: u32,
+    /// How long a sender may hold a message, in seconds.
+    pub lease_s: u32,
+    /// Messages one run takes up at most.
+    pub per_run_max: u32,
+}
+
+impl SmsConfig {
+    /// How long a sender may hold a message.
+    pub fn lease(&self) -> TimeDelta {
+        TimeDelta::seconds(self.lease_s.into())
+    }
+}
+
+/// Section `mail`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// Where messages are handed over.
+    pub gateway: Gateway,
+    /// The file of the gateway `file`.
+    pub outbox_file: PathBuf,
+}
+
+/// An education admin (DOMAIN.md §1).
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Name, unique among the admins.
+    pub name: String,
+    /// Phone number for SMS; empty = none.
+    #[serde(default)]
+    pub phone: String,
+    /// Mail address; empty = none.
+    #[serde(default)]
+    pub mail: String,
+    /// Subjects (ids) the admin is told of; empty = all.
+    #[serde(default)]
+    pub subjects: Vec<i64>,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Numbers and addresses of people stay out of logs.
+        f.debug_struct("Admin").field("subjects", &self.subjects).finish_non_exhaustive()
+    }
+}
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    testing: bool,
+    zone: String,
+    server: ServerConfig,
+    database: DatabaseConfig,
+    log: LogConfig,
+    tasks: TasksConfig,
+    invite: Invite,
+    coach: Coach,
+    class: Class,
+    messages: Messages,
+    sms: SmsConfig,
+    mail: MailConfig,
+    admins: Vec<Admin>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Invite {
+    #[serde(deserialize_with = "words::window")]
+    window: Window,
+    gate_lead_h: u16,
+    after_gate: AfterGateWord,
+    wave_factor: f64,
+    budget_day: u32,
+    budget_day_rescue: u32,
+    budget_week: u32,
+    spacing_min: u16,
+    spacing_rescue_min: u16,
+    #[serde(deserialize_with = "words::time")]
+    early_warning: NaiveTime,
+    #[serde(deserialize_with = "words::time")]
+    early_warning_gate_before: NaiveTime,
+    reopen_lead_min: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AfterGateWord {
+    Auto,
+    Manual,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Coach {
+    class_limit: BTreeMap<u8, u32>,
+    gap_min: u16,
+    test_valid_d: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Class {
+    #[serde(deserialize_with = "words::time")]
+    morning_before: NaiveTime,
+    #[serde(deserialize_with = "words::time")]
+    morning_freeze: NaiveTime,
+    freeze_lead_h: u16,
+    #[serde(deserialize_with = "words::time")]
+    morning_not_held: NaiveTime,
+    not_held_lead_min: u16,
+    form_when_covered: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Messages {
+    #[serde(deserialize_with = "words::window")]
+    reminder_window: Window,
+    #[serde(deserialize_with = "words::window")]
+    notice_window: Window,
+    #[serde(deserialize_with = "words::window")]
+    alarm_sms_window: Window,
+    reminder_least_min: u16,
+    reminder_most_min: u16,
+    cap_short: u32,
+    cap_span_min: u16,
+    cap_day: u32,
+}
+
+/// The configuration of merged layers, checked.
+pub(super) fn config(layers: Layers) -> Result<Config, ConfigError> {
+    let tree = layers.finish()?;
+    // From text again, because only then do the errors name the path of the key.
+    let text = serde_yaml::to_string(&tree).map_err(|error| problem("the configuration", error.to_string()))?;
+    let file: File = serde_yaml::from_str(&text).map_err(|error| typed(&error.to_string()))?;
+    let zone: Tz = file.zone.parse().map_err(|_| problem("zone", format!("{:?} is no IANA time zone such as Asia/Shanghai", file.zone)))?;
+    let rules = rules(zone, &file);
+    let File { testing, server, database, log, tasks, sms, mail, admins, .. } = file;
+    let config = Config { testing, rules, server, database, log, tasks, sms, mail, admins };
+    config.validate()?;
+    Ok(config)
+}
+
+/// `path: what is wrong at line 1 column 2` as a problem; the place is one in the merged text, which nobody has seen.
+fn typed(error: &str) -> ConfigError {
+    let error = error.split(" at line ").next().unwrap_or(error);
+    match error.split_once(": ") {
+        Some((key, reason)) if !key.contains(' ') => problem(key, reason),
+        _ => problem("the configuration", error),
+    }
+}
+
+fn rules(zone: Tz, file: &File) -> Rules {
+    let minutes = |count: u16| TimeDelta::minutes(count.into());
+    let File { invite, coach, class, messages, .. } = file;
+    Rules {
+        time: BusinessTime::new(zone),
+        invitation_window: invite.window,
+        reminder_window: messages.reminder_window,
+        notice_window: messages.notice_window,
+        alarm_sms_window: messages.alarm_sms_window,
+        gate_lead: TimeDelta::hours(invite.gate_lead_h.into()),
+        freeze_lead: TimeDelta::hours(class.freeze_lead_h.into()),
+        morning_freeze: class.morning_freeze,
+        morning_before: class.morning_before,
+        early_warning: invite.early_warning,
+        early_warning_gate_before: invite.early_warning_gate_before,
+        not_held_lead: minutes(class.not_held_lead_min),
+        morning_not_held: class.morning_not_held,
+        reopen_lead: minutes(invite.reopen_lead_min),
+        wave_factor: invite.wave_factor,
+        after_gate: match invite.after_gate {
+            AfterGateWord::Auto => AfterGate::Auto,
+            AfterGateWord::Manual => AfterGate::Manual,
+        },
+        form_when_covered: class.form_when_covered,
+        budget_day: invite.budget_day,
+        budget_day_rescue: invite.budget_day_rescue,
+        budget_week: invite.budget_week,
+        spacing: minutes(invite.spacing_min),
+        spacing_rescue: minutes(invite.spacing_rescue_min),
+        gap: minutes(coach.gap_min),
+        class_limit: coach.class_limit.clone(),
+        test_valid: TimeDelta::days(coach.test_valid_d.into()),
+        reminder_least: minutes(messages.reminder_least_min),
+        reminder_most: minutes(messages.reminder_most_min),
+        cap_short: messages.cap_short,
+        cap_span: minutes(messages.cap_span_min),
+        cap_day: messages.cap_day,
+    }
+}

@@ -1,0 +1,43 @@
+//! How single values are written in YAML: times of day, windows, zones.
+
+use crate::domain::time::Window;
+use chrono::NaiveTime;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use std::fmt;
+
+/// A time of day, `HH:MM`.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveTime, D::Error> {
+    // A visitor, because an error raised inside of it is told with the whole path of the key.
+    struct Time;
+    impl Visitor<'_> for Time {
+        type Value = NaiveTime;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a time of day such as \"08:00\"")
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<NaiveTime, E> {
+            parse_time(text).ok_or_else(|| E::custom(format!("{text:?} is no time of day such as \"08:00\"")))
+        }
+    }
+    from.deserialize_str(Time)
+}
+
+fn parse_time(text: &str) -> Option<NaiveTime> {
+    let (hour, minute) = text.split_once(':')?;
+    if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+        return None;
+    }
+    NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)
+}
+
+/// A window of the day, `{ from: "08:00", to: "21:00" }`.
+pub(super) fn window<'de, D: Deserializer<'de>>(from: D) -> Result<Window, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Text {
+        #[serde(deserialize_with = "time")]
+        from: NaiveTime,
+        #[serde(deserialize_with = "time")]
+        to: NaiveTime,
+    }
+    Text::deserialize(from).map(|Text { from, to }| Window { from, to })
+}
