@@ -314,3 +314,16 @@ pub async fn task_state_set_in_txn(txn: &Txn, id: i64, from: TaskState, to: Task
     // The task is locked by this transaction, so nobody can have changed it since it was read.
     if rows == 1 { Ok(()) } else { Err(Error::Contended("class_task.state")) }
 }
+
+/// Invitations of tasks that were queued at exactly this instant and are still QUEUED.
+pub async fn invited_queued_at(
+    conn: &impl ConnectionTrait,
+    task_ids: impl IntoIterator<Item = i64>,
+    at: Instant,
+) -> Result<Vec<InvitedCoach>> {
+    sql(invited_select!("i.task_id IN ({ids}) AND i.queued_at = ? AND i.state = 'QUEUED' ORDER BY i.id"))
+        .ids(task_ids)
+        .bind(at)
+        .all(conn)
+        .await
+}

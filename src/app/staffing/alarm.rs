@@ -1,0 +1,132 @@
+//! `invite notify_test` and `invite notify_class`: who must do something soon (DOMAIN.md §3).
+
+use super::{notice, settle::budget_starts};
+use crate::app::report::Report;
+use crate::app::{App, outbox};
+use crate::domain::calendar::Timeline;
+use crate::domain::class_task::Counts;
+use crate::domain::eligibility::{self, Purpose};
+use crate::domain::state::MessageKind;
+use crate::domain::time::Instant;
+use crate::error::Result;
+use crate::message::text::Facts;
+use crate::storage::pool::{self, Which};
+use crate::storage::sql::sql;
+use crate::storage::staffing::{self, TaskRow};
+use crate::write_txn;
+
+/// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15 minutes and at most 2 hours ahead;
+/// once per (invitation, deadline).
+pub async fn notify_software_tests(app: &App, now: Instant) -> Result<Report> {
+    let rules = app.rules();
+    let due = staffing::invited_list_deadline_in(app.db.reader(), now + rules.reminder_least, now + rules.reminder_most).await?;
+    let mut report = Report { examined: due.len() as u64, ..Report::default() };
+    if due.is_empty() {
+        return Ok(report);
+    }
+    let tasks = staffing::task_list_by_ids(app.db.reader(), due.iter().map(|coach| coach.task_id)).await?;
+    let drafts: Vec<outbox::Draft> = due
+        .iter()
+        .filter_map(|coach| {
+            let task = tasks.iter().find(|task| task.id == coach.task_id)?;
+            let deadline = coach.test_deadline?;
+            let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
+            let draft = notice::to_coach(MessageKind::TestReminder, task, coach, deadline.unix(), facts);
+            Some(outbox::Draft { valid_until: deadline, ..draft })
+        })
+        .collect();
+    report.messages = write_txn!(&app.db, "invitation.remind", |txn| { outbox::write(app, txn, drafts.clone(), now).await })?;
+    report.changed = report.messages;
+    Ok(report)
+}
+
+/// What is to be told of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    /// D−2 20:00: the gate comes before the morning.
+    Early,
+    /// At the gate, always once.
+    Gate,
+    /// After the gate, when more is uncovered than was ever told.
+    Worse,
+}
+
+fn alarm_of(app: &App, task: &TaskRow, counts: Counts, now: Instant) -> Option<Alarm> {
+    if counts.uncovered() == 0 || now >= task.start_at {
+        return None;
+    }
+    if now < task.gate_at {
+        let early = Timeline::of(app.rules(), task.day, task.start_at).early_warning_at;
+        return (!task.early_warned && early.is_some_and(|at| at <= now)).then_some(Alarm::Early);
+    }
+    if !task.gate_alarmed {
+        return Some(Alarm::Gate);
+    }
+    (counts.uncovered() > i64::from(task.told_uncovered)).then_some(Alarm::Worse)
+}
+
+/// Uncovered tasks: the early warning, the alarm at G, and a further one only when it got worse than anything told. Says how late it is.
+pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report> {
+    let tasks = staffing::task_list_open(app.db.reader(), None).await?;
+    let mut report = Report { examined: tasks.len() as u64, ..Report::default() };
+    let counts = staffing::task_counts(app.db.reader(), &tasks, now).await?;
+    let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
+    let due: Vec<&TaskRow> = tasks.iter().filter(|task| alarm_of(app, task, count(task), now).is_some()).collect();
+    if due.is_empty() {
+        return Ok(report);
+    }
+    let left = coaches_left(app, &due, now).await?;
+    for (task, coaches_left) in due.into_iter().zip(left) {
+        let written = write_txn!(&app.db, "class_task.alarm", |txn| {
+            let task = staffing::task_lock_in_txn(txn, task.id).await?;
+            let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
+            let counts = counts.get(&task.id).copied().unwrap_or_default();
+            // Another replica may have told it, or a coach become ready, since it was looked at.
+            let Some(alarm) = alarm_of(app, &task, counts, now).filter(|_| task.state.is_open()) else { return Ok(0) };
+            sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? WHERE id = ?")
+                .bind(alarm != Alarm::Early)
+                .bind(counts.uncovered().max(i64::from(task.told_uncovered)))
+                .bind(task.id)
+                .execute(txn)
+                .await?;
+            let (kind, late) = match alarm {
+                Alarm::Early => (MessageKind::TaskEarlyWarning, 0),
+                Alarm::Gate => (MessageKind::TaskShort, (now - task.gate_at).num_minutes()),
+                Alarm::Worse => (MessageKind::TaskShort, 0),
+            };
+            let facts = Facts {
+                needed: counts.needed,
+                ready: counts.ready,
+                accepted: counts.accepted,
+                live: counts.live,
+                coaches_left,
+                late_minutes: late,
+                ..notice::facts(&task)
+            };
+            let version = if alarm == Alarm::Worse { format!("worse-{}", counts.uncovered()) } else { "1".to_owned() };
+            outbox::write(app, txn, vec![notice::to_admins(kind, &task, version, facts, task.start_at)], now).await
+        })?;
+        report.changed += u64::from(written > 0);
+        report.messages += written;
+    }
+    Ok(report)
+}
+
+/// How many eligible coaches each task has not asked yet (budgets and spacing left out: they pass).
+async fn coaches_left(app: &App, tasks: &[&TaskRow], now: Instant) -> Result<Vec<i64>> {
+    let conn = app.db.reader();
+    let (today, week) = budget_starts(app, now);
+    let mut subjects: Vec<i64> = tasks.iter().map(|task| task.subject_id).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let mut candidates = pool::candidate_list(conn, &Which::OfSubjects(subjects), now, today, week).await?;
+    pool::asked_add(conn, tasks.iter().map(|task| task.id), &mut candidates).await?;
+    let owned: Vec<TaskRow> = tasks.iter().map(|task| (*task).clone()).collect();
+    let needs = pool::need_list(conn, &owned).await?;
+    let eligible = |task: &&TaskRow| {
+        let Some(need) = needs.get(&task.id) else { return 0 };
+        let purpose = Purpose::Manual { overriding: false };
+        candidates.iter().filter(|candidate| eligibility::check(app.rules(), candidate, need, purpose, now).is_ok()).count() as i64
+    };
+    Ok(tasks.iter().map(eligible).collect())
+}

@@ -1,0 +1,160 @@
+//! A coach's yes and no (DOMAIN.md §5).
+
+use super::settle::{self, candidate_of, coach_lock_in_txn, need_of, refused, settle};
+use super::{notice, sizing};
+use crate::app::{App, outbox};
+use crate::domain::eligibility::{self, Purpose};
+use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
+use crate::domain::state::{InvitationState, MessageKind, TaskState};
+use crate::domain::time::Instant;
+use crate::error::{Error, Reason, Result};
+use crate::message::text::Facts;
+use crate::storage::Txn;
+use crate::storage::entity::{coach, invitation};
+use crate::storage::sql::sql;
+use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::write_txn;
+use sea_orm::EntityTrait;
+
+/// Yes. One transaction: never more coaches accepted than needed; a yes beyond that is RESERVE.
+///
+/// # Errors
+/// NOT_FOUND; NOT_YOURS; TASK_FORMED or TASK_CLOSED when it is too late; the reason why the coach is not eligible (any more).
+pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
+    let (found, person) = own(app, invitation_id, coach).await?;
+    write_txn!(&app.db, "invitation.accept", |txn| {
+        let task = staffing::task_lock_in_txn(txn, found.task_id).await?;
+        coach_lock_in_txn(txn, &[person.id]).await?;
+        let before = staffing::invitation_by_id(txn, invitation_id).await?;
+        match judge_yes(before.state) {
+            Yes::Same => return Ok(before),
+            Yes::Refused(reason) => return Err(Error::precondition(reason, "the invitation was taken back")),
+            Yes::Open => open_for_yes(&task, now)?,
+        }
+        let invited = invited_as(&before, &person);
+        // Tests that are overdue make room before the yes is counted.
+        settle(app, txn, task.id, now).await?;
+        if task.dirty {
+            sizing::resize_in_txn(app, txn, task.id, now).await?;
+        }
+        let task = staffing::task_by_id(txn, task.id).await?;
+        open_for_yes(&task, now)?;
+        let need = need_of(txn, &task).await?;
+        let mut candidate = candidate_of(app, txn, person.id, now).await?;
+        eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now).map_err(refused)?;
+        if before.state == InvitationState::Queued {
+            // The coach saw it in the client: the message would only ask again.
+            outbox::invitation_messages_cancel(txn, &[invitation_id], now).await?;
+        }
+        let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
+        let facts = notice::facts_of_lessons(&task, &need.spans);
+        let draft = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
+            let (held, _) = settle::hold(app, txn, &task, &need, &mut candidate, &invited, before.state, Some(now), now).await?;
+            notice::to_coach(MessageKind::Accepted, &task, &invited, now.unix(), Facts { deadline: held.deadline, ..facts })
+        } else {
+            answered(txn, &before, InvitationState::Reserve, now).await?;
+            notice::to_coach(MessageKind::Reserved, &task, &invited, now.unix(), facts)
+        };
+        outbox::write(app, txn, vec![draft], now).await?;
+        settle(app, txn, task.id, now).await?;
+        staffing::invitation_by_id(txn, invitation_id).await
+    })
+}
+
+/// No: DECLINED before a yes, WITHDRAWN after one. Saying it twice changes nothing.
+///
+/// # Errors
+/// NOT_FOUND; NOT_YOURS; TASK_FORMED when the coach has the class already (admins are told).
+pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
+    let (found, person) = own(app, invitation_id, coach).await?;
+    let (after, judged) = write_txn!(&app.db, "invitation.decline", |txn| {
+        let task = staffing::task_lock_in_txn(txn, found.task_id).await?;
+        coach_lock_in_txn(txn, &[person.id]).await?;
+        let before = staffing::invitation_by_id(txn, invitation_id).await?;
+        let judged = judge_no(before.state);
+        match judged {
+            No::Same => return Ok((before, judged)),
+            No::Decline => {
+                if before.state == InvitationState::Queued {
+                    outbox::invitation_messages_cancel(txn, &[invitation_id], now).await?;
+                }
+                answered(txn, &before, InvitationState::Declined, now).await?;
+            }
+            No::Withdraw => {
+                answered(txn, &before, InvitationState::Withdrawn, now).await?;
+                staffing::availability_free_in_txn(txn, &[invitation_id]).await?;
+                settle(app, txn, task.id, now).await?;
+            }
+            No::Assigned => {
+                let facts = Facts { coach: person.user_name.clone(), ..notice::facts(&task) };
+                let draft = notice::to_admins(MessageKind::AssignedWithdrawal, &task, &person.user_name, facts, task.start_at.max(now));
+                outbox::write(app, txn, vec![draft], now).await?;
+            }
+        }
+        Ok((staffing::invitation_by_id(txn, invitation_id).await?, judged))
+    })?;
+    if judged == No::Assigned {
+        let told = "the class is formed and yours; the education admins have been told that you want to leave it";
+        return Err(Error::precondition(Reason::TaskFormed, told));
+    }
+    Ok(after)
+}
+
+/// A no after a yes; before one it is a no like any other.
+///
+/// # Errors
+/// As [`decline`].
+pub async fn withdraw(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
+    decline(app, invitation_id, coach, now).await
+}
+
+/// The invitation and its coach, when it is this coach's.
+async fn own(app: &App, invitation_id: i64, coach: &str) -> Result<(invitation::Model, coach::Model)> {
+    let found = staffing::invitation_by_id(app.db.reader(), invitation_id).await?;
+    let person = coach::Entity::find_by_id(found.coach_id).one(app.db.reader()).await?;
+    match person {
+        Some(person) if person.user_name == coach => Ok((found, person)),
+        _ => Err(Error::precondition(Reason::NotYours, "the invitation is another coach's")),
+    }
+}
+
+fn open_for_yes(task: &TaskRow, now: Instant) -> Result<()> {
+    if task.is_open_at(now) {
+        return Ok(());
+    }
+    let reason = if task.state == TaskState::Formed { Reason::TaskFormed } else { Reason::TaskClosed };
+    Err(Error::precondition(reason, format!("the classes of {} take no more answers", task.about())))
+}
+
+fn invited_as(row: &invitation::Model, person: &coach::Model) -> InvitedCoach {
+    InvitedCoach {
+        id: row.id,
+        task_id: row.task_id,
+        coach_id: row.coach_id,
+        state: row.state,
+        queued_at: row.queued_at,
+        sent_at: row.sent_at,
+        answered_at: row.answered_at,
+        test_deadline: row.test_deadline,
+        user_name: person.user_name.clone(),
+        phone: person.phone.clone(),
+        test_passed_at: person.test_passed_at,
+    }
+}
+
+/// Writes an answer that gives the coach no place.
+async fn answered(txn: &Txn, before: &invitation::Model, state: InvitationState, now: Instant) -> Result<()> {
+    let ended = state.is_ended().then_some(now);
+    let rows =
+        sql("UPDATE invitation SET state = ?, answered_at = ?, ended_at = ?, test_deadline = NULL, reason = ?, version = version + 1 \
+                    WHERE id = ? AND state = ?")
+        .bind(state)
+        .bind(now)
+        .bind(ended)
+        .bind(if state == InvitationState::Declined { Reason::Declined.as_str() } else { "" })
+        .bind(before.id)
+        .bind(before.state)
+        .execute(txn)
+        .await?;
+    if rows == 1 { Ok(()) } else { Err(Error::Contended("invitation.state")) }
+}

@@ -1,0 +1,75 @@
+//! `invite check`: what time does to invitations and tasks (DOMAIN.md §§3–5).
+
+use super::{settle::settle, sizing};
+use crate::app::report::Report;
+use crate::app::{App, outbox};
+use crate::domain::state::InvitationState;
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::sql::sql;
+use crate::storage::staffing;
+use crate::write_txn;
+use std::collections::BTreeSet;
+
+/// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or coaches changed, and their states follow.
+/// With a day only that day's tasks.
+pub async fn check_invitations(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
+    let mut report = expire(app, now, day).await?;
+    let tasks = staffing::task_list_open(app.db.reader(), day).await?;
+    report.examined += tasks.len() as u64;
+    let lapsing: BTreeSet<i64> =
+        staffing::invited_list_lapsing(app.db.reader(), now).await?.into_iter().map(|coach| coach.task_id).collect();
+    for task in &tasks {
+        // What has run out changes nothing but the next wave; the rest is looked at under the task's lock.
+        let gate_passed = task.state == crate::domain::state::TaskState::Pending && task.gate_at <= now;
+        let early = app.rules().form_when_covered && task.state == crate::domain::state::TaskState::Covered;
+        if !(task.dirty || gate_passed || early || lapsing.contains(&task.id)) || now >= task.closes_at {
+            continue;
+        }
+        let (messages, over) = write_txn!(&app.db, "class_task.check", |txn| {
+            let task = staffing::task_lock_in_txn(txn, task.id).await?;
+            if task.dirty {
+                let (messages, size) = sizing::resize_in_txn(app, txn, task.id, now).await?;
+                return Ok((messages, size.over));
+            }
+            Ok((settle(app, txn, task.id, now).await?, 0))
+        })?;
+        report.changed += 1;
+        report.messages += messages;
+        if over > 0 {
+            report.skip(Reason::PlacesExhausted, over as u64);
+            report.notes.push(format!("{}: {over} students do not fit into the classes that are left", task.about()));
+        }
+    }
+    Ok(report)
+}
+
+/// SENT past its end → EXPIRED; QUEUED past its end → UNDELIVERED, and its message is of no use any more.
+async fn expire(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
+    let mut report = Report::default();
+    // A day that no task has: all of them.
+    let due: Vec<(i64, InvitationState, Day)> = sql("SELECT i.id, i.state, t.day FROM invitation i JOIN class_task t ON t.id = i.task_id \
+         WHERE (i.state = 'SENT' AND i.expires_at <= ?) OR (i.state = 'QUEUED' AND i.valid_until <= ?)")
+    .bind(now)
+    .bind(now)
+    .tuples(app.db.reader())
+    .await?;
+    let of = |state: InvitationState| -> Vec<i64> {
+        due.iter().filter(|(_, found, on)| *found == state && day.is_none_or(|day| day == *on)).map(|(id, ..)| *id).collect()
+    };
+    let (sent, queued) = (of(InvitationState::Sent), of(InvitationState::Queued));
+    if sent.is_empty() && queued.is_empty() {
+        return Ok(report);
+    }
+    report.changed = write_txn!(&app.db, "invitation.expire", |txn| {
+        let reason = Reason::Expired.as_str();
+        let ended = staffing::invitation_end_in_txn(txn, &sent, InvitationState::Sent, InvitationState::Expired, reason, now).await?;
+        let lost = InvitationState::Undelivered;
+        let undelivered = staffing::invitation_end_in_txn(txn, &queued, InvitationState::Queued, lost, reason, now).await?;
+        if !queued.is_empty() {
+            outbox::invitation_messages_cancel(txn, &queued, now).await?;
+        }
+        Ok::<u64, Error>(ended + undelivered)
+    })?;
+    Ok(report)
+}

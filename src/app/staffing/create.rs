@@ -1,0 +1,151 @@
+//! `invite create`: the class tasks of a day (DOMAIN.md §3, §4).
+
+use super::{settle::settle, sizing};
+use crate::app::App;
+use crate::app::report::Report;
+use crate::domain::calendar::{Timeline, cut_off};
+use crate::domain::state::TaskState;
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::entity::class_task;
+use crate::storage::sql::sql;
+use crate::storage::staffing::{self, TaskRow};
+use crate::storage::{Txn, unique_violation};
+use crate::write_txn;
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait};
+
+/// Rows of one INSERT, far below every database's limit of parameters.
+const ROWS: usize = 500;
+
+/// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and sizes those that are open. Running it again changes nothing.
+pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Report> {
+    write_txn!(&app.db, "class_task.create", |txn| {
+        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await?;
+        let mut report = Report::default();
+        let made = insert_tasks(app, txn, now, day, &mut report).await?;
+        let reopened = reopen_wanted(app, txn, now, day).await?;
+        let mut tasks = staffing::task_list_open(txn, Some(day)).await?;
+        tasks.retain(|task| now < task.freeze_at);
+        report.examined += tasks.len() as u64;
+        if tasks.is_empty() {
+            return Ok(report);
+        }
+        // Only new and reopened tasks are sized here: the others are the business of `invite check`, which tells coaches what follows.
+        tasks.retain(|task| made.contains(&task.template_id) || reopened.contains(&task.template_id));
+        if tasks.is_empty() {
+            mark_changed(app, txn, day).await?;
+            return Ok(report);
+        }
+        let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
+        sizing::attach_in_txn(app, txn, day, &templates).await?;
+        let sizes = sizing::size_in_txn(txn, &tasks, day).await?;
+        let size = |task: &TaskRow| sizes.get(&task.id).copied().unwrap_or_default();
+        let seated: Vec<&TaskRow> = tasks.iter().filter(|task| size(task).students == 0).collect();
+        sql("UPDATE class_task SET state = ? WHERE state = ? AND id IN ({ids})")
+            .bind(TaskState::Formed)
+            .bind(TaskState::Pending)
+            .ids(seated.iter().map(|task| task.id))
+            .execute(txn)
+            .await?;
+        for task in tasks.iter().filter(|task| now >= task.gate_at && size(task).students > 0) {
+            settle(app, txn, task.id, now).await?;
+        }
+        report.changed += tasks.len() as u64;
+        for task in &tasks {
+            let size = size(task);
+            if size.over > 0 {
+                report.skip(Reason::PlacesExhausted, size.over as u64);
+                report.notes.push(format!("{}: {} students do not fit into the classes that are left", task.about(), size.over));
+            }
+        }
+        mark_changed(app, txn, day).await?;
+        Ok(report)
+    })
+}
+
+/// Open tasks of the day that a sign-up made before the cut-off is not counted by are sized again by `invite check`.
+async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
+    let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' AND task_id IS NULL \
+         AND start_day <= ? AND last_day >= ? AND created_at < ?")
+    .bind(day)
+    .bind(day)
+    .bind(cut_off(app.time(), day))
+    .column(txn)
+    .await?;
+    if templates.is_empty() { Ok(()) } else { super::demand::demand_changed(txn, &templates).await }
+}
+
+/// Templates that need a task on the day and have none; the templates for which one was made.
+async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut Report) -> Result<Vec<i64>> {
+    let wanted: Vec<(i64, Instant)> = sql("SELECT p.template_id, p.start_at FROM place p WHERE p.day = ? \
+         AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id AND t.day = p.day) \
+         AND EXISTS (SELECT 1 FROM reservation r WHERE r.state = 'BOOKED' AND r.template_id = p.template_id \
+             AND r.start_day <= p.day AND r.last_day >= p.day AND r.created_at < ? \
+             AND (r.task_id IS NULL OR r.task_id IN \
+                 (SELECT l.id FROM class_task l WHERE l.template_id = p.template_id AND l.day > p.day \
+                  AND l.state IN ('PENDING', 'INVITING', 'COVERED')))) \
+         ORDER BY p.template_id")
+    .bind(day)
+    .bind(cut_off(app.time(), day))
+    .tuples(txn)
+    .await?;
+    let mut rows = Vec::with_capacity(wanted.len());
+    for (template_id, start) in wanted {
+        let line = Timeline::of(app.rules(), day, start);
+        if now >= line.freeze_at {
+            // Nothing could be formed any more: these students wait for the next lesson.
+            report.skip(Reason::TooLate, 1);
+            continue;
+        }
+        rows.push(class_task::ActiveModel {
+            id: NotSet,
+            template_id: Set(template_id),
+            day: Set(day),
+            state: Set(TaskState::Pending),
+            start_at: Set(start),
+            gate_at: Set(line.gate_at),
+            freeze_at: Set(line.freeze_at),
+            closes_at: Set(line.freeze_at),
+            reopened: Set(false),
+            cancelled_by: Set(String::new()),
+            students: Set(0),
+            needed: Set(0),
+            dirty: Set(false),
+            early_warned: Set(false),
+            told_uncovered: Set(0),
+            gate_alarmed: Set(false),
+            created_at: Set(now),
+            version: Set(0),
+        });
+    }
+    let made = rows.iter().filter_map(|row| row.template_id.try_as_ref().copied()).collect();
+    for chunk in rows.chunks(ROWS) {
+        match class_task::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(txn).await {
+            Ok(_) => {}
+            Err(error) if unique_violation(&error) => return Err(Error::Contended("class_task")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(made)
+}
+
+/// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation stays. The templates concerned.
+async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<Vec<i64>> {
+    let wanted: Vec<(i64, i64)> = sql("SELECT t.id, t.template_id FROM class_task t \
+         WHERE t.day = ? AND t.state = 'CANCELLED' AND t.cancelled_by = '' AND t.freeze_at > ? \
+         AND EXISTS (SELECT 1 FROM reservation r WHERE r.state = 'BOOKED' AND r.template_id = t.template_id \
+             AND r.start_day <= t.day AND r.last_day >= t.day AND r.created_at < ? AND r.task_id IS NULL)")
+    .bind(day)
+    .bind(now)
+    .bind(cut_off(app.time(), day))
+    .tuples(txn)
+    .await?;
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("UPDATE class_task SET state = 'PENDING', version = version + 1 WHERE state = 'CANCELLED' AND id IN ({ids})")
+        .ids(wanted.iter().map(|(id, _)| *id))
+        .execute(txn)
+        .await?;
+    Ok(wanted.into_iter().map(|(_, template)| template).collect())
+}

@@ -1,0 +1,146 @@
+//! Students without a lesson: who is told that it does not take place, and what happens to a class that a student leaves.
+
+use super::form::to_student;
+use crate::app::outbox::{Draft, Person};
+use crate::app::{App, outbox};
+use crate::domain::calendar::parse_time;
+use crate::domain::state::{ClassState, MessageKind};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Result};
+use crate::message::text::Facts;
+use crate::storage::Txn;
+use crate::storage::entity::{class, coach};
+use crate::storage::sql::sql;
+use crate::write_txn;
+use chrono::TimeDelta;
+use sea_orm::{EntityTrait, FromQueryResult};
+
+#[derive(FromQueryResult)]
+struct Unheld {
+    code: String,
+    subject_name: String,
+    grade: i32,
+    day: Day,
+    start_at: Instant,
+    start_time: String,
+    end_time: String,
+    user_name: String,
+    phone: String,
+}
+
+/// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the lesson does not take place
+/// (DOMAIN.md §4), whatever became of the task.
+pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
+    // The longest lead is from 21:00 to noon; what is older was told or is over, so that history costs nothing.
+    let due: Vec<(i64, Day)> =
+        sql("SELECT template_id, day FROM place WHERE not_held_told = FALSE AND not_held_at > ? AND not_held_at <= ? AND start_at > ?")
+            .bind(now - TimeDelta::days(1))
+            .bind(now)
+            .bind(now)
+            .tuples(app.db.reader())
+            .await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    write_txn!(&app.db, "place.not_held", |txn| {
+        let students: Vec<Unheld> = sql("SELECT ct.code, su.name AS subject_name, ct.grade, p.day, p.start_at, \
+                 pe.start_time, pe.end_time, s.user_name, s.phone \
+             FROM place p JOIN class_template ct ON ct.id = p.template_id JOIN subject su ON su.id = ct.subject_id \
+             JOIN period pe ON pe.id = ct.period_id JOIN reservation r ON r.template_id = p.template_id \
+             JOIN student s ON s.id = r.student_id \
+             WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
+             AND r.state = 'BOOKED' AND r.start_day <= p.day AND r.last_day >= p.day ORDER BY p.template_id, p.day, s.id")
+        .bind(now - TimeDelta::days(1))
+        .bind(now)
+        .bind(now)
+        .all(txn)
+        .await?;
+        sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? AND not_held_at <= ? AND start_at > ?")
+            .bind(now - TimeDelta::days(1))
+            .bind(now)
+            .bind(now)
+            .execute(txn)
+            .await?;
+        let drafts = students.iter().map(|row| {
+            let facts = Facts {
+                template: row.code.clone(),
+                subject: row.subject_name.clone(),
+                grade: row.grade,
+                day: row.day,
+                start: parse_time(&row.start_time).unwrap_or_default(),
+                end: parse_time(&row.end_time).unwrap_or_default(),
+                lessons: 1,
+                last_day: row.day,
+                ..Facts::default()
+            };
+            let about = format!("{}@{}", row.code, row.day);
+            to_student(MessageKind::LessonNotHeld, about, &row.user_name, &row.phone, facts, row.start_at)
+        });
+        outbox::write(app, txn, drafts.collect(), now).await
+    })
+}
+
+/// A student left a class from `from` on. A class left empty is closed, its lessons from then on are cancelled, coach and admins are told.
+/// The reservation's own row is the caller's business, and changed already.
+pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
+    sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
+    let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? AND state = 'PLACED' AND last_day >= ?")
+        .bind(class_id)
+        .bind(from)
+        .tuples(txn)
+        .await?;
+    if !stays.is_empty() {
+        return Ok(0);
+    }
+    let class = class::Entity::find_by_id(class_id).one(txn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
+    if class.state == ClassState::Closed {
+        return Ok(0);
+    }
+    let cancelled = sql("UPDATE lesson SET state = 'CANCELLED' WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED'")
+        .bind(class_id)
+        .bind(from)
+        .execute(txn)
+        .await?;
+    sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN (SELECT id FROM invitation WHERE class_id = ?)")
+        .bind(from)
+        .bind(class_id)
+        .execute(txn)
+        .await?;
+    // A class that still has lessons before `from` runs on until then, without this student's later days.
+    let held: Vec<(i64, Day)> = sql("SELECT id, day FROM lesson WHERE class_id = ? AND day < ? AND start_at > ? AND state = 'SCHEDULED'")
+        .bind(class_id)
+        .bind(from)
+        .bind(now)
+        .tuples(txn)
+        .await?;
+    if held.is_empty() {
+        sql("UPDATE class SET state = 'CLOSED' WHERE id = ?").bind(class_id).execute(txn).await?;
+    }
+    sql("UPDATE class SET last_day = ? WHERE id = ? AND last_day >= ?")
+        .bind(add_days(from, -1).max(class.first_day))
+        .bind(class_id)
+        .bind(from)
+        .execute(txn)
+        .await?;
+    if cancelled == 0 {
+        return Ok(0);
+    }
+    let person = coach::Entity::find_by_id(class.coach_id).one(txn).await?.ok_or_else(|| Error::not_found("coach", class.coach_id))?;
+    sql("UPDATE coach SET version = version + 1 WHERE id = ?").bind(person.id).execute(txn).await?;
+    let task = crate::storage::staffing::task_by_id(txn, class.task_id).await?;
+    let facts = Facts { day: from, last_day: class.last_day, coach: person.user_name.clone(), ..super::notice::facts(&task) };
+    let draft = |to: Person| Draft {
+        kind: MessageKind::ClassClosed,
+        person: to,
+        about: format!("{}/{}", task.about(), person.user_name),
+        version: from.to_string(),
+        facts: facts.clone(),
+        task_id: None,
+        invitation_id: None,
+        class_id: Some(class_id),
+        lesson_at: None,
+        valid_until: now + TimeDelta::days(7),
+    };
+    let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
+    outbox::write(app, txn, vec![to_coach, draft(Person::Admins { subject_id: task.subject_id })], now).await
+}

@@ -1,0 +1,357 @@
+//! Sizing tasks: whom they count, who fills a free seat of a running class, how many new classes are needed (DOMAIN.md §4).
+//!
+//! The number of statements does not depend on the number of students.
+
+use super::settle::settle;
+use super::{notice, settle as steps};
+use crate::app::{App, outbox};
+use crate::domain::calendar::cut_off;
+use crate::domain::class_task::{self, Asked, LetGo, Seats, Seeker};
+use crate::domain::eligibility::{self, Purpose};
+use crate::domain::state::{InvitationState, MessageKind, TaskState};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::sql::{sql, update_by_pairs};
+use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::{Txn, pool};
+use sea_orm::FromQueryResult;
+use std::collections::{BTreeMap, HashMap};
+
+/// How a task came out of sizing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Students counted who need a new class.
+    pub students: i64,
+    /// New classes needed.
+    pub needed: i64,
+    /// Students that do not fit into them.
+    pub over: i64,
+    /// Students who got a free seat of a running class just now.
+    pub seated: i64,
+}
+
+/// Counts the students of open tasks of one day (DOMAIN.md §4, "Students of a task"): BOOKED, covering D, made before the cut-off, in no
+/// class, and not counted by an open task of an earlier day.
+pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64]) -> Result<()> {
+    // Those whom a later task counts already come to this one: the earlier day has them.
+    sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') AND template_id IN ({ids})")
+        .bind(day)
+        .ids(template_ids.iter().copied())
+        .execute(txn)
+        .await?;
+    sql("UPDATE reservation SET task_id = \
+             (SELECT t.id FROM class_task t WHERE t.template_id = reservation.template_id AND t.day = ? \
+              AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
+         WHERE state = 'BOOKED' AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? AND created_at < ? \
+         AND (task_id IS NULL OR task_id IN \
+             (SELECT l.id FROM class_task l WHERE l.template_id = reservation.template_id AND l.day > ? \
+              AND l.state IN ('PENDING', 'INVITING', 'COVERED')))")
+    .bind(day)
+    .ids(template_ids.iter().copied())
+    .bind(day)
+    .bind(day)
+    .bind(cut_off(app.time(), day))
+    .bind(day)
+    .execute(txn)
+    .await?;
+    Ok(())
+}
+
+/// Fills free seats and computes the size of locked tasks of one day, and stores it.
+pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashMap<i64, Size>> {
+    let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
+    let (mut classes, running) = seats_of(txn, &templates, day).await?;
+    let seated = seat(txn, tasks, &mut classes, day).await?;
+    let rest: HashMap<i64, i64> =
+        sql("SELECT task_id, COUNT(*) AS n FROM reservation WHERE task_id IN ({ids}) AND state = 'BOOKED' GROUP BY task_id")
+            .ids(tasks.iter().map(|task| task.id))
+            .tuples::<(i64, i64)>(txn)
+            .await?
+            .into_iter()
+            .collect();
+    let size = |task: &TaskRow| {
+        let students = rest.get(&task.id).copied().unwrap_or(0);
+        let classes = running.get(&task.template_id).copied().unwrap_or(0);
+        let (needed, over) = class_task::needed(students, i64::from(task.max_students_per_class), i64::from(task.max_classes), classes);
+        Size { students, needed, over, seated: seated.get(&task.id).copied().unwrap_or(0) }
+    };
+    let sizes: HashMap<i64, Size> = tasks.iter().map(|task| (task.id, size(task))).collect();
+    let students: Vec<(i64, i64)> = tasks.iter().map(|task| (task.id, sizes[&task.id].students)).collect();
+    let needed: Vec<(i64, i64)> = tasks.iter().map(|task| (task.id, sizes[&task.id].needed)).collect();
+    let any = "class_task.id > 0";
+    update_by_pairs(txn, "class_task", "id", "students = p.b, dirty = FALSE", any, &students).execute(txn).await?;
+    update_by_pairs(txn, "class_task", "id", "needed = p.b, version = version + 1", any, &needed).execute(txn).await?;
+    Ok(sizes)
+}
+
+#[derive(FromQueryResult)]
+struct ClassDay {
+    class_id: i64,
+    template_id: i64,
+    forbid_same_city: bool,
+    area_code: String,
+    day: Day,
+}
+
+/// The running classes of templates that meet on `day`, with their rosters from then on; and how many of them each template has.
+async fn seats_of(txn: &Txn, templates: &[i64], day: Day) -> Result<(HashMap<i64, Vec<Seats>>, HashMap<i64, i64>)> {
+    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day \
+         FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
+         WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.first_day <= ? AND c.last_day >= ? \
+         AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
+    .ids(templates.iter().copied())
+    .bind(day)
+    .bind(day)
+    .bind(day)
+    .all(txn)
+    .await?;
+    let mut classes: BTreeMap<i64, (i64, Seats)> = BTreeMap::new();
+    for row in rows {
+        let (_, seats) = classes.entry(row.class_id).or_insert_with(|| {
+            let forbidden_city = row.forbid_same_city.then(|| pool::city(&row.area_code));
+            (row.template_id, Seats { class_id: row.class_id, rosters: BTreeMap::new(), forbidden_city })
+        });
+        seats.rosters.insert(row.day, 0);
+    }
+    classes.retain(|_, (_, seats)| seats.rosters.contains_key(&day));
+    #[derive(FromQueryResult)]
+    struct Stay {
+        class_id: i64,
+        placed_from: Option<Day>,
+        last_day: Day,
+        n: i64,
+    }
+    let stays: Vec<Stay> = sql("SELECT class_id, placed_from, last_day, COUNT(*) AS n FROM reservation \
+         WHERE class_id IN ({ids}) AND state = 'PLACED' AND last_day >= ? GROUP BY class_id, placed_from, last_day")
+    .ids(classes.keys().copied())
+    .bind(day)
+    .all(txn)
+    .await?;
+    for stay in stays {
+        let Some((_, seats)) = classes.get_mut(&stay.class_id) else { continue };
+        let from = stay.placed_from.unwrap_or(Day::MIN);
+        for (_, roster) in seats.rosters.range_mut(from..).take_while(|(day, _)| **day <= stay.last_day) {
+            *roster += stay.n;
+        }
+    }
+    let (mut of_template, mut running) = (HashMap::<i64, Vec<Seats>>::new(), HashMap::<i64, i64>::new());
+    for (template, seats) in classes.into_values() {
+        *running.entry(template).or_default() += 1;
+        of_template.entry(template).or_default().push(seats);
+    }
+    Ok((of_template, running))
+}
+
+/// Puts students of tasks into free seats; how many of each task.
+async fn seat(txn: &Txn, tasks: &[TaskRow], classes: &mut HashMap<i64, Vec<Seats>>, day: Day) -> Result<HashMap<i64, i64>> {
+    let mut seated = HashMap::new();
+    let open = |seats: &Seats, max: i64| seats.rosters.get(&day).is_some_and(|roster| *roster < max);
+    let hopeful: HashMap<i64, &TaskRow> = tasks
+        .iter()
+        .filter(|task| {
+            let max = i64::from(task.max_students_per_class);
+            classes.get(&task.template_id).is_some_and(|classes| classes.iter().any(|seats| open(seats, max)))
+        })
+        .map(|task| (task.id, task))
+        .collect();
+    if hopeful.is_empty() {
+        return Ok(seated);
+    }
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: i64,
+        task_id: i64,
+        last_day: Day,
+        area_code: String,
+    }
+    let rows: Vec<Row> = sql("SELECT r.id, r.task_id, r.last_day, s.area_code FROM reservation r JOIN student s ON s.id = r.student_id \
+         WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' ORDER BY r.created_at, r.id")
+    .ids(hopeful.keys().copied())
+    .all(txn)
+    .await?;
+    let spans = pool::span_list(txn, hopeful.values().map(|task| task.template_id)).await?;
+    let mut seekers: HashMap<i64, Vec<Seeker>> = HashMap::new();
+    for row in rows {
+        let Some(task) = hopeful.get(&row.task_id) else { continue };
+        let days = spans.get(&task.template_id).into_iter().flatten().map(|span| span.day);
+        let days = days.filter(|lesson| day <= *lesson && *lesson <= row.last_day).collect();
+        seekers.entry(row.task_id).or_default().push(Seeker { reservation_id: row.id, city: pool::city(&row.area_code), days });
+    }
+    let mut filled = Vec::new();
+    for (task_id, seekers) in &seekers {
+        let Some(task) = hopeful.get(task_id) else { continue };
+        let Some(classes) = classes.get_mut(&task.template_id) else { continue };
+        let found = class_task::fill_seats(classes, seekers, i64::from(task.max_students_per_class));
+        seated.insert(*task_id, found.len() as i64);
+        filled.extend(found);
+    }
+    if !filled.is_empty() {
+        let mut used: Vec<i64> = filled.iter().map(|(_, class)| *class).collect();
+        used.sort_unstable();
+        used.dedup();
+        sql("UPDATE class SET version = version + 1 WHERE id IN ({ids})").ids(used.iter().copied()).execute(txn).await?;
+        place_in_txn(txn, &filled, day).await?;
+    }
+    Ok(seated)
+}
+
+/// BOOKED → PLACED: puts reservations into classes from `day` on.
+pub async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<()> {
+    let set = "class_id = p.b, state = 'PLACED', task_id = NULL, version = version + 1";
+    let rows = update_by_pairs(txn, "reservation", "id", set, "reservation.state = 'BOOKED'", filled).execute(txn).await?;
+    if rows != filled.len() as u64 {
+        // A cancellation came between the look and the change.
+        return Err(Error::Contended("reservation.state"));
+    }
+    sql("UPDATE reservation SET placed_from = ? WHERE id IN ({ids})")
+        .bind(day)
+        .ids(filled.iter().map(|(reservation, _)| *reservation))
+        .execute(txn)
+        .await
+        .map(drop)
+}
+
+/// Sizes a locked open task again and does what follows: asks of those who are no longer needed, looks again at those who said yes.
+/// Messages written, and the new size.
+pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<(u64, Size)> {
+    let task = staffing::task_by_id(txn, task_id).await?;
+    if !task.state.is_open() {
+        return Ok((0, Size::default()));
+    }
+    // A student who cancelled from before D on no longer needs this task.
+    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ?)")
+        .bind(task_id)
+        .bind(task.day)
+        .execute(txn)
+        .await?;
+    attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
+    let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
+    let size = sizes.get(&task_id).copied().unwrap_or_default();
+    let mut messages = drop_ineligible(app, txn, task_id, now).await?;
+    messages += let_go(app, txn, task_id, i64::from(task.needed), size.needed, now).await?;
+    if size.students == 0 {
+        messages += cancel_in_txn(app, txn, task_id, "", now).await?;
+    }
+    messages += settle(app, txn, task_id, now).await?;
+    Ok((messages, size))
+}
+
+/// Coaches who said yes and are no longer eligible for what the task has become: CANCELLED, told.
+async fn drop_ineligible(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
+    let task = staffing::task_by_id(txn, task_id).await?;
+    let invited = staffing::invited_of_task(txn, task_id).await?;
+    let held: Vec<&InvitedCoach> = invited.iter().filter(|coach| coach.state.is_held()).collect();
+    if held.is_empty() || task.students == 0 {
+        return Ok(0);
+    }
+    let ids: Vec<i64> = held.iter().map(|coach| coach.coach_id).collect();
+    steps::coach_lock_in_txn(txn, &ids).await?;
+    // What they use for this task is theirs to use again, and may have become longer or shorter.
+    let invitations: Vec<i64> = held.iter().map(|coach| coach.id).collect();
+    staffing::availability_free_in_txn(txn, &invitations).await?;
+    let need = steps::need_of(txn, &task).await?;
+    let mut messages = 0;
+    for coach in held {
+        let mut candidate = steps::candidate_of(app, txn, coach.coach_id, now).await?;
+        // The rank's limit counts this class as well.
+        candidate.classes = candidate.classes.saturating_sub(1);
+        match eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now) {
+            Ok(()) => steps::use_again(txn, &candidate, &need, coach.id).await?,
+            Err(reason) => messages += cancel_one(app, txn, &task, coach, reason, now).await?,
+        }
+    }
+    Ok(messages)
+}
+
+/// An invitation in any state that counts → CANCELLED: a QUEUED one's message is cancelled, a SENT one is recalled, a yes is told.
+pub async fn cancel_one(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoach, reason: Reason, now: Instant) -> Result<u64> {
+    let rows = staffing::invitation_end_in_txn(txn, &[coach.id], coach.state, InvitationState::Cancelled, reason.as_str(), now).await?;
+    if rows != 1 {
+        return Err(Error::Contended("invitation.state"));
+    }
+    staffing::availability_free_in_txn(txn, &[coach.id]).await?;
+    let kind = match coach.state {
+        InvitationState::Queued => {
+            outbox::invitation_messages_cancel(txn, &[coach.id], now).await?;
+            return Ok(0);
+        }
+        InvitationState::Sent => MessageKind::InvitationRecalled,
+        _ => MessageKind::NoLongerNeeded,
+    };
+    let facts = crate::message::text::Facts { reason: reason.as_str().to_owned(), ..notice::facts(task) };
+    outbox::write(app, txn, vec![notice::to_coach(kind, task, coach, now.unix(), facts)], now).await
+}
+
+/// Lets go whom a smaller task does not need (DOMAIN.md §4, Resizing).
+async fn let_go(app: &App, txn: &Txn, task_id: i64, before: i64, needed: i64, now: Instant) -> Result<u64> {
+    let task = staffing::task_by_id(txn, task_id).await?;
+    let invited = staffing::invited_of_task(txn, task_id).await?;
+    let asked: Vec<Asked> = invited
+        .iter()
+        .map(|coach| Asked {
+            id: coach.id,
+            state: coach.state,
+            at: coach.answered_at.or(coach.sent_at).unwrap_or(coach.queued_at),
+            user_name: coach.user_name.clone(),
+        })
+        .collect();
+    // Only a smaller need lets anybody go; a wave may have asked more than a later, smaller one would.
+    if needed >= before && !over(&asked, needed) {
+        return Ok(0);
+    }
+    let mut messages = 0;
+    for (id, what) in class_task::shrink(needed, app.rules().wave_factor, &asked) {
+        let Some(coach) = invited.iter().find(|coach| coach.id == id) else { continue };
+        messages += match what {
+            LetGo::Drop | LetGo::Recall => cancel_one(app, txn, &task, coach, Reason::TaskCovered, now).await?,
+            LetGo::Reserve => into_reserve(app, txn, &task, coach, now).await?,
+        };
+    }
+    Ok(messages)
+}
+
+fn over(asked: &[Asked], needed: i64) -> bool {
+    asked.iter().filter(|one| one.state.is_held()).count() as i64 > needed
+}
+
+async fn into_reserve(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoach, now: Instant) -> Result<u64> {
+    let rows = sql("UPDATE invitation SET state = 'RESERVE', test_deadline = NULL, version = version + 1 WHERE id = ? AND state = ?")
+        .bind(coach.id)
+        .bind(coach.state)
+        .execute(txn)
+        .await?;
+    if rows != 1 {
+        return Err(Error::Contended("invitation.state"));
+    }
+    staffing::availability_free_in_txn(txn, &[coach.id]).await?;
+    let draft = notice::to_coach(MessageKind::Reserved, task, coach, now.unix(), notice::facts(task));
+    outbox::write(app, txn, vec![draft], now).await
+}
+
+/// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to nobody's task.
+/// `by` is the admin who cancelled it, or empty for want of demand.
+pub async fn cancel_in_txn(app: &App, txn: &Txn, task_id: i64, by: &str, now: Instant) -> Result<u64> {
+    let task = staffing::task_by_id(txn, task_id).await?;
+    if !task.state.is_open() {
+        return Ok(0);
+    }
+    let mut messages = 0;
+    for coach in staffing::invited_of_task(txn, task_id).await? {
+        messages += cancel_one(app, txn, &task, &coach, Reason::TaskClosed, now).await?;
+    }
+    staffing::task_state_set_in_txn(txn, task_id, task.state, TaskState::Cancelled).await?;
+    sql("UPDATE class_task SET cancelled_by = ? WHERE id = ?").bind(by).bind(task_id).execute(txn).await?;
+    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task_id).execute(txn).await?;
+    pass_on_in_txn(txn, &task).await?;
+    Ok(messages)
+}
+
+/// Students left over belong to the template's next open task: it is sized again.
+pub async fn pass_on_in_txn(txn: &Txn, task: &TaskRow) -> Result<()> {
+    sql("UPDATE class_task SET dirty = TRUE WHERE template_id = ? AND day > ? AND state IN ('PENDING', 'INVITING', 'COVERED')")
+        .bind(task.template_id)
+        .bind(task.day)
+        .execute(txn)
+        .await
+        .map(drop)
+}
