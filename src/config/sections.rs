@@ -100,6 +100,7 @@ impl DatabaseConfig {
             statement_timeout: Duration::from_millis(self.statement_timeout_ms),
             lock_timeout: Duration::from_millis(self.lock_timeout_ms),
             sqlite_synchronous_full: self.sqlite_synchronous == SqliteSynchronous::Full,
+            lazy: false,
         }
     }
 

@@ -67,19 +67,53 @@ pub enum Fault {
     Other,
 }
 
-/// Classifies a driver's error code (SQLSTATE, or SQLite's extended result code) and message.
-pub fn fault(code: &str, message: &str) -> Fault {
+/// Classifies an error of PostgreSQL (by its SQLSTATE) or SQLite (by its extended result code, which is shorter).
+pub fn fault(code: &str) -> Fault {
+    if code.len() < 5 {
+        return match code.parse::<u32>().map(|code| code & 0xff) {
+            // BUSY and LOCKED, whatever the reason.
+            Ok(5 | 6) => Fault::Again,
+            // The disk is full, or the file cannot be opened.
+            Ok(13 | 14) => Fault::Away,
+            _ => Fault::Other,
+        };
+    }
     match code {
-        // PostgreSQL and MySQL: serialization failure, deadlock, lock not available in time.
+        // Serialization failure, deadlock, lock not available in time.
         "40001" | "40P01" | "55P03" => Fault::Again,
-        // SQLite: BUSY, LOCKED, BUSY_RECOVERY, BUSY_SNAPSHOT.
-        "5" | "6" | "261" | "517" => Fault::Again,
-        // MySQL reports a lock wait time-out (1205) and a changed record (1020) without a state of their own.
-        "HY000" if message.contains("Lock wait timeout") || message.contains("Record has changed") => Fault::Again,
-        // PostgreSQL shutting down, starting up, too many clients; MySQL too many connections.
-        "57P01" | "57P02" | "57P03" | "53300" | "08004" | "08S01" => Fault::Away,
+        // The time limit of a statement, or of a transaction that did nothing.
+        "57014" | "25P03" => Fault::Away,
+        // Shutting down, starting up.
+        "57P01" | "57P02" | "57P03" => Fault::Away,
+        // Connection lost; out of connections, memory or disk.
+        _ if code.starts_with("08") || code.starts_with("53") => Fault::Away,
         _ => Fault::Other,
     }
+}
+
+/// Classifies an error of MySQL or MariaDB, whose SQLSTATE is often the general one.
+pub fn mysql_fault(number: u16, state: &str) -> Fault {
+    match number {
+        // Record changed since last read, lock wait time-out, deadlock.
+        1020 | 1205 | 1213 => Fault::Again,
+        // Disk full; too many connections; shutting down; interrupted; killed; time limit of a statement (MariaDB, MySQL).
+        1021 | 1040 | 1203 | 1053 | 1317 | 1927 | 1969 | 3024 => Fault::Away,
+        _ => fault(state),
+    }
+}
+
+/// A set of keys written out, where MariaDB would otherwise read the whole table (see [`lists_keys`]).
+pub fn key_list(keys: &[i64]) -> String {
+    if keys.is_empty() {
+        // `IN ()` is no SQL, and `NOT IN (NULL)` is not true.
+        return "SELECT 0 FROM DUAL WHERE FALSE".to_owned();
+    }
+    keys.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Whether `IN ({ids})` must be a list of numbers: MariaDB changes and deletes by a subquery row by row, locking all it reads.
+pub fn lists_keys(backend: DbBackend, text: &str) -> bool {
+    backend == DbBackend::MySql && (text.starts_with("UPDATE") || text.starts_with("DELETE"))
 }
 
 #[cfg(test)]

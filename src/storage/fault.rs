@@ -2,7 +2,9 @@
 
 use super::dialect::{self, Fault};
 use crate::error::Error;
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::sqlx::mysql::MySqlDatabaseError;
+use sea_orm::sqlx::sqlite::SqliteError;
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
@@ -11,8 +13,11 @@ impl From<DbErr> for Error {
             DbErr::Type(text) => return Self::Internal(format!("a stored value cannot be read: {text}")),
             _ => {}
         }
-        if let Some(SqlErr::UniqueConstraintViolation(key)) = error.sql_err() {
-            return Self::AlreadyExists { kind: "row", key };
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(key)) => return Self::AlreadyExists { kind: "row", key },
+            // What was looked up before has just been removed, or is just being used: looking again tells which.
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => return Self::Contended("a row that others refer to"),
+            _ => {}
         }
         match driver_fault(&error) {
             Fault::Again => Self::Contended("the database"),
@@ -27,13 +32,27 @@ pub fn unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
+/// Whether a SQLite file could not be opened because another process had it for a moment.
+pub(super) fn sqlite_busy(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(cause)) = error else { return false };
+    match &**cause {
+        SqlxError::Database(cause) => {
+            cause.try_downcast_ref::<SqliteError>().is_some() && dialect::fault(cause.code().as_deref().unwrap_or("")) == Fault::Again
+        }
+        _ => false,
+    }
+}
+
 fn driver_fault(error: &DbErr) -> Fault {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
         return Fault::Other;
     };
     match &**cause {
-        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => Fault::Away,
-        sea_orm::SqlxError::Database(cause) => dialect::fault(cause.code().as_deref().unwrap_or(""), cause.message()),
+        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed => Fault::Away,
+        SqlxError::Database(cause) => match cause.try_downcast_ref::<MySqlDatabaseError>() {
+            Some(cause) => dialect::mysql_fault(cause.number(), cause.code().unwrap_or("")),
+            None => dialect::fault(cause.code().as_deref().unwrap_or("")),
+        },
         _ => Fault::Other,
     }
 }

@@ -8,7 +8,14 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, TryGetab
 #[derive(Clone, Debug)]
 pub struct Sql {
     text: String,
-    values: Vec<Value>,
+    values: Vec<Parameter>,
+}
+
+#[derive(Clone, Debug)]
+enum Parameter {
+    One(Value),
+    Ids(Vec<i64>),
+    Pairs(Vec<(i64, i64)>),
 }
 
 /// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}` and `{pairs}` for sets (see `dialect`).
@@ -33,25 +40,36 @@ pub fn update_by_pairs(
 impl Sql {
     /// The next parameter.
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
+        self.values.push(Parameter::One(value.into()));
         self
     }
 
     /// The parameter of the next `{ids}`.
-    pub fn ids(self, ids: impl IntoIterator<Item = i64>) -> Self {
-        let list: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
-        self.bind(format!("[{}]", list.join(",")))
+    pub fn ids(mut self, ids: impl IntoIterator<Item = i64>) -> Self {
+        self.values.push(Parameter::Ids(ids.into_iter().collect()));
+        self
     }
 
     /// The parameter of the next `{pairs}`.
-    pub fn pairs(self, pairs: &[(i64, i64)]) -> Self {
-        let list: Vec<String> = pairs.iter().map(|(a, b)| format!("[{a},{b}]")).collect();
-        self.bind(format!("[{}]", list.join(",")))
+    pub fn pairs(mut self, pairs: &[(i64, i64)]) -> Self {
+        self.values.push(Parameter::Pairs(pairs.to_vec()));
+        self
     }
 
     fn build(self, conn: &impl ConnectionTrait) -> Statement {
         let backend = conn.get_database_backend();
-        Statement::from_sql_and_values(backend, dialect::statement(backend, &self.text), self.values)
+        let (mut text, mut values) = (self.text, Vec::with_capacity(self.values.len()));
+        let lists_keys = dialect::lists_keys(backend, text.trim_start());
+        for parameter in self.values {
+            match parameter {
+                Parameter::One(value) => values.push(value),
+                // The sets stand in the order of their parameters, so the first left in the text is this one's.
+                Parameter::Ids(ids) if lists_keys => text = text.replacen("{ids}", &dialect::key_list(&ids), 1),
+                Parameter::Ids(ids) => values.push(json_array(ids.iter().map(i64::to_string))),
+                Parameter::Pairs(pairs) => values.push(json_array(pairs.iter().map(|(a, b)| format!("[{a},{b}]")))),
+            }
+        }
+        Statement::from_sql_and_values(backend, dialect::statement(backend, &text), values)
     }
 
     /// Runs it; how many rows it touched (matched, on MySQL too).
@@ -87,4 +105,8 @@ impl Sql {
         let rows = self.fetch(conn).await?;
         rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
+}
+
+fn json_array(items: impl Iterator<Item = String>) -> Value {
+    format!("[{}]", items.collect::<Vec<_>>().join(",")).into()
 }

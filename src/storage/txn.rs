@@ -2,7 +2,7 @@
 
 use super::Db;
 use crate::error::{Error, Result};
-use sea_orm::{DatabaseTransaction, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 /// A write transaction; dropped without commit it is rolled back.
 pub type Txn = DatabaseTransaction;
@@ -12,12 +12,12 @@ const TRIES: u32 = 4;
 
 /// Runs a block as a write transaction named `$name`: `write_txn!(db, "invitation.accept", |txn| { … Ok(value) })`.
 ///
-/// The block is an async block with the result [`Result`]; it may use `?`, and it may run up to four times (a serialization failure,
+/// The block (or expression) is that of an async block with the result [`Result`]; it may use `?`, and it may run up to four times (a serialization failure,
 /// deadlock or lost optimistic check is `Error::Contended`), so it must not move what it captures, and nothing it has read
 /// counts until it has returned. No network call belongs inside.
 #[macro_export]
 macro_rules! write_txn {
-    ($db:expr, $name:literal, |$txn:ident| $body:block) => {{
+    ($db:expr, $name:literal, |$txn:ident| $body:expr) => {{
         let mut retries = $crate::storage::Retries::new($name);
         loop {
             let result: $crate::error::Result<_> = match $crate::storage::Db::begin_write($db).await {
@@ -81,14 +81,11 @@ impl Retries {
 }
 
 impl Db {
-    /// Begins a write transaction; only `write_txn!` calls this, so that none goes without its retries.
+    /// Begins a write transaction; only `write_txn!` and the migration call this, so that none goes without its retries.
     pub async fn begin_write(&self) -> Result<Txn> {
-        let options = TransactionOptions {
-            // READ COMMITTED: after a row lock is had, each statement sees what was committed before it.
-            isolation_level: (!self.is_sqlite()).then_some(IsolationLevel::ReadCommitted),
-            access_mode: None,
-            sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
-        };
+        // The isolation level is the session's (see `open`), so that it costs no round trip.
+        let sqlite_transaction_mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { isolation_level: None, access_mode: None, sqlite_transaction_mode };
         Ok(self.writer().begin_with_options(options).await?)
     }
 }

@@ -22,6 +22,11 @@ pub fn on_every_database(story: impl AsyncFn(TestDb)) {
     on_every_kind(async |kind| story(TestDb::new(kind).await).await);
 }
 
+/// Runs a story on a database of every configured kind in which nothing is, not even the schema.
+pub fn on_every_empty_database(story: impl AsyncFn(TestDb)) {
+    on_every_kind(async |kind| story(TestDb::empty(kind).await).await);
+}
+
 /// Runs something for every configured kind of database, in a runtime of its own each.
 pub(super) fn on_every_kind(story: impl AsyncFn(&Kind)) {
     struct Name<'a>(&'a Kind);
@@ -81,10 +86,16 @@ pub struct TestDb {
 }
 
 impl TestDb {
-    /// Makes one.
+    /// Makes one, migrated.
     pub async fn new(kind: &Kind) -> Self {
         // Boxed: the compiler gives up on futures nested much deeper than this.
-        let home: Pin<Box<dyn Future<Output = Home> + Send + '_>> = Box::pin(Home::new(kind));
+        let home: Pin<Box<dyn Future<Output = Home> + Send + '_>> = Box::pin(Home::new(kind, true));
+        Self::open(Arc::new(home.await)).await
+    }
+
+    /// Makes one without the schema.
+    pub async fn empty(kind: &Kind) -> Self {
+        let home: Pin<Box<dyn Future<Output = Home> + Send + '_>> = Box::pin(Home::new(kind, false));
         Self::open(Arc::new(home.await)).await
     }
 
@@ -131,16 +142,21 @@ enum Home {
 }
 
 impl Home {
-    async fn new(kind: &Kind) -> Self {
+    async fn new(kind: &Kind, migrated: bool) -> Self {
         let name = new_name();
         match kind {
-            Kind::Sqlite => Self::sqlite(&name).await,
+            Kind::Sqlite if migrated => Self::sqlite(&name).await,
+            Kind::Sqlite => Self::Folder(std::env::temp_dir().join(name)),
             Kind::Server(url) => {
                 let server = Server::new(url);
                 let place = Place::take();
                 static CLEANED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
                 CLEANED.get_or_init(|| server.drop_leftovers()).await;
-                server.create(&name).await;
+                if migrated {
+                    server.create(&name).await
+                } else {
+                    server.create_empty(&name).await
+                }
                 Self::Server { server, name, _place: place }
             }
         }

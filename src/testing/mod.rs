@@ -18,5 +18,5 @@ pub mod database;
 pub mod servers;
 pub mod statements;
 
-pub use database::{TestDb, on_every_database};
+pub use database::{TestDb, on_every_database, on_every_empty_database};
 pub use statements::{Statements, explain};

@@ -61,6 +61,13 @@ impl Server {
         admin.close().await.unwrap();
     }
 
+    /// Makes a database without a schema.
+    pub(super) async fn create_empty(&self, name: &str) {
+        let admin = self.connect().await;
+        run(&admin, &format!("CREATE DATABASE {name}")).await;
+        admin.close().await.unwrap();
+    }
+
     /// Drops a database, whoever is still connected to it.
     pub(super) async fn drop(&self, name: &str) {
         let admin = self.connect().await;
