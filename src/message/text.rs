@@ -1,8 +1,14 @@
-//! The Chinese texts, compiled in.
+//! The Chinese texts, compiled in: notices (通知) without offers or links. An SMS begins with the sign.
 
 use crate::domain::state::{Channel, MessageKind};
-use crate::domain::time::{BusinessTime, Day, Instant};
-use chrono::NaiveTime;
+use crate::domain::time::{BusinessTime, Day, Instant, add_days};
+use chrono::{Datelike, NaiveTime};
+
+/// The sign that carriers want before every text.
+pub const SIGN: &str = "【etutor】";
+
+/// User names an SMS lists before it only counts; a mail lists all.
+const NAMES_IN_SMS: usize = 5;
 
 /// What a text may speak of; each kind uses some of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,7 +31,7 @@ pub struct Facts {
     pub last_day: Day,
     /// Within how many minutes an answer is wanted.
     pub reply_minutes: i64,
-    /// Until when the software test must be passed; `None` when it is passed already.
+    /// Until when the software test must be passed; `None` when it is passed already. In alarms: until when coaches can be found (F).
     pub deadline: Option<Instant>,
     /// Students in the class.
     pub roster: usize,
@@ -60,6 +66,283 @@ pub struct Text {
 
 /// The text of a kind on a channel.
 pub fn render(kind: MessageKind, channel: Channel, facts: &Facts, time: BusinessTime) -> Text {
-    let _ = (channel, time);
-    Text { subject: String::new(), body: format!("【etutor】{kind} {} {}", facts.template, facts.day) }
+    let names = if channel == Channel::Sms { NAMES_IN_SMS } else { usize::MAX };
+    let sentence = sentence(kind, facts, time, names);
+    match channel {
+        Channel::Sms => Text { subject: String::new(), body: format!("{SIGN}{sentence}") },
+        Channel::Mail => Text { subject: format!("{SIGN}{}：{}", title(kind), first(facts)), body: sentence },
+    }
+}
+
+/// What a kind is called in the subject line of a mail.
+fn title(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Invitation => "带班邀请",
+        MessageKind::InvitationRecalled => "邀请撤回",
+        MessageKind::Accepted => "带班确认",
+        MessageKind::Reserved => "候补通知",
+        MessageKind::Promoted => "候补转正",
+        MessageKind::TestReminder => "软件测试提醒",
+        MessageKind::TestLapsed => "软件测试未通过",
+        MessageKind::TestPassed => "软件测试通过",
+        MessageKind::Assigned => "分班通知",
+        MessageKind::NoLongerNeeded => "带班取消",
+        MessageKind::TaskEarlyWarning => "缺教练预警",
+        MessageKind::TaskShort => "缺教练告警",
+        MessageKind::TaskLeftOver => "学员未入班",
+        MessageKind::AssignedWithdrawal => "教练申请退出",
+        MessageKind::ClassClosed => "班级关闭",
+        MessageKind::LessonNotHeld => "停课通知",
+        MessageKind::LessonHeld => "照常上课",
+    }
+}
+
+fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) -> String {
+    let (class, first, span) = (class_name(facts), first(facts), span(facts));
+    match kind {
+        MessageKind::Invitation => {
+            format!("邀请您担任{class}教练：{span}，{}。请在{}内到客户端答复。", course(facts), minutes(facts.reply_minutes))
+        }
+        MessageKind::InvitationRecalled => format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。"),
+        MessageKind::Accepted => match facts.deadline {
+            Some(deadline) => {
+                format!("已收到您的确认：{first}。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。", until(deadline, time))
+            }
+            None => format!("已收到您的确认：{first}。您的软件测试仍然有效，无需再测，分班结果会另行通知。"),
+        },
+        MessageKind::Reserved => format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。"),
+        MessageKind::Promoted => match facts.deadline {
+            Some(deadline) => {
+                format!(
+                    "{first}有了空缺，您已由候补转为正式教练。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
+                    until(deadline, time)
+                )
+            }
+            None => format!("{first}有了空缺，您已由候补转为正式教练，分班结果会另行通知。"),
+        },
+        MessageKind::TestReminder => {
+            let by = facts.deadline.map_or_else(|| "尽快".to_owned(), |deadline| format!("在{}前", until(deadline, time)));
+            format!("您答应带的{first}还差软件测试。请{by}到客户端完成，逾期名额将让给其他教练。")
+        }
+        MessageKind::TestLapsed => format!("您的软件测试未在截止时间前通过，{first}的名额已释放。您仍可随时完成测试，方便下次带班。"),
+        MessageKind::TestPassed if facts.template.is_empty() => {
+            "您已通过软件测试，所答应的班级均已为您保留，分班结果会另行通知。".to_owned()
+        }
+        MessageKind::TestPassed => format!("您已通过软件测试，{first}已为您保留，分班结果会另行通知。"),
+        MessageKind::Assigned => {
+            format!("您将担任{class}教练：首课{span}，{}，学员{}人。请提前10分钟上线。", course(facts), facts.roster)
+        }
+        MessageKind::NoLongerNeeded => format!("{first}目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。"),
+        MessageKind::TaskEarlyWarning => {
+            format!("预警：{first}（{}）还缺教练{}人。{}", facts.template, uncovered(facts), counts(facts, time))
+        }
+        MessageKind::TaskShort => {
+            let late = if facts.late_minutes > 0 { format!("（本告警迟{}）", minutes(facts.late_minutes)) } else { String::new() };
+            format!("告警：{first}（{}）仍缺教练{}人。{}{late}", facts.template, uncovered(facts), counts(facts, time))
+        }
+        MessageKind::TaskLeftOver => left_over(facts, names),
+        MessageKind::AssignedWithdrawal => {
+            format!("教练{}已分到{first}（{}），现要求退出，请尽快联系处理。", facts.coach, facts.template)
+        }
+        MessageKind::ClassClosed if facts.coach.is_empty() => format!("{first}起的班级已没有学员，现已关闭，之后的课全部取消。"),
+        MessageKind::ClassClosed => {
+            format!("{first}起的班级（{}，教练{}）已没有学员，现已关闭，之后的课全部取消。", facts.template, facts.coach)
+        }
+        MessageKind::LessonNotHeld => format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。"),
+        MessageKind::LessonHeld => format!("更正：{first}的课照常上课，请按时登录客户端。"),
+    }
+}
+
+/// `初一数学班`.
+fn class_name(facts: &Facts) -> String {
+    format!("{}{}班", grade(facts.grade), facts.subject)
+}
+
+/// `10月1日（周二）14:00初一数学班`: the (first) lesson in short.
+fn first(facts: &Facts) -> String {
+    format!("{}{}{}", day(facts.day), facts.start.format("%H:%M"), class_name(facts))
+}
+
+/// `10月1日（周二）14:00–15:00`.
+fn span(facts: &Facts) -> String {
+    let next = if facts.end <= facts.start { "次日" } else { "" };
+    format!("{}{}-{next}{}", day(facts.day), facts.start.format("%H:%M"), facts.end.format("%H:%M"))
+}
+
+/// `共12次课至12月17日`.
+fn course(facts: &Facts) -> String {
+    if facts.lessons > 1 {
+        format!("共{}次课至{}月{}日", facts.lessons, facts.last_day.month(), facts.last_day.day())
+    } else {
+        "共1次课".to_owned()
+    }
+}
+
+/// `10月1日（周二）`.
+fn day(day: Day) -> String {
+    let weekday = ["一", "二", "三", "四", "五", "六", "日"][day.weekday().num_days_from_monday() as usize % 7];
+    format!("{}月{}日（周{weekday}）", day.month(), day.day())
+}
+
+/// `9月28日19:00`; midnight is the day before at 24:00, as people say it.
+fn until(at: Instant, time: BusinessTime) -> String {
+    let local = time.local(at);
+    if local.time() == NaiveTime::MIN {
+        let before = add_days(local.date(), -1);
+        return format!("{}月{}日24:00", before.month(), before.day());
+    }
+    format!("{}月{}日{}", local.month(), local.day(), local.format("%H:%M"))
+}
+
+/// `2小时`, `90分钟`, `1天`.
+fn minutes(minutes: i64) -> String {
+    match minutes {
+        _ if minutes >= 24 * 60 && minutes % (24 * 60) == 0 => format!("{}天", minutes / (24 * 60)),
+        _ if minutes >= 60 && minutes % 60 == 0 => format!("{}小时", minutes / 60),
+        _ if minutes > 120 => format!("{}小时{}分钟", minutes / 60, minutes % 60),
+        _ => format!("{minutes}分钟"),
+    }
+}
+
+/// `小学一年级`, `初一`, `高三`.
+fn grade(grade: i32) -> String {
+    const NUMBERS: [&str; 6] = ["一", "二", "三", "四", "五", "六"];
+    let number = |from: i32| usize::try_from(grade - from).ok().and_then(|index| NUMBERS.get(index)).copied().unwrap_or_default();
+    match grade {
+        1..=6 => format!("小学{}年级", number(1)),
+        7..=9 => format!("初{}", number(7)),
+        10..=12 => format!("高{}", number(10)),
+        _ => String::new(),
+    }
+}
+
+fn uncovered(facts: &Facts) -> i64 {
+    (facts.needed - facts.ready).max(0)
+}
+
+/// What an admin needs to know to act.
+fn counts(facts: &Facts, time: BusinessTime) -> String {
+    let Facts { needed, ready, accepted, live, coaches_left, .. } = facts;
+    let by = facts.deadline.map_or_else(String::new, |deadline| format!("，{}截止", until(deadline, time)));
+    format!("需{needed}人，已就绪{ready}，待测试{accepted}，待答复{live}，还可邀请{coaches_left}{by}。")
+}
+
+fn left_over(facts: &Facts, names: usize) -> String {
+    let listed = facts.students.iter().take(names).map(String::as_str).collect::<Vec<_>>().join("、");
+    let more = if facts.students.len() > names { "等" } else { "" };
+    let list = if facts.students.is_empty() { String::new() } else { format!("：{listed}{more}") };
+    let reason = match facts.reason.as_str() {
+        "" => String::new(),
+        "SAME_CITY" => "（同城限制）".to_owned(),
+        code => format!("（{code}）"),
+    };
+    format!(
+        "{}（{}）有{}名学员未能入班{reason}。需教练{}人，已就绪{}{list}。请处理。",
+        first(facts),
+        facts.template,
+        facts.students.len(),
+        facts.needed,
+        facts.ready
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::segment::segments;
+
+    fn facts() -> Facts {
+        let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        Facts {
+            template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
+            subject: "数学".to_owned(),
+            grade: 7,
+            day: Day::from_ymd_opt(2013, 10, 1).unwrap(),
+            start: time(14),
+            end: time(15),
+            lessons: 12,
+            last_day: Day::from_ymd_opt(2013, 12, 17).unwrap(),
+            reply_minutes: 240,
+            deadline: Some(shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap())),
+            roster: 6,
+            needed: 3,
+            ready: 1,
+            accepted: 1,
+            live: 4,
+            coaches_left: 17,
+            late_minutes: 0,
+            students: (1..=7).map(|number| format!("s{number:04}")).collect(),
+            coach: "c0012".to_owned(),
+            reason: "SAME_CITY".to_owned(),
+        }
+    }
+
+    fn shanghai() -> BusinessTime {
+        BusinessTime::new(chrono_tz::Asia::Shanghai)
+    }
+
+    fn sms(kind: MessageKind, facts: &Facts) -> String {
+        render(kind, Channel::Sms, facts, shanghai()).body
+    }
+
+    #[test]
+    fn coaches_read_what_they_need_to_know() {
+        assert_eq!(
+            sms(MessageKind::Invitation, &facts()),
+            "【etutor】邀请您担任初一数学班教练：10月1日（周二）14:00-15:00，共12次课至12月17日。请在4小时内到客户端答复。"
+        );
+        assert_eq!(
+            sms(MessageKind::Accepted, &facts()),
+            "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
+        );
+        assert_eq!(
+            sms(MessageKind::Assigned, &facts()),
+            "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
+        );
+        let night =
+            Facts { start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(), end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(), ..facts() };
+        assert!(sms(MessageKind::Invitation, &Facts { lessons: 1, ..night }).contains("23:30-次日00:30，共1次课。"));
+    }
+
+    #[test]
+    fn admins_read_the_numbers_and_a_mail_names_everybody_left_over() {
+        assert_eq!(
+            sms(MessageKind::TaskShort, &Facts { late_minutes: 150, ..facts() }),
+            "【etutor】告警：10月1日（周二）14:00初一数学班（2013-autumn-aaa-g7-tu-p1400）仍缺教练2人。\
+             需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
+        );
+        assert!(
+            sms(MessageKind::TaskLeftOver, &facts())
+                .contains("有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。")
+        );
+        let mail = render(MessageKind::TaskLeftOver, Channel::Mail, &facts(), shanghai());
+        assert_eq!(mail.subject, "【etutor】学员未入班：10月1日（周二）14:00初一数学班");
+        assert!(mail.body.contains("s0006、s0007。"));
+    }
+
+    #[test]
+    fn no_text_is_long_and_none_to_coaches_or_students_names_anyone() {
+        for kind in MessageKind::ALL {
+            let text = sms(*kind, &facts());
+            let admins = matches!(
+                kind,
+                MessageKind::TaskEarlyWarning
+                    | MessageKind::TaskShort
+                    | MessageKind::TaskLeftOver
+                    | MessageKind::AssignedWithdrawal
+                    | MessageKind::ClassClosed
+            );
+            assert!(segments(&text) <= if admins { 3 } else { 2 }, "{} parts: {text}", segments(&text));
+            assert!(text.starts_with(SIGN) && !text.contains("http"));
+            assert!(admins || !(text.contains("s0001") || text.contains("c0012")), "{text}");
+        }
+    }
+
+    #[test]
+    fn grades_and_spans_of_time_are_said_as_people_say_them() {
+        let grades: Vec<String> = [1, 6, 7, 9, 10, 12, 0].into_iter().map(grade).collect();
+        assert_eq!(grades, ["小学一年级", "小学六年级", "初一", "初三", "高一", "高三", ""]);
+        let spans: Vec<String> = [10, 30, 60, 90, 120, 150, 240, 1440].into_iter().map(minutes).collect();
+        assert_eq!(spans, ["10分钟", "30分钟", "1小时", "90分钟", "2小时", "2小时30分钟", "4小时", "1天"]);
+    }
 }
