@@ -1,10 +1,13 @@
 //! The outbox: messages are written by the transaction that causes them; only `sms send` hands them out (DOMAIN.md §7).
 
+mod send;
+
+pub use send::{send_due, send_through};
+
 use super::App;
-use super::report::Report;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::message::text::{self, Facts};
 use crate::storage::Txn;
 use crate::storage::entity::message;
@@ -66,7 +69,7 @@ pub struct Draft {
 /// Writes messages; how many. One whose key exists already is left alone.
 ///
 /// # Errors
-/// [`Error::Contended`] when another transaction wrote the same key at the same moment: the transaction is to be run again.
+/// [`Error::Contended`](crate::error::Error::Contended) when another transaction wrote the same key at the same moment: the transaction is to be run again.
 pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
     let mut keys = HashSet::new();
     let mut rows: Vec<message::ActiveModel> = drafts.iter().flat_map(|draft| rows_of(app, draft, now)).collect();
@@ -86,12 +89,6 @@ pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: 
 /// Withdraws the messages of these kinds about these tasks that have not been handed over; how many.
 pub async fn task_messages_cancel(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
     store::message_cancel_of_tasks(txn, task_ids, kinds, now).await
-}
-
-/// `sms send`: hands out what is due.
-pub async fn send_due(app: &App, now: Instant) -> Result<Report> {
-    let _ = (app, now);
-    Err(Error::internal("sms send is not built yet"))
 }
 
 /// Someone at an address.

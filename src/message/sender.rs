@@ -21,8 +21,6 @@ pub struct Waiting {
     pub audience: Audience,
     /// Phone number or mail address.
     pub address: String,
-    /// Its state until now.
-    pub state: MessageState,
     /// Start of the lesson it is about.
     pub lesson_at: Option<Instant>,
     /// When it is of no use any more.
@@ -165,7 +163,6 @@ mod tests {
             channel: Channel::Sms,
             audience,
             address: "+999200000001".to_owned(),
-            state: MessageState::Queued,
             lesson_at: None,
             valid_until: noon() + TimeDelta::hours(1),
         };

@@ -4,11 +4,11 @@ use super::Txn;
 use super::entity::message;
 use super::sql::sql;
 use super::unique_violation;
-use crate::domain::state::{MessageKind, MessageState};
+use crate::domain::state::{Audience, MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashSet;
 
 /// Rows of one INSERT.
@@ -72,4 +72,301 @@ pub async fn message_cancel_of_tasks(txn: &Txn, task_ids: &[i64], kinds: &[Messa
         cancelled += update.exec(txn).await?.rows_affected;
     }
     Ok(cancelled)
+}
+
+/// A message that a sender should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Due {
+    /// Its key.
+    pub id: i64,
+    /// What it says.
+    pub kind: MessageKind,
+    /// Its state: waiting, or LEASED when its lease has run out.
+    pub state: MessageState,
+    /// Since when.
+    pub due_at: Instant,
+}
+
+/// What is due, at most `limit` of each state, earliest first; and the leases that have run out. Each part is one range of an index,
+/// so that its cost is that of what is due.
+pub async fn message_due(conn: &impl ConnectionTrait, now: Instant, limit: u64) -> Result<Vec<Due>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut query = sql(
+        "SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'QUEUED' AND due_at <= ? ORDER BY due_at LIMIT ?) a \
+         UNION ALL \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'RETRY' AND due_at <= ? ORDER BY due_at LIMIT ?) b \
+         UNION ALL \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'DEFERRED' AND due_at <= ? ORDER BY due_at LIMIT ?) c \
+         UNION ALL \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'UNKNOWN' AND due_at <= ? ORDER BY due_at LIMIT ?) d \
+         UNION ALL \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'LEASED' AND lease_until <= ? ORDER BY lease_until LIMIT ?) e",
+    );
+    for _ in 0..5 {
+        query = query.bind(now).bind(limit);
+    }
+    query.all(conn).await
+}
+
+/// What is due of these kinds, however much else there is.
+pub async fn message_due_of(conn: &impl ConnectionTrait, kinds: &[MessageKind], now: Instant, limit: u64) -> Result<Vec<Due>> {
+    use message::Column;
+    let query = message::Entity::find().select_only().columns([Column::Id, Column::Kind, Column::State, Column::DueAt]);
+    let due = query
+        .filter(Column::State.is_in(WAITING))
+        .filter(Column::DueAt.lte(now))
+        .filter(Column::Kind.is_in(kinds.iter().copied()))
+        .limit(limit);
+    Ok(due.into_model::<Due>().all(conn).await?)
+}
+
+/// The states in which a message waits for a sender (UNKNOWN: to be repeated).
+const WAITING: [MessageState; 4] = [MessageState::Queued, MessageState::Retry, MessageState::Deferred, MessageState::Unknown];
+
+/// Lets only one sender judge at a time, so that what a number may get is counted exactly.
+pub async fn message_sender_lock(txn: &Txn) -> Result<()> {
+    sql("UPDATE mutex SET version = version + 1 WHERE name = 'sms'").execute(txn).await.map(drop)
+}
+
+/// Those of these messages that still wait and are due.
+pub async fn message_waiting(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<message::Model>> {
+    sql("SELECT * FROM message WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN') AND due_at <= ?")
+        .ids(ids.iter().copied())
+        .bind(now)
+        .all(txn)
+        .await
+}
+
+/// Those of these messages of one kind that say what is still so; `None` when the kind needs no such check.
+pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instant) -> Result<Option<Vec<i64>>> {
+    let (query, at) = match kind {
+        MessageKind::Invitation => (
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t ON t.id = i.task_id \
+             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ?",
+            true,
+        ),
+        MessageKind::TestReminder => (
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+             WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?",
+            true,
+        ),
+        MessageKind::Promoted => (
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+             WHERE m.id IN ({ids}) AND i.state IN ('ACCEPTED', 'READY', 'ASSIGNED')",
+            false,
+        ),
+        MessageKind::TaskShort | MessageKind::TaskEarlyWarning => (
+            "SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
+             WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
+               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state IN ('READY', 'ASSIGNED'))",
+            false,
+        ),
+        MessageKind::Assigned => (
+            "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \
+             WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
+            false,
+        ),
+        // The student may have got a class since; without a task nothing is known of one.
+        MessageKind::LessonNotHeld => (
+            "SELECT m.id FROM message m LEFT JOIN class_task t ON t.id = m.task_id \
+             WHERE m.id IN ({ids}) AND NOT EXISTS \
+               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
+                WHERE s.user_name = m.person AND r.template_id = t.template_id AND r.class_id IS NOT NULL \
+                  AND r.placed_from <= t.day AND r.last_day >= t.day)",
+            false,
+        ),
+        _ => return Ok(None),
+    };
+    let query = sql(query).ids(ids.iter().copied());
+    let query = if at { query.bind(now) } else { query };
+    query.column(txn).await.map(Some)
+}
+
+/// Those of these messages that go to coaches who want none.
+pub async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
+    sql("SELECT m.id FROM message m JOIN coach c ON c.user_name = m.person \
+         WHERE m.id IN ({ids}) AND m.audience = 'COACH' AND c.opted_out = TRUE")
+    .ids(ids.iter().copied())
+    .column(txn)
+    .await
+}
+
+/// What each number of these messages got after `lately` and since `today`; what a sender is handing over now counts.
+pub async fn message_counts(txn: &Txn, ids: &[i64], lately: Instant, today: Instant) -> Result<Vec<(String, i64, i64)>> {
+    let mut counts: Vec<(String, i64, i64)> =
+        sql("SELECT address, COUNT(CASE WHEN settled_at > ? THEN 1 END), COUNT(CASE WHEN settled_at >= ? THEN 1 END) FROM message \
+         WHERE address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' AND audience <> 'ADMIN') \
+           AND settled_at >= ? AND state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') GROUP BY address")
+        .bind(lately)
+        .bind(today)
+        .ids(ids.iter().copied())
+        .bind(lately.min(today))
+        .tuples(txn)
+        .await?;
+    let leased = sql("SELECT address, COUNT(*), COUNT(*) FROM message WHERE state = 'LEASED' \
+                        AND address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' AND audience <> 'ADMIN') \
+                      GROUP BY address");
+    counts.extend(leased.ids(ids.iter().copied()).tuples::<(String, i64, i64)>(txn).await?);
+    Ok(counts)
+}
+
+/// Ends messages that waited; those that may have been sent before (UNKNOWN) stay so and are not repeated.
+pub async fn message_end(txn: &Txn, ids: &[i64], state: MessageState, error: &str, now: Instant) -> Result<u64> {
+    sql("UPDATE message SET due_at = ? WHERE id IN ({ids}) AND state = 'UNKNOWN'")
+        .bind(crate::domain::message::NEVER)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await?;
+    sql("UPDATE message SET state = ?, error = ?, settled_at = ? WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
+        .bind(state)
+        .bind(error)
+        .bind(now)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
+}
+
+/// Lets messages wait for their window.
+pub async fn message_defer(txn: &Txn, ids: &[i64], due_at: Instant) -> Result<u64> {
+    sql("UPDATE message SET due_at = ? WHERE id IN ({ids}) AND state = 'UNKNOWN'")
+        .bind(due_at)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await?;
+    sql("UPDATE message SET state = 'DEFERRED', due_at = ? WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
+        .bind(due_at)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
+}
+
+/// Testing mode: messages end here; how many did.
+pub async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+    sql("UPDATE message SET state = 'CAPTURED', handed_at = ?, settled_at = ?, attempts = attempts + 1, error = '' \
+         WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')")
+    .bind(now)
+    .bind(now)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
+}
+
+/// Takes messages for one sender until its lease runs out.
+pub async fn message_lease(txn: &Txn, ids: &[i64], token: &str, until: Instant) -> Result<u64> {
+    sql("UPDATE message SET state = 'LEASED', lease_token = ?, lease_until = ?, handed_at = NULL, settled_at = NULL \
+         WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')")
+    .bind(token)
+    .bind(until)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
+}
+
+/// Notes that messages are about to be handed to a gateway; those that are still this sender's to hand over.
+pub async fn message_hand_over(txn: &Txn, ids: &[i64], token: &str, now: Instant) -> Result<Vec<i64>> {
+    sql("UPDATE message SET handed_at = ?, attempts = attempts + 1 \
+         WHERE id IN ({ids}) AND state = 'LEASED' AND lease_token = ? AND lease_until > ? AND handed_at IS NULL")
+    .bind(now)
+    .ids(ids.iter().copied())
+    .bind(token)
+    .bind(now)
+    .execute(txn)
+    .await?;
+    sql("SELECT id FROM message WHERE id IN ({ids}) AND state = 'LEASED' AND lease_token = ? AND handed_at IS NOT NULL")
+        .ids(ids.iter().copied())
+        .bind(token)
+        .column(txn)
+        .await
+}
+
+/// Stores what became of messages that were handed over under a lease, even when the lease has run out since (UNKNOWN).
+pub async fn message_settle(
+    txn: &Txn,
+    ids: &[i64],
+    token: &str,
+    (state, due_at, error): (MessageState, Instant, &str),
+    now: Instant,
+) -> Result<u64> {
+    sql("UPDATE message SET state = ?, due_at = ?, error = ?, settled_at = ?, lease_until = NULL \
+         WHERE id IN ({ids}) AND lease_token = ? AND state IN ('LEASED', 'UNKNOWN')")
+    .bind(state)
+    .bind(due_at)
+    .bind(error.chars().take(500).collect::<String>())
+    .bind(if state == MessageState::Retry { None } else { Some(now) })
+    .ids(ids.iter().copied())
+    .bind(token)
+    .execute(txn)
+    .await
+}
+
+/// Messages whose lease has run out.
+pub async fn message_leases_lost(txn: &Txn, now: Instant) -> Result<Vec<message::Model>> {
+    let lost = message::Entity::find().filter(message::Column::State.eq(MessageState::Leased));
+    Ok(lost.filter(message::Column::LeaseUntil.lte(now)).all(txn).await?)
+}
+
+/// Gives back messages of a lost lease that nobody has handed over.
+pub async fn message_release(txn: &Txn, now: Instant) -> Result<u64> {
+    sql("UPDATE message SET state = 'QUEUED', lease_token = NULL, lease_until = NULL \
+         WHERE state = 'LEASED' AND lease_until <= ? AND handed_at IS NULL")
+    .bind(now)
+    .execute(txn)
+    .await
+}
+
+/// Marks messages of a lost lease that were being handed over. The token stays: a late answer may still settle them.
+pub async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now: Instant) -> Result<u64> {
+    sql("UPDATE message SET state = 'UNKNOWN', due_at = ?, error = 'the sender stopped half-way', settled_at = ?, lease_until = NULL \
+         WHERE id IN ({ids}) AND state = 'LEASED' AND lease_until <= ? AND handed_at IS NOT NULL")
+    .bind(due_at)
+    .bind(now)
+    .ids(ids.iter().copied())
+    .bind(now)
+    .execute(txn)
+    .await
+}
+
+/// Which messages are asked for; everything given must hold.
+#[derive(Clone, Debug, Default)]
+pub struct MessageFilter {
+    /// To this person.
+    pub person: Option<String>,
+    /// Of one of these kinds; none = all.
+    pub kinds: Vec<MessageKind>,
+    /// In one of these states; none = all.
+    pub states: Vec<MessageState>,
+    /// Written at this instant or later.
+    pub from: Option<Instant>,
+    /// Written before this instant.
+    pub to: Option<Instant>,
+    /// About this class task.
+    pub task_id: Option<i64>,
+    /// About this invitation.
+    pub invitation_id: Option<i64>,
+    /// About this class.
+    pub class_id: Option<i64>,
+    /// To people of this sort.
+    pub audience: Option<Audience>,
+}
+
+/// Messages in the order in which they were written, those with a key above `after`.
+pub async fn message_list(conn: &impl ConnectionTrait, filter: &MessageFilter, after: i64, limit: u64) -> Result<Vec<message::Model>> {
+    use message::Column;
+    let MessageFilter { person, kinds, states, from, to, task_id, invitation_id, class_id, audience } = filter;
+    let mut all = Condition::all().add(Column::Id.gt(after));
+    if !kinds.is_empty() {
+        all = all.add(Column::Kind.is_in(kinds.iter().copied()));
+    }
+    if !states.is_empty() {
+        all = all.add(Column::State.is_in(states.iter().copied()));
+    }
+    let all = all
+        .add_option(person.as_deref().map(|person| Column::Person.eq(person)))
+        .add_option(from.map(|from| Column::CreatedAt.gte(from)))
+        .add_option(to.map(|to| Column::CreatedAt.lt(to)))
+        .add_option(task_id.map(|id| Column::TaskId.eq(id)))
+        .add_option(invitation_id.map(|id| Column::InvitationId.eq(id)))
+        .add_option(class_id.map(|id| Column::ClassId.eq(id)))
+        .add_option(audience.map(|audience| Column::Audience.eq(audience)));
+    Ok(message::Entity::find().filter(all).order_by_asc(Column::Id).limit(limit).all(conn).await?)
 }

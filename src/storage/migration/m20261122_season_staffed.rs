@@ -303,12 +303,14 @@ const UP: &[&str] = &[
         result VARCHAR(190) NOT NULL,
         created_at BIGINT NOT NULL,
         PRIMARY KEY (scope, request_id)){options}",
-    // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever makes tasks.
+    // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever makes tasks,
+    // `sms` whoever judges which messages may go.
     "CREATE TABLE mutex (
         name VARCHAR(20) PRIMARY KEY,
         version BIGINT NOT NULL){options}",
     "INSERT INTO mutex (name, version) VALUES ('invite', 0)",
     "INSERT INTO mutex (name, version) VALUES ('create', 0)",
+    "INSERT INTO mutex (name, version) VALUES ('sms', 0)",
 ];
 
 #[async_trait::async_trait]

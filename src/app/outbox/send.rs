@@ -1,0 +1,302 @@
+//! `sms send`: takes what is due under a lease, judges it, hands it over and stores what became of it.
+//!
+//! Each chunk is three short transactions with the gateway's call between the last two: *take* (judge and lease), *hand over* (note that
+//! the call begins), *settle*. Killed before the second, a message is queued again when its lease runs out; killed after it, nobody
+//! knows whether it went: UNKNOWN. In testing mode *take* ends everything as CAPTURED and nothing follows.
+//!
+//! Inside a transaction invitations come before messages, as in every other one, so that nobody waits in a circle.
+
+use crate::app::App;
+use crate::app::report::Report;
+use crate::clock::new_token;
+use crate::config::Gateway as Way;
+use crate::domain::message::NEVER;
+use crate::domain::state::{MessageKind, MessageState};
+use crate::domain::time::Instant;
+use crate::error::Result;
+use crate::message::gateway::{FileGateway, Outcome, Outgoing};
+use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
+use crate::storage::Txn;
+use crate::storage::entity::message;
+use crate::storage::message as store;
+use crate::write_txn;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// `sms send`: hands out what is due, through the configured gateways.
+pub async fn send_due(app: &App, now: Instant) -> Result<Report> {
+    let (Way::File, Way::File) = (&app.config.sms.gateway, &app.config.mail.gateway);
+    let sms = FileGateway::new(&app.config.sms.outbox_file);
+    let mail = FileGateway::new(&app.config.mail.outbox_file);
+    send_through(app, Gateways { sms: &sms, mail: &mail }, now).await
+}
+
+/// [`send_due`] through other gateways. With `testing: true` they are not called.
+pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Result<Report> {
+    let limit = u64::from(app.config.sms.per_run_max);
+    let mut report = Report::default();
+    // A plain look through an index: a run that finds nothing takes no lock.
+    let mut due = store::message_due(app.db.reader(), now, limit).await?;
+    if due.iter().any(|message| message.state == MessageState::Leased) {
+        report.add(take_over(app, now).await?);
+        due = store::message_due(app.db.reader(), now, limit).await?;
+    }
+    if due.len() as u64 >= limit {
+        // Alarms and answers must not wait behind a mountain of notices.
+        let urgent: Vec<MessageKind> = MessageKind::ALL.iter().copied().filter(|kind| kind.is_urgent()).collect();
+        due.extend(store::message_due_of(app.db.reader(), &urgent, now, limit).await?);
+    }
+    due.sort_unstable_by_key(|message| (!message.kind.is_urgent(), message.due_at, message.id));
+    due.dedup_by_key(|message| message.id);
+    due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let ids: Vec<i64> = due.into_iter().map(|message| message.id).collect();
+    let mut clock = RunClock::start(app, now).await?;
+    for chunk in ids.chunks(app.config.sms.batch_max.max(1) as usize) {
+        let at = clock.now(app).await?;
+        let lease = Lease { token: new_token(), until: at + app.config.sms.lease() };
+        let (taken, counts) = take(app, chunk, &lease, at).await?;
+        report.add(counts);
+        if !app.config.testing && !taken.is_empty() {
+            report.add(deliver(app, gateways, &taken, &lease, &mut clock).await?);
+        }
+    }
+    Ok(report)
+}
+
+/// The run's `now`, which goes on while gateways take their time, so that leases end when they should.
+struct RunClock {
+    now: Instant,
+    started: Option<Instant>,
+}
+
+impl RunClock {
+    async fn start(app: &App, now: Instant) -> Result<Self> {
+        // In testing mode no gateway is called and no time passes.
+        let started = if app.config.testing { None } else { Some(app.now().await?) };
+        Ok(Self { now, started })
+    }
+
+    async fn now(&mut self, app: &App) -> Result<Instant> {
+        let Some(started) = self.started else { return Ok(self.now) };
+        let later = app.now().await?;
+        Ok(self.now + (later - started).max(chrono::TimeDelta::zero()))
+    }
+}
+
+/// What a sender holds messages by.
+struct Lease {
+    token: String,
+    until: Instant,
+}
+
+/// Judges messages: those that may go are leased (in testing mode: captured), the others wait or end.
+async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Vec<message::Model>, Report)> {
+    let testing = app.config.testing;
+    write_txn!(&app.db, "sms.take", |txn| {
+        store::message_sender_lock(txn).await?;
+        let rows = read_in_order(txn, ids, now).await?;
+        let verdicts = judge(app, txn, &rows, now).await?;
+        let mut report = Report { examined: rows.len() as u64, ..Report::default() };
+        let (mut going, mut waits, mut ends) = (Vec::new(), BTreeMap::<Instant, Vec<i64>>::new(), BTreeMap::<_, Vec<i64>>::new());
+        for (id, verdict) in verdicts {
+            match verdict {
+                Verdict::Go => going.push(id),
+                Verdict::Wait(until) => waits.entry(until).or_default().push(id),
+                Verdict::End(state, error) => ends.entry((state, error)).or_default().push(id),
+            }
+        }
+        let lost: Vec<i64> = ends.values().flatten().copied().collect();
+        let out = if testing { invitations_of(&rows, &going) } else { Vec::new() };
+        invitations_settle(app, txn, &out, &invitations_of(&rows, &lost), now).await?;
+        for (until, ids) in &waits {
+            report.skip(MessageState::Deferred, store::message_defer(txn, ids, *until).await?);
+        }
+        for ((state, error), ids) in &ends {
+            let ended = store::message_end(txn, ids, *state, error, now).await?;
+            report.changed += ended;
+            if *state == MessageState::Failed {
+                report.failed += ended;
+            } else {
+                report.skip(state, ended);
+            }
+        }
+        if testing {
+            report.messages = store::message_capture(txn, &going, now).await?;
+            report.changed += report.messages;
+        } else if !going.is_empty() {
+            store::message_lease(txn, &going, &lease.token, lease.until).await?;
+        }
+        let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
+        Ok((taken, report))
+    })
+}
+
+/// The messages that still wait, in the order of `ids`.
+async fn read_in_order(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<message::Model>> {
+    let place: HashMap<i64, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let mut rows = store::message_waiting(txn, ids, now).await?;
+    rows.sort_unstable_by_key(|row| place.get(&row.id).copied());
+    Ok(rows)
+}
+
+async fn judge(app: &App, txn: &Txn, rows: &[message::Model], now: Instant) -> Result<Vec<(i64, Verdict)>> {
+    let rules = app.rules();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut known = Known { opted_out: store::message_opted_out(txn, &ids).await?.into_iter().collect(), ..Known::default() };
+    let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
+    for row in rows {
+        kinds.entry(row.kind).or_default().push(row.id);
+    }
+    for (kind, ids) in kinds {
+        if let Some(still_so) = store::message_true(txn, kind, &ids, now).await? {
+            known.untrue.extend(ids.into_iter().filter(|id| !still_so.contains(id)));
+        }
+    }
+    let (lately, today) = (now - rules.cap_span, rules.time.midnight(rules.time.day(now)));
+    for (address, short, day) in store::message_counts(txn, &ids, lately, today).await? {
+        let sent = known.sent.entry(address).or_default();
+        sent.0 = sent.0.saturating_add(u32::try_from(short).unwrap_or(u32::MAX));
+        sent.1 = sent.1.saturating_add(u32::try_from(day).unwrap_or(u32::MAX));
+    }
+    let waiting: Vec<Waiting> = rows.iter().map(waiting).collect();
+    Ok(sender::judge(&waiting, known, rules, now))
+}
+
+fn waiting(row: &message::Model) -> Waiting {
+    Waiting {
+        id: row.id,
+        kind: row.kind,
+        channel: row.channel,
+        audience: row.audience,
+        address: row.address.clone(),
+        lesson_at: row.lesson_at,
+        valid_until: row.valid_until,
+    }
+}
+
+/// Hands leased messages over and stores what became of them.
+async fn deliver(app: &App, gateways: Gateways<'_>, taken: &[message::Model], lease: &Lease, clock: &mut RunClock) -> Result<Report> {
+    let at = clock.now(app).await?;
+    let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
+    let handed = write_txn!(&app.db, "sms.hand_over", |txn| { store::message_hand_over(txn, &ids, &lease.token, at).await })?;
+    let going: Vec<&message::Model> = taken.iter().filter(|row| handed.contains(&row.id)).collect();
+    // A call must end, one way or the other, while the lease lasts.
+    let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
+    let outcomes = gateways.submit(going.iter().map(|row| (row.id, outgoing(row))).collect(), limit, at).await;
+    settle(app, &going, outcomes, lease, clock.now(app).await?).await
+}
+
+fn outgoing(row: &message::Model) -> Outgoing {
+    Outgoing {
+        key: row.dedup_key.clone(),
+        kind: row.kind,
+        channel: row.channel,
+        address: row.address.clone(),
+        subject: row.subject.clone(),
+        body: row.body.clone(),
+        attempt: row.attempts + 1,
+        valid_until: row.valid_until,
+    }
+}
+
+async fn settle(app: &App, rows: &[&message::Model], outcomes: Vec<(i64, Outcome)>, lease: &Lease, now: Instant) -> Result<Report> {
+    let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, *row)).collect();
+    let mut fates = HashMap::<Fate, Vec<i64>>::new();
+    let (mut out, mut lost) = (Vec::new(), Vec::new());
+    for (id, outcome) in outcomes {
+        let Some(row) = by_id.get(&id) else { continue };
+        let fate = sender::fate(outcome, row.kind, row.attempts + 1, row.valid_until, now);
+        if row.kind == MessageKind::Invitation {
+            match fate.state {
+                MessageState::Submitted | MessageState::Unknown => out.extend(row.invitation_id),
+                MessageState::Retry => {}
+                _ => lost.extend(row.invitation_id),
+            }
+        }
+        fates.entry(fate).or_default().push(id);
+    }
+    write_txn!(&app.db, "sms.settle", |txn| {
+        invitations_settle(app, txn, &out, &lost, now).await?;
+        let mut report = Report::default();
+        for (fate, ids) in &fates {
+            let Fate { state, due_at, error } = fate;
+            let settled = store::message_settle(txn, ids, &lease.token, (*state, *due_at, error), now).await?;
+            report.changed += settled;
+            match state {
+                MessageState::Submitted => report.messages += settled,
+                MessageState::Failed => report.failed += settled,
+                state => report.skip(state, settled),
+            }
+            if *state == MessageState::Unknown && *due_at == NEVER && settled > 0 {
+                report.notes.push(unknown_note(settled));
+            }
+            if !error.is_empty() {
+                tracing::warn!(messages = settled, state = %state, error, "messages were not sent");
+            }
+        }
+        Ok(report)
+    })
+}
+
+/// Takes up what a sender left behind when its lease ran out.
+async fn take_over(app: &App, now: Instant) -> Result<Report> {
+    write_txn!(&app.db, "sms.take_over", |txn| {
+        store::message_sender_lock(txn).await?;
+        let rows = store::message_leases_lost(txn, now).await?;
+        let (mut fates, mut out) = (BTreeMap::<Instant, Vec<i64>>::new(), Vec::new());
+        for row in rows.iter().filter(|row| row.handed_at.is_some()) {
+            let fate = sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
+            fates.entry(fate.due_at).or_default().push(row.id);
+            if row.kind == MessageKind::Invitation {
+                out.extend(row.invitation_id);
+            }
+        }
+        invitations_settle(app, txn, &out, &[], now).await?;
+        let mut report = Report { changed: store::message_release(txn, now).await?, ..Report::default() };
+        for (due_at, ids) in &fates {
+            let unknown = store::message_unknown(txn, ids, *due_at, now).await?;
+            report.changed += unknown;
+            report.skip(MessageState::Unknown, unknown);
+            if *due_at == NEVER && unknown > 0 {
+                report.notes.push(unknown_note(unknown));
+            }
+        }
+        Ok(report)
+    })
+}
+
+fn unknown_note(messages: u64) -> String {
+    format!("{messages} messages may or may not have gone out and are not repeated; they are listed in state UNKNOWN")
+}
+
+/// The invitations of those of `rows` that are INVITATION messages and among `ids`.
+fn invitations_of(rows: &[message::Model], ids: &[i64]) -> Vec<i64> {
+    let asked = rows.iter().filter(|row| row.kind == MessageKind::Invitation && ids.contains(&row.id));
+    asked.filter_map(|row| row.invitation_id).collect()
+}
+
+/// In the transaction that settles their messages, invitations become SENT (`out`) or UNDELIVERED (`lost`).
+async fn invitations_settle(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
+    if out.is_empty() && lost.is_empty() {
+        return Ok(());
+    }
+    messages_settled(app, txn, out, lost, now).await
+}
+
+/// Stands in for `staffing::sent::messages_settled` until it is there.
+async fn messages_settled(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
+    use crate::storage::sql::sql;
+    let _ = app;
+    sql("UPDATE invitation SET state = 'SENT', sent_at = ?, expires_at = ? WHERE id IN ({ids}) AND state = 'QUEUED'")
+        .bind(now)
+        .bind(now + chrono::TimeDelta::hours(1))
+        .ids(out.iter().copied())
+        .execute(txn)
+        .await?;
+    sql("UPDATE invitation SET state = 'UNDELIVERED', ended_at = ? WHERE id IN ({ids}) AND state = 'QUEUED'")
+        .bind(now)
+        .ids(lost.iter().copied())
+        .execute(txn)
+        .await?;
+    Ok(())
+}
