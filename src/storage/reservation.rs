@@ -1,0 +1,239 @@
+//! Reservations and the places they take.
+
+use super::entity::{class_template, reservation, student};
+use super::sql::sql;
+use crate::domain::state::ReservationState;
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
+
+/// A reservation with the names of its student and template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationRow {
+    /// The reservation.
+    pub reservation: reservation::Model,
+    /// User name of the student.
+    pub student: String,
+    /// Code of the class template.
+    pub class_template: String,
+}
+
+/// Which reservations to list.
+#[derive(Clone, Debug, Default)]
+pub struct ReservationFilter {
+    /// Of the student with this user name.
+    pub student: Option<String>,
+    /// Of the class template with this code.
+    pub class_template: Option<String>,
+    /// That cover this day.
+    pub day: Option<Day>,
+    /// In one of these states; none = all.
+    pub states: Vec<ReservationState>,
+    /// Of the students of this class.
+    pub class_id: Option<i64>,
+}
+
+/// A reservation to be written; its state is BOOKED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReservationInsert {
+    /// The student.
+    pub student_id: i64,
+    /// The class template.
+    pub template_id: i64,
+    /// First day.
+    pub start_day: Day,
+    /// Last day.
+    pub end_day: Day,
+    /// When it was signed up for.
+    pub created_at: Instant,
+}
+
+impl ReservationInsert {
+    /// The row as it is inserted.
+    pub fn active(self) -> reservation::ActiveModel {
+        reservation::ActiveModel {
+            student_id: Set(self.student_id),
+            template_id: Set(self.template_id),
+            start_day: Set(self.start_day),
+            end_day: Set(self.end_day),
+            last_day: Set(self.end_day),
+            state: Set(ReservationState::Booked),
+            created_at: Set(self.created_at),
+            version: Set(0),
+            ..Default::default()
+        }
+    }
+}
+
+/// The student of a user name.
+pub async fn student_of_name(conn: &impl ConnectionTrait, user_name: &str) -> Result<Option<student::Model>> {
+    Ok(student::Entity::find().filter(student::Column::UserName.eq(user_name)).one(conn).await?)
+}
+
+/// The class template of a code.
+pub async fn template_of_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<class_template::Model>> {
+    Ok(class_template::Entity::find().filter(class_template::Column::Code.eq(code)).one(conn).await?)
+}
+
+/// Locks a student: whoever changes what the student is signed up for takes this turn first.
+pub async fn student_lock_in_txn(txn: &impl ConnectionTrait, student_id: i64) -> Result<u64> {
+    sql("UPDATE student SET version = version + 1 WHERE id = ?").bind(student_id).execute(txn).await
+}
+
+/// A reservation by its key, with names.
+pub async fn reservation_with_names(conn: &impl ConnectionTrait, id: i64) -> Result<Option<ReservationRow>> {
+    let found = with_names().filter(reservation::Column::Id.eq(id)).into_model::<Named>().one(conn).await?;
+    Ok(found.map(ReservationRow::from))
+}
+
+/// Reservations with a key above `after`, in order of keys, at most `limit`.
+pub async fn reservation_list(
+    conn: &impl ConnectionTrait,
+    filter: &ReservationFilter,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<ReservationRow>> {
+    let mut query = with_names().filter(reservation::Column::Id.gt(after));
+    if let Some(student) = &filter.student {
+        query = query.filter(student::Column::UserName.eq(student));
+    }
+    if let Some(code) = &filter.class_template {
+        query = query.filter(class_template::Column::Code.eq(code));
+    }
+    if let Some(day) = filter.day {
+        query = query.filter(reservation::Column::StartDay.lte(day)).filter(reservation::Column::LastDay.gte(day));
+    }
+    if !filter.states.is_empty() {
+        query = query.filter(reservation::Column::State.is_in(filter.states.iter().copied()));
+    }
+    if let Some(class_id) = filter.class_id {
+        query = query.filter(reservation::Column::ClassId.eq(class_id));
+    }
+    let rows = query.order_by_asc(reservation::Column::Id).limit(limit).into_model::<Named>().all(conn).await?;
+    Ok(rows.into_iter().map(ReservationRow::from).collect())
+}
+
+/// The query of reservations with the names beside them.
+fn with_names() -> sea_orm::Select<reservation::Entity> {
+    let to_student = reservation::Entity::belongs_to(student::Entity).from(reservation::Column::StudentId).to(student::Column::Id).into();
+    let to_template =
+        reservation::Entity::belongs_to(class_template::Entity).from(reservation::Column::TemplateId).to(class_template::Column::Id).into();
+    reservation::Entity::find()
+        .column_as(student::Column::UserName, "student_user_name")
+        .column_as(class_template::Column::Code, "template_code")
+        .join(JoinType::InnerJoin, to_student)
+        .join(JoinType::InnerJoin, to_template)
+}
+
+/// What [`with_names`] selects.
+#[derive(sea_orm::FromQueryResult)]
+struct Named {
+    #[sea_orm(nested)]
+    reservation: reservation::Model,
+    student_user_name: String,
+    template_code: String,
+}
+
+impl From<Named> for ReservationRow {
+    fn from(row: Named) -> Self {
+        Self { reservation: row.reservation, student: row.student_user_name, class_template: row.template_code }
+    }
+}
+
+/// The student's lessons that overlap the template's from `first` to `last`: (template of the other, day of the wanted lesson).
+pub async fn reservation_overlaps(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    template_id: i64,
+    first: Day,
+    last: Day,
+) -> Result<Vec<(i64, Day)>> {
+    sql("SELECT DISTINCT r.template_id, mine.day FROM reservation r \
+         JOIN place theirs ON theirs.template_id = r.template_id AND theirs.day BETWEEN r.start_day AND r.last_day \
+         JOIN place mine ON mine.start_at < theirs.end_at AND theirs.start_at < mine.end_at \
+         WHERE r.student_id = ? AND r.state IN ('HELD', 'BOOKED', 'PLACED', 'ENDED') \
+         AND mine.template_id = ? AND mine.day BETWEEN ? AND ? ORDER BY mine.day, r.template_id")
+    .bind(student_id)
+    .bind(template_id)
+    .bind(first)
+    .bind(last)
+    .tuples(conn)
+    .await
+}
+
+/// The lesson days of a template from `first` to `last` with the start of each lesson.
+pub async fn place_days(conn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<Vec<(Day, Instant)>> {
+    sql("SELECT day, start_at FROM place WHERE template_id = ? AND day BETWEEN ? AND ? ORDER BY day")
+        .bind(template_id)
+        .bind(first)
+        .bind(last)
+        .tuples(conn)
+        .await
+}
+
+/// The first lesson day of a template on or after `from`.
+pub async fn place_first_day(conn: &impl ConnectionTrait, template_id: i64, from: Day) -> Result<Option<Day>> {
+    let found = sql("SELECT day FROM place WHERE template_id = ? AND day >= ? ORDER BY day LIMIT 1")
+        .bind(template_id)
+        .bind(from)
+        .column(conn)
+        .await?;
+    Ok(found.into_iter().next())
+}
+
+/// Takes one seat on each lesson day from `first` to `last` that has one left; how many days.
+pub async fn place_take_in_txn(txn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<u64> {
+    sql("UPDATE place SET taken = taken + 1 WHERE template_id = ? AND day BETWEEN ? AND ? AND taken < capacity")
+        .bind(template_id)
+        .bind(first)
+        .bind(last)
+        .execute(txn)
+        .await
+}
+
+/// Gives one seat back on each lesson day from `first` to `last`; how many days.
+pub async fn place_free_in_txn(txn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<u64> {
+    sql("UPDATE place SET taken = taken - 1 WHERE template_id = ? AND day BETWEEN ? AND ? AND taken > 0")
+        .bind(template_id)
+        .bind(first)
+        .bind(last)
+        .execute(txn)
+        .await
+}
+
+/// The lesson days from `first` to `last` without a seat left.
+pub async fn place_full_days(conn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<Vec<Day>> {
+    sql("SELECT day FROM place WHERE template_id = ? AND day BETWEEN ? AND ? AND taken >= capacity ORDER BY day")
+        .bind(template_id)
+        .bind(first)
+        .bind(last)
+        .column(conn)
+        .await
+}
+
+/// Writes a reservation; its key.
+pub async fn reservation_insert_in_txn(txn: &impl ConnectionTrait, new: ReservationInsert) -> Result<i64> {
+    Ok(reservation::Entity::insert(new.active()).exec(txn).await?.last_insert_id)
+}
+
+/// Shortens a reservation to `last_day`; whether it was as it had been read.
+pub async fn reservation_shorten_in_txn(
+    txn: &impl ConnectionTrait,
+    before: &reservation::Model,
+    last_day: Day,
+    state: ReservationState,
+    now: Instant,
+) -> Result<bool> {
+    let done = sql("UPDATE reservation SET last_day = ?, state = ?, cancelled_at = ?, version = version + 1 \
+         WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
+    .bind(last_day)
+    .bind(state)
+    .bind(now)
+    .bind(before.id)
+    .bind(before.state)
+    .bind(before.last_day)
+    .bind(before.version)
+    .execute(txn)
+    .await?;
+    Ok(done == 1)
+}
