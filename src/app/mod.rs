@@ -1,6 +1,7 @@
 //! Use cases, one file per aggregate. They own the transactions; RPCs, tasks and the demo call them.
 
 pub mod catalog;
+pub mod catalog_places;
 pub mod class;
 pub mod coach;
 pub mod enrollment;

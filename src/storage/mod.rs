@@ -11,6 +11,7 @@ pub mod import;
 pub mod message;
 pub mod migration;
 mod open;
+pub mod place;
 pub mod pool;
 pub mod reservation;
 pub mod sql;

@@ -1,0 +1,147 @@
+//! The places of class templates, made again when a template, its period or its season was written (DOMAIN.md §2).
+
+use super::App;
+use crate::domain::calendar::parse_time;
+use crate::domain::places::{PlaceDay, Slot, show_days};
+use crate::domain::time::Day;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+use crate::storage::entity::place;
+use crate::storage::place as store;
+use crate::storage::place::TemplateSlot;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub use crate::domain::places::places_of;
+
+/// Why the places of a template cannot be as the catalogue now wants them: sign-ups stand on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The template.
+    pub template_id: i64,
+    /// Its code.
+    pub code: String,
+    /// The column of the template that asks for it: `recurrence`, `max_classes`.
+    pub column: &'static str,
+    /// One sentence that names the days.
+    pub detail: String,
+}
+
+impl From<Conflict> for Error {
+    fn from(conflict: Conflict) -> Self {
+        Self::invalid(conflict.column, format!("class template {}: {}", conflict.code, conflict.detail))
+    }
+}
+
+/// Makes the places of these templates as template, period and season now say; seats taken stay taken.
+/// When it finds conflicts it has written nothing, and the transaction is to be rolled back.
+///
+/// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those they have: the students signed up for
+/// other lessons. A day keeps at least as many seats as are taken.
+pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result<Vec<Conflict>> {
+    if template_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let slots = store::template_slots(txn, template_ids).await?;
+    store::place_lock_in_txn(txn, template_ids).await?;
+    let mut before = store::place_list(txn, template_ids).await?;
+    let mut plans = Vec::new();
+    for slot in &slots {
+        let old = before.remove(&slot.template.id).unwrap_or_default();
+        let wanted = wanted_places(app, slot)?;
+        let plan = Plan::new(slot, &old, &wanted);
+        if plan.is_change {
+            plans.push(plan);
+        }
+    }
+    let moved: Vec<i64> = plans.iter().filter(|plan| !plan.moved.is_empty()).map(|plan| plan.slot.template.id).collect();
+    let mut covered: HashMap<i64, Vec<(Day, Day)>> = HashMap::new();
+    if !moved.is_empty() {
+        for range in store::reservation_ranges(txn, &moved).await? {
+            covered.entry(range.template_id).or_default().push((range.start_day, range.last_day));
+        }
+    }
+    let conflicts: Vec<Conflict> =
+        plans.iter().flat_map(|plan| plan.conflicts(covered.get(&plan.slot.template.id).map_or(&[], Vec::as_slice))).collect();
+    if conflicts.is_empty() && !plans.is_empty() {
+        let changed: Vec<i64> = plans.iter().map(|plan| plan.slot.template.id).collect();
+        let rows: Vec<place::Model> = plans.into_iter().flat_map(|plan| plan.rows).collect();
+        store::place_replace_in_txn(txn, &changed, &rows).await?;
+    }
+    Ok(conflicts)
+}
+
+/// The places a template is to have, none taken.
+fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Vec<PlaceDay>> {
+    let TemplateSlot { template, season, period, except } = slot;
+    let corrupt = |table, column, id: i64| Error::Corrupt { table, column, id: id.to_string() };
+    let slot = Slot {
+        season_start: season.start_day,
+        season_end: season.end_day,
+        except,
+        recurrence: &template.recurrence,
+        start_time: parse_time(&period.start_time).ok_or_else(|| corrupt("period", "start_time", period.id))?,
+        end_time: parse_time(&period.end_time).ok_or_else(|| corrupt("period", "end_time", period.id))?,
+        max_classes: template.max_classes,
+        max_students_per_class: template.max_students_per_class,
+    };
+    places_of(app.rules(), &slot).map_err(|_| corrupt("class_template", "recurrence", template.id))
+}
+
+/// What is to become of the places of one template.
+struct Plan<'a> {
+    slot: &'a TemplateSlot,
+    rows: Vec<place::Model>,
+    /// Days that come, go or have their lesson at another time.
+    moved: BTreeSet<Day>,
+    /// Days with more seats taken than there would be.
+    crowded: Vec<Day>,
+    is_change: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn new(slot: &'a TemplateSlot, old: &[place::Model], wanted: &[PlaceDay]) -> Self {
+        let old_by_day: BTreeMap<Day, &place::Model> = old.iter().map(|row| (row.day, row)).collect();
+        let mut moved: BTreeSet<Day> = old_by_day.keys().copied().collect();
+        let mut rows = Vec::with_capacity(wanted.len());
+        let mut crowded = Vec::new();
+        for want in wanted {
+            let had = old_by_day.get(&want.day);
+            let same_time = had.is_some_and(|had| (had.start_at, had.end_at) == (want.start_at, want.end_at));
+            if same_time {
+                moved.remove(&want.day);
+            } else {
+                moved.insert(want.day);
+            }
+            let taken = had.map_or(0, |had| had.taken);
+            if taken > want.capacity {
+                crowded.push(want.day);
+            }
+            rows.push(place::Model {
+                template_id: slot.template.id,
+                day: want.day,
+                start_at: want.start_at,
+                end_at: want.end_at,
+                capacity: want.capacity,
+                taken,
+                not_held_at: want.not_held_at,
+                not_held_told: same_time && had.is_some_and(|had| had.not_held_told),
+            });
+        }
+        let is_change = rows != old;
+        Self { slot, rows, moved, crowded, is_change }
+    }
+
+    fn conflicts(&self, covered: &[(Day, Day)]) -> Vec<Conflict> {
+        let of = |column, detail| Conflict { template_id: self.slot.template.id, code: self.slot.template.code.clone(), column, detail };
+        let mut found = Vec::new();
+        let held: Vec<Day> =
+            self.moved.iter().copied().filter(|day| covered.iter().any(|(first, last)| first <= day && day <= last)).collect();
+        if !held.is_empty() {
+            found.push(of("recurrence", format!("students are signed up over {}, whose lessons would change", show_days(&held))));
+        }
+        if !self.crowded.is_empty() {
+            found.push(of("max_classes", format!("more places are taken than there would be on {}", show_days(&self.crowded))));
+        }
+        found
+    }
+}

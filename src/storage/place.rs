@@ -1,0 +1,132 @@
+//! Places of templates as sets: read, locked and written anew.
+
+use super::entity::{class_template, period, place, season, season_except_day};
+use super::sql::sql;
+use crate::domain::places::PlaceDay;
+use crate::domain::time::Day;
+use crate::error::{Error, Result};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
+use std::collections::{BTreeSet, HashMap};
+
+/// Rows of one INSERT.
+pub const CHUNK: usize = 500;
+
+impl From<&place::Model> for PlaceDay {
+    fn from(row: &place::Model) -> Self {
+        Self {
+            day: row.day,
+            start_at: row.start_at,
+            end_at: row.end_at,
+            capacity: row.capacity,
+            taken: row.taken,
+            not_held_at: row.not_held_at,
+        }
+    }
+}
+
+/// A template with its season and period.
+#[derive(Clone, Debug)]
+pub struct TemplateSlot {
+    /// The template.
+    pub template: class_template::Model,
+    /// Its season.
+    pub season: season::Model,
+    /// Its period.
+    pub period: period::Model,
+    /// Days of the season without lessons.
+    pub except: BTreeSet<Day>,
+}
+
+/// Templates with their seasons and periods, in order of keys.
+pub async fn template_slots(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<TemplateSlot>> {
+    let templates: Vec<class_template::Model> =
+        sql("SELECT * FROM class_template WHERE id IN ({ids}) ORDER BY id").ids(template_ids.iter().copied()).all(conn).await?;
+    let season_ids: BTreeSet<i64> = templates.iter().map(|template| template.season_id).collect();
+    let period_ids: BTreeSet<i64> = templates.iter().map(|template| template.period_id).collect();
+    let seasons = season::Entity::find().filter(season::Column::Id.is_in(season_ids.iter().copied())).all(conn).await?;
+    let seasons: HashMap<i64, season::Model> = seasons.into_iter().map(|season| (season.id, season)).collect();
+    let periods: Vec<period::Model> = sql("SELECT * FROM period WHERE id IN ({ids})").ids(period_ids).all(conn).await?;
+    let periods: HashMap<i64, period::Model> = periods.into_iter().map(|period| (period.id, period)).collect();
+    let mut except: HashMap<i64, BTreeSet<Day>> = HashMap::new();
+    for row in season_except_day::Entity::find().filter(season_except_day::Column::SeasonId.is_in(season_ids)).all(conn).await? {
+        except.entry(row.season_id).or_default().insert(row.day);
+    }
+    templates
+        .into_iter()
+        .map(|template| {
+            let corrupt = |column| Error::Corrupt { table: "class_template", column, id: template.id.to_string() };
+            let season = seasons.get(&template.season_id).ok_or_else(|| corrupt("season_id"))?.clone();
+            let period = periods.get(&template.period_id).ok_or_else(|| corrupt("period_id"))?.clone();
+            let except = except.get(&season.id).cloned().unwrap_or_default();
+            Ok(TemplateSlot { template, season, period, except })
+        })
+        .collect()
+}
+
+/// Locks the places of templates against sign-ups until the transaction ends.
+pub async fn place_lock_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<()> {
+    sql("UPDATE place SET taken = taken WHERE template_id IN ({ids})").ids(template_ids.iter().copied()).execute(txn).await.map(drop)
+}
+
+/// The places of templates, by template, in order of days.
+pub async fn place_list(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<HashMap<i64, Vec<place::Model>>> {
+    let rows: Vec<place::Model> = sql("SELECT * FROM place WHERE template_id IN ({ids}) ORDER BY template_id, day")
+        .ids(template_ids.iter().copied())
+        .all(conn)
+        .await?;
+    let mut found: HashMap<i64, Vec<place::Model>> = HashMap::new();
+    for row in rows {
+        found.entry(row.template_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// Writes the places of templates anew; whoever calls this has locked them and read what was taken.
+pub async fn place_replace_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64], rows: &[place::Model]) -> Result<()> {
+    sql("DELETE FROM place WHERE template_id IN ({ids})").ids(template_ids.iter().copied()).execute(txn).await?;
+    for chunk in rows.chunks(CHUNK) {
+        let new = chunk.iter().map(|row| place::ActiveModel {
+            template_id: Set(row.template_id),
+            day: Set(row.day),
+            start_at: Set(row.start_at),
+            end_at: Set(row.end_at),
+            capacity: Set(row.capacity),
+            taken: Set(row.taken),
+            not_held_at: Set(row.not_held_at),
+            not_held_told: Set(row.not_held_told),
+        });
+        place::Entity::insert_many(new).exec_without_returning(txn).await?;
+    }
+    Ok(())
+}
+
+/// The range of a reservation that counts.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Covered {
+    /// The template.
+    pub template_id: i64,
+    /// First day.
+    pub start_day: Day,
+    /// Last day that counts.
+    pub last_day: Day,
+}
+
+/// The ranges of the reservations of templates that take places.
+pub async fn reservation_ranges(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<Covered>> {
+    sql("SELECT template_id, start_day, last_day FROM reservation \
+         WHERE template_id IN ({ids}) AND state IN ('HELD', 'BOOKED', 'PLACED', 'ENDED') AND start_day <= last_day")
+    .ids(template_ids.iter().copied())
+    .all(conn)
+    .await
+}
+
+/// Counts the BOOKED reservations with a key above `after` into the places of templates, which are locked.
+pub async fn place_count_new_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64], after: i64) -> Result<u64> {
+    sql("UPDATE place SET taken = taken + (SELECT COUNT(*) FROM reservation r WHERE r.state = 'BOOKED' \
+         AND r.template_id = place.template_id AND r.id > ? AND r.start_day <= place.day AND r.last_day >= place.day) \
+         WHERE template_id IN ({ids})")
+    .bind(after)
+    .ids(template_ids.iter().copied())
+    .execute(txn)
+    .await
+}
