@@ -1,7 +1,7 @@
 //! The places of class templates, made again when a template, its period or its season was written (DOMAIN.md §2).
 
 use super::App;
-use crate::domain::calendar::parse_time;
+use crate::domain::calendar::{RecurrenceError, parse_time};
 use crate::domain::places::{PlaceDay, Slot, show_days};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
@@ -26,6 +26,12 @@ pub struct Conflict {
     pub detail: String,
 }
 
+impl Conflict {
+    fn new(slot: &TemplateSlot, column: &'static str, detail: String) -> Self {
+        Self { template_id: slot.template.id, code: slot.template.code.clone(), column, detail }
+    }
+}
+
 impl From<Conflict> for Error {
     fn from(conflict: Conflict) -> Self {
         Self::invalid(conflict.column, format!("class template {}: {}", conflict.code, conflict.detail))
@@ -44,10 +50,17 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result
     let slots = store::template_slots(txn, template_ids).await?;
     store::place_lock_in_txn(txn, template_ids).await?;
     let mut before = store::place_list(txn, template_ids).await?;
-    let mut plans = Vec::new();
+    let (mut plans, mut conflicts) = (Vec::new(), Vec::new());
     for slot in &slots {
         let old = before.remove(&slot.template.id).unwrap_or_default();
-        let wanted = wanted_places(app, slot)?;
+        let wanted = match wanted_places(app, slot)? {
+            Ok(wanted) => wanted,
+            // Some rules are good by themselves and not in this season, as one whose UNTIL is before its first day.
+            Err(error) => {
+                conflicts.push(Conflict::new(slot, "recurrence", error.to_string()));
+                continue;
+            }
+        };
         let plan = Plan::new(slot, &old, &wanted);
         if plan.is_change {
             plans.push(plan);
@@ -60,8 +73,9 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result
             covered.entry(range.template_id).or_default().push((range.start_day, range.last_day));
         }
     }
-    let conflicts: Vec<Conflict> =
-        plans.iter().flat_map(|plan| plan.conflicts(covered.get(&plan.slot.template.id).map_or(&[], Vec::as_slice))).collect();
+    for plan in &plans {
+        conflicts.extend(plan.conflicts(covered.get(&plan.slot.template.id).map_or(&[], Vec::as_slice)));
+    }
     if conflicts.is_empty() && !plans.is_empty() {
         let changed: Vec<i64> = plans.iter().map(|plan| plan.slot.template.id).collect();
         let rows: Vec<place::Model> = plans.into_iter().flat_map(|plan| plan.rows).collect();
@@ -71,7 +85,7 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result
 }
 
 /// The places a template is to have, none taken.
-fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Vec<PlaceDay>> {
+fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Result<Vec<PlaceDay>, RecurrenceError>> {
     let TemplateSlot { template, season, period, except } = slot;
     let corrupt = |table, column, id: i64| Error::Corrupt { table, column, id: id.to_string() };
     let slot = Slot {
@@ -84,7 +98,7 @@ fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Vec<PlaceDay>> {
         max_classes: template.max_classes,
         max_students_per_class: template.max_students_per_class,
     };
-    places_of(app.rules(), &slot).map_err(|_| corrupt("class_template", "recurrence", template.id))
+    Ok(places_of(app.rules(), &slot))
 }
 
 /// What is to become of the places of one template.
@@ -132,15 +146,22 @@ impl<'a> Plan<'a> {
     }
 
     fn conflicts(&self, covered: &[(Day, Day)]) -> Vec<Conflict> {
-        let of = |column, detail| Conflict { template_id: self.slot.template.id, code: self.slot.template.code.clone(), column, detail };
         let mut found = Vec::new();
         let held: Vec<Day> =
             self.moved.iter().copied().filter(|day| covered.iter().any(|(first, last)| first <= day && day <= last)).collect();
         if !held.is_empty() {
-            found.push(of("recurrence", format!("students are signed up over {}, whose lessons would change", show_days(&held))));
+            found.push(Conflict::new(
+                self.slot,
+                "recurrence",
+                format!("students are signed up over {}, whose lessons would change", show_days(&held)),
+            ));
         }
         if !self.crowded.is_empty() {
-            found.push(of("max_classes", format!("more places are taken than there would be on {}", show_days(&self.crowded))));
+            found.push(Conflict::new(
+                self.slot,
+                "max_classes",
+                format!("more places are taken than there would be on {}", show_days(&self.crowded)),
+            ));
         }
         found
     }

@@ -1,0 +1,430 @@
+//! Subjects, seasons, periods and class templates of an import.
+
+use super::Run;
+use super::files::{CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS, SUBJECTS, Season};
+use super::people::People;
+use crate::app::catalog_places::{Conflict, remake_places};
+use crate::domain::state::GradeType;
+use crate::domain::time::Day;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+use crate::storage::entity::{class_template, period, season, season_except_day, subject};
+use crate::storage::import::{Updates, insert_set_in_txn, update_set_in_txn};
+use crate::storage::place::reservation_ranges;
+use crate::storage::sql::sql;
+use sea_orm::ActiveValue::Set;
+use sea_orm::EntityTrait;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// A season with its excepted days.
+#[derive(Clone, Debug)]
+pub(super) struct StoredSeason {
+    pub(super) row: season::Model,
+    except: BTreeSet<Day>,
+}
+
+/// The catalogue as it is stored: it is small enough to be looked at as a whole.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Catalogue {
+    subjects: HashMap<i64, String>,
+    pub(super) seasons: HashMap<String, StoredSeason>,
+    /// By season and code.
+    pub(super) periods: HashMap<(String, String), period::Model>,
+    pub(super) templates: HashMap<String, class_template::Model>,
+}
+
+impl Catalogue {
+    pub(super) async fn load(txn: &Txn) -> Result<Self> {
+        let subjects = subject::Entity::find().all(txn).await?.into_iter().map(|row| (row.id, row.name)).collect();
+        let mut except: HashMap<i64, BTreeSet<Day>> = HashMap::new();
+        for row in season_except_day::Entity::find().all(txn).await? {
+            except.entry(row.season_id).or_default().insert(row.day);
+        }
+        let mut codes = HashMap::new();
+        let mut seasons = HashMap::new();
+        for row in season::Entity::find().all(txn).await? {
+            codes.insert(row.id, row.code.clone());
+            seasons.insert(row.code.clone(), StoredSeason { except: except.remove(&row.id).unwrap_or_default(), row });
+        }
+        let season_of =
+            |id: i64| codes.get(&id).cloned().ok_or(Error::Corrupt { table: "period", column: "season_id", id: id.to_string() });
+        let mut periods = HashMap::new();
+        for row in period::Entity::find().all(txn).await? {
+            periods.insert((season_of(row.season_id)?, row.code.clone()), row);
+        }
+        let templates = class_template::Entity::find().all(txn).await?.into_iter().map(|row| (row.code.clone(), row)).collect();
+        Ok(Self { subjects, seasons, periods, templates })
+    }
+}
+
+/// The names that rows may refer to, by file: stored, or in the same import, if only on a bad row.
+struct Names<'a> {
+    parsed: &'a Parsed,
+    known: HashSet<(&'static str, String)>,
+}
+
+impl<'a> Names<'a> {
+    fn new(parsed: &'a Parsed, catalogue: &Catalogue, people: &People) -> Self {
+        let mut known = HashSet::new();
+        let pair = |season: &str, code: &str| format!("{season}\0{code}");
+        known.extend(catalogue.subjects.keys().map(|id| (SUBJECTS.0, id.to_string())));
+        known.extend(parsed.subjects.iter().map(|row| (SUBJECTS.0, row.value.id.to_string())));
+        known.extend(catalogue.seasons.keys().map(|code| (SEASONS.0, code.clone())));
+        known.extend(parsed.seasons.iter().map(|row| (SEASONS.0, row.value.code.clone())));
+        known.extend(catalogue.periods.keys().map(|(season, code)| (PERIODS.0, pair(season, code))));
+        known.extend(parsed.periods.iter().map(|row| (PERIODS.0, pair(&row.value.season, &row.value.code))));
+        known.extend(catalogue.templates.keys().map(|code| (CLASS_TEMPLATES.0, code.clone())));
+        known.extend(parsed.templates.iter().map(|row| (CLASS_TEMPLATES.0, row.value.code.clone())));
+        known.extend(people.coaches.keys().map(|name| (COACHES.0, name.clone())));
+        known.extend(parsed.coaches.iter().map(|row| (COACHES.0, row.value.user_name.clone())));
+        known.extend(people.students.keys().map(|name| (STUDENTS.0, name.clone())));
+        known.extend(parsed.students.iter().map(|row| (STUDENTS.0, row.value.user_name.clone())));
+        Self { parsed, known }
+    }
+
+    fn has(&self, file: &'static str, key: &str) -> bool {
+        let key = (file, key.to_owned());
+        self.known.contains(&key)
+            || self.parsed.bad_keys.contains(&key)
+            || self.parsed.bad_keys.contains(&(file, super::files::ALL.to_owned()))
+    }
+}
+
+impl Run<'_> {
+    /// Checks all names that rows refer to, and that grades fit.
+    pub(super) async fn check(&mut self, catalogue: &Catalogue, people: &People) -> Result<()> {
+        let parsed = self.parsed;
+        let names = Names::new(parsed, catalogue, people);
+        let unknown = |what: &str, name: &str| format!("there is no {what} {name:?}, neither stored nor in the files");
+        for row in &parsed.periods {
+            if !names.has(SEASONS.0, &row.value.season) {
+                self.bad(PERIODS.0, row.line, "season", unknown("season", &row.value.season));
+            }
+        }
+        for row in &parsed.templates {
+            let template = &row.value;
+            if !names.has(SUBJECTS.0, &template.subject_id.to_string()) {
+                self.bad(CLASS_TEMPLATES.0, row.line, "subject_id", unknown("subject", &template.subject_id.to_string()));
+            }
+            self.check_slot(&names, (CLASS_TEMPLATES.0, row.line), &template.season, &template.period, &unknown);
+        }
+        for row in &parsed.coaches {
+            if !names.has(SUBJECTS.0, &row.value.subject_id.to_string()) {
+                self.bad(COACHES.0, row.line, "subject_id", unknown("subject", &row.value.subject_id.to_string()));
+            }
+        }
+        for row in &parsed.availability {
+            if !names.has(COACHES.0, &row.value.coach) {
+                self.bad(COACH_AVAILABILITY.0, row.line, "coach", unknown("coach", &row.value.coach));
+            }
+            self.check_slot(&names, (COACH_AVAILABILITY.0, row.line), &row.value.season, &row.value.period, &unknown);
+        }
+        for row in &parsed.sign_ups {
+            if !names.has(STUDENTS.0, &row.value.student) {
+                self.bad(RESERVATIONS.0, row.line, "student", unknown("student", &row.value.student));
+            }
+            if !names.has(CLASS_TEMPLATES.0, &row.value.class_template) {
+                self.bad(RESERVATIONS.0, row.line, "class_template", unknown("class template", &row.value.class_template));
+            }
+        }
+        self.check_grades(catalogue);
+        self.check_identities(catalogue).await
+    }
+
+    fn check_slot(
+        &mut self,
+        names: &Names<'_>,
+        (file, line): (&'static str, u32),
+        season: &str,
+        period: &str,
+        unknown: &impl Fn(&str, &str) -> String,
+    ) {
+        if !names.has(SEASONS.0, season) {
+            self.bad(file, line, "season", unknown("season", season));
+        } else if !names.has(PERIODS.0, &format!("{season}\0{period}")) {
+            self.bad(file, line, "period", format!("the season {season:?} has no period {period:?}, neither stored nor in the files"));
+        }
+    }
+
+    /// A template's grade is of its period's grade type, in whichever file one of them changes.
+    fn check_grades(&mut self, catalogue: &Catalogue) {
+        let parsed = self.parsed;
+        let season_codes: HashMap<i64, &String> = catalogue.seasons.iter().map(|(code, season)| (season.row.id, code)).collect();
+        let mut grade_types: HashMap<(&str, &str), (GradeType, Option<u32>)> = HashMap::new();
+        for ((season, code), period) in &catalogue.periods {
+            grade_types.insert((season, code), (period.grade_type, None));
+        }
+        for row in &parsed.periods {
+            grade_types.insert((&row.value.season, &row.value.code), (row.value.grade_type, Some(row.line)));
+        }
+        let fits = |grade: i32, grade_type: GradeType| u8::try_from(grade).ok().and_then(GradeType::of_grade) == Some(grade_type);
+        let mut problems = Vec::new();
+        let mut in_file = HashSet::new();
+        for row in &parsed.templates {
+            let template = &row.value;
+            in_file.insert(template.code.as_str());
+            if let Some((grade_type, _)) = grade_types.get(&(template.season.as_str(), template.period.as_str()))
+                && !fits(template.grade, *grade_type)
+            {
+                let reason = format!("grade {} is not {grade_type}, as the period {:?} is", template.grade, template.period);
+                problems.push((CLASS_TEMPLATES.0, row.line, "grade", reason));
+            }
+        }
+        let period_keys: HashMap<i64, &(String, String)> = catalogue.periods.iter().map(|(key, period)| (period.id, key)).collect();
+        for template in catalogue.templates.values().filter(|template| !in_file.contains(template.code.as_str())) {
+            if let Some((season, code)) = period_keys.get(&template.period_id)
+                && season_codes.contains_key(&template.season_id)
+                && let Some((grade_type, Some(line))) = grade_types.get(&(season.as_str(), code.as_str()))
+                && !fits(template.grade, *grade_type)
+            {
+                let reason = format!("the class template {:?} of grade {} is in this period", template.code, template.grade);
+                problems.push((PERIODS.0, *line, "grade_type", reason));
+            }
+        }
+        for (file, line, column, reason) in problems {
+            self.bad(file, line, column, reason);
+        }
+    }
+
+    /// What students signed up for stays what it is.
+    async fn check_identities(&mut self, catalogue: &Catalogue) -> Result<()> {
+        let parsed = self.parsed;
+        let mut changed: Vec<(u32, i64, &'static str)> = Vec::new();
+        for row in &parsed.templates {
+            let template = &row.value;
+            let Some(stored) = catalogue.templates.get(&template.code) else { continue };
+            let season = catalogue.seasons.get(&template.season).map(|season| season.row.id);
+            let period = catalogue.periods.get(&(template.season.clone(), template.period.clone())).map(|period| period.id);
+            let differs = [
+                (season != Some(stored.season_id), "season"),
+                (template.subject_id != stored.subject_id, "subject_id"),
+                (template.grade != stored.grade, "grade"),
+                (period != Some(stored.period_id), "period"),
+            ];
+            changed.extend(differs.into_iter().filter(|(differs, _)| *differs).map(|(_, column)| (row.line, stored.id, column)));
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let ids: BTreeSet<i64> = changed.iter().map(|(_, id, _)| *id).collect();
+        let taken: HashSet<i64> =
+            reservation_ranges(self.txn, &Vec::from_iter(ids)).await?.into_iter().map(|range| range.template_id).collect();
+        for (line, _, column) in changed.into_iter().filter(|(_, id, _)| taken.contains(id)) {
+            self.bad(CLASS_TEMPLATES.0, line, column, "cannot change: students have signed up for this class template");
+        }
+        Ok(())
+    }
+
+    /// Writes subjects, seasons, periods, templates and the places that follow from them; the catalogue as it is then, and the templates touched.
+    pub(super) async fn write_catalogue(&mut self, before: Catalogue) -> Result<(Catalogue, BTreeSet<i64>)> {
+        let txn = self.txn;
+        self.write_subjects(&before).await?;
+        let changed_seasons = self.write_seasons(&before).await?;
+        let mut now = Catalogue::load(txn).await?;
+        let changed_periods = self.write_periods(&now).await?;
+        if !self.parsed.periods.is_empty() {
+            now = Catalogue::load(txn).await?;
+        }
+        let changed_templates = self.write_templates(&now).await?;
+        if !self.parsed.templates.is_empty() {
+            now = Catalogue::load(txn).await?;
+        }
+        let touched: BTreeSet<i64> = now
+            .templates
+            .values()
+            .filter(|template| {
+                changed_seasons.contains(&template.season_id)
+                    || changed_periods.contains(&template.period_id)
+                    || changed_templates.contains(&template.code)
+            })
+            .map(|template| template.id)
+            .collect();
+        for conflict in remake_places(self.app, txn, &Vec::from_iter(touched.iter().copied())).await? {
+            self.note_conflict(&now, conflict);
+        }
+        Ok((now, touched))
+    }
+
+    /// A conflict of places belongs to the row that changed: the template's, or its period's, or its season's.
+    fn note_conflict(&mut self, catalogue: &Catalogue, conflict: Conflict) {
+        let parsed = self.parsed;
+        let Conflict { template_id, code, column, detail } = conflict;
+        if let Some(row) = parsed.templates.iter().find(|row| row.value.code == code) {
+            return self.bad(CLASS_TEMPLATES.0, row.line, column, detail);
+        }
+        let detail = format!("class template {code:?}: {detail}");
+        let template = catalogue.templates.values().find(|template| template.id == template_id);
+        let period = template.and_then(|template| catalogue.periods.iter().find(|(_, period)| period.id == template.period_id));
+        let Some(((season, period), _)) = period else { return self.bad(SEASONS.0, 0, "", detail) };
+        if let Some(row) = parsed.periods.iter().find(|row| row.value.season == *season && row.value.code == *period) {
+            return self.bad(PERIODS.0, row.line, "start_time", detail);
+        }
+        let line = parsed.seasons.iter().find(|row| row.value.code == *season).map_or(0, |row| row.line);
+        self.bad(SEASONS.0, line, "except_days", detail);
+    }
+
+    async fn write_subjects(&mut self, stored: &Catalogue) -> Result<()> {
+        let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
+        for row in &self.parsed.subjects {
+            let subject = &row.value;
+            match stored.subjects.get(&subject.id) {
+                None => new.push(subject::ActiveModel { id: Set(subject.id), name: Set(subject.name.clone()) }),
+                Some(name) if *name != subject.name => changed.push((subject.id, vec![subject.name.clone().into()])),
+                Some(_) => unchanged += 1,
+            }
+        }
+        self.count(SUBJECTS.0, new.len(), changed.len(), unchanged);
+        insert_set_in_txn(self.txn, new).await?;
+        update_set_in_txn::<subject::Entity>(self.txn, subject::Column::Id, None, &[subject::Column::Name], &changed).await
+    }
+
+    /// The keys of the seasons that changed; new ones have no templates yet that could.
+    async fn write_seasons(&mut self, stored: &Catalogue) -> Result<HashSet<i64>> {
+        let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
+        let mut with_days: Vec<&Season> = Vec::new();
+        for row in &self.parsed.seasons {
+            let season = &row.value;
+            let Season { code, year, season_type, start_day, end_day, except } = season;
+            match stored.seasons.get(code) {
+                None => {
+                    with_days.push(season);
+                    new.push(season::ActiveModel {
+                        code: Set(code.clone()),
+                        year: Set(*year),
+                        season_type: Set(*season_type),
+                        start_day: Set(*start_day),
+                        end_day: Set(*end_day),
+                        ..Default::default()
+                    });
+                }
+                Some(StoredSeason { row, except: had }) => {
+                    let same = (row.year, row.season_type, row.start_day, row.end_day) == (*year, *season_type, *start_day, *end_day);
+                    if same && had == except {
+                        unchanged += 1;
+                    } else {
+                        with_days.push(season);
+                        changed.push((row.id, vec![(*year).into(), (*season_type).into(), (*start_day).into(), (*end_day).into()]));
+                    }
+                }
+            }
+        }
+        self.count(SEASONS.0, new.len(), changed.len(), unchanged);
+        insert_set_in_txn(self.txn, new).await?;
+        let columns = [season::Column::Year, season::Column::SeasonType, season::Column::StartDay, season::Column::EndDay];
+        update_set_in_txn::<season::Entity>(self.txn, season::Column::Id, None, &columns, &changed).await?;
+        if !with_days.is_empty() {
+            let ids: HashMap<String, i64> = season::Entity::find().all(self.txn).await?.into_iter().map(|row| (row.code, row.id)).collect();
+            sql("DELETE FROM season_except_day WHERE season_id IN ({ids})")
+                .ids(changed.iter().map(|(id, _)| *id))
+                .execute(self.txn)
+                .await?;
+            let days = with_days.iter().flat_map(|season| {
+                let id = ids.get(&season.code).copied().unwrap_or_default();
+                season.except.iter().map(move |day| season_except_day::ActiveModel { season_id: Set(id), day: Set(*day) })
+            });
+            insert_set_in_txn(self.txn, days.collect()).await?;
+        }
+        Ok(changed.into_iter().map(|(id, _)| id).collect())
+    }
+
+    async fn write_periods(&mut self, stored: &Catalogue) -> Result<HashSet<i64>> {
+        let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
+        for row in &self.parsed.periods {
+            let period = &row.value;
+            match stored.periods.get(&(period.season.clone(), period.code.clone())) {
+                None => new.push(period::ActiveModel {
+                    code: Set(period.code.clone()),
+                    season_id: Set(stored.season_id(&period.season)?),
+                    grade_type: Set(period.grade_type),
+                    start_time: Set(period.start_time.clone()),
+                    end_time: Set(period.end_time.clone()),
+                    ..Default::default()
+                }),
+                Some(row)
+                    if (row.grade_type, &row.start_time, &row.end_time) == (period.grade_type, &period.start_time, &period.end_time) =>
+                {
+                    unchanged += 1;
+                }
+                Some(row) => {
+                    changed
+                        .push((row.id, vec![period.grade_type.into(), period.start_time.clone().into(), period.end_time.clone().into()]));
+                }
+            }
+        }
+        self.count(PERIODS.0, new.len(), changed.len(), unchanged);
+        insert_set_in_txn(self.txn, new).await?;
+        let columns = [period::Column::GradeType, period::Column::StartTime, period::Column::EndTime];
+        update_set_in_txn::<period::Entity>(self.txn, period::Column::Id, None, &columns, &changed).await?;
+        Ok(changed.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// The codes of the templates that are new or changed.
+    async fn write_templates(&mut self, stored: &Catalogue) -> Result<HashSet<String>> {
+        let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
+        let mut touched = HashSet::new();
+        for row in &self.parsed.templates {
+            let template = &row.value;
+            let wanted = class_template::Model {
+                id: stored.templates.get(&template.code).map_or(0, |row| row.id),
+                code: template.code.clone(),
+                season_id: stored.season_id(&template.season)?,
+                subject_id: template.subject_id,
+                grade: template.grade,
+                period_id: stored.period_id(&template.season, &template.period)?,
+                recurrence: template.recurrence.clone(),
+                max_classes: template.max_classes,
+                max_students_per_class: template.max_students_per_class,
+            };
+            match stored.templates.get(&template.code) {
+                Some(row) if *row == wanted => {
+                    unchanged += 1;
+                    continue;
+                }
+                Some(row) => changed.push((
+                    row.id,
+                    vec![
+                        wanted.season_id.into(),
+                        wanted.subject_id.into(),
+                        wanted.grade.into(),
+                        wanted.period_id.into(),
+                        wanted.recurrence.into(),
+                        wanted.max_classes.into(),
+                        wanted.max_students_per_class.into(),
+                    ],
+                )),
+                None => {
+                    let mut row = class_template::ActiveModel::from(wanted);
+                    row.id = sea_orm::ActiveValue::NotSet;
+                    new.push(row);
+                }
+            }
+            touched.insert(template.code.clone());
+        }
+        self.count(CLASS_TEMPLATES.0, new.len(), changed.len(), unchanged);
+        // From a model all values are `Unchanged`, which an insert takes as given.
+        insert_set_in_txn(self.txn, new).await?;
+        let columns = [
+            class_template::Column::SeasonId,
+            class_template::Column::SubjectId,
+            class_template::Column::Grade,
+            class_template::Column::PeriodId,
+            class_template::Column::Recurrence,
+            class_template::Column::MaxClasses,
+            class_template::Column::MaxStudentsPerClass,
+        ];
+        update_set_in_txn::<class_template::Entity>(self.txn, class_template::Column::Id, None, &columns, &changed).await?;
+        Ok(touched)
+    }
+}
+
+impl Catalogue {
+    /// The key of a season; names were checked before.
+    pub(super) fn season_id(&self, code: &str) -> Result<i64> {
+        self.seasons.get(code).map(|season| season.row.id).ok_or(Error::Contended("import"))
+    }
+
+    /// The key of a period; names were checked before.
+    pub(super) fn period_id(&self, season: &str, code: &str) -> Result<i64> {
+        self.periods.get(&(season.to_owned(), code.to_owned())).map(|period| period.id).ok_or(Error::Contended("import"))
+    }
+}

@@ -1,0 +1,155 @@
+//! Sign-ups of an import: decided in memory in the order in which they were made, written as sets.
+
+use super::catalogue::Catalogue;
+use super::files::{RESERVATIONS, Row, SignUp};
+use super::people::People;
+use super::{Problem, Run};
+use crate::domain::places::{Book, Key, PlaceDay};
+use crate::domain::state::ReservationState;
+use crate::error::{Error, Result};
+use crate::storage::entity::{class_template, reservation, student};
+use crate::storage::import as store;
+use crate::storage::place::{place_count_new_in_txn, place_list, place_lock_in_txn};
+use crate::storage::reservation::ReservationInsert;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// A sign-up that is not stored yet.
+struct Asked<'a> {
+    row: &'a Row<SignUp>,
+    student: &'a student::Model,
+    template: &'a class_template::Model,
+}
+
+impl Run<'_> {
+    /// Writes the sign-ups that the rules allow and lists the others; the templates touched.
+    pub(super) async fn write_sign_ups(&mut self, catalogue: &Catalogue, people: &People) -> Result<BTreeSet<i64>> {
+        let all = &self.parsed.sign_ups;
+        let mut asked = resolve(all, catalogue, people)?;
+        let students: BTreeSet<i64> = asked.iter().map(|ask| ask.student.id).collect();
+        let held = match students.len() {
+            0 => Vec::new(),
+            _ => store::reservation_list_of_students(self.txn, &Vec::from_iter(students)).await?,
+        };
+        drop_stored(&mut asked, &held);
+        self.count(RESERVATIONS.0, 0, 0, all.len() - asked.len());
+        if asked.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        asked.sort_by_key(|ask| (ask.row.value.created_at, ask.row.line));
+        let mut desk = self.open_desk(catalogue, &asked, &held).await?;
+
+        let (mut inserts, mut refused) = (Vec::with_capacity(asked.len()), Vec::new());
+        for ask in &asked {
+            match desk.sign_up(ask) {
+                Ok(days) => {
+                    self.outcome.places += days as u64;
+                    inserts.push(ask.insert());
+                }
+                Err(refusal) => refused.push(Problem {
+                    code: Some(refusal.reason),
+                    bad: self.strict,
+                    ..Problem::bad(RESERVATIONS.0, ask.row.line, "", refusal.detail)
+                }),
+            }
+        }
+        if let Some(report) = self.outcome.report(RESERVATIONS.0) {
+            report.created += inserts.len() as u64;
+            report.refused += refused.len() as u64;
+        }
+        self.outcome.problems.append(&mut refused);
+        let touched: BTreeSet<i64> = inserts.iter().map(|insert| insert.template_id).collect();
+        if touched.is_empty() || self.outcome.is_bad() {
+            return Ok(touched);
+        }
+        // The places are locked: whoever else signs up for these templates has a key up to this one, or waits.
+        let before = store::reservation_last_id(self.txn).await?;
+        store::insert_set_in_txn(self.txn, inserts.into_iter().map(ReservationInsert::active).collect()).await?;
+        let counted = place_count_new_in_txn(self.txn, &Vec::from_iter(touched.iter().copied()), before).await?;
+        if usize::try_from(counted) != Ok(desk.places(&touched)) {
+            return Err(Error::Contended("import"));
+        }
+        Ok(touched)
+    }
+
+    /// Locks and reads the places of all templates concerned, and notes what the students have.
+    async fn open_desk(&self, catalogue: &Catalogue, asked: &[Asked<'_>], held: &[reservation::Model]) -> Result<Desk> {
+        let mut desk = Desk::default();
+        for ask in asked {
+            desk.students.entry(ask.student.id).or_insert_with(|| desk.book.add_student(ask.student.grade));
+        }
+        let wanted: BTreeSet<i64> = asked.iter().map(|ask| ask.template.id).collect();
+        let held: Vec<&reservation::Model> =
+            held.iter().filter(|held| takes_places(held.state) && desk.students.contains_key(&held.student_id)).collect();
+        let mut concerned = wanted.clone();
+        concerned.extend(held.iter().map(|held| held.template_id));
+
+        place_lock_in_txn(self.txn, &Vec::from_iter(wanted)).await?;
+        let mut places = place_list(self.txn, &Vec::from_iter(concerned.iter().copied())).await?;
+        for template in catalogue.templates.values().filter(|template| concerned.contains(&template.id)) {
+            let days = places.remove(&template.id).unwrap_or_default().iter().map(PlaceDay::from).collect();
+            desk.templates.insert(template.id, desk.book.add_template(template.grade, days));
+        }
+        for held in held {
+            if let (Some(student), Some(template)) = (desk.students.get(&held.student_id), desk.templates.get(&held.template_id)) {
+                desk.book.note(*student, *template, held.start_day, held.last_day);
+            }
+        }
+        Ok(desk)
+    }
+}
+
+impl Asked<'_> {
+    fn insert(&self) -> ReservationInsert {
+        let SignUp { created_at, start_day, end_day, .. } = self.row.value;
+        ReservationInsert { student_id: self.student.id, template_id: self.template.id, start_day, end_day, created_at }
+    }
+}
+
+/// The book with the keys of its students and templates.
+#[derive(Default)]
+struct Desk {
+    book: Book,
+    students: HashMap<i64, Key>,
+    templates: HashMap<i64, Key>,
+}
+
+impl Desk {
+    fn sign_up(&mut self, ask: &Asked<'_>) -> std::result::Result<usize, crate::domain::places::Refusal> {
+        let SignUp { start_day, end_day, .. } = ask.row.value;
+        // Both were added for every sign-up; a key that is none is refused as without lesson days.
+        let student = self.students.get(&ask.student.id).copied().unwrap_or(Key::MAX);
+        let template = self.templates.get(&ask.template.id).copied().unwrap_or(Key::MAX);
+        self.book.sign_up(student, template, start_day, end_day)
+    }
+
+    /// How many lesson days these templates have.
+    fn places(&self, templates: &BTreeSet<i64>) -> usize {
+        templates.iter().filter_map(|id| self.templates.get(id)).map(|key| self.book.places(*key).len()).sum()
+    }
+}
+
+/// The sign-ups with their students and templates; names were checked before.
+fn resolve<'a>(rows: &'a [Row<SignUp>], catalogue: &'a Catalogue, people: &'a People) -> Result<Vec<Asked<'a>>> {
+    rows.iter()
+        .map(|row| {
+            let student = people.students.get(&row.value.student).ok_or(Error::Contended("import"))?;
+            let template = catalogue.templates.get(&row.value.class_template).ok_or(Error::Contended("import"))?;
+            Ok(Asked { row, student, template })
+        })
+        .collect()
+}
+
+/// Leaves out what is stored already, whatever has become of it since.
+fn drop_stored(asked: &mut Vec<Asked<'_>>, held: &[reservation::Model]) {
+    let stored: HashSet<_> =
+        held.iter().map(|held| (held.student_id, held.template_id, held.start_day, held.end_day, held.created_at)).collect();
+    asked.retain(|ask| {
+        let ReservationInsert { student_id, template_id, start_day, end_day, created_at } = ask.insert();
+        !stored.contains(&(student_id, template_id, start_day, end_day, created_at))
+    });
+}
+
+/// Whether a reservation of this state stands in the way of others on its days.
+fn takes_places(state: ReservationState) -> bool {
+    matches!(state, ReservationState::Held | ReservationState::Booked | ReservationState::Placed | ReservationState::Ended)
+}
