@@ -159,8 +159,7 @@ async fn give_back(app: &App, txn: &Txn, before: &reservation::Model, from_day: 
         return Err(Error::Contended("reservation.cancel"));
     }
     if let Some(class_id) = before.class_id {
-        // CALL SITE (lead): staffing::roster::student_left(app, txn, class_id, from, now).await?
-        tracing::debug!(class.id = class_id, zone = %app.time().zone(), "a student left a class");
+        super::staffing::roster::student_left(app, txn, class_id, from, now).await?;
     }
     Ok(())
 }

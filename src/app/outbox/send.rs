@@ -178,7 +178,7 @@ fn waiting(row: &message::Model) -> Waiting {
 async fn deliver(app: &App, gateways: Gateways<'_>, taken: &[message::Model], lease: &Lease, clock: &mut RunClock) -> Result<Report> {
     let at = clock.now(app).await?;
     let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
-    let handed = write_txn!(&app.db, "sms.hand_over", |txn| { store::message_hand_over(txn, &ids, &lease.token, at).await })?;
+    let handed = write_txn!(&app.db, "sms.hand_over", |txn| store::message_hand_over(txn, &ids, &lease.token, at).await)?;
     let going: Vec<&message::Model> = taken.iter().filter(|row| handed.contains(&row.id)).collect();
     // A call must end, one way or the other, while the lease lasts.
     let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
@@ -280,23 +280,5 @@ async fn invitations_settle(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now
     if out.is_empty() && lost.is_empty() {
         return Ok(());
     }
-    messages_settled(app, txn, out, lost, now).await
-}
-
-/// Stands in for `staffing::sent::messages_settled` until it is there.
-async fn messages_settled(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
-    use crate::storage::sql::sql;
-    let _ = app;
-    sql("UPDATE invitation SET state = 'SENT', sent_at = ?, expires_at = ? WHERE id IN ({ids}) AND state = 'QUEUED'")
-        .bind(now)
-        .bind(now + chrono::TimeDelta::hours(1))
-        .ids(out.iter().copied())
-        .execute(txn)
-        .await?;
-    sql("UPDATE invitation SET state = 'UNDELIVERED', ended_at = ? WHERE id IN ({ids}) AND state = 'QUEUED'")
-        .bind(now)
-        .ids(lost.iter().copied())
-        .execute(txn)
-        .await?;
-    Ok(())
+    crate::app::staffing::sent::messages_settled(app, txn, out, lost, now).await
 }

@@ -35,7 +35,7 @@ pub async fn notify_software_tests(app: &App, now: Instant) -> Result<Report> {
             Some(outbox::Draft { valid_until: deadline, ..draft })
         })
         .collect();
-    report.messages = write_txn!(&app.db, "invitation.remind", |txn| { outbox::write(app, txn, drafts.clone(), now).await })?;
+    report.messages = write_txn!(&app.db, "invitation.remind", |txn| outbox::write(app, txn, drafts.clone(), now).await)?;
     report.changed = report.messages;
     Ok(report)
 }
