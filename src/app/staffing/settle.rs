@@ -7,6 +7,7 @@ use crate::domain::invitation::{test_deadline, test_is_valid};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
+use crate::message::text::Facts;
 use crate::storage::entity::availability_use;
 use crate::storage::pool::{self, Which};
 use crate::storage::sql::sql;
@@ -16,23 +17,24 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 
 /// Brings a locked task in line at `now`; messages written.
 pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
-    let mut messages = lapse(app, txn, task_id, now).await?;
-    messages += promote(app, txn, task_id, now).await?;
-    let task = refresh(app, txn, task_id, now).await?;
-    let may_form_early = app.rules().form_when_covered && task.state == TaskState::Covered;
-    if task.state.is_open() && (may_form_early || task.reopened) {
-        messages += form::form_ready(app, txn, &task, now).await?;
+    let task = staffing::task_by_id(txn, task_id).await?;
+    let mut invited = staffing::invited_of_task(txn, task_id).await?;
+    let mut messages = lapse(app, txn, &task, &mut invited, now).await?;
+    messages += promote(app, txn, &task, &mut invited, now).await?;
+    let state = refresh(txn, &task, &invited, now).await?;
+    let may_form_early = app.rules().form_when_covered && state == TaskState::Covered;
+    if state.is_open() && (may_form_early || task.reopened) {
+        messages += form::form_ready(app, txn, &TaskRow { state, ..task }, now).await?;
     }
     Ok(messages)
 }
 
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
-async fn lapse(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
-    let task = staffing::task_by_id(txn, task_id).await?;
-    let invited = staffing::invited_of_task(txn, task_id).await?;
+async fn lapse(app: &App, txn: &Txn, task: &TaskRow, invited: &mut Vec<InvitedCoach>, now: Instant) -> Result<u64> {
     let late =
-        |coach: &&InvitedCoach| coach.state == InvitationState::Accepted && coach.test_deadline.is_some_and(|deadline| deadline <= now);
-    let lapsed: Vec<&InvitedCoach> = invited.iter().filter(late).collect();
+        |coach: &InvitedCoach| coach.state == InvitationState::Accepted && coach.test_deadline.is_some_and(|deadline| deadline <= now);
+    let (lapsed, rest): (Vec<InvitedCoach>, Vec<InvitedCoach>) = std::mem::take(invited).into_iter().partition(late);
+    *invited = rest;
     if lapsed.is_empty() {
         return Ok(0);
     }
@@ -41,44 +43,48 @@ async fn lapse(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> 
     staffing::invitation_end_in_txn(txn, &ids, InvitationState::Accepted, InvitationState::Lapsed, reason, now).await?;
     staffing::availability_free_in_txn(txn, &ids).await?;
     let drafts = lapsed.iter().map(|coach| {
-        let facts = crate::message::text::Facts { deadline: coach.test_deadline, ..notice::facts(&task) };
-        notice::to_coach(MessageKind::TestLapsed, &task, coach, coach.test_deadline.map_or(0, Instant::unix), facts)
+        let facts = Facts { deadline: coach.test_deadline, ..notice::facts(task) };
+        notice::to_coach(MessageKind::TestLapsed, task, coach, coach.test_deadline.map_or(0, Instant::unix), facts)
     });
     outbox::write(app, txn, drafts.collect(), now).await
 }
 
+fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
+    invited.iter().filter(|coach| coach.state == state).count() as i64
+}
+
 /// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no longer eligible leaves the reserve.
-async fn promote(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
-    let task = staffing::task_by_id(txn, task_id).await?;
-    if !task.is_open_at(now) {
+async fn promote(app: &App, txn: &Txn, task: &TaskRow, invited: &mut [InvitedCoach], now: Instant) -> Result<u64> {
+    let held = count(invited, InvitationState::Accepted) + count(invited, InvitationState::Ready);
+    let mut missing = i64::from(task.needed) - held;
+    if !task.is_open_at(now) || missing <= 0 || count(invited, InvitationState::Reserve) == 0 {
         return Ok(0);
     }
-    let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
-    let counts = counts.get(&task_id).copied().unwrap_or_default();
-    if counts.missing() == 0 || counts.reserve == 0 {
-        return Ok(0);
-    }
-    let mut reserve: Vec<InvitedCoach> = staffing::invited_of_task(txn, task_id).await?;
-    reserve.retain(|coach| coach.state == InvitationState::Reserve);
+    let mut reserve: Vec<&mut InvitedCoach> = invited.iter_mut().filter(|coach| coach.state == InvitationState::Reserve).collect();
     reserve.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
     coach_lock_in_txn(txn, &reserve.iter().map(|coach| coach.coach_id).collect::<Vec<_>>()).await?;
-    let need = need_of(txn, &task).await?;
-    let (mut missing, mut messages) = (counts.missing(), 0);
-    for coach in &reserve {
+    let need = need_of(txn, task).await?;
+    let mut messages = 0;
+    for coach in reserve {
         if missing == 0 {
             break;
         }
         let mut candidate = candidate_of(app, txn, coach.coach_id, now).await?;
         messages += match eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now) {
             Ok(()) => {
-                let (held, told) =
-                    hold(app, txn, &task, &need, &mut candidate, coach, InvitationState::Reserve, coach.answered_at, now).await?;
+                let (from, said) = (InvitationState::Reserve, coach.answered_at);
+                let (held, told) = hold(app, txn, task, &need, &mut candidate, coach, from, said, now).await?;
+                coach.state = held.state;
                 missing -= 1;
-                let facts = crate::message::text::Facts { deadline: held.deadline, ..notice::facts_of_lessons(&task, &need.spans) };
-                let draft = notice::to_coach(MessageKind::Promoted, &task, coach, now.unix(), facts);
+                let facts = Facts { deadline: held.deadline, ..notice::facts_of_lessons(task, &need.spans) };
+                let draft = notice::to_coach(MessageKind::Promoted, task, coach, now.unix(), facts);
                 told + outbox::write(app, txn, vec![draft], now).await?
             }
-            Err(reason) => leave_reserve(app, txn, &task, coach, reason, now).await?,
+            Err(reason) => {
+                let told = leave_reserve(app, txn, task, coach, reason, now).await?;
+                coach.state = InvitationState::Cancelled;
+                told
+            }
         };
     }
     Ok(messages)
@@ -94,23 +100,21 @@ async fn leave_reserve(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoac
     outbox::write(app, txn, vec![draft], now).await
 }
 
-/// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (DOMAIN.md §4).
-async fn refresh(_app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<TaskRow> {
-    let task = staffing::task_by_id(txn, task_id).await?;
+/// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (DOMAIN.md §4); the state it is in then.
+async fn refresh(txn: &Txn, task: &TaskRow, invited: &[InvitedCoach], now: Instant) -> Result<TaskState> {
     if !task.state.is_open() {
-        return Ok(task);
+        return Ok(task.state);
     }
-    let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
-    let covered = task.needed > 0 && counts.get(&task_id).is_some_and(|counts| counts.uncovered() == 0);
+    let covered = task.needed > 0 && count(invited, InvitationState::Ready) >= i64::from(task.needed);
     let state = match task.state {
         _ if covered => TaskState::Covered,
         TaskState::Pending if now < task.gate_at => TaskState::Pending,
         _ => TaskState::Inviting,
     };
     if state != task.state {
-        staffing::task_state_set_in_txn(txn, task_id, task.state, state).await?;
+        staffing::task_state_set_in_txn(txn, task.id, task.state, state).await?;
     }
-    Ok(TaskRow { state, ..task })
+    Ok(state)
 }
 
 /// What a yes came to.

@@ -99,12 +99,16 @@ fn plan(
 ) -> Vec<(usize, usize)> {
     let mut asks = Vec::new();
     let positions: HashMap<i64, usize> = candidates.iter().enumerate().map(|(position, candidate)| (candidate.id, position)).collect();
+    let mut of_subject: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (position, candidate) in candidates.iter().enumerate() {
+        of_subject.entry(candidate.subject_id).or_default().push(position);
+    }
     for (position, task) in tasks.iter().enumerate() {
         let (Some(need), Some(counts)) = (needs.get(&task.id), counts.get(&task.id)) else { continue };
         let purpose = Purpose::Auto { rescue: now >= task.gate_at };
         let mut refusals: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut eligible: Vec<&Candidate> = Vec::new();
-        for candidate in candidates.iter() {
+        for candidate in of_subject.get(&task.subject_id).into_iter().flatten().map(|position| &candidates[*position]) {
             match eligibility::check(rules, candidate, need, purpose, now) {
                 Ok(()) => eligible.push(candidate),
                 Err(reason) => *refusals.entry(reason).or_default() += 1,
