@@ -1,0 +1,93 @@
+//! Health that tells the truth: a loop asks the database, and what it says is what `grpc.health.v1.Health` answers.
+
+use super::pb::DESCRIPTORS;
+use crate::app::App;
+use crate::error::{Error, Result};
+use prost::Message as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+/// How long the database may take to answer.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What is known of the server's health.
+#[derive(Clone, Debug)]
+pub(super) struct Health {
+    pub reporter: HealthReporter,
+    names: Arc<[String]>,
+    /// Whether the database has been found with the right schema since the start.
+    pub ready: Arc<AtomicBool>,
+}
+
+impl Health {
+    /// NOT_SERVING, until a probe says otherwise.
+    pub async fn new() -> Result<Self> {
+        let names = std::iter::once(String::new()).chain(service_names()?).collect();
+        let health = Self { reporter: HealthReporter::new(), names, ready: Arc::default() };
+        health.set(ServingStatus::NotServing).await;
+        Ok(health)
+    }
+
+    /// Sets the server as a whole (the empty name) and each service.
+    pub async fn set(&self, status: ServingStatus) {
+        for name in self.names.iter() {
+            self.reporter.set_service_status(name, status).await;
+        }
+    }
+
+    /// Asks the database once.
+    pub async fn probe(&self, app: &App) -> Result<()> {
+        let answer = async {
+            if self.ready.load(Ordering::Relaxed) {
+                return app.db.ping().await;
+            }
+            app.db.check_schema().await?;
+            self.ready.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        let answer = tokio::time::timeout(PROBE_LIMIT, answer).await;
+        answer.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", PROBE_LIMIT.as_secs()))))
+    }
+
+    /// Keeps asking, and says when the answer has changed.
+    pub async fn watch(self, app: App, every: Duration, mut healthy: bool, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = self.probe(&app) => answer,
+            };
+            if answer.is_ok() == healthy {
+                continue;
+            }
+            healthy = !healthy;
+            match answer {
+                Ok(()) => {
+                    tracing::info!("the database answers: SERVING");
+                    self.set(ServingStatus::Serving).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the database does not answer: NOT_SERVING");
+                    self.set(ServingStatus::NotServing).await;
+                }
+            }
+        }
+    }
+}
+
+/// The services of the protocol.
+fn service_names() -> Result<Vec<String>> {
+    let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).map_err(Error::internal)?;
+    let mut names = Vec::new();
+    for file in &set.file {
+        names.extend(file.service.iter().map(|service| format!("{}.{}", file.package(), service.name())));
+    }
+    Ok(names)
+}

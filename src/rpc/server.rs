@@ -1,0 +1,180 @@
+//! The serving stack, from the socket to the services: door → HTTP/2 → deadlines and codes → detached, limited work → services.
+//!
+//! It ends in order: NOT_SERVING, no new connections, GOAWAY, the calls in flight, the open streams, what is left.
+
+use super::pb::DESCRIPTORS;
+use super::accept::Door;
+use super::detach::Detach;
+use super::health::Health;
+use super::norm::{Ceilings, Norm};
+use crate::app::App;
+use crate::error::{Error, Result};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+
+/// The limits of serving; the configuration's section `server`.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Listen on an address that others can reach, although nothing asks who is calling.
+    pub insecure: bool,
+    /// Connections open at once.
+    pub max_connections: usize,
+    /// How long a connection may take to show that it speaks HTTP/2.
+    pub first_bytes_timeout: Duration,
+    /// The longest a call may take, whatever its caller says.
+    pub request_timeout: Duration,
+    /// The same of a scheduled task or an import.
+    pub task_timeout: Duration,
+    /// Calls worked on at once; more are turned away.
+    pub concurrency: usize,
+    /// How long calls in flight may take when the server is told to end. Less than what the supervisor waits.
+    pub drain: Duration,
+    /// How often the database is asked for the sake of health.
+    pub probe_every: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            insecure: false,
+            max_connections: 1024,
+            first_bytes_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            task_timeout: Duration::from_secs(600),
+            concurrency: 256,
+            drain: Duration::from_secs(8),
+            probe_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Calls of one connection at once; its client keeps the rest waiting.
+const STREAMS_PER_CONNECTION: u32 = 256;
+/// A request's headers.
+const HEADER_LIST_BYTES: u32 = 16 * 1024;
+/// A peer that has vanished is noticed after these two.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long what was cut off may take to end; what is left then is rolled back by the database.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
+/// Takes the address to listen on. Only this host may reach it until access control exists, unless told otherwise.
+pub async fn bind(options: &ServeOptions) -> Result<TcpListener> {
+    let address = options.listen;
+    if !address.ip().is_loopback() && !options.insecure {
+        return Err(Error::invalid(
+            "server.listen",
+            format!("{address} can be reached by others and nothing asks who is calling; use 127.0.0.1, or set server.insecure: true"),
+        ));
+    }
+    TcpListener::bind(address).await.map_err(|error| Error::invalid("server.listen", format!("{address}: {error}")))
+}
+
+/// Serves until `shutdown`, and then until what was begun has ended, at most `drain`. Dropping it closes every connection.
+pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &ServeOptions, shutdown: CancellationToken) -> Result<()> {
+    let (stop, cut, ending) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let _whatever_happens = (stop.clone().drop_guard(), cut.clone().drop_guard());
+
+    let health = Health::new().await?;
+    let healthy = match health.probe(&app).await {
+        Ok(()) => {
+            health.set(ServingStatus::Serving).await;
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the database is not ready: NOT_SERVING until it is");
+            false
+        }
+    };
+    tokio::spawn(health.clone().watch(app, options.probe_every, healthy, stop.clone()));
+
+    let tracker = TaskTracker::new();
+    let free = own_routes(&health)?;
+    let stack = Norm {
+        inner: Detach::new(routes, free, options.concurrency, tracker.clone(), health.ready.clone()),
+        ceilings: Ceilings { call: options.request_timeout, task: options.task_timeout },
+        ending: ending.clone(),
+    };
+    let door = Door { max_connections: options.max_connections, first_bytes_timeout: options.first_bytes_timeout };
+    let connections = ReceiverStream::new(door.open(listener, stop.clone(), cut.clone()));
+    let server = tonic::transport::Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .http2_max_header_list_size(HEADER_LIST_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .serve_with_incoming_shutdown(stack, connections, stop.clone().cancelled_owned());
+    let mut server = std::pin::pin!(server);
+
+    tokio::select! {
+        ended = &mut server => return ended.map_err(Error::internal),
+        () = shutdown.cancelled() => {}
+    }
+    tracing::info!("ending: no new calls are taken");
+    let last = tokio::time::Instant::now() + options.drain;
+    health.set(ServingStatus::NotServing).await;
+    // Closes the door; every client is told by GOAWAY to go elsewhere.
+    stop.cancel();
+    tracker.close();
+    let mut ended = false;
+    let in_flight = async {
+        tokio::select! {
+            // Connections without an endless stream end by themselves.
+            _ = &mut server => ended = true,
+            () = tracker.wait() => {}
+        }
+    };
+    if tokio::time::timeout_at(last, in_flight).await.is_err() {
+        tracing::warn!(unfinished = tracker.len(), drain_s = options.drain.as_secs(), "some calls did not end in time");
+    }
+    // Only endless streams are left: `Health.Watch`, reflection.
+    ending.cancel();
+    if !ended {
+        let last = last.max(tokio::time::Instant::now() + LAST_MOMENT);
+        ended = tokio::time::timeout_at(last, &mut server).await.is_ok();
+    }
+    cut.cancel();
+    if !ended && tokio::time::timeout(LAST_MOMENT, &mut server).await.is_err() {
+        tracing::warn!("some connections did not close");
+    }
+    if tokio::time::timeout(LAST_MOMENT, tracker.wait()).await.is_err() {
+        tracing::warn!(unfinished = tracker.len(), "work is left behind; the database rolls it back");
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Health, and reflection in both versions: older grpcurl asks for v1alpha.
+fn own_routes(health: &Health) -> Result<Routes> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let checks = tonic_health::server::HealthService::from_health_reporter(health.reporter.clone());
+    Ok(Routes::new(tonic_health::pb::health_server::HealthServer::new(checks))
+        .add_service(reflection().build_v1().map_err(Error::internal)?)
+        .add_service(reflection().build_v1alpha().map_err(Error::internal)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_this_host_may_be_listened_on_unless_told_otherwise() {
+        let open = ServeOptions { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..ServeOptions::default() };
+        let refusal = bind(&open).await.unwrap_err().to_string();
+        assert!(refusal.starts_with("server.listen: 0.0.0.0:0 ") && refusal.contains("server.insecure"), "{refusal}");
+        bind(&ServeOptions { insecure: true, ..open }).await.unwrap();
+        bind(&ServeOptions { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() }).await.unwrap();
+    }
+}

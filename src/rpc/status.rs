@@ -1,0 +1,207 @@
+//! The only place that makes a gRPC status: errors of the library, and what the serving stack itself has to say.
+//!
+//! Inner text never leaves the server: what a caller cannot act on is INTERNAL with an id that stands in the log beside the cause.
+
+use crate::clock;
+use crate::error::Error;
+use std::collections::HashMap;
+use std::time::Duration;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The domain of every `google.rpc.ErrorInfo` of this server.
+pub const DOMAIN: &str = "etutor";
+
+/// The `ErrorInfo` reason of a field that is not as it should be; the others are the codes of DOMAIN.md §9.
+pub const INVALID_FIELD: &str = "INVALID_FIELD";
+
+/// When a contended call may be tried again.
+const RETRY_CONTENDED: Duration = Duration::from_millis(100);
+/// When to ask a database again that could not be reached.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+/// When a call that was turned away under load may come back.
+const PUSHBACK_MS: u32 = 500;
+/// Statuses travel in headers, which clients limit: what a caller sent is repeated to this many characters.
+const MAX_TEXT: usize = 300;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound { kind, id } => {
+                let id = shortened(&id);
+                let details = ErrorDetails::with_resource_info(kind, &id, "", "does not exist");
+                Self::with_error_details(Code::NotFound, format!("{kind} {id:?} does not exist"), details)
+            }
+            // Made from a driver's error: its text names columns and may hold values.
+            Error::AlreadyExists { kind: "row", key: _ } => Self::new(Code::AlreadyExists, "something with the same key exists already"),
+            Error::AlreadyExists { kind, key } => {
+                let key = shortened(&key);
+                let details = ErrorDetails::with_resource_info(kind, &key, "", "exists already");
+                Self::with_error_details(Code::AlreadyExists, format!("{kind} {key:?} exists already"), details)
+            }
+            Error::Invalid { field, reason } => {
+                let (field, reason) = (shortened(&field), shortened(&reason));
+                let mut details = ErrorDetails::with_bad_request_violation(&field, &reason);
+                details.set_error_info(INVALID_FIELD, DOMAIN, HashMap::from([("field".to_owned(), field.clone())]));
+                Self::with_error_details(Code::InvalidArgument, format!("{field}: {reason}"), details)
+            }
+            Error::Precondition { reason, detail } => {
+                let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, HashMap::new());
+                Self::with_error_details(Code::FailedPrecondition, shortened(&detail), details)
+            }
+            Error::Contended(what) => {
+                let details = ErrorDetails::with_retry_info(Some(RETRY_CONTENDED));
+                Self::with_error_details(Code::Aborted, format!("too much contention in {what}; try again"), details)
+            }
+            Error::Unavailable(cause) => {
+                tracing::warn!(%cause, "the database cannot be reached");
+                unavailable("the database cannot be reached at the moment; try again")
+            }
+            error @ (Error::Corrupt { .. } | Error::Internal(_)) => {
+                let id = clock::new_token();
+                tracing::error!(error.id = id, %error, "a call failed");
+                internal(&id)
+            }
+        }
+    }
+}
+
+/// Something needed is away for a moment; the same call may be tried again.
+pub fn unavailable(text: &str) -> Status {
+    Status::with_error_details(Code::Unavailable, text, ErrorDetails::with_retry_info(Some(RETRY_UNAVAILABLE)))
+}
+
+/// The caller's deadline, or the server's own ceiling, has passed.
+pub fn deadline_exceeded() -> Status {
+    Status::new(Code::DeadlineExceeded, "the deadline has passed; what was asked for may still have been done")
+}
+
+/// The header `grpc-timeout` cannot be read.
+pub fn malformed_timeout() -> Status {
+    Error::invalid("grpc-timeout", "is not a number of at most eight digits and one of the units H, M, S, m, u, n").into()
+}
+
+/// More calls at once than the server takes. Nothing was done.
+pub fn shed() -> Status {
+    let mut status = Status::new(Code::Unavailable, "the server is busy; try again");
+    status.metadata_mut().insert("grpc-retry-pushback-ms", MetadataValue::from(PUSHBACK_MS));
+    status
+}
+
+/// A message is larger than its limit; `text` says which and by how much.
+pub fn too_large(text: &str) -> Status {
+    Status::new(Code::ResourceExhausted, shortened(text))
+}
+
+/// A handler panicked: a bug. The text is for the log only.
+pub fn panicked(text: &str) -> Status {
+    let id = clock::new_token();
+    tracing::error!(error.id = id, panic = text, "a call panicked");
+    internal(&id)
+}
+
+/// The server shuts down while a stream is open.
+pub fn going_away() -> Status {
+    Status::new(Code::Unavailable, "the server is shutting down")
+}
+
+/// Whoever called has gone; what is left of the request will not be read.
+pub fn caller_gone() -> Status {
+    Status::new(Code::Cancelled, "the caller has gone")
+}
+
+fn internal(id: &str) -> Status {
+    let text = format!("internal error; the server's log tells the cause under {id}");
+    Status::with_error_details(Code::Internal, text, ErrorDetails::with_request_info(id, ""))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Reason;
+
+    #[test]
+    fn every_error_has_its_code() {
+        let cases = [
+            (Error::not_found("coach", "c1"), Code::NotFound, "coach \"c1\" does not exist"),
+            (Error::AlreadyExists { kind: "season", key: "s1".into() }, Code::AlreadyExists, "season \"s1\" exists already"),
+            (
+                Error::AlreadyExists { kind: "row", key: "Duplicate entry '13800138000' for key 'phone'".into() },
+                Code::AlreadyExists,
+                "something with the same key exists already",
+            ),
+            (Error::invalid("page_size", "is negative"), Code::InvalidArgument, "page_size: is negative"),
+            (Error::precondition(Reason::TooLate, "the first day is 2026-01-09"), Code::FailedPrecondition, "the first day is 2026-01-09"),
+            (Error::precondition(Reason::PlacesExhausted, "full"), Code::FailedPrecondition, "full"),
+            (Error::Contended("invitation.accept"), Code::Aborted, "too much contention in invitation.accept; try again"),
+            (
+                Error::Unavailable("10.0.0.7 refused".into()),
+                Code::Unavailable,
+                "the database cannot be reached at the moment; try again",
+            ),
+        ];
+        for (error, code, text) in cases {
+            let status = Status::from(error);
+            assert_eq!((status.code(), status.message()), (code, text));
+        }
+    }
+
+    #[test]
+    fn details_tell_a_program_what_the_text_tells_a_person() {
+        let details = Status::from(Error::not_found("coach", "c1")).get_error_details();
+        let resource = details.resource_info().unwrap();
+        assert_eq!((resource.resource_type.as_str(), resource.resource_name.as_str()), ("coach", "c1"));
+
+        let details = Status::from(Error::invalid("page_size", "is negative")).get_error_details();
+        let violation = &details.bad_request().unwrap().field_violations[0];
+        assert_eq!((violation.field.as_str(), violation.description.as_str()), ("page_size", "is negative"));
+        assert_eq!(details.error_info().unwrap().reason, INVALID_FIELD);
+
+        for reason in Reason::ALL {
+            let details = Status::from(Error::precondition(*reason, "no")).get_error_details();
+            let info = details.error_info().unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason.as_str(), DOMAIN));
+        }
+        let delay = |error: Error| Status::from(error).get_error_details().retry_info().unwrap().retry_delay.unwrap();
+        assert_eq!(delay(Error::Contended("x")), Duration::from_millis(100));
+        assert_eq!(delay(Error::Unavailable(String::new())), Duration::from_secs(1));
+        assert_eq!(shed().metadata().get("grpc-retry-pushback-ms").unwrap(), "500");
+    }
+
+    #[test]
+    fn the_inner_text_of_a_fault_stays_inside() {
+        let corrupt = Error::Corrupt { table: "coach", column: "phone", id: "7".into() };
+        for error in [Error::internal("SELECT phone FROM coach"), corrupt] {
+            let status = Status::from(error);
+            let id = status.get_error_details().request_info().unwrap().request_id.clone();
+            assert_eq!(status.code(), Code::Internal);
+            assert!(!id.is_empty() && status.message().ends_with(&id));
+            assert!(!status.message().contains("phone"));
+        }
+        assert!(!panicked("SELECT phone").message().contains("phone"));
+    }
+
+    #[test]
+    fn what_the_stack_says_has_its_codes() {
+        assert_eq!(deadline_exceeded().code(), Code::DeadlineExceeded);
+        assert_eq!(malformed_timeout().code(), Code::InvalidArgument);
+        assert_eq!(shed().code(), Code::Unavailable);
+        assert_eq!(too_large("5 MiB").code(), Code::ResourceExhausted);
+        assert_eq!(panicked("x").code(), Code::Internal);
+        assert_eq!(going_away().code(), Code::Unavailable);
+    }
+
+    #[test]
+    fn a_status_fits_into_headers_whatever_was_sent() {
+        let status = Status::from(Error::not_found("coach", "名".repeat(100_000)));
+        assert!(status.message().len() < 2_000 && status.details().len() < 4_000);
+    }
+}
