@@ -98,7 +98,9 @@ impl http_body::Body for Abandonable {
         if self.gone.as_mut().poll(context).is_ready() {
             return Poll::Ready(Some(Err(status::caller_gone())));
         }
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        // tonic takes a body that failed with CANCELLED for one that came to its end: half an upload would pass for a whole one.
+        Poll::Ready(frame.map(|frame| frame.map_err(|_| status::caller_gone())))
     }
 
     fn is_end_stream(&self) -> bool {

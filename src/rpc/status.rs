@@ -106,9 +106,9 @@ pub fn going_away() -> Status {
     Status::new(Code::Unavailable, "the server is shutting down")
 }
 
-/// Whoever called has gone; what is left of the request will not be read.
+/// Whoever called has gone in the middle of the request. Only the handler hears it; it is not CANCELLED because tonic takes that for the end of a stream.
 pub fn caller_gone() -> Status {
-    Status::new(Code::Cancelled, "the caller has gone")
+    Status::new(Code::Aborted, "the caller has gone in the middle of the request")
 }
 
 fn internal(id: &str) -> Status {

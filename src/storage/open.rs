@@ -71,19 +71,6 @@ impl Db {
         Ok(Self { writer: pool.clone(), reader: pool })
     }
 
-    /// Whether the schema is the one of this program; reads only.
-    pub async fn check_schema(&self) -> Result<()> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
-        match pending.first() {
-            None => Ok(()),
-            Some(first) => Err(Error::internal(format!(
-                "the database's schema is behind by {} (from {}); run `etutord migrate`",
-                pending.len(),
-                first.name()
-            ))),
-        }
-    }
-
     /// Connects, brings the schema up to date and disconnects. Processes that start together take turns.
     pub async fn migrate_at(options: &DbOptions) -> Result<()> {
         let mut single = options.clone();

@@ -1,1 +1,205 @@
-//! To be written.
+//! Attacks on the serving stack, each through real sockets against the complete stack.
+//! Every story stands for something that was measured to go wrong without our own layers.
+
+mod codes;
+mod database;
+mod door;
+mod drain;
+mod lost_writes;
+mod outage;
+mod reflection;
+
+use etutor::app::App;
+use etutor::clock::Clock;
+use etutor::error::{Error, Result};
+use etutor::rpc::server::{ServeOptions, bind, serve};
+use etutor::storage::Db;
+use etutor::storage::entity::subject;
+use etutor::testing::TestDb;
+use etutor::write_txn;
+use sea_orm::{ActiveModelTrait, EntityTrait, PaginatorTrait, Set};
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+/// Long enough for what must happen soon on a slow machine; reached only when a test fails.
+const SOON: Duration = Duration::from_secs(10);
+
+fn millis(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+/// Short limits on a free port.
+fn options() -> ServeOptions {
+    ServeOptions {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        first_bytes_timeout: Duration::from_secs(30),
+        probe_every: millis(50),
+        drain: Duration::from_secs(5),
+        ..ServeOptions::default()
+    }
+}
+
+/// The complete stack around services that misbehave.
+struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    ended: JoinHandle<Result<()>>,
+    /// Handlers that came to their end.
+    finished: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn start(db: &Db, options: ServeOptions) -> Self {
+        let app = App { db: db.clone(), clock: Clock::Test, config: Arc::default() };
+        let listener = bind(&options).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (shutdown, finished) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+        let routes = Routes::new(Probe { app: app.clone(), finished: finished.clone() });
+        let ended = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { serve(listener, app, routes, &options, shutdown).await }
+        });
+        Self { address, shutdown, ended, finished }
+    }
+
+    async fn channel(&self) -> Channel {
+        Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
+    /// Calls a method of the probe over a connection of its own.
+    async fn call(&self, method: &'static str, text: &str) -> Result<String, Status> {
+        call(self.channel().await, method, text).await
+    }
+
+    /// Waits until so many handlers have come to their end.
+    async fn wait_finished(&self, number: usize) {
+        eventually("handlers end", || async { self.finished.load(Ordering::SeqCst) >= number }).await;
+    }
+
+    async fn end(self) {
+        self.shutdown.cancel();
+        self.ended.await.unwrap().unwrap();
+    }
+}
+
+async fn call(channel: Channel, method: &'static str, text: &str) -> Result<String, Status> {
+    let mut client = tonic::client::Grpc::new(channel).max_decoding_message_size(usize::MAX);
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let path = http::uri::PathAndQuery::from_static(method);
+    client.unary(Request::new(text.to_owned()), path, ProstCodec::<String, String>::default()).await.map(Response::into_inner)
+}
+
+async fn eventually<F: Future<Output = bool>>(what: &str, mut true_yet: impl FnMut() -> F) {
+    let waiting = async {
+        while !true_yet().await {
+            tokio::time::sleep(millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("{what}: not within {SOON:?}"));
+}
+
+const ECHO: &str = "/etutor.test.Probe/Echo";
+const SLEEP_MS: &str = "/etutor.test.Probe/SleepMs";
+const PANIC: &str = "/etutor.test.Probe/Panic";
+const GROW: &str = "/etutor.test.Probe/Grow";
+const INSERT: &str = "/etutor.test.Probe/Insert";
+const COUNT: &str = "/etutor.test.Probe/Count";
+const UPLOAD: &str = "/etutor.test.Probe/Upload";
+
+/// A service written by hand, whose messages are strings.
+#[derive(Clone)]
+struct Probe {
+    app: App,
+    finished: Arc<AtomicUsize>,
+}
+
+impl NamedService for Probe {
+    const NAME: &'static str = "etutor.test.Probe";
+}
+
+impl tower::Service<http::Request<Body>> for Probe {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let probe = self.clone();
+        Box::pin(async move {
+            let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default()).max_encoding_message_size(1 << 20);
+            let path = request.uri().path().to_owned();
+            if path == UPLOAD {
+                let upload = |request: Request<Streaming<String>>| probe.clone().upload(request.into_inner());
+                return Ok(grpc.client_streaming(tower::service_fn(upload), request).await);
+            }
+            let answer = |request: Request<String>| probe.clone().answer(path.clone(), request.into_inner());
+            Ok(grpc.unary(tower::service_fn(answer), request).await)
+        })
+    }
+}
+
+impl Probe {
+    async fn answer(self, path: String, text: String) -> Result<Response<String>, Status> {
+        let answer = match path.as_str() {
+            ECHO => text,
+            SLEEP_MS => {
+                tokio::time::sleep(millis(text.parse().unwrap())).await;
+                text
+            }
+            PANIC => panic!("the phone number is {text}"),
+            GROW => "x".repeat(text.parse().unwrap()),
+            INSERT => {
+                let id = text.parse().unwrap();
+                insert_subject(&self.app.db, id).await?;
+                text
+            }
+            COUNT => subject::Entity::find().count(self.app.db.reader()).await.map_err(Error::from)?.to_string(),
+            other => return Err(Status::unimplemented(other)),
+        };
+        self.finished.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(answer))
+    }
+
+    /// Counts messages until the stream ends or breaks.
+    async fn upload(self, mut rows: Streaming<String>) -> Result<Response<String>, Status> {
+        let mut count = 0;
+        while let Some(row) = rows.next().await {
+            if let Err(error) = row {
+                self.finished.fetch_add(1, Ordering::SeqCst);
+                return Err(error);
+            }
+            count += 1;
+        }
+        Ok(Response::new(count.to_string()))
+    }
+}
+
+/// A write as the application does it.
+async fn insert_subject(db: &Db, id: i64) -> Result<()> {
+    write_txn!(db, "test.insert", |txn| {
+        subject::ActiveModel { id: Set(id), name: Set(format!("subject {id}")) }.insert(txn).await?;
+        Ok(())
+    })
+}
+
+async fn subjects(db: &TestDb) -> u64 {
+    subject::Entity::find().count(db.reader()).await.unwrap()
+}
