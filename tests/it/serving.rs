@@ -61,6 +61,8 @@ struct Server {
     ended: JoinHandle<Result<()>>,
     /// Handlers that came to their end.
     finished: Arc<AtomicUsize>,
+    /// Rows that came in by uploads.
+    uploaded: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -68,13 +70,13 @@ impl Server {
         let app = App { db: db.clone(), clock: Clock::Test, config: Arc::default() };
         let listener = bind(&options).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (shutdown, finished) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
-        let routes = Routes::new(Probe { app: app.clone(), finished: finished.clone() });
+        let (shutdown, finished, uploaded) = (CancellationToken::new(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let routes = Routes::new(Probe { app: app.clone(), finished: finished.clone(), uploaded: uploaded.clone() });
         let ended = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { serve(listener, app, routes, &options, shutdown).await }
         });
-        Self { address, shutdown, ended, finished }
+        Self { address, shutdown, ended, finished, uploaded }
     }
 
     async fn channel(&self) -> Channel {
@@ -126,6 +128,7 @@ const UPLOAD: &str = "/etutor.test.Probe/Upload";
 struct Probe {
     app: App,
     finished: Arc<AtomicUsize>,
+    uploaded: Arc<AtomicUsize>,
 }
 
 impl NamedService for Probe {
@@ -187,6 +190,7 @@ impl Probe {
                 return Err(error);
             }
             count += 1;
+            self.uploaded.fetch_add(1, Ordering::SeqCst);
         }
         Ok(Response::new(count.to_string()))
     }

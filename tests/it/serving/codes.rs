@@ -155,7 +155,7 @@ fn an_upload_that_breaks_off_is_not_taken_for_a_whole_one() {
             client.client_streaming(Request::new(rows), path, ProstCodec::<String, String>::default()).await
         });
         sender.send("one row".to_owned()).await.unwrap();
-        tokio::time::sleep(millis(50)).await;
+        eventually("the row comes in", || async { server.uploaded.load(Ordering::SeqCst) == 1 }).await;
         upload.abort();
         drop(upload.await);
         server.wait_finished(1).await;
