@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_timeout_has_eight_digits_at_most_and_a_unit() {
-        let read = |text: &'static str| grpc_timeout(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), HeaderValue::from_static(text))]));
+        let read =
+            |text: &'static str| grpc_timeout(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), HeaderValue::from_static(text))]));
         assert_eq!(grpc_timeout(&HeaderMap::new()), Ok(None));
         assert_eq!(read("1H"), Ok(Some(Duration::from_secs(3600))));
         assert_eq!(read("2M"), Ok(Some(Duration::from_secs(120))));

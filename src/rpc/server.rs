@@ -2,11 +2,11 @@
 //!
 //! It ends in order: NOT_SERVING, no new connections, GOAWAY, the calls in flight, the open streams, what is left.
 
-use super::pb::DESCRIPTORS;
 use super::accept::Door;
 use super::detach::Detach;
 use super::health::Health;
 use super::norm::{Ceilings, Norm};
+use super::pb::DESCRIPTORS;
 use crate::app::App;
 use crate::error::{Error, Result};
 use std::net::SocketAddr;

@@ -142,11 +142,7 @@ mod tests {
             (Error::precondition(Reason::TooLate, "the first day is 2026-01-09"), Code::FailedPrecondition, "the first day is 2026-01-09"),
             (Error::precondition(Reason::PlacesExhausted, "full"), Code::FailedPrecondition, "full"),
             (Error::Contended("invitation.accept"), Code::Aborted, "too much contention in invitation.accept; try again"),
-            (
-                Error::Unavailable("10.0.0.7 refused".into()),
-                Code::Unavailable,
-                "the database cannot be reached at the moment; try again",
-            ),
+            (Error::Unavailable("10.0.0.7 refused".into()), Code::Unavailable, "the database cannot be reached at the moment; try again"),
         ];
         for (error, code, text) in cases {
             let status = Status::from(error);

@@ -14,9 +14,8 @@ async fn bare_call(server: &Server, path: &str, headers: &[(&str, &str)], body: 
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
     let mut client = client.ready().await.unwrap();
-    let mut request = http::Request::post(format!("http://{}{path}", server.address))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
+    let mut request =
+        http::Request::post(format!("http://{}{path}", server.address)).header("content-type", "application/grpc").header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

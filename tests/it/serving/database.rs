@@ -75,9 +75,13 @@ fn replicas_that_start_together_migrate_once() {
 /// Drops every table, whatever points to it.
 async fn empty(db: &TestDb) {
     let (names, before) = match &db.options().url {
-        url if url.starts_with("sqlite") => ("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", "PRAGMA foreign_keys = OFF"),
+        url if url.starts_with("sqlite") => {
+            ("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", "PRAGMA foreign_keys = OFF")
+        }
         url if url.starts_with("postgres") => ("SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'", "SELECT 1"),
-        _ => ("SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = database()", "SET foreign_key_checks = 0"),
+        _ => {
+            ("SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = database()", "SET foreign_key_checks = 0")
+        }
     };
     let names: Vec<String> = sql(names).column(db.reader()).await.unwrap();
     // Settings hold for one connection.

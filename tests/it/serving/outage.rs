@@ -87,7 +87,7 @@ fn a_server_whose_database_is_away_starts_says_so_and_waits() {
     runtime.block_on(async {
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for scheme in ["postgres", "mysql"] {
-            let db = Db::connect_lazily(&DbOptions::new(format!("{scheme}://etutor@{nobody}/etutor"))).await.unwrap();
+            let db = Db::connect(&DbOptions { lazy: true, ..DbOptions::new(format!("{scheme}://etutor@{nobody}/etutor")) }).await.unwrap();
             let server = Server::start(&db, options()).await;
             assert_eq!(health(&server).await, ServingStatus::NotServing);
             told_unavailable(&server, COUNT).await;
@@ -101,7 +101,7 @@ fn a_server_whose_database_is_away_starts_says_so_and_waits() {
 fn a_server_outlives_its_database() {
     on_every_database(async |db| {
         let Some((cable, url)) = through_a_cable(&db.options().url).await else { return };
-        let behind = Db::connect_lazily(&DbOptions::new(url)).await.unwrap();
+        let behind = Db::connect(&DbOptions { lazy: true, ..DbOptions::new(url) }).await.unwrap();
         let server = Server::start(&behind, options()).await;
         assert_eq!(health(&server).await, ServingStatus::NotServing);
         told_unavailable(&server, COUNT).await;

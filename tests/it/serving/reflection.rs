@@ -11,7 +11,8 @@ fn both_versions_of_reflection_list_and_describe_the_services() {
 
         use v1::server_reflection_request::MessageRequest;
         let ask = |message| v1::ServerReflectionRequest { host: String::new(), message_request: Some(message) };
-        let questions = [MessageRequest::ListServices(String::new()), MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned())];
+        let questions =
+            [MessageRequest::ListServices(String::new()), MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned())];
         let mut client = v1::server_reflection_client::ServerReflectionClient::new(server.channel().await);
         let mut answers = client.server_reflection_info(tokio_stream::iter(questions.map(ask))).await.unwrap().into_inner();
         match answers.message().await.unwrap().unwrap().message_response.unwrap() {
@@ -22,12 +23,15 @@ fn both_versions_of_reflection_list_and_describe_the_services() {
             other => panic!("{other:?}"),
         }
         match answers.message().await.unwrap().unwrap().message_response.unwrap() {
-            v1::server_reflection_response::MessageResponse::FileDescriptorResponse(file) => assert_eq!(file.file_descriptor_proto.len(), 1),
+            v1::server_reflection_response::MessageResponse::FileDescriptorResponse(file) => {
+                assert_eq!(file.file_descriptor_proto.len(), 1)
+            }
             other => panic!("{other:?}"),
         }
 
         use v1alpha::server_reflection_request::MessageRequest as OlderRequest;
-        let ask = v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(OlderRequest::ListServices(String::new())) };
+        let ask =
+            v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(OlderRequest::ListServices(String::new())) };
         let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel().await);
         let mut answers = client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
         match answers.message().await.unwrap().unwrap().message_response.unwrap() {
