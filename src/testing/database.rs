@@ -116,6 +116,11 @@ impl TestDb {
         Self { db, options, statements, home }
     }
 
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// How to connect to it once more.
     pub fn options(&self) -> &DbOptions {
         &self.options

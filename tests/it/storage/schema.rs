@@ -62,6 +62,10 @@ fn alike(row: &str) -> String {
     if row.ends_with(".id integer") { row.replace(" integer", " bigint") } else { row }
 }
 
+async fn mutexes(db: &Db) -> BTreeSet<String> {
+    sql("SELECT name FROM mutex").column::<String>(db.reader()).await.unwrap().into_iter().collect()
+}
+
 #[test]
 fn the_schema_is_the_same_on_every_database() {
     on_every_database(async |db: TestDb| {
@@ -82,7 +86,7 @@ fn migrating_again_changes_nothing() {
         let before = schema(&db).await;
         Db::migrate_at(db.options()).await.unwrap();
         assert_eq!(schema(&db).await, before);
-        assert_eq!(sql("SELECT COUNT(*) FROM mutex").column::<i64>(db.reader()).await.unwrap(), [2]);
+        assert_eq!(mutexes(&db).await, mutexes(TestDb::new(&Kind::Sqlite).await.db()).await);
         db.check_schema().await.unwrap();
     });
 }
@@ -97,7 +101,7 @@ fn processes_that_start_together_migrate_once() {
         for done in futures_util::future::join_all(starts).await {
             done.unwrap().unwrap();
         }
-        assert_eq!(sql("SELECT COUNT(*) FROM mutex").column::<i64>(db.reader()).await.unwrap(), [2]);
+        assert_eq!(mutexes(&db).await, mutexes(TestDb::new(&Kind::Sqlite).await.db()).await);
         db.check_schema().await.unwrap();
     });
 }
