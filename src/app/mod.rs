@@ -7,6 +7,7 @@ pub mod coach;
 pub mod enrollment;
 pub mod idempotency;
 pub mod import;
+pub mod input;
 pub mod outbox;
 pub mod report;
 pub mod staffing;

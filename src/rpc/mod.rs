@@ -10,12 +10,46 @@ pub mod status;
 use crate::app::App;
 use tonic::service::Routes;
 
+pub mod catalog;
+pub mod coach;
+pub mod convert;
+pub mod status;
+pub mod student;
+
+use crate::app::App;
+use tonic::service::Routes;
+
+/// The descriptors of the protocol, for reflection and for the names of the services.
+pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("etutor");
+
+/// The largest request message.
+pub const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The largest response message; tonic's own is without limit.
+pub const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A service with the limits that every one has.
+macro_rules! limited {
+    ($service:expr) => {
+        $service.max_decoding_message_size(MAX_REQUEST_BYTES).max_encoding_message_size(MAX_RESPONSE_BYTES)
+    };
+}
+
+/// All services.
+pub fn routes(app: &App) -> Routes {
+    use pb::catalog_service_server::CatalogServiceServer;
+    use pb::coach_service_server::CoachServiceServer;
+    use pb::student_service_server::StudentServiceServer;
+    Routes::default()
+        .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
+        .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
+        .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
+}
+
 /// The messages, clients and servers generated from `proto/etutor/v1`; always written `pb::…`.
 #[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
 pub mod pb {
     tonic::include_proto!("etutor.v1");
-    /// The descriptors of all protos, for reflection.
-    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/etutor.bin"));
 }
 
 /// The largest request message.

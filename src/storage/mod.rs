@@ -3,6 +3,9 @@
 //! Three databases run the same SQL; `dialect.rs` holds what must differ. Functions are noun first (`invitation_list_due`),
 //! take any connection, and are called `…_in_txn` when they need a transaction.
 
+pub mod catalog;
+pub mod class;
+pub mod coach;
 pub mod column;
 pub mod dialect;
 pub mod entity;
@@ -11,13 +14,15 @@ pub mod import;
 pub mod message;
 pub mod migration;
 mod open;
+pub mod page;
 pub mod place;
 pub mod pool;
 pub mod reservation;
 pub mod sql;
 pub mod staffing;
+pub mod student;
 mod txn;
 
-pub use fault::unique_violation;
+pub use fault::{again_if_taken, refuse_if_referred, unique_violation};
 pub use open::{Db, DbOptions};
 pub use txn::{Retries, Txn};

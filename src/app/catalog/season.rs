@@ -1,0 +1,107 @@
+//! Seasons and their excepted days; the lesson days of all their templates follow.
+
+use super::template::remake;
+use super::{ALL, SeasonSpec, demand_changed};
+use crate::app::App;
+use crate::app::input::{Change, RequestKey};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::entity::season;
+use crate::storage::page::{Page, Paged};
+use crate::write_txn;
+use sea_orm::{ActiveValue::Set, ConnectionTrait};
+
+/// Makes or changes a season; the lesson days of its templates follow, all or none.
+///
+/// # Errors
+/// `Invalid` when a template would be left without lesson days; IN_USE as in [`super::upsert_template`].
+pub async fn upsert_season(app: &App, spec: &SeasonSpec, key: &RequestKey, now: Instant) -> Result<SeasonSpec> {
+    const SCOPE: &str = "UpsertSeason";
+    spec.check("season.")?;
+    write_txn!(&app.db, "season.upsert", |txn| {
+        if key.claimed(txn, SCOPE).await?.is_none() {
+            upsert_season_in_txn(app, txn, spec, "season.").await?;
+            key.record(txn, SCOPE, &spec.code, now).await?;
+        }
+        Ok(())
+    })?;
+    get_season(app, &spec.code).await
+}
+
+/// Makes or changes a season that was checked; `path` stands before the field in an error.
+pub async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, path: &str) -> Result<Change> {
+    let row = season::ActiveModel {
+        code: Set(spec.code.clone()),
+        year: Set(spec.year),
+        season_type: Set(spec.season_type),
+        start_day: Set(spec.start_day),
+        end_day: Set(spec.end_day),
+        ..Default::default()
+    };
+    let Some(found) = store::season_by_code(txn, &spec.code).await? else {
+        let id = store::season_insert_in_txn(txn, row).await?;
+        store::season_except_days_replace_in_txn(txn, id, &spec.except_days).await?;
+        return Ok(Change::Created);
+    };
+    let templates = store::template_list(txn, &TemplateFilter { season_id: Some(found.id), ..Default::default() }, &ALL).await?;
+    let (_, before) = season_by_code(txn, &spec.code).await?;
+    if before == *spec {
+        return Ok(Change::Unchanged);
+    }
+    let same_days = (before.start_day, before.end_day, &before.except_days) == (spec.start_day, spec.end_day, &spec.except_days);
+    if !same_days {
+        demand_changed(txn, &templates).await?;
+    }
+    store::season_lock_in_txn(txn, found.id).await?;
+    store::season_update_in_txn(txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
+    if !same_days {
+        store::season_except_days_replace_in_txn(txn, found.id, &spec.except_days).await?;
+        let field = if before.except_days == spec.except_days { "start_day" } else { "except_days" };
+        remake(app, txn, &templates, &format!("{path}{field}")).await?;
+    }
+    Ok(Change::Changed)
+}
+
+/// One season.
+pub async fn get_season(app: &App, code: &str) -> Result<SeasonSpec> {
+    Ok(season_by_code(app.db.reader(), code).await?.1)
+}
+
+/// Seasons in the order in which they were made.
+pub async fn list_seasons(app: &App, page: &Page) -> Result<Paged<SeasonSpec>> {
+    let rows = page.cut(store::season_list(app.db.reader(), page).await?, |row| row.id);
+    let mut except = store::season_except_days(app.db.reader(), rows.items.iter().map(|row| row.id)).await?;
+    Ok(rows.map(|row| {
+        let days = except.remove(&row.id).unwrap_or_default();
+        season_spec(row, days)
+    }))
+}
+
+/// Deletes a season.
+///
+/// # Errors
+/// `NotFound`; IN_USE when it has a period, a template or an offer.
+pub async fn delete_season(app: &App, code: &str) -> Result<()> {
+    write_txn!(&app.db, "season.delete", |txn| {
+        let missing = || Error::not_found("season", code);
+        let row = store::season_by_code(txn, code).await?.ok_or_else(missing)?;
+        match store::season_delete_in_txn(txn, row.id).await? {
+            0 => Err(missing()),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// The season of a code, as a row and with its excepted days.
+pub async fn season_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<(season::Model, SeasonSpec)> {
+    let row = store::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
+    let except = store::season_except_days(conn, [row.id]).await?.remove(&row.id).unwrap_or_default();
+    Ok((row.clone(), season_spec(row, except)))
+}
+
+fn season_spec(row: season::Model, except_days: std::collections::BTreeSet<crate::domain::time::Day>) -> SeasonSpec {
+    let season::Model { id: _, code, year, season_type, start_day, end_day } = row;
+    SeasonSpec { code, year, season_type, start_day, end_day, except_days }
+}

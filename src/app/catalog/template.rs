@@ -1,0 +1,216 @@
+//! Class templates and their lesson days.
+
+use super::{TemplateSpec, season_by_code};
+use crate::app::App;
+use crate::app::catalog_places::remake_places;
+use crate::app::input::{Change, Fields, RequestKey};
+use crate::app::staffing::demand::demand_changed;
+use crate::domain::calendar::lesson_days;
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::Txn;
+use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::entity::{class_template, place};
+use crate::storage::page::{Page, Paged};
+use crate::write_txn;
+use sea_orm::ActiveValue::NotSet;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+/// How many templates are looked at with one statement.
+const CHUNK: usize = 100;
+
+/// Makes or changes a class template and its lesson days.
+///
+/// # Errors
+/// `NotFound` for season, period or subject; `Invalid` when the grade is not the period's, the season would change, or no lesson day is left;
+/// IN_USE when a day that someone has a claim on would be dropped, moved or made too small.
+pub async fn upsert_template(app: &App, spec: &TemplateSpec, key: &RequestKey, now: Instant) -> Result<TemplateSpec> {
+    const SCOPE: &str = "UpsertClassTemplate";
+    spec.check("class_template.")?;
+    write_txn!(&app.db, "class_template.upsert", |txn| {
+        if key.claimed(txn, SCOPE).await?.is_none() {
+            upsert_template_in_txn(app, txn, spec, "class_template.").await?;
+            key.record(txn, SCOPE, &spec.code, now).await?;
+        }
+        Ok(())
+    })?;
+    get_template(app, &spec.code).await
+}
+
+/// Makes or changes a class template that was checked; `path` stands before the field in an error.
+pub async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, path: &str) -> Result<Change> {
+    let fields = Fields { path };
+    let before = store::template_by_code(txn, &spec.code).await?;
+    if let Some(before) = &before {
+        // Tasks are locked before places.
+        demand_changed(txn, &[before.id]).await?;
+    }
+    let (season, season_spec) = season_by_code(txn, &spec.season).await?;
+    store::season_lock_in_txn(txn, season.id).await?;
+    let period = store::period_by_code(txn, season.id, &spec.period).await?;
+    let period = period.ok_or_else(|| Error::not_found("period", format!("{}/{}", spec.season, spec.period)))?;
+    if store::subject_by_id(txn, spec.subject_id).await?.is_none() {
+        return Err(Error::not_found("subject", spec.subject_id));
+    }
+    if spec.grade_type() != Some(period.grade_type) {
+        return Err(fields.invalid("grade", format!("is not of the period's grade type {}", period.grade_type)));
+    }
+    lesson_days(&spec.recurrence, season_spec.start_day, season_spec.end_day, &season_spec.except_days)
+        .map_err(|error| fields.invalid("recurrence", error.to_string()))?;
+    let mut row = class_template::Model {
+        id: before.as_ref().map_or(0, |before| before.id),
+        code: spec.code.clone(),
+        season_id: season.id,
+        subject_id: spec.subject_id,
+        grade: spec.grade,
+        period_id: period.id,
+        recurrence: spec.recurrence.clone(),
+        max_classes: spec.max_classes,
+        max_students_per_class: spec.max_students_per_class,
+    };
+    let change = match before {
+        None => {
+            row.id =
+                store::template_insert_in_txn(txn, class_template::ActiveModel { id: NotSet, ..row.clone().into_active_model() }).await?;
+            Change::Created
+        }
+        Some(before) if before == row => return Ok(Change::Unchanged),
+        Some(before) => {
+            check_change(txn, &before, &row, fields).await?;
+            store::template_update_in_txn(txn, row.clone().into_active_model().reset_all()).await?;
+            Change::Changed
+        }
+    };
+    remake(app, txn, &[row], &format!("{path}recurrence")).await?;
+    Ok(change)
+}
+
+/// Whether a template may become another, besides its lesson days.
+async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, fields: Fields<'_>) -> Result<()> {
+    if before.season_id != wanted.season_id {
+        return Err(fields.invalid("season", "cannot be changed"));
+    }
+    let of_other = (before.subject_id, before.grade) != (wanted.subject_id, wanted.grade);
+    if of_other && store::template_was_used(txn, before.id).await? {
+        return Err(in_use(&before.code, "it was signed up for, so its subject and grade stay"));
+    }
+    let (fullest, classes) = store::template_class_load(txn, before.id).await?;
+    if i64::from(wanted.max_students_per_class) < fullest {
+        return Err(in_use(&before.code, &format!("a class has {fullest} students")));
+    }
+    if usize::try_from(wanted.max_classes).is_ok_and(|most| most < classes) {
+        return Err(in_use(&before.code, &format!("there are {classes} classes")));
+    }
+    Ok(())
+}
+
+/// One class template.
+pub async fn get_template(app: &App, code: &str) -> Result<TemplateSpec> {
+    let row = store::template_by_code(app.db.reader(), code).await?.ok_or_else(|| Error::not_found("class template", code))?;
+    let mut found = named(app, vec![row]).await?;
+    found.pop().ok_or_else(|| Error::not_found("class template", code))
+}
+
+/// Which class templates to list.
+#[derive(Clone, Debug, Default)]
+pub struct TemplateQuery {
+    /// Of this season.
+    pub season: Option<String>,
+    /// Of this subject.
+    pub subject_id: Option<i64>,
+    /// Of this grade.
+    pub grade: Option<i32>,
+}
+
+/// Class templates in the order in which they were made.
+pub async fn list_templates(app: &App, query: &TemplateQuery, page: &Page) -> Result<Paged<TemplateSpec>> {
+    let season_id = match &query.season {
+        Some(code) => Some(season_by_code(app.db.reader(), code).await?.0.id),
+        None => None,
+    };
+    let filter = TemplateFilter { season_id, subject_id: query.subject_id, grade: query.grade, period_id: None };
+    let rows = page.cut(store::template_list(app.db.reader(), &filter, page).await?, |row| row.id);
+    Ok(Paged { items: named(app, rows.items).await?, next: rows.next })
+}
+
+/// Deletes a class template with its lesson days.
+///
+/// # Errors
+/// `NotFound`; IN_USE when it was ever signed up for.
+pub async fn delete_template(app: &App, code: &str) -> Result<()> {
+    write_txn!(&app.db, "class_template.delete", |txn| {
+        let missing = || Error::not_found("class template", code);
+        let row = store::template_by_code(txn, code).await?.ok_or_else(missing)?;
+        match store::template_delete_in_txn(txn, row.id).await? {
+            0 => Err(missing()),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// The lesson days of a class template with their places, by day.
+pub async fn list_lesson_days(
+    app: &App,
+    template: &str,
+    from: Option<Day>,
+    to: Option<Day>,
+    page: &Page<Day>,
+) -> Result<Paged<place::Model, Day>> {
+    let conn = app.db.reader();
+    let row = store::template_by_code(conn, template).await?.ok_or_else(|| Error::not_found("class template", template))?;
+    Ok(page.cut(store::place_page(conn, row.id, from, to, page).await?, |row| row.day))
+}
+
+/// Makes the places of templates agree with what was just written, all or none; `field` is the one that asks for it.
+///
+/// # Errors
+/// `Invalid` when a template is left without lesson days; IN_USE when students or a class task have a claim on a day that would be dropped,
+/// moved or made too small.
+pub(super) async fn remake(app: &App, txn: &Txn, templates: &[class_template::Model], field: &str) -> Result<()> {
+    for chunk in templates.chunks(CHUNK) {
+        let ids: Vec<i64> = chunk.iter().map(|row| row.id).collect();
+        if let Some(conflict) = remake_places(app, txn, &ids).await?.into_iter().next() {
+            return Err(in_use(&conflict.code, &conflict.detail));
+        }
+        if let Some(code) = store::templates_without_place(txn, &ids).await?.first() {
+            return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
+        }
+        if let Some((id, day)) = store::tasks_without_place(txn, &ids).await?.first() {
+            let code = chunk.iter().find(|row| row.id == *id).map_or("", |row| row.code.as_str());
+            return Err(in_use(code, &format!("there is a class task for {day}, whose lesson would change")));
+        }
+    }
+    Ok(())
+}
+
+fn in_use(code: &str, detail: &str) -> Error {
+    Error::precondition(Reason::InUse, format!("class template {code:?}: {detail}"))
+}
+
+async fn named(app: &App, rows: Vec<class_template::Model>) -> Result<Vec<TemplateSpec>> {
+    let conn = app.db.reader();
+    let seasons = store::season_codes(conn, rows.iter().map(|row| row.season_id)).await?;
+    let periods = store::period_by_ids(conn, rows.iter().map(|row| row.period_id)).await?;
+    let name = |row: class_template::Model| {
+        let corrupt = |column| Error::Corrupt { table: "class_template", column, id: row.id.to_string() };
+        let season = seasons.get(&row.season_id).ok_or_else(|| corrupt("season_id"))?.clone();
+        let period = periods.get(&row.period_id).ok_or_else(|| corrupt("period_id"))?.code.clone();
+        Ok(template_spec(row, season, period))
+    };
+    rows.into_iter().map(name).collect()
+}
+
+fn template_spec(row: class_template::Model, season: String, period: String) -> TemplateSpec {
+    let class_template::Model {
+        id: _,
+        code,
+        season_id: _,
+        subject_id,
+        grade,
+        period_id: _,
+        recurrence,
+        max_classes,
+        max_students_per_class,
+    } = row;
+    TemplateSpec { code, season, subject_id, grade, period, recurrence, max_classes, max_students_per_class }
+}

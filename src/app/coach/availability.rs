@@ -1,0 +1,177 @@
+//! 可用时段: when coaches offer to teach. What an accepted invitation or a class uses stays.
+
+use crate::app::App;
+use crate::app::catalog::{SeasonSpec, season_by_code};
+use crate::app::input::Fields;
+use crate::app::staffing::demand::coach_changed;
+use crate::domain::calendar::lesson_days;
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::Txn;
+use crate::storage::catalog as catalog_store;
+use crate::storage::coach as store;
+use crate::storage::entity::coach_availability;
+use crate::storage::page::{Page, Paged};
+use crate::write_txn;
+use sea_orm::ActiveValue::Set;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An offer, as a caller writes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AvailabilitySpec {
+    /// Code of a period of the season.
+    pub period: String,
+    /// RFC 5545 rule.
+    pub recurrence: String,
+    /// First day.
+    pub start_day: Day,
+    /// Last day.
+    pub end_day: Day,
+}
+
+/// An offer as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Code of the season.
+    pub season: String,
+    /// What is offered.
+    pub spec: AvailabilitySpec,
+    /// The days that an accepted invitation or a class uses.
+    pub used_days: BTreeSet<Day>,
+}
+
+impl AvailabilitySpec {
+    /// Whether it can be an offer in the season; `path` stands before the field in the error.
+    pub fn check(&self, season: &SeasonSpec, path: &str) -> Result<()> {
+        let fields = Fields { path };
+        fields.code("period", &self.period)?;
+        fields.recurrence("recurrence", &self.recurrence)?;
+        if self.start_day < season.start_day || season.end_day < self.start_day {
+            return Err(fields.invalid("start_day", "is not a day of the season"));
+        }
+        if self.end_day < self.start_day {
+            return Err(fields.invalid("end_day", "is before start_day"));
+        }
+        if season.end_day < self.end_day {
+            return Err(fields.invalid("end_day", "is not a day of the season"));
+        }
+        let days = lesson_days(&self.recurrence, season.start_day, season.end_day, &season.except_days)
+            .map_err(|error| fields.invalid("recurrence", error.to_string()))?;
+        if days.iter().any(|day| self.start_day <= *day && *day <= self.end_day) {
+            Ok(())
+        } else {
+            Err(fields.invalid("recurrence", "gives no day from start_day to end_day"))
+        }
+    }
+}
+
+/// Replaces what a coach offers in a season. An offer that is left out but was used before today ends with the last day used.
+///
+/// # Errors
+/// `NotFound` for coach, season or period; `Invalid`; IN_USE when a day used today or later would no longer be offered.
+pub async fn set_availability(app: &App, coach: &str, season: &str, wanted: &[AvailabilitySpec], now: Instant) -> Result<Vec<Offer>> {
+    let today = app.time().day(now);
+    write_txn!(&app.db, "coach.set_availability", |txn| {
+        let coach = store::coach_by_user_name(txn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
+        // Tasks are locked before coaches.
+        coach_changed(txn, &[coach.id]).await?;
+        store::coach_lock_in_txn(txn, coach.id).await?;
+        let (season_row, season) = season_by_code(txn, season).await?;
+        let mut left = rows_by_key(txn, season_row.id, &season, wanted).await?;
+        let before = store::availability_list(txn, coach.id, Some(season_row.id), &ALL).await?;
+        let used = store::availability_used_days(txn, before.iter().map(|row| row.id)).await?;
+        let mut dropped = Vec::new();
+        for row in before {
+            let days = used.get(&row.id);
+            let wish = left.remove(&(row.period_id, row.recurrence.clone(), row.start_day));
+            let last_used = days.and_then(|days| days.last().copied());
+            match wish {
+                Some(end_day) if last_used.is_some_and(|last| today <= last && end_day < last) => return Err(in_use(last_used)),
+                Some(end_day) if end_day != row.end_day => {
+                    store::availability_end_in_txn(txn, row.id, end_day.max(last_used.unwrap_or(end_day))).await?;
+                }
+                Some(_) => {}
+                None => match last_used {
+                    Some(last) if today <= last => return Err(in_use(last_used)),
+                    Some(last) => drop(store::availability_end_in_txn(txn, row.id, last).await?),
+                    None => dropped.push(row.id),
+                },
+            }
+        }
+        store::availability_delete_in_txn(txn, &dropped).await?;
+        let new = left.into_iter().map(|((period_id, recurrence, start_day), end_day)| coach_availability::ActiveModel {
+            coach_id: Set(coach.id),
+            season_id: Set(season_row.id),
+            period_id: Set(period_id),
+            recurrence: Set(recurrence),
+            start_day: Set(start_day),
+            end_day: Set(end_day),
+            ..Default::default()
+        });
+        store::availability_insert_in_txn(txn, new.collect()).await
+    })?;
+    let mut offers = list_availability(app, coach, Some(season), &ALL).await?.items;
+    offers.sort_by(|a, b| {
+        let key = |offer: &Offer| (offer.spec.period.clone(), offer.spec.recurrence.clone(), offer.spec.start_day);
+        key(a).cmp(&key(b))
+    });
+    Ok(offers)
+}
+
+/// What a coach offers, in the order in which it was made.
+pub async fn list_availability(app: &App, coach: &str, season: Option<&str>, page: &Page) -> Result<Paged<Offer>> {
+    let conn = app.db.reader();
+    let coach = store::coach_by_user_name(conn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
+    let season_id = match season {
+        Some(code) => Some(season_by_code(conn, code).await?.0.id),
+        None => None,
+    };
+    let rows = page.cut(store::availability_list(conn, coach.id, season_id, page).await?, |row| row.id);
+    let seasons = catalog_store::season_codes(conn, rows.items.iter().map(|row| row.season_id)).await?;
+    let periods = catalog_store::period_by_ids(conn, rows.items.iter().map(|row| row.period_id)).await?;
+    let mut used = store::availability_used_days(conn, rows.items.iter().map(|row| row.id)).await?;
+    let offer = |row: coach_availability::Model| {
+        let coach_availability::Model { id, coach_id: _, season_id, period_id, recurrence, start_day, end_day } = row;
+        let corrupt = |column| Error::Corrupt { table: "coach_availability", column, id: id.to_string() };
+        let season = seasons.get(&season_id).ok_or_else(|| corrupt("season_id"))?.clone();
+        let period = periods.get(&period_id).ok_or_else(|| corrupt("period_id"))?.code.clone();
+        let spec = AvailabilitySpec { period, recurrence, start_day, end_day };
+        Ok(Offer { season, spec, used_days: used.remove(&id).unwrap_or_default() })
+    };
+    Ok(Paged { items: rows.items.into_iter().map(offer).collect::<Result<_>>()?, next: rows.next })
+}
+
+/// A page that holds everything.
+const ALL: Page = Page { after: None, size: i32::MAX as u64 };
+
+/// The wanted offers, checked, by (period, recurrence, first day): the last day.
+async fn rows_by_key(
+    txn: &Txn,
+    season_id: i64,
+    season: &SeasonSpec,
+    wanted: &[AvailabilitySpec],
+) -> Result<BTreeMap<(i64, String, Day), Day>> {
+    let mut periods: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut rows = BTreeMap::new();
+    for (index, spec) in wanted.iter().enumerate() {
+        let path = format!("availability[{index}].");
+        spec.check(season, &path)?;
+        let period_id = match periods.get(spec.period.as_str()) {
+            Some(id) => *id,
+            None => {
+                let found = catalog_store::period_by_code(txn, season_id, &spec.period).await?;
+                found.ok_or_else(|| Error::not_found("period", format!("{}/{}", season.code, spec.period)))?.id
+            }
+        };
+        periods.insert(&spec.period, period_id);
+        if rows.insert((period_id, spec.recurrence.clone(), spec.start_day), spec.end_day).is_some() {
+            return Err(Error::invalid(format!("availability[{index}]"), "has the period, recurrence and start_day of an earlier one"));
+        }
+    }
+    Ok(rows)
+}
+
+fn in_use(last: Option<Day>) -> Error {
+    let until = last.map(|day| format!(" until {day}")).unwrap_or_default();
+    Error::precondition(Reason::InUse, format!("the offer is used by an invitation or a class{until}"))
+}

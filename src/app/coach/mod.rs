@@ -1,0 +1,220 @@
+//! Coaches: who they are and their job status here, what they offer in the room beside.
+
+mod availability;
+
+pub use availability::{AvailabilitySpec, Offer, list_availability, set_availability};
+
+use super::App;
+use super::input::{Change, Fields, RequestKey};
+use super::staffing::demand::coach_changed;
+use crate::domain::state::{GradeType, JobStatus};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+use crate::storage::catalog::subject_by_id;
+use crate::storage::coach::{self as store, CoachFilter};
+use crate::storage::entity::{coach, coach_status_change};
+use crate::storage::page::{Page, Paged};
+use crate::write_txn;
+use sea_orm::ActiveValue::{NotSet, Set};
+
+/// How much of a coach's history is answered.
+const HISTORY: u64 = 100;
+
+/// 教练, as a caller writes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoachSpec {
+    /// Key.
+    pub user_name: String,
+    /// Name.
+    pub real_name: String,
+    /// Six digits, GB/T 2260.
+    pub area_code: String,
+    /// May be empty.
+    pub school_name: String,
+    /// The grade type taught.
+    pub grade_type: GradeType,
+    /// The subject taught.
+    pub subject_id: i64,
+    /// Phone number.
+    pub phone: String,
+    /// Needed for a new coach; none = as it is.
+    pub job_status: Option<JobStatus>,
+    /// 1 (best) to 5.
+    pub rank: i32,
+    /// Never with students of the same city.
+    pub forbid_same_city: bool,
+    /// Kept from being invited; none = as it is, false for a new coach.
+    pub blocked: Option<bool>,
+    /// Wants no messages; none = as it is, false for a new coach.
+    pub opted_out: Option<bool>,
+}
+
+impl CoachSpec {
+    /// Whether it can be one at all; `path` stands before the field in the error.
+    pub fn check(&self, path: &str) -> Result<()> {
+        let fields = Fields { path };
+        fields.code("user_name", &self.user_name)?;
+        fields.name("real_name", &self.real_name)?;
+        fields.area_code("area_code", &self.area_code)?;
+        fields.optional_text("school_name", &self.school_name, 200)?;
+        if self.subject_id < 1 {
+            return Err(fields.invalid("subject_id", "is missing"));
+        }
+        fields.phone("phone", &self.phone)?;
+        fields.range("rank", self.rank, 1, 5)
+    }
+
+    /// The row of a new coach; one that was there keeps its status, and what the caller does not know of.
+    pub fn row(&self) -> coach::ActiveModel {
+        coach::ActiveModel {
+            user_name: Set(self.user_name.clone()),
+            real_name: Set(self.real_name.clone()),
+            area_code: Set(self.area_code.clone()),
+            school_name: Set(self.school_name.clone()),
+            grade_type: Set(self.grade_type),
+            subject_id: Set(self.subject_id),
+            phone: Set(self.phone.clone()),
+            job_status: self.job_status.map_or(NotSet, Set),
+            coach_rank: Set(self.rank),
+            forbid_same_city: Set(self.forbid_same_city),
+            blocked: Set(self.blocked.unwrap_or(false)),
+            opted_out: Set(self.opted_out.unwrap_or(false)),
+            ..Default::default()
+        }
+    }
+
+    /// What an existing coach becomes by this.
+    fn over(&self, before: &coach::Model) -> coach::Model {
+        coach::Model {
+            user_name: self.user_name.clone(),
+            real_name: self.real_name.clone(),
+            area_code: self.area_code.clone(),
+            school_name: self.school_name.clone(),
+            grade_type: self.grade_type,
+            subject_id: self.subject_id,
+            phone: self.phone.clone(),
+            coach_rank: self.rank,
+            forbid_same_city: self.forbid_same_city,
+            blocked: self.blocked.unwrap_or(before.blocked),
+            opted_out: self.opted_out.unwrap_or(before.opted_out),
+            ..before.clone()
+        }
+    }
+}
+
+/// Makes or changes a coach.
+///
+/// # Errors
+/// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would change.
+pub async fn upsert_coach(app: &App, spec: &CoachSpec, key: &RequestKey, now: Instant) -> Result<coach::Model> {
+    const SCOPE: &str = "UpsertCoach";
+    spec.check("coach.")?;
+    write_txn!(&app.db, "coach.upsert", |txn| {
+        if key.claimed(txn, SCOPE).await?.is_none() {
+            upsert_coach_in_txn(txn, spec, "coach.").await?;
+            key.record(txn, SCOPE, &spec.user_name, now).await?;
+        }
+        Ok(())
+    })?;
+    coach_by_user_name(app, &spec.user_name).await
+}
+
+/// Makes or changes a coach that was checked; `path` stands before the field in an error.
+pub async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Result<Change> {
+    let fields = Fields { path };
+    let before = store::coach_by_user_name(txn, &spec.user_name).await?;
+    if before.as_ref().is_none_or(|before| before.subject_id != spec.subject_id) && subject_by_id(txn, spec.subject_id).await?.is_none() {
+        return Err(Error::not_found("subject", spec.subject_id));
+    }
+    let Some(before) = before else {
+        if spec.job_status.is_none() {
+            return Err(fields.invalid("job_status", "is unspecified"));
+        }
+        store::coach_insert_in_txn(txn, spec.row()).await?;
+        return Ok(Change::Created);
+    };
+    if spec.job_status.is_some_and(|status| status != before.job_status) {
+        return Err(fields.invalid("job_status", format!("is {} and changed by SetCoachStatus only", before.job_status)));
+    }
+    let after = spec.over(&before);
+    if after == before {
+        return Ok(Change::Unchanged);
+    }
+    coach_changed(txn, &[before.id]).await?;
+    store::coach_lock_in_txn(txn, before.id).await?;
+    let row = coach::ActiveModel {
+        id: Set(before.id),
+        job_status: NotSet,
+        blocked: Set(after.blocked),
+        opted_out: Set(after.opted_out),
+        ..spec.row()
+    };
+    store::coach_update_in_txn(txn, row).await?;
+    Ok(Change::Changed)
+}
+
+/// A new status of a coach, who sets it and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewStatus {
+    /// User name of the coach.
+    pub user_name: String,
+    /// The status.
+    pub job_status: JobStatus,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub remark: String,
+}
+
+/// Changes the status of a coach and writes a row of the history; the status it already has changes nothing.
+pub async fn set_coach_status(app: &App, new: &NewStatus, key: &RequestKey, now: Instant) -> Result<coach::Model> {
+    const SCOPE: &str = "SetCoachStatus";
+    write_txn!(&app.db, "coach.set_status", |txn| {
+        if key.claimed(txn, SCOPE).await?.is_some() {
+            return Ok(());
+        }
+        let before = store::coach_by_user_name(txn, &new.user_name).await?.ok_or_else(|| Error::not_found("coach", &new.user_name))?;
+        if before.job_status != new.job_status {
+            coach_changed(txn, &[before.id]).await?;
+            if !store::coach_status_in_txn(txn, before.id, before.job_status, new.job_status).await? {
+                return Err(Error::Contended("coach.set_status"));
+            }
+            let change = coach_status_change::ActiveModel {
+                coach_id: Set(before.id),
+                from_status: Set(before.job_status),
+                to_status: Set(new.job_status),
+                operator: Set(new.operator.clone()),
+                remark: Set(new.remark.clone()),
+                changed_at: Set(now),
+                ..Default::default()
+            };
+            store::coach_status_change_insert_in_txn(txn, change).await?;
+        }
+        key.record(txn, SCOPE, &new.user_name, now).await
+    })?;
+    coach_by_user_name(app, &new.user_name).await
+}
+
+/// One coach.
+pub async fn coach_by_user_name(app: &App, user_name: &str) -> Result<coach::Model> {
+    store::coach_by_user_name(app.db.reader(), user_name).await?.ok_or_else(|| Error::not_found("coach", user_name))
+}
+
+/// One coach with the history of the status, latest first.
+pub async fn get_coach(app: &App, user_name: &str) -> Result<(coach::Model, Vec<coach_status_change::Model>)> {
+    let row = coach_by_user_name(app, user_name).await?;
+    let history = store::coach_status_change_list(app.db.reader(), row.id, HISTORY).await?;
+    Ok((row, history))
+}
+
+/// Coaches in the order in which they were made.
+pub async fn list_coaches(app: &App, filter: &CoachFilter, page: &Page) -> Result<Paged<coach::Model>> {
+    Ok(page.cut(store::coach_list(app.db.reader(), filter, page).await?, |row| row.id))
+}
+
+/// Writes that a coach logged in.
+pub async fn record_login(app: &App, user_name: &str, now: Instant) -> Result<()> {
+    let id = coach_by_user_name(app, user_name).await?.id;
+    write_txn!(&app.db, "coach.record_login", |txn| store::coach_login_in_txn(txn, id, now).await.map(drop))
+}

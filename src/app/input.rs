@@ -1,0 +1,154 @@
+//! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
+
+use super::idempotency;
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+
+/// Checks the fields of one thing; names them as the caller does: `season.code` in an RPC, `code` in a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    /// What stands before each field: `season.`, or nothing.
+    pub path: &'a str,
+}
+
+impl Fields<'_> {
+    /// An error about a field.
+    pub fn invalid(self, field: &str, reason: impl Into<String>) -> Error {
+        Error::invalid(format!("{}{field}", self.path), reason)
+    }
+
+    /// A code or user name: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+    pub fn code(self, field: &str, value: &str) -> Result<()> {
+        let good = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if value.is_empty() {
+            Err(self.invalid(field, "is missing"))
+        } else if value.len() > 64 || !good {
+            Err(self.invalid(field, "has 1 to 64 characters of A-Z a-z 0-9 . _ -"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The name of a person or thing: 1 to 100 characters, no control characters.
+    pub fn name(self, field: &str, value: &str) -> Result<()> {
+        self.text(field, value, 100)
+    }
+
+    /// A text that must be given: 1 to `most` characters, no control characters.
+    pub fn text(self, field: &str, value: &str, most: usize) -> Result<()> {
+        if value.trim().is_empty() {
+            return Err(self.invalid(field, "is missing"));
+        }
+        self.optional_text(field, value, most)
+    }
+
+    /// A text that may be empty: at most `most` characters, no control characters.
+    pub fn optional_text(self, field: &str, value: &str, most: usize) -> Result<()> {
+        if value.chars().count() > most {
+            Err(self.invalid(field, format!("has at most {most} characters")))
+        } else if value.chars().any(char::is_control) {
+            Err(self.invalid(field, "holds a control character"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A six-digit area code (GB/T 2260).
+    pub fn area_code(self, field: &str, value: &str) -> Result<()> {
+        if value.len() == 6 && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(())
+        } else {
+            Err(self.invalid(field, "has six digits (GB/T 2260)"))
+        }
+    }
+
+    /// A phone number: 3 to 20 characters, digits after an optional `+`.
+    pub fn phone(self, field: &str, value: &str) -> Result<()> {
+        let digits = value.strip_prefix('+').unwrap_or(value);
+        if (3..=20).contains(&value.len()) && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(())
+        } else {
+            Err(self.invalid(field, "has 3 to 20 characters: digits, after an optional +"))
+        }
+    }
+
+    /// A number in a range.
+    pub fn range<N: PartialOrd + std::fmt::Display>(self, field: &str, value: N, least: N, most: N) -> Result<()> {
+        if least <= value && value <= most { Ok(()) } else { Err(self.invalid(field, format!("is from {least} to {most}"))) }
+    }
+
+    /// The text of a recurrence rule; whether it is one is told by `domain::calendar`.
+    pub fn recurrence(self, field: &str, value: &str) -> Result<()> {
+        self.text(field, value, 200)
+    }
+}
+
+/// What was made of something that was to be made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was not there.
+    Created,
+    /// It was there and different.
+    Changed,
+    /// It was there already.
+    Unchanged,
+}
+
+/// The request id of a call with what tells its request from others; an empty id is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestKey {
+    /// As the caller gave it.
+    pub request_id: String,
+    /// Hash of the request.
+    pub fingerprint: String,
+}
+
+impl RequestKey {
+    /// What was stored for this request before; see [`idempotency::claimed`].
+    pub async fn claimed(&self, txn: &Txn, scope: &str) -> Result<Option<String>> {
+        idempotency::claimed(txn, scope, &self.request_id, &self.fingerprint).await
+    }
+
+    /// Stores the result of this request; see [`idempotency::record`].
+    pub async fn record(&self, txn: &Txn, scope: &str, result: impl ToString, now: Instant) -> Result<()> {
+        idempotency::record(txn, scope, &self.request_id, &self.fingerprint, &result.to_string(), now).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: Fields<'static> = Fields { path: "coach." };
+
+    #[test]
+    fn codes_are_plain_ascii_and_not_long() {
+        for good in ["c1", "2013-autumn", "A.b_c", &"x".repeat(64)] {
+            assert!(FIELDS.code("user_name", good).is_ok(), "{good}");
+        }
+        for bad in ["", "c 1", "教练", "c/1", "c\0", &"x".repeat(65)] {
+            let error = FIELDS.code("user_name", bad).unwrap_err();
+            assert!(matches!(error, Error::Invalid { field, .. } if field == "coach.user_name"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_count_characters_and_hold_no_control_characters() {
+        assert!(FIELDS.name("real_name", &"教".repeat(100)).is_ok());
+        for bad in ["", " ", "a\u{7}b", "a\nb", &"教".repeat(101)] {
+            assert!(FIELDS.name("real_name", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn phones_are_digits() {
+        for good in ["110", "+999200000001", "13800000000"] {
+            assert!(FIELDS.phone("phone", good).is_ok(), "{good}");
+        }
+        for bad in ["", "+", "12", "1380000a", "+1 23", "++123", &"1".repeat(21)] {
+            let error = FIELDS.phone("phone", bad).unwrap_err().to_string();
+            assert!(bad.len() < 3 || !error.contains(bad), "a number is not repeated: {error}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! CoachService.
+
+use super::{convert, pb};
+use crate::app::App;
+use crate::app::coach;
+use tonic::{Request, Response, Status};
+
+/// Coaches and what they offer.
+#[derive(Clone, Debug)]
+pub struct CoachRpc {
+    app: App,
+}
+
+impl CoachRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::coach_service_server::CoachService for CoachRpc {
+    async fn upsert_coach(&self, request: Request<pb::UpsertCoachRequest>) -> Result<Response<pb::UpsertCoachResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let spec = convert::people::coach(request.coach)?;
+        let made = coach::upsert_coach(&self.app, &spec, &key, self.app.now().await?).await?;
+        Ok(Response::new(pb::UpsertCoachResponse { coach: Some(made.into()) }))
+    }
+
+    async fn get_coach(&self, request: Request<pb::GetCoachRequest>) -> Result<Response<pb::GetCoachResponse>, Status> {
+        let pb::GetCoachRequest { user_name } = request.into_inner();
+        let (found, history) = coach::get_coach(&self.app, &convert::code("user_name", user_name)?).await?;
+        let status_changes = history.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::GetCoachResponse { coach: Some(found.into()), status_changes }))
+    }
+
+    async fn list_coaches(&self, request: Request<pb::ListCoachesRequest>) -> Result<Response<pb::ListCoachesResponse>, Status> {
+        let pb::ListCoachesRequest { subject_id, grade_type, job_status, page_size, page_token } = request.into_inner();
+        let filter = convert::people::coach_filter(subject_id, grade_type, job_status)?;
+        let found = coach::list_coaches(&self.app, &filter, &convert::page(page_size, &page_token)?).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let coaches = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListCoachesResponse { coaches, next_page_token }))
+    }
+
+    async fn set_coach_status(&self, request: Request<pb::SetCoachStatusRequest>) -> Result<Response<pb::SetCoachStatusResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let new = convert::people::new_status(request)?;
+        let changed = coach::set_coach_status(&self.app, &new, &key, self.app.now().await?).await?;
+        Ok(Response::new(pb::SetCoachStatusResponse { coach: Some(changed.into()) }))
+    }
+
+    async fn set_availability(
+        &self,
+        request: Request<pb::SetAvailabilityRequest>,
+    ) -> Result<Response<pb::SetAvailabilityResponse>, Status> {
+        let pb::SetAvailabilityRequest { coach: user_name, season, availability } = request.into_inner();
+        let (user_name, season) = (convert::code("coach", user_name)?, convert::code("season", season)?);
+        let wanted = convert::people::availability(availability)?;
+        let offers = coach::set_availability(&self.app, &user_name, &season, &wanted, self.app.now().await?).await?;
+        let availability = offers.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::SetAvailabilityResponse { availability }))
+    }
+
+    async fn list_availability(
+        &self,
+        request: Request<pb::ListAvailabilityRequest>,
+    ) -> Result<Response<pb::ListAvailabilityResponse>, Status> {
+        let pb::ListAvailabilityRequest { coach: user_name, season, page_size, page_token } = request.into_inner();
+        let (user_name, season) = (convert::code("coach", user_name)?, convert::optional_code("season", season)?);
+        let page = convert::page(page_size, &page_token)?;
+        let found = coach::list_availability(&self.app, &user_name, season.as_deref(), &page).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let availability = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListAvailabilityResponse { availability, next_page_token }))
+    }
+}

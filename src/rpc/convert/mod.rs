@@ -1,0 +1,245 @@
+//! Between protobuf and the domain: what every service needs. A value that is missing, unspecified, over-long or out of range is
+//! `Error::Invalid` naming the field; nothing from outside can panic.
+
+pub mod catalog;
+pub mod people;
+mod words;
+
+pub use words::{Word, number, optional_word, word, words};
+
+use super::pb;
+use crate::app::idempotency;
+use crate::app::input::{Fields, RequestKey};
+use crate::domain::calendar::{parse_day, parse_time};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Result};
+use crate::storage::page::Page;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chrono::NaiveTime;
+
+/// Fields that stand in the request itself.
+pub const REQUEST: Fields<'static> = Fields { path: "" };
+
+/// Items on a page when the caller does not say.
+const PAGE_SIZE: i32 = 50;
+/// Items on a page at most.
+const PAGE_SIZE_MAX: i32 = 1000;
+
+/// A message that must be there.
+pub fn required<T>(field: &str, value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| Error::invalid(field, "is missing"))
+}
+
+/// A code or user name that must be there.
+pub fn code(field: &str, value: String) -> Result<String> {
+    REQUEST.code(field, &value)?;
+    Ok(value)
+}
+
+/// A code or user name; empty = none.
+pub fn optional_code(field: &str, value: String) -> Result<Option<String>> {
+    if value.is_empty() { Ok(None) } else { code(field, value).map(Some) }
+}
+
+/// Who does something: 1 to 64 characters.
+pub fn operator(value: String) -> Result<String> {
+    REQUEST.text("operator", &value, 64)?;
+    Ok(value)
+}
+
+/// Why someone does something: 1 to 500 characters.
+pub fn remark(value: String) -> Result<String> {
+    REQUEST.text("remark", &value, 500)?;
+    Ok(value)
+}
+
+/// A key given by the database, 1 or more.
+pub fn id(field: &str, value: i64) -> Result<i64> {
+    match value {
+        0 => Err(Error::invalid(field, "is missing")),
+        1.. => Ok(value),
+        _ => Err(Error::invalid(field, "is 1 or more")),
+    }
+}
+
+/// A key given by the database; 0 = none.
+pub fn optional_id(field: &str, value: i64) -> Result<Option<i64>> {
+    if value == 0 { Ok(None) } else { id(field, value).map(Some) }
+}
+
+/// A civil day that must be there.
+pub fn day(field: &str, value: &str) -> Result<Day> {
+    if value.is_empty() {
+        return Err(Error::invalid(field, "is missing"));
+    }
+    parse_day(value).ok_or_else(|| Error::invalid(field, "is a day YYYY-MM-DD from 1970 to 9999"))
+}
+
+/// A civil day; empty = none.
+pub fn optional_day(field: &str, value: &str) -> Result<Option<Day>> {
+    if value.is_empty() { Ok(None) } else { day(field, value).map(Some) }
+}
+
+/// Two optional days of which the second is not before the first.
+pub fn day_range(from: (&str, &str), to: (&str, &str)) -> Result<(Option<Day>, Option<Day>)> {
+    let (first, last) = (optional_day(from.0, from.1)?, optional_day(to.0, to.1)?);
+    if let (Some(first), Some(last)) = (first, last)
+        && last < first
+    {
+        return Err(Error::invalid(to.0, format!("is before {}", from.0)));
+    }
+    Ok((first, last))
+}
+
+/// A time of day that must be there.
+pub fn time_of_day(field: &str, value: &str) -> Result<NaiveTime> {
+    if value.is_empty() {
+        return Err(Error::invalid(field, "is missing"));
+    }
+    parse_time(value).ok_or_else(|| Error::invalid(field, "is a time of day HH:MM from 00:00 to 23:59"))
+}
+
+/// An instant that must be there, of the years 1970 to 9999; fractions of a second are cut off.
+pub fn instant(field: &str, value: Option<prost_types::Timestamp>) -> Result<Instant> {
+    optional_instant(field, value)?.ok_or_else(|| Error::invalid(field, "is missing"))
+}
+
+/// An instant of the years 1970 to 9999; fractions of a second are cut off.
+pub fn optional_instant(field: &str, value: Option<prost_types::Timestamp>) -> Result<Option<Instant>> {
+    // The last second of the year 9999.
+    const END: i64 = 253_402_300_799;
+    let Some(prost_types::Timestamp { seconds, nanos }) = value else {
+        return Ok(None);
+    };
+    if (0..=END).contains(&seconds) && (0..1_000_000_000).contains(&nanos) {
+        Ok(Some(Instant::from_unix(seconds)))
+    } else {
+        Err(Error::invalid(field, "is an instant of the years 1970 to 9999"))
+    }
+}
+
+/// An instant on the wire.
+pub fn timestamp(at: Instant) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.unix(), nanos: 0 }
+}
+
+/// An instant on the wire, if there is one.
+pub fn optional_timestamp(at: Option<Instant>) -> Option<prost_types::Timestamp> {
+    at.map(timestamp)
+}
+
+/// A lesson day without its places.
+pub fn lesson_time(day: Day, start_at: Instant, end_at: Instant) -> pb::LessonTime {
+    pb::LessonTime { day: day.to_string(), start_time: Some(timestamp(start_at)), end_time: Some(timestamp(end_at)) }
+}
+
+/// The request id of a call; call it before the request is taken apart.
+pub fn request_key(request_id: &str, request: &impl prost::Message) -> Result<RequestKey> {
+    REQUEST.optional_text("request_id", request_id, 64)?;
+    if request_id.is_empty() {
+        return Ok(RequestKey::default());
+    }
+    let fingerprint = idempotency::fingerprint(&[&BASE64.encode(request.encode_to_vec())]);
+    Ok(RequestKey { request_id: request_id.to_owned(), fingerprint })
+}
+
+/// A page of a list in order of keys.
+pub fn page(page_size: i32, page_token: &str) -> Result<Page<i64>> {
+    let after = token_key(page_token, 'i', |text| text.parse::<i64>().ok())?;
+    Ok(Page { after, size: size(page_size)? })
+}
+
+/// A page of a list in order of days.
+pub fn page_by_day(page_size: i32, page_token: &str) -> Result<Page<Day>> {
+    let after = token_key(page_token, 'd', parse_day)?;
+    Ok(Page { after, size: size(page_size)? })
+}
+
+/// The token of the page that begins after a key; empty = there is none.
+pub fn next_page_token(next: Option<i64>) -> String {
+    next.map(|key| BASE64.encode(format!("i{key}"))).unwrap_or_default()
+}
+
+/// The token of the page that begins after a day; empty = there is none.
+pub fn next_page_token_by_day(next: Option<Day>) -> String {
+    next.map(|day| BASE64.encode(format!("d{day}"))).unwrap_or_default()
+}
+
+fn size(page_size: i32) -> Result<u64> {
+    let size = if page_size == 0 { PAGE_SIZE } else { page_size };
+    REQUEST.range("page_size", size, 1, PAGE_SIZE_MAX).map_err(|_| Error::invalid("page_size", "is from 0 to 1000"))?;
+    Ok(u64::from(size.unsigned_abs()))
+}
+
+fn token_key<K>(token: &str, sort: char, parse: impl Fn(&str) -> Option<K>) -> Result<Option<K>> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    // Longer than any that was ever given out.
+    let bytes = (token.len() <= 64).then(|| BASE64.decode(token).ok()).flatten();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    let key = text.as_deref().and_then(|text| text.strip_prefix(sort)).and_then(parse);
+    key.map(Some).ok_or_else(|| Error::invalid("page_token", "is not what this list answered as next_page_token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(error: Error) -> String {
+        match error {
+            Error::Invalid { field, .. } => field,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn page_tokens_come_back_and_others_are_refused() {
+        let token = next_page_token(Some(42));
+        assert_eq!(page(0, &token).unwrap(), Page { after: Some(42), size: 50 });
+        assert_eq!(page(1000, "").unwrap(), Page { after: None, size: 1000 });
+        assert_eq!(next_page_token(None), "");
+        let day = parse_day("2026-03-07").unwrap();
+        assert_eq!(page_by_day(7, &next_page_token_by_day(Some(day))).unwrap(), Page { after: Some(day), size: 7 });
+        for bad in ["x", "42", &next_page_token_by_day(Some(day)), &BASE64.encode("i"), &BASE64.encode([b'i', 0xff]), &"A".repeat(10_000)] {
+            assert_eq!(field(page(0, bad).unwrap_err()), "page_token", "{bad}");
+        }
+        for bad in [-1, i32::MIN, 1001, i32::MAX] {
+            assert_eq!(field(page(bad, "").unwrap_err()), "page_size", "{bad}");
+        }
+    }
+
+    #[test]
+    fn instants_are_of_four_digit_years() {
+        let at = |seconds, nanos| optional_instant("time", Some(prost_types::Timestamp { seconds, nanos }));
+        assert_eq!(at(1, 999_999_999).unwrap(), Some(Instant::from_unix(1)));
+        for bad in [(-1, 0), (i64::MAX, 0), (i64::MIN, 0), (253_402_300_800, 0), (1, -1), (1, 1_000_000_000)] {
+            assert_eq!(field(at(bad.0, bad.1).unwrap_err()), "time", "{bad:?}");
+        }
+        assert!(instant("time", None).is_err());
+    }
+
+    #[test]
+    fn days_and_times_have_one_form_only() {
+        assert!(day("day", "2026-02-28").is_ok());
+        for bad in ["", "2026-2-28", "2026-02-30", "20260228", "2026-02-28T00:00", "0000-00-00", "１２34-01-01"] {
+            assert_eq!(field(day("day", bad).unwrap_err()), "day", "{bad}");
+        }
+        for bad in ["", "24:00", "9:00", "09:60", "09-00", "09:00:00", " 9:00"] {
+            assert_eq!(field(time_of_day("time", bad).unwrap_err()), "time", "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_same_request_has_the_same_key() {
+        let request = |name: &str| pb::UpsertSubjectRequest {
+            subject: Some(pb::Subject { subject_id: 1, name: name.to_owned() }),
+            request_id: "r1".to_owned(),
+        };
+        let key = |name| request_key("r1", &request(name)).unwrap();
+        assert_eq!(key("数学"), key("数学"));
+        assert_ne!(key("数学"), key("语文"));
+        assert!(request_key(&"x".repeat(65), &request("数学")).is_err());
+    }
+}

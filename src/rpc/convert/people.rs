@@ -1,0 +1,166 @@
+//! Coaches and students between protobuf and the domain.
+
+use super::{REQUEST, code, day, number, operator, optional_timestamp, optional_word, remark, required, timestamp, word};
+use crate::app::coach::{AvailabilitySpec, CoachSpec, NewStatus, Offer};
+use crate::app::student::StudentSpec;
+use crate::error::{Error, Result};
+use crate::rpc::pb;
+use crate::storage::coach::CoachFilter;
+use crate::storage::entity::{coach, coach_status_change, student};
+
+/// Offers in one request at most.
+const OFFERS_MAX: usize = 200;
+
+/// A coach that must be there.
+pub fn coach(coach: Option<pb::Coach>) -> Result<CoachSpec> {
+    let pb::Coach {
+        user_name,
+        real_name,
+        area_code,
+        school_name,
+        grade_type,
+        subject_id,
+        phone,
+        job_status,
+        rank,
+        forbid_same_city,
+        blocked,
+        opted_out,
+        // Output only.
+        test_passed_time: _,
+        last_login_time: _,
+        last_invited_time: _,
+    } = required("coach", coach)?;
+    Ok(CoachSpec {
+        user_name,
+        real_name,
+        area_code,
+        school_name,
+        grade_type: word("coach.grade_type", grade_type)?,
+        subject_id,
+        phone,
+        job_status: optional_word("coach.job_status", job_status)?,
+        rank,
+        forbid_same_city,
+        blocked,
+        opted_out,
+    })
+}
+
+/// A student that must be there.
+pub fn student(student: Option<pb::Student>) -> Result<StudentSpec> {
+    let pb::Student { user_name, real_name, area_code, school_name, grade, phone } = required("student", student)?;
+    Ok(StudentSpec { user_name, real_name, area_code, school_name, grade, phone })
+}
+
+/// A new status of a coach.
+pub fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
+    let pb::SetCoachStatusRequest { user_name, job_status, operator: who, remark: why, request_id: _ } = request;
+    Ok(NewStatus {
+        user_name: code("user_name", user_name)?,
+        job_status: word("job_status", job_status)?,
+        operator: operator(who)?,
+        remark: remark(why)?,
+    })
+}
+
+/// Which coaches to list.
+pub fn coach_filter(subject_id: i64, grade_type: i32, job_status: i32) -> Result<CoachFilter> {
+    Ok(CoachFilter {
+        subject_id: super::optional_id("subject_id", subject_id)?,
+        grade_type: optional_word("grade_type", grade_type)?,
+        job_status: optional_word("job_status", job_status)?,
+    })
+}
+
+/// Offers of a coach.
+pub fn availability(offers: Vec<pb::Availability>) -> Result<Vec<AvailabilitySpec>> {
+    if offers.len() > OFFERS_MAX {
+        return Err(Error::invalid("availability", format!("has at most {OFFERS_MAX} offers")));
+    }
+    let convert = |(index, offer): (usize, pb::Availability)| {
+        let pb::Availability { period, recurrence, start_day, end_day, season: _, used_days: _ } = offer;
+        Ok(AvailabilitySpec {
+            period,
+            recurrence,
+            start_day: day(&format!("availability[{index}].start_day"), &start_day)?,
+            end_day: day(&format!("availability[{index}].end_day"), &end_day)?,
+        })
+    };
+    offers.into_iter().enumerate().map(convert).collect()
+}
+
+/// A grade to list; 0 = all.
+pub fn optional_grade(grade: i32) -> Result<Option<i32>> {
+    REQUEST.range("grade", grade, 0, 12)?;
+    Ok((grade != 0).then_some(grade))
+}
+
+impl From<coach::Model> for pb::Coach {
+    fn from(row: coach::Model) -> Self {
+        let coach::Model {
+            id: _,
+            user_name,
+            real_name,
+            area_code,
+            school_name,
+            grade_type,
+            subject_id,
+            phone,
+            job_status,
+            coach_rank,
+            forbid_same_city,
+            blocked,
+            opted_out,
+            test_passed_at,
+            last_login_at,
+            last_invited_at,
+            version: _,
+        } = row;
+        Self {
+            user_name,
+            real_name,
+            area_code,
+            school_name,
+            grade_type: number(grade_type),
+            subject_id,
+            phone,
+            job_status: number(job_status),
+            rank: coach_rank,
+            forbid_same_city,
+            blocked: Some(blocked),
+            opted_out: Some(opted_out),
+            test_passed_time: optional_timestamp(test_passed_at),
+            last_login_time: optional_timestamp(last_login_at),
+            last_invited_time: optional_timestamp(last_invited_at),
+        }
+    }
+}
+
+impl From<coach_status_change::Model> for pb::CoachStatusChange {
+    fn from(row: coach_status_change::Model) -> Self {
+        let coach_status_change::Model { id: _, coach_id: _, from_status, to_status, operator, remark, changed_at } = row;
+        Self { from_status: number(from_status), to_status: number(to_status), operator, remark, change_time: Some(timestamp(changed_at)) }
+    }
+}
+
+impl From<Offer> for pb::Availability {
+    fn from(Offer { season, spec, used_days }: Offer) -> Self {
+        let AvailabilitySpec { period, recurrence, start_day, end_day } = spec;
+        Self {
+            period,
+            recurrence,
+            start_day: start_day.to_string(),
+            end_day: end_day.to_string(),
+            season,
+            used_days: used_days.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<student::Model> for pb::Student {
+    fn from(row: student::Model) -> Self {
+        let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } = row;
+        Self { user_name, real_name, area_code, school_name, grade, phone }
+    }
+}

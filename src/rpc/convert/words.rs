@@ -1,0 +1,100 @@
+//! The closed sets of words, between protobuf's enums and the domain's.
+
+use crate::domain::state::*;
+use crate::error::{Error, Result};
+use crate::rpc::pb;
+use prost::UnknownEnumValue;
+
+/// A domain enum with its protobuf twin.
+pub trait Word: Copy + Sized {
+    /// The value of a number on the wire: `None` for unspecified, an error for numbers that mean nothing.
+    fn of_number(number: i32) -> std::result::Result<Option<Self>, UnknownEnumValue>;
+    /// The number on the wire.
+    fn number(self) -> i32;
+}
+
+/// A word that must be there.
+pub fn word<W: Word>(field: &str, number: i32) -> Result<W> {
+    optional_word(field, number)?.ok_or_else(|| Error::invalid(field, "is unspecified"))
+}
+
+/// A word; unspecified = none.
+pub fn optional_word<W: Word>(field: &str, number: i32) -> Result<Option<W>> {
+    W::of_number(number).map_err(|UnknownEnumValue(number)| Error::invalid(field, format!("has no value {number}")))
+}
+
+/// A set of words, none of them unspecified.
+pub fn words<W: Word>(field: &str, numbers: &[i32]) -> Result<Vec<W>> {
+    if numbers.len() > 100 {
+        return Err(Error::invalid(field, "has at most 100 values"));
+    }
+    numbers.iter().map(|number| word(field, *number)).collect()
+}
+
+/// The number of a word on the wire.
+pub fn number(word: impl Word) -> i32 {
+    word.number()
+}
+
+macro_rules! twins {
+    ($($domain:ident = $pb:ident [$($variant:ident),+ $(,)?];)+) => {$(
+        impl Word for $domain {
+            fn of_number(number: i32) -> std::result::Result<Option<Self>, UnknownEnumValue> {
+                match pb::$pb::try_from(number) {
+                    Ok(pb::$pb::Unspecified) => Ok(None),
+                    $(Ok(pb::$pb::$variant) => Ok(Some($domain::$variant)),)+
+                    Err(unknown) => Err(unknown),
+                }
+            }
+            fn number(self) -> i32 {
+                match self { $($domain::$variant => pb::$pb::$variant as i32,)+ }
+            }
+        }
+    )+
+
+        #[cfg(test)]
+        mod tests {
+            use super::*;
+
+            #[test]
+            fn every_word_has_its_twin_of_the_same_name() {
+                $(for word in $domain::ALL {
+                    let twin = pb::$pb::try_from(word.number()).unwrap();
+                    assert!(twin.as_str_name().ends_with(&word.as_str().to_uppercase()), "{twin:?} {word:?}");
+                    assert_eq!($domain::of_number(word.number()), Ok(Some(*word)));
+                }
+                assert_eq!($domain::of_number(0), Ok(None));
+                assert_eq!($domain::of_number(-1), Err(UnknownEnumValue(-1)));
+                assert_eq!($domain::of_number(99), Err(UnknownEnumValue(99)));)+
+            }
+
+            #[test]
+            fn every_reason_is_in_the_protocol() {
+                for reason in crate::error::Reason::ALL {
+                    let name = format!("ERROR_REASON_{reason}");
+                    assert!(pb::ErrorReason::from_str_name(&name).is_some(), "{name}");
+                }
+            }
+        }
+    };
+}
+
+twins! {
+    GradeType = GradeType [Primary, Junior, Senior];
+    SeasonType = SeasonType [Spring, Summer, Autumn, Winter];
+    JobStatus = JobStatus [Reserve, Waiting, Trial, Regular, Retraining, Dismissed];
+    TaskState = ClassTaskState [Pending, Inviting, Covered, Formed, Partial, Failed, Cancelled];
+    InvitationState = InvitationState [Queued, Sent, Accepted, Ready, Assigned, Reserve, Declined, Expired, Lapsed, Withdrawn, Cancelled, Undelivered];
+    InvitationKind = InvitationKind [Auto, Manual, Substitute, Change];
+    ReservationState = ReservationState [Held, Booked, Placed, Ended, Cancelled, Expired, Waitlisted, Offered];
+    ClassState = ClassState [Open, Running, Closed];
+    LessonState = LessonState [Scheduled, Running, Done, CoachLate, CoachAbsent, Substituted, Cancelled, MadeUp];
+    MessageState = MessageState [Queued, Leased, Submitted, Delivered, Failed, Retry, Unknown, Deferred, Suppressed, Expired, Cancelled, Captured];
+    MessageKind = MessageKind [
+        Invitation, InvitationRecalled, Accepted, Reserved, Promoted, TestReminder, TestLapsed, TestPassed, Assigned, NoLongerNeeded,
+        TaskEarlyWarning, TaskShort, TaskLeftOver, AssignedWithdrawal, ClassClosed, LessonNotHeld, LessonHeld,
+    ];
+    Channel = Channel [Sms, Mail];
+    Audience = Audience [Coach, Student, Admin];
+    RunState = TaskRunState [Running, Done, Failed];
+}

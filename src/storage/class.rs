@@ -1,0 +1,1 @@
+//! Classes, their lessons and rosters.

@@ -1,0 +1,136 @@
+//! Coaches, the history of their status, and what they offer.
+
+use super::entity::{availability_use, coach, coach_availability, coach_status_change};
+use super::page::Page;
+use super::sql::sql;
+use super::{Txn, again_if_taken};
+use crate::domain::state::{GradeType, JobStatus};
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::{BTreeSet, HashMap};
+
+/// The coach of a user name.
+pub async fn coach_by_user_name(conn: &impl ConnectionTrait, user_name: &str) -> Result<Option<coach::Model>> {
+    Ok(coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(conn).await?)
+}
+
+/// The user names of coaches.
+pub async fn coach_user_names(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
+    let pairs: Vec<(i64, String)> = sql("SELECT id, user_name FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
+    Ok(pairs.into_iter().collect())
+}
+
+/// Which coaches to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CoachFilter {
+    /// Of this subject.
+    pub subject_id: Option<i64>,
+    /// Of this grade type.
+    pub grade_type: Option<GradeType>,
+    /// Of this status.
+    pub job_status: Option<JobStatus>,
+}
+
+/// Coaches in order of keys.
+pub async fn coach_list(conn: &impl ConnectionTrait, filter: &CoachFilter, page: &Page) -> Result<Vec<coach::Model>> {
+    use coach::Column;
+    let mut query = coach::Entity::find().filter(Column::Id.gt(page.after.unwrap_or(0)));
+    if let Some(subject_id) = filter.subject_id {
+        query = query.filter(Column::SubjectId.eq(subject_id));
+    }
+    if let Some(grade_type) = filter.grade_type {
+        query = query.filter(Column::GradeType.eq(grade_type));
+    }
+    if let Some(job_status) = filter.job_status {
+        query = query.filter(Column::JobStatus.eq(job_status));
+    }
+    Ok(query.order_by_asc(Column::Id).limit(page.limit()).all(conn).await?)
+}
+
+/// Takes the turn of a coach; how many there are.
+pub async fn coach_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+    sql("UPDATE coach SET version = version + 1 WHERE id = ?").bind(id).execute(txn).await
+}
+
+/// Writes a new coach.
+pub async fn coach_insert_in_txn(txn: &Txn, row: coach::ActiveModel) -> Result<i64> {
+    Ok(coach::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)
+}
+
+/// Writes the columns that are set; call it after [`coach_lock_in_txn`].
+pub async fn coach_update_in_txn(txn: &Txn, row: coach::ActiveModel) -> Result<()> {
+    coach::Entity::update(row).exec(txn).await?;
+    Ok(())
+}
+
+/// Changes a status from one to another; whether it still was that one.
+pub async fn coach_status_in_txn(txn: &Txn, id: i64, from: JobStatus, to: JobStatus) -> Result<bool> {
+    let done = sql("UPDATE coach SET job_status = ?, version = version + 1 WHERE id = ? AND job_status = ?");
+    Ok(done.bind(to).bind(id).bind(from).execute(txn).await? == 1)
+}
+
+/// Writes when a coach logged in last.
+pub async fn coach_login_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<u64> {
+    sql("UPDATE coach SET last_login_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await
+}
+
+/// Writes a row of a coach's history.
+pub async fn coach_status_change_insert_in_txn(txn: &Txn, row: coach_status_change::ActiveModel) -> Result<()> {
+    coach_status_change::Entity::insert(row).exec_without_returning(txn).await?;
+    Ok(())
+}
+
+/// The history of a coach's status, latest first.
+pub async fn coach_status_change_list(conn: &impl ConnectionTrait, coach_id: i64, most: u64) -> Result<Vec<coach_status_change::Model>> {
+    use coach_status_change::Column;
+    let query = coach_status_change::Entity::find().filter(Column::CoachId.eq(coach_id));
+    Ok(query.order_by_desc(Column::Id).limit(most).all(conn).await?)
+}
+
+/// What a coach offers, in order of keys.
+pub async fn availability_list(
+    conn: &impl ConnectionTrait,
+    coach_id: i64,
+    season_id: Option<i64>,
+    page: &Page,
+) -> Result<Vec<coach_availability::Model>> {
+    use coach_availability::Column;
+    let mut query = coach_availability::Entity::find().filter(Column::CoachId.eq(coach_id)).filter(Column::Id.gt(page.after.unwrap_or(0)));
+    if let Some(season_id) = season_id {
+        query = query.filter(Column::SeasonId.eq(season_id));
+    }
+    Ok(query.order_by_asc(Column::Id).limit(page.limit()).all(conn).await?)
+}
+
+/// The days on which offers are used.
+pub async fn availability_used_days(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, BTreeSet<Day>>> {
+    let rows: Vec<availability_use::Model> =
+        sql("SELECT * FROM availability_use WHERE availability_id IN ({ids})").ids(ids).all(conn).await?;
+    let mut days: HashMap<i64, BTreeSet<Day>> = HashMap::new();
+    for row in rows {
+        days.entry(row.availability_id).or_default().insert(row.day);
+    }
+    Ok(days)
+}
+
+/// Writes offers.
+pub async fn availability_insert_in_txn(txn: &Txn, rows: Vec<coach_availability::ActiveModel>) -> Result<()> {
+    if !rows.is_empty() {
+        coach_availability::Entity::insert_many(rows).exec_without_returning(txn).await.map_err(again_if_taken)?;
+    }
+    Ok(())
+}
+
+/// Changes the last day of an offer.
+pub async fn availability_end_in_txn(txn: &Txn, id: i64, end_day: Day) -> Result<u64> {
+    sql("UPDATE coach_availability SET end_day = ? WHERE id = ?").bind(end_day).bind(id).execute(txn).await
+}
+
+/// Deletes offers that nothing uses.
+pub async fn availability_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+    sql("DELETE FROM coach_availability WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
+}
