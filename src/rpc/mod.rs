@@ -11,8 +11,12 @@ use crate::app::App;
 use tonic::service::Routes;
 
 pub mod catalog;
+pub mod class;
 pub mod coach;
 pub mod convert;
+pub mod invitation;
+pub mod presence;
+pub mod staffing;
 pub mod status;
 pub mod student;
 
@@ -38,12 +42,20 @@ macro_rules! limited {
 /// All services.
 pub fn routes(app: &App) -> Routes {
     use pb::catalog_service_server::CatalogServiceServer;
+    use pb::class_service_server::ClassServiceServer;
     use pb::coach_service_server::CoachServiceServer;
+    use pb::invitation_service_server::InvitationServiceServer;
+    use pb::presence_service_server::PresenceServiceServer;
+    use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
     Routes::default()
         .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
         .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
         .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
+        .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))
+        .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
+        .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))
+        .add_service(limited!(ClassServiceServer::new(class::ClassRpc::new(app.clone()))))
 }
 
 /// The messages, clients and servers generated from `proto/etutor/v1`; always written `pb::…`.

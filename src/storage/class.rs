@@ -1,1 +1,154 @@
-//! Classes, their lessons and rosters.
+//! Classes, their lessons and rosters, as they are listed.
+
+use super::entity::{class, class_template, coach, lesson, reservation};
+use super::page::Page;
+use super::sql::sql;
+use crate::domain::state::{ClassState, LessonState, ReservationState};
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use sea_orm::sea_query::Query;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect, Select};
+use std::collections::HashMap;
+
+/// A class with the names of its template and coach.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct ClassRow {
+    /// The class.
+    #[sea_orm(nested)]
+    pub class: class::Model,
+    /// Code of its template.
+    pub template_code: String,
+    /// User name of its coach.
+    pub coach_user_name: String,
+}
+
+/// Which classes to list.
+#[derive(Clone, Debug, Default)]
+pub struct ClassFilter {
+    /// Of this template.
+    pub template_id: Option<i64>,
+    /// Of this coach.
+    pub coach_id: Option<i64>,
+    /// With this student on the roster.
+    pub student_id: Option<i64>,
+    /// In one of these states; none = all.
+    pub states: Vec<ClassState>,
+    /// With a lesson on this day.
+    pub day: Option<Day>,
+    /// Formed by this class task.
+    pub task_id: Option<i64>,
+}
+
+fn with_names() -> Select<class::Entity> {
+    let to_template = class::Entity::belongs_to(class_template::Entity).from(class::Column::TemplateId).to(class_template::Column::Id);
+    let to_coach = class::Entity::belongs_to(coach::Entity).from(class::Column::CoachId).to(coach::Column::Id);
+    class::Entity::find()
+        .column_as(class_template::Column::Code, "template_code")
+        .column_as(coach::Column::UserName, "coach_user_name")
+        .join(JoinType::InnerJoin, to_template.into())
+        .join(JoinType::InnerJoin, to_coach.into())
+}
+
+/// One class.
+pub async fn class_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<Option<ClassRow>> {
+    Ok(with_names().filter(class::Column::Id.eq(id)).into_model::<ClassRow>().one(conn).await?)
+}
+
+/// Classes in order of keys.
+pub async fn class_list(conn: &impl ConnectionTrait, filter: &ClassFilter, page: &Page) -> Result<Vec<ClassRow>> {
+    use class::Column;
+    let mut query = with_names().filter(Column::Id.gt(page.after.unwrap_or(0)));
+    if let Some(template_id) = filter.template_id {
+        query = query.filter(Column::TemplateId.eq(template_id));
+    }
+    if let Some(coach_id) = filter.coach_id {
+        query = query.filter(Column::CoachId.eq(coach_id));
+    }
+    if let Some(task_id) = filter.task_id {
+        query = query.filter(Column::TaskId.eq(task_id));
+    }
+    if !filter.states.is_empty() {
+        query = query.filter(Column::State.is_in(filter.states.iter().copied()));
+    }
+    if let Some(student_id) = filter.student_id {
+        let classes = Query::select()
+            .column(reservation::Column::ClassId)
+            .from(reservation::Entity)
+            .and_where(reservation::Column::StudentId.eq(student_id))
+            .and_where(reservation::Column::ClassId.is_not_null())
+            .and_where(reservation::Column::State.is_in(ON_ROSTER))
+            .to_owned();
+        query = query.filter(Column::Id.in_subquery(classes));
+    }
+    if let Some(day) = filter.day {
+        let classes = Query::select()
+            .column(lesson::Column::ClassId)
+            .from(lesson::Entity)
+            .and_where(lesson::Column::Day.eq(day))
+            .and_where(lesson::Column::State.ne(LessonState::Cancelled))
+            .to_owned();
+        query = query.filter(Column::Id.in_subquery(classes));
+    }
+    Ok(query.order_by_asc(Column::Id).limit(page.limit()).into_model::<ClassRow>().all(conn).await?)
+}
+
+/// States of a reservation that is on a roster.
+const ON_ROSTER: [ReservationState; 1] = [ReservationState::Placed];
+
+/// How many students are on the rosters of classes.
+pub async fn class_sizes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, i64>> {
+    let pairs: Vec<(i64, i64)> =
+        sql("SELECT class_id, COUNT(*) FROM reservation WHERE class_id IN ({ids}) AND state = 'PLACED' GROUP BY class_id")
+            .ids(ids)
+            .tuples(conn)
+            .await?;
+    Ok(pairs.into_iter().collect())
+}
+
+/// A student on a roster.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct RosterRow {
+    /// The reservation.
+    pub id: i64,
+    /// User name of the student.
+    pub user_name: String,
+    /// First day in the class.
+    pub from_day: Day,
+    /// Last day in the class.
+    pub last_day: Day,
+}
+
+/// The roster of a class, in the order of the reservations.
+pub async fn class_roster(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<RosterRow>> {
+    sql("SELECT r.id, s.user_name, COALESCE(r.placed_from, r.start_day) AS from_day, r.last_day \
+         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.class_id = ? AND r.state = 'PLACED' ORDER BY r.id")
+    .bind(id)
+    .all(conn)
+    .await
+}
+
+/// A lesson with its coach.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct LessonRow {
+    /// Key.
+    pub id: i64,
+    /// The day of its start.
+    pub day: Day,
+    /// When it starts.
+    pub start_at: Instant,
+    /// When it ends.
+    pub end_at: Instant,
+    /// User name of the coach.
+    pub user_name: String,
+    /// State.
+    pub state: LessonState,
+}
+
+/// The lessons of a class, by day.
+pub async fn class_lessons(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<LessonRow>> {
+    sql("SELECT l.id, l.day, l.start_at, l.end_at, c.user_name, l.state FROM lesson l JOIN coach c ON c.id = l.coach_id \
+         WHERE l.class_id = ? ORDER BY l.day")
+    .bind(id)
+    .all(conn)
+    .await
+}

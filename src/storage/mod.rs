@@ -20,6 +20,7 @@ pub mod pool;
 pub mod reservation;
 pub mod sql;
 pub mod staffing;
+pub mod staffing_list;
 pub mod student;
 mod txn;
 

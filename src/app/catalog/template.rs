@@ -128,6 +128,9 @@ pub async fn list_templates(app: &App, query: &TemplateQuery, page: &Page) -> Re
         Some(code) => Some(season_by_code(app.db.reader(), code).await?.0.id),
         None => None,
     };
+    if let Some(id) = query.subject_id {
+        super::get_subject(app, id).await?;
+    }
     let filter = TemplateFilter { season_id, subject_id: query.subject_id, grade: query.grade, period_id: None };
     let rows = page.cut(store::template_list(app.db.reader(), &filter, page).await?, |row| row.id);
     Ok(Paged { items: named(app, rows.items).await?, next: rows.next })

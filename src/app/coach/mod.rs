@@ -210,6 +210,9 @@ pub async fn get_coach(app: &App, user_name: &str) -> Result<(coach::Model, Vec<
 
 /// Coaches in the order in which they were made.
 pub async fn list_coaches(app: &App, filter: &CoachFilter, page: &Page) -> Result<Paged<coach::Model>> {
+    if let Some(id) = filter.subject_id {
+        super::catalog::get_subject(app, id).await?;
+    }
     Ok(page.cut(store::coach_list(app.db.reader(), filter, page).await?, |row| row.id))
 }
 

@@ -9,6 +9,7 @@ pub mod check;
 pub mod create;
 pub mod demand;
 pub mod form;
+pub mod list;
 pub mod manual;
 pub mod notice;
 pub mod roster;

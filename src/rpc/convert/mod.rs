@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod people;
+pub mod staffing;
 mod words;
 
 pub use words::{Word, number, optional_word, word, words};
@@ -48,9 +49,19 @@ pub fn operator(value: String) -> Result<String> {
     Ok(value)
 }
 
-/// Why someone does something: 1 to 500 characters.
-pub fn remark(value: String) -> Result<String> {
-    REQUEST.text("remark", &value, 500)?;
+/// Why someone does something: at most 500 characters, and 1 at least when it is required.
+pub fn remark(value: String, required: bool) -> Result<String> {
+    if required {
+        REQUEST.text("remark", &value, 500)?
+    } else {
+        REQUEST.optional_text("remark", &value, 500)?
+    }
+    Ok(value)
+}
+
+/// A request id; empty = none.
+pub fn request_id(value: String) -> Result<String> {
+    REQUEST.optional_text("request_id", &value, 64)?;
     Ok(value)
 }
 

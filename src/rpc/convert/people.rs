@@ -60,7 +60,7 @@ pub fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
         user_name: code("user_name", user_name)?,
         job_status: word("job_status", job_status)?,
         operator: operator(who)?,
-        remark: remark(why)?,
+        remark: remark(why, true)?,
     })
 }
 

@@ -1,0 +1,46 @@
+//! ClassService.
+
+use super::{convert, pb};
+use crate::app::App;
+use crate::app::class::{self, ClassQuery, WholeClass};
+use tonic::{Request, Response, Status};
+
+/// Classes, their rosters and lessons.
+#[derive(Clone, Debug)]
+pub struct ClassRpc {
+    app: App,
+}
+
+impl ClassRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::class_service_server::ClassService for ClassRpc {
+    async fn list_classes(&self, request: Request<pb::ListClassesRequest>) -> Result<Response<pb::ListClassesResponse>, Status> {
+        let pb::ListClassesRequest { class_template, coach, student, states, day, task_id, page_size, page_token } = request.into_inner();
+        let query = ClassQuery {
+            class_template: convert::optional_code("class_template", class_template)?,
+            coach: convert::optional_code("coach", coach)?,
+            student: convert::optional_code("student", student)?,
+            states: convert::words("states", &states)?,
+            day: convert::optional_day("day", &day)?,
+            task_id: convert::optional_id("task_id", task_id)?,
+        };
+        let found = class::list_classes(&self.app, &query, &convert::page(page_size, &page_token)?).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let classes = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListClassesResponse { classes, next_page_token }))
+    }
+
+    async fn get_class(&self, request: Request<pb::GetClassRequest>) -> Result<Response<pb::GetClassResponse>, Status> {
+        let pb::GetClassRequest { class_id } = request.into_inner();
+        let WholeClass { class, roster, lessons } = class::get_class(&self.app, convert::id("class_id", class_id)?).await?;
+        let roster = roster.into_iter().map(Into::into).collect();
+        let lessons = lessons.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::GetClassResponse { class: Some(class.into()), roster, lessons }))
+    }
+}

@@ -1,0 +1,42 @@
+//! PresenceService.
+
+use super::{convert, pb};
+use crate::app::App;
+use crate::app::coach;
+use crate::app::staffing::test;
+use tonic::{Request, Response, Status};
+
+/// Software tests and logins.
+#[derive(Clone, Debug)]
+pub struct PresenceRpc {
+    app: App,
+}
+
+impl PresenceRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::presence_service_server::PresenceService for PresenceRpc {
+    async fn complete_software_test(
+        &self,
+        request: Request<pb::CompleteSoftwareTestRequest>,
+    ) -> Result<Response<pb::CompleteSoftwareTestResponse>, Status> {
+        let (coach, parts, request_id) = convert::staffing::test(request.into_inner())?;
+        let now = self.app.now().await?;
+        let outcome = test::complete_software_test(&self.app, &coach, parts, &convert::request_id(request_id)?, now).await?;
+        let test::TestOutcome { passed, ready } = outcome;
+        let test_time = Some(convert::timestamp(now));
+        Ok(Response::new(pb::CompleteSoftwareTestResponse { passed, test_time, ready_invitation_ids: ready }))
+    }
+
+    async fn record_login(&self, request: Request<pb::RecordLoginRequest>) -> Result<Response<pb::RecordLoginResponse>, Status> {
+        let pb::RecordLoginRequest { coach: user_name } = request.into_inner();
+        let now = self.app.now().await?;
+        coach::record_login(&self.app, &convert::code("coach", user_name)?, now).await?;
+        Ok(Response::new(pb::RecordLoginResponse { login_time: Some(convert::timestamp(now)) }))
+    }
+}

@@ -1,0 +1,102 @@
+//! StaffingService.
+
+use super::{convert, pb};
+use crate::app::App;
+use crate::app::staffing::list::{self, InvitationQuery, TaskQuery};
+use crate::app::staffing::manual::{self, ManualInvitation};
+use tonic::{Request, Response, Status};
+
+/// What staff see of class tasks and do by hand.
+#[derive(Clone, Debug)]
+pub struct StaffingRpc {
+    app: App,
+}
+
+impl StaffingRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::staffing_service_server::StaffingService for StaffingRpc {
+    async fn list_class_tasks(&self, request: Request<pb::ListClassTasksRequest>) -> Result<Response<pb::ListClassTasksResponse>, Status> {
+        let pb::ListClassTasksRequest { class_template, from_day, to_day, states, page_size, page_token } = request.into_inner();
+        let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
+        let class_template = convert::optional_code("class_template", class_template)?;
+        let query = TaskQuery { class_template, from_day, to_day, states: convert::words("states", &states)? };
+        let page = convert::page(page_size, &page_token)?;
+        let found = list::list_tasks(&self.app, &query, &page, self.app.now().await?).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let class_tasks = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListClassTasksResponse { class_tasks, next_page_token }))
+    }
+
+    async fn get_class_task(&self, request: Request<pb::GetClassTaskRequest>) -> Result<Response<pb::GetClassTaskResponse>, Status> {
+        let pb::GetClassTaskRequest { task_id, class_template, day } = request.into_inner();
+        let id = convert::staffing::task_id(&self.app, task_id, class_template, &day).await?;
+        let (found, invitations) = list::get_task(&self.app, id, self.app.now().await?).await?;
+        let invitations = invitations.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::GetClassTaskResponse { class_task: Some(found.into()), invitations }))
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<pb::StaffingServiceListInvitationsRequest>,
+    ) -> Result<Response<pb::StaffingServiceListInvitationsResponse>, Status> {
+        let pb::StaffingServiceListInvitationsRequest {
+            task_id,
+            coach,
+            class_template,
+            from_day,
+            to_day,
+            states,
+            kind,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
+        let query = InvitationQuery {
+            task_id: convert::optional_id("task_id", task_id)?,
+            coach: convert::optional_code("coach", coach)?,
+            class_template: convert::optional_code("class_template", class_template)?,
+            from_day,
+            to_day,
+            states: convert::words("states", &states)?,
+            kind: convert::staffing::optional_kind(kind)?,
+            latest_first: false,
+        };
+        let found = list::list_invitations(&self.app, query, &convert::page(page_size, &page_token)?).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let invitations = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::StaffingServiceListInvitationsResponse { invitations, next_page_token }))
+    }
+
+    async fn invite_coach(&self, request: Request<pb::InviteCoachRequest>) -> Result<Response<pb::InviteCoachResponse>, Status> {
+        let pb::InviteCoachRequest { task_id, class_template, day, coach, operator, r#override, remark, request_id } = request.into_inner();
+        let wanted = ManualInvitation {
+            coach: convert::code("coach", coach)?,
+            operator: convert::operator(operator)?,
+            overriding: r#override,
+            remark: convert::remark(remark, r#override)?,
+            request_id: convert::request_id(request_id)?,
+            task_id: convert::staffing::task_id(&self.app, task_id, class_template, &day).await?,
+        };
+        let made = manual::invite_coach(&self.app, &wanted, self.app.now().await?).await?;
+        let made = list::get_invitation(&self.app, made.id).await?;
+        Ok(Response::new(pb::InviteCoachResponse { invitation: Some(made.into()) }))
+    }
+
+    async fn cancel_invitation(
+        &self,
+        request: Request<pb::CancelInvitationRequest>,
+    ) -> Result<Response<pb::CancelInvitationResponse>, Status> {
+        let pb::CancelInvitationRequest { invitation_id, operator, remark } = request.into_inner();
+        let id = convert::id("invitation_id", invitation_id)?;
+        let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
+        manual::cancel_invitation(&self.app, id, &operator, &remark, self.app.now().await?).await?;
+        let after = list::get_invitation(&self.app, id).await?;
+        Ok(Response::new(pb::CancelInvitationResponse { invitation: Some(after.into()) }))
+    }
+}
