@@ -1,1 +1,403 @@
-//! To be written.
+//! Import of an academy from files: all or nothing, and twice is as once.
+
+use etutor::app::App;
+use etutor::app::import::{FILES, ImportData, ImportFile, ImportOutcome, ImportRow, import};
+use etutor::clock::Clock;
+use etutor::config::Config;
+use etutor::domain::time::Instant;
+use etutor::storage::Db;
+use etutor::storage::entity::*;
+use etutor::testing::{TestDb, on_every_database};
+use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A Monday's midnight in Shanghai, the first day of the season below.
+const NOW: Instant = Instant::from_unix(1_772_380_800);
+
+/// A small academy: two students for two places on Saturdays.
+const ACADEMY: &[(&str, &str)] = &[
+    ("subjects.csv", "subject_id,name\n1,语文\n2,数学\n"),
+    ("seasons.csv", "code,year,type,start_day,end_day,except_days\nspring,2026,spring,2026-03-02,2026-06-28,2026-04-04;2026-05-02\n"),
+    (
+        "periods.csv",
+        "code,season,grade_type,start_time,end_time\np1900,spring,junior,19:00,20:00\np1930,spring,junior,19:30,20:30\np2330,spring,junior,23:30,00:30\n",
+    ),
+    (
+        "class_templates.csv",
+        "code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n\
+         sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA,1,2\n\
+         daily,spring,2,7,p1930,FREQ=DAILY;INTERVAL=2,2,3\n",
+    ),
+    (
+        "coaches.csv",
+        "user_name,real_name,area_code,school_name,grade_type,subject_id,phone,job_status,rank,forbid_same_city\n\
+         c1,王老师,110100,,junior,1,+999200000001,regular,2,true\n\
+         c2,李老师,310100,华东师大,junior,2,13800000000,trial,5,false\n",
+    ),
+    (
+        "coach_availability.csv",
+        "coach,season,period,recurrence,start_day,end_day\nc1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,2026-06-28\n",
+    ),
+    (
+        "students.csv",
+        "user_name,real_name,area_code,school_name,grade,phone\n\
+         s1,学员一,110100,,7,+999100000001\ns2,学员二,310100,,7,+999100000002\ns3,学员三,310100,,7,+999100000003\ns8,学员八,310100,,8,+999100000008\n",
+    ),
+    (
+        "reservations.csv",
+        "created_at,student,class_template,start_day,end_day\n\
+         2026-02-01T08:00:00,s1,sat,2026-03-02,2026-06-28\n2026-02-02T09:30,s2,sat,2026-03-10,2026-03-31\n",
+    ),
+];
+
+/// An app on a database, without a server.
+pub fn app_on(db: &TestDb) -> App {
+    App { db: (**db).clone(), clock: Clock::Test, config: Arc::new(Config::default()) }
+}
+
+/// The files of a folder that can be imported.
+pub fn folder(path: &Path) -> ImportData {
+    let files = FILES.iter().filter_map(|(name, _)| Some(file(name, &std::fs::read_to_string(path.join(name)).ok()?)));
+    ImportData { files: files.collect() }
+}
+
+/// A file of a text.
+pub fn file(name: &str, text: &str) -> ImportFile {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let columns = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let rows = reader.records().map(|record| {
+        let record = record.unwrap();
+        let line = u32::try_from(record.position().unwrap().line()).unwrap();
+        ImportRow { line, values: record.iter().map(str::to_owned).collect() }
+    });
+    ImportFile { name: name.to_owned(), columns, rows: rows.collect() }
+}
+
+/// All rows of all tables that an import can touch.
+pub async fn snapshot(db: &Db) -> Vec<String> {
+    async fn rows<E: EntityTrait<Model: ModelTrait + std::fmt::Debug>>(db: &Db) -> Vec<String> {
+        let mut rows: Vec<String> = E::find().all(db.reader()).await.unwrap().iter().map(|row| format!("{row:?}")).collect();
+        rows.sort_unstable();
+        rows
+    }
+    [
+        rows::<subject::Entity>(db).await,
+        rows::<season::Entity>(db).await,
+        rows::<season_except_day::Entity>(db).await,
+        rows::<period::Entity>(db).await,
+        rows::<class_template::Entity>(db).await,
+        rows::<place::Entity>(db).await,
+        rows::<coach::Entity>(db).await,
+        rows::<coach_status_change::Entity>(db).await,
+        rows::<coach_availability::Entity>(db).await,
+        rows::<student::Entity>(db).await,
+        rows::<reservation::Entity>(db).await,
+        rows::<class_task::Entity>(db).await,
+    ]
+    .concat()
+}
+
+/// The small academy with some files written otherwise, or left out (empty text).
+fn academy_with(other: &[(&str, &str)]) -> ImportData {
+    let text = |name: &str, text: &'static str| other.iter().find(|(other, _)| *other == name).map_or(text, |(_, text)| text).to_owned();
+    let files = ACADEMY.iter().map(|(name, own)| (name, text(name, own))).filter(|(_, text)| !text.is_empty());
+    ImportData { files: files.map(|(name, text)| file(name, &text)).collect() }
+}
+
+/// Only these files.
+fn only(files: &[(&str, &str)]) -> ImportData {
+    ImportData { files: files.iter().map(|(name, text)| file(name, text)).collect() }
+}
+
+/// (created, changed, unchanged, refused) of a file.
+pub fn counts(outcome: &ImportOutcome, file: &str) -> (u64, u64, u64, u64) {
+    let report = outcome.files.iter().find(|report| report.file == file).unwrap();
+    (report.created, report.changed, report.unchanged, report.refused)
+}
+
+async fn taken(db: &Db, template: &str) -> Vec<(String, i32)> {
+    let id = class_template::Entity::find().filter(class_template::Column::Code.eq(template)).one(db.reader()).await.unwrap().unwrap().id;
+    let places = place::Entity::find().filter(place::Column::TemplateId.eq(id)).order_by_asc(place::Column::Day);
+    places.all(db.reader()).await.unwrap().iter().map(|place| (place.day.to_string(), place.taken)).collect()
+}
+
+#[test]
+fn an_academy_is_imported_and_twice_is_as_once() {
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        let first = import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        assert!(first.written && first.problems.is_empty(), "{first:?}");
+        // Seventeen Saturdays less two, and three of March.
+        assert_eq!(first.places, 15 + 3);
+        let places = taken(&db, "sat").await;
+        assert_eq!(places.len(), 15);
+        assert_eq!(&places[..3], [("2026-03-07".to_owned(), 1), ("2026-03-14".to_owned(), 2), ("2026-03-21".to_owned(), 2)]);
+        assert!(places.iter().all(|(day, _)| day != "2026-04-04" && day != "2026-05-02"));
+
+        let before = snapshot(&db).await;
+        let again = import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        for (file, _) in ACADEMY {
+            let report = again.files.iter().find(|report| report.file == *file).unwrap();
+            assert_eq!(counts(&again, file), (0, 0, report.read, 0), "{file}");
+        }
+        assert_eq!(again.places, 0);
+        assert_eq!(snapshot(&db).await, before);
+    });
+}
+
+#[test]
+fn rows_that_differ_are_changed_and_the_places_follow() {
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let changes = [
+            ("subjects.csv", "subject_id,name\n2,奥数\n1,语文\n3,英语\n"),
+            (
+                "seasons.csv",
+                "code,year,type,start_day,end_day,except_days\nspring,2026,spring,2026-03-02,2026-07-05,2026-04-04;2026-05-02\n",
+            ),
+            (
+                "class_templates.csv",
+                "code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n\
+                 sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA,2,2\ndaily,spring,2,8,p2330,FREQ=DAILY,2,3\n",
+            ),
+            (
+                "coaches.csv",
+                "user_name,real_name,area_code,school_name,grade_type,subject_id,phone,job_status,rank,forbid_same_city\n\
+                 c1,王先生,120100,北师大,senior,3,+999200000009,retraining,1,false\nc2,李老师,310100,华东师大,junior,2,13800000000,trial,5,false\n",
+            ),
+            (
+                "coach_availability.csv",
+                "coach,season,period,recurrence,start_day,end_day\nc1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,2026-05-31\n\
+                 c2,spring,p2330,FREQ=DAILY,2026-03-02,2026-05-31\n",
+            ),
+            ("students.csv", "user_name,real_name,area_code,school_name,grade,phone\ns3,学员叁,440300,深圳中学,8,+999100000033\n"),
+        ];
+        let outcome = import(&app, &academy_with(&changes), true, NOW).await.unwrap();
+        assert!(outcome.written, "{:?}", outcome.problems);
+        assert_eq!(counts(&outcome, "subjects.csv"), (1, 1, 1, 0));
+        assert_eq!(counts(&outcome, "seasons.csv"), (0, 1, 0, 0));
+        assert_eq!(counts(&outcome, "class_templates.csv"), (0, 2, 0, 0));
+        assert_eq!(counts(&outcome, "coaches.csv"), (0, 1, 1, 0));
+        assert_eq!(counts(&outcome, "coach_availability.csv"), (1, 1, 0, 0));
+        assert_eq!(counts(&outcome, "students.csv"), (0, 1, 0, 0));
+        assert_eq!(counts(&outcome, "reservations.csv"), (0, 0, 2, 0));
+
+        // A week more, twice the seats; what was taken stays taken.
+        let places = place::Entity::find().order_by_asc(place::Column::Day).all(db.reader()).await.unwrap();
+        let template =
+            class_template::Entity::find().filter(class_template::Column::Code.eq("sat")).one(db.reader()).await.unwrap().unwrap();
+        let saturdays: Vec<_> = places.iter().filter(|place| place.template_id == template.id).collect();
+        assert_eq!(saturdays.len(), 16);
+        assert!(saturdays.iter().all(|place| place.capacity == 4));
+        assert_eq!(saturdays.iter().map(|place| place.taken).sum::<i32>(), 18);
+        // Daily in 126 days less the two excepted ones, from 23:30 on.
+        assert_eq!(places.len() - saturdays.len(), 124);
+
+        let coach = coach::Entity::find().filter(coach::Column::UserName.eq("c1")).one(db.reader()).await.unwrap().unwrap();
+        assert_eq!((coach.real_name.as_str(), coach.area_code.as_str(), coach.subject_id, coach.coach_rank), ("王先生", "120100", 3, 1));
+        assert_eq!((coach.job_status.as_str(), coach.grade_type.as_str(), coach.forbid_same_city), ("retraining", "senior", false));
+        let history = coach_status_change::Entity::find().filter(coach_status_change::Column::CoachId.eq(coach.id));
+        let history = history.order_by_asc(coach_status_change::Column::Id).all(db.reader()).await.unwrap();
+        let steps: Vec<_> =
+            history.iter().map(|step| (step.from_status.as_str(), step.to_status.as_str(), step.operator.as_str())).collect();
+        assert_eq!(steps, [("reserve", "regular", "import"), ("regular", "retraining", "import")]);
+        let student = student::Entity::find().filter(student::Column::UserName.eq("s3")).one(db.reader()).await.unwrap().unwrap();
+        assert_eq!((student.grade, student.school_name.as_str(), student.phone.as_str()), (8, "深圳中学", "+999100000033"));
+    });
+}
+
+#[test]
+fn sign_ups_are_applied_in_the_order_in_which_they_were_made() {
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        let late_first = "created_at,student,class_template,start_day,end_day\n\
+            2026-02-03T08:00:00,s3,sat,2026-03-14,2026-03-21\n\
+            2026-02-02T01:30:00Z,s2,sat,2026-03-10,2026-03-31\n\
+            2026-02-01T08:00:00+08:00,s1,sat,2026-03-02,2026-06-28\n\
+            2026-02-04T08:00:00,s8,sat,2026-05-01,2026-06-28\n\
+            2026-02-04T08:00:00,s3,sat,2026-04-04,2026-04-10\n\
+            2026-02-04T08:00:00,s2,daily,2026-03-13,2026-03-15\n\
+            2026-02-04T08:00:00,s2,sat,2026-03-31,2026-04-20\n\
+            2026-02-05T08:00:00,s2,sat,2026-04-18,2026-06-20\n\
+            2026-02-06T08:00:00,s3,sat,2026-03-07,2026-03-07\n";
+        let data = academy_with(&[("reservations.csv", late_first)]);
+        let strict = import(&app, &data, true, NOW).await.unwrap();
+        assert!(!strict.written);
+        assert!(snapshot(&db).await.is_empty());
+
+        let outcome = import(&app, &data, false, NOW).await.unwrap();
+        let refused: Vec<_> = outcome.problems.iter().map(|problem| (problem.line, problem.code.unwrap().as_str(), problem.bad)).collect();
+        let expected = [
+            (2, "PLACES_EXHAUSTED", false),
+            (5, "GRADE_MISMATCH", false),
+            (6, "NOT_A_LESSON_DAY", false),
+            (7, "SCHEDULE_CONFLICT", false),
+            (9, "ALREADY_RESERVED", false),
+        ];
+        assert_eq!(refused, expected);
+        assert_eq!(outcome.problems[0].reason, "no place is left on 2026-03-14, 2026-03-21");
+        assert_eq!(outcome.problems[4].reason, "the student has this class template already on 2026-04-18");
+        assert_eq!(counts(&outcome, "reservations.csv"), (4, 0, 0, 5));
+
+        let again = import(&app, &data, false, NOW).await.unwrap();
+        assert_eq!(counts(&again, "reservations.csv"), (0, 0, 4, 5));
+        assert_eq!(again.problems, outcome.problems);
+    });
+}
+
+#[test]
+fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
+    let (long, longer) = ("x".repeat(65), "名".repeat(101));
+    let student = |row: &str| format!("user_name,real_name,area_code,school_name,grade,phone\n{row}\n");
+    let coach = |row: &str| {
+        format!("user_name,real_name,area_code,school_name,grade_type,subject_id,phone,job_status,rank,forbid_same_city\n{row}\n")
+    };
+    let season = |row: &str| format!("code,year,type,start_day,end_day,except_days\n{row}\n");
+    let period = |row: &str| format!("code,season,grade_type,start_time,end_time\n{row}\n");
+    let template = |row: &str| format!("code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n{row}\n");
+    let offer = |row: &str| format!("coach,season,period,recurrence,start_day,end_day\n{row}\n");
+    let sign_up = |row: &str| format!("created_at,student,class_template,start_day,end_day\n{row}\n");
+    // (file, its text, line and column of the problem)
+    let cases: Vec<(&str, String, u32, &str)> = vec![
+        ("teachers.csv", "name\nx\n".into(), 0, ""),
+        ("subjects.csv", "subject_id\n1\n".into(), 1, "name"),
+        ("subjects.csv", "subject_id,name,colour\n1,语文,red\n".into(), 1, "colour"),
+        ("subjects.csv", "subject_id,name,name\n1,语文,语文\n".into(), 1, "name"),
+        ("subjects.csv", "subject_id,name\n1\n".into(), 2, ""),
+        ("subjects.csv", "subject_id,name\n1,语文,x\n".into(), 2, ""),
+        ("subjects.csv", "subject_id,name\n9,语\u{7}文\n".into(), 2, "name"),
+        ("subjects.csv", "subject_id,name\n9,\n".into(), 2, "name"),
+        ("subjects.csv", format!("subject_id,name\n9,{longer}\n"), 2, "name"),
+        ("subjects.csv", "subject_id,name\n0,x\n".into(), 2, "subject_id"),
+        ("subjects.csv", "subject_id,name\n-1,x\n".into(), 2, "subject_id"),
+        ("subjects.csv", "subject_id,name\n99999999999999999999,x\n".into(), 2, "subject_id"),
+        ("subjects.csv", "subject_id,name\n7,x\n7,x\n7,y\n".into(), 4, "subject_id"),
+        ("seasons.csv", season("two words,2026,spring,2026-03-02,2026-06-28,"), 2, "code"),
+        ("seasons.csv", season(&format!("{long},2026,spring,2026-03-02,2026-06-28,")), 2, "code"),
+        ("seasons.csv", season("x,20x6,spring,2026-03-02,2026-06-28,"), 2, "year"),
+        ("seasons.csv", season("x,2026,SPRING,2026-03-02,2026-06-28,"), 2, "type"),
+        ("seasons.csv", season("x,2026,spring,2026-02-30,2026-06-28,"), 2, "start_day"),
+        ("seasons.csv", season("x,2026,spring,2026-03-02,2026-03-01,"), 2, "end_day"),
+        ("seasons.csv", season("x,2026,spring,2026-03-02,2028-03-01,"), 2, "end_day"),
+        ("seasons.csv", season("x,2026,spring,2026-03-02,9999-03-01,"), 2, "end_day"),
+        ("seasons.csv", season("x,2026,spring,2026-03-02,2026-06-28,2026-03-07;"), 2, "except_days"),
+        ("seasons.csv", season("x,2026,spring,2026-03-02,2026-06-28,2026-07-01"), 2, "except_days"),
+        ("periods.csv", period("p,autumn,junior,09:00,10:00"), 2, "season"),
+        ("periods.csv", period("p,spring,young,09:00,10:00"), 2, "grade_type"),
+        ("periods.csv", period("p,spring,junior,9:00,10:00"), 2, "start_time"),
+        ("periods.csv", period("p,spring,junior,09:00,24:00"), 2, "end_time"),
+        ("periods.csv", period("p,spring,junior,09:00,13:01"), 2, "end_time"),
+        ("periods.csv", period("p,spring,junior,09:00,09:00"), 2, "end_time"),
+        ("periods.csv", period("p1900,spring,senior,19:00,20:00"), 2, "grade_type"),
+        ("class_templates.csv", template("t,autumn,1,7,p1900,FREQ=DAILY,1,1"), 2, "season"),
+        ("class_templates.csv", template("t,spring,9,7,p1900,FREQ=DAILY,1,1"), 2, "subject_id"),
+        ("class_templates.csv", template("t,spring,1,13,p1900,FREQ=DAILY,1,1"), 2, "grade"),
+        ("class_templates.csv", template("t,spring,1,6,p1900,FREQ=DAILY,1,1"), 2, "grade"),
+        ("class_templates.csv", template("t,spring,1,7,p0900,FREQ=DAILY,1,1"), 2, "period"),
+        ("class_templates.csv", template("t,spring,1,7,p1900,every Monday,1,1"), 2, "recurrence"),
+        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=HOURLY,1,1"), 2, "recurrence"),
+        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,0,1"), 2, "max_classes"),
+        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,1,1001"), 2, "max_students_per_class"),
+        ("coaches.csv", coach("c,某,1101,,junior,1,13800000000,regular,2,true"), 2, "area_code"),
+        ("coaches.csv", coach("c,某,110100,,junior,1,1380000,regular,2,true"), 2, "phone"),
+        ("coaches.csv", coach("c,某,110100,,junior,1,+1234567890123456,regular,2,true"), 2, "phone"),
+        ("coaches.csv", coach("c,某,110100,,junior,1,13800000000,hired,2,true"), 2, "job_status"),
+        ("coaches.csv", coach("c,某,110100,,junior,1,13800000000,regular,6,true"), 2, "rank"),
+        ("coaches.csv", coach("c,某,110100,,junior,1,13800000000,regular,2,yes"), 2, "forbid_same_city"),
+        ("coaches.csv", coach("c,某,110100,,junior,8,13800000000,regular,2,true"), 2, "subject_id"),
+        ("coach_availability.csv", offer("nobody,spring,p1900,FREQ=DAILY,2026-03-02,2026-06-28"), 2, "coach"),
+        ("coach_availability.csv", offer("c1,autumn,p1900,FREQ=DAILY,2026-03-02,2026-06-28"), 2, "season"),
+        ("coach_availability.csv", offer("c1,spring,p0900,FREQ=DAILY,2026-03-02,2026-06-28"), 2, "period"),
+        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=,2026-03-02,2026-06-28"), 2, "recurrence"),
+        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-02,2026-03-01"), 2, "end_day"),
+        ("students.csv", student(",某,110100,,7,13800000000"), 2, "user_name"),
+        ("students.csv", student("s,某,11010x,,7,13800000000"), 2, "area_code"),
+        ("students.csv", student("s,某,110100,,0,13800000000"), 2, "grade"),
+        ("students.csv", student("s,某,110100,,7,"), 2, "phone"),
+        ("students.csv", student("s1,别人,110100,,7,13800000000\ns1,别人,110100,,8,13800000000"), 3, "user_name"),
+        ("reservations.csv", sign_up("yesterday,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
+        ("reservations.csv", sign_up("2026-02-01T25:00,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
+        ("reservations.csv", sign_up("+262142-02-01T05:00:00Z,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
+        ("reservations.csv", sign_up("2026-02-01T08:00,nobody,sat,2026-03-02,2026-06-28"), 2, "student"),
+        ("reservations.csv", sign_up("2026-02-01T08:00,s1,sun,2026-03-02,2026-06-28"), 2, "class_template"),
+        ("reservations.csv", sign_up("2026-02-01T08:00,s1,sat,2026-03-02,2026-03-01"), 2, "end_day"),
+    ];
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let before = snapshot(&db).await;
+        for (name, text, line, column) in &cases {
+            // Good rows beside the bad one are not written either.
+            let other = if *name == "students.csv" { "subjects.csv" } else { "students.csv" };
+            let good = if other == "subjects.csv" {
+                "subject_id,name\n5,物理\n"
+            } else {
+                "user_name,real_name,area_code,school_name,grade,phone\ns9,学员九,110100,,7,+999100000009\n"
+            };
+            let outcome = import(&app, &only(&[(other, good), (name, text)]), false, NOW).await.unwrap();
+            assert!(!outcome.written, "{name}: {text}");
+            let found: Vec<_> =
+                outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
+            assert_eq!(found, [(*name, *line, *column)], "{text} {:?}", outcome.problems);
+            assert_eq!((outcome.files[0].bad, outcome.files[1].bad, outcome.files[0].created), (0, 1, 0));
+            assert_eq!(snapshot(&db).await, before, "{name}: {text}");
+        }
+    });
+}
+
+#[test]
+fn every_bad_row_is_reported_but_what_names_it_is_not() {
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        let students = "user_name,real_name,area_code,school_name,grade,phone\ns1,学员一,1101,,77,+999100000001\ns2,学员二,310100,,7,x\n";
+        let outcome = import(&app, &academy_with(&[("students.csv", students)]), false, NOW).await.unwrap();
+        let found: Vec<_> = outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
+        let file = "students.csv";
+        assert_eq!(found, [(file, 2, "area_code"), (file, 2, "grade"), (file, 3, "phone")]);
+        assert!(outcome.problems.iter().all(|problem| !problem.reason.contains("999100000001")));
+        let twice = ImportData { files: vec![file_of("subjects.csv"), file_of("subjects.csv")] };
+        assert!(!import(&app, &twice, false, NOW).await.unwrap().written);
+        let headless = academy_with(&[("students.csv", "name\nx\n")]);
+        let outcome = import(&app, &headless, false, NOW).await.unwrap();
+        assert!(outcome.problems.iter().all(|problem| problem.file == file && problem.line == 1), "{:?}", outcome.problems);
+        assert!(snapshot(&db).await.is_empty());
+    });
+}
+
+fn file_of(name: &str) -> ImportFile {
+    file(name, ACADEMY.iter().find(|(own, _)| *own == name).unwrap().1)
+}
+
+#[test]
+fn the_catalogue_does_not_change_under_the_feet_of_sign_ups() {
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let before = snapshot(&db).await;
+        let template = |row: &str| format!("code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n{row}\n");
+        let cases = [
+            ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA,1,1"), "max_classes"),
+            ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SU,1,2"), "recurrence"),
+            ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=DAILY,1,2"), "recurrence"),
+            ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=DAILY;UNTIL=20200101T000000Z,1,2"), "recurrence"),
+            ("class_templates.csv", template("sat,spring,1,8,p1900,FREQ=WEEKLY;BYDAY=SA,1,2"), "grade"),
+            ("class_templates.csv", template("sat,spring,2,7,p1900,FREQ=WEEKLY;BYDAY=SA,1,2"), "subject_id"),
+            ("class_templates.csv", template("sat,spring,1,7,p1930,FREQ=WEEKLY;BYDAY=SA,1,2"), "period"),
+            ("periods.csv", "code,season,grade_type,start_time,end_time\np1900,spring,junior,18:00,20:00\n".to_owned(), "start_time"),
+            (
+                "seasons.csv",
+                "code,year,type,start_day,end_day,except_days\nspring,2026,spring,2026-03-02,2026-06-28,2026-03-14\n".to_owned(),
+                "except_days",
+            ),
+        ];
+        for (name, text, column) in &cases {
+            let outcome = import(&app, &only(&[(name, text)]), false, NOW).await.unwrap();
+            let found: Vec<_> =
+                outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
+            assert_eq!(found, [(*name, 2, *column)], "{text} {:?}", outcome.problems);
+            assert_eq!(snapshot(&db).await, before, "{text}");
+        }
+    });
+}
