@@ -1,7 +1,7 @@
 //! Sign-ups of students: a place on every lesson day of the range or none, and taking them back (DOMAIN.md §2, §6).
 
 use super::App;
-use super::idempotency;
+use super::input::RequestKey;
 use super::staffing::demand::demand_changed;
 use crate::domain::calendar::cut_off;
 use crate::domain::places::{Refusal, first_possible_day};
@@ -10,10 +10,12 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::{class_template, reservation, student};
+use crate::storage::page::{Page, Paged};
 use crate::storage::reservation as store;
+use crate::storage::reservation::ReservationFilter;
 use crate::write_txn;
 
-pub use crate::storage::reservation::{ReservationFilter, ReservationRow};
+pub use crate::storage::reservation::ReservationRow;
 
 /// The request ids of this use case.
 const CREATE: &str = "CreateReservation";
@@ -29,8 +31,6 @@ pub struct NewReservation {
     pub start_day: Day,
     /// Last day, not before the first.
     pub end_day: Day,
-    /// Makes a repeated call answer as the first did; empty = none.
-    pub request_id: String,
 }
 
 /// Signs a student up.
@@ -38,11 +38,10 @@ pub struct NewReservation {
 /// # Errors
 /// `NotFound` for the student or the template; `Precondition` with GRADE_MISMATCH, NOT_A_LESSON_DAY, TOO_LATE, ALREADY_RESERVED,
 /// SCHEDULE_CONFLICT or PLACES_EXHAUSTED, the detail naming the days.
-pub async fn create_reservation(app: &App, new: &NewReservation, now: Instant) -> Result<ReservationRow> {
+pub async fn create_reservation(app: &App, new: &NewReservation, key: &RequestKey, now: Instant) -> Result<ReservationRow> {
     if new.end_day < new.start_day {
         return Err(Error::invalid("end_day", "is before start_day"));
     }
-    let fingerprint = idempotency::fingerprint(&[&new.student, &new.class_template, &new.start_day.to_string(), &new.end_day.to_string()]);
     let id = write_txn!(&app.db, "reservation.create", |txn| {
         let student = store::student_of_name(txn, &new.student).await?.ok_or_else(|| Error::not_found("student", &new.student))?;
         let template = store::template_of_code(txn, &new.class_template)
@@ -54,11 +53,11 @@ pub async fn create_reservation(app: &App, new: &NewReservation, now: Instant) -
             return Err(Error::not_found("student", &new.student));
         }
         // Asked under the student's lock: of two equal requests the second finds what the first has made.
-        if let Some(made) = idempotency::claimed(txn, CREATE, &new.request_id, &fingerprint).await? {
-            return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: new.request_id.clone() });
+        if let Some(made) = key.claimed(txn, CREATE).await? {
+            return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: key.request_id.clone() });
         }
         let id = reserve(app, txn, &student, &template, new, now).await?;
-        idempotency::record(txn, CREATE, &new.request_id, &fingerprint, &id.to_string(), now).await?;
+        key.record(txn, CREATE, id, now).await?;
         Ok(id)
     })?;
     get_reservation(app, id).await
@@ -115,9 +114,43 @@ pub async fn get_reservation(app: &App, id: i64) -> Result<ReservationRow> {
     store::reservation_with_names(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("reservation", id))
 }
 
-/// Reservations with a key above `after`, in the order in which they were made, at most `limit`.
-pub async fn list_reservations(app: &App, filter: &ReservationFilter, after: i64, limit: u64) -> Result<Vec<ReservationRow>> {
-    store::reservation_list(app.db.reader(), filter, after, limit).await
+/// Which reservations to list, by names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReservationQuery {
+    /// Of the student with this user name.
+    pub student: Option<String>,
+    /// Of the class template with this code.
+    pub class_template: Option<String>,
+    /// That cover this day.
+    pub day: Option<Day>,
+    /// In one of these states; none = all.
+    pub states: Vec<ReservationState>,
+    /// Of the students of this class.
+    pub class_id: Option<i64>,
+}
+
+/// Reservations in the order in which they were made.
+///
+/// # Errors
+/// `NotFound` for a student, class template or class that is not there.
+pub async fn list_reservations(app: &App, query: &ReservationQuery, page: &Page) -> Result<Paged<ReservationRow>> {
+    let conn = app.db.reader();
+    let ReservationQuery { student, class_template, day, states, class_id } = query;
+    let student_id = match student {
+        Some(name) => Some(store::student_of_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id),
+        None => None,
+    };
+    let template_id = match class_template {
+        Some(code) => Some(store::template_of_code(conn, code).await?.ok_or_else(|| Error::not_found("class template", code))?.id),
+        None => None,
+    };
+    if let Some(id) = *class_id
+        && !store::class_exists(conn, id).await?
+    {
+        return Err(Error::not_found("class", id));
+    }
+    let filter = ReservationFilter { student_id, template_id, day: *day, states: states.clone(), class_id: *class_id };
+    Ok(page.cut(store::reservation_list(conn, &filter, page).await?, |row| row.reservation.id))
 }
 
 /// Takes a reservation back from `from_day` on, at the earliest from its next lesson that has not begun; the places are free again.

@@ -14,6 +14,8 @@ pub mod catalog;
 pub mod class;
 pub mod coach;
 pub mod convert;
+pub mod enrollment;
+pub mod import;
 pub mod invitation;
 pub mod presence;
 pub mod staffing;
@@ -44,6 +46,8 @@ pub fn routes(app: &App) -> Routes {
     use pb::catalog_service_server::CatalogServiceServer;
     use pb::class_service_server::ClassServiceServer;
     use pb::coach_service_server::CoachServiceServer;
+    use pb::enrollment_service_server::EnrollmentServiceServer;
+    use pb::import_service_server::ImportServiceServer;
     use pb::invitation_service_server::InvitationServiceServer;
     use pb::presence_service_server::PresenceServiceServer;
     use pb::staffing_service_server::StaffingServiceServer;
@@ -51,6 +55,8 @@ pub fn routes(app: &App) -> Routes {
     Routes::default()
         .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
         .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
+        .add_service(limited!(EnrollmentServiceServer::new(enrollment::EnrollmentRpc::new(app.clone()))))
+        .add_service(limited!(ImportServiceServer::new(import::ImportRpc::new(app.clone()))))
         .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
         .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))

@@ -1,6 +1,7 @@
 //! Reservations and the places they take.
 
-use super::entity::{class_template, reservation, student};
+use super::entity::{class, class_template, reservation, student};
+use super::page::Page;
 use super::sql::sql;
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
@@ -21,10 +22,10 @@ pub struct ReservationRow {
 /// Which reservations to list.
 #[derive(Clone, Debug, Default)]
 pub struct ReservationFilter {
-    /// Of the student with this user name.
-    pub student: Option<String>,
-    /// Of the class template with this code.
-    pub class_template: Option<String>,
+    /// Of this student.
+    pub student_id: Option<i64>,
+    /// Of this class template.
+    pub template_id: Option<i64>,
     /// That cover this day.
     pub day: Option<Day>,
     /// In one of these states; none = all.
@@ -86,31 +87,35 @@ pub async fn reservation_with_names(conn: &impl ConnectionTrait, id: i64) -> Res
     Ok(found.map(ReservationRow::from))
 }
 
-/// Reservations with a key above `after`, in order of keys, at most `limit`.
-pub async fn reservation_list(
-    conn: &impl ConnectionTrait,
-    filter: &ReservationFilter,
-    after: i64,
-    limit: u64,
-) -> Result<Vec<ReservationRow>> {
-    let mut query = with_names().filter(reservation::Column::Id.gt(after));
-    if let Some(student) = &filter.student {
-        query = query.filter(student::Column::UserName.eq(student));
+/// Reservations in order of keys: one more than the page holds.
+pub async fn reservation_list(conn: &impl ConnectionTrait, filter: &ReservationFilter, page: &Page) -> Result<Vec<ReservationRow>> {
+    let ReservationFilter { student_id, template_id, day, states, class_id } = filter;
+    let mut query = with_names();
+    if let Some(after) = page.after {
+        query = query.filter(reservation::Column::Id.gt(after));
     }
-    if let Some(code) = &filter.class_template {
-        query = query.filter(class_template::Column::Code.eq(code));
+    if let Some(student_id) = *student_id {
+        query = query.filter(reservation::Column::StudentId.eq(student_id));
     }
-    if let Some(day) = filter.day {
+    if let Some(template_id) = *template_id {
+        query = query.filter(reservation::Column::TemplateId.eq(template_id));
+    }
+    if let Some(day) = *day {
         query = query.filter(reservation::Column::StartDay.lte(day)).filter(reservation::Column::LastDay.gte(day));
     }
-    if !filter.states.is_empty() {
-        query = query.filter(reservation::Column::State.is_in(filter.states.iter().copied()));
+    if !states.is_empty() {
+        query = query.filter(reservation::Column::State.is_in(states.iter().copied()));
     }
-    if let Some(class_id) = filter.class_id {
+    if let Some(class_id) = *class_id {
         query = query.filter(reservation::Column::ClassId.eq(class_id));
     }
-    let rows = query.order_by_asc(reservation::Column::Id).limit(limit).into_model::<Named>().all(conn).await?;
+    let rows = query.order_by_asc(reservation::Column::Id).limit(page.limit()).into_model::<Named>().all(conn).await?;
     Ok(rows.into_iter().map(ReservationRow::from).collect())
+}
+
+/// Whether there is a class of this key.
+pub async fn class_exists(conn: &impl ConnectionTrait, id: i64) -> Result<bool> {
+    Ok(class::Entity::find_by_id(id).one(conn).await?.is_some())
 }
 
 /// The query of reservations with the names beside them.

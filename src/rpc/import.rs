@@ -1,0 +1,166 @@
+//! ImportService: a stream of rows in, counts and every bad row out.
+
+use super::pb;
+use crate::app::App;
+use crate::app::import::{self, FileReport, ImportData, ImportFile, ImportOutcome, ImportRow, Problem};
+use crate::error::{Error, Result};
+use tonic::{Request, Response, Status, Streaming};
+
+/// Columns of a file at most.
+const COLUMNS_MAX: usize = 32;
+/// Rows of one message at most.
+const ROWS_MAX: usize = 5000;
+/// Characters of one value at most.
+const VALUE_MAX: usize = 10_000;
+/// Files of an import at most.
+const FILES_MAX: usize = 32;
+/// Rows of an import at most; they are held in memory.
+const IMPORT_ROWS_MAX: usize = 2_000_000;
+/// Bytes of all values of an import at most.
+const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Problems in an answer at most, so that it stays within the size of a message.
+const PROBLEMS_MAX: usize = 20_000;
+
+/// Import of a whole academy.
+#[derive(Clone, Debug)]
+pub struct ImportRpc {
+    app: App,
+}
+
+impl ImportRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::import_service_server::ImportService for ImportRpc {
+    async fn import(&self, request: Request<Streaming<pb::ImportRequest>>) -> Result<Response<pb::ImportResponse>, Status> {
+        let mut stream = request.into_inner();
+        let mut received = Received::default();
+        while let Some(step) = stream.message().await? {
+            received.take(step)?;
+        }
+        let (data, strict) = received.finish()?;
+        let outcome = import::import(&self.app, &data, strict, self.app.now().await?).await?;
+        Ok(Response::new(outcome.into()))
+    }
+}
+
+/// What has come so far.
+#[derive(Debug, Default)]
+struct Received {
+    strict: Option<bool>,
+    data: ImportData,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Received {
+    fn take(&mut self, request: pb::ImportRequest) -> Result<()> {
+        use pb::import_request::Step;
+        let pb::ImportRequest { step } = request;
+        match (step.ok_or_else(|| Error::invalid("step", "is missing"))?, self.strict) {
+            (Step::Start(pb::ImportStart { strict }), None) => {
+                self.strict = Some(strict);
+                Ok(())
+            }
+            (Step::Start(_), Some(_)) => Err(Error::invalid("start", "comes only once, first")),
+            (_, None) => Err(Error::invalid("start", "is missing: it comes first")),
+            (Step::File(file), Some(_)) => self.file(file),
+            (Step::Rows(rows), Some(_)) => self.rows(rows),
+        }
+    }
+
+    fn file(&mut self, file: pb::ImportFile) -> Result<()> {
+        let pb::ImportFile { name, columns } = file;
+        if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+            return Err(Error::invalid("file.name", "is the name of a file without folder"));
+        }
+        if columns.len() > COLUMNS_MAX || columns.iter().any(|column| column.len() > 100) {
+            return Err(Error::invalid("file.columns", format!("are at most {COLUMNS_MAX}, of at most 100 bytes each")));
+        }
+        if self.data.files.len() >= FILES_MAX {
+            return Err(Error::invalid("file", format!("comes at most {FILES_MAX} times")));
+        }
+        self.data.files.push(ImportFile { name, columns, rows: Vec::new() });
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: pb::ImportRows) -> Result<()> {
+        let pb::ImportRows { rows } = rows;
+        if rows.len() > ROWS_MAX {
+            return Err(Error::invalid("rows.rows", format!("are at most {ROWS_MAX} in one message")));
+        }
+        self.rows += rows.len();
+        if self.rows > IMPORT_ROWS_MAX {
+            return Err(Error::invalid("rows", format!("are at most {IMPORT_ROWS_MAX} in one import")));
+        }
+        let file = self.data.files.last_mut().ok_or_else(|| Error::invalid("rows", "come before any file"))?;
+        for row in rows {
+            let pb::ImportRow { line, values } = row;
+            if line == 0 {
+                return Err(Error::invalid("rows.rows.line", "is 1 or more"));
+            }
+            if values.len() > COLUMNS_MAX || values.iter().any(|value| value.chars().nth(VALUE_MAX).is_some()) {
+                let reason = format!("are at most {COLUMNS_MAX}, of at most {VALUE_MAX} characters each (line {line} of {})", file.name);
+                return Err(Error::invalid("rows.rows.values", reason));
+            }
+            self.bytes += values.iter().map(String::len).sum::<usize>();
+            if self.bytes > IMPORT_BYTES_MAX {
+                return Err(Error::invalid("rows", format!("have at most {IMPORT_BYTES_MAX} bytes in one import")));
+            }
+            file.rows.push(ImportRow { line, values });
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(ImportData, bool)> {
+        let strict = self.strict.ok_or_else(|| Error::invalid("start", "is missing: it comes first"))?;
+        Ok((self.data, strict))
+    }
+}
+
+impl From<ImportOutcome> for pb::ImportResponse {
+    fn from(outcome: ImportOutcome) -> Self {
+        let ImportOutcome { files, problems, written, places } = outcome;
+        let more = problems.len().saturating_sub(PROBLEMS_MAX);
+        let mut problems: Vec<pb::ImportProblem> = problems.into_iter().take(PROBLEMS_MAX).map(Into::into).collect();
+        if more > 0 {
+            problems.push(pb::ImportProblem { reason: format!("and {more} more"), bad: !written, ..Default::default() });
+        }
+        Self { files: files.into_iter().map(Into::into).collect(), problems, written, places: wire(places) }
+    }
+}
+
+impl From<FileReport> for pb::ImportFileReport {
+    fn from(report: FileReport) -> Self {
+        let FileReport { file, read, created, changed, unchanged, refused, bad } = report;
+        Self {
+            file,
+            read: wire(read),
+            created: wire(created),
+            changed: wire(changed),
+            unchanged: wire(unchanged),
+            refused: wire(refused),
+            bad: wire(bad),
+        }
+    }
+}
+
+impl From<Problem> for pb::ImportProblem {
+    fn from(problem: Problem) -> Self {
+        let Problem { file, line, column, code, reason, bad } = problem;
+        let reason = match code {
+            Some(code) => format!("{code}: {reason}"),
+            None => reason,
+        };
+        Self { file, line, column, reason, bad }
+    }
+}
+
+/// A count on the wire.
+fn wire(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
