@@ -14,9 +14,13 @@
 //! SQLite) it is each of these.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on ends in a panic")]
 
+pub mod academy;
+pub mod app;
 pub mod database;
 pub mod servers;
 pub mod statements;
 
+pub use academy::Academy;
+pub use app::{TestApp, on_every_app, on_every_app_at, on_every_app_with};
 pub use database::{TestDb, on_every_database, on_every_empty_database};
 pub use statements::{Statements, explain};
