@@ -6,7 +6,6 @@ mod world;
 use chrono::TimeDelta;
 use etutor::app::outbox::{self, Person};
 use etutor::domain::state::{Audience, Channel, InvitationState, MessageKind, MessageState, TaskState};
-use etutor::error::Error;
 use etutor::storage::message::{MessageFilter, message_list};
 use etutor::testing::{TestDb, explain, on_every_database};
 use etutor::write_txn;
@@ -37,9 +36,10 @@ fn of_many_who_write_the_same_at_once_one_does() {
             let app = world.app.clone();
             let draft = world.draft(MessageKind::TaskLeftOver, "c1");
             tokio::spawn(async move {
-                let written: Result<u64, Error> =
-                    write_txn!(&app.db, "test.write", |txn| { outbox::write(&app, txn, vec![draft.clone()], at("10:00")).await });
-                written
+                write_txn!(&app.db, "test.write", |txn| {
+                    let written = outbox::write(&app, txn, vec![draft.clone()], at("10:00")).await?;
+                    Ok(written)
+                })
             })
         });
         let mut written = 0;

@@ -143,7 +143,11 @@ impl World {
     }
 
     pub async fn write(&self, drafts: Vec<Draft>, now: Instant) -> u64 {
-        write_txn!(&self.app.db, "test.write", |txn| { outbox::write(&self.app, txn, drafts.clone(), now).await }).unwrap()
+        write_txn!(&self.app.db, "test.write", |txn| {
+            let written = outbox::write(&self.app, txn, drafts.clone(), now).await?;
+            Ok(written)
+        })
+        .unwrap()
     }
 
     /// A queued invitation with its message, valid for twelve hours.
