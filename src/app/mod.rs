@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod catalog_places;
 pub mod class;
+pub mod clock;
 pub mod coach;
 pub mod enrollment;
 pub mod idempotency;

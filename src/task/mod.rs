@@ -1,1 +1,43 @@
-//! The scheduled tasks: registry, runner, one file per task.
+//! The scheduled tasks: registry, runner, one file per task, named as its command.
+//!
+//! A task takes no business input but the time. Running one twice, on two replicas, late, or killed half-way gives the same as running it once;
+//! the runner only saves the work of doing so.
+
+mod clazz_assign_students;
+mod invite_check;
+mod invite_create;
+mod invite_exec;
+mod invite_notify_class;
+mod invite_notify_test;
+mod pending;
+pub mod registry;
+pub mod runner;
+mod sms_send;
+
+use crate::app::App;
+use crate::app::report::Report;
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use registry::Task;
+
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The `now` of all its rules.
+    pub now: Instant,
+    /// The lesson day it is limited to; only tasks of [`registry::Argument::ClassDay`] have one.
+    pub day: Option<Day>,
+}
+
+/// Does a task's work.
+async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
+    match task {
+        Task::InviteCreate => invite_create::run(app, scope).await,
+        Task::InviteExec => invite_exec::run(app, scope).await,
+        Task::InviteCheck => invite_check::run(app, scope).await,
+        Task::InviteNotifyTest => invite_notify_test::run(app, scope).await,
+        Task::InviteNotifyClass => invite_notify_class::run(app, scope).await,
+        Task::SmsSend => sms_send::run(app, scope).await,
+        Task::ClazzAssignStudents => clazz_assign_students::run(app, scope).await,
+    }
+}

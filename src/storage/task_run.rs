@@ -1,0 +1,106 @@
+//! Runs of the scheduled tasks (DOMAIN.md §8).
+
+use super::entity::task_run::{ActiveModel, Column, Entity, Model};
+use super::sql::sql;
+use crate::domain::state::RunState;
+use crate::domain::time::Instant;
+use crate::error::Result;
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set};
+
+/// A run that begins: RUNNING, its lease held by `lease_token`.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin<'a> {
+    /// `now` of its rules.
+    pub logical_at: Instant,
+    /// When it really starts.
+    pub started_at: Instant,
+    /// Where it runs.
+    pub host: &'a str,
+    /// Whoever has this may end it.
+    pub lease_token: &'a str,
+    /// From then on, by the one clock, another firing of the tick may take it over.
+    pub lease_until: Instant,
+}
+
+/// Inserts a run; with a tick that exists already it fails with `AlreadyExists`.
+pub async fn task_run_insert(conn: &impl ConnectionTrait, task: &str, tick_at: Option<Instant>, begin: Begin<'_>) -> Result<Model> {
+    let row = ActiveModel {
+        id: NotSet,
+        task: Set(task.to_owned()),
+        tick_at: Set(tick_at),
+        state: Set(RunState::Running),
+        logical_at: Set(begin.logical_at),
+        started_at: Set(begin.started_at),
+        ended_at: Set(None),
+        host: Set(begin.host.to_owned()),
+        lease_token: Set(begin.lease_token.to_owned()),
+        lease_until: Set(begin.lease_until),
+        report: Set(String::new()),
+        error: Set(String::new()),
+    };
+    Ok(row.insert(conn).await?)
+}
+
+/// The run of a tick.
+pub async fn task_run_by_tick(conn: &impl ConnectionTrait, task: &str, tick_at: Instant) -> Result<Option<Model>> {
+    Ok(Entity::find().filter(Column::Task.eq(task)).filter(Column::TickAt.eq(tick_at)).one(conn).await?)
+}
+
+/// Begins a run of the same tick again; whether nobody else did so since `old` was read.
+pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin: Begin<'_>) -> Result<bool> {
+    let rows = sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, lease_token = ?, lease_until = ?, \
+         report = '', error = '' WHERE id = ? AND state = ? AND lease_token = ?")
+    .bind(RunState::Running)
+    .bind(begin.logical_at)
+    .bind(begin.started_at)
+    .bind(begin.host)
+    .bind(begin.lease_token)
+    .bind(begin.lease_until)
+    .bind(old.id)
+    .bind(old.state)
+    .bind(old.lease_token.as_str())
+    .execute(conn)
+    .await?;
+    Ok(rows == 1)
+}
+
+/// Ends a run; whether it was still ours to end.
+pub async fn task_run_end(conn: &impl ConnectionTrait, run: &Model) -> Result<bool> {
+    let rows = sql("UPDATE task_run SET state = ?, ended_at = ?, report = ?, error = ? WHERE id = ? AND state = ? AND lease_token = ?")
+        .bind(run.state)
+        .bind(run.ended_at)
+        .bind(run.report.as_str())
+        .bind(run.error.as_str())
+        .bind(run.id)
+        .bind(RunState::Running)
+        .bind(run.lease_token.as_str())
+        .execute(conn)
+        .await?;
+    Ok(rows == 1)
+}
+
+/// The last run of a task.
+pub async fn task_run_last(conn: &impl ConnectionTrait, task: &str) -> Result<Option<Model>> {
+    Ok(Entity::find().filter(Column::Task.eq(task)).order_by_desc(Column::Id).one(conn).await?)
+}
+
+/// Runs, latest first: of a task, in a state, before a key, at most so many.
+pub async fn task_run_list(
+    conn: &impl ConnectionTrait,
+    task: Option<&str>,
+    state: Option<RunState>,
+    before: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>> {
+    let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
+    if let Some(task) = task {
+        query = query.filter(Column::Task.eq(task));
+    }
+    if let Some(state) = state {
+        query = query.filter(Column::State.eq(state));
+    }
+    if let Some(before) = before {
+        query = query.filter(Column::Id.lt(before));
+    }
+    Ok(query.all(conn).await?)
+}

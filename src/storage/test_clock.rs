@@ -1,0 +1,46 @@
+//! The clock of a testing server: one row (DOMAIN.md §8).
+
+use super::entity::test_clock::{ActiveModel, Entity, Model};
+use super::sql::sql;
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Set};
+
+/// The key of the only row.
+const ID: i64 = 1;
+
+/// What the clock was set to; `None` = it never was.
+pub async fn test_clock_row(conn: &impl ConnectionTrait) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(ID).one(conn).await?)
+}
+
+/// Sets the clock. In a transaction, which is run again when another one was first to set it.
+pub async fn test_clock_set_in_txn(txn: &super::Txn, set_to: Instant, set_at: Instant, running: bool) -> Result<()> {
+    let rows = sql("UPDATE test_clock SET set_to = ?, set_at = ?, running = ? WHERE id = ?")
+        .bind(set_to)
+        .bind(set_at)
+        .bind(running)
+        .bind(ID)
+        .execute(txn)
+        .await?;
+    if rows > 0 {
+        return Ok(());
+    }
+    let row = ActiveModel { id: Set(ID), set_to: Set(set_to), set_at: Set(set_at), running: Set(running) };
+    match row.insert(txn).await {
+        Ok(_) => Ok(()),
+        Err(error) if super::unique_violation(&error) => Err(Error::Contended("test_clock.set")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Moves the clock on by so many seconds, unless it would show more than `latest`; whether it did.
+pub async fn test_clock_advance(conn: &impl ConnectionTrait, seconds: i64, latest: Instant) -> Result<bool> {
+    let rows = sql("UPDATE test_clock SET set_to = set_to + ? WHERE id = ? AND set_to <= ?")
+        .bind(seconds)
+        .bind(ID)
+        .bind(latest.unix().saturating_sub(seconds))
+        .execute(conn)
+        .await?;
+    Ok(rows > 0)
+}

@@ -1,0 +1,11 @@
+//! `invite check`: sizes open class tasks again, ends what has run out, promotes reserves (DOMAIN.md §4, §5).
+
+use super::{Scope, pending as staffing};
+use crate::app::App;
+use crate::app::report::Report;
+use crate::error::Result;
+
+/// Of the lesson day given, or of every open task.
+pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
+    staffing::check_invitations(app, scope.now, scope.day).await
+}

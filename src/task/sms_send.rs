@@ -1,0 +1,11 @@
+//! `sms send`: sends the messages that are due; nothing else talks to a gateway (DOMAIN.md §7).
+
+use super::{Scope, pending as outbox};
+use crate::app::App;
+use crate::app::report::Report;
+use crate::error::Result;
+
+/// At the run's `now`.
+pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
+    outbox::send_due(app, scope.now).await
+}
