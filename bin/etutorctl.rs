@@ -1,2 +1,7 @@
-//! The command that fires the scheduled tasks. See `etutorctl --help`.
-fn main() {}
+//! The command that fires the scheduled tasks, imports, and shows what is going on. See `etutorctl --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    etutor::cli::main()
+}

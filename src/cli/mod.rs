@@ -1,1 +1,56 @@
 //! etutorctl: arguments, output, exit codes.
+//!
+//! A crontab pays the start of this command every minute: one thread, no database, nothing read that is not needed.
+
+pub mod args;
+mod clock;
+mod connect;
+mod exit;
+mod fire;
+mod import;
+mod output;
+mod show;
+
+use crate::task::registry;
+use args::{Args, Command};
+use clap::Parser as _;
+use exit::Failure;
+use std::process::ExitCode;
+
+/// Does what the command line says; the exit code is one of STYLE.md's (see `etutorctl --help`).
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
+    // One thread: starting more would take longer than most calls.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(exit::FAILED, error.to_string()).report(),
+    };
+    match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let Args { global, command } = args;
+    if global.tick.is_some() && command.task().is_none() {
+        return Err(Failure::new(exit::USAGE, "--tick is for the scheduled tasks only"));
+    }
+    if let Some((task, when)) = command.task() {
+        return fire::run(&global, task, when).await;
+    }
+    match command {
+        Command::Import { dir, strict } => import::run(&global, &dir, strict).await,
+        Command::Clock(command) => clock::run(&global, command).await,
+        Command::Tasks => show::tasks(&global).await,
+        Command::Runs { task, limit } => show::runs(&global, task, limit).await,
+        Command::Task(command) => show::class_tasks(&global, command).await,
+        Command::Messages(filter) => show::messages(&global, filter).await,
+        Command::Crontab => output::print(&registry::crontab()),
+        // `task()` has answered for these.
+        Command::Invite(_) | Command::Clazz(_) | Command::Sms(_) => Ok(()),
+    }
+}

@@ -22,6 +22,8 @@ pub mod sql;
 pub mod staffing;
 pub mod staffing_list;
 pub mod student;
+pub mod task_run;
+pub mod test_clock;
 mod txn;
 
 pub use fault::{again_if_taken, refuse_if_referred, unique_violation};

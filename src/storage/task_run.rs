@@ -48,19 +48,20 @@ pub async fn task_run_by_tick(conn: &impl ConnectionTrait, task: &str, tick_at: 
 
 /// Begins a run of the same tick again; whether nobody else did so since `old` was read.
 pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin: Begin<'_>) -> Result<bool> {
-    let rows = sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, lease_token = ?, lease_until = ?, \
+    let rows =
+        sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, lease_token = ?, lease_until = ?, \
          report = '', error = '' WHERE id = ? AND state = ? AND lease_token = ?")
-    .bind(RunState::Running)
-    .bind(begin.logical_at)
-    .bind(begin.started_at)
-    .bind(begin.host)
-    .bind(begin.lease_token)
-    .bind(begin.lease_until)
-    .bind(old.id)
-    .bind(old.state)
-    .bind(old.lease_token.as_str())
-    .execute(conn)
-    .await?;
+        .bind(RunState::Running)
+        .bind(begin.logical_at)
+        .bind(begin.started_at)
+        .bind(begin.host)
+        .bind(begin.lease_token)
+        .bind(begin.lease_until)
+        .bind(old.id)
+        .bind(old.state)
+        .bind(old.lease_token.as_str())
+        .execute(conn)
+        .await?;
     Ok(rows == 1)
 }
 

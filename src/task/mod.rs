@@ -9,6 +9,7 @@ mod invite_create;
 mod invite_exec;
 mod invite_notify_class;
 mod invite_notify_test;
+pub mod list;
 mod pending;
 pub mod registry;
 pub mod runner;

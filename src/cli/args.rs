@@ -1,0 +1,288 @@
+//! The command line of etutorctl.
+
+use crate::task::registry::Task;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, or nothing to do · 64 wrong usage · 65 bad data · 69 server unreachable · 70 failed, or a report with failures ·
+75 try again · 77 access refused.
+Data goes to standard output, talk to standard error. With --tick, and no terminal, a task that went well prints nothing.
+
+Examples:
+  etutorctl import tests/data/oulad-2013j        read the files of an academy
+  etutorctl invite create                        make the class tasks of three days from now
+  etutorctl --tick now invite exec               as the crontab does: once a minute, whoever fires it
+  etutorctl clock set 2026-09-01T08:00           testing: set the clock, and
+  etutorctl clock advance 90m                    … move it on
+  etutorctl runs invite create                   what the task did";
+
+/// The command of etutor: fires the scheduled tasks, imports, and shows what is going on.
+#[derive(Debug, Parser)]
+#[command(name = "etutorctl", version, after_help = EXIT_CODES, max_term_width = 140)]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Global {
+    /// The server [default: server.listen of -c FILE, else http://127.0.0.1:50051]
+    #[arg(long, env = "ETUTOR_SERVER", value_name = "URL", global = true)]
+    pub(super) server: Option<String>,
+    /// The server's configuration file, for its address
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+    /// Answer with one JSON object
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// How long to wait for the answer [default: 30, of tasks and import 330]
+    #[arg(long, value_name = "SECONDS", global = true, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(super) timeout: Option<u32>,
+    /// The tick of the schedule that a task is fired for; the same tick runs once. `now` is the current minute of the server's clock
+    #[arg(long, value_name = "now|INSTANT", global = true, value_parser = tick)]
+    pub(super) tick: Option<Tick>,
+    /// Print the report of a task in any case
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// A tick as it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tick {
+    /// The current minute of the server's clock.
+    Now,
+    /// Seconds since 1970.
+    At(i64),
+}
+
+fn tick(text: &str) -> Result<Tick, String> {
+    if text == "now" {
+        return Ok(Tick::Now);
+    }
+    let at = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| "`now` or an RFC 3339 instant such as 2026-09-01T08:00:00+08:00".to_owned())?;
+    Ok(Tick::At(at.timestamp()))
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Invitations: make class tasks, ask coaches, end what has run out, remind and warn
+    #[command(subcommand)]
+    Invite(Invite),
+    /// Classes: form them
+    #[command(subcommand)]
+    Clazz(Clazz),
+    /// SMS: send what is due
+    #[command(subcommand)]
+    Sms(Sms),
+    /// Import the CSV files of a folder; all or nothing
+    Import {
+        /// The folder; the files that are there are read
+        dir: PathBuf,
+        /// A sign-up that the rules refuse is bad data
+        #[arg(long)]
+        strict: bool,
+    },
+    /// The clock of a testing server
+    #[command(subcommand)]
+    Clock(Clock),
+    /// The scheduled tasks and their last runs
+    Tasks,
+    /// What the scheduled tasks did, latest first
+    Runs {
+        /// Only runs of this task: `invite create`
+        task: Vec<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=1000))]
+        limit: i32,
+    },
+    /// Class tasks (组班任务), as staff see them
+    #[command(subcommand)]
+    Task(ClassTask),
+    /// Messages to coaches, students and staff
+    Messages(Messages),
+    /// The crontab of the scheduled tasks, in system form
+    Crontab,
+}
+
+impl Command {
+    /// The scheduled task it fires, and its test argument.
+    pub(super) fn task(&self) -> Option<(Task, Option<&str>)> {
+        let (task, argument) = match self {
+            Self::Invite(Invite::Create(day)) => (Task::InviteCreate, &day.day),
+            Self::Invite(Invite::Exec(day)) => (Task::InviteExec, &day.day),
+            Self::Invite(Invite::Check(day)) => (Task::InviteCheck, &day.day),
+            Self::Invite(Invite::NotifyTest(when)) => (Task::InviteNotifyTest, &when.when),
+            Self::Invite(Invite::NotifyClass(when)) => (Task::InviteNotifyClass, &when.when),
+            Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
+            Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
+            _ => return None,
+        };
+        Some((task, argument.as_deref()))
+    }
+}
+
+/// The argument of tasks that are about a lesson day.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DayArgument {
+    /// Testing only: the lesson day (`create` without it: three days from now; else every open task). An instant acts as if it were then
+    #[arg(value_name = "DAY")]
+    day: Option<String>,
+}
+
+/// The argument of the other tasks.
+#[derive(Debug, ClapArgs)]
+pub(super) struct WhenArgument {
+    /// Testing only: act as if it were then: a day (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339 instant
+    #[arg(value_name = "WHEN")]
+    when: Option<String>,
+}
+
+/// `invite …`
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Invite {
+    #[command(about = Task::InviteCreate.info().description)]
+    Create(DayArgument),
+    #[command(about = Task::InviteExec.info().description)]
+    Exec(DayArgument),
+    #[command(about = Task::InviteCheck.info().description)]
+    Check(DayArgument),
+    #[command(about = Task::InviteNotifyTest.info().description, alias = "notify-test")]
+    NotifyTest(WhenArgument),
+    #[command(about = Task::InviteNotifyClass.info().description, alias = "notify-class")]
+    NotifyClass(WhenArgument),
+}
+
+/// `clazz …`
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Clazz {
+    #[command(about = Task::ClazzAssignStudents.info().description, alias = "assign-students")]
+    AssignStudents(WhenArgument),
+}
+
+/// `sms …`
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Sms {
+    #[command(about = Task::SmsSend.info().description)]
+    Send(WhenArgument),
+}
+
+/// `clock …`
+#[derive(Debug, Subcommand)]
+pub(super) enum Clock {
+    /// What it shows
+    Get,
+    /// Set it; it may go back
+    Set {
+        /// A day (its 00:00), a local YYYY-MM-DDTHH:MM[:SS], or an RFC 3339 instant
+        when: String,
+        /// Let it go on from there; otherwise it stands still until it is set or advanced
+        #[arg(long)]
+        running: bool,
+    },
+    /// Move it on
+    Advance {
+        /// By how much: 90s, 15m, 4h, 1d, 1d12h
+        #[arg(value_parser = span)]
+        by: i64,
+    },
+}
+
+/// Seconds of `1d2h3m4s`.
+fn span(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is no span such as 90s, 15m, 4h, 1d or 1d12h");
+    let (mut total, mut digits) = (0_i64, String::new());
+    for letter in text.chars() {
+        if letter.is_ascii_digit() {
+            digits.push(letter);
+            continue;
+        }
+        let unit = match letter {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        let count: i64 = std::mem::take(&mut digits).parse().map_err(|_| wrong())?;
+        total = count.checked_mul(unit).and_then(|seconds| total.checked_add(seconds)).ok_or_else(wrong)?;
+    }
+    if digits.is_empty() && !text.is_empty() { Ok(total) } else { Err(wrong()) }
+}
+
+/// `task …`
+#[derive(Debug, Subcommand)]
+pub(super) enum ClassTask {
+    /// The class tasks of a day, or of all days
+    List {
+        /// The lesson day, YYYY-MM-DD
+        day: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i32).range(1..=1000))]
+        limit: i32,
+    },
+    /// One class task with its invitations
+    Show {
+        /// Code of the class template
+        template: String,
+        /// The lesson day, YYYY-MM-DD
+        day: String,
+    },
+}
+
+/// `messages …`
+#[derive(Debug, ClapArgs)]
+pub(super) struct Messages {
+    /// Only those to this coach, student or admin
+    #[arg(long)]
+    pub(super) person: Option<String>,
+    /// Only those about the class task with this key
+    #[arg(long, value_name = "TASK_ID")]
+    pub(super) task: Option<i64>,
+    /// How many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub(super) limit: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_words_work_with_hyphens_and_know_their_task() {
+        for line in ["invite notify_test", "invite notify-test"] {
+            let args = Args::try_parse_from(["etutorctl"].into_iter().chain(line.split(' '))).unwrap();
+            assert_eq!(args.command.task(), Some((Task::InviteNotifyTest, None)));
+        }
+        for task in Task::ALL {
+            let line = format!("etutorctl --tick now {} 2026-09-01", task.words());
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(args.command.task(), Some((*task, Some("2026-09-01"))));
+            assert_eq!(args.global.tick, Some(Tick::Now));
+        }
+    }
+
+    #[test]
+    fn spans_and_ticks_are_read() {
+        assert_eq!(span("90s"), Ok(90));
+        assert_eq!(span("1d12h"), Ok(129_600));
+        for wrong in ["", "90", "h", "1w", "-1h", "99999999999999999999s", "9999999999999999d"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(tick("2026-09-01T08:00:00+08:00"), Ok(Tick::At(1_788_220_800)));
+        assert!(tick("yesterday").is_err());
+    }
+}

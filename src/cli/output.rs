@@ -1,0 +1,64 @@
+//! Output: data on standard output, talk on standard error; tables for people, JSON for programs.
+
+use super::exit::{FAILED, Failure};
+use crate::domain::time::{BusinessTime, Instant};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+
+/// Writes data. A reader that has gone (a closed pipe) ends the command quietly.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::reader_gone()),
+        Err(error) => Err(Failure::new(FAILED, format!("standard output: {error}"))),
+    }
+}
+
+/// Writes one JSON object.
+pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&value.to_string())
+}
+
+/// Writes a line to standard error.
+pub(super) fn talk(line: &str) {
+    // Nobody is left to be told when this cannot be written.
+    let _written = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Whether a person reads standard output.
+pub(super) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// A table with a header: framed for people, bare columns for pipes.
+pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    if is_terminal() {
+        table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.load_preset(presets::NOTHING);
+    }
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}
+
+/// An instant for a program; null when there is none.
+pub(super) fn json_time(at: Option<prost_types::Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| Value::String(Instant::from_unix(at.seconds).to_string()))
+}
+
+/// An instant for a person, in the server's zone.
+pub(super) fn shown_time(zone: BusinessTime, at: Option<prost_types::Timestamp>) -> String {
+    at.map_or_else(String::new, |at| zone.show(Instant::from_unix(at.seconds)))
+}
+
+/// The word of an enum's name: `TASK_RUN_STATE_DONE` → `DONE`.
+pub(super) fn word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+}

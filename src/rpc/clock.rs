@@ -1,0 +1,95 @@
+//! ClockService: the clock of a testing server. Also how instants are written on the wire.
+
+use super::pb;
+use crate::app::{App, clock};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use chrono::TimeDelta;
+use tonic::{Request, Response, Status};
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    app: App,
+}
+
+impl Service {
+    /// Of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    fn shown(&self, shown: clock::Shown) -> pb::Clock {
+        let time = self.app.time();
+        pb::Clock {
+            time: Some(timestamp(shown.now)),
+            running: shown.running,
+            was_set: shown.was_set,
+            zone: time.zone().name().to_owned(),
+            local_time: time.local(shown.now).format("%Y-%m-%dT%H:%M:%S").to_string(),
+            testing: self.app.config.testing,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::clock_service_server::ClockService for Service {
+    async fn get_clock(&self, request: Request<pb::GetClockRequest>) -> Result<Response<pb::GetClockResponse>, Status> {
+        let pb::GetClockRequest {} = request.into_inner();
+        let shown = clock::get(&self.app).await?;
+        Ok(answer(&self.app, pb::GetClockResponse { clock: Some(self.shown(shown)) }))
+    }
+
+    async fn set_clock(&self, request: Request<pb::SetClockRequest>) -> Result<Response<pb::SetClockResponse>, Status> {
+        let pb::SetClockRequest { time, running } = request.into_inner();
+        let to = instant("time", time.ok_or_else(|| Error::invalid("time", "is required"))?)?;
+        let shown = clock::set(&self.app, to, running).await?;
+        Ok(answer(&self.app, pb::SetClockResponse { clock: Some(self.shown(shown)) }))
+    }
+
+    async fn advance_clock(&self, request: Request<pb::AdvanceClockRequest>) -> Result<Response<pb::AdvanceClockResponse>, Status> {
+        let pb::AdvanceClockRequest { duration } = request.into_inner();
+        let by = span("duration", duration.ok_or_else(|| Error::invalid("duration", "is required"))?)?;
+        let shown = clock::advance(&self.app, by).await?;
+        Ok(answer(&self.app, pb::AdvanceClockResponse { clock: Some(self.shown(shown)) }))
+    }
+}
+
+/// The response header by which a server in testing mode is known.
+pub const TESTING_HEADER: &str = "etutor-testing";
+
+/// A response that says so when the server is in testing mode.
+pub(super) fn answer<T>(app: &App, message: T) -> Response<T> {
+    let mut response = Response::new(message);
+    if app.config.testing {
+        response.metadata_mut().insert(TESTING_HEADER, tonic::metadata::MetadataValue::from_static("true"));
+    }
+    response
+}
+
+/// An instant as it is written.
+pub(super) fn timestamp(at: Instant) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.unix(), nanos: 0 }
+}
+
+/// An instant as it is read; fractions of a second are cut off.
+pub(super) fn instant(field: &str, at: prost_types::Timestamp) -> Result<Instant> {
+    let prost_types::Timestamp { seconds, nanos } = at;
+    let read = Instant::from_unix(seconds);
+    if !(0..1_000_000_000).contains(&nanos) || read < Instant::from_unix(0) || read > clock::LATEST {
+        return Err(Error::invalid(field, "must be in the years 1970 to 9999, with nanos from 0 to 999999999"));
+    }
+    Ok(read)
+}
+
+/// The most that the clock is moved at once.
+const MOST_SECONDS: i64 = 3_660 * 86_400;
+
+/// A span as it is read: not negative, whole seconds.
+fn span(field: &str, span: prost_types::Duration) -> Result<TimeDelta> {
+    let prost_types::Duration { seconds, nanos } = span;
+    if nanos != 0 || !(0..=MOST_SECONDS).contains(&seconds) {
+        return Err(Error::invalid(field, "must be from 0 to 3660 days, in whole seconds"));
+    }
+    Ok(TimeDelta::seconds(seconds))
+}
