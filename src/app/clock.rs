@@ -41,7 +41,7 @@ pub async fn set(app: &App, to: Instant, running: bool) -> Result<Shown> {
         return Err(Error::invalid("time", "must be in the years 1970 to 9999"));
     }
     let real = system_now();
-    write_txn!(&app.db, "test_clock.set", |txn| { test_clock_set_in_txn(txn, to, real, running).await })?;
+    write_txn!(&app.db, "test_clock.set", |txn| test_clock_set_in_txn(txn, to, real, running).await)?;
     get(app).await
 }
 

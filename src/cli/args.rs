@@ -63,7 +63,8 @@ fn tick(text: &str) -> Result<Tick, String> {
     if text == "now" {
         return Ok(Tick::Now);
     }
-    let at = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| "`now` or an RFC 3339 instant such as 2026-09-01T08:00:00+08:00".to_owned())?;
+    let at = chrono::DateTime::parse_from_rfc3339(text)
+        .map_err(|_| "`now` or an RFC 3339 instant such as 2026-09-01T08:00:00+08:00".to_owned())?;
     Ok(Tick::At(at.timestamp()))
 }
 

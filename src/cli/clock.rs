@@ -50,5 +50,7 @@ fn read(text: &str, zone: BusinessTime) -> Result<Instant, Failure> {
         .or_else(|| local("%Y-%m-%dT%H:%M"))
         .or_else(|| local("%Y-%m-%dT%H:%M:%S"))
         .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| Instant::from_utc(at.to_utc())))
-        .ok_or_else(|| Failure::new(USAGE, format!("clock set: {text:?} is neither YYYY-MM-DD nor YYYY-MM-DDTHH:MM nor an RFC 3339 instant")))
+        .ok_or_else(|| {
+            Failure::new(USAGE, format!("clock set: {text:?} is neither YYYY-MM-DD nor YYYY-MM-DDTHH:MM nor an RFC 3339 instant"))
+        })
 }

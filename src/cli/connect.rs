@@ -38,7 +38,10 @@ impl Connection {
         let endpoint = Endpoint::from_shared(server.clone()).map_err(wrong)?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(|error| {
             let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), innermost);
-            Failure::new(UNREACHABLE, format!("{server} cannot be reached ({cause}): is etutord running? --server, ETUTOR_SERVER or -c say where"))
+            Failure::new(
+                UNREACHABLE,
+                format!("{server} cannot be reached ({cause}): is etutord running? --server, ETUTOR_SERVER or -c say where"),
+            )
         })?;
         Ok(Self { channel, timeout: Duration::from_secs(global.timeout.unwrap_or(timeout_s).into()) })
     }

@@ -34,7 +34,10 @@ pub(super) async fn run(global: &Global, dir: &Path, strict: bool) -> Result<(),
     }
     match response.problems.iter().filter(|problem| problem.bad).count() {
         0 => Ok(()),
-        bad => Err(Failure::new(BAD_DATA, format!("import: nothing is written, because {bad} {} bad", if bad == 1 { "row is" } else { "rows are" }))),
+        bad => Err(Failure::new(
+            BAD_DATA,
+            format!("import: nothing is written, because {bad} {} bad", if bad == 1 { "row is" } else { "rows are" }),
+        )),
     }
 }
 
@@ -84,7 +87,15 @@ fn text(response: &pb::ImportResponse) -> String {
     if !files.is_empty() {
         let rows = files.iter().map(|file| {
             let pb::ImportFileReport { file, read, created, changed, unchanged, refused, bad } = file;
-            [file.clone(), read.to_string(), created.to_string(), changed.to_string(), unchanged.to_string(), refused.to_string(), bad.to_string()]
+            [
+                file.clone(),
+                read.to_string(),
+                created.to_string(),
+                changed.to_string(),
+                unchanged.to_string(),
+                refused.to_string(),
+                bad.to_string(),
+            ]
         });
         text = output::table(["FILE", "READ", "CREATED", "CHANGED", "UNCHANGED", "REFUSED", "BAD"], rows);
         text.push_str(&format!("\n{places} places taken by the sign-ups of this import\n"));

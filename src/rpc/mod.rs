@@ -12,6 +12,7 @@ use tonic::service::Routes;
 
 pub mod catalog;
 pub mod class;
+pub mod clock;
 pub mod coach;
 pub mod convert;
 pub mod enrollment;
@@ -21,6 +22,7 @@ pub mod presence;
 pub mod staffing;
 pub mod status;
 pub mod student;
+pub mod tasks;
 
 use crate::app::App;
 use tonic::service::Routes;
@@ -45,6 +47,7 @@ macro_rules! limited {
 pub fn routes(app: &App) -> Routes {
     use pb::catalog_service_server::CatalogServiceServer;
     use pb::class_service_server::ClassServiceServer;
+    use pb::clock_service_server::ClockServiceServer;
     use pb::coach_service_server::CoachServiceServer;
     use pb::enrollment_service_server::EnrollmentServiceServer;
     use pb::import_service_server::ImportServiceServer;
@@ -52,6 +55,7 @@ pub fn routes(app: &App) -> Routes {
     use pb::presence_service_server::PresenceServiceServer;
     use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
+    use pb::task_service_server::TaskServiceServer;
     Routes::default()
         .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
         .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
@@ -62,6 +66,8 @@ pub fn routes(app: &App) -> Routes {
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
         .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))
         .add_service(limited!(ClassServiceServer::new(class::ClassRpc::new(app.clone()))))
+        .add_service(limited!(TaskServiceServer::new(tasks::TaskRpc::new(app.clone()))))
+        .add_service(limited!(ClockServiceServer::new(clock::ClockRpc::new(app.clone()))))
 }
 
 /// The messages, clients and servers generated from `proto/etutor/v1`; always written `pb::…`.

@@ -97,7 +97,10 @@ fn firing_of(firing: pb::Firing, day: &str, time: BusinessTime) -> Result<Firing
     let now = match when.as_str() {
         "" => None,
         text => Some(parse_when(text, time).ok_or_else(|| {
-            Error::invalid("firing.when", "is neither a day YYYY-MM-DD nor a local time YYYY-MM-DDTHH:MM nor an RFC 3339 instant, from 1970 to 9999")
+            Error::invalid(
+                "firing.when",
+                "is neither a day YYYY-MM-DD nor a local time YYYY-MM-DDTHH:MM nor an RFC 3339 instant, from 1970 to 9999",
+            )
         })?),
     };
     Ok(Firing { tick, now, day })

@@ -120,7 +120,7 @@ async fn begin(app: &App, task: Task, tick_at: Option<Instant>, logical_at: Inst
     let token = new_token();
     let begin =
         Begin { logical_at, started_at: system_now(), host: host(), lease_token: &token, lease_until: clock + app.config.tasks.lease() };
-    let inserted = write_txn!(&app.db, "task_run.begin", |txn| { task_run_insert(txn, task.name(), tick_at, begin).await });
+    let inserted = write_txn!(&app.db, "task_run.begin", |txn| task_run_insert(txn, task.name(), tick_at, begin).await);
     let tick_at = match (inserted, tick_at) {
         // The only unique key that an insert can meet is that of the tick.
         (Err(Error::AlreadyExists { .. }), Some(tick_at)) => tick_at,
@@ -136,7 +136,7 @@ async fn begin(app: &App, task: Task, tick_at: Option<Instant>, logical_at: Inst
         if !is_free {
             return Ok(Claim::Theirs(old));
         }
-        if write_txn!(&app.db, "task_run.take_over", |txn| { task_run_take_over(txn, &old, begin).await })? {
+        if write_txn!(&app.db, "task_run.take_over", |txn| task_run_take_over(txn, &old, begin).await)? {
             tracing::info!(task = task.name(), run.id = old.id, tick = %tick_at, was = %old.state, "a tick is taken over");
             let Begin { logical_at, started_at, host, lease_until, .. } = begin;
             return Ok(Claim::Ours(Model {
@@ -170,7 +170,7 @@ async fn end(app: &App, mut run: Model, result: Result<Report>) -> Result<Outcom
             Err(error)
         }
     };
-    let ended = write_txn!(&app.db, "task_run.end", |txn| { task_run_end(txn, &run).await });
+    let ended = write_txn!(&app.db, "task_run.end", |txn| task_run_end(txn, &run).await);
     match ended {
         Ok(true) => {}
         Ok(false) => tracing::warn!(task = run.task, run.id = run.id, "another firing had taken the tick over before this one ended"),

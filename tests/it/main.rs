@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod enrollment;
 mod forming;
+mod grpc;
 mod harness;
 mod import;
 mod messages;
