@@ -9,7 +9,7 @@ use crate::rpc::clock::TESTING_HEADER;
 use crate::rpc::pb;
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// Where a server is when nothing is said.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
@@ -55,9 +55,13 @@ impl Connection {
     ) -> Result<A, Failure> {
         let mut request = Request::new(message);
         request.set_timeout(self.timeout);
+        let no_answer = || Failure::new(TRY_AGAIN, format!("{words}: no answer within {} s", self.timeout.as_secs()));
         let response = match tokio::time::timeout(self.timeout + GRACE, call(request)).await {
-            Ok(response) => response.map_err(|status| Failure::of(words, &status))?,
-            Err(_) => return Err(Failure::new(TRY_AGAIN, format!("{words}: no answer within {} s", self.timeout.as_secs()))),
+            Ok(Ok(response)) => response,
+            // What tonic's client calls its own time limit.
+            Ok(Err(status)) if status.code() == Code::Cancelled => return Err(no_answer()),
+            Ok(Err(status)) => return Err(Failure::of(words, &status)),
+            Err(_) => return Err(no_answer()),
         };
         if response.metadata().contains_key(TESTING_HEADER) {
             say_testing();

@@ -8,6 +8,7 @@ use super::args::Global;
 use super::connect::{Connection, WORKING_S};
 use super::exit::{BAD_DATA, Failure};
 use super::output;
+use crate::app::import::FILES;
 use crate::rpc::pb;
 use crate::rpc::pb::import_service_client::ImportServiceClient;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,6 +22,10 @@ pub(super) async fn run(global: &Global, dir: &Path, strict: bool) -> Result<(),
     let read::Folder { files, ignored, problems } = read::folder(dir)?;
     for name in ignored {
         output::talk(&format!("etutorctl: {name} is not a file to import"));
+    }
+    if files.is_empty() && problems.is_empty() {
+        let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        return Err(Failure::new(BAD_DATA, format!("import: {} holds none of the files {}", dir.display(), names.join(", "))));
     }
     let response = if problems.is_empty() {
         send(global, files, strict).await?

@@ -1,11 +1,12 @@
 //! `clazz assign_students`: forms the classes whose rosters freeze, and reports who is left over (DOMAIN.md §3, §4).
 
-use super::{Scope, pending as staffing};
+use super::Scope;
 use crate::app::App;
 use crate::app::report::Report;
+use crate::app::staffing::form;
 use crate::error::Result;
 
 /// At the run's `now`.
 pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    staffing::assign_students(app, scope.now).await
+    form::assign_students(app, scope.now).await
 }

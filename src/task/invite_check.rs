@@ -1,11 +1,12 @@
 //! `invite check`: sizes open class tasks again, ends what has run out, promotes reserves (DOMAIN.md §4, §5).
 
-use super::{Scope, pending as staffing};
+use super::Scope;
 use crate::app::App;
 use crate::app::report::Report;
+use crate::app::staffing::check;
 use crate::error::Result;
 
 /// Of the lesson day given, or of every open task.
 pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    staffing::check_invitations(app, scope.now, scope.day).await
+    check::check_invitations(app, scope.now, scope.day).await
 }

@@ -1,8 +1,9 @@
 //! `invite create`: makes the class tasks of a lesson day (DOMAIN.md §3, §4).
 
-use super::{Scope, pending as staffing};
+use super::Scope;
 use crate::app::App;
 use crate::app::report::Report;
+use crate::app::staffing::create;
 use crate::domain::time::add_days;
 use crate::error::Result;
 
@@ -12,5 +13,5 @@ pub(super) const DAYS_AHEAD: i64 = 3;
 /// Of the day given, or of three days from now.
 pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
     let day = scope.day.unwrap_or_else(|| add_days(app.time().day(scope.now), DAYS_AHEAD));
-    staffing::create_class_tasks(app, scope.now, day).await
+    create::create_class_tasks(app, scope.now, day).await
 }

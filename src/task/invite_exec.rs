@@ -1,11 +1,12 @@
 //! `invite exec`: asks the next coaches of every open class task (DOMAIN.md §5).
 
-use super::{Scope, pending as staffing};
+use super::Scope;
 use crate::app::App;
 use crate::app::report::Report;
+use crate::app::staffing::wave;
 use crate::error::Result;
 
 /// Of the lesson day given, or of every open task.
 pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    staffing::send_invitations(app, scope.now, scope.day).await
+    wave::send_invitations(app, scope.now, scope.day).await
 }

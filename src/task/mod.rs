@@ -10,7 +10,6 @@ mod invite_exec;
 mod invite_notify_class;
 mod invite_notify_test;
 pub mod list;
-mod pending;
 pub mod registry;
 pub mod runner;
 mod sms_send;

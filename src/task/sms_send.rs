@@ -1,7 +1,8 @@
 //! `sms send`: sends the messages that are due; nothing else talks to a gateway (DOMAIN.md §7).
 
-use super::{Scope, pending as outbox};
+use super::Scope;
 use crate::app::App;
+use crate::app::outbox;
 use crate::app::report::Report;
 use crate::error::Result;
 

@@ -1,21 +1,10 @@
 //! Reading CSV files into the steps of an import.
 
-use crate::cli::exit::{BAD_DATA, Failure, USAGE};
+use crate::app::import::FILES;
+use crate::cli::exit::{Failure, USAGE};
 use crate::rpc::pb;
 use csv::ByteRecord;
 use std::path::Path;
-
-/// The files of DOMAIN.md §10, in the order in which they build on each other.
-const FILES: &[&str] = &[
-    "subjects.csv",
-    "seasons.csv",
-    "periods.csv",
-    "class_templates.csv",
-    "coaches.csv",
-    "coach_availability.csv",
-    "students.csv",
-    "reservations.csv",
-];
 
 /// What the protocol takes in one message, with room to spare: rows, and bytes of their values.
 const BATCH_ROWS: usize = 1_000;
@@ -50,21 +39,18 @@ pub(super) fn folder(dir: &Path) -> Result<Folder, Failure> {
     let mut ignored = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".csv") && !FILES.contains(&name.as_str()) {
+        if name.ends_with(".csv") && FILES.iter().all(|(known, _)| *known != name) {
             ignored.push(name);
         }
     }
     ignored.sort();
     let (mut files, mut problems) = (Vec::new(), Vec::new());
-    for &name in FILES {
+    for &(name, _) in FILES {
         match std::fs::read(dir.join(name)) {
             Ok(bytes) => files.extend(file(name, &bytes, &mut problems)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => problems.push(bad(name, 0, "", error.to_string())),
         }
-    }
-    if files.is_empty() && problems.is_empty() {
-        return Err(Failure::new(BAD_DATA, format!("import: {} holds none of the files {}", dir.display(), FILES.join(", "))));
     }
     Ok(Folder { files, ignored, problems })
 }
