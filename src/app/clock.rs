@@ -4,7 +4,7 @@ use super::App;
 use crate::clock::system_now;
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::storage::test_clock::{test_clock_advance, test_clock_row, test_clock_set_in_txn};
+use crate::storage::test_clock::{test_clock_advance, test_clock_insert_in_txn, test_clock_row, test_clock_set_in_txn};
 use crate::write_txn;
 use chrono::TimeDelta;
 
@@ -52,7 +52,8 @@ pub async fn advance(app: &App, by: TimeDelta) -> Result<Shown> {
     let too_late = || Error::invalid("duration", "must not lead beyond the year 9999");
     write_txn!(&app.db, "test_clock.advance", |txn| {
         if test_clock_row(txn).await?.is_none() {
-            test_clock_set_in_txn(txn, real, real, true).await?;
+            // Not an UPDATE first: it would undo what others have moved since.
+            test_clock_insert_in_txn(txn, real, real, true).await?;
         }
         if test_clock_advance(txn, by.num_seconds(), LATEST).await? { Ok(()) } else { Err(too_late()) }
     })?;

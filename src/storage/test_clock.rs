@@ -23,9 +23,11 @@ pub async fn test_clock_set_in_txn(txn: &super::Txn, set_to: Instant, set_at: In
         .bind(ID)
         .execute(txn)
         .await?;
-    if rows > 0 {
-        return Ok(());
-    }
+    if rows > 0 { Ok(()) } else { test_clock_insert_in_txn(txn, set_to, set_at, running).await }
+}
+
+/// Sets a clock that was never set; the transaction is run again when another one was first to do so.
+pub async fn test_clock_insert_in_txn(txn: &super::Txn, set_to: Instant, set_at: Instant, running: bool) -> Result<()> {
     let row = ActiveModel { id: Set(ID), set_to: Set(set_to), set_at: Set(set_at), running: Set(running) };
     match row.insert(txn).await {
         Ok(_) => Ok(()),
