@@ -14,13 +14,18 @@ use serde_json::{Value, json};
 pub(super) async fn run(global: &Global, task: Task, when: Option<&str>) -> Result<(), Failure> {
     let connection = Connection::open(global, WORKING_S).await?;
     let report = fire(&connection, task, global.tick, when.unwrap_or_default()).await?;
-    let failed = report.failed > 0 && !report.already_done;
+    let failed = has_failed(&report);
     if global.json {
         output::print_json(&json(&report))?;
     } else if global.verbose || failed || global.tick.is_none() || output::is_terminal() {
         output::print(&text(&report, connection.zone().await?))?;
     }
     if failed { Err(Failure::new(FAILED, format!("{}: {} failed", task.words(), report.failed))) } else { Ok(()) }
+}
+
+/// Whether a person must look at it. A firing that did nothing has not failed: whoever ran the tick was told.
+fn has_failed(report: &pb::TaskReport) -> bool {
+    report.failed > 0 && !report.already_done
 }
 
 macro_rules! call {
@@ -110,4 +115,28 @@ fn text(report: &pb::TaskReport, zone: BusinessTime) -> String {
         text.push_str(&format!("  {note}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_with_failures_fails_once() {
+        let report = |failed, already_done| pb::TaskReport { failed, already_done, ..Default::default() };
+        assert!(has_failed(&report(1, false)));
+        assert!(!has_failed(&report(1, true)) && !has_failed(&report(0, false)));
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let mut report = pb::TaskReport { task: "invite exec".to_owned(), examined: 3, changed: 2, messages: 4, ..Default::default() };
+        report.logical_time = Some(prost_types::Timestamp { seconds: 1_788_220_800, nanos: 0 });
+        report.skipped = [("SPACING".to_owned(), 1), ("SAME_CITY".to_owned(), 3)].into();
+        report.notes = vec!["one note".to_owned()];
+        assert_eq!(
+            text(&report, BusinessTime::new(chrono_tz::Asia::Shanghai)),
+            "invite exec done, as of 2026-09-01 08:00\n  examined 3, changed 2, messages 4, failed 0\n  skipped: SAME_CITY 3, SPACING 1\n  one note\n"
+        );
+    }
 }

@@ -15,7 +15,7 @@ const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 const ISOLATION: &str = "READ COMMITTED";
 
 /// How to connect; the configuration's section `database`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DbOptions {
     /// `sqlite://PATH`, `postgres://…` or `mysql://…`.
     pub url: String,
@@ -31,6 +31,13 @@ pub struct DbOptions {
     pub sqlite_synchronous_full: bool,
     /// Connect when the first call needs it, so that a server can wait for a database that is away.
     pub lazy: bool,
+}
+
+impl std::fmt::Debug for DbOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the URL, which may hold a password.
+        f.debug_struct("DbOptions").field("max_connections", &self.max_connections).finish_non_exhaustive()
+    }
 }
 
 impl DbOptions {

@@ -204,7 +204,7 @@ fn a_password_is_taken_from_a_file_or_the_environment_and_never_shown() {
     let text = format!("database: {{ url_file: {} }}", secret.display());
     let config = Config::parse(&text).unwrap();
     assert_eq!(config.database.options().url, "mysql://etutor:s3cr3t@db.example.org:3306/etutor");
-    let shown = format!("{config:?} {config:#?} {}", config.database.shown_url());
+    let shown = format!("{config:?} {config:#?} {:?} {}", config.database.options(), config.database.shown_url());
     assert!(!shown.contains("s3cr3t"), "{shown}");
     assert!(shown.contains("mysql://etutor:***@db.example.org:3306/etutor"), "{shown}");
 
