@@ -9,11 +9,11 @@ use tonic::{Request, Response, Status};
 
 /// The service.
 #[derive(Clone, Debug)]
-pub struct Service {
+pub struct ClockRpc {
     app: App,
 }
 
-impl Service {
+impl ClockRpc {
     /// Of an application.
     pub fn new(app: App) -> Self {
         Self { app }
@@ -33,7 +33,7 @@ impl Service {
 }
 
 #[tonic::async_trait]
-impl pb::clock_service_server::ClockService for Service {
+impl pb::clock_service_server::ClockService for ClockRpc {
     async fn get_clock(&self, request: Request<pb::GetClockRequest>) -> Result<Response<pb::GetClockResponse>, Status> {
         let pb::GetClockRequest {} = request.into_inner();
         let shown = clock::get(&self.app).await?;

@@ -17,11 +17,11 @@ use tonic::{Request, Response, Status};
 
 /// The service.
 #[derive(Clone, Debug)]
-pub struct Service {
+pub struct TaskRpc {
     app: App,
 }
 
-impl Service {
+impl TaskRpc {
     /// Of an application.
     pub fn new(app: App) -> Self {
         Self { app }
@@ -38,7 +38,7 @@ impl Service {
 macro_rules! fires {
     ($($method:ident($request:ident $(, $day:ident)?) -> $response:ident = $task:ident;)+) => {
         #[tonic::async_trait]
-        impl pb::task_service_server::TaskService for Service {
+        impl pb::task_service_server::TaskService for TaskRpc {
             $(async fn $method(&self, request: Request<pb::$request>) -> Result<Response<pb::$response>, Status> {
                 let pb::$request { firing $(, $day)? } = request.into_inner();
                 let day = fires!(@day $($day)?);

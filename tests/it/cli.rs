@@ -233,7 +233,7 @@ fn the_exit_code_says_what_to_do() {
         ] {
             // A service that answers everything so.
             let refuse = move |_: tonic::Request<()>| Err::<tonic::Request<()>, _>(Status::new(answer, "so it is"));
-            let service = TaskServiceServer::with_interceptor(tasks::Service::new((*app).clone()), refuse);
+            let service = TaskServiceServer::with_interceptor(tasks::TaskRpc::new((*app).clone()), refuse);
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let incoming = tonic::transport::server::TcpIncoming::from(listener);
