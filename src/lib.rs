@@ -13,12 +13,14 @@
 //! | [`message`] | texts, gateways and the sender of the outbox |
 //! | [`task`] | the scheduled tasks: registry, runner, one file per task |
 //! | [`rpc`] | the gRPC services and the serving stack |
+//! | [`demo`] | a small academy and the people who play in it |
 //! | [`cli`] | the command `etutorctl` |
 
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod error;
 pub mod message;
