@@ -20,6 +20,8 @@ mod people;
 mod plans;
 mod races;
 mod registry;
+mod replay;
+mod season;
 mod serving;
 mod staffing;
 mod storage;

@@ -1,0 +1,42 @@
+//! Replays: an academy imported through its RPC, a clock that goes on, tasks that fire, coaches who behave as their habits say;
+//! and what must be true at every step.
+
+pub mod invariants;
+pub mod player;
+
+use etutor::app::import::ImportData;
+use etutor::demo::behaviour::Behaviour;
+use etutor::rpc::pb;
+use etutor::testing::TestApp;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Imports files through the RPC, as `etutorctl import` does.
+pub async fn import_through_rpc(app: &TestApp, data: &ImportData) -> pb::ImportResponse {
+    use pb::import_request::Step;
+    let mut steps = vec![Step::Start(pb::ImportStart { strict: false })];
+    for file in &data.files {
+        steps.push(Step::File(pb::ImportFile { name: file.name.clone(), columns: file.columns.clone() }));
+        for rows in file.rows.chunks(500) {
+            let rows = rows.iter().map(|row| pb::ImportRow { line: row.line, values: row.values.clone() }).collect();
+            steps.push(Step::Rows(pb::ImportRows { rows }));
+        }
+    }
+    let stream = tokio_stream::iter(steps.into_iter().map(|step| pb::ImportRequest { step: Some(step) }));
+    app.imports().import(stream).await.unwrap().into_inner()
+}
+
+/// The habits of `coach_behaviour.csv`.
+pub fn habits(file: &Path) -> HashMap<String, Behaviour> {
+    let text = std::fs::read_to_string(file).unwrap();
+    text.lines()
+        .skip(1)
+        .map(|line| {
+            let mut values = line.split(',');
+            let coach = values.next().unwrap().to_owned();
+            let mut number = || values.next().unwrap().parse::<f64>().unwrap();
+            let behaviour = Behaviour { accept_probability: number(), median_answer_minutes: number(), pass_test_probability: number() };
+            (coach, behaviour)
+        })
+        .collect()
+}
