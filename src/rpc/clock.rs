@@ -1,20 +1,19 @@
-//! ClockService: the clock of a testing server. Also how instants are written on the wire.
+//! ClockService.
 
-use super::pb;
+use super::{convert, pb};
 use crate::app::{App, clock};
-use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use chrono::TimeDelta;
 use tonic::{Request, Response, Status};
 
-/// The service.
+/// The clock of a testing server.
 #[derive(Clone, Debug)]
 pub struct ClockRpc {
     app: App,
 }
 
 impl ClockRpc {
-    /// Of an application.
+    /// The service of an application.
     pub fn new(app: App) -> Self {
         Self { app }
     }
@@ -22,7 +21,7 @@ impl ClockRpc {
     fn shown(&self, shown: clock::Shown) -> pb::Clock {
         let time = self.app.time();
         pb::Clock {
-            time: Some(timestamp(shown.now)),
+            time: Some(convert::timestamp(shown.now)),
             running: shown.running,
             was_set: shown.was_set,
             zone: time.zone().name().to_owned(),
@@ -42,14 +41,14 @@ impl pb::clock_service_server::ClockService for ClockRpc {
 
     async fn set_clock(&self, request: Request<pb::SetClockRequest>) -> Result<Response<pb::SetClockResponse>, Status> {
         let pb::SetClockRequest { time, running } = request.into_inner();
-        let to = instant("time", time.ok_or_else(|| Error::invalid("time", "is required"))?)?;
+        let to = convert::instant("time", time)?;
         let shown = clock::set(&self.app, to, running).await?;
         Ok(answer(&self.app, pb::SetClockResponse { clock: Some(self.shown(shown)) }))
     }
 
     async fn advance_clock(&self, request: Request<pb::AdvanceClockRequest>) -> Result<Response<pb::AdvanceClockResponse>, Status> {
         let pb::AdvanceClockRequest { duration } = request.into_inner();
-        let by = span("duration", duration.ok_or_else(|| Error::invalid("duration", "is required"))?)?;
+        let by = span("duration", convert::required("duration", duration)?)?;
         let shown = clock::advance(&self.app, by).await?;
         Ok(answer(&self.app, pb::AdvanceClockResponse { clock: Some(self.shown(shown)) }))
     }
@@ -65,21 +64,6 @@ pub(super) fn answer<T>(app: &App, message: T) -> Response<T> {
         response.metadata_mut().insert(TESTING_HEADER, tonic::metadata::MetadataValue::from_static("true"));
     }
     response
-}
-
-/// An instant as it is written.
-pub(super) fn timestamp(at: Instant) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: at.unix(), nanos: 0 }
-}
-
-/// An instant as it is read; fractions of a second are cut off.
-pub(super) fn instant(field: &str, at: prost_types::Timestamp) -> Result<Instant> {
-    let prost_types::Timestamp { seconds, nanos } = at;
-    let read = Instant::from_unix(seconds);
-    if !(0..1_000_000_000).contains(&nanos) || read < Instant::from_unix(0) || read > clock::LATEST {
-        return Err(Error::invalid(field, "must be in the years 1970 to 9999, with nanos from 0 to 999999999"));
-    }
-    Ok(read)
 }
 
 /// The most that the clock is moved at once.

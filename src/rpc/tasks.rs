@@ -1,28 +1,26 @@
-//! TaskService: one RPC per scheduled task, the list of tasks and of their runs.
+//! TaskService.
 
-use super::clock::{answer, instant, timestamp};
-use super::pb;
+use super::clock::answer;
+use super::{convert, pb};
 use crate::app::App;
 use crate::app::clock::LATEST;
-use crate::domain::state::RunState;
-use crate::domain::time::{BusinessTime, Day, Instant};
+use crate::domain::calendar::parse_day;
+use crate::domain::time::{BusinessTime, Instant};
 use crate::error::{Error, Result};
 use crate::task::list;
 use crate::task::registry::Task;
 use crate::task::runner::{Firing, Outcome, Tick, fire};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDateTime};
 use tonic::{Request, Response, Status};
 
-/// The service.
+/// The scheduled tasks: one RPC each, and what they did.
 #[derive(Clone, Debug)]
 pub struct TaskRpc {
     app: App,
 }
 
 impl TaskRpc {
-    /// Of an application.
+    /// The service of an application.
     pub fn new(app: App) -> Self {
         Self { app }
     }
@@ -59,12 +57,12 @@ macro_rules! fires {
                 &self,
                 request: Request<pb::ListTaskRunsRequest>,
             ) -> Result<Response<pb::ListTaskRunsResponse>, Status> {
-                let Asked { filter, size, before } = asked(request.into_inner())?;
-                let mut runs = list::runs(&self.app, filter.task, filter.state, before, size + 1).await?;
-                let more = runs.len() as u64 > size;
-                runs.truncate(size as usize);
-                let next_page_token = if more { runs.last().map_or_else(String::new, |last| token(filter, last.run.id)) } else { String::new() };
-                Ok(answer(&self.app, pb::ListTaskRunsResponse { runs: runs.into_iter().map(report).collect(), next_page_token }))
+                let pb::ListTaskRunsRequest { task, state, page_size, page_token } = request.into_inner();
+                let (task, state) = (task_of(&task)?, convert::optional_word("state", state)?);
+                let found = list::runs(&self.app, task, state, &convert::page(page_size, &page_token)?).await?;
+                let next_page_token = convert::next_page_token(found.next);
+                let runs = found.items.into_iter().map(report).collect();
+                Ok(answer(&self.app, pb::ListTaskRunsResponse { runs, next_page_token }))
             }
         }
     };
@@ -86,14 +84,11 @@ fires! {
 fn firing_of(firing: pb::Firing, day: &str, time: BusinessTime) -> Result<Firing> {
     let pb::Firing { tick, when } = firing;
     let tick = match tick {
-        Some(pb::firing::Tick::TickAt(at)) => Some(Tick::At(instant("firing.tick_at", at)?)),
+        Some(pb::firing::Tick::TickAt(at)) => Some(Tick::At(convert::instant("firing.tick_at", Some(at))?)),
         Some(pb::firing::Tick::TickNow(true)) => Some(Tick::Now),
         Some(pb::firing::Tick::TickNow(false)) | None => None,
     };
-    let day = match day {
-        "" => None,
-        text => Some(parse_day(text).ok_or_else(|| Error::invalid("day", "is no day YYYY-MM-DD"))?),
-    };
+    let day = convert::optional_day("day", day)?;
     let now = match when.as_str() {
         "" => None,
         text => Some(parse_when(text, time).ok_or_else(|| {
@@ -104,13 +99,6 @@ fn firing_of(firing: pb::Firing, day: &str, time: BusinessTime) -> Result<Firing
         })?),
     };
     Ok(Firing { tick, now, day })
-}
-
-/// A day; `None` for anything else.
-fn parse_day(text: &str) -> Option<Day> {
-    let is_plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let day = is_plain.then(|| Day::parse_from_str(text, "%Y-%m-%d").ok())??;
-    (1970..=9999).contains(&chrono::Datelike::year(&day)).then_some(day)
 }
 
 /// A day (its 00:00), a local time or an instant; `None` for anything else.
@@ -134,18 +122,18 @@ fn report(outcome: Outcome) -> pb::TaskReport {
     pb::TaskReport {
         run_id: run.id,
         task: Task::find(&run.task).map_or(run.task, |task| task.words().to_owned()),
-        logical_time: Some(timestamp(run.logical_at)),
-        tick_time: run.tick_at.map(timestamp),
+        logical_time: Some(convert::timestamp(run.logical_at)),
+        tick_time: convert::optional_timestamp(run.tick_at),
         already_done,
-        state: written(run.state).into(),
+        state: convert::number(run.state),
         examined: count(report.examined),
         changed: count(report.changed),
         skipped: report.skipped.into_iter().map(|(reason, skipped)| (reason, count(skipped))).collect(),
         failed: count(report.failed),
         messages: count(report.messages),
         notes: report.notes,
-        start_time: Some(timestamp(run.started_at)),
-        end_time: run.ended_at.map(timestamp),
+        start_time: Some(convert::timestamp(run.started_at)),
+        end_time: convert::optional_timestamp(run.ended_at),
         error: run.error,
         host: run.host,
     }
@@ -163,67 +151,12 @@ fn described(task: Task, last_run: Option<pb::TaskReport>) -> pb::Task {
     }
 }
 
-fn written(state: RunState) -> pb::TaskRunState {
-    match state {
-        RunState::Running => pb::TaskRunState::Running,
-        RunState::Done => pb::TaskRunState::Done,
-        RunState::Failed => pb::TaskRunState::Failed,
+/// A task by its words; empty = none.
+fn task_of(text: &str) -> Result<Option<Task>> {
+    if text.is_empty() {
+        return Ok(None);
     }
-}
-
-/// Which runs are asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Filter {
-    task: Option<Task>,
-    state: Option<RunState>,
-}
-
-/// A request for a page of runs, as it is read.
-struct Asked {
-    filter: Filter,
-    size: u64,
-    before: Option<i64>,
-}
-
-fn asked(request: pb::ListTaskRunsRequest) -> Result<Asked> {
-    let pb::ListTaskRunsRequest { task, state, page_size, page_token } = request;
-    let task = match task.as_str() {
-        "" => None,
-        text => Some(Task::find(text).ok_or_else(|| Error::invalid("task", "is no scheduled task; ListTasks names them"))?),
-    };
-    let state = match pb::TaskRunState::try_from(state) {
-        Ok(pb::TaskRunState::Unspecified) => None,
-        Ok(pb::TaskRunState::Running) => Some(RunState::Running),
-        Ok(pb::TaskRunState::Done) => Some(RunState::Done),
-        Ok(pb::TaskRunState::Failed) => Some(RunState::Failed),
-        Err(_) => return Err(Error::invalid("state", "is no state of a run")),
-    };
-    let size = match u64::try_from(page_size) {
-        Ok(0) => 50,
-        Ok(size) => size.min(1000),
-        Err(_) => return Err(Error::invalid("page_size", "must not be negative")),
-    };
-    let filter = Filter { task, state };
-    let before = match page_token.as_str() {
-        "" => None,
-        text => Some(before(filter, text).ok_or_else(|| Error::invalid("page_token", "is none that was answered for the same filters"))?),
-    };
-    Ok(Asked { filter, size, before })
-}
-
-/// The token of the page after a run: which filters it is for, and the key of the run.
-fn token(filter: Filter, last: i64) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}{last}", prefix(filter)))
-}
-
-fn before(filter: Filter, token: &str) -> Option<i64> {
-    let decoded = if token.len() <= 200 { URL_SAFE_NO_PAD.decode(token).ok()? } else { return None };
-    let text = String::from_utf8(decoded).ok()?;
-    text.strip_prefix(&prefix(filter))?.parse().ok()
-}
-
-fn prefix(Filter { task, state }: Filter) -> String {
-    format!("runs|{}|{}|", task.map_or("", Task::name), state.map_or("", RunState::as_str))
+    Task::find(text).map(Some).ok_or_else(|| Error::invalid("task", "is no scheduled task; ListTasks names them"))
 }
 
 #[cfg(test)]
@@ -250,15 +183,5 @@ mod tests {
         ] {
             assert_eq!(parse_when(text, time).map(Instant::unix), unix, "{text}");
         }
-    }
-
-    #[test]
-    fn a_page_token_holds_for_its_filters_only() {
-        let all = Filter { task: None, state: None };
-        let some = Filter { task: Some(Task::SmsSend), state: Some(RunState::Failed) };
-        assert_eq!(before(some, &token(some, 7)), Some(7));
-        assert_eq!(before(all, &token(some, 7)), None);
-        assert_eq!(before(all, "nonsense"), None);
-        assert_eq!(before(all, &"x".repeat(100_000)), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Runs of the scheduled tasks (DOMAIN.md §8).
 
 use super::entity::task_run::{ActiveModel, Column, Entity, Model};
+use super::page::Page;
 use super::sql::sql;
 use crate::domain::state::RunState;
 use crate::domain::time::Instant;
@@ -85,23 +86,17 @@ pub async fn task_run_last(conn: &impl ConnectionTrait, task: &str) -> Result<Op
     Ok(Entity::find().filter(Column::Task.eq(task)).order_by_desc(Column::Id).one(conn).await?)
 }
 
-/// Runs, latest first: of a task, in a state, before a key, at most so many.
-pub async fn task_run_list(
-    conn: &impl ConnectionTrait,
-    task: Option<&str>,
-    state: Option<RunState>,
-    before: Option<i64>,
-    limit: u64,
-) -> Result<Vec<Model>> {
-    let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
+/// Runs, latest first: of a task, in a state.
+pub async fn task_run_list(conn: &impl ConnectionTrait, task: Option<&str>, state: Option<RunState>, page: &Page) -> Result<Vec<Model>> {
+    let mut query = Entity::find().order_by_desc(Column::Id).limit(page.limit());
     if let Some(task) = task {
         query = query.filter(Column::Task.eq(task));
     }
     if let Some(state) = state {
         query = query.filter(Column::State.eq(state));
     }
-    if let Some(before) = before {
-        query = query.filter(Column::Id.lt(before));
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.lt(after));
     }
     Ok(query.all(conn).await?)
 }

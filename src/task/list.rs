@@ -5,6 +5,7 @@ use super::runner::Outcome;
 use crate::app::App;
 use crate::domain::state::RunState;
 use crate::error::Result;
+use crate::storage::page::{Page, Paged};
 use crate::storage::task_run::{task_run_last, task_run_list};
 
 /// All tasks, each with its last run.
@@ -18,8 +19,10 @@ pub async fn tasks(app: &App) -> Result<Vec<(Task, Option<Outcome>)>> {
     Ok(list)
 }
 
-/// Runs, latest first: of a task, in a state, before a key, at most so many.
-pub async fn runs(app: &App, task: Option<Task>, state: Option<RunState>, before: Option<i64>, limit: u64) -> Result<Vec<Outcome>> {
-    let runs = task_run_list(app.db.reader(), task.map(Task::name), state, before, limit).await?;
-    runs.into_iter().map(|run| Outcome::of(run, false)).collect()
+/// Runs, latest first: of a task, in a state.
+pub async fn runs(app: &App, task: Option<Task>, state: Option<RunState>, page: &Page) -> Result<Paged<Outcome>> {
+    let rows = task_run_list(app.db.reader(), task.map(Task::name), state, page).await?;
+    let Paged { items, next } = page.cut(rows, |run| run.id);
+    let items = items.into_iter().map(|run| Outcome::of(run, false)).collect::<Result<_>>()?;
+    Ok(Paged { items, next })
 }

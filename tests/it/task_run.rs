@@ -263,8 +263,6 @@ fn runs_are_listed_latest_first_in_pages() {
                 break;
             }
             assert_eq!(page.runs.len(), 2);
-            let other = pb::ListTaskRunsRequest { page_token: page_token.clone(), ..Default::default() };
-            assert_eq!(invalid_field(&app.tasks().list_task_runs(other).await.unwrap_err()), "page_token");
         }
         assert_eq!(found, [5, 4, 3, 2, 1]);
         for (request, field) in [
