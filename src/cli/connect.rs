@@ -5,8 +5,7 @@ use super::exit::{FAILED, Failure, TRY_AGAIN, UNREACHABLE, USAGE};
 use super::output;
 use crate::config::Config;
 use crate::domain::time::BusinessTime;
-use crate::rpc::clock::TESTING_HEADER;
-use crate::rpc::pb;
+use crate::rpc::{TESTING_HEADER, pb};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
@@ -56,17 +55,22 @@ impl Connection {
         let mut request = Request::new(message);
         request.set_timeout(self.timeout);
         let no_answer = || Failure::new(TRY_AGAIN, format!("{words}: no answer within {} s", self.timeout.as_secs()));
-        let response = match tokio::time::timeout(self.timeout + GRACE, call(request)).await {
-            Ok(Ok(response)) => response,
-            // What tonic's client calls its own time limit.
-            Ok(Err(status)) if status.code() == Code::Cancelled => return Err(no_answer()),
-            Ok(Err(status)) => return Err(Failure::of(words, &status)),
-            Err(_) => return Err(no_answer()),
+        let answer = tokio::time::timeout(self.timeout + GRACE, call(request)).await;
+        let metadata = match &answer {
+            Ok(Ok(response)) => Some(response.metadata()),
+            Ok(Err(status)) => Some(status.metadata()),
+            Err(_) => None,
         };
-        if response.metadata().contains_key(TESTING_HEADER) {
+        if metadata.is_some_and(|metadata| metadata.contains_key(TESTING_HEADER)) {
             say_testing();
         }
-        Ok(response.into_inner())
+        match answer {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            // What tonic's client calls its own time limit.
+            Ok(Err(status)) if status.code() == Code::Cancelled => Err(no_answer()),
+            Ok(Err(status)) => Err(Failure::of(words, &status)),
+            Err(_) => Err(no_answer()),
+        }
     }
 
     /// The clock of the server.

@@ -36,34 +36,22 @@ impl pb::clock_service_server::ClockService for ClockRpc {
     async fn get_clock(&self, request: Request<pb::GetClockRequest>) -> Result<Response<pb::GetClockResponse>, Status> {
         let pb::GetClockRequest {} = request.into_inner();
         let shown = clock::get(&self.app).await?;
-        Ok(answer(&self.app, pb::GetClockResponse { clock: Some(self.shown(shown)) }))
+        Ok(Response::new(pb::GetClockResponse { clock: Some(self.shown(shown)) }))
     }
 
     async fn set_clock(&self, request: Request<pb::SetClockRequest>) -> Result<Response<pb::SetClockResponse>, Status> {
         let pb::SetClockRequest { time, running } = request.into_inner();
         let to = convert::instant("time", time)?;
         let shown = clock::set(&self.app, to, running).await?;
-        Ok(answer(&self.app, pb::SetClockResponse { clock: Some(self.shown(shown)) }))
+        Ok(Response::new(pb::SetClockResponse { clock: Some(self.shown(shown)) }))
     }
 
     async fn advance_clock(&self, request: Request<pb::AdvanceClockRequest>) -> Result<Response<pb::AdvanceClockResponse>, Status> {
         let pb::AdvanceClockRequest { duration } = request.into_inner();
         let by = span("duration", convert::required("duration", duration)?)?;
         let shown = clock::advance(&self.app, by).await?;
-        Ok(answer(&self.app, pb::AdvanceClockResponse { clock: Some(self.shown(shown)) }))
+        Ok(Response::new(pb::AdvanceClockResponse { clock: Some(self.shown(shown)) }))
     }
-}
-
-/// The response header by which a server in testing mode is known.
-pub const TESTING_HEADER: &str = "etutor-testing";
-
-/// A response that says so when the server is in testing mode.
-pub(super) fn answer<T>(app: &App, message: T) -> Response<T> {
-    let mut response = Response::new(message);
-    if app.config.testing {
-        response.metadata_mut().insert(TESTING_HEADER, tonic::metadata::MetadataValue::from_static("true"));
-    }
-    response
 }
 
 /// The most that the clock is moved at once.

@@ -19,6 +19,8 @@ pub mod status;
 pub mod student;
 pub mod tasks;
 
+pub use norm::TESTING_HEADER;
+
 use crate::app::App;
 use tonic::service::Routes;
 

@@ -22,6 +22,9 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infa
 
 const GRPC_STATUS: &str = "grpc-status";
 
+/// The response header by which a server in testing mode is known.
+pub const TESTING_HEADER: &str = "etutor-testing";
+
 /// The longest a call may take until its answer begins, whatever its caller says. An open stream is not cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ceilings {
@@ -43,6 +46,8 @@ impl Ceilings {
 pub(super) struct Norm<S> {
     pub inner: S,
     pub ceilings: Ceilings,
+    /// Every answer says so ([`TESTING_HEADER`]).
+    pub testing: bool,
     /// Ends the streams that are open.
     pub ending: CancellationToken,
 }
@@ -69,14 +74,18 @@ where
         };
         let span = tracing::info_span!("rpc", rpc.path = request.uri().path());
         let answer = span.in_scope(|| self.inner.call(request));
-        let ending = self.ending.clone();
+        let (ending, testing) = (self.ending.clone(), self.testing);
         Box::pin(
             async move {
                 let begun = tokio::time::Instant::now();
                 let answer = tokio::time::timeout(limit, answer).await;
-                let answer = answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending));
-                if let Ok(answer) = &answer {
+                let mut answer =
+                    answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending));
+                if let Ok(answer) = &mut answer {
                     log(answer, begun.elapsed());
+                    if testing {
+                        answer.headers_mut().insert(TESTING_HEADER, HeaderValue::from_static("true"));
+                    }
                 }
                 answer
             }

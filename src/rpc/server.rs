@@ -84,7 +84,7 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
     let (stop, cut, ending) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     let _whatever_happens = (stop.clone().drop_guard(), cut.clone().drop_guard());
 
-    let health = Health::new().await?;
+    let (health, testing) = (Health::new().await?, app.config.testing);
     let healthy = match health.probe(&app).await {
         Ok(()) => {
             health.set(ServingStatus::Serving).await;
@@ -102,6 +102,7 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
     let stack = Norm {
         inner: Detach::new(routes, free, options.concurrency, tracker.clone(), health.ready.clone()),
         ceilings: Ceilings { call: options.request_timeout, task: options.task_timeout },
+        testing,
         ending: ending.clone(),
     };
     let door = Door { max_connections: options.max_connections, first_bytes_timeout: options.first_bytes_timeout };

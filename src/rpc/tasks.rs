@@ -1,6 +1,5 @@
 //! TaskService.
 
-use super::clock::answer;
 use super::{convert, pb};
 use crate::app::App;
 use crate::app::clock::LATEST;
@@ -41,7 +40,7 @@ macro_rules! fires {
                 let pb::$request { firing $(, $day)? } = request.into_inner();
                 let day = fires!(@day $($day)?);
                 let report = self.fire(Task::$task, firing, &day).await?;
-                Ok(answer(&self.app, pb::$response { report }))
+                Ok(Response::new(pb::$response { report }))
             })+
 
             async fn list_tasks(&self, request: Request<pb::ListTasksRequest>) -> Result<Response<pb::ListTasksResponse>, Status> {
@@ -50,7 +49,7 @@ macro_rules! fires {
                 for (task, last) in list::tasks(&self.app).await? {
                     tasks.push(described(task, last.map(report)));
                 }
-                Ok(answer(&self.app, pb::ListTasksResponse { tasks }))
+                Ok(Response::new(pb::ListTasksResponse { tasks }))
             }
 
             async fn list_task_runs(
@@ -62,7 +61,7 @@ macro_rules! fires {
                 let found = list::runs(&self.app, task, state, &convert::page(page_size, &page_token)?).await?;
                 let next_page_token = convert::next_page_token(found.next);
                 let runs = found.items.into_iter().map(report).collect();
-                Ok(answer(&self.app, pb::ListTaskRunsResponse { runs, next_page_token }))
+                Ok(Response::new(pb::ListTaskRunsResponse { runs, next_page_token }))
             }
         }
     };

@@ -309,6 +309,7 @@ fn an_import_ends_with_its_counts_or_with_every_bad_row() {
         let output = server.run(&import).await;
         assert_eq!(code(&output), 0);
         assert!(text(&output.stdout).contains("subjects.csv") && text(&output.stdout).contains("UNCHANGED"), "{output:?}");
+        assert_eq!(text(&output.stderr), TESTING);
 
         write("subjects.csv", "subject_id,name\n1,语文\nx,数学\n3,外语,more\n4,物理\n");
         write("students.csv", "user_name,real_name,area_code,school_name,grade\ns1,张三,110100,,7\n");
