@@ -5,7 +5,6 @@ use etutor::rpc::{self, server, tasks};
 use etutor::task::registry::Task;
 use etutor::testing::{TestApp, on_every_app, on_every_app_at, on_every_app_with};
 use serde_json::Value;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -327,9 +326,16 @@ fn an_import_ends_with_its_counts_or_with_every_bad_row() {
 }
 
 #[test]
-fn the_real_academy_can_be_read() {
-    // Only what the command itself does: 65 would mean that it cannot read the files, 69 that it wanted to send them.
-    let output = etutorctl().args(["--server", "http://127.0.0.1:9", "import"]).arg(Path::new("tests/data/oulad-2013j")).output().unwrap();
-    assert_eq!(code(&output), 69, "{output:?}");
-    assert!(text(&output.stderr).contains("coach_behaviour.csv is not a file to import"));
+fn the_real_academy_is_imported() {
+    on_every_app_at("2013-02-01", async |app: TestApp| {
+        let server = Served::new(&app).await;
+        let done = server.json("import tests/data/oulad-2013j").await;
+        let reservations = done["files"].as_array().unwrap().last().unwrap();
+        assert_eq!((&reservations["created"], &reservations["refused"], &done["places"]), (&6468.into(), &6.into(), &237_739.into()));
+        let reasons: Vec<&Value> = done["problems"].as_array().unwrap().iter().map(|problem| &problem["reason"]).collect();
+        assert!(reasons.iter().all(|reason| reason.as_str().unwrap().starts_with("NOT_A_LESSON_DAY")), "{reasons:?}");
+        let output = server.run("import tests/data/oulad-2013j").await;
+        assert_eq!(code(&output), 0);
+        assert!(text(&output.stderr).contains("coach_behaviour.csv is not a file to import"), "{output:?}");
+    });
 }
