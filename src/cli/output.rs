@@ -45,6 +45,12 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     for row in rows {
         table.add_row(row);
     }
+    if !is_terminal() {
+        // Without the blank that a frame would need.
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 2));
+        });
+    }
     table.trim_fmt()
 }
 

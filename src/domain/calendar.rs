@@ -57,13 +57,19 @@ pub fn period_length(start: NaiveTime, end: NaiveTime) -> TimeDelta {
 
 /// `HH:MM`, as periods write their times.
 pub fn parse_time(text: &str) -> Option<NaiveTime> {
-    (text.len() == 5).then(|| NaiveTime::parse_from_str(text, "%H:%M").ok()).flatten()
+    has_shape(text, "00:00").then(|| NaiveTime::parse_from_str(text, "%H:%M").ok()).flatten()
 }
 
 /// `YYYY-MM-DD`; years 1970 to 9999, so that every day has an instant.
 pub fn parse_day(text: &str) -> Option<Day> {
-    let day = (text.len() == 10).then(|| Day::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
+    let day = has_shape(text, "0000-00-00").then(|| Day::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
     (1970..=9999).contains(&day.year()).then_some(day)
+}
+
+/// Whether a text has digits where the shape has them, and is the same elsewhere: chrono alone takes blanks and signs too.
+fn has_shape(text: &str, shape: &str) -> bool {
+    text.len() == shape.len()
+        && text.bytes().zip(shape.bytes()).all(|(given, wanted)| if wanted == b'0' { given.is_ascii_digit() } else { given == wanted })
 }
 
 /// The instants that follow from the start `s` of a lesson on day D (DOMAIN.md §3).

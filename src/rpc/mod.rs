@@ -35,18 +35,8 @@ pub mod pb {
 /// The descriptors of the protocol, for reflection and for the names of the services.
 pub const DESCRIPTORS: &[u8] = pb::DESCRIPTORS;
 
-/// The largest request message.
-pub const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
-
 /// The largest response message; tonic's own is without limit.
 pub const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
-
-/// A service with the limits that every one has.
-macro_rules! limited {
-    ($service:expr) => {
-        $service.max_decoding_message_size(MAX_REQUEST_BYTES).max_encoding_message_size(MAX_RESPONSE_BYTES)
-    };
-}
 
 /// All services.
 pub fn routes(app: &App) -> Routes {
@@ -61,6 +51,13 @@ pub fn routes(app: &App) -> Routes {
     use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
     use pb::task_service_server::TaskServiceServer;
+    let largest_request = app.config.server.max_message_bytes as usize;
+    // A service with the limits that every one has.
+    macro_rules! limited {
+        ($service:expr) => {
+            $service.max_decoding_message_size(largest_request).max_encoding_message_size(MAX_RESPONSE_BYTES)
+        };
+    }
     Routes::default()
         .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
         .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))

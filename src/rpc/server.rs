@@ -8,6 +8,7 @@ use super::health::Health;
 use super::norm::{Ceilings, Norm};
 use super::pb::DESCRIPTORS;
 use crate::app::App;
+use crate::config::ServerConfig;
 use crate::error::{Error, Result};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -53,6 +54,22 @@ impl Default for ServeOptions {
             concurrency: 256,
             drain: Duration::from_secs(8),
             probe_every: Duration::from_secs(1),
+        }
+    }
+}
+
+impl From<&ServerConfig> for ServeOptions {
+    fn from(config: &ServerConfig) -> Self {
+        Self {
+            listen: config.listen,
+            insecure: config.insecure,
+            max_connections: config.max_connections as usize,
+            first_bytes_timeout: config.first_bytes_timeout(),
+            request_timeout: config.request_timeout(),
+            task_timeout: config.task_timeout(),
+            concurrency: config.concurrency as usize,
+            drain: config.drain(),
+            ..Self::default()
         }
     }
 }
