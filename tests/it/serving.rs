@@ -1,6 +1,7 @@
 //! Attacks on the serving stack, each through real sockets against the complete stack.
 //! Every story stands for something that was measured to go wrong without our own layers.
 
+mod cable;
 mod codes;
 mod database;
 mod door;
@@ -120,6 +121,7 @@ const SLEEP_MS: &str = "/etutor.test.Probe/SleepMs";
 const PANIC: &str = "/etutor.test.Probe/Panic";
 const GROW: &str = "/etutor.test.Probe/Grow";
 const INSERT: &str = "/etutor.test.Probe/Insert";
+const INSERT_BARE: &str = "/etutor.test.Probe/InsertBare";
 const COUNT: &str = "/etutor.test.Probe/Count";
 const UPLOAD: &str = "/etutor.test.Probe/Upload";
 
@@ -172,6 +174,17 @@ impl Probe {
             INSERT => {
                 let id = text.parse().unwrap();
                 insert_subject(&self.app.db, id).await?;
+                text
+            }
+            INSERT_BARE if self.app.db.is_sqlite() => {
+                // There, readers cannot write.
+                insert_subject(&self.app.db, text.parse().unwrap()).await?;
+                text
+            }
+            INSERT_BARE => {
+                let id = text.parse().unwrap();
+                let row = subject::ActiveModel { id: Set(id), name: Set(format!("subject {id}")) };
+                row.insert(self.app.db.reader()).await.map_err(Error::from)?;
                 text
             }
             COUNT => subject::Entity::find().count(self.app.db.reader()).await.map_err(Error::from)?.to_string(),

@@ -1,70 +1,15 @@
 //! The database goes away and comes back; the server stays, says so at once, and recovers by itself.
 
+use super::cable::through_a_cable;
 use super::*;
 use etutor::storage::DbOptions;
 use etutor::testing::on_every_database;
-use std::sync::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
-
-/// A cable between server and database that can be pulled out and put in again.
-struct Cable {
-    address: SocketAddr,
-    to: String,
-    plugged: Mutex<Option<CancellationToken>>,
-}
-
-impl Cable {
-    /// A free port with nobody behind it, for a database at `host:port`.
-    async fn new(to: &str) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        Self { address, to: to.to_owned(), plugged: Mutex::new(None) }
-    }
-
-    async fn plug(&self) {
-        let pulled = CancellationToken::new();
-        *self.plugged.lock().unwrap() = Some(pulled.clone());
-        let listener = TcpListener::bind(self.address).await.unwrap();
-        let to = self.to.clone();
-        tokio::spawn(async move {
-            loop {
-                let accepted = tokio::select! {
-                    () = pulled.cancelled() => return,
-                    accepted = listener.accept() => accepted,
-                };
-                let (mut here, _) = accepted.unwrap();
-                let (pulled, to) = (pulled.clone(), to.clone());
-                tokio::spawn(async move {
-                    let mut there = TcpStream::connect(to).await.unwrap();
-                    tokio::select! {
-                        () = pulled.cancelled() => {}
-                        _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
-                    }
-                });
-            }
-        });
-    }
-
-    fn pull(&self) {
-        self.plugged.lock().unwrap().take().unwrap().cancel();
-    }
-}
-
-/// The URL of a database as seen through a cable, and where the cable leads; `None` for SQLite, which is not behind one.
-async fn through_a_cable(url: &str) -> Option<(Cable, String)> {
-    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| *scheme != "sqlite")?;
-    let (before, name) = rest.split_once('/').unwrap();
-    let (user, host) = before.rsplit_once('@').map_or((String::new(), before), |(user, host)| (format!("{user}@"), host));
-    let port = if scheme == "mysql" { "3306" } else { "5432" };
-    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") };
-    let cable = Cable::new(&host).await;
-    let url = format!("{scheme}://{user}{}/{name}", cable.address);
-    Some((cable, url))
-}
 
 async fn health(server: &Server) -> ServingStatus {
     let mut client = HealthClient::new(server.channel().await);
@@ -100,7 +45,7 @@ fn a_server_whose_database_is_away_starts_says_so_and_waits() {
 #[test]
 fn a_server_outlives_its_database() {
     on_every_database(async |db| {
-        let Some((cable, url)) = through_a_cable(&db.options().url).await else { return };
+        let Some((cable, url)) = through_a_cable(&db.options().url, Duration::ZERO).await else { return };
         let behind = Db::connect(&DbOptions { lazy: true, ..DbOptions::new(url) }).await.unwrap();
         let server = Server::start(&behind, options()).await;
         assert_eq!(health(&server).await, ServingStatus::NotServing);
