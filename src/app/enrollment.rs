@@ -182,10 +182,6 @@ async fn give_back(app: &App, txn: &Txn, before: &reservation::Model, from_day: 
     let Some(from) = days.iter().find(ahead).map(|(day, _)| *day) else {
         return Ok(());
     };
-    let freed = store::place_free_in_txn(txn, before.template_id, from, before.last_day).await?;
-    if usize::try_from(freed) != Ok(days.iter().filter(|(day, _)| *day >= from).count()) {
-        return Err(Error::Contended("reservation.cancel"));
-    }
     let something_left = days.iter().any(|(day, _)| *day < from);
     let state = if something_left { before.state } else { ReservationState::Cancelled };
     if !store::reservation_shorten_in_txn(txn, before, add_days(from, -1), state, now).await? {
@@ -193,6 +189,11 @@ async fn give_back(app: &App, txn: &Txn, before: &reservation::Model, from_day: 
     }
     if let Some(class_id) = before.class_id {
         super::staffing::roster::student_left(app, txn, class_id, from, now).await?;
+    }
+    // Places are locked last.
+    let freed = store::place_free_in_txn(txn, before.template_id, from, before.last_day).await?;
+    if usize::try_from(freed) != Ok(days.iter().filter(|(day, _)| *day >= from).count()) {
+        return Err(Error::Contended("reservation.cancel"));
     }
     Ok(())
 }
