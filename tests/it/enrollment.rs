@@ -49,7 +49,7 @@ async fn list(app: &TestApp, request: pb::ListReservationsRequest) -> pb::ListRe
 async fn taken(app: &TestApp, template: &str) -> Vec<(String, i32)> {
     let request = pb::ListLessonDaysRequest { class_template: template.to_owned(), page_size: 1000, ..Default::default() };
     let days = app.catalog().list_lesson_days(request).await.unwrap().into_inner().lesson_days;
-    let days = days.into_iter().map(|day| (day.lesson.unwrap().day, day.taken));
+    let days = days.into_iter().map(|day| (day.day, day.taken));
     days.filter(|(_, taken)| *taken > 0).collect()
 }
 
