@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::message::text::{self, Facts};
 use crate::storage::Txn;
 use crate::storage::entity::message;
-use crate::storage::message as store;
+use crate::storage::message::{self as store, MessageFilter};
+use crate::storage::page::{Page, Paged};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -89,6 +90,12 @@ pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: 
 /// Withdraws the messages of these kinds about these tasks that have not been handed over; how many.
 pub async fn task_messages_cancel(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
     store::message_cancel_of_tasks(txn, task_ids, kinds, now).await
+}
+
+/// Messages in the order in which they were written.
+pub async fn list_messages(app: &App, filter: &MessageFilter, page: &Page) -> Result<Paged<message::Model>> {
+    let rows = store::message_list(app.db.reader(), filter, page).await?;
+    Ok(page.cut(rows, |row| row.id))
 }
 
 /// Someone at an address.

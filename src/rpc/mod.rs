@@ -11,6 +11,7 @@ pub mod enrollment;
 mod health;
 pub mod import;
 pub mod invitation;
+pub mod message;
 mod norm;
 pub mod presence;
 pub mod server;
@@ -47,6 +48,7 @@ pub fn routes(app: &App) -> Routes {
     use pb::enrollment_service_server::EnrollmentServiceServer;
     use pb::import_service_server::ImportServiceServer;
     use pb::invitation_service_server::InvitationServiceServer;
+    use pb::message_service_server::MessageServiceServer;
     use pb::presence_service_server::PresenceServiceServer;
     use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
@@ -66,6 +68,7 @@ pub fn routes(app: &App) -> Routes {
         .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
         .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
+        .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
         .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))
         .add_service(limited!(ClassServiceServer::new(class::ClassRpc::new(app.clone()))))
         .add_service(limited!(TaskServiceServer::new(tasks::TaskRpc::new(app.clone()))))

@@ -2,6 +2,7 @@
 
 use super::Txn;
 use super::entity::message;
+use super::page::Page;
 use super::sql::sql;
 use super::unique_violation;
 use crate::domain::state::{Audience, MessageKind, MessageState};
@@ -348,11 +349,11 @@ pub struct MessageFilter {
     pub audience: Option<Audience>,
 }
 
-/// Messages in the order in which they were written, those with a key above `after`.
-pub async fn message_list(conn: &impl ConnectionTrait, filter: &MessageFilter, after: i64, limit: u64) -> Result<Vec<message::Model>> {
+/// Messages in the order in which they were written.
+pub async fn message_list(conn: &impl ConnectionTrait, filter: &MessageFilter, page: &Page) -> Result<Vec<message::Model>> {
     use message::Column;
     let MessageFilter { person, kinds, states, from, to, task_id, invitation_id, class_id, audience } = filter;
-    let mut all = Condition::all().add(Column::Id.gt(after));
+    let mut all = Condition::all().add(Column::Id.gt(page.after.unwrap_or(0)));
     if !kinds.is_empty() {
         all = all.add(Column::Kind.is_in(kinds.iter().copied()));
     }
@@ -367,5 +368,5 @@ pub async fn message_list(conn: &impl ConnectionTrait, filter: &MessageFilter, a
         .add_option(invitation_id.map(|id| Column::InvitationId.eq(id)))
         .add_option(class_id.map(|id| Column::ClassId.eq(id)))
         .add_option(audience.map(|audience| Column::Audience.eq(audience)));
-    Ok(message::Entity::find().filter(all).order_by_asc(Column::Id).limit(limit).all(conn).await?)
+    Ok(message::Entity::find().filter(all).order_by_asc(Column::Id).limit(page.limit()).all(conn).await?)
 }

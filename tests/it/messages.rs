@@ -3,10 +3,10 @@
 mod sending;
 mod world;
 
-use chrono::TimeDelta;
 use etutor::app::outbox::{self, Person};
 use etutor::domain::state::{Audience, Channel, InvitationState, MessageKind, MessageState, TaskState};
-use etutor::storage::message::{MessageFilter, message_list};
+use etutor::storage::message::MessageFilter;
+use etutor::storage::page::Page;
 use etutor::testing::{TestDb, explain, on_every_database};
 use etutor::write_txn;
 use world::{World, at};
@@ -267,8 +267,9 @@ fn messages_are_listed_by_person_kind_state_and_time() {
         world.write(vec![world.draft(MessageKind::Accepted, "c1"), world.draft(MessageKind::Reserved, "c2")], at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Reserved, "c1"), world.draft(MessageKind::Promoted, "c1")], at("11:00")).await;
         let found = async |filter: MessageFilter| {
-            let rows = message_list(world.app.db.reader(), &filter, 0, 10).await.unwrap();
-            rows.into_iter().map(|row| format!("{} {}", row.kind, row.person)).collect::<Vec<_>>()
+            let found = outbox::list_messages(&world.app, &filter, &Page { after: None, size: 10 }).await.unwrap();
+            assert_eq!(found.next, None);
+            found.items.into_iter().map(|row| format!("{} {}", row.kind, row.person)).collect::<Vec<_>>()
         };
         let all = MessageFilter::default;
         assert_eq!(found(MessageFilter { person: Some("c1".to_owned()), ..all() }).await, ["ACCEPTED c1", "RESERVED c1", "PROMOTED c1"]);
@@ -276,8 +277,9 @@ fn messages_are_listed_by_person_kind_state_and_time() {
         assert_eq!(found(MessageFilter { from: Some(at("10:00")), to: Some(at("11:00")), ..all() }).await, ["ACCEPTED c1", "RESERVED c2"]);
         assert!(found(MessageFilter { states: vec![MessageState::Captured], ..all() }).await.is_empty());
         assert!(found(MessageFilter { audience: Some(Audience::Student), ..all() }).await.is_empty());
-        let rest = message_list(world.app.db.reader(), &all(), world.messages().await[1].id, 1).await.unwrap();
-        assert_eq!(rest[0].person, "c1");
-        assert_eq!(rest[0].created_at, at("10:00") + TimeDelta::hours(1));
+        let first = outbox::list_messages(&world.app, &all(), &Page { after: None, size: 2 }).await.unwrap();
+        let rest = outbox::list_messages(&world.app, &all(), &Page { after: first.next, size: 2 }).await.unwrap();
+        assert_eq!((first.items.len(), rest.items.len(), rest.next), (2, 2, None));
+        assert_eq!(rest.items[0].created_at, at("11:00"));
     });
 }

@@ -1,0 +1,103 @@
+//! Messages between protobuf and the domain.
+
+use super::{REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, page, timestamp, words};
+use crate::domain::message::NEVER;
+use crate::domain::state::MessageState;
+use crate::error::{Error, Result};
+use crate::rpc::pb;
+use crate::storage::entity::message;
+use crate::storage::message::MessageFilter;
+use crate::storage::page::Page;
+
+/// Characters of a user name or an admin's name.
+const PERSON_MAX: usize = 64;
+
+/// Which messages are asked for.
+pub fn filter(request: pb::ListMessagesRequest) -> Result<(MessageFilter, Page)> {
+    let pb::ListMessagesRequest {
+        person,
+        kinds,
+        states,
+        from_time,
+        to_time,
+        task_id,
+        invitation_id,
+        class_id,
+        audience,
+        page_size,
+        page_token,
+    } = request;
+    REQUEST.optional_text("person", &person, PERSON_MAX)?;
+    let filter = MessageFilter {
+        person: (!person.is_empty()).then_some(person),
+        kinds: words("kinds", &kinds)?,
+        states: words("states", &states)?,
+        from: optional_instant("from_time", from_time)?,
+        to: optional_instant("to_time", to_time)?,
+        task_id: optional_id("task_id", task_id)?,
+        invitation_id: optional_id("invitation_id", invitation_id)?,
+        class_id: optional_id("class_id", class_id)?,
+        audience: optional_word("audience", audience)?,
+    };
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
+        return Err(Error::invalid("to_time", "is before from_time"));
+    }
+    Ok((filter, page(page_size, &page_token)?))
+}
+
+impl From<message::Model> for pb::Message {
+    fn from(row: message::Model) -> Self {
+        let message::Model {
+            id,
+            dedup_key,
+            kind,
+            channel,
+            audience,
+            person,
+            address,
+            subject,
+            body,
+            state,
+            task_id,
+            invitation_id,
+            class_id,
+            lesson_at: _,
+            created_at,
+            due_at,
+            valid_until,
+            attempts,
+            lease_token: _,
+            lease_until: _,
+            handed_at,
+            settled_at,
+            error,
+        } = row;
+        let waits = match state {
+            MessageState::Queued | MessageState::Retry | MessageState::Deferred => true,
+            MessageState::Unknown => due_at < NEVER,
+            _ => false,
+        };
+        Self {
+            message_id: id,
+            dedup_key,
+            kind: number(kind),
+            channel: number(channel),
+            audience: number(audience),
+            person,
+            address,
+            subject,
+            body,
+            state: number(state),
+            task_id: task_id.unwrap_or(0),
+            invitation_id: invitation_id.unwrap_or(0),
+            class_id: class_id.unwrap_or(0),
+            create_time: Some(timestamp(created_at)),
+            due_time: waits.then(|| timestamp(due_at)),
+            valid_until_time: Some(timestamp(valid_until)),
+            hand_over_time: optional_timestamp(handed_at),
+            settle_time: optional_timestamp(settled_at),
+            attempts,
+            error,
+        }
+    }
+}

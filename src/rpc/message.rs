@@ -1,0 +1,29 @@
+//! MessageService.
+
+use super::{convert, pb};
+use crate::app::{App, outbox};
+use tonic::{Request, Response, Status};
+
+/// What was told to whom, and what became of it.
+#[derive(Clone, Debug)]
+pub struct MessageRpc {
+    app: App,
+}
+
+impl MessageRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::message_service_server::MessageService for MessageRpc {
+    async fn list_messages(&self, request: Request<pb::ListMessagesRequest>) -> Result<Response<pb::ListMessagesResponse>, Status> {
+        let (filter, page) = convert::message::filter(request.into_inner())?;
+        let found = outbox::list_messages(&self.app, &filter, &page).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let messages = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListMessagesResponse { messages, next_page_token }))
+    }
+}
