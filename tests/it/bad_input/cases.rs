@@ -1,0 +1,264 @@
+//! One good request of every RPC, and what of it may be wrong without being refused.
+
+use super::wire::Spoil;
+use etutor::rpc::pb;
+use etutor::testing::academy::{coach, student};
+use etutor::testing::{Academy, TestApp};
+use prost::Message;
+use prost_types::{Duration, Timestamp};
+
+/// A good request.
+#[derive(Debug)]
+pub struct Case {
+    /// `Service/Method`.
+    pub rpc: &'static str,
+    /// The request.
+    pub request: Vec<u8>,
+}
+
+/// What the requests speak of.
+#[derive(Debug, Default)]
+pub struct World {
+    academy: Academy,
+    now: i64,
+    reservation: i64,
+    task: i64,
+    invitations: Vec<(i64, String)>,
+    class: i64,
+}
+
+impl World {
+    /// A Saturday class that is formed, and a Sunday class whose coaches are being asked.
+    pub async fn make(app: &TestApp) -> Self {
+        let academy =
+            Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").template("sun", "FREQ=WEEKLY;BYDAY=SU");
+        let academy = academy.classes(2, 3).template("spare", "FREQ=WEEKLY;BYDAY=MO").coaches(8).students(12).build(app).await;
+        let made = academy.reserve_all(app, "sat", 1, 6, None).await;
+        let later = Some(("2026-03-15", "2026-06-28"));
+        academy.reserve_all(app, "sun", 7, 12, later).await;
+
+        app.set_clock("2026-03-04T08:00").await;
+        for task in ["invite create", "invite exec", "sms send"] {
+            app.fire(task, None).await;
+        }
+        let (invitation_id, coach) = asked(app, "sat").await.remove(0);
+        app.invitations().accept_invitation(pb::AcceptInvitationRequest { invitation_id, coach: coach.clone() }).await.unwrap();
+        app.presence().complete_software_test(passed(&coach)).await.unwrap();
+        app.set_clock("2026-03-07T15:00").await;
+        app.fire("clazz assign_students", None).await;
+        let classes = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes;
+
+        app.set_clock("2026-03-12T08:00").await;
+        for task in ["invite create", "invite exec", "sms send"] {
+            app.fire(task, None).await;
+        }
+        let by_name = pb::GetClassTaskRequest { task_id: 0, class_template: "sun".to_owned(), day: "2026-03-15".to_owned() };
+        let task = app.staffing().get_class_task(by_name).await.unwrap().into_inner().class_task.unwrap();
+        Self {
+            academy,
+            now: app.now().await.unwrap().unix(),
+            reservation: made[0].reservation_id,
+            task: task.task_id,
+            invitations: asked(app, "sun").await,
+            class: classes[0].class_id,
+        }
+    }
+
+    fn invitation(&self, index: usize) -> (i64, String) {
+        self.invitations.get(index).cloned().unwrap_or_default()
+    }
+}
+
+async fn asked(app: &TestApp, template: &str) -> Vec<(i64, String)> {
+    let request = pb::StaffingServiceListInvitationsRequest { class_template: template.to_owned(), ..Default::default() };
+    let found = app.staffing().list_invitations(request).await.unwrap().into_inner().invitations;
+    found.into_iter().map(|invitation| (invitation.invitation_id, invitation.coach)).collect()
+}
+
+fn passed(coach: &str) -> pb::CompleteSoftwareTestRequest {
+    let passed = i32::from(pb::TestResult::Passed);
+    pb::CompleteSoftwareTestRequest {
+        coach: coach.to_owned(),
+        camera: passed,
+        sound: passed,
+        microphone: passed,
+        lesson: passed,
+        whiteboard: passed,
+        request_id: String::new(),
+    }
+}
+
+/// A good request of every RPC but streams, in an order in which each is good when its turn comes.
+pub fn cases(world: &World) -> Vec<Case> {
+    let mut cases = catalogue(world);
+    cases.extend(people(world));
+    cases.extend(staffing(world));
+    cases.extend(running(world));
+    cases.extend(deleting());
+    cases
+}
+
+fn case(rpc: &'static str, request: impl Message) -> Case {
+    Case { rpc, request: request.encode_to_vec() }
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn catalogue(world: &World) -> Vec<Case> {
+    let none = String::new;
+    let season = pb::Season {
+        code: text("spare"),
+        year: 2026,
+        r#type: pb::SeasonType::Autumn.into(),
+        start_day: text("2026-09-01"),
+        end_day: text("2026-12-31"),
+        except_days: vec![text("2026-10-01")],
+    };
+    let period = pb::Period {
+        season: text("spare"),
+        code: text("spare"),
+        grade_type: pb::GradeType::Junior.into(),
+        start_time: text("08:00"),
+        end_time: text("09:00"),
+    };
+    let template = world.academy.templates.last().cloned();
+    let subject = pb::Subject { subject_id: 9, name: text("生物") };
+    vec![
+        case("CatalogService/UpsertSubject", pb::UpsertSubjectRequest { subject: Some(subject), request_id: none() }),
+        case("CatalogService/GetSubject", pb::GetSubjectRequest { subject_id: 1 }),
+        case("CatalogService/ListSubjects", pb::ListSubjectsRequest::default()),
+        case("CatalogService/UpsertSeason", pb::UpsertSeasonRequest { season: Some(season), request_id: none() }),
+        case("CatalogService/GetSeason", pb::GetSeasonRequest { code: text("spring") }),
+        case("CatalogService/ListSeasons", pb::ListSeasonsRequest::default()),
+        case("CatalogService/UpsertPeriod", pb::UpsertPeriodRequest { period: Some(period), request_id: none() }),
+        case("CatalogService/GetPeriod", pb::GetPeriodRequest { season: text("spring"), code: text("p1900") }),
+        case("CatalogService/ListPeriods", pb::ListPeriodsRequest::default()),
+        case("CatalogService/UpsertClassTemplate", pb::UpsertClassTemplateRequest { class_template: template, request_id: none() }),
+        case("CatalogService/GetClassTemplate", pb::GetClassTemplateRequest { code: text("sat") }),
+        case("CatalogService/ListClassTemplates", pb::ListClassTemplatesRequest::default()),
+        case("CatalogService/ListLessonDays", pb::ListLessonDaysRequest { class_template: text("sat"), ..Default::default() }),
+    ]
+}
+
+fn people(world: &World) -> Vec<Case> {
+    let none = String::new;
+    let status = pb::SetCoachStatusRequest {
+        user_name: coach(8),
+        job_status: pb::JobStatus::Regular.into(),
+        operator: text("wang"),
+        remark: text("as before"),
+        request_id: none(),
+    };
+    let offer = pb::Availability {
+        period: text("p1900"),
+        recurrence: text("FREQ=DAILY"),
+        start_day: text("2026-03-02"),
+        end_day: text("2026-06-28"),
+        ..Default::default()
+    };
+    let offers = pb::SetAvailabilityRequest { coach: coach(8), season: text("spring"), availability: vec![offer] };
+    let signed_up = pb::CreateReservationRequest {
+        student: student(1),
+        class_template: text("spare"),
+        start_day: text("2026-04-06"),
+        end_day: text("2026-04-30"),
+        request_id: none(),
+    };
+    vec![
+        case("CoachService/UpsertCoach", pb::UpsertCoachRequest { coach: world.academy.coaches.last().cloned(), request_id: none() }),
+        case("CoachService/GetCoach", pb::GetCoachRequest { user_name: coach(1) }),
+        case("CoachService/ListCoaches", pb::ListCoachesRequest::default()),
+        case("CoachService/SetCoachStatus", status),
+        case("CoachService/SetAvailability", offers),
+        case("CoachService/ListAvailability", pb::ListAvailabilityRequest { coach: coach(1), ..Default::default() }),
+        case(
+            "StudentService/UpsertStudent",
+            pb::UpsertStudentRequest { student: world.academy.students.last().cloned(), request_id: none() },
+        ),
+        case("StudentService/GetStudent", pb::GetStudentRequest { user_name: student(1) }),
+        case("StudentService/ListStudents", pb::ListStudentsRequest::default()),
+        case("EnrollmentService/CreateReservation", signed_up),
+        case("EnrollmentService/GetReservation", pb::GetReservationRequest { reservation_id: world.reservation }),
+        case("EnrollmentService/ListReservations", pb::ListReservationsRequest::default()),
+        case(
+            "EnrollmentService/CancelReservation",
+            pb::CancelReservationRequest { reservation_id: world.reservation, from_day: text("2026-06-27") },
+        ),
+    ]
+}
+
+fn staffing(world: &World) -> Vec<Case> {
+    let none = String::new;
+    let by_hand = pb::InviteCoachRequest {
+        task_id: world.task,
+        coach: coach(8),
+        operator: text("wang"),
+        r#override: true,
+        remark: text("asked for it"),
+        request_id: none(),
+        ..Default::default()
+    };
+    let ((first, one), (second, two), (third, _)) = (world.invitation(0), world.invitation(1), world.invitation(2));
+    let cancelled = pb::CancelInvitationRequest { invitation_id: third, operator: text("wang"), remark: text("by mistake") };
+    vec![
+        case("StaffingService/ListClassTasks", pb::ListClassTasksRequest::default()),
+        case("StaffingService/GetClassTask", pb::GetClassTaskRequest { task_id: world.task, ..Default::default() }),
+        case("StaffingService/ListInvitations", pb::StaffingServiceListInvitationsRequest::default()),
+        case("StaffingService/InviteCoach", by_hand),
+        case("StaffingService/CancelInvitation", cancelled),
+        case("InvitationService/ListInvitations", pb::ListInvitationsRequest { coach: coach(1), ..Default::default() }),
+        case("InvitationService/GetInvitation", pb::GetInvitationRequest { invitation_id: first, coach: one.clone() }),
+        case("InvitationService/AcceptInvitation", pb::AcceptInvitationRequest { invitation_id: first, coach: one.clone() }),
+        case("InvitationService/WithdrawInvitation", pb::WithdrawInvitationRequest { invitation_id: first, coach: one }),
+        case("InvitationService/DeclineInvitation", pb::DeclineInvitationRequest { invitation_id: second, coach: two }),
+        case("PresenceService/CompleteSoftwareTest", passed(&coach(8))),
+        case("PresenceService/RecordLogin", pb::RecordLoginRequest { coach: coach(8) }),
+        case("ClassService/ListClasses", pb::ListClassesRequest::default()),
+        case("ClassService/GetClass", pb::GetClassRequest { class_id: world.class }),
+        case("MessageService/ListMessages", pb::ListMessagesRequest::default()),
+    ]
+}
+
+fn running(world: &World) -> Vec<Case> {
+    let now = Some(Timestamp { seconds: world.now, nanos: 0 });
+    vec![
+        case("TaskService/CreateClassTasks", pb::CreateClassTasksRequest::default()),
+        case("TaskService/SendInvitations", pb::SendInvitationsRequest::default()),
+        case("TaskService/CheckInvitations", pb::CheckInvitationsRequest::default()),
+        case("TaskService/NotifySoftwareTests", pb::NotifySoftwareTestsRequest::default()),
+        case("TaskService/NotifyUnstaffedClasses", pb::NotifyUnstaffedClassesRequest::default()),
+        case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
+        case("TaskService/SendSms", pb::SendSmsRequest::default()),
+        case("TaskService/ListTasks", pb::ListTasksRequest::default()),
+        case("TaskService/ListTaskRuns", pb::ListTaskRunsRequest::default()),
+        case("ClockService/GetClock", pb::GetClockRequest::default()),
+        case("ClockService/SetClock", pb::SetClockRequest { time: now, running: false }),
+        case("ClockService/AdvanceClock", pb::AdvanceClockRequest { duration: Some(Duration { seconds: 1, nanos: 0 }) }),
+    ]
+}
+
+fn deleting() -> Vec<Case> {
+    let spare = || text("spare");
+    vec![
+        case("CatalogService/DeletePeriod", pb::DeletePeriodRequest { season: spare(), code: spare() }),
+        case("CatalogService/DeleteSeason", pb::DeleteSeasonRequest { code: spare() }),
+        case("CatalogService/DeleteClassTemplate", pb::DeleteClassTemplateRequest { code: spare() }),
+        case("CatalogService/DeleteSubject", pb::DeleteSubjectRequest { subject_id: 9 }),
+    ]
+}
+
+/// Whether a field may be like this: it is optional, any text will do, or the server does not read it.
+pub fn accepted(rpc: &str, path: &str, spoil: Spoil) -> bool {
+    let (_, method) = rpc.split_once('/').unwrap_or_default();
+    let name = path.rsplit('.').next().unwrap_or_default();
+    match (name, spoil) {
+        // Optional everywhere.
+        ("page_size" | "page_token", Spoil::Missing) => true,
+        ("request_id", Spoil::Missing | Spoil::NonExistent) => true,
+        // A filter that is not given, or that nothing passes.
+        (_, Spoil::Missing | Spoil::NonExistent | Spoil::Huge) if method.starts_with("List") => name != "page_size" && name != "page_token",
+        _ => false,
+    }
+}
