@@ -6,7 +6,7 @@
 mod cases;
 mod wire;
 
-use cases::{World, accepted, cases};
+use cases::{Case, World, accepted, cases};
 use etutor::rpc::DESCRIPTORS;
 use etutor::testing::{TestApp, on_every_app};
 use std::collections::BTreeSet;
@@ -35,15 +35,16 @@ fn what_is_wrong_with_a_request_is_told_by_its_field() {
         let protocol = Protocol::read(DESCRIPTORS);
         let world = World::make(&app).await;
         let mut wrong = Vec::new();
-        for case in cases(&world) {
-            let message = protocol.methods.iter().find(|(rpc, _, _)| rpc == case.rpc).map(|(_, message, _)| message).unwrap();
-            for spoiled in protocol.spoiled(message, &case.request) {
-                let answer = call(&app, case.rpc, spoiled.bytes.clone()).await;
-                let verdict = judge(case.rpc, &spoiled, answer.err());
-                wrong.extend(verdict.map(|why| format!("{} {} {:?}: {why}", case.rpc, spoiled.path, spoiled.spoil)));
-            }
+        for (number, case) in (900_001..).zip(cases(&world)) {
+            // First, because what is accepted of the others may do it too.
             if let Err(status) = call(&app, case.rpc, case.request.clone()).await {
                 wrong.push(format!("{} itself is refused: {status:?}", case.rpc));
+            }
+            let message = protocol.methods.iter().find(|(rpc, _, _)| rpc == case.rpc).map(|(_, message, _)| message).unwrap();
+            for spoiled in protocol.spoiled(message, &case.request, number) {
+                let answer = call(&app, case.rpc, spoiled.bytes.clone()).await;
+                let verdict = judge(&case, &spoiled, answer.err());
+                wrong.extend(verdict.map(|why| format!("{} {} {:?}: {why}", case.rpc, spoiled.path, spoiled.spoil)));
             }
         }
         assert!(wrong.is_empty(), "{} answers are not as they should be:\n{}", wrong.len(), wrong.join("\n"));
@@ -51,11 +52,13 @@ fn what_is_wrong_with_a_request_is_told_by_its_field() {
 }
 
 /// What is wrong with the answer to a bad request, if anything is.
-fn judge(rpc: &str, spoiled: &Spoiled, answer: Option<Status>) -> Option<String> {
+fn judge(case: &Case, spoiled: &Spoiled, answer: Option<Status>) -> Option<String> {
+    let may = accepted(case, &spoiled.path, spoiled.spoil);
     let Some(status) = answer else {
-        return (!accepted(rpc, &spoiled.path, spoiled.spoil)).then(|| "is accepted".to_owned());
+        return (!may).then(|| "is accepted".to_owned());
     };
-    if accepted(rpc, &spoiled.path, spoiled.spoil) && status.code() != Code::Internal && status.code() != Code::Unknown {
+    // What may be like this does what the good request has done before, which may be refused by the rules.
+    if may && matches!(status.code(), Code::FailedPrecondition | Code::NotFound | Code::InvalidArgument) {
         return None;
     }
     match status.code() {
@@ -64,7 +67,8 @@ fn judge(rpc: &str, spoiled: &Spoiled, answer: Option<Status>) -> Option<String>
             let details = status.get_error_details();
             let named = details.bad_request().and_then(|bad| bad.field_violations.first()).map(|violation| violation.field.as_str());
             let named = named.unwrap_or_default();
-            (without_index(named) != spoiled.path).then(|| format!("names {named:?}: {}", status.message()))
+            let alike = case.needless.contains(&named) || case.needless.contains(&spoiled.path.as_str());
+            (without_index(named) != spoiled.path && !alike).then(|| format!("names {named:?}: {}", status.message()))
         }
         code => Some(format!("is {code:?}: {}", status.message())),
     }

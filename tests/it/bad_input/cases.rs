@@ -14,6 +14,8 @@ pub struct Case {
     pub rpc: &'static str,
     /// The request.
     pub request: Vec<u8>,
+    /// The fields that another field of this request stands for.
+    pub needless: &'static [&'static str],
 }
 
 /// What the requests speak of.
@@ -32,7 +34,18 @@ impl World {
     pub async fn make(app: &TestApp) -> Self {
         let academy =
             Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").template("sun", "FREQ=WEEKLY;BYDAY=SU");
-        let academy = academy.classes(2, 3).template("spare", "FREQ=WEEKLY;BYDAY=MO").coaches(8).students(12).build(app).await;
+        let academy = academy
+            .classes(2, 3)
+            .template("mon", "FREQ=WEEKLY;BYDAY=MO")
+            .template("spare", "FREQ=WEEKLY;BYDAY=TU")
+            .coaches(8)
+            .students(12)
+            .build(app)
+            .await;
+        let empty = pb::Season { code: text("empty"), ..academy.season.clone() };
+        app.catalog().upsert_season(pb::UpsertSeasonRequest { season: Some(empty), request_id: String::new() }).await.unwrap();
+        let empty = pb::Period { season: text("empty"), code: text("empty"), ..academy.periods[0].clone() };
+        app.catalog().upsert_period(pb::UpsertPeriodRequest { period: Some(empty), request_id: String::new() }).await.unwrap();
         let made = academy.reserve_all(app, "sat", 1, 6, None).await;
         let later = Some(("2026-03-15", "2026-06-28"));
         academy.reserve_all(app, "sun", 7, 12, later).await;
@@ -99,7 +112,7 @@ pub fn cases(world: &World) -> Vec<Case> {
 }
 
 fn case(rpc: &'static str, request: impl Message) -> Case {
-    Case { rpc, request: request.encode_to_vec() }
+    Case { rpc, request: request.encode_to_vec(), needless: &[] }
 }
 
 fn text(text: &str) -> String {
@@ -161,7 +174,7 @@ fn people(world: &World) -> Vec<Case> {
     let offers = pb::SetAvailabilityRequest { coach: coach(8), season: text("spring"), availability: vec![offer] };
     let signed_up = pb::CreateReservationRequest {
         student: student(1),
-        class_template: text("spare"),
+        class_template: text("mon"),
         start_day: text("2026-04-06"),
         end_day: text("2026-04-30"),
         request_id: none(),
@@ -200,13 +213,18 @@ fn staffing(world: &World) -> Vec<Case> {
         request_id: none(),
         ..Default::default()
     };
+    let by_name = pb::GetClassTaskRequest { task_id: 0, class_template: text("sun"), day: text("2026-03-15") };
     let ((first, one), (second, two), (third, _)) = (world.invitation(0), world.invitation(1), world.invitation(2));
     let cancelled = pb::CancelInvitationRequest { invitation_id: third, operator: text("wang"), remark: text("by mistake") };
     vec![
         case("StaffingService/ListClassTasks", pb::ListClassTasksRequest::default()),
-        case("StaffingService/GetClassTask", pb::GetClassTaskRequest { task_id: world.task, ..Default::default() }),
+        Case {
+            needless: &["class_template", "day"],
+            ..case("StaffingService/GetClassTask", pb::GetClassTaskRequest { task_id: world.task, ..Default::default() })
+        },
+        Case { needless: &["task_id"], ..case("StaffingService/GetClassTask", by_name) },
         case("StaffingService/ListInvitations", pb::StaffingServiceListInvitationsRequest::default()),
-        case("StaffingService/InviteCoach", by_hand),
+        Case { needless: &["class_template", "day"], ..case("StaffingService/InviteCoach", by_hand) },
         case("StaffingService/CancelInvitation", cancelled),
         case("InvitationService/ListInvitations", pb::ListInvitationsRequest { coach: coach(1), ..Default::default() }),
         case("InvitationService/GetInvitation", pb::GetInvitationRequest { invitation_id: first, coach: one.clone() }),
@@ -240,25 +258,46 @@ fn running(world: &World) -> Vec<Case> {
 }
 
 fn deleting() -> Vec<Case> {
-    let spare = || text("spare");
+    let empty = || text("empty");
     vec![
-        case("CatalogService/DeletePeriod", pb::DeletePeriodRequest { season: spare(), code: spare() }),
-        case("CatalogService/DeleteSeason", pb::DeleteSeasonRequest { code: spare() }),
-        case("CatalogService/DeleteClassTemplate", pb::DeleteClassTemplateRequest { code: spare() }),
+        case("CatalogService/DeletePeriod", pb::DeletePeriodRequest { season: empty(), code: empty() }),
+        case("CatalogService/DeleteSeason", pb::DeleteSeasonRequest { code: empty() }),
+        case("CatalogService/DeleteClassTemplate", pb::DeleteClassTemplateRequest { code: text("spare") }),
         case("CatalogService/DeleteSubject", pb::DeleteSubjectRequest { subject_id: 9 }),
     ]
 }
 
 /// Whether a field may be like this: it is optional, any text will do, or the server does not read it.
-pub fn accepted(rpc: &str, path: &str, spoil: Spoil) -> bool {
-    let (_, method) = rpc.split_once('/').unwrap_or_default();
+pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
+    let (service, method) = case.rpc.split_once('/').unwrap_or_default();
     let name = path.rsplit('.').next().unwrap_or_default();
-    match (name, spoil) {
+    let (missing, any) = (spoil == Spoil::Missing, matches!(spoil, Spoil::Missing | Spoil::NonExistent));
+    if case.needless.contains(&path) {
+        return missing;
+    }
+    match name {
         // Optional everywhere.
-        ("page_size" | "page_token", Spoil::Missing) => true,
-        ("request_id", Spoil::Missing | Spoil::NonExistent) => true,
+        "page_size" | "page_token" => missing,
+        "request_id" => any,
+        // Any text.
+        "name" | "real_name" | "operator" => spoil == Spoil::NonExistent,
+        "school_name" => any,
+        "remark" => spoil == Spoil::NonExistent,
+        // Answered, not asked for.
+        "test_passed_time" | "last_login_time" | "last_invited_time" | "used_days" => true,
+        _ if path == "availability.season" => true,
+        // The key of what is made.
+        "user_name" => method.starts_with("Upsert") && spoil == Spoil::NonExistent,
+        "code" => method.starts_with("Upsert") && spoil == Spoil::NonExistent,
+        _ if path == "subject.subject_id" => spoil == Spoil::NonExistent,
+        // Left as it is; all that is still ahead; the clock's now; in three days.
+        "job_status" if method == "UpsertCoach" => missing,
+        "from_day" if method == "CancelReservation" => missing,
+        "firing" | "tick_at" | "when" | "day" if service == "TaskService" => missing,
+        // Whoever does not exist is another coach too.
+        "coach" if service == "InvitationService" && method != "ListInvitations" => spoil == Spoil::NonExistent,
         // A filter that is not given, or that nothing passes.
-        (_, Spoil::Missing | Spoil::NonExistent | Spoil::Huge) if method.starts_with("List") => name != "page_size" && name != "page_token",
+        _ if method.starts_with("List") => matches!(spoil, Spoil::Missing | Spoil::NonExistent | Spoil::Huge),
         _ => false,
     }
 }

@@ -13,6 +13,8 @@ pub enum Spoil {
     Missing,
     /// A text of 20,000 characters.
     OverLong,
+    /// A text of one character more than the protocol allows.
+    TooLong,
     /// A text with a control character.
     Control,
     /// A well-formed text or key that names nothing; as a day, time or rule it is malformed.
@@ -64,7 +66,8 @@ impl Protocol {
     }
 
     /// Every field of a request spoiled in every way that its type allows, inner messages too (of a list: its first item).
-    pub fn spoiled(&self, message: &str, bytes: &[u8]) -> Vec<Spoiled> {
+    /// What names nothing has `number` in it, so that what one call makes is no name for another.
+    pub fn spoiled(&self, message: &str, bytes: &[u8], unknown: i64) -> Vec<Spoiled> {
         let (mut found, request) = (Vec::new(), Parts::read(bytes));
         for field in &self.messages[message].field {
             let number = field.number().unsigned_abs();
@@ -75,7 +78,7 @@ impl Protocol {
                 continue;
             }
             if field.r#type() != Type::Message {
-                for (spoil, value) in scalars(field) {
+                for (spoil, value) in scalars(field, unknown) {
                     // An empty list is for the base requests to try.
                     if spoil != Spoil::Missing || field.label() != Label::Repeated {
                         add(field.name().to_owned(), spoil, value);
@@ -95,7 +98,7 @@ impl Protocol {
                     }
                 }
                 name => {
-                    for inner in self.spoiled(name, request.first(number).unwrap_or_default()) {
+                    for inner in self.spoiled(name, request.first(number).unwrap_or_default(), unknown) {
                         let path = format!("{}.{}", field.name(), inner.path);
                         add(path, inner.spoil, Some(delimited(number, &inner.bytes)));
                     }
@@ -111,7 +114,7 @@ fn is_map(field: &FieldDescriptorProto) -> bool {
 }
 
 /// The wrong values of a field that is no message, encoded with their key.
-fn scalars(field: &FieldDescriptorProto) -> Vec<(Spoil, Option<Vec<u8>>)> {
+fn scalars(field: &FieldDescriptorProto, unknown: i64) -> Vec<(Spoil, Option<Vec<u8>>)> {
     let number = field.number().unsigned_abs();
     let text = |text: &str| Some(delimited(number, text.as_bytes()));
     let integer = |value: i64| {
@@ -122,19 +125,36 @@ fn scalars(field: &FieldDescriptorProto) -> Vec<(Spoil, Option<Vec<u8>>)> {
     };
     let missing = (Spoil::Missing, None);
     match field.r#type() {
-        Type::String => vec![
-            missing,
-            (Spoil::OverLong, text(&"x".repeat(20_000))),
-            (Spoil::Control, text("a\u{7}b")),
-            (Spoil::NonExistent, text("no-such-404")),
-        ],
+        Type::String => {
+            let too_long = limit(field.name()).map(|limit| (Spoil::TooLong, text(&"1".repeat(limit + 1))));
+            let others = [
+                missing,
+                (Spoil::OverLong, text(&"x".repeat(20_000))),
+                (Spoil::Control, text("a\u{7}b")),
+                (Spoil::NonExistent, text(&format!("no-such-{unknown}"))),
+            ];
+            others.into_iter().chain(too_long).collect()
+        }
         Type::Int64 => {
-            vec![missing, (Spoil::NonExistent, integer(404_404)), (Spoil::Negative, integer(-1)), (Spoil::Huge, integer(i64::MAX))]
+            vec![missing, (Spoil::NonExistent, integer(unknown)), (Spoil::Negative, integer(-1)), (Spoil::Huge, integer(i64::MAX))]
         }
         Type::Int32 => vec![missing, (Spoil::Negative, integer(-1)), (Spoil::Huge, integer(i32::MAX.into()))],
         Type::Enum => vec![missing, (Spoil::UnknownWord, integer(99)), (Spoil::Negative, integer(-1))],
         Type::Bool => Vec::new(),
         other => panic!("say what is wrong of a {other:?} ({})", field.name()),
+    }
+}
+
+/// The longest text of fields of this name.
+fn limit(name: &str) -> Option<usize> {
+    match name {
+        "user_name" | "code" | "coach" | "student" | "season" | "period" | "class_template" | "request_id" | "operator" => Some(64),
+        "name" | "real_name" => Some(100),
+        "school_name" => Some(200),
+        "remark" => Some(500),
+        "phone" => Some(20),
+        "area_code" => Some(6),
+        _ => None,
     }
 }
 
