@@ -1,7 +1,8 @@
 //! The database servers that tests run on: making and dropping databases there.
 //!
 //! PostgreSQL copies a template database; on MariaDB and MySQL the schema is replayed, table by table, from a database that holds it.
-//! The template's name holds a digest of the schema, so that all processes share it, and an edited migration makes a new one.
+//! The template's name holds a digest of the schema and the day, so that all processes share it, an edited migration makes a new one,
+//! and yesterday's can be told.
 
 use crate::clock::system_now;
 use crate::storage::{Db, DbOptions};
@@ -103,7 +104,7 @@ impl Server {
         if let Some(name) = MADE.lock().unwrap().as_ref().and_then(|made| made.get(&self.url).cloned()) {
             return name;
         }
-        let name = format!("{TEMPLATE}{}", schema_digest().await);
+        let name = format!("{TEMPLATE}{}_{}", schema_digest().await, today());
         let postgres = admin.get_database_backend() == DbBackend::Postgres;
         let (lock, unlock) = if postgres {
             ("SELECT pg_advisory_lock(727206)", "SELECT pg_advisory_unlock(727206)")
@@ -197,8 +198,17 @@ async fn schema_digest() -> String {
     DIGEST.get_or_init(|| digest).clone()
 }
 
-/// Names are `etutor_test_<pid>_<start of the process>_<n>`.
+/// Days since 1970.
+fn today() -> i64 {
+    system_now().unix() / 86_400
+}
+
+/// Names are `etutor_test_<pid>_<start of the process>_<n>`, those of templates `etutor_template_<digest>_<day>`.
 pub(super) fn is_leftover(name: &str) -> bool {
+    if let Some(parts) = name.strip_prefix(TEMPLATE) {
+        let day = parts.split('_').nth(1).and_then(|day| day.parse::<i64>().ok());
+        return day.is_none_or(|day| today() - day > 1);
+    }
     let Some(parts) = name.strip_prefix(PREFIX) else { return false };
     let started = parts.split('_').nth(1).and_then(|started| started.parse::<i64>().ok());
     started.is_some_and(|started| system_now().unix() - started > LEFTOVER_SECONDS)
