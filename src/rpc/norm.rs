@@ -72,13 +72,14 @@ where
             Ok(Some(wanted)) => wanted.saturating_sub(Duration::from_millis(1)).min(ceiling),
             Err(Malformed) => return Box::pin(ready(Ok(status::malformed_timeout().into_http()))),
         };
+        // Counted from here, as tonic's is, and not from when the call is first looked after.
+        let begun = tokio::time::Instant::now();
         let span = tracing::info_span!("rpc", rpc.path = request.uri().path());
         let answer = span.in_scope(|| self.inner.call(request));
         let (ending, testing) = (self.ending.clone(), self.testing);
         Box::pin(
             async move {
-                let begun = tokio::time::Instant::now();
-                let answer = tokio::time::timeout(limit, answer).await;
+                let answer = tokio::time::timeout_at(begun + limit, answer).await;
                 let mut answer =
                     answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending));
                 if let Ok(answer) = &mut answer {

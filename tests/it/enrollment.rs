@@ -63,7 +63,10 @@ fn a_sign_up_takes_every_lesson_day_of_its_range_and_gives_them_back() {
         let academy = small().build(&app).await;
         let range = Some(("2026-03-10", "2026-04-01"));
         let made = academy.reserve(&app, "student-001", "saturdays", range).await.unwrap();
-        assert_eq!((made.student.as_str(), made.class_template.as_str(), state(&made)), ("student-001", "saturdays", pb::ReservationState::Booked));
+        assert_eq!(
+            (made.student.as_str(), made.class_template.as_str(), state(&made)),
+            ("student-001", "saturdays", pb::ReservationState::Booked)
+        );
         assert_eq!((made.start_day.as_str(), made.end_day.as_str(), made.last_day.as_str()), ("2026-03-10", "2026-04-01", "2026-04-01"));
         assert_eq!(made.create_time.unwrap().seconds, app.instant("2026-03-02").unix());
         let day = |day: &str| (day.to_owned(), 1);
@@ -71,7 +74,10 @@ fn a_sign_up_takes_every_lesson_day_of_its_range_and_gives_them_back() {
 
         // From a day on; again from that day; from an earlier day on.
         let left = cancel(&app, made.reservation_id, "2026-03-22").await;
-        assert_eq!((left.last_day.as_str(), left.end_day.as_str(), state(&left)), ("2026-03-27", "2026-04-01", pb::ReservationState::Booked));
+        assert_eq!(
+            (left.last_day.as_str(), left.end_day.as_str(), state(&left)),
+            ("2026-03-27", "2026-04-01", pb::ReservationState::Booked)
+        );
         assert!(left.cancel_time.is_some());
         assert_eq!(taken(&app, "saturdays").await, [day("2026-03-14"), day("2026-03-21")]);
         assert_eq!(cancel(&app, made.reservation_id, "2026-03-22").await, left);
