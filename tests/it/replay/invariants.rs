@@ -12,6 +12,9 @@ use etutor::testing::TestApp;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// A student in a class: class, its size at most, first day, last day, student.
+type Stay = (i64, i32, Option<Day>, Day, i64);
+
 /// Remembers what was looked at, so that a step costs what is new in it.
 #[derive(Default)]
 pub struct Invariants {
@@ -137,8 +140,8 @@ impl Invariants {
             let task = &tasks[&row.task_id];
             let mut free = BTreeSet::new();
             for (_, recurrence, start, end, first, last, season) in rows.iter().filter(|offer| offer.0 == row.coach_id) {
-                // The academies of the replays offer exactly the periods of their templates, or longer ones on the same day.
-                if !(start <= &task.start_time && (end >= &task.end_time || end < start)) {
+                // The academies of the replays offer exactly the periods of their templates.
+                if (start, end) != (&task.start_time, &task.end_time) {
                     continue;
                 }
                 let all = days.entry((recurrence.clone(), *season)).or_insert_with(|| {
@@ -195,14 +198,13 @@ impl Invariants {
     /// Classes: none over its size on any day, no coach with two lessons at once, no student in two classes of one template.
     async fn classes(&mut self, app: &TestApp) {
         let db = app.db().reader();
-        let sizes: Vec<(i64, i32, Option<Day>, Day, i64)> =
-            sql("SELECT r.class_id, ct.max_students_per_class, r.placed_from, r.last_day, r.student_id \
+        let sizes: Vec<Stay> = sql("SELECT r.class_id, ct.max_students_per_class, r.placed_from, r.last_day, r.student_id \
              FROM reservation r JOIN class_template ct ON ct.id = r.template_id WHERE r.state = 'PLACED'")
-            .tuples(db)
-            .await
-            .unwrap();
+        .tuples(db)
+        .await
+        .unwrap();
         let lessons = entity::lesson::Entity::find().order_by_asc(entity::lesson::Column::StartAt).all(db).await.unwrap();
-        let mut rosters: HashMap<i64, Vec<&(i64, i32, Option<Day>, Day, i64)>> = HashMap::new();
+        let mut rosters: HashMap<i64, Vec<&Stay>> = HashMap::new();
         for stay in &sizes {
             rosters.entry(stay.0).or_default().push(stay);
         }

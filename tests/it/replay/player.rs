@@ -77,7 +77,7 @@ impl<'a> Player<'a> {
         let mut jobs = ["invite exec", "invite check", "invite notify_class", "clazz assign_students", "sms send"];
         self.turn += 1;
         jobs.rotate_left((self.turn % 5) as usize);
-        if self.turn % 2 == 0 {
+        if self.turn.is_multiple_of(2) {
             jobs.reverse();
         }
         let mut sent = 0;
