@@ -1,5 +1,7 @@
 //! Coaches and students: who they are, what coaches offer, and what stays as it was.
 
+mod staffed;
+
 use etutor::domain::calendar::parse_day;
 use etutor::domain::state::{InvitationKind, InvitationState, TaskState};
 use etutor::rpc::pb;
