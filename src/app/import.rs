@@ -1,11 +1,12 @@
 //! Import of a whole academy from the files of DOMAIN.md §10: all or nothing, and importing twice changes nothing.
 //!
 //! Everything is checked before anything is written: each file by itself (`files`), then against the database and the other files
-//! (`catalogue`, `people`). Sign-ups are decided in memory in the order in which they were made (`sign_ups`). Sets are written by one
+//! (`check`). Sign-ups are decided in memory in the order in which they were made (`sign_ups`). Sets are written by one
 //! statement or in chunks; the number of statements does not follow the number of rows one by one.
 
 mod catalogue;
 mod cells;
+mod check;
 mod files;
 mod people;
 mod sign_ups;
@@ -17,6 +18,7 @@ use super::staffing::demand::{coach_changed, demand_changed};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
+use crate::storage::import::season_lock_all_in_txn;
 use crate::write_txn;
 use files::Parsed;
 
@@ -172,6 +174,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn run(&mut self) -> Result<()> {
+        if !(self.parsed.seasons.is_empty() && self.parsed.periods.is_empty() && self.parsed.templates.is_empty()) {
+            // Whoever else writes a template takes its season's turn.
+            season_lock_all_in_txn(self.txn).await?;
+        }
         let catalogue = catalogue::Catalogue::load(self.txn).await?;
         let people = people::People::load(self.txn, self.parsed).await?;
         self.check(&catalogue, &people).await?;
@@ -184,6 +190,9 @@ impl Run<'_> {
             return Ok(());
         }
         let (people, coaches) = self.write_people(people, &catalogue).await?;
+        if self.outcome.is_bad() {
+            return Ok(());
+        }
         templates.extend(self.write_sign_ups(&catalogue, &people).await?);
         if self.outcome.is_bad() {
             return Ok(());

@@ -3,9 +3,11 @@
 use super::entity::{coach, coach_availability, reservation, student};
 use super::place::CHUNK;
 use super::sql::sql;
+use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
+use std::collections::{HashMap, HashSet};
 
 /// Names of one look-up.
 const NAMES: usize = 1000;
@@ -59,6 +61,53 @@ pub async fn reservation_list_of_students(conn: &impl ConnectionTrait, student_i
 pub async fn reservation_last_id(conn: &impl ConnectionTrait) -> Result<i64> {
     let found = sql("SELECT COALESCE(MAX(id), 0) FROM reservation").column(conn).await?;
     Ok(found.into_iter().next().unwrap_or(0))
+}
+
+/// Locks all seasons: the lesson days of templates follow from them.
+pub async fn season_lock_all_in_txn(txn: &impl ConnectionTrait) -> Result<()> {
+    sql("UPDATE season SET year = year").execute(txn).await.map(drop)
+}
+
+/// Which of these templates were ever signed up for or had a class task.
+pub async fn template_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
+    let found = sql("SELECT template_id FROM reservation WHERE template_id IN ({ids}) \
+         UNION SELECT template_id FROM class_task WHERE template_id IN ({ids})")
+    .ids(ids.iter().copied())
+    .ids(ids.iter().copied())
+    .column(conn)
+    .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// (template, students) of each class of these templates that is not closed.
+pub async fn template_class_loads(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<(i64, i64)>> {
+    let classes: Vec<(i64, i64, i64)> = sql("SELECT c.id, c.template_id, COUNT(r.id) FROM class c \
+         LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
+         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' GROUP BY c.id, c.template_id")
+    .ids(ids.iter().copied())
+    .tuples(conn)
+    .await?;
+    Ok(classes.into_iter().map(|(_, template, students)| (template, students)).collect())
+}
+
+/// Which of these periods have an offer that is used.
+pub async fn period_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
+    let found = sql("SELECT DISTINCT a.period_id FROM coach_availability a \
+         JOIN availability_use u ON u.availability_id = a.id WHERE a.period_id IN ({ids})")
+    .ids(ids.iter().copied())
+    .column(conn)
+    .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// The last day on which each of these offers is used, of those that are.
+pub async fn availability_last_used(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Day>> {
+    let found: Vec<(i64, Day)> =
+        sql("SELECT availability_id, MAX(day) FROM availability_use WHERE availability_id IN ({ids}) GROUP BY availability_id")
+            .ids(ids.iter().copied())
+            .tuples(conn)
+            .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Inserts rows in chunks.

@@ -5,12 +5,16 @@ use etutor::app::import::{FILES, ImportData, ImportFile, ImportOutcome, ImportRo
 use etutor::clock::Clock;
 use etutor::config::Config;
 use etutor::domain::time::Instant;
+use etutor::rpc::pb;
 use etutor::storage::Db;
 use etutor::storage::entity::*;
-use etutor::testing::{TestDb, on_every_database};
+use etutor::storage::sql::sql;
+use etutor::testing::{TestApp, TestDb, on_every_app, on_every_database};
+use etutor::write_txn;
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder};
 use std::path::Path;
 use std::sync::Arc;
+use tonic::{Code, Status};
 
 /// A Monday's midnight in Shanghai, the first day of the season below.
 const NOW: Instant = Instant::from_unix(1_772_380_800);
@@ -298,6 +302,7 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
         ("class_templates.csv", template("t,spring,1,7,p0900,FREQ=DAILY,1,1"), 2, "period"),
         ("class_templates.csv", template("t,spring,1,7,p1900,every Monday,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=HOURLY,1,1"), 2, "recurrence"),
+        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,0,1"), 2, "max_classes"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,1,1001"), 2, "max_students_per_class"),
         ("coaches.csv", coach("c,某,1101,,junior,1,13800000000,regular,2,true"), 2, "area_code"),
@@ -312,6 +317,8 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
         ("coach_availability.csv", offer("c1,spring,p0900,FREQ=DAILY,2026-03-02,2026-06-28"), 2, "period"),
         ("coach_availability.csv", offer("c1,spring,p1900,FREQ=,2026-03-02,2026-06-28"), 2, "recurrence"),
         ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-02,2026-03-01"), 2, "end_day"),
+        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-02,2026-06-29"), 2, "end_day"),
+        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-01,2026-06-28"), 2, "start_day"),
         ("students.csv", student(",某,110100,,7,13800000000"), 2, "user_name"),
         ("students.csv", student("s,某,11010x,,7,13800000000"), 2, "area_code"),
         ("students.csv", student("s,某,110100,,0,13800000000"), 2, "grade"),
@@ -398,6 +405,146 @@ fn the_catalogue_does_not_change_under_the_feet_of_sign_ups() {
                 outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
             assert_eq!(found, [(*name, 2, *column)], "{text} {:?}", outcome.problems);
             assert_eq!(snapshot(&db).await, before, "{text}");
+        }
+    });
+}
+
+/// What is in use by a class, an invitation or a task stays, with or without sign-ups.
+#[test]
+fn what_is_in_use_stays() {
+    on_every_database(async |db| {
+        let app = app_on(&db);
+        import(&app, &academy_with(&[("reservations.csv", "")]), true, NOW).await.unwrap();
+        let template =
+            class_template::Entity::find().filter(class_template::Column::Code.eq("sat")).one(db.reader()).await.unwrap().unwrap();
+        let coach = coach::Entity::find().filter(coach::Column::UserName.eq("c1")).one(db.reader()).await.unwrap().unwrap();
+        let places = place::Entity::find().filter(place::Column::TemplateId.eq(template.id)).order_by_asc(place::Column::Day);
+        let first = places.all(db.reader()).await.unwrap()[0].clone();
+        write_txn!(&app.db, "test.use", |txn| {
+            sql("INSERT INTO class_task (id, template_id, day, state, start_at, gate_at, freeze_at, closes_at, created_at) \
+                 VALUES (1, ?, ?, 'INVITING', ?, 0, 0, 0, 0)")
+            .bind(template.id)
+            .bind(first.day)
+            .bind(first.start_at)
+            .execute(txn)
+            .await?;
+            sql("INSERT INTO invitation (id, task_id, coach_id, kind, state, last_day, queued_at, valid_until) \
+                 VALUES (1, 1, ?, 'AUTO', 'ACCEPTED', ?, 0, 0)")
+            .bind(coach.id)
+            .bind(first.day)
+            .execute(txn)
+            .await?;
+            sql("INSERT INTO availability_use (availability_id, day, invitation_id) SELECT id, ?, 1 FROM coach_availability WHERE coach_id = ?")
+                .bind(first.day)
+                .bind(coach.id)
+                .execute(txn)
+                .await
+        })
+        .unwrap();
+        let before = snapshot(&db).await;
+        let template = |row: &str| format!("code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n{row}\n");
+        let cases = [
+            ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SU,1,2"), "recurrence"),
+            ("class_templates.csv", template("sat,spring,2,7,p1900,FREQ=WEEKLY;BYDAY=SA,1,2"), "subject_id"),
+            ("periods.csv", "code,season,grade_type,start_time,end_time\np1900,spring,junior,19:00,20:01\n".to_owned(), "start_time"),
+            (
+                "coach_availability.csv",
+                "coach,season,period,recurrence,start_day,end_day\nc1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,2026-03-06\n".to_owned(),
+                "end_day",
+            ),
+        ];
+        for (name, text, column) in &cases {
+            let outcome = import(&app, &only(&[(name, text)]), false, NOW).await.unwrap();
+            let found: Vec<_> =
+                outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
+            assert_eq!(found, [(*name, 2, *column)], "{text} {:?}", outcome.problems);
+            assert_eq!(snapshot(&db).await, before, "{text}");
+        }
+        // An import that touches the template or the coach has the task sized again.
+        let wider = template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA,3,2");
+        assert!(import(&app, &only(&[("class_templates.csv", &wider)]), false, NOW).await.unwrap().written);
+        assert!(class_task::Entity::find_by_id(1).one(db.reader()).await.unwrap().unwrap().dirty);
+    });
+}
+
+#[test]
+fn two_imports_at_once_are_as_one() {
+    on_every_database(async |db| {
+        let (app, other) = (app_on(&db), app_on(&db.replica().await));
+        let data = academy_with(&[]);
+        let (one, two) = tokio::join!(import(&app, &data, true, NOW), import(&other, &data, true, NOW));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!(one.places + two.places, 18);
+        assert_eq!(counts(&one, "students.csv").0 + counts(&two, "students.csv").0, 4);
+        assert_eq!(reservation::Entity::find().all(db.reader()).await.unwrap().len(), 2);
+    });
+}
+
+/// The files as the steps of the stream that clients send.
+pub fn steps(data: &ImportData, strict: bool) -> Vec<pb::ImportRequest> {
+    use pb::import_request::Step;
+    let mut steps = vec![Step::Start(pb::ImportStart { strict })];
+    for file in &data.files {
+        steps.push(Step::File(pb::ImportFile { name: file.name.clone(), columns: file.columns.clone() }));
+        for rows in file.rows.chunks(1000) {
+            let rows = rows.iter().map(|row| pb::ImportRow { line: row.line, values: row.values.clone() });
+            steps.push(Step::Rows(pb::ImportRows { rows: rows.collect() }));
+        }
+    }
+    steps.into_iter().map(|step| pb::ImportRequest { step: Some(step) }).collect()
+}
+
+/// Imports through the service.
+pub async fn send(app: &TestApp, steps: Vec<pb::ImportRequest>) -> Result<pb::ImportResponse, Status> {
+    Ok(app.imports().import(futures_util::stream::iter(steps)).await?.into_inner())
+}
+
+#[test]
+fn a_stream_of_files_is_imported_and_says_what_became_of_them() {
+    on_every_app(async |app: TestApp| {
+        let students = "user_name,real_name,area_code,school_name,grade,phone\ns1,学员一,110100,,7,1\n";
+        let bad = send(&app, steps(&academy_with(&[("students.csv", students)]), false)).await.unwrap();
+        assert!(!bad.written);
+        let problem = &bad.problems[0];
+        assert_eq!((problem.file.as_str(), problem.line, problem.column.as_str(), problem.bad), ("students.csv", 2, "phone", true));
+        assert!(snapshot(app.db()).await.is_empty());
+
+        let late = "created_at,student,class_template,start_day,end_day\n2026-02-01T08:00,s1,sat,2026-04-04,2026-04-05\n";
+        let good = send(&app, steps(&academy_with(&[("reservations.csv", late)]), false)).await.unwrap();
+        assert!(good.written);
+        assert!(good.problems[0].reason.starts_with("NOT_A_LESSON_DAY: "), "{:?}", good.problems);
+        let report = good.files.iter().find(|report| report.file == "reservations.csv").unwrap();
+        assert_eq!((report.read, report.created, report.refused, report.bad), (1, 0, 1, 0));
+    });
+}
+
+#[test]
+fn a_stream_that_is_none_is_refused_and_names_the_field() {
+    on_every_app(async |app: TestApp| {
+        use pb::import_request::Step;
+        let step = |step| pb::ImportRequest { step: Some(step) };
+        let start = || step(Step::Start(pb::ImportStart { strict: false }));
+        let file = |name: &str| step(Step::File(pb::ImportFile { name: name.to_owned(), columns: vec!["subject_id".to_owned()] }));
+        let rows = |line: u32, value: &str, count: usize| {
+            let row = pb::ImportRow { line, values: vec![value.to_owned()] };
+            step(Step::Rows(pb::ImportRows { rows: vec![row; count] }))
+        };
+        let cases = [
+            (vec![], "start"),
+            (vec![pb::ImportRequest { step: None }], "step"),
+            (vec![file("subjects.csv")], "start"),
+            (vec![start(), start()], "start"),
+            (vec![start(), rows(1, "x", 1)], "rows"),
+            (vec![start(), file("")], "file.name"),
+            (vec![start(), file("a\nb")], "file.name"),
+            (vec![start(), file("subjects.csv"), rows(0, "x", 1)], "rows.rows.line"),
+            (vec![start(), file("subjects.csv"), rows(2, &"x".repeat(10_001), 1)], "rows.rows.values"),
+            (vec![start(), file("subjects.csv"), rows(2, "x", 5_001)], "rows.rows"),
+        ];
+        for (steps, field) in cases {
+            let refused = send(&app, steps).await.unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+            assert!(refused.message().starts_with(&format!("{field}: ")), "{field}: {refused:?}");
         }
     });
 }

@@ -1,16 +1,14 @@
 //! Subjects, seasons, periods and class templates of an import.
 
 use super::Run;
-use super::files::{CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS, SUBJECTS, Season};
-use super::people::People;
+use super::files::{CLASS_TEMPLATES, PERIODS, SEASONS, SUBJECTS, Season};
 use crate::app::catalog_places::{Conflict, remake_places};
-use crate::domain::state::GradeType;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
+use crate::storage::catalog::{tasks_without_place, templates_without_place};
 use crate::storage::entity::{class_template, period, season, season_except_day, subject};
 use crate::storage::import::{Updates, insert_set_in_txn, update_set_in_txn};
-use crate::storage::place::reservation_ranges;
 use crate::storage::sql::sql;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
@@ -26,7 +24,7 @@ pub(super) struct StoredSeason {
 /// The catalogue as it is stored: it is small enough to be looked at as a whole.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {
-    subjects: HashMap<i64, String>,
+    pub(super) subjects: HashMap<i64, String>,
     pub(super) seasons: HashMap<String, StoredSeason>,
     /// By season and code.
     pub(super) periods: HashMap<(String, String), period::Model>,
@@ -57,164 +55,7 @@ impl Catalogue {
     }
 }
 
-/// The names that rows may refer to, by file: stored, or in the same import, if only on a bad row.
-struct Names<'a> {
-    parsed: &'a Parsed,
-    known: HashSet<(&'static str, String)>,
-}
-
-impl<'a> Names<'a> {
-    fn new(parsed: &'a Parsed, catalogue: &Catalogue, people: &People) -> Self {
-        let mut known = HashSet::new();
-        let pair = |season: &str, code: &str| format!("{season}\0{code}");
-        known.extend(catalogue.subjects.keys().map(|id| (SUBJECTS.0, id.to_string())));
-        known.extend(parsed.subjects.iter().map(|row| (SUBJECTS.0, row.value.id.to_string())));
-        known.extend(catalogue.seasons.keys().map(|code| (SEASONS.0, code.clone())));
-        known.extend(parsed.seasons.iter().map(|row| (SEASONS.0, row.value.code.clone())));
-        known.extend(catalogue.periods.keys().map(|(season, code)| (PERIODS.0, pair(season, code))));
-        known.extend(parsed.periods.iter().map(|row| (PERIODS.0, pair(&row.value.season, &row.value.code))));
-        known.extend(catalogue.templates.keys().map(|code| (CLASS_TEMPLATES.0, code.clone())));
-        known.extend(parsed.templates.iter().map(|row| (CLASS_TEMPLATES.0, row.value.code.clone())));
-        known.extend(people.coaches.keys().map(|name| (COACHES.0, name.clone())));
-        known.extend(parsed.coaches.iter().map(|row| (COACHES.0, row.value.user_name.clone())));
-        known.extend(people.students.keys().map(|name| (STUDENTS.0, name.clone())));
-        known.extend(parsed.students.iter().map(|row| (STUDENTS.0, row.value.user_name.clone())));
-        Self { parsed, known }
-    }
-
-    fn has(&self, file: &'static str, key: &str) -> bool {
-        let key = (file, key.to_owned());
-        self.known.contains(&key)
-            || self.parsed.bad_keys.contains(&key)
-            || self.parsed.bad_keys.contains(&(file, super::files::ALL.to_owned()))
-    }
-}
-
 impl Run<'_> {
-    /// Checks all names that rows refer to, and that grades fit.
-    pub(super) async fn check(&mut self, catalogue: &Catalogue, people: &People) -> Result<()> {
-        let parsed = self.parsed;
-        let names = Names::new(parsed, catalogue, people);
-        let unknown = |what: &str, name: &str| format!("there is no {what} {name:?}, neither stored nor in the files");
-        for row in &parsed.periods {
-            if !names.has(SEASONS.0, &row.value.season) {
-                self.bad(PERIODS.0, row.line, "season", unknown("season", &row.value.season));
-            }
-        }
-        for row in &parsed.templates {
-            let template = &row.value;
-            if !names.has(SUBJECTS.0, &template.subject_id.to_string()) {
-                self.bad(CLASS_TEMPLATES.0, row.line, "subject_id", unknown("subject", &template.subject_id.to_string()));
-            }
-            self.check_slot(&names, (CLASS_TEMPLATES.0, row.line), &template.season, &template.period, &unknown);
-        }
-        for row in &parsed.coaches {
-            if !names.has(SUBJECTS.0, &row.value.subject_id.to_string()) {
-                self.bad(COACHES.0, row.line, "subject_id", unknown("subject", &row.value.subject_id.to_string()));
-            }
-        }
-        for row in &parsed.availability {
-            if !names.has(COACHES.0, &row.value.coach) {
-                self.bad(COACH_AVAILABILITY.0, row.line, "coach", unknown("coach", &row.value.coach));
-            }
-            self.check_slot(&names, (COACH_AVAILABILITY.0, row.line), &row.value.season, &row.value.period, &unknown);
-        }
-        for row in &parsed.sign_ups {
-            if !names.has(STUDENTS.0, &row.value.student) {
-                self.bad(RESERVATIONS.0, row.line, "student", unknown("student", &row.value.student));
-            }
-            if !names.has(CLASS_TEMPLATES.0, &row.value.class_template) {
-                self.bad(RESERVATIONS.0, row.line, "class_template", unknown("class template", &row.value.class_template));
-            }
-        }
-        self.check_grades(catalogue);
-        self.check_identities(catalogue).await
-    }
-
-    fn check_slot(
-        &mut self,
-        names: &Names<'_>,
-        (file, line): (&'static str, u32),
-        season: &str,
-        period: &str,
-        unknown: &impl Fn(&str, &str) -> String,
-    ) {
-        if !names.has(SEASONS.0, season) {
-            self.bad(file, line, "season", unknown("season", season));
-        } else if !names.has(PERIODS.0, &format!("{season}\0{period}")) {
-            self.bad(file, line, "period", format!("the season {season:?} has no period {period:?}, neither stored nor in the files"));
-        }
-    }
-
-    /// A template's grade is of its period's grade type, in whichever file one of them changes.
-    fn check_grades(&mut self, catalogue: &Catalogue) {
-        let parsed = self.parsed;
-        let season_codes: HashMap<i64, &String> = catalogue.seasons.iter().map(|(code, season)| (season.row.id, code)).collect();
-        let mut grade_types: HashMap<(&str, &str), (GradeType, Option<u32>)> = HashMap::new();
-        for ((season, code), period) in &catalogue.periods {
-            grade_types.insert((season, code), (period.grade_type, None));
-        }
-        for row in &parsed.periods {
-            grade_types.insert((&row.value.season, &row.value.code), (row.value.grade_type, Some(row.line)));
-        }
-        let fits = |grade: i32, grade_type: GradeType| u8::try_from(grade).ok().and_then(GradeType::of_grade) == Some(grade_type);
-        let mut problems = Vec::new();
-        let mut in_file = HashSet::new();
-        for row in &parsed.templates {
-            let template = &row.value;
-            in_file.insert(template.code.as_str());
-            if let Some((grade_type, _)) = grade_types.get(&(template.season.as_str(), template.period.as_str()))
-                && !fits(template.grade, *grade_type)
-            {
-                let reason = format!("grade {} is not {grade_type}, as the period {:?} is", template.grade, template.period);
-                problems.push((CLASS_TEMPLATES.0, row.line, "grade", reason));
-            }
-        }
-        let period_keys: HashMap<i64, &(String, String)> = catalogue.periods.iter().map(|(key, period)| (period.id, key)).collect();
-        for template in catalogue.templates.values().filter(|template| !in_file.contains(template.code.as_str())) {
-            if let Some((season, code)) = period_keys.get(&template.period_id)
-                && season_codes.contains_key(&template.season_id)
-                && let Some((grade_type, Some(line))) = grade_types.get(&(season.as_str(), code.as_str()))
-                && !fits(template.grade, *grade_type)
-            {
-                let reason = format!("the class template {:?} of grade {} is in this period", template.code, template.grade);
-                problems.push((PERIODS.0, *line, "grade_type", reason));
-            }
-        }
-        for (file, line, column, reason) in problems {
-            self.bad(file, line, column, reason);
-        }
-    }
-
-    /// What students signed up for stays what it is.
-    async fn check_identities(&mut self, catalogue: &Catalogue) -> Result<()> {
-        let parsed = self.parsed;
-        let mut changed: Vec<(u32, i64, &'static str)> = Vec::new();
-        for row in &parsed.templates {
-            let template = &row.value;
-            let Some(stored) = catalogue.templates.get(&template.code) else { continue };
-            let season = catalogue.seasons.get(&template.season).map(|season| season.row.id);
-            let period = catalogue.periods.get(&(template.season.clone(), template.period.clone())).map(|period| period.id);
-            let differs = [
-                (season != Some(stored.season_id), "season"),
-                (template.subject_id != stored.subject_id, "subject_id"),
-                (template.grade != stored.grade, "grade"),
-                (period != Some(stored.period_id), "period"),
-            ];
-            changed.extend(differs.into_iter().filter(|(differs, _)| *differs).map(|(_, column)| (row.line, stored.id, column)));
-        }
-        if changed.is_empty() {
-            return Ok(());
-        }
-        let ids: BTreeSet<i64> = changed.iter().map(|(_, id, _)| *id).collect();
-        let taken: HashSet<i64> =
-            reservation_ranges(self.txn, &Vec::from_iter(ids)).await?.into_iter().map(|range| range.template_id).collect();
-        for (line, _, column) in changed.into_iter().filter(|(_, id, _)| taken.contains(id)) {
-            self.bad(CLASS_TEMPLATES.0, line, column, "cannot change: students have signed up for this class template");
-        }
-        Ok(())
-    }
-
     /// Writes subjects, seasons, periods, templates and the places that follow from them; the catalogue as it is then, and the templates touched.
     pub(super) async fn write_catalogue(&mut self, before: Catalogue) -> Result<(Catalogue, BTreeSet<i64>)> {
         let txn = self.txn;
@@ -239,7 +80,21 @@ impl Run<'_> {
             })
             .map(|template| template.id)
             .collect();
-        for conflict in remake_places(self.app, txn, &Vec::from_iter(touched.iter().copied())).await? {
+        let ids = Vec::from_iter(touched.iter().copied());
+        let mut conflicts = remake_places(self.app, txn, &ids).await?;
+        if conflicts.is_empty() {
+            let conflict =
+                |template_id: i64, code: &str, detail| Conflict { template_id, code: code.to_owned(), column: "recurrence", detail };
+            let by_code = |code: &str| now.templates.get(code).map_or(0, |row| row.id);
+            for code in templates_without_place(txn, &ids).await? {
+                conflicts.push(conflict(by_code(&code), &code, "has no lesson day in its season".to_owned()));
+            }
+            for (id, day) in tasks_without_place(txn, &ids).await? {
+                let code = now.templates.values().find(|row| row.id == id).map_or("", |row| row.code.as_str());
+                conflicts.push(conflict(id, code, format!("there is a class task for {day}, whose lesson would change")));
+            }
+        }
+        for conflict in conflicts {
             self.note_conflict(&now, conflict);
         }
         Ok((now, touched))

@@ -1,8 +1,10 @@
 //! One row of an import file, read cell by cell: what is wrong with a cell is noted, and the rest of the row is read on.
 
 use super::Problem;
+use crate::app::input::Fields;
 use crate::domain::calendar::{parse_day, parse_time};
 use crate::domain::time::{BusinessTime, Day, Instant};
+use crate::error::{Error, Result};
 use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime};
 
 /// The cells of a row by the names of their columns.
@@ -44,37 +46,32 @@ impl<'a> Cells<'a> {
     /// A cell that must not be empty.
     fn required(&mut self, column: &'static str) -> Option<&'a str> {
         let text = self.raw(column);
-        if text.trim().is_empty() { self.bad(column, "is required") } else { Some(text) }
+        if text.trim().is_empty() { self.bad(column, "is missing") } else { Some(text) }
+    }
+
+    /// A cell that the same question accepts which RPCs ask.
+    fn checked(&mut self, column: &'static str, check: impl Fn(Fields<'static>, &str, &str) -> Result<()>) -> Option<String> {
+        let text = self.raw(column);
+        match check(Fields { path: "" }, column, text) {
+            Ok(()) => Some(text.to_owned()),
+            Err(Error::Invalid { field: _, reason }) => self.bad(column, reason),
+            Err(other) => self.bad(column, other.to_string()),
+        }
     }
 
     /// Text for people: at most `longest` characters, none of them a control character; may be empty.
     pub(super) fn text(&mut self, column: &'static str, longest: usize) -> Option<String> {
-        let text = self.raw(column);
-        if text.chars().count() > longest {
-            return self.bad(column, format!("is longer than {longest} characters"));
-        }
-        if text.chars().any(char::is_control) {
-            return self.bad(column, "has a control character");
-        }
-        Some(text.to_owned())
+        self.checked(column, |fields, column, text| fields.optional_text(column, text, longest))
     }
 
     /// A name of a person or a thing: 1 to 100 characters.
     pub(super) fn name(&mut self, column: &'static str) -> Option<String> {
-        self.required(column)?;
-        self.text(column, 100)
+        self.checked(column, Fields::name)
     }
 
     /// A code or user name: 1 to 64 of `A-Z a-z 0-9 . _ -`.
     pub(super) fn code(&mut self, column: &'static str) -> Option<String> {
-        let text = self.required(column)?;
-        if text.len() > 64 {
-            return self.bad(column, "is longer than 64 characters");
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-            return self.bad(column, "may only have letters, digits, dot, underscore and hyphen");
-        }
-        Some(text.to_owned())
+        self.checked(column, Fields::code)
     }
 
     /// A whole number within bounds.
@@ -160,18 +157,12 @@ impl<'a> Cells<'a> {
 
     /// A recurrence rule; whether it can be used is checked once for each different one.
     pub(super) fn recurrence(&mut self, column: &'static str) -> Option<String> {
-        self.required(column)?;
-        self.text(column, 200)
+        self.checked(column, Fields::recurrence)
     }
 
     /// Six digits (GB/T 2260).
     pub(super) fn area_code(&mut self, column: &'static str) -> Option<String> {
-        let text = self.required(column)?;
-        if text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            Some(text.to_owned())
-        } else {
-            self.bad(column, "is not an area code of six digits")
-        }
+        self.checked(column, Fields::area_code)
     }
 
     /// `+` and 5 to 15 digits, or the 11 digits of a Chinese mobile number.

@@ -279,7 +279,7 @@ fn subject(cells: &mut Cells<'_>, _: &mut Recurrences) -> Option<Subject> {
 }
 
 fn season(cells: &mut Cells<'_>, _: &mut Recurrences) -> Option<Season> {
-    let (code, year) = (cells.code("code"), cells.number("year", 1970, 2200));
+    let (code, year) = (cells.code("code"), cells.number("year", 2000, 2100));
     let season_type = cells.word("type", SeasonType::ALL, SeasonType::as_str);
     let range = range(cells);
     let except = cells.days("except_days");

@@ -166,7 +166,7 @@ impl Run<'_> {
             .map(|row| ((row.coach_id, row.season_id, row.period_id, row.recurrence.clone(), row.start_day), row))
             .collect();
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut shortened) = (BTreeSet::new(), Vec::new());
         for row in rows {
             let offer = &row.value;
             let coach_id = coach_id(&offer.coach)?;
@@ -176,7 +176,12 @@ impl Run<'_> {
                     unchanged += 1;
                     continue;
                 }
-                Some(had) => changed.push((had.id, vec![offer.end_day.into()])),
+                Some(had) => {
+                    if offer.end_day < had.end_day {
+                        shortened.push((had.id, row));
+                    }
+                    changed.push((had.id, vec![offer.end_day.into()]));
+                }
                 None => new.push(coach_availability::ActiveModel {
                     coach_id: Set(coach_id),
                     season_id: Set(season_id),
@@ -188,6 +193,16 @@ impl Run<'_> {
                 }),
             }
             touched.insert(coach_id);
+        }
+        if !shortened.is_empty() {
+            let ids: Vec<i64> = shortened.iter().map(|(id, _)| *id).collect();
+            let used = store::availability_last_used(self.txn, &ids).await?;
+            for (id, row) in shortened {
+                if let Some(last) = used.get(&id).filter(|last| row.value.end_day < **last) {
+                    let reason = format!("the offer is used by an invitation or a class until {last}");
+                    self.bad(COACH_AVAILABILITY.0, row.line, "end_day", reason);
+                }
+            }
         }
         self.count(COACH_AVAILABILITY.0, new.len(), changed.len(), unchanged);
         insert_set_in_txn(self.txn, new).await?;
