@@ -1,5 +1,6 @@
 //! The outbox: what is written, when it goes, and to whom it does not (DOMAIN.md §7).
 
+mod listing;
 mod sending;
 mod world;
 
