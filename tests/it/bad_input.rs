@@ -4,6 +4,7 @@
 //! The RPCs and their fields are those of the descriptors, so that a new one without a case fails.
 
 mod cases;
+mod rules;
 mod wire;
 
 use cases::{Case, World, accepted, cases};
