@@ -62,6 +62,7 @@ const UP: &[&str] = &[
         PRIMARY KEY (template_id, day),
         CHECK (taken >= 0 AND taken <= capacity),
         FOREIGN KEY (template_id) REFERENCES class_template (id)){options}",
+    "CREATE INDEX place_day ON place (day)",
     "CREATE INDEX place_not_held ON place (not_held_told, not_held_at)",
     "CREATE TABLE coach (
         id {id},

@@ -68,7 +68,7 @@ impl Invariants {
         );
         assert_eq!(over.await, [], "more accepted than needed at {now}");
         self.new_invitations(app, now).await;
-        let classes = number("SELECT COUNT(*) AS n, 0 AS z FROM class").await[0].0;
+        let classes = sql("SELECT COUNT(*) AS n FROM class").column::<i64>(db).await.unwrap()[0];
         if classes != self.classes {
             self.classes = classes;
             self.classes(app).await;
@@ -251,7 +251,7 @@ impl Invariants {
             let key = format!("LESSON_NOT_HELD/{template}@{day}/{student}/1");
             assert!(told.contains(&key), "{student} had no lesson of {template} on {day} and was not told");
         }
-        let placed: Vec<(i64, i64)> = sql("SELECT COUNT(*) AS n, 0 AS z FROM reservation WHERE state = 'PLACED'").tuples(db).await.unwrap();
-        (placed[0].0, missed.len() as i64)
+        let placed: Vec<i64> = sql("SELECT COUNT(*) AS n FROM reservation WHERE state = 'PLACED'").column(db).await.unwrap();
+        (placed[0], missed.len() as i64)
     }
 }
