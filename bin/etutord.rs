@@ -1,2 +1,9 @@
 //! The server. See `etutord --help`.
-fn main() {}
+
+use clap::Parser;
+use etutor::daemon::{Arguments, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run(Arguments::parse())
+}

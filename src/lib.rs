@@ -13,6 +13,7 @@
 //! | [`message`] | texts, gateways and the sender of the outbox |
 //! | [`task`] | the scheduled tasks: registry, runner, one file per task |
 //! | [`rpc`] | the gRPC services and the serving stack |
+//! | [`daemon`] | the server as a program |
 //! | [`demo`] | a small academy and the people who play in it |
 //! | [`cli`] | the command `etutorctl` |
 
@@ -20,6 +21,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod demo;
 pub mod domain;
 pub mod error;

@@ -53,8 +53,8 @@ impl Health {
         answer.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", PROBE_LIMIT.as_secs()))))
     }
 
-    /// Keeps asking, and says when the answer has changed.
-    pub async fn watch(self, app: App, every: Duration, mut healthy: bool, stop: CancellationToken) {
+    /// Keeps asking, and says when the answer has changed; `last` is the first one.
+    pub async fn watch(self, app: App, every: Duration, mut last: Result<(), String>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -62,21 +62,25 @@ impl Health {
             }
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
-                answer = self.probe(&app) => answer,
+                answer = self.probe(&app) => answer.map_err(|error| error.to_string()),
             };
-            if answer.is_ok() == healthy {
-                continue;
+            if answer != last {
+                self.tell(&answer).await;
+                last = answer;
             }
-            healthy = !healthy;
-            match answer {
-                Ok(()) => {
-                    tracing::info!("the database answers: SERVING");
-                    self.set(ServingStatus::Serving).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the database does not answer: NOT_SERVING");
-                    self.set(ServingStatus::NotServing).await;
-                }
+        }
+    }
+
+    /// Makes a probe's answer known.
+    pub async fn tell(&self, answer: &Result<(), String>) {
+        match answer {
+            Ok(()) => {
+                tracing::info!("the database is in order: SERVING");
+                self.set(ServingStatus::Serving).await;
+            }
+            Err(cause) => {
+                tracing::warn!(cause, "the database is not in order: NOT_SERVING");
+                self.set(ServingStatus::NotServing).await;
             }
         }
     }

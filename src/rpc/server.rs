@@ -102,17 +102,9 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
     let _whatever_happens = (stop.clone().drop_guard(), cut.clone().drop_guard());
 
     let (health, testing) = (Health::new().await?, app.config.testing);
-    let healthy = match health.probe(&app).await {
-        Ok(()) => {
-            health.set(ServingStatus::Serving).await;
-            true
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the database is not ready: NOT_SERVING until it is");
-            false
-        }
-    };
-    tokio::spawn(health.clone().watch(app, options.probe_every, healthy, stop.clone()));
+    let answer = health.probe(&app).await.map_err(|error| error.to_string());
+    health.tell(&answer).await;
+    tokio::spawn(health.clone().watch(app, options.probe_every, answer, stop.clone()));
 
     let tracker = TaskTracker::new();
     let free = own_routes(&health)?;

@@ -3,6 +3,7 @@
 
 mod cable;
 mod codes;
+mod daemon;
 mod database;
 mod door;
 mod drain;

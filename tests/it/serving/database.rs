@@ -73,7 +73,7 @@ fn replicas_that_start_together_migrate_once() {
 }
 
 /// Drops every table, whatever points to it.
-async fn empty(db: &TestDb) {
+pub async fn empty(db: &TestDb) {
     let (names, before) = match &db.options().url {
         url if url.starts_with("sqlite") => {
             ("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", "PRAGMA foreign_keys = OFF")

@@ -1,0 +1,158 @@
+//! The server as a program: its arguments, its log, its start with or without a database, its end by a signal.
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, LogConfig, LogFormat};
+use crate::error::{Error, Result};
+use crate::rpc::{self, server};
+use crate::storage::{Db, DbOptions};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The coaching operations service. It listens on 127.0.0.1:50051 and keeps its data in var/etutor.db unless told otherwise.
+#[derive(Debug, Parser)]
+#[command(name = "etutord", version)]
+pub struct Arguments {
+    /// Configuration file; it holds what differs from the defaults, and ETUTOR__SECTION__KEY wins over both
+    #[arg(short, long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Clone, Debug, Default, Subcommand)]
+enum What {
+    /// Serve until SIGTERM or SIGINT (what it does when told nothing)
+    #[default]
+    Serve,
+    /// Bring the database's schema up to date and end
+    Migrate,
+}
+
+/// EX_SOFTWARE of sysexits: it failed.
+const FAILED: u8 = 70;
+/// EX_CONFIG of sysexits: the configuration is wrong.
+const WRONG_CONFIGURATION: u8 = 78;
+
+/// Does what the arguments say.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("etutord: {error}");
+            return ExitCode::from(WRONG_CONFIGURATION);
+        }
+    };
+    if let Err(error) = start_log(&config.log) {
+        eprintln!("etutord: log.filter: {error}");
+        return ExitCode::from(WRONG_CONFIGURATION);
+    }
+    let done = tokio::runtime::Runtime::new().map_err(Error::internal).and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.what.unwrap_or_default() {
+                What::Serve => serve(config).await,
+                What::Migrate => migrate(&config).await,
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(if matches!(error, Error::Invalid { .. }) { WRONG_CONFIGURATION } else { FAILED })
+        }
+    }
+}
+
+fn start_log(config: &LogConfig) -> std::result::Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::builder().parse(&config.filter)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    // As lines of the log, not between them.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "panic: {}", panic.payload_as_str().unwrap_or("without a text"));
+    }));
+    Ok(())
+}
+
+async fn migrate(config: &Config) -> Result<()> {
+    Db::migrate_at(&config.database.options()).await?;
+    tracing::info!(database = config.database.shown_url(), "the schema is up to date");
+    Ok(())
+}
+
+async fn serve(config: Config) -> Result<()> {
+    // Before anything is made or waited for.
+    let options = server::ServeOptions::from(&config.server);
+    let listener = server::bind(&options).await?;
+    let shutdown = CancellationToken::new();
+    end_by_signal(shutdown.clone())?;
+
+    let db = open_database(&config.database.options()).await?;
+    let testing = config.testing;
+    let clock = if testing { Clock::Test } else { Clock::System };
+    tracing::info!(
+        listen = %listener.local_addr().map_err(Error::internal)?,
+        database = config.database.shown_url(),
+        testing,
+        version = env!("CARGO_PKG_VERSION"),
+        "etutord serves"
+    );
+    if testing {
+        tracing::warn!("testing: true: nothing is handed to a gateway, and commands may say what time it is");
+    }
+    let app = App { db: db.clone(), clock, config: Arc::new(config) };
+    let routes = rpc::routes(&app);
+    let served = server::serve(listener, app, routes, &options, shutdown).await;
+    db.close().await;
+    served
+}
+
+/// Opens the database. One that is away is waited for, NOT_SERVING; one whose schema is behind is refused, except for SQLite, whose file is ours.
+async fn open_database(options: &DbOptions) -> Result<Db> {
+    if options.url.starts_with("sqlite:") {
+        Db::migrate_at(options).await?;
+        return Db::connect(options).await;
+    }
+    let opened = async {
+        let db = Db::connect(options).await?;
+        db.check_schema().await?;
+        Ok(db)
+    };
+    match opened.await {
+        Err(Error::Unavailable(cause)) => {
+            tracing::warn!(%cause, "the database cannot be reached; waiting for it");
+            Db::connect(&DbOptions { lazy: true, ..options.clone() }).await
+        }
+        opened => opened,
+    }
+}
+
+/// SIGTERM and SIGINT end the server in order; the second one ends it at once.
+fn end_by_signal(shutdown: CancellationToken) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    tokio::spawn(async move {
+        for first in [true, false] {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            tracing::info!(signal = name, "told to end");
+            if first {
+                shutdown.cancel();
+            }
+        }
+        std::process::exit(i32::from(FAILED));
+    });
+    Ok(())
+}
