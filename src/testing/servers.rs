@@ -48,6 +48,8 @@ impl Server {
             DbBackend::Postgres => {
                 let template = self.template(&admin).await;
                 run(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+                // No test pulls the server's plug.
+                run(&admin, &format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;
             }
             _ => {
                 let replay = self.replay(&admin).await;
