@@ -159,7 +159,7 @@ pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instan
         MessageKind::TaskShort | MessageKind::TaskEarlyWarning => (
             "SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
              WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
-               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state IN ('READY', 'ASSIGNED'))",
+               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')",
             false,
         ),
         MessageKind::Assigned => (
@@ -167,13 +167,12 @@ pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instan
              WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
             false,
         ),
-        // The student may have got a class since; without a task nothing is known of one.
+        // The student may have got a class since. A student has one lesson at a time, so its start says which is meant.
         MessageKind::LessonNotHeld => (
-            "SELECT m.id FROM message m LEFT JOIN class_task t ON t.id = m.task_id \
-             WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
-                WHERE s.user_name = m.person AND r.template_id = t.template_id AND r.class_id IS NOT NULL \
-                  AND r.placed_from <= t.day AND r.last_day >= t.day)",
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
+               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id JOIN lesson l ON l.class_id = r.class_id \
+                WHERE s.user_name = m.person AND l.start_at = m.lesson_at AND l.state <> 'CANCELLED' \
+                  AND r.placed_from <= l.day AND r.last_day >= l.day)",
             false,
         ),
         _ => return Ok(None),
