@@ -9,6 +9,7 @@ mod cli;
 mod clock;
 mod config;
 mod crash;
+mod demo;
 mod enrollment;
 mod forming;
 mod grpc;
