@@ -3,10 +3,12 @@
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::demo;
 use crate::error::{Error, Result};
 use crate::rpc::{self, server};
 use crate::storage::{Db, DbOptions};
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,6 +33,15 @@ enum What {
     Serve,
     /// Bring the database's schema up to date and end
     Migrate,
+    /// Show what it does: a small academy of its own, from its sign-ups to its classes, in a few seconds; needs and changes nothing else
+    Demo {
+        /// Then serve that academy, at server.listen, until Ctrl-C
+        #[arg(long)]
+        serve: bool,
+        /// One JSON object a line, for scripts
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// EX_SOFTWARE of sysexits: it failed.
@@ -40,22 +51,28 @@ const WRONG_CONFIGURATION: u8 = 78;
 
 /// Does what the arguments say.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
+    let what = arguments.what.unwrap_or_default();
+    let mut config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("etutord: {error}");
             return ExitCode::from(WRONG_CONFIGURATION);
         }
     };
+    if matches!(what, What::Demo { .. }) {
+        // What goes well is in the story.
+        "warn".clone_into(&mut config.log.filter);
+    }
     if let Err(error) = start_log(&config.log) {
         eprintln!("etutord: log.filter: {error}");
         return ExitCode::from(WRONG_CONFIGURATION);
     }
     let done = tokio::runtime::Runtime::new().map_err(Error::internal).and_then(|runtime| {
         runtime.block_on(async {
-            match arguments.what.unwrap_or_default() {
+            match what {
                 What::Serve => serve(config).await,
                 What::Migrate => migrate(&config).await,
+                What::Demo { serve, json } => demo(config, serve, json).await,
             }
         })
     });
@@ -87,6 +104,15 @@ async fn migrate(config: &Config) -> Result<()> {
     Db::migrate_at(&config.database.options()).await?;
     tracing::info!(database = config.database.shown_url(), "the schema is up to date");
     Ok(())
+}
+
+async fn demo(config: Config, serve: bool, json: bool) -> Result<()> {
+    let shutdown = CancellationToken::new();
+    end_by_signal(shutdown.clone())?;
+    let stdout = std::io::stdout();
+    let color = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let options = demo::Options { json, color, every_minute: false, serve: serve.then_some(config.server) };
+    demo::run(&options, &mut stdout.lock(), shutdown).await
 }
 
 async fn serve(config: Config) -> Result<()> {

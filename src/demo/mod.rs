@@ -31,7 +31,7 @@ pub struct Options {
     pub color: bool,
     /// Every minute, not only those in which something is due: slow, and the same story (a test of the short cut).
     pub every_minute: bool,
-    /// Stay up afterwards and serve like this, on [`Options::listen`].
+    /// Stay up afterwards and serve like this.
     pub serve: Option<ServerConfig>,
 }
 
@@ -49,7 +49,10 @@ impl Options {
 pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToken) -> Result<()> {
     // Before the story: nobody wants to learn at its end that the address is taken.
     let listener = match &options.serve {
-        Some(config) => Some((server::bind(&serve_options(config)).await?, serve_options(config))),
+        Some(config) => {
+            let serving = server::ServeOptions::from(config);
+            Some((server::bind(&serving).await?, serving))
+        }
         None => None,
     };
     let folder = Folder::new()?;
@@ -107,20 +110,6 @@ async fn open(folder: &Path) -> Result<App> {
     Db::migrate_at(&options).await?;
     let config = Config { testing: true, admins: academy::admins(), ..Config::default() };
     Ok(App { db: Db::connect(&options).await?, clock: Clock::Test, config: Arc::new(config) })
-}
-
-fn serve_options(config: &ServerConfig) -> server::ServeOptions {
-    server::ServeOptions {
-        listen: config.listen,
-        insecure: config.insecure,
-        max_connections: config.max_connections as usize,
-        first_bytes_timeout: config.first_bytes_timeout(),
-        request_timeout: config.request_timeout(),
-        task_timeout: config.task_timeout(),
-        concurrency: config.concurrency as usize,
-        drain: config.drain(),
-        ..server::ServeOptions::default()
-    }
 }
 
 /// A new folder of our own, removed when dropped.
