@@ -1,1 +1,8 @@
-//! To be written.
+//! From sign-ups to coaches: tasks, sizing, waves, budgets, windows, the gate, alarms (DOMAIN.md §§3–5).
+
+mod alarms;
+mod asking;
+mod budgets;
+mod creating;
+mod resizing;
+pub mod stage;

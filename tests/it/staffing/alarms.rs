@@ -1,0 +1,1 @@
+//! `invite notify_class`: the gate, the early warning, the night.

@@ -1,0 +1,1 @@
+//! `invite check`: tasks shrink and grow, coaches fall out.
