@@ -77,7 +77,7 @@ fn has_shape(text: &str, shape: &str) -> bool {
 pub struct Timeline {
     /// D−3 00:00: sign-ups from here on count for a later task.
     pub cut_off: Instant,
-    /// D−2 20:00, for tasks whose gate is before 08:00; they are warned of early.
+    /// D−2 20:00, for tasks whose gate is before 08:00 of D−1; they are warned of early.
     pub early_warning_at: Option<Instant>,
     /// G = s − 26 h.
     pub gate_at: Instant,
@@ -103,7 +103,7 @@ impl Timeline {
         } else {
             (start - rules.freeze_lead, start - rules.not_held_lead)
         };
-        let early = time.time(gate_at) < rules.early_warning_gate_before;
+        let early = gate_at < time.at(add_days(day, -1), rules.early_warning_gate_before);
         Self {
             cut_off: cut_off(time, day),
             early_warning_at: early.then(|| time.at(add_days(day, -2), rules.early_warning)),
@@ -183,6 +183,10 @@ mod tests {
         let evening = of("19:00");
         assert_eq!((evening.gate_at, evening.freeze_at), (local("2026-03-04 17:00"), local("2026-03-05 15:00")));
         assert_eq!(of("23:30").freeze_at, local("2026-03-05 19:30"));
+        // The gate of a class just after midnight is on D−2, at night.
+        assert_eq!(of("00:30").gate_at, local("2026-03-03 22:30"));
+        assert_eq!(of("00:30").early_warning_at, Some(local("2026-03-03 20:00")));
+        assert!(of("09:59").early_warning_at.is_some() && of("10:00").early_warning_at.is_none());
     }
 
     #[test]
