@@ -1,6 +1,6 @@
 //! `invite notify_test` and `invite notify_class`: who must do something soon (DOMAIN.md §3).
 
-use super::{notice, settle::budget_starts};
+use super::{check, notice, settle::budget_starts};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
@@ -67,8 +67,10 @@ fn alarm_of(app: &App, task: &TaskRow, counts: Counts, now: Instant) -> Option<A
 
 /// Uncovered tasks: the early warning, the alarm at G, and a further one only when it got worse than anything told. Says how late it is.
 pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report> {
+    // A reserve that moves up or a task that shrinks at this very minute is no reason for an alarm.
+    let told = check::bring_in_line(app, now, None).await?.messages;
     let tasks = staffing::task_list_open(app.db.reader(), None).await?;
-    let mut report = Report { examined: tasks.len() as u64, ..Report::default() };
+    let mut report = Report { examined: tasks.len() as u64, messages: told, ..Report::default() };
     let counts = staffing::task_counts(app.db.reader(), &tasks, now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
     let due: Vec<&TaskRow> = tasks.iter().filter(|task| alarm_of(app, task, count(task), now).is_some()).collect();

@@ -2,7 +2,7 @@
 //!
 //! The order of asking and the size of a wave are one replaceable policy: [`plan`].
 
-use super::{notice, settle::budget_starts};
+use super::{check, notice, settle::budget_starts};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::class_task::Counts;
@@ -32,16 +32,19 @@ pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Resu
         report.skip(Reason::OutsideWindow, 1);
         return Ok(report);
     }
+    // Who lapsed makes room for the reserve, and a task that shrank asks nobody, whether or not `invite check` has run this minute.
+    let told = check::bring_in_line(app, now, day).await?.messages;
     // First without any lock: most minutes nobody is to be asked.
-    let (plan, report) = look(app, app.db.reader(), now, day).await?;
+    let (plan, mut report) = look(app, app.db.reader(), now, day).await?;
     if plan.asks.is_empty() {
+        report.messages += told;
         return Ok(report);
     }
     write_txn!(&app.db, "invitation.ask", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
         let (plan, mut report) = look(app, txn, now, day).await?;
         report.changed = plan.asks.len() as u64;
-        report.messages = write(app, txn, &plan, now).await?;
+        report.messages = told + write(app, txn, &plan, now).await?;
         Ok(report)
     })
 }
