@@ -6,7 +6,7 @@ use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Purpose};
-use crate::domain::state::MessageKind;
+use crate::domain::state::{MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::message::text::Facts;
@@ -73,6 +73,7 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
     let mut report = Report { examined: tasks.len() as u64, messages: told, ..Report::default() };
     let counts = staffing::task_counts(app.db.reader(), &tasks, now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
+    note_covered(app, &tasks, &count, now).await?;
     let due: Vec<&TaskRow> = tasks.iter().filter(|task| alarm_of(app, task, count(task), now).is_some()).collect();
     if due.is_empty() {
         return Ok(report);
@@ -102,6 +103,7 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
                 accepted: counts.accepted,
                 live: counts.live,
                 coaches_left,
+                deadline: Some(task.freeze_at),
                 late_minutes: late,
                 ..notice::facts(&task)
             };
@@ -112,6 +114,20 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
         report.messages += written;
     }
     Ok(report)
+}
+
+/// A task that is covered at its gate had no alarm then. What is uncovered later is new, not an alarm that comes late.
+async fn note_covered(app: &App, tasks: &[TaskRow], count: &impl Fn(&TaskRow) -> Counts, now: Instant) -> Result<()> {
+    let at_gate = |task: &&TaskRow| now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
+    let covered: Vec<i64> = tasks.iter().filter(at_gate).filter(|task| count(task).uncovered() == 0).map(|task| task.id).collect();
+    if covered.is_empty() {
+        return Ok(());
+    }
+    write_txn!(&app.db, "class_task.covered", |txn| {
+        let noted = sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})");
+        noted.ids(covered.iter().copied()).execute(txn).await
+    })
+    .map(drop)
 }
 
 /// How many eligible coaches each task has not asked yet (budgets and spacing left out: they pass).
