@@ -1,7 +1,7 @@
 //! A coach's yes and no (DOMAIN.md §5).
 
 use super::settle::{self, candidate_of, coach_lock_in_txn, need_of, refused, settle};
-use super::{notice, sizing};
+use super::{form, notice, sizing};
 use crate::app::{App, outbox};
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
@@ -23,8 +23,10 @@ use sea_orm::EntityTrait;
 pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
     write_txn!(&app.db, "invitation.accept", |txn| {
-        let task = staffing::task_lock_in_txn(txn, found.task_id).await?;
+        let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;
+        // Tests that are overdue lapse before anything is judged, whether or not `invite check` has run.
+        settle(app, txn, task.id, now).await?;
         let before = staffing::invitation_by_id(txn, invitation_id).await?;
         match judge_yes(before.state) {
             Yes::Same => return Ok(before),
@@ -32,10 +34,8 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
             Yes::Open => open_for_yes(&task, now)?,
         }
         let invited = invited_as(&before, &person);
-        // Tests that are overdue make room before the yes is counted.
-        settle(app, txn, task.id, now).await?;
         if task.dirty {
-            sizing::resize_in_txn(app, txn, task.id, now).await?;
+            sizing::resize_in_txn(app, txn, task.id, Some(invitation_id), now).await?;
         }
         let task = staffing::task_by_id(txn, task.id).await?;
         open_for_yes(&task, now)?;
@@ -68,8 +68,9 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
 pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
     let (after, judged) = write_txn!(&app.db, "invitation.decline", |txn| {
-        let task = staffing::task_lock_in_txn(txn, found.task_id).await?;
+        let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;
+        settle(app, txn, task.id, now).await?;
         let before = staffing::invitation_by_id(txn, invitation_id).await?;
         let judged = judge_no(before.state);
         match judged {

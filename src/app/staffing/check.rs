@@ -36,7 +36,7 @@ pub async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<
         let (messages, over) = write_txn!(&app.db, "class_task.check", |txn| {
             let task = staffing::task_lock_in_txn(txn, task.id).await?;
             if task.dirty {
-                let (messages, size) = sizing::resize_in_txn(app, txn, task.id, now).await?;
+                let (messages, size) = sizing::resize_in_txn(app, txn, task.id, None, now).await?;
                 return Ok((messages, size.over));
             }
             Ok((settle(app, txn, task.id, now).await?, 0))

@@ -49,12 +49,22 @@ pub async fn form_due(app: &App, now: Instant) -> Result<Report> {
     Ok(report)
 }
 
+/// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not `clazz assign_students` has run.
+pub async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -> Result<TaskRow> {
+    let task = staffing::task_lock_in_txn(txn, id).await?;
+    if !task.state.is_open() || now < task.closes_at {
+        return Ok(task);
+    }
+    close(app, txn, task, now).await?;
+    staffing::task_by_id(txn, id).await
+}
+
 /// A task's end: what can be formed is, everybody else is let go, students left over are listed and passed on.
 async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64, Vec<String>)> {
     let mut messages = 0;
     if task.dirty {
         // Sign-ups changed since the last look; one instant earlier the task was still open.
-        messages += sizing::resize_in_txn(app, txn, task.id, now).await?.0;
+        messages += sizing::resize_in_txn(app, txn, task.id, None, now).await?.0;
     }
     messages += settle::settle(app, txn, task.id, now).await?;
     let task = staffing::task_by_id(txn, task.id).await?;

@@ -1,7 +1,7 @@
 //! What staff do by hand: invite a coach, also after F, and take an invitation back (DOMAIN.md §§4, 5).
 
 use super::settle::{candidate_of, coach_lock_in_txn, need_of, refused, settle};
-use super::{sizing, wave};
+use super::{form, sizing, wave};
 use crate::app::{App, idempotency, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
@@ -51,8 +51,8 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
             let id = id.parse().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: wanted.request_id.clone() })?;
             return staffing::invitation_by_id(txn, id).await;
         }
-        let mut task = staffing::task_lock_in_txn(txn, wanted.task_id).await?;
-        if !task.state.is_open() || now >= task.closes_at {
+        let mut task = form::task_lock_up_to_date(app, txn, wanted.task_id, now).await?;
+        if !task.state.is_open() {
             task = reopen(app, txn, task, now).await?;
         }
         coach_lock_in_txn(txn, &[person.id]).await?;

@@ -212,8 +212,8 @@ pub async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<
 }
 
 /// Sizes a locked open task again and does what follows: asks of those who are no longer needed, looks again at those who said yes.
-/// Messages written, and the new size.
-pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<(u64, Size)> {
+/// An invitation that is just being answered is not let go: its yes finds the new size. Messages written, and the new size.
+pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option<i64>, now: Instant) -> Result<(u64, Size)> {
     let task = staffing::task_by_id(txn, task_id).await?;
     if !task.state.is_open() {
         return Ok((0, Size::default()));
@@ -228,7 +228,7 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, now: Instant) -> 
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
     let mut messages = drop_ineligible(app, txn, task_id, now).await?;
-    messages += let_go(app, txn, task_id, i64::from(task.needed), size.needed, now).await?;
+    messages += let_go(app, txn, task_id, (i64::from(task.needed), size.needed), answering, now).await?;
     if size.students == 0 {
         messages += cancel_in_txn(app, txn, task_id, "", now).await?;
     }
@@ -283,11 +283,19 @@ pub async fn cancel_one(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoa
 }
 
 /// Lets go whom a smaller task does not need (DOMAIN.md §4, Resizing).
-async fn let_go(app: &App, txn: &Txn, task_id: i64, before: i64, needed: i64, now: Instant) -> Result<u64> {
+async fn let_go(
+    app: &App,
+    txn: &Txn,
+    task_id: i64,
+    (before, needed): (i64, i64),
+    answering: Option<i64>,
+    now: Instant,
+) -> Result<u64> {
     let task = staffing::task_by_id(txn, task_id).await?;
     let invited = staffing::invited_of_task(txn, task_id).await?;
     let asked: Vec<Asked> = invited
         .iter()
+        .filter(|coach| Some(coach.id) != answering)
         .map(|coach| Asked {
             id: coach.id,
             state: coach.state,
