@@ -29,6 +29,12 @@ pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<
     Ok(messages)
 }
 
+/// Ends the acceptances of a locked task whose test is overdue, and nothing else.
+pub async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
+    let mut invited = staffing::invited_of_task(txn, task.id).await?;
+    lapse(app, txn, task, &mut invited, now).await
+}
+
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
 async fn lapse(app: &App, txn: &Txn, task: &TaskRow, invited: &mut Vec<InvitedCoach>, now: Instant) -> Result<u64> {
     let late =

@@ -7,13 +7,14 @@ use super::{notice, settle as steps};
 use crate::app::{App, outbox};
 use crate::domain::calendar::cut_off;
 use crate::domain::class_task::{self, Asked, LetGo, Seats, Seeker};
-use crate::domain::eligibility::{self, Purpose};
+use crate::domain::eligibility::{self, Need, Purpose};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::storage::{Txn, pool};
+use crate::storage::pool::{self, Which};
+use crate::storage::Txn;
 use sea_orm::FromQueryResult;
 use std::collections::{BTreeMap, HashMap};
 
@@ -218,6 +219,8 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     if !task.state.is_open() {
         return Ok((0, Size::default()));
     }
+    // An overdue test counts for nothing: neither for the size nor for the reserve.
+    let mut messages = steps::lapse_overdue(app, txn, &task, now).await?;
     // A student who cancelled from before D on no longer needs this task.
     sql("UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ?)")
         .bind(task_id)
@@ -227,7 +230,7 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
-    let mut messages = drop_ineligible(app, txn, task_id, now).await?;
+    messages += drop_ineligible(app, txn, task_id, answering, now).await?;
     messages += let_go(app, txn, task_id, (i64::from(task.needed), size.needed), answering, now).await?;
     if size.students == 0 {
         messages += cancel_in_txn(app, txn, task_id, "", now).await?;
@@ -236,12 +239,32 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     Ok((messages, size))
 }
 
-/// Coaches who said yes and are no longer eligible for what the task has become: CANCELLED, told.
-async fn drop_ineligible(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
+/// Coaches who are no longer eligible for what the task has become, or were dismissed: CANCELLED, and told.
+async fn drop_ineligible(app: &App, txn: &Txn, task_id: i64, answering: Option<i64>, now: Instant) -> Result<u64> {
     let task = staffing::task_by_id(txn, task_id).await?;
+    if task.students == 0 {
+        return Ok(0);
+    }
     let invited = staffing::invited_of_task(txn, task_id).await?;
-    let held: Vec<&InvitedCoach> = invited.iter().filter(|coach| coach.state.is_held()).collect();
-    if held.is_empty() || task.students == 0 {
+    let (held, others): (Vec<&InvitedCoach>, Vec<&InvitedCoach>) = invited.iter().partition(|coach| coach.state.is_held());
+    let need = steps::need_of(txn, &task).await?;
+    let mut messages = drop_held(app, txn, &task, &need, held, now).await?;
+    // Who was asked or is in reserve could only be refused: better told now.
+    let (today, week) = steps::budget_starts(app, now);
+    let ids = others.iter().map(|coach| coach.coach_id).collect();
+    let candidates = pool::candidate_list(txn, &Which::Coaches(ids), now, today, week).await?;
+    for coach in others.into_iter().filter(|coach| Some(coach.id) != answering) {
+        let Some(candidate) = candidates.iter().find(|candidate| candidate.id == coach.coach_id) else { continue };
+        if let Err(reason) = eligibility::check(app.rules(), candidate, &need, Purpose::Answer, now) {
+            messages += cancel_one(app, txn, &task, coach, reason, now).await?;
+        }
+    }
+    Ok(messages)
+}
+
+/// Those who said yes: they use their availability for the task's days as they have become.
+async fn drop_held(app: &App, txn: &Txn, task: &TaskRow, need: &Need, held: Vec<&InvitedCoach>, now: Instant) -> Result<u64> {
+    if held.is_empty() {
         return Ok(0);
     }
     let ids: Vec<i64> = held.iter().map(|coach| coach.coach_id).collect();
@@ -249,15 +272,14 @@ async fn drop_ineligible(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Re
     // What they use for this task is theirs to use again, and may have become longer or shorter.
     let invitations: Vec<i64> = held.iter().map(|coach| coach.id).collect();
     staffing::availability_free_in_txn(txn, &invitations).await?;
-    let need = steps::need_of(txn, &task).await?;
     let mut messages = 0;
     for coach in held {
         let mut candidate = steps::candidate_of(app, txn, coach.coach_id, now).await?;
         // The rank's limit counts this class as well.
         candidate.classes = candidate.classes.saturating_sub(1);
-        match eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now) {
-            Ok(()) => steps::use_again(txn, &candidate, &need, coach.id).await?,
-            Err(reason) => messages += cancel_one(app, txn, &task, coach, reason, now).await?,
+        match eligibility::check(app.rules(), &candidate, need, Purpose::Answer, now) {
+            Ok(()) => steps::use_again(txn, &candidate, need, coach.id).await?,
+            Err(reason) => messages += cancel_one(app, txn, task, coach, reason, now).await?,
         }
     }
     Ok(messages)
