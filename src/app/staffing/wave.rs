@@ -64,7 +64,8 @@ async fn look(app: &App, conn: &impl ConnectionTrait, now: Instant, day: Option<
     let mut report = Report::default();
     let mut tasks = staffing::task_list_open(conn, day).await?;
     report.examined = tasks.len() as u64;
-    tasks.retain(|task| now < task.closes_at);
+    // After F it is staff's business whom to ask: a task that they reopened sends no invitations by itself.
+    tasks.retain(|task| now < task.closes_at && !task.reopened);
     if tasks.is_empty() {
         return Ok((Plan::default(), report));
     }
