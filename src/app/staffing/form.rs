@@ -76,7 +76,8 @@ async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64
     messages += let_everybody_go(app, txn, &task, now).await?;
     // After a reopening the classes formed earlier count too.
     let classes = class::Entity::find().filter(class::Column::TaskId.eq(task.id)).all(txn).await?.len();
-    let state = if formed.classes >= i64::from(task.needed) {
+    // Nothing needed and students left over: there is no class left that they could form.
+    let state = if formed.classes >= i64::from(task.needed) && (task.needed > 0 || formed.left.is_empty()) {
         TaskState::Formed
     } else if classes > 0 {
         TaskState::Partial
@@ -272,10 +273,12 @@ pub(super) fn to_student(kind: MessageKind, about: String, user_name: &str, phon
 }
 
 /// Everybody who has no class ends: the reserve is released and told, who was asked or has not passed the test has run out of time.
+/// When classes form before the task's end, who was asked is told that it is no longer so.
 async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
     let invited = staffing::invited_of_task(txn, task.id).await?;
     let of = |state: InvitationState| -> Vec<i64> { invited.iter().filter(|coach| coach.state == state).map(|coach| coach.id).collect() };
-    let (queued, sent) = (of(InvitationState::Queued), of(InvitationState::Sent));
+    let early = now < task.closes_at;
+    let (queued, sent) = if early { (Vec::new(), Vec::new()) } else { (of(InvitationState::Queued), of(InvitationState::Sent)) };
     let expired = Reason::Expired.as_str();
     staffing::invitation_end_in_txn(txn, &sent, InvitationState::Sent, InvitationState::Expired, expired, now).await?;
     staffing::invitation_end_in_txn(txn, &queued, InvitationState::Queued, InvitationState::Undelivered, expired, now).await?;
@@ -283,7 +286,7 @@ async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) ->
         outbox::invitation_messages_cancel(txn, &queued, now).await?;
     }
     let mut messages = 0;
-    for coach in invited.iter().filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held()) {
+    for coach in invited.iter().filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held() || early) {
         messages += sizing::cancel_one(app, txn, task, coach, Reason::TaskCovered, now).await?;
     }
     Ok(messages)
