@@ -80,7 +80,8 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
     })
 }
 
-/// A student left a class from `from` on. A class left empty is closed, its lessons from then on are cancelled, coach and admins are told.
+/// A student left a class from `from` on. Lessons to which nobody comes any more are cancelled, coach and admins are told; a class without
+/// any lesson ahead is closed.
 /// The reservation's own row is the caller's business, and changed already.
 pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
@@ -89,14 +90,19 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         .bind(from)
         .tuples(txn)
         .await?;
-    if !stays.is_empty() {
-        return Ok(0);
-    }
+    // Those who stay may leave before the class was to end.
+    let from = stays.iter().map(|(_, last)| add_days(*last, 1)).max().unwrap_or(from);
     let class = class::Entity::find_by_id(class_id).one(txn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
     if class.state == ClassState::Closed {
         return Ok(0);
     }
-    let cancelled = sql("UPDATE lesson SET state = 'CANCELLED' WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED'")
+    let empty: Vec<Day> = sql("SELECT day FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' ORDER BY day")
+        .bind(class_id)
+        .bind(from)
+        .column(txn)
+        .await?;
+    let Some(from) = empty.first().copied() else { return Ok(0) };
+    sql("UPDATE lesson SET state = 'CANCELLED' WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED'")
         .bind(class_id)
         .bind(from)
         .execute(txn)
@@ -122,9 +128,6 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         .bind(from)
         .execute(txn)
         .await?;
-    if cancelled == 0 {
-        return Ok(0);
-    }
     let person = coach::Entity::find_by_id(class.coach_id).one(txn).await?.ok_or_else(|| Error::not_found("coach", class.coach_id))?;
     sql("UPDATE coach SET version = version + 1 WHERE id = ?").bind(person.id).execute(txn).await?;
     let task = crate::storage::staffing::task_by_id(txn, class.task_id).await?;
