@@ -223,10 +223,13 @@ async fn add_lessons(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, can
         }
     }
     let classes: Vec<(i64, i64)> =
-        sql("SELECT coach_id, COUNT(*) AS n FROM class WHERE coach_id IN ({ids}) AND state IN ('OPEN', 'RUNNING') GROUP BY coach_id")
-            .ids(ids.iter().copied())
-            .tuples(conn)
-            .await?;
+        sql("SELECT c.coach_id, COUNT(*) AS n FROM class c WHERE c.coach_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') \
+             AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id AND l.end_at > ? AND l.state IN ('SCHEDULED', 'RUNNING')) \
+             GROUP BY c.coach_id")
+        .ids(ids.iter().copied())
+        .bind(now)
+        .tuples(conn)
+        .await?;
     for (coach, count) in classes {
         if let Some(candidate) = candidates.get_mut(&coach) {
             candidate.classes += u32::try_from(count).unwrap_or(u32::MAX);
