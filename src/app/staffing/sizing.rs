@@ -231,10 +231,12 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
     messages += drop_ineligible(app, txn, task_id, answering, now).await?;
-    messages += let_go(app, txn, task_id, (i64::from(task.needed), size.needed), answering, now).await?;
-    if size.students == 0 {
-        messages += cancel_in_txn(app, txn, task_id, "", now).await?;
-    }
+    // Nobody is put into the reserve of a task that is cancelled.
+    messages += if size.students == 0 {
+        cancel_in_txn(app, txn, task_id, "", now).await?
+    } else {
+        let_go(app, txn, task_id, (i64::from(task.needed), size.needed), answering, now).await?
+    };
     messages += settle(app, txn, task_id, now).await?;
     Ok((messages, size))
 }
