@@ -46,7 +46,7 @@ fn habits() -> HashMap<String, Behaviour> {
     let of = |number: usize| Behaviour {
         accept_probability: [0.9, 0.6, 0.3][number % 3],
         median_answer_minutes: [15.0, 60.0, 200.0][number % 3],
-        pass_test_probability: if number % 5 == 0 { 0.3 } else { 0.9 },
+        pass_test_probability: if number.is_multiple_of(5) { 0.3 } else { 0.9 },
     };
     (1..=12).map(|number| (coach(number), of(number))).collect()
 }

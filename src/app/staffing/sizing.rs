@@ -11,10 +11,10 @@ use crate::domain::eligibility::{self, Need, Purpose};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
+use crate::storage::Txn;
+use crate::storage::pool::{self, Which};
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::storage::pool::{self, Which};
-use crate::storage::Txn;
 use sea_orm::FromQueryResult;
 use std::collections::{BTreeMap, HashMap};
 
@@ -307,14 +307,7 @@ pub async fn cancel_one(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoa
 }
 
 /// Lets go whom a smaller task does not need (DOMAIN.md §4, Resizing).
-async fn let_go(
-    app: &App,
-    txn: &Txn,
-    task_id: i64,
-    (before, needed): (i64, i64),
-    answering: Option<i64>,
-    now: Instant,
-) -> Result<u64> {
+async fn let_go(app: &App, txn: &Txn, task_id: i64, (before, needed): (i64, i64), answering: Option<i64>, now: Instant) -> Result<u64> {
     let task = staffing::task_by_id(txn, task_id).await?;
     let invited = staffing::invited_of_task(txn, task_id).await?;
     let asked: Vec<Asked> = invited

@@ -301,7 +301,7 @@ const UP: &[&str] = &[
         scope VARCHAR(64) NOT NULL,
         request_id VARCHAR(64) NOT NULL,
         fingerprint VARCHAR(64) NOT NULL,
-        result VARCHAR(190) NOT NULL,
+        result TEXT NOT NULL,
         created_at BIGINT NOT NULL,
         PRIMARY KEY (scope, request_id)){options}",
     // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever makes tasks,

@@ -99,10 +99,7 @@ fn an_invitation_answered_before_its_message_goes_needs_no_message() {
         stage.fire("sms send", None).await;
         let messages = stage.messages().await;
         let told: Vec<String> = messages.iter().map(|row| format!("{} {} {}", row.kind, row.person, row.state)).collect();
-        assert_eq!(
-            told,
-            ["INVITATION coach-001 CANCELLED", "INVITATION coach-002 CANCELLED", "ACCEPTED coach-001 CAPTURED"]
-        );
+        assert_eq!(told, ["INVITATION coach-001 CANCELLED", "INVITATION coach-002 CANCELLED", "ACCEPTED coach-001 CAPTURED"]);
         let yes = stage.invitation(1, MATH).await;
         assert_eq!((stage.local(&yes.sent_time).as_str(), stage.local(&yes.answer_time).as_str()), ("-", "2026-03-02 08:00"));
     });
@@ -173,19 +170,23 @@ fn lives_shorten_towards_the_freeze_and_never_go_past_it() {
 #[test]
 fn the_rescue_may_be_left_to_people() {
     for (after_gate, more) in [(AfterGate::Auto, 2), (AfterGate::Manual, 0)] {
-        on_every_app_with(SATURDAY, |config| config.rules.after_gate = after_gate, async |app| {
-            let stage = Stage::monday(app, evening().coaches(6).students(1), 1).await;
-            stage.ignore_messages("this story is about who is asked");
-            stage.minute("2026-03-04T16:59").await;
-            assert_eq!(stage.asked(MATH).await, each(1..=2, "SENT"));
-            stage.no(1, MATH).await;
-            stage.no(2, MATH).await;
-            stage.minute("2026-03-04T17:00").await;
-            assert_eq!(stage.asked(MATH).await.len(), 2 + more, "{after_gate:?}");
-            // Who was asked before may still say yes; so may whom staff ask.
-            assert_eq!(stage.invite(6, MATH, None).await, "QUEUED");
-            assert_eq!(stage.yes(6, MATH).await, "ACCEPTED");
-        });
+        on_every_app_with(
+            SATURDAY,
+            |config| config.rules.after_gate = after_gate,
+            async |app| {
+                let stage = Stage::monday(app, evening().coaches(6).students(1), 1).await;
+                stage.ignore_messages("this story is about who is asked");
+                stage.minute("2026-03-04T16:59").await;
+                assert_eq!(stage.asked(MATH).await, each(1..=2, "SENT"));
+                stage.no(1, MATH).await;
+                stage.no(2, MATH).await;
+                stage.minute("2026-03-04T17:00").await;
+                assert_eq!(stage.asked(MATH).await.len(), 2 + more, "{after_gate:?}");
+                // Who was asked before may still say yes; so may whom staff ask.
+                assert_eq!(stage.invite(6, MATH, None).await, "QUEUED");
+                assert_eq!(stage.yes(6, MATH).await, "ACCEPTED");
+            },
+        );
     }
 }
 

@@ -31,8 +31,14 @@ async fn asked(stage: &Stage) -> Vec<String> {
 fn a_coach_is_asked_twice_a_day_half_an_hour_apart_and_six_times_a_week() {
     on_every_app_at(SATURDAY, async |app| {
         let times = [
-            ("12:00", "12:45"), ("13:00", "13:45"), ("14:00", "14:45"), ("15:00", "15:45"), ("16:00", "16:45"), ("17:00", "17:45"),
-            ("18:00", "18:45"), ("19:00", "19:45"),
+            ("12:00", "12:45"),
+            ("13:00", "13:45"),
+            ("14:00", "14:45"),
+            ("15:00", "15:45"),
+            ("16:00", "16:45"),
+            ("17:00", "17:45"),
+            ("18:00", "18:45"),
+            ("19:00", "19:45"),
         ];
         let stage = monday(app, many(&times)).await;
         stage.ignore_messages("this story is about who is asked");

@@ -224,10 +224,7 @@ impl Stage {
 
     /// A timestamp as local time.
     pub fn local(&self, at: &Option<prost_types::Timestamp>) -> String {
-        at.as_ref().map_or_else(
-            || "-".to_owned(),
-            |at| self.time().show(etutor::domain::time::Instant::from_unix(at.seconds)),
-        )
+        at.as_ref().map_or_else(|| "-".to_owned(), |at| self.time().show(etutor::domain::time::Instant::from_unix(at.seconds)))
     }
 }
 
