@@ -1,5 +1,6 @@
 //! What one run of a scheduled task did.
 
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,6 +26,23 @@ impl Report {
     pub fn skip(&mut self, reason: impl ToString, count: u64) {
         if count > 0 {
             *self.skipped.entry(reason.to_string()).or_default() += count;
+        }
+    }
+
+    /// The value of one thing's work, or `None` when it failed: that is logged and counted, and the run goes on with the next thing.
+    ///
+    /// # Errors
+    /// Those after which nothing else would work either: the database is away.
+    pub fn or_failed<T>(&mut self, about: &str, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error @ Error::Unavailable(_)) => Err(error),
+            Err(error) => {
+                tracing::error!(about, %error, "failed; the run goes on with the next");
+                self.failed += 1;
+                self.notes.push(format!("{about}: failed, see the log"));
+                Ok(None)
+            }
         }
     }
 

@@ -109,7 +109,8 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
             };
             let version = if alarm == Alarm::Worse { format!("worse-{}", counts.uncovered()) } else { "1".to_owned() };
             outbox::write(app, txn, vec![notice::to_admins(kind, &task, version, facts, task.start_at)], now).await
-        })?;
+        });
+        let Some(written) = report.or_failed(&task.about(), written)? else { continue };
         report.changed += u64::from(written > 0);
         report.messages += written;
     }

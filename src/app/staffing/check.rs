@@ -33,14 +33,15 @@ pub async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<
         if !(task.dirty || gate_passed || early || lapsing.contains(&task.id)) || now >= task.closes_at {
             continue;
         }
-        let (messages, over) = write_txn!(&app.db, "class_task.check", |txn| {
+        let checked = write_txn!(&app.db, "class_task.check", |txn| {
             let task = staffing::task_lock_in_txn(txn, task.id).await?;
             if task.dirty {
                 let (messages, size) = sizing::resize_in_txn(app, txn, task.id, None, now).await?;
                 return Ok((messages, size.over));
             }
             Ok((settle(app, txn, task.id, now).await?, 0))
-        })?;
+        });
+        let Some((messages, over)) = report.or_failed(&task.about(), checked)? else { continue };
         report.changed += 1;
         report.messages += messages;
         if over > 0 {

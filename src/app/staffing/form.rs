@@ -35,10 +35,11 @@ pub async fn form_due(app: &App, now: Instant) -> Result<Report> {
     let mut report = Report::default();
     for task in staffing::task_list_closing(app.db.reader(), now).await? {
         report.examined += 1;
-        let (messages, left) = write_txn!(&app.db, "class_task.form", |txn| {
+        let formed = write_txn!(&app.db, "class_task.form", |txn| {
             let task = staffing::task_lock_in_txn(txn, task.id).await?;
             if task.state.is_open() { close(app, txn, task, now).await } else { Ok((0, Vec::new())) }
-        })?;
+        });
+        let Some((messages, left)) = report.or_failed(&task.about(), formed)? else { continue };
         report.changed += 1;
         report.messages += messages;
         if !left.is_empty() {
