@@ -12,6 +12,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -44,6 +45,8 @@ enum What {
     },
 }
 
+/// How long the database's connections may take to close.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 /// EX_SOFTWARE of sysexits: it failed.
 const FAILED: u8 = 70;
 /// EX_CONFIG of sysexits: the configuration is wrong.
@@ -68,13 +71,15 @@ pub fn run(arguments: Arguments) -> ExitCode {
         return ExitCode::from(WRONG_CONFIGURATION);
     }
     let done = tokio::runtime::Runtime::new().map_err(Error::internal).and_then(|runtime| {
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             match what {
                 What::Serve => serve(config).await,
                 What::Migrate => migrate(&config).await,
                 What::Demo { serve, json } => demo(config, serve, json).await,
             }
-        })
+        });
+        runtime.shutdown_background();
+        done
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,7 +92,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn start_log(config: &LogConfig) -> std::result::Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::builder().parse(&config.filter)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match config.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -138,7 +143,10 @@ async fn serve(config: Config) -> Result<()> {
     let app = App { db: db.clone(), clock, config: Arc::new(config) };
     let routes = rpc::routes(&app);
     let served = server::serve(listener, app, routes, &options, shutdown).await;
-    db.close().await;
+    // Work that was left behind may still hold a connection; it is not waited for.
+    if tokio::time::timeout(LAST_MOMENT, db.close()).await.is_err() {
+        tracing::warn!("some connections to the database were still in use");
+    }
     served
 }
 

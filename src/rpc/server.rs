@@ -168,6 +168,8 @@ fn own_routes(health: &Health) -> Result<Routes> {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that clients can show the details of an error.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let checks = tonic_health::server::HealthService::from_health_reporter(health.reporter.clone());
     Ok(Routes::new(tonic_health::pb::health_server::HealthServer::new(checks))
