@@ -66,10 +66,12 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
 /// Open tasks of the day that a sign-up made before the cut-off is not counted by are sized again by `invite check`.
 async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
     let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' AND task_id IS NULL \
-         AND start_day <= ? AND last_day >= ? AND created_at < ?")
+         AND start_day <= ? AND last_day >= ? AND created_at < ? AND EXISTS (SELECT 1 FROM class_task t \
+             WHERE t.template_id = reservation.template_id AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED'))")
     .bind(day)
     .bind(day)
     .bind(cut_off(app.time(), day))
+    .bind(day)
     .column(txn)
     .await?;
     if templates.is_empty() { Ok(()) } else { super::demand::demand_changed(txn, &templates).await }
