@@ -1,1 +1,5 @@
-//! To be written.
+//! What coaches and staff answer: yes and no, the reserve, software tests, invitations by hand (DOMAIN.md §5).
+
+mod manual;
+mod saying;
+mod software_test;

@@ -98,24 +98,6 @@ fn a_day_whose_freeze_is_past_gets_no_task() {
 }
 
 #[test]
-fn students_who_fit_into_no_class_are_reported() {
-    on_every_app_at(SATURDAY, async |app| {
-        let stage = Stage::set(app, evening().students(13)).await;
-        stage.academy.reserve_all(&stage, "math", 1, 13, None).await;
-        // Two classes are struck off after the sign-ups.
-        let mut template = stage.academy.templates[0].clone();
-        template.max_classes = 2;
-        let request = etutor::rpc::pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new() };
-        stage.catalog().upsert_class_template(request).await.unwrap();
-        stage.set_clock("2026-03-02T00:00").await;
-        let report = stage.fire("invite create", None).await;
-        assert_eq!(report.skipped["PLACES_EXHAUSTED"], 1);
-        assert_eq!(report.notes, ["math@2026-03-05: 1 students do not fit into the classes that are left"]);
-        assert_eq!(stage.standing(MATH).await.1[..2], [13, 2]);
-    });
-}
-
-#[test]
 fn the_number_of_statements_does_not_depend_on_the_number_of_students() {
     on_every_app_at(SATURDAY, async |app| {
         let academy = Academy::new().period("19:00", "20:30").template("few", TH).classes(5, 6);
