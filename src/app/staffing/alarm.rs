@@ -52,7 +52,8 @@ enum Alarm {
 }
 
 fn alarm_of(app: &App, task: &TaskRow, counts: Counts, now: Instant) -> Option<Alarm> {
-    if counts.uncovered() == 0 || now >= task.start_at {
+    // From F on it is told who is left over, whether or not the classes are formed yet.
+    if counts.uncovered() == 0 || now >= task.closes_at {
         return None;
     }
     if now < task.gate_at {
