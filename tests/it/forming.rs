@@ -1,1 +1,8 @@
-//! To be written.
+//! From coaches to classes: the freeze, spreading, what is left over, reopening, and what becomes of a class (DOMAIN.md §§3, 4).
+
+mod afterwards;
+mod city;
+mod freeze;
+mod left_over;
+mod reopening;
+mod seats;
