@@ -28,7 +28,7 @@ pub fn on_every_empty_database(story: impl AsyncFn(TestDb)) {
 }
 
 /// Runs something for every configured kind of database, in a runtime of its own each.
-pub(super) fn on_every_kind(story: impl AsyncFn(&Kind)) {
+pub fn on_every_kind(story: impl AsyncFn(&Kind)) {
     struct Name<'a>(&'a Kind);
     impl Drop for Name<'_> {
         fn drop(&mut self) {

@@ -1,0 +1,272 @@
+//! Plays days against the real program as cron and people's clients do: a call that fails because the server is gone is made again.
+
+use super::killer::{Calls, Killer};
+use super::process::{Server, fire};
+use super::snapshot;
+use chrono::{NaiveTime, TimeDelta};
+use etutor::config::Config;
+use etutor::demo::behaviour::{Answer, Behaviour, answer};
+use etutor::domain::time::{BusinessTime, Day, Instant, add_days};
+use etutor::rpc::pb;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+
+/// The hours of a day at which the tasks are fired.
+const HOURS: [u32; 13] = [0, 8, 9, 11, 12, 14, 15, 17, 18, 19, 20, 21, 22];
+const HABITS: Behaviour = Behaviour { accept_probability: 0.55, median_answer_minutes: 60.0, pass_test_probability: 0.75 };
+
+/// What somebody does at an instant.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    Yes { invitation_id: i64, coach: String },
+    No { invitation_id: i64, coach: String },
+    Withdraw { invitation_id: i64, coach: String },
+    Test { coach: String, passes: bool },
+    SignUp { student: String, template: &'static str, from: &'static str, to: &'static str },
+}
+
+/// Plays an academy.
+pub struct Player {
+    url: String,
+    server: Server,
+    killer: Killer,
+    time: BusinessTime,
+    deeds: BTreeMap<(Instant, String), Deed>,
+    seen: HashSet<i64>,
+    /// What was called.
+    pub calls: Calls,
+    /// What people were answered, in the order of their deeds.
+    pub answers: Vec<String>,
+    /// Calls that were never answered because the server was killed.
+    pub unanswered: usize,
+    /// Ticks whose run was killed, so that they were taken over after their lease.
+    pub taken_over: usize,
+}
+
+impl Player {
+    pub async fn start(url: &str, killer: Killer) -> Self {
+        let time = Config::default().rules.time;
+        Self {
+            url: url.to_owned(),
+            server: Server::start(url).await,
+            killer,
+            time,
+            deeds: BTreeMap::new(),
+            seen: HashSet::new(),
+            calls: Calls::new(),
+            answers: Vec::new(),
+            unanswered: 0,
+            taken_over: 0,
+        }
+    }
+
+    pub fn kills(&self) -> usize {
+        self.killer.kills()
+    }
+
+    /// Something that will be done at a local hour.
+    pub fn plan_at(&mut self, day: Day, hour: u32, who: &str, deed: Deed) {
+        self.plan(self.time.at(day, NaiveTime::from_hms_opt(hour, 0, 0).unwrap()), who, deed);
+    }
+
+    fn plan(&mut self, at: Instant, who: &str, deed: Deed) {
+        assert!(self.deeds.insert((at, who.to_owned()), deed).is_none(), "{who} does one thing at a time");
+    }
+
+    /// Plays whole days, both included.
+    pub async fn play(&mut self, from: Day, to: Day) {
+        let mut day = from;
+        while day <= to {
+            for hour in HOURS {
+                self.step(self.time.at(day, NaiveTime::from_hms_opt(hour, 0, 0).unwrap())).await;
+            }
+            day = add_days(day, 1);
+        }
+    }
+
+    /// Everything that happens up to and at `now`.
+    async fn step(&mut self, now: Instant) {
+        while let Some(((at, who), deed)) = self.deeds.first_key_value().map(|(key, deed)| (key.clone(), deed.clone())) {
+            if at > now {
+                break;
+            }
+            self.deeds.pop_first();
+            self.set_clock(at).await;
+            self.act(at, &who, deed).await;
+        }
+        self.set_clock(now).await;
+        for words in ["invite create", "invite notify_test", "invite check", "invite exec", "sms send"] {
+            self.fire(words, now).await;
+        }
+        for words in ["invite notify_class", "clazz assign_students"] {
+            self.fire(words, now).await;
+        }
+        self.read_invitations(now).await;
+    }
+
+    /// Fires a task for the tick. A tick that a killed server seems to be running is fired again when the clock is past its lease.
+    async fn fire(&mut self, words: &'static str, tick: Instant) {
+        let call = format!("{words} {}", self.time.show(tick));
+        loop {
+            let report = self.call(&call, move |channel| fire(channel, words, tick)).await.unwrap();
+            if report.state() == pb::TaskRunState::Done {
+                assert_eq!((report.failed, report.error.as_str()), (0, ""), "{call}");
+                self.changed(&call, report.changed + report.messages > 0);
+                return;
+            }
+            assert!(report.already_done && report.state() == pb::TaskRunState::Running, "{call}: {report:?}");
+            self.taken_over += 1;
+            let lease = Config::default().tasks.lease();
+            let duration = Some(prost_types::Duration { seconds: lease.num_seconds() + 1, nanos: 0 });
+            let advance = move |channel| async move {
+                let mut clock = pb::clock_service_client::ClockServiceClient::new(channel);
+                clock.advance_clock(pb::AdvanceClockRequest { duration }).await.map(Response::into_inner)
+            };
+            self.call("advance", advance).await.unwrap();
+        }
+    }
+
+    async fn set_clock(&mut self, at: Instant) {
+        let set = move |channel| async move {
+            let time = Some(prost_types::Timestamp { seconds: at.unix(), nanos: 0 });
+            let mut clock = pb::clock_service_client::ClockServiceClient::new(channel);
+            clock.set_clock(pb::SetClockRequest { time, running: false }).await.map(Response::into_inner)
+        };
+        self.call(&format!("set clock {}", self.time.show(at)), set).await.unwrap();
+    }
+
+    /// Coaches read what was sent and make up their minds.
+    async fn read_invitations(&mut self, now: Instant) {
+        let list = move |channel| async move {
+            let states = vec![pb::InvitationState::Sent.into()];
+            let request = pb::StaffingServiceListInvitationsRequest { states, page_size: 1000, ..Default::default() };
+            let mut staffing = pb::staffing_service_client::StaffingServiceClient::new(channel);
+            staffing.list_invitations(request).await.map(Response::into_inner)
+        };
+        let page = self.call(&format!("list invitations {}", self.time.show(now)), list).await.unwrap();
+        assert_eq!(page.next_page_token, "");
+        for invitation in page.invitations {
+            if self.seen.insert(invitation.invitation_id) {
+                self.decide(&invitation);
+            }
+        }
+    }
+
+    fn decide(&mut self, invitation: &pb::Invitation) {
+        let sent = Instant::from_unix(invitation.sent_time.unwrap().seconds);
+        let (coach, invitation_id) = (invitation.coach.clone(), invitation.invitation_id);
+        let who = format!("{coach} {} {}", invitation.class_template, invitation.day);
+        let day = invitation.day.parse().unwrap();
+        match answer(self.time, HABITS, &coach, &invitation.class_template, day, sent) {
+            Answer::Yes { at, test_at, passes } => {
+                self.plan(at, &who, Deed::Yes { invitation_id, coach: coach.clone() });
+                // One coach thinks better of it, and one never takes the test.
+                if coach == "coach-005" {
+                    self.plan(at + TimeDelta::minutes(100), &format!("{who} no"), Deed::Withdraw { invitation_id, coach });
+                } else if coach != "coach-003" {
+                    self.plan(test_at, &format!("{who} test"), Deed::Test { coach, passes });
+                }
+            }
+            Answer::No { at } => self.plan(at, &who, Deed::No { invitation_id, coach }),
+            Answer::Silence => {}
+        }
+    }
+
+    async fn act(&mut self, at: Instant, who: &str, deed: Deed) {
+        use pb::enrollment_service_client::EnrollmentServiceClient as Enrollment;
+        use pb::invitation_service_client::InvitationServiceClient as Invitations;
+        use pb::presence_service_client::PresenceServiceClient as Presence;
+        let call = format!("{who} {}", self.time.show(at));
+        let request_id = call.replace(' ', "_");
+        let done = self
+            .call(&call, move |channel| {
+                let (deed, request_id) = (deed.clone(), request_id.clone());
+                async move {
+                    match deed {
+                        Deed::Yes { invitation_id, coach } => {
+                            let request = pb::AcceptInvitationRequest { invitation_id, coach };
+                            let invitation = Invitations::new(channel).accept_invitation(request).await?.into_inner().invitation;
+                            Ok(format!("{:?}", invitation.unwrap().state()))
+                        }
+                        Deed::No { invitation_id, coach } => {
+                            let request = pb::DeclineInvitationRequest { invitation_id, coach };
+                            let invitation = Invitations::new(channel).decline_invitation(request).await?.into_inner().invitation;
+                            Ok(format!("{:?}", invitation.unwrap().state()))
+                        }
+                        Deed::Withdraw { invitation_id, coach } => {
+                            let request = pb::WithdrawInvitationRequest { invitation_id, coach };
+                            let invitation = Invitations::new(channel).withdraw_invitation(request).await?.into_inner().invitation;
+                            Ok(format!("{:?}", invitation.unwrap().state()))
+                        }
+                        Deed::Test { coach, passes } => {
+                            let part = if passes { pb::TestResult::Passed } else { pb::TestResult::Failed }.into();
+                            let request = pb::CompleteSoftwareTestRequest {
+                                coach,
+                                camera: part,
+                                sound: part,
+                                microphone: part,
+                                lesson: part,
+                                whiteboard: part,
+                                request_id,
+                            };
+                            let passed = Presence::new(channel).complete_software_test(request).await?.into_inner().passed;
+                            Ok(format!("passed: {passed}"))
+                        }
+                        Deed::SignUp { student, template, from, to } => {
+                            let request = pb::CreateReservationRequest {
+                                student,
+                                class_template: template.to_owned(),
+                                start_day: from.to_owned(),
+                                end_day: to.to_owned(),
+                                request_id,
+                            };
+                            let made = Enrollment::new(channel).create_reservation(request).await?.into_inner().reservation.unwrap();
+                            Ok(format!("{:?}", made.state()))
+                        }
+                    }
+                }
+            })
+            .await;
+        self.changed(&call, true);
+        let told = done.unwrap_or_else(|status| {
+            assert_eq!(status.code(), Code::FailedPrecondition, "{call}: {status:?}");
+            status.message().to_owned()
+        });
+        self.answers.push(format!("{call}: {told}"));
+    }
+
+    fn changed(&mut self, call: &str, changed: bool) {
+        self.calls.get_mut(call).unwrap().1 = changed;
+    }
+
+    /// Makes a call. When its moment has come the server is killed amid it, started again, and asked again.
+    async fn call<T, F>(&mut self, name: &str, rpc: impl Fn(Channel) -> F) -> Result<T, Status>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Status>> + Send + 'static,
+    {
+        if let Some(moment) = self.killer.strikes(name) {
+            let call = tokio::spawn(rpc(self.server.channel()));
+            tokio::time::sleep(moment).await;
+            self.server.kill();
+            snapshot::is_whole(&self.url).await;
+            self.unanswered += usize::from(call.await.unwrap().is_err_and(|status| status.code() != Code::FailedPrecondition));
+            self.server = Server::start(&self.url).await;
+        }
+        let mut tried = 0;
+        loop {
+            let begun = std::time::Instant::now();
+            match rpc(self.server.channel()).await {
+                // What the killed server's connections have not let go of yet.
+                Err(status) if tried < 20 && matches!(status.code(), Code::Unavailable | Code::Aborted) => tried += 1,
+                answer => {
+                    self.calls.insert(name.to_owned(), (begun.elapsed(), false));
+                    return answer;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
