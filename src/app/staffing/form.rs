@@ -181,6 +181,8 @@ async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Form
 }
 
 async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedCoach, Vec<&Student>)], now: Instant) -> Result<u64> {
+    // Later tasks of the template were sized without these classes: there are free seats now, and fewer classes that may be added.
+    sizing::pass_on_in_txn(txn, task).await?;
     let all = pool::span_list(txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
     let lessons_of = |members: &[&Student]| -> Vec<Span> {
         let last = members.iter().map(|student| student.last_day).max().unwrap_or(task.day);

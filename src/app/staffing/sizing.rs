@@ -371,7 +371,8 @@ pub async fn cancel_in_txn(app: &App, txn: &Txn, task_id: i64, by: &str, now: In
     Ok(messages)
 }
 
-/// Students left over belong to the template's next open task: it is sized again.
+/// What happened on a task's day concerns the template's later open tasks, which are sized again: students left over belong to the next
+/// one, and classes that were formed have seats and count.
 pub async fn pass_on_in_txn(txn: &Txn, task: &TaskRow) -> Result<()> {
     sql("UPDATE class_task SET dirty = TRUE WHERE template_id = ? AND day > ? AND state IN ('PENDING', 'INVITING', 'COVERED')")
         .bind(task.template_id)
