@@ -4,5 +4,6 @@ mod alarms;
 mod asking;
 mod budgets;
 mod creating;
+mod next_day;
 mod resizing;
 pub mod stage;
