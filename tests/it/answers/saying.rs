@@ -13,12 +13,9 @@ fn never_more_coaches_are_accepted_than_are_needed_and_the_reserve_moves_up_in_t
         stage.minute("2026-03-02T08:00").await;
         assert_eq!(stage.invite(5, MATH, None).await, "QUEUED");
         stage.told().await;
-        for (coach, said, told) in [
-            (3, "ACCEPTED", "ACCEPTED"),
-            (1, "ACCEPTED", "ACCEPTED"),
-            (5, "RESERVE", "RESERVED"),
-            (4, "RESERVE", "RESERVED"),
-        ] {
+        for (coach, said, told) in
+            [(3, "ACCEPTED", "ACCEPTED"), (1, "ACCEPTED", "ACCEPTED"), (5, "RESERVE", "RESERVED"), (4, "RESERVE", "RESERVED")]
+        {
             assert_eq!(stage.yes(coach, MATH).await, said);
             assert_eq!(stage.told().await.last().unwrap(), &format!("{told} coach-{coach:03}"));
         }
@@ -35,8 +32,10 @@ fn never_more_coaches_are_accepted_than_are_needed_and_the_reserve_moves_up_in_t
         assert_eq!(stage.told().await, ["PROMOTED coach-002"]);
         // The test deadline of a reserve counts from the promotion.
         let promoted = stage.invitation(2, MATH).await;
-        assert_eq!((stage.local(&promoted.answer_time), stage.local(&promoted.test_deadline_time)),
-            ("2026-03-02 08:10".to_owned(), "2026-03-02 19:00".to_owned()));
+        assert_eq!(
+            (stage.local(&promoted.answer_time), stage.local(&promoted.test_deadline_time)),
+            ("2026-03-02 08:10".to_owned(), "2026-03-02 19:00".to_owned())
+        );
         assert_eq!(stage.standing(MATH).await.1, [12, 2, 2, 0, 0, 0]);
         // Whom nobody replaces is missing again, and the next wave follows: nobody is left to ask.
         assert_eq!(stage.no(2, MATH).await, "WITHDRAWN");
@@ -216,7 +215,7 @@ fn the_reserve_is_released_at_the_freeze_and_told() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = Stage::monday(app, evening().coaches(2).students(1), 1).await;
         stage.minute("2026-03-02T08:00").await;
-        stage.ready(&[1, ], MATH).await;
+        stage.ready(&[1], MATH).await;
         assert_eq!(stage.yes(2, MATH).await, "RESERVE");
         stage.told().await;
         stage.minute("2026-03-05T15:00").await;

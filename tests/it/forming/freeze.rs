@@ -22,10 +22,7 @@ fn an_evening_class_is_formed_four_hours_before_it_begins() {
         // Eight students in two classes of four; the coaches said yes at the same time: by name.
         assert_eq!(stage.classes(MATH).await, ["coach-001: 1 2 3 4", "coach-002: 5 6 7 8"]);
         assert_eq!(stage.told().await, ["ASSIGNED coach-001", "ASSIGNED coach-002", "NO_LONGER_NEEDED coach-004"]);
-        assert_eq!(
-            stage.asked(MATH).await,
-            [each(1..=2, "ASSIGNED"), each([3], "EXPIRED"), each([4], "CANCELLED")].concat()
-        );
+        assert_eq!(stage.asked(MATH).await, [each(1..=2, "ASSIGNED"), each([3], "EXPIRED"), each([4], "CANCELLED")].concat());
         let mine = stage.invitation(1, MATH).await;
         let class = stage.class(mine.class_id).await;
         let whole = class.class.unwrap();
@@ -126,28 +123,35 @@ fn at_the_freeze_the_jobs_may_run_in_any_order() {
 
 #[test]
 fn classes_may_form_as_soon_as_all_coaches_are_ready() {
-    on_every_app_with(SATURDAY, |config| config.rules.form_when_covered = true, async |app| {
-        let stage = Stage::monday(app, evening().coaches(6).students(12), 12).await;
-        stage.minute("2026-03-02T08:00").await;
-        stage.ready(&[1], MATH).await;
-        assert_eq!(stage.state(MATH).await, "INVITING");
-        assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
-        assert_eq!(stage.yes(3, MATH).await, "RESERVE");
-        stage.told().await;
-        assert_eq!(stage.test(2, true).await, 1);
-        assert_eq!(stage.state(MATH).await, "FORMED");
-        assert_eq!(stage.classes(MATH).await.len(), 2);
-        let mut told = stage.told().await;
-        told.sort();
-        // Coach 4 was asked and has not answered.
-        assert_eq!(
-            told,
-            [
-                "ASSIGNED coach-001", "ASSIGNED coach-002", "INVITATION_RECALLED coach-004", "NO_LONGER_NEEDED coach-003",
-                "TEST_PASSED coach-002"
-            ]
-        );
-    });
+    on_every_app_with(
+        SATURDAY,
+        |config| config.rules.form_when_covered = true,
+        async |app| {
+            let stage = Stage::monday(app, evening().coaches(6).students(12), 12).await;
+            stage.minute("2026-03-02T08:00").await;
+            stage.ready(&[1], MATH).await;
+            assert_eq!(stage.state(MATH).await, "INVITING");
+            assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
+            assert_eq!(stage.yes(3, MATH).await, "RESERVE");
+            stage.told().await;
+            assert_eq!(stage.test(2, true).await, 1);
+            assert_eq!(stage.state(MATH).await, "FORMED");
+            assert_eq!(stage.classes(MATH).await.len(), 2);
+            let mut told = stage.told().await;
+            told.sort();
+            // Coach 4 was asked and has not answered.
+            assert_eq!(
+                told,
+                [
+                    "ASSIGNED coach-001",
+                    "ASSIGNED coach-002",
+                    "INVITATION_RECALLED coach-004",
+                    "NO_LONGER_NEEDED coach-003",
+                    "TEST_PASSED coach-002"
+                ]
+            );
+        },
+    );
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn what_can_be_formed_is_and_the_last_to_sign_up_are_left_over() {
         let admins: Vec<&str> = messages.iter().filter(|row| row.kind.as_str() == "TASK_LEFT_OVER").map(|row| row.body.as_str()).collect();
         assert!(admins[0].contains("有2名学员未能入班。需教练3人，已就绪2：student-013、student-014。"), "{admins:?}");
         // At s − 2 h they hear that the lesson does not take place; the others do not.
-        for (at, told) in [("2026-03-05T16:59", vec![]), ("2026-03-05T17:00", vec![student(13), student(14)]), ("2026-03-05T17:01", vec![])] {
+        for (at, told) in [("2026-03-05T16:59", vec![]), ("2026-03-05T17:00", vec![student(13), student(14)]), ("2026-03-05T17:01", vec![])]
+        {
             stage.minute(at).await;
             assert_eq!(stage.told_of("LESSON_NOT_HELD").await, told, "{at}");
         }

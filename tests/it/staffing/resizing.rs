@@ -132,7 +132,10 @@ fn who_is_dismissed_loses_what_was_offered_and_promised() {
         assert_eq!(stage.yes(3, MATH).await, "RESERVE");
         stage.minute("2026-03-02T09:00").await;
         stage.told().await;
-        assert_eq!(stage.asked(MATH).await[..4], [each([1], "READY"), each([2], "ACCEPTED"), each([3], "RESERVE"), each([4], "SENT")].concat());
+        assert_eq!(
+            stage.asked(MATH).await[..4],
+            [each([1], "READY"), each([2], "ACCEPTED"), each([3], "RESERVE"), each([4], "SENT")].concat()
+        );
         for (coach, told) in [
             (4, vec!["INVITATION_RECALLED coach-004"]),
             (1, vec!["NO_LONGER_NEEDED coach-001", "PROMOTED coach-003"]),
