@@ -153,12 +153,13 @@ impl Watch {
         now: Instant,
     ) -> Vec<(i64, Tone, String)> {
         use InvitationState::*;
-        let mut groups: BTreeMap<(i64, Option<InvitationState>, InvitationState), Vec<&invitation::Model>> = BTreeMap::new();
+        // Those that are new come last: they are made because of what happened to the others.
+        let mut groups: BTreeMap<(bool, i64, Option<InvitationState>, InvitationState), Vec<&invitation::Model>> = BTreeMap::new();
         for (before, row) in moved.iter().filter(|(_, row)| Some(row.id) != own) {
-            groups.entry((row.task_id, *before, row.state)).or_default().push(row);
+            groups.entry((before.is_none(), row.task_id, *before, row.state)).or_default().push(row);
         }
         let mut told = Vec::new();
-        for ((task_id, before, after), rows) in groups {
+        for ((_, task_id, before, after), rows) in groups {
             let who = rows.iter().map(|row| self.coach(row.coach_id)).collect::<Vec<_>>().join(", ");
             let (tone, text) = match (before, after) {
                 (None, _) => {
@@ -227,7 +228,7 @@ impl Watch {
             let mut by = by.map_or_else(String::new, |at| format!("{mark} {named} {}", until(app.time(), at)));
             if matches!(kind, MessageKind::TaskEarlyWarning | MessageKind::TaskShort) {
                 let task = rows.first().and_then(|row| row.task_id).and_then(|id| self.tasks.get(&id));
-                by = task.map_or(by, |task| format!(", {} of {} ready", self.ready(task.id), task.needed));
+                by = task.map_or(by, |task| format!(", {} of {} coaches ready", self.ready(task.id), task.needed));
             }
             let tone = match rows.first().map(|row| row.audience) {
                 Some(Audience::Admin | Audience::Student) => Tone::Bad,
@@ -262,8 +263,8 @@ fn gloss(kind: MessageKind) -> (&'static str, &'static str) {
         MessageKind::TestPassed => ("the software test is passed", ""),
         MessageKind::Assigned => ("the class is yours: first lesson, days, students", ""),
         MessageKind::NoLongerNeeded => ("you are not needed after all", ""),
-        MessageKind::TaskEarlyWarning => ("too few coaches, and G comes before the morning", ""),
-        MessageKind::TaskShort => ("too few coaches at G", ""),
+        MessageKind::TaskEarlyWarning => ("not covered, and G comes before the morning", ""),
+        MessageKind::TaskShort => ("not covered at G", ""),
         MessageKind::TaskLeftOver => ("students are left over: who, and why", ""),
         MessageKind::AssignedWithdrawal => ("a coach wants to leave a formed class", ""),
         MessageKind::ClassClosed => ("the class is empty and closed", ""),

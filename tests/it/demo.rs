@@ -38,7 +38,7 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
         "wants to sign up from Thu 3 Sep → refused, TOO_LATE",
         "20:00  sms send               math7-0900  ✉ TASK_EARLY_WARNING to admin.wang (SMS, mail)",
         "Wednesday 2 September 2026 · D−1",
-        "07:00  sms send               math7-0900  ✉ TASK_SHORT to admin.wang (SMS, mail): too few coaches at G, 2 of 3 ready",
+        "07:00  sms send               math7-0900  ✉ TASK_SHORT to admin.wang (SMS, mail): not covered at G, 2 of 3 coaches ready",
         "09:55  kong.fei               math8-1900  takes the yes back → WITHDRAWN",
         "ou.yang: RESERVE → ACCEPTED, promoted",
         "20:00  clazz assign_students  math7-0900  class formed: fang.min with 4 students",
