@@ -61,6 +61,17 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
 }
 
 #[test]
+fn the_readme_shows_lines_of_the_real_story() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let excerpt = readme.split("<!-- demo -->").nth(1).and_then(|rest| rest.split("<!-- /demo -->").next()).unwrap();
+    let story = told(Options::plain());
+    let mut rest = story.lines();
+    for line in excerpt.lines().filter(|line| !line.is_empty() && !line.starts_with("```") && line.trim() != "…") {
+        assert!(rest.any(|told| told == line), "this line of README.md is not in the story, or not there: {line}");
+    }
+}
+
+#[test]
 fn for_scripts_each_line_is_an_object() {
     let story = told(Options { json: true, ..Options::plain() });
     let lines: Vec<serde_json::Value> = story.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
