@@ -65,6 +65,8 @@ pub struct Draft {
     pub lesson_at: Option<Instant>,
     /// When it is of no use any more.
     pub valid_until: Instant,
+    /// Whether it waits for the window of notices, though its kind as a rule answers what the person has just done.
+    pub as_notice: bool,
 }
 
 /// Writes messages; how many. One whose key exists already is left alone.
@@ -127,7 +129,8 @@ fn rows_of(app: &App, draft: &Draft, now: Instant) -> Vec<message::ActiveModel> 
 
 fn row_of(app: &App, draft: &Draft, to: &Recipient<'_>, now: Instant) -> message::ActiveModel {
     let text = text::render(draft.kind, to.channel, &draft.facts, app.time());
-    let opens = draft.kind.send_at(to.channel, draft.lesson_at, app.rules(), now);
+    let timed_as = if draft.as_notice { MessageKind::NoLongerNeeded } else { draft.kind };
+    let opens = timed_as.send_at(to.channel, draft.lesson_at, app.rules(), now);
     message::ActiveModel {
         id: NotSet,
         dedup_key: Set(key_of(draft, to)),

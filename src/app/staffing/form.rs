@@ -272,6 +272,7 @@ pub(super) fn to_student(kind: MessageKind, about: String, user_name: &str, phon
         class_id: None,
         lesson_at: Some(start),
         valid_until: start,
+        as_notice: false,
     }
 }
 

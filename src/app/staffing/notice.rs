@@ -41,6 +41,7 @@ pub fn to_coach(kind: MessageKind, task: &TaskRow, coach: &InvitedCoach, version
         class_id: None,
         lesson_at: Some(task.start_at),
         valid_until: task.start_at,
+        as_notice: false,
     }
 }
 
@@ -57,5 +58,6 @@ pub fn to_admins(kind: MessageKind, task: &TaskRow, version: impl ToString, fact
         class_id: None,
         lesson_at: Some(task.start_at),
         valid_until,
+        as_notice: false,
     }
 }

@@ -143,6 +143,7 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         class_id: Some(class_id),
         lesson_at: None,
         valid_until: now + TimeDelta::days(7),
+        as_notice: false,
     };
     let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
     outbox::write(app, txn, vec![to_coach, draft(Person::Admins { subject_id: task.subject_id })], now).await

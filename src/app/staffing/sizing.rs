@@ -349,8 +349,9 @@ async fn into_reserve(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoach
         return Err(Error::Contended("invitation.state"));
     }
     staffing::availability_free_in_txn(txn, &[coach.id]).await?;
+    // The coach did nothing just now: this is no answer, and nobody is woken for it.
     let draft = notice::to_coach(MessageKind::Reserved, task, coach, now.unix(), notice::facts(task));
-    outbox::write(app, txn, vec![draft], now).await
+    outbox::write(app, txn, vec![outbox::Draft { as_notice: true, ..draft }], now).await
 }
 
 /// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to nobody's task.

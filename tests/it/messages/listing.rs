@@ -20,6 +20,7 @@ fn draft(app: &TestApp, kind: MessageKind, person: Person) -> Draft {
         class_id: None,
         lesson_at: None,
         valid_until: app.instant("2026-03-05T12:00"),
+        as_notice: false,
     }
 }
 

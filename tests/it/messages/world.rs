@@ -141,6 +141,7 @@ impl World {
             class_id: None,
             lesson_at: None,
             valid_until: at("00:00") + TimeDelta::days(5),
+            as_notice: false,
         }
     }
 
