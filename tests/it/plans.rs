@@ -1,1 +1,83 @@
-//! To be written.
+//! Ticks that find nothing to do: a few looks through indexes, however long the history.
+
+use crate::staffing::stage::{SATURDAY, Stage};
+use etutor::app::report::Report;
+use etutor::app::staffing::{alarm, check, form, wave};
+use etutor::domain::time::Instant;
+use etutor::error::Result;
+use etutor::storage::sql::sql;
+use etutor::testing::{Academy, explain, on_every_app_at};
+use etutor::write_txn;
+use sea_orm::{ConnectionTrait, DbBackend};
+
+/// A year behind us: every lesson day had a task that was formed, and every coach was asked for it.
+async fn history(stage: &Stage) {
+    let tasks = "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, reopened, cancelled_by, \
+                 students, needed, dirty, early_warned, told_uncovered, gate_alarmed, created_at, version) \
+                 SELECT template_id, day, 'FORMED', start_at, start_at, start_at, start_at, FALSE, '', 6, 1, FALSE, FALSE, 0, TRUE, 0, 0 FROM place";
+    let invitations = "INSERT INTO invitation (task_id, coach_id, kind, state, last_day, queued_at, valid_until, expires_at, test_deadline) \
+                       SELECT t.id, c.id, 'AUTO', 'DECLINED', t.day, 0, 0, 0, 0 FROM class_task t, coach c";
+    write_txn!(stage.db(), "test.history", |txn| {
+        sql("UPDATE place SET not_held_told = TRUE WHERE start_at > 0").execute(txn).await?;
+        sql(tasks).execute(txn).await?;
+        sql(invitations).execute(txn).await
+    })
+    .unwrap();
+    if stage.db().backend() == DbBackend::MySql {
+        stage.db().reader().execute_unprepared("ANALYZE TABLE class_task, invitation, place").await.unwrap();
+    } else {
+        write_txn!(stage.db(), "test.analyze", |txn| sql("ANALYZE").execute(txn).await).unwrap();
+    }
+}
+
+/// Runs something that finds nothing, and compares the indexes of its looks.
+async fn idle(stage: &Stage, what: &str, run: impl AsyncFnOnce() -> Result<Report>, indexes: &[&str]) {
+    let (report, sent) = stage.statements().of(run).await;
+    let report = report.unwrap();
+    assert_eq!((report.changed, report.messages, report.failed), (0, 0, 0), "{what}");
+    let texts: Vec<&str> = sent.iter().map(|statement| statement.sql.as_str()).collect();
+    assert_eq!(sent.len(), indexes.len(), "{what}: {texts:#?}");
+    for (statement, index) in sent.iter().zip(indexes) {
+        let plan = explain(stage.db(), statement).await;
+        assert!(plan.contains(index), "{what}: {}\n{plan}", statement.sql);
+    }
+}
+
+#[test]
+fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
+    on_every_app_at(SATURDAY, async |app| {
+        let mut academy = Academy::new().coaches(6);
+        for hour in 10..20 {
+            academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
+        }
+        let stage = Stage::set(app, academy).await;
+        history(&stage).await;
+        let now: Instant = stage.instant("2026-05-07T14:00");
+        let (open, lapsing) = ("class_task_state", "invitation_deadline");
+        // Both indexes begin with the state, and none is in the states that are looked for.
+        let asked = "invitation_d";
+        idle(&stage, "check", async || check::check_invitations(&stage, now, None).await, &[asked, open, lapsing]).await;
+        idle(&stage, "exec", async || wave::send_invitations(&stage, now, None).await, &[open, lapsing, open]).await;
+        idle(&stage, "notify_class", async || alarm::notify_unstaffed_classes(&stage, now).await, &[open, lapsing, open]).await;
+        idle(&stage, "notify_test", async || alarm::notify_software_tests(&stage, now).await, &["invitation_deadline"]).await;
+        idle(&stage, "assign_students", async || form::assign_students(&stage, now).await, &[open, "place_not_held"]).await;
+    });
+}
+
+#[test]
+fn one_days_tasks_are_found_by_their_day() {
+    on_every_app_at(SATURDAY, async |app| {
+        let mut academy = Academy::new().coaches(6);
+        for hour in 10..20 {
+            academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
+        }
+        let stage = Stage::set(app, academy).await;
+        history(&stage).await;
+        let (now, day) = (stage.instant("2026-05-07T14:00"), "2026-05-10".parse().unwrap());
+        let tasks = async || etutor::storage::staffing::task_list_open(stage.db().reader(), Some(day)).await.map(|_| Report::default());
+        let (_, sent) = stage.statements().of(tasks).await;
+        let plan = explain(stage.db(), &sent[0]).await;
+        assert!(plan.contains("class_task_day") || plan.contains("class_task_state"), "{plan}");
+        assert_eq!(check::check_invitations(&stage, now, Some(day)).await.unwrap().changed, 0);
+    });
+}

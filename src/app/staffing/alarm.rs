@@ -72,6 +72,9 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
     let told = check::bring_in_line(app, now, None).await?.messages;
     let tasks = staffing::task_list_open(app.db.reader(), None).await?;
     let mut report = Report { examined: tasks.len() as u64, messages: told, ..Report::default() };
+    if tasks.is_empty() {
+        return Ok(report);
+    }
     let counts = staffing::task_counts(app.db.reader(), &tasks, now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
     note_covered(app, &tasks, &count, now).await?;

@@ -105,12 +105,17 @@ fn the_number_of_statements_does_not_depend_on_the_number_of_students() {
         let stage = Stage::set(app, academy).await;
         stage.academy.reserve_all(&stage, "few", 1, 10, None).await;
         stage.academy.reserve_all(&stage, "many", 11, 310, None).await;
-        let create = async |day| stage.statements().of(async || stage.fire("invite create", Some(day)).await).await.1.len();
+        let create = async |day| {
+            let (_, sent) = stage.statements().of(async || stage.fire("invite create", Some(day)).await).await;
+            // What is kept of the runs is another matter; MySQL writes the keys of templates into the text.
+            let texts = sent.into_iter().map(|statement| statement.sql.replace(char::is_numeric, ""));
+            texts.filter(|sql| !sql.contains("task_run")).collect::<Vec<_>>()
+        };
         create("2026-03-04").await;
         let (few, many) = (create("2026-03-05").await, create("2026-03-06").await);
         assert_eq!(stage.standing("few@2026-03-05").await.1[..2], [10, 2]);
         assert_eq!(stage.standing("many@2026-03-06").await.1[..2], [300, 50]);
         assert_eq!(few, many);
-        assert!(few < 30, "{few}");
+        assert!(few.len() < 30, "{few:#?}");
     });
 }
