@@ -53,13 +53,12 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
         let stage = Stage::set(app, academy).await;
         history(&stage).await;
         let now: Instant = stage.instant("2026-05-07T14:00");
-        let (open, lapsing) = ("class_task_state", "invitation_deadline");
-        // Both indexes begin with the state, and none is in the states that are looked for.
-        let asked = "invitation_d";
-        idle(&stage, "check", async || check::check_invitations(&stage, now, None).await, &[asked, open, lapsing]).await;
-        idle(&stage, "exec", async || wave::send_invitations(&stage, now, None).await, &[open, lapsing, open]).await;
-        idle(&stage, "notify_class", async || alarm::notify_unstaffed_classes(&stage, now).await, &[open, lapsing, open]).await;
-        idle(&stage, "notify_test", async || alarm::notify_software_tests(&stage, now).await, &["invitation_deadline"]).await;
+        // invitation_due or invitation_deadline: both begin with the state, and none is in the states that are looked for.
+        let (open, asked) = ("class_task_state", "invitation_d");
+        idle(&stage, "check", async || check::check_invitations(&stage, now, None).await, &[asked, open, asked]).await;
+        idle(&stage, "exec", async || wave::send_invitations(&stage, now, None).await, &[open, asked, open]).await;
+        idle(&stage, "notify_class", async || alarm::notify_unstaffed_classes(&stage, now).await, &[open, asked, open]).await;
+        idle(&stage, "notify_test", async || alarm::notify_software_tests(&stage, now).await, &[asked]).await;
         idle(&stage, "assign_students", async || form::assign_students(&stage, now).await, &[open, "place_not_held"]).await;
     });
 }
