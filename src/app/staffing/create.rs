@@ -79,16 +79,19 @@ async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
 
 /// Templates that need a task on the day and have none; the templates for which one was made.
 async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut Report) -> Result<Vec<i64>> {
-    let wanted: Vec<(i64, Instant)> = sql("SELECT p.template_id, p.start_at FROM place p WHERE p.day = ? \
-         AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id AND t.day = p.day) \
-         AND EXISTS (SELECT 1 FROM reservation r WHERE r.state = 'BOOKED' AND r.template_id = p.template_id \
-             AND r.start_day <= p.day AND r.last_day >= p.day AND r.created_at < ? \
-             AND (r.task_id IS NULL OR r.task_id IN \
-                 (SELECT l.id FROM class_task l WHERE l.template_id = p.template_id AND l.day > p.day \
-                  AND l.state IN ('PENDING', 'INVITING', 'COVERED')))) \
+    // The day is said wherever it can be: where it must be taken from `p`, MariaDB reads the tasks of all days.
+    let wanted: Vec<(i64, Instant)> = sql("SELECT p.template_id, p.start_at FROM place p JOIN \
+             (SELECT r.template_id FROM reservation r WHERE r.state = 'BOOKED' AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
+              AND (r.task_id IS NULL OR r.task_id IN (SELECT l.id FROM class_task l WHERE l.day > ? AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
+              GROUP BY r.template_id) q ON q.template_id = p.template_id \
+         WHERE p.day = ? AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id AND t.day = ?) \
          ORDER BY p.template_id")
     .bind(day)
+    .bind(day)
     .bind(cut_off(app.time(), day))
+    .bind(day)
+    .bind(day)
+    .bind(day)
     .tuples(txn)
     .await?;
     let mut rows = Vec::with_capacity(wanted.len());
