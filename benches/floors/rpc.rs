@@ -31,7 +31,7 @@ pub async fn run(calls: usize) {
         ["message", "connections × in flight", "bare tonic", "etutor", "of the floor"],
     );
     for (connections, each) in [(1, 1), (4, 8), (8, 16)] {
-        let calls = if connections * each == 1 { calls / 10 } else { calls };
+        let calls = if connections * each == 1 { calls / 10 } else { calls.max(connections * each) };
         for message in [Message::Health, Message::GetClock] {
             let (bare, service) = (channels(bare, connections).await, channels(service, connections).await);
             let (mut floor, mut ours) = (Vec::new(), Vec::new());
@@ -57,7 +57,7 @@ fn rate(calls: usize, times: Vec<Duration>) -> f64 {
 
 /// The service as it is served, on a free port.
 pub async fn serve(db: &TestDb) -> SocketAddr {
-    let app = App { db: (**db).clone(), clock: Clock::System, config: Arc::new(Config::default()) };
+    let app = App { db: (**db).clone(), clock: Clock::System, config: Arc::new(Config { testing: false, ..Config::default() }) };
     let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
     let listener = server::bind(&options).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -91,7 +91,7 @@ async fn serve_bare() -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let (_reporter, health) = tonic_health::server::health_reporter();
     let answer = pb::Clock {
-        time: Some(prost_types::Timestamp { seconds: 1_776_600_000, nanos: 0 }),
+        time: Some(etutor::rpc::convert::timestamp(etutor::domain::time::Instant::from_unix(1_776_600_000))),
         running: true,
         was_set: false,
         zone: "Asia/Shanghai".to_owned(),
