@@ -1,6 +1,6 @@
 //! `invite exec`: who is asked next (DOMAIN.md §5, Wave).
 //!
-//! The order of asking and the size of a wave are one replaceable policy: [`plan`].
+//! The order of asking and the size of a wave are one replaceable policy: `plan`.
 
 use super::{check, notice, settle::budget_starts};
 use crate::app::report::Report;

@@ -11,8 +11,12 @@ fn both_versions_of_reflection_list_and_describe_the_services() {
 
         use v1::server_reflection_request::MessageRequest;
         let ask = |message| v1::ServerReflectionRequest { host: String::new(), message_request: Some(message) };
-        let questions =
-            [MessageRequest::ListServices(String::new()), MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned())];
+        let questions = [
+            MessageRequest::ListServices(String::new()),
+            MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned()),
+            // The details of errors: clients show them readably.
+            MessageRequest::FileContainingSymbol("google.rpc.ErrorInfo".to_owned()),
+        ];
         let mut client = v1::server_reflection_client::ServerReflectionClient::new(server.channel().await);
         let mut answers = client.server_reflection_info(tokio_stream::iter(questions.map(ask))).await.unwrap().into_inner();
         match answers.message().await.unwrap().unwrap().message_response.unwrap() {
