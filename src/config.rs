@@ -71,8 +71,13 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// The environment of the process. `std::env::vars` would end the program on any variable that is not Unicode, ours or not.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+}
+
 impl Config {
-    /// The defaults, then the file if one is given, then the variables `ETUTOR__…` of `env` (for the programs: `std::env::vars()`).
+    /// The defaults, then the file if one is given, then the variables `ETUTOR__…` of `env` (for the programs: [`environment`]).
     ///
     /// # Errors
     /// All that is wrong: unreadable or malformed YAML, unknown keys, wrong types and units, settings that contradict each other.

@@ -55,7 +55,7 @@ const WRONG_CONFIGURATION: u8 = 78;
 /// Does what the arguments say.
 pub fn run(arguments: Arguments) -> ExitCode {
     let what = arguments.what.unwrap_or_default();
-    let mut config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
+    let mut config = match Config::load(arguments.config.as_deref(), crate::config::environment()) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("etutord: {error}");

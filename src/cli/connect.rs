@@ -14,7 +14,7 @@ use tonic::{Code, Request, Response, Status};
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a call may take: one that reads, and one that works. The second is more than the server's own ceiling.
+/// How long a call may take: one that reads, and one that works. More than the server's ceilings by default; `--timeout` says another.
 pub(super) const READING_S: u32 = 30;
 /// See [`READING_S`].
 pub(super) const WORKING_S: u32 = 330;
@@ -102,7 +102,8 @@ fn address(global: &Global) -> Result<String, Failure> {
     let server = match (&global.server, &global.config) {
         (Some(server), _) if !server.is_empty() => server.clone(),
         (_, Some(file)) => {
-            let address = Config::server_address(file, std::env::vars()).map_err(|error| Failure::new(USAGE, error.to_string()))?;
+            let address =
+                Config::server_address(file, crate::config::environment()).map_err(|error| Failure::new(USAGE, error.to_string()))?;
             format!("http://{address}")
         }
         _ => DEFAULT_SERVER.to_owned(),

@@ -27,6 +27,9 @@ pub(super) async fn run(global: &Global, dir: &Path, strict: bool) -> Result<(),
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         return Err(Failure::new(BAD_DATA, format!("import: {} holds none of the files {}", dir.display(), names.join(", "))));
     }
+    if !problems.is_empty() {
+        output::talk("etutorctl: only what cannot be read is listed; the rest is checked once this is put right");
+    }
     let response = if problems.is_empty() {
         send(global, files, strict).await?
     } else {

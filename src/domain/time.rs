@@ -95,7 +95,8 @@ impl BusinessTime {
             if let Some(found) = self.zone.from_local_datetime(&local).earliest() {
                 return Instant::from_utc(found.to_utc());
             }
-            local += TimeDelta::minutes(30);
+            let Some(later) = local.checked_add_signed(TimeDelta::minutes(30)) else { break };
+            local = later;
         }
         Instant::from_utc(local.and_utc())
     }

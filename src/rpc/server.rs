@@ -47,10 +47,10 @@ impl Default for ServeOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             insecure: false,
-            max_connections: 1024,
+            max_connections: 1000,
             first_bytes_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
-            task_timeout: Duration::from_secs(600),
+            task_timeout: Duration::from_secs(300),
             concurrency: 256,
             drain: Duration::from_secs(8),
             probe_every: Duration::from_secs(1),

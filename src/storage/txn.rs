@@ -86,6 +86,8 @@ impl Db {
         // The isolation level is the session's (see `open`), so that it costs no round trip.
         let sqlite_transaction_mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { isolation_level: None, access_mode: None, sqlite_transaction_mode };
-        Ok(self.writer().begin_with_options(options).await?)
+        #[expect(clippy::disallowed_methods, reason = "this is what write_txn! begins with")]
+        let begun = self.writer().begin_with_options(options).await?;
+        Ok(begun)
     }
 }

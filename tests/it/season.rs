@@ -64,10 +64,13 @@ fn the_first_week_is_staffed() {
         assert!(states.keys().all(|state| ["FORMED", "PARTIAL", "FAILED", "CANCELLED"].contains(&state.as_str())), "{states:?}");
         let (asked, classes) = asked_and_classes(&app).await;
         println!(
-            "{:?}: first tasks {states:?}; {placed} of 6468 students in {classes} classes, {missed} lessons missed and told; \
-             {asked} invitations, {:.1} per class; refused {:?}; time to cover {}",
+            "{:?}: first tasks {states:?}: {:.0} % could not be filled; {placed} of 6468 students in {classes} classes (fill rate {:.1} %), \
+             {missed} lessons missed and told; {asked} invitations, {:.1} per class and {:.2} per place; refused {:?}; time to cover {}",
             app.db().backend(),
+            100.0 * (states.get("PARTIAL").unwrap_or(&0) + states.get("FAILED").unwrap_or(&0)) as f64 / states.values().sum::<i64>() as f64,
+            100.0 * placed as f64 / 6468.0,
             asked as f64 / classes.max(1) as f64,
+            asked as f64 / placed.max(1) as f64,
             player.refused,
             time_to_cover(&app).await,
         );
