@@ -13,7 +13,9 @@ use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::page::{Page, Paged};
 use crate::storage::reservation as store;
 use crate::storage::reservation::ReservationFilter;
+use crate::storage::sql::sql;
 use crate::write_txn;
+use chrono::TimeDelta;
 
 pub use crate::storage::reservation::ReservationRow;
 
@@ -47,6 +49,7 @@ pub async fn create_reservation(app: &App, new: &NewReservation, key: &RequestKe
         let template = store::template_of_code(txn, &new.class_template)
             .await?
             .ok_or_else(|| Error::not_found("class template", &new.class_template))?;
+        take_turns_at_cut_off(app, txn, template.id, new, now).await?;
         // Marked first, though it may come to nothing: tasks are locked before students and places.
         demand_changed(txn, &[template.id]).await?;
         if store::student_lock_in_txn(txn, student.id).await? != 1 {
@@ -61,6 +64,27 @@ pub async fn create_reservation(app: &App, new: &NewReservation, key: &RequestKe
         Ok(id)
     })?;
     get_reservation(app, id).await
+}
+
+/// Close to the cut-off of its first lesson a sign-up takes turns with `invite create` and asks the clock again: what commits after the
+/// tasks were made must not look as if it had been there before, or nobody would count it.
+async fn take_turns_at_cut_off(app: &App, txn: &Txn, template_id: i64, new: &NewReservation, now: Instant) -> Result<()> {
+    let close = |day: Day| cut_off(app.time(), day) - now < TimeDelta::minutes(1);
+    // The first lesson is not before the first day.
+    if !close(new.start_day) {
+        return Ok(());
+    }
+    let days = store::place_days(txn, template_id, new.start_day, new.end_day).await?;
+    let Some((first_lesson, _)) = days.first().copied().filter(|(day, _)| close(*day) && now < cut_off(app.time(), *day)) else {
+        return Ok(());
+    };
+    sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await?;
+    let again = app.now().await?;
+    if again < cut_off(app.time(), first_lesson) {
+        return Ok(());
+    }
+    let possible = store::place_first_day(txn, template_id, first_possible_day(app.time().day(again))).await?;
+    Err(Refusal::too_late(first_lesson, possible).into())
 }
 
 /// Checks the rules and writes, under the student's lock; the key of the reservation.

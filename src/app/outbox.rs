@@ -89,6 +89,11 @@ pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: 
     store::message_cancel_of_invitations(txn, invitation_ids, now).await
 }
 
+/// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and not settled yet.
+pub async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
+    store::message_of_invitation_is_out(txn, invitation_id).await
+}
+
 /// Withdraws the messages of these kinds about these tasks that have not been handed over; how many.
 pub async fn task_messages_cancel(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
     store::message_cancel_of_tasks(txn, task_ids, kinds, now).await

@@ -127,6 +127,8 @@ impl Gateways<'_> {
     pub async fn submit(self, messages: Vec<(i64, Outgoing)>, limit: Duration, now: Instant) -> Vec<(i64, Outcome)> {
         let (sms, mail): (Vec<_>, Vec<_>) = messages.into_iter().partition(|(_, message)| message.channel == Channel::Sms);
         let mut outcomes = Vec::with_capacity(sms.len() + mail.len());
+        // One limit for both: the lease does not become longer because there are two gateways.
+        let until = tokio::time::Instant::now() + limit;
         for (gateway, mut batch) in [(self.sms, sms), (self.mail, mail)] {
             if batch.is_empty() {
                 continue;
@@ -134,7 +136,7 @@ impl Gateways<'_> {
             // Stable: within a text the order stays.
             batch.sort_by(|(_, a), (_, b)| a.body.cmp(&b.body));
             let (ids, batch): (Vec<i64>, Vec<Outgoing>) = batch.into_iter().unzip();
-            let answers = tokio::time::timeout(limit, gateway.submit(&batch, now)).await.unwrap_or_default();
+            let answers = tokio::time::timeout_at(until, gateway.submit(&batch, now)).await.unwrap_or_default();
             let silent = Outcome::Unknown("no answer from the gateway".to_owned());
             outcomes.extend(ids.into_iter().zip(answers.into_iter().chain(std::iter::repeat(silent))));
         }

@@ -369,3 +369,13 @@ pub async fn message_list(conn: &impl ConnectionTrait, filter: &MessageFilter, p
         .add_option(audience.map(|audience| Column::Audience.eq(audience)));
     Ok(message::Entity::find().filter(all).order_by_asc(Column::Id).limit(page.limit()).all(conn).await?)
 }
+
+/// Whether the INVITATION message of an invitation is with a gateway: handed over, and not settled yet.
+pub async fn message_of_invitation_is_out(conn: &impl ConnectionTrait, invitation_id: i64) -> Result<bool> {
+    let out: Vec<i64> =
+        sql("SELECT id FROM message WHERE invitation_id = ? AND kind = 'INVITATION' AND state = 'LEASED' AND handed_at IS NOT NULL")
+            .bind(invitation_id)
+            .column(conn)
+            .await?;
+    Ok(!out.is_empty())
+}

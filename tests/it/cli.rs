@@ -280,7 +280,7 @@ fn import_of(name: &str, bytes: &[u8]) -> Output {
 fn files_that_cannot_be_read_are_told_with_line_and_column_and_nothing_is_sent() {
     let output = import_of("subjects.csv", b"subject_id,name\n1,ok\n2,\xff\n");
     assert_eq!((code(&output), text(&output.stdout)), (65, "subjects.csv:3: name: is not UTF-8\n".to_owned()), "{output:?}");
-    assert_eq!(text(&output.stderr), "etutorctl: import: nothing is written, because 1 row is bad\n");
+    assert_eq!(text(&output.stderr).lines().last(), Some("etutorctl: import: nothing is written, because 1 row is bad"));
     let output = import_of("students.csv", b"");
     assert_eq!((code(&output), text(&output.stdout)), (65, "students.csv:1: the header line is missing\n".to_owned()));
     let output = import_of("pupils.csv", b"user_name\n");

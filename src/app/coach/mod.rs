@@ -143,6 +143,8 @@ pub async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Res
     }
     coach_changed(txn, &[before.id]).await?;
     store::coach_lock_in_txn(txn, before.id).await?;
+    // Again under the lock: an invitation or a late yes may have come between.
+    coach_changed(txn, &[before.id]).await?;
     let row = coach::ActiveModel {
         id: Set(before.id),
         job_status: NotSet,
@@ -180,6 +182,8 @@ pub async fn set_coach_status(app: &App, new: &NewStatus, key: &RequestKey, now:
             if !store::coach_status_in_txn(txn, before.id, before.job_status, new.job_status).await? {
                 return Err(Error::Contended("coach.set_status"));
             }
+            // Again under the lock: an invitation or a late yes may have come between.
+            coach_changed(txn, &[before.id]).await?;
             let change = coach_status_change::ActiveModel {
                 coach_id: Set(before.id),
                 from_status: Set(before.job_status),

@@ -223,7 +223,11 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
         placed.extend(members.iter().map(|student| (student.reservation_id, class_id)));
         assigned.push((coach.id, class_id));
         let facts = Facts { roster: members.len(), ..notice::facts_of_lessons(task, &spans) };
-        drafts.push(Draft { class_id: Some(class_id), ..notice::to_coach(MessageKind::Assigned, task, coach, 1, facts) });
+        // Of use as long as the class has a lesson ahead, not only before its first: a gateway may have been away.
+        let next = spans.iter().map(|span| span.start).find(|start| *start > now).unwrap_or(task.start_at);
+        let valid_until = spans.last().map_or(task.start_at, |span| span.start);
+        let draft = notice::to_coach(MessageKind::Assigned, task, coach, 1, facts);
+        drafts.push(Draft { class_id: Some(class_id), lesson_at: Some(next), valid_until, ..draft });
     }
     for chunk in lessons.chunks(ROWS) {
         lesson::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(txn).await?;
@@ -257,6 +261,22 @@ async fn corrections(txn: &Txn, task: &TaskRow, filled: &[(&InvitedCoach, Vec<&S
             to_student(MessageKind::LessonHeld, task.about(), &student.user_name, &student.phone, notice::facts(task), task.start_at)
         })
         .collect())
+}
+
+/// Students of a task who got a free seat after they were told that the lesson does not take place: they are told that it does.
+pub(super) async fn tell_seated(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
+    let seated: Vec<(String, String)> = sql("SELECT s.user_name, s.phone FROM reservation r JOIN student s ON s.id = r.student_id \
+         JOIN message m ON m.person = s.user_name AND m.kind = 'LESSON_NOT_HELD' AND m.lesson_at = ? \
+         WHERE r.template_id = ? AND r.state = 'PLACED' AND r.placed_from = ?")
+    .bind(task.start_at)
+    .bind(task.template_id)
+    .bind(task.day)
+    .tuples(txn)
+    .await?;
+    let held = |(user_name, phone): &(String, String)| {
+        to_student(MessageKind::LessonHeld, task.about(), user_name, phone, notice::facts(task), task.start_at)
+    };
+    outbox::write(app, txn, seated.iter().map(held).collect(), now).await
 }
 
 /// A message to a student about the lesson of a day.

@@ -45,15 +45,18 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
     let overriding = wanted.overriding.to_string();
     let parts = [wanted.task_id.to_string(), wanted.coach.clone(), wanted.operator.clone(), overriding, wanted.remark.clone()];
     let fingerprint = idempotency::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>());
-    write_txn!(&app.db, "invitation.manual", |txn| {
+    let made = write_txn!(&app.db, "invitation.manual", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
         if let Some(id) = idempotency::claimed(txn, "InviteCoach", &wanted.request_id, &fingerprint).await? {
             let id = id.parse().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: wanted.request_id.clone() })?;
-            return staffing::invitation_by_id(txn, id).await;
+            return staffing::invitation_by_id(txn, id).await.map(Some);
         }
         let mut task = form::task_lock_up_to_date(app, txn, wanted.task_id, now).await?;
         if !task.state.is_open() {
-            task = reopen(app, txn, task, now).await?;
+            match reopen(app, txn, task, now).await? {
+                Some(open) => task = open,
+                None => return Ok(None),
+            }
         }
         coach_lock_in_txn(txn, &[person.id]).await?;
         let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
@@ -81,12 +84,13 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
         let invited = invited.ok_or_else(|| Error::internal("an invitation just made is missing"))?;
         outbox::write(app, txn, vec![wave::invitation_draft(app.rules(), &task, invited, &need.spans, now)], now).await?;
         idempotency::record(txn, "InviteCoach", &wanted.request_id, &fingerprint, &invited.id.to_string(), now).await?;
-        staffing::invitation_by_id(txn, invited.id).await
-    })
+        staffing::invitation_by_id(txn, invited.id).await.map(Some)
+    })?;
+    made.ok_or_else(|| Error::precondition(Reason::TaskCovered, "everybody who was left over has a free seat of a running class now"))
 }
 
-/// PARTIAL, FAILED → INVITING until s − 30 min: the students left over are counted again.
-async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<TaskRow> {
+/// PARTIAL, FAILED → INVITING until s − 30 min: the students left over are counted again. `None` when all of them found a free seat.
+async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Option<TaskRow>> {
     let until = Timeline::of(app.rules(), task.day, task.start_at).reopen_until;
     match task.state {
         TaskState::Partial | TaskState::Failed if now < until => {}
@@ -102,11 +106,17 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Tas
     sizing::attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
     sizing::size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
+    form::tell_seated(app, txn, &task, now).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
-    if task.needed == 0 {
-        return Err(Error::precondition(Reason::TaskCovered, format!("no student of {} is without a class", task.about())));
+    if task.students == 0 {
+        // Everybody left over sits in a free seat of a running class now, and that must stay.
+        staffing::task_state_set_in_txn(txn, task.id, TaskState::Inviting, TaskState::Formed).await?;
+        return Ok(None);
     }
-    Ok(task)
+    if task.needed == 0 {
+        return Err(Error::precondition(Reason::TaskCovered, format!("{} may have no more classes", task.about())));
+    }
+    Ok(Some(task))
 }
 
 /// Takes an invitation back: the message of a QUEUED one is cancelled, a SENT one is recalled, a coach who said yes is told. Twice is once.

@@ -49,7 +49,8 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
              JOIN period pe ON pe.id = ct.period_id JOIN reservation r ON r.template_id = p.template_id \
              JOIN student s ON s.id = r.student_id \
              WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
-             AND r.state = 'BOOKED' AND r.start_day <= p.day AND r.last_day >= p.day ORDER BY p.template_id, p.day, s.id")
+             AND (r.state = 'BOOKED' OR (r.state = 'PLACED' AND r.placed_from > p.day)) \
+             AND r.start_day <= p.day AND r.last_day >= p.day ORDER BY p.template_id, p.day, s.id")
         .bind(now - TimeDelta::days(1))
         .bind(now)
         .bind(now)
@@ -96,12 +97,13 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
     if class.state == ClassState::Closed {
         return Ok(0);
     }
-    let empty: Vec<Day> = sql("SELECT day FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' ORDER BY day")
-        .bind(class_id)
-        .bind(from)
-        .column(txn)
-        .await?;
-    let Some(from) = empty.first().copied() else { return Ok(0) };
+    let empty: Vec<(Day, Instant)> =
+        sql("SELECT day, start_at FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' ORDER BY day")
+            .bind(class_id)
+            .bind(from)
+            .tuples(txn)
+            .await?;
+    let Some((from, first_off)) = empty.first().copied() else { return Ok(0) };
     sql("UPDATE lesson SET state = 'CANCELLED' WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED'")
         .bind(class_id)
         .bind(from)
@@ -141,7 +143,8 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         task_id: None,
         invitation_id: None,
         class_id: Some(class_id),
-        lesson_at: None,
+        // The coach must know before getting up for it.
+        lesson_at: Some(first_off),
         valid_until: now + TimeDelta::days(7),
         as_notice: false,
     };

@@ -61,6 +61,12 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
 /// Fills free seats and computes the size of locked tasks of one day, and stores it.
 pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashMap<i64, Size>> {
     let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
+    // Before their rosters are read: who leaves a class changes it under this lock.
+    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? AND state IN ('OPEN', 'RUNNING')")
+        .ids(templates.iter().copied())
+        .bind(day)
+        .execute(txn)
+        .await?;
     let (mut classes, running) = seats_of(txn, &templates, day).await?;
     let seated = seat(txn, tasks, &mut classes, day).await?;
     let rest: HashMap<i64, i64> =
@@ -187,10 +193,6 @@ async fn seat(txn: &Txn, tasks: &[TaskRow], classes: &mut HashMap<i64, Vec<Seats
         filled.extend(found);
     }
     if !filled.is_empty() {
-        let mut used: Vec<i64> = filled.iter().map(|(_, class)| *class).collect();
-        used.sort_unstable();
-        used.dedup();
-        sql("UPDATE class SET version = version + 1 WHERE id IN ({ids})").ids(used.iter().copied()).execute(txn).await?;
         place_in_txn(txn, &filled, day).await?;
     }
     Ok(seated)
@@ -230,6 +232,9 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
+    if size.seated > 0 && task.reopened {
+        messages += super::form::tell_seated(app, txn, &task, now).await?;
+    }
     messages += drop_ineligible(app, txn, task_id, answering, now).await?;
     // Nobody is put into the reserve of a task that is cancelled.
     messages += if size.students == 0 {
@@ -296,8 +301,12 @@ pub async fn cancel_one(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoa
     staffing::availability_free_in_txn(txn, &[coach.id]).await?;
     let kind = match coach.state {
         InvitationState::Queued => {
-            outbox::invitation_messages_cancel(txn, &[coach.id], now).await?;
-            return Ok(0);
+            let withdrawn = outbox::invitation_messages_cancel(txn, &[coach.id], now).await?;
+            if withdrawn > 0 || !outbox::invitation_message_is_out(txn, coach.id).await? {
+                return Ok(0);
+            }
+            // A gateway has it already: as good as sent.
+            MessageKind::InvitationRecalled
         }
         InvitationState::Sent => MessageKind::InvitationRecalled,
         _ => MessageKind::NoLongerNeeded,
