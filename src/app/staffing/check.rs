@@ -3,7 +3,7 @@
 use super::{settle::settle, sizing};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
-use crate::domain::state::InvitationState;
+use crate::domain::state::{InvitationState, TaskState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::sql::sql;
@@ -28,8 +28,8 @@ pub async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<
         staffing::invited_list_lapsing(app.db.reader(), now).await?.into_iter().map(|coach| coach.task_id).collect();
     for task in &tasks {
         // What has run out changes nothing but the next wave; the rest is looked at under the task's lock.
-        let gate_passed = task.state == crate::domain::state::TaskState::Pending && task.gate_at <= now;
-        let early = app.rules().form_when_covered && task.state == crate::domain::state::TaskState::Covered;
+        let gate_passed = task.state == TaskState::Pending && task.gate_at <= now;
+        let early = app.rules().form_when_covered && task.state == TaskState::Covered;
         if !(task.dirty || gate_passed || early || lapsing.contains(&task.id)) || now >= task.closes_at {
             continue;
         }

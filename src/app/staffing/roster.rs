@@ -131,7 +131,7 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         .execute(txn)
         .await?;
     let person = coach::Entity::find_by_id(class.coach_id).one(txn).await?.ok_or_else(|| Error::not_found("coach", class.coach_id))?;
-    sql("UPDATE coach SET version = version + 1 WHERE id = ?").bind(person.id).execute(txn).await?;
+    crate::storage::coach::coach_lock_in_txn(txn, person.id).await?;
     let task = crate::storage::staffing::task_by_id(txn, class.task_id).await?;
     let facts = Facts { day: from, last_day: class.last_day, coach: person.user_name.clone(), ..super::notice::facts(&task) };
     let draft = |to: Person| Draft {

@@ -232,7 +232,7 @@ pub async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
     ids.sort_unstable();
     for id in ids {
         // One by one: the order of the ids is the order of the locks, which no database promises for a set. There are few.
-        sql("UPDATE coach SET version = version + 1 WHERE id = ?").bind(id).execute(txn).await?;
+        crate::storage::coach::coach_lock_in_txn(txn, id).await?;
     }
     Ok(())
 }
