@@ -11,7 +11,6 @@ use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -140,7 +139,7 @@ async fn serve(config: Config) -> Result<()> {
     if testing {
         tracing::warn!("testing: true: nothing is handed to a gateway, and commands may say what time it is");
     }
-    let app = App { db: db.clone(), clock, config: Arc::new(config) };
+    let app = App::new(db.clone(), clock, config);
     let routes = rpc::routes(&app);
     let served = server::serve(listener, app, routes, &options, shutdown).await;
     // Work that was left behind may still hold a connection; it is not waited for.

@@ -1,9 +1,19 @@
 //! The one error of the library. It knows nothing of transport: `rpc/status.rs` turns it into a gRPC status.
 
+use crate::domain::time::Day;
 use std::fmt;
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The days that a refusal is about, for programs; its text says them to people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Days {
+    /// The days refused.
+    pub refused: Vec<Day>,
+    /// The first day that would be possible instead.
+    pub first_possible: Option<Day>,
+}
 
 /// What went wrong, in terms a caller can act on.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +49,8 @@ pub enum Error {
         reason: Reason,
         /// One sentence for the caller; names days, never people.
         detail: String,
+        /// The days concerned, where the refusal is about days.
+        days: Days,
     },
     /// Others changed the same rows too often; the whole call may be tried again.
     #[error("too much contention in {0}; try again")]
@@ -74,7 +86,12 @@ impl Error {
 
     /// A refusal by the rules.
     pub fn precondition(reason: Reason, detail: impl Into<String>) -> Self {
-        Self::Precondition { reason, detail: detail.into() }
+        Self::Precondition { reason, detail: detail.into(), days: Days::default() }
+    }
+
+    /// A refusal by the rules that is about days.
+    pub fn refused_on(reason: Reason, detail: impl Into<String>, days: impl IntoIterator<Item = Day>) -> Self {
+        Self::Precondition { reason, detail: detail.into(), days: Days { refused: days.into_iter().collect(), first_possible: None } }
     }
 
     /// A bug or a fault of the machine.
@@ -199,6 +216,8 @@ reasons! {
     RequestIdReused = "REQUEST_ID_REUSED",
     /// Others refer to it, or a place of it is taken.
     InUse = "IN_USE",
+    /// The hold was renewed before.
+    AlreadyRenewed = "ALREADY_RENEWED",
 }
 
 impl fmt::Display for Reason {

@@ -52,7 +52,7 @@ pub async fn fill(kind: &Kind, rows: i64) -> Filled {
     let took = Took::default();
     let seen = took.clone();
     db.observe(move |info| seen.lock().unwrap().push((info.statement.sql.clone(), info.elapsed)));
-    let app = App { db, clock: Clock::System, config: Arc::new(Config { testing: false, ..Config::default() }) };
+    let app = App::new(db, Clock::System, Config { testing: false, ..Config::default() });
     Filled { app, day, now: noon(add_days(day, -3)), took, _home: home }
 }
 

@@ -11,7 +11,6 @@ use etutor::testing::database::Kind;
 use pb::clock_service_client::ClockServiceClient;
 use pb::clock_service_server::{ClockService, ClockServiceServer};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Server};
@@ -57,7 +56,7 @@ fn rate(calls: usize, times: Vec<Duration>) -> f64 {
 
 /// The service as it is served, on a free port.
 pub async fn serve(db: &TestDb) -> SocketAddr {
-    let app = App { db: (**db).clone(), clock: Clock::System, config: Arc::new(Config { testing: false, ..Config::default() }) };
+    let app = App::new((**db).clone(), Clock::System, Config { testing: false, ..Config::default() });
     let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
     let listener = server::bind(&options).await.unwrap();
     let address = listener.local_addr().unwrap();

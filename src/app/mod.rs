@@ -20,6 +20,7 @@ use crate::domain::rules::Rules;
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
 use crate::storage::Db;
+use enrollment::desk::Desk;
 use std::sync::Arc;
 
 /// What every use case needs; cheap to clone.
@@ -31,9 +32,16 @@ pub struct App {
     pub clock: Clock,
     /// The configuration.
     pub config: Arc<Config>,
+    /// Where sign-ups wait to be decided together.
+    pub desk: Desk,
 }
 
 impl App {
+    /// An application on a database.
+    pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
+        Self { db, clock, config: config.into(), desk: Desk::default() }
+    }
+
     /// The current instant by the one clock.
     pub async fn now(&self) -> Result<Instant> {
         self.clock.now(&self.db).await

@@ -24,6 +24,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     });
     invite(config, &mut found);
     coach(config, &mut found);
+    enrollment(config, &mut found);
     class(config, &mut found);
     messages(config, &mut found);
     senders(config, &mut found);
@@ -135,6 +136,20 @@ fn coach(config: &Config, found: &mut Findings) {
     }
     found.within("coach.gap_min", rules.gap.num_minutes(), 0, 24 * 60);
     found.within("coach.test_valid_d", rules.test_valid.num_days(), 1, 3650);
+}
+
+fn enrollment(config: &Config, found: &mut Findings) {
+    let rules = &config.rules;
+    found.within("enrollment.hold_min", rules.hold.num_minutes(), 1, 24 * 60);
+    found.within("enrollment.offer_long_min", rules.offer_long.num_minutes(), 1, 7 * 24 * 60);
+    found.within("enrollment.offer_middle_min", rules.offer_middle.num_minutes(), 1, 7 * 24 * 60);
+    found.within("enrollment.offer_short_min", rules.offer_short.num_minutes(), 1, 7 * 24 * 60);
+    found.refuse(rules.offer_near > rules.offer_far, "enrollment.offer_near_h", || {
+        format!("must not be more than enrollment.offer_far_h ({})", rules.offer_far.num_hours())
+    });
+    found.within("enrollment.leave_lead_min", rules.leave_lead.num_minutes(), 0, 24 * 60);
+    found.within("enrollment.leave_limit", rules.leave_limit, 0, 1000);
+    found.within("enrollment.batch_max", rules.sign_up_batch, 1, 1000);
 }
 
 fn class(config: &Config, found: &mut Findings) {

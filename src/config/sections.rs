@@ -241,6 +241,7 @@ struct File {
     tasks: TasksConfig,
     invite: Invite,
     coach: Coach,
+    enrollment: Enrollment,
     class: Class,
     messages: Messages,
     sms: SmsConfig,
@@ -281,6 +282,20 @@ struct Coach {
     class_limit: BTreeMap<u8, u32>,
     gap_min: u16,
     test_valid_d: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enrollment {
+    hold_min: u16,
+    offer_long_min: u16,
+    offer_middle_min: u16,
+    offer_short_min: u16,
+    offer_far_h: u16,
+    offer_near_h: u16,
+    leave_lead_min: u16,
+    leave_limit: u32,
+    batch_max: u32,
 }
 
 #[derive(Deserialize)]
@@ -338,7 +353,7 @@ fn typed(error: &str) -> ConfigError {
 
 fn rules(zone: Tz, file: &File) -> Rules {
     let minutes = |count: u16| TimeDelta::minutes(count.into());
-    let File { invite, coach, class, messages, .. } = file;
+    let File { invite, coach, enrollment, class, messages, .. } = file;
     Rules {
         time: BusinessTime::new(zone),
         invitation_window: invite.window,
@@ -373,5 +388,14 @@ fn rules(zone: Tz, file: &File) -> Rules {
         cap_short: messages.cap_short,
         cap_span: minutes(messages.cap_span_min),
         cap_day: messages.cap_day,
+        hold: minutes(enrollment.hold_min),
+        offer_long: minutes(enrollment.offer_long_min),
+        offer_middle: minutes(enrollment.offer_middle_min),
+        offer_short: minutes(enrollment.offer_short_min),
+        offer_far: TimeDelta::hours(enrollment.offer_far_h.into()),
+        offer_near: TimeDelta::hours(enrollment.offer_near_h.into()),
+        leave_lead: minutes(enrollment.leave_lead_min),
+        leave_limit: enrollment.leave_limit,
+        sign_up_batch: enrollment.batch_max,
     }
 }

@@ -18,7 +18,6 @@ use crate::rpc::{self, server};
 use crate::storage::{Db, DbOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use timeline::Timeline;
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +108,7 @@ async fn open(folder: &Path) -> Result<App> {
     options.sqlite_synchronous_full = false;
     Db::migrate_at(&options).await?;
     let config = Config { testing: true, admins: academy::admins(), ..Config::default() };
-    Ok(App { db: Db::connect(&options).await?, clock: Clock::Test, config: Arc::new(config) })
+    Ok(App::new(Db::connect(&options).await?, Clock::Test, config))
 }
 
 /// A new folder of our own, removed when dropped.

@@ -270,6 +270,17 @@ fn gloss(kind: MessageKind) -> (&'static str, &'static str) {
         MessageKind::ClassClosed => ("the class is empty and closed", ""),
         MessageKind::LessonNotHeld => ("the lesson does not take place this time", ""),
         MessageKind::LessonHeld => ("the lesson takes place after all", ""),
+        MessageKind::WaitlistOffer => ("a place is free for you", "take it by"),
+        MessageKind::OfferExpired => ("the place has gone to the next", ""),
+        MessageKind::WaitlistClosed => ("no place came free", ""),
+        MessageKind::ClassChanged => ("you are in another class from now on", ""),
+        MessageKind::LessonEmpty => ("all students of the lesson are on leave", ""),
+        MessageKind::LessonAttended => ("somebody comes to the lesson after all", ""),
+        MessageKind::LessonCancelled => ("the calendar changed: the lesson falls away", ""),
+        MessageKind::LessonAdded => ("the calendar changed: one lesson more", ""),
+        MessageKind::LessonMoved => ("the lesson is at another time", ""),
+        MessageKind::SignUpCancelled => ("nothing is left of the sign-up", ""),
+        MessageKind::PlaceDrift => ("places were repaired", ""),
     }
 }
 

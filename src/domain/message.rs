@@ -45,9 +45,21 @@ impl MessageKind {
             | Self::NoLongerNeeded
             | Self::ClassClosed
             | Self::LessonNotHeld
-            | Self::LessonHeld => Timing::Notice,
+            | Self::LessonHeld
+            | Self::WaitlistOffer
+            | Self::OfferExpired
+            | Self::WaitlistClosed
+            | Self::ClassChanged
+            | Self::LessonEmpty
+            | Self::LessonAttended
+            | Self::LessonCancelled
+            | Self::LessonAdded
+            | Self::LessonMoved
+            | Self::SignUpCancelled => Timing::Notice,
             Self::TaskEarlyWarning | Self::TaskShort => Timing::NightMail,
-            Self::Accepted | Self::Reserved | Self::TestPassed | Self::TaskLeftOver | Self::AssignedWithdrawal => Timing::Always,
+            Self::Accepted | Self::Reserved | Self::TestPassed | Self::TaskLeftOver | Self::AssignedWithdrawal | Self::PlaceDrift => {
+                Timing::Always
+            }
         }
     }
 
@@ -70,9 +82,19 @@ impl MessageKind {
             | Self::NoLongerNeeded
             | Self::InvitationRecalled
             | Self::LessonNotHeld
-            | Self::LessonHeld => true,
+            | Self::LessonHeld
+            | Self::WaitlistOffer
+            | Self::ClassChanged
+            | Self::LessonEmpty
+            | Self::LessonAttended
+            | Self::LessonCancelled
+            | Self::LessonAdded
+            | Self::LessonMoved
+            | Self::SignUpCancelled
+            | Self::PlaceDrift => true,
             // An invitation that may have gone out counts as sent; the others say what the client shows as well.
             Self::Invitation | Self::Reserved | Self::TestReminder | Self::TestLapsed | Self::TestPassed => false,
+            Self::OfferExpired | Self::WaitlistClosed => false,
         }
     }
 

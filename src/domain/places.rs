@@ -3,7 +3,7 @@
 use super::calendar::{RecurrenceError, Timeline, lesson_days, lesson_span};
 use super::rules::Rules;
 use super::time::{Day, Instant, add_days};
-use crate::error::{Error, Reason};
+use crate::error::{Days, Error, Reason};
 use chrono::NaiveTime;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -75,35 +75,38 @@ pub struct Refusal {
     pub reason: Reason,
     /// One sentence that names the days.
     pub detail: String,
+    /// The days, for programs.
+    pub days: Days,
 }
 
 impl Refusal {
+    fn on(reason: Reason, days: &[Day], detail: String) -> Self {
+        Self { reason, detail, days: Days { refused: days.to_vec(), first_possible: None } }
+    }
+
     /// The student's grade is not the template's.
     pub fn grade(student: i32, template: i32) -> Self {
-        Self {
-            reason: Reason::GradeMismatch,
-            detail: format!("the class template is for grade {template}, the student is in grade {student}"),
-        }
+        Self::on(Reason::GradeMismatch, &[], format!("the class template is for grade {template}, the student is in grade {student}"))
     }
 
     /// No lesson day in the range.
     pub fn no_lesson_day(first: Day, last: Day) -> Self {
-        Self { reason: Reason::NotALessonDay, detail: format!("there is no lesson day from {first} to {last}") }
+        Self::on(Reason::NotALessonDay, &[first, last], format!("there is no lesson day from {first} to {last}"))
     }
 
     /// The student has the template on these days.
     pub fn already_reserved(days: &[Day]) -> Self {
-        Self { reason: Reason::AlreadyReserved, detail: format!("the student has this class template already on {}", show_days(days)) }
+        Self::on(Reason::AlreadyReserved, days, format!("the student has this class template already on {}", show_days(days)))
     }
 
     /// The student has lessons that overlap on these days.
     pub fn conflict(days: &[Day]) -> Self {
-        Self { reason: Reason::ScheduleConflict, detail: format!("the student has another lesson at that time on {}", show_days(days)) }
+        Self::on(Reason::ScheduleConflict, days, format!("the student has another lesson at that time on {}", show_days(days)))
     }
 
     /// No place is left on these days.
     pub fn full(days: &[Day]) -> Self {
-        Self { reason: Reason::PlacesExhausted, detail: format!("no place is left on {}", show_days(days)) }
+        Self::on(Reason::PlacesExhausted, days, format!("no place is left on {}", show_days(days)))
     }
 
     /// It is too late to start on `day`; `possible` is the first lesson day that still can be had.
@@ -112,13 +115,14 @@ impl Refusal {
             Some(possible) => format!("it is too late to start on {day}; the first possible day is {possible}"),
             None => format!("it is too late to start on {day}; no lesson day of the class template can be had any more"),
         };
-        Self { reason: Reason::TooLate, detail }
+        Self { reason: Reason::TooLate, detail, days: Days { refused: vec![day], first_possible: possible } }
     }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self::precondition(refusal.reason, refusal.detail)
+        let Refusal { reason, detail, days } = refusal;
+        Self::Precondition { reason, detail, days }
     }
 }
 

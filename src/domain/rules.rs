@@ -77,6 +77,24 @@ pub struct Rules {
     pub cap_span: TimeDelta,
     /// … and on one day (20).
     pub cap_day: u32,
+    /// How long a hold lasts (15 min, §6); it may be renewed once.
+    pub hold: TimeDelta,
+    /// How long an offer lasts when the lesson is more than `offer_far` away (12 h, §6) …
+    pub offer_long: TimeDelta,
+    /// … when it is at least `offer_near` away (2 h) …
+    pub offer_middle: TimeDelta,
+    /// … and when it is nearer (15 min).
+    pub offer_short: TimeDelta,
+    /// See `offer_long` (48 h).
+    pub offer_far: TimeDelta,
+    /// See `offer_middle` (4 h).
+    pub offer_near: TimeDelta,
+    /// Leave is asked for until s − this (2 h, §6).
+    pub leave_lead: TimeDelta,
+    /// Lessons a student may take leave from in one season (3, §6).
+    pub leave_limit: u32,
+    /// Sign-ups that are decided together in one transaction at most; more wait for the next.
+    pub sign_up_batch: u32,
 }
 
 impl Rules {
@@ -113,6 +131,15 @@ impl Rules {
             cap_short: 10,
             cap_span: TimeDelta::minutes(10),
             cap_day: 20,
+            hold: TimeDelta::minutes(15),
+            offer_long: TimeDelta::hours(12),
+            offer_middle: TimeDelta::hours(2),
+            offer_short: TimeDelta::minutes(15),
+            offer_far: TimeDelta::hours(48),
+            offer_near: TimeDelta::hours(4),
+            leave_lead: TimeDelta::hours(2),
+            leave_limit: 3,
+            sign_up_batch: 256,
         }
     }
 }

@@ -140,6 +140,13 @@ words! {
     }
 }
 
+impl ReservationState {
+    /// Whether it counts in the places taken. A hold or an offer that has run out does so until it is found out.
+    pub fn takes_places(self) -> bool {
+        matches!(self, Self::Held | Self::Offered | Self::Booked | Self::Placed | Self::Ended)
+    }
+}
+
 words! {
     /// State of a class (DOMAIN.md §6).
     ClassState {
@@ -326,6 +333,66 @@ words! {
         LessonNotHeld = "LESSON_NOT_HELD",
         /// To a student: it takes place after all.
         LessonHeld = "LESSON_HELD",
+        /// To a student: a place is free for you; take it by the deadline.
+        WaitlistOffer = "WAITLIST_OFFER",
+        /// To a student: the place that was offered has gone to the next.
+        OfferExpired = "OFFER_EXPIRED",
+        /// To a student: no place came free before the rosters froze, or another lesson stands in the way.
+        WaitlistClosed = "WAITLIST_CLOSED",
+        /// To a student: you are in another class from a day on.
+        ClassChanged = "CLASS_CHANGED",
+        /// To the coach and admins: every student of a lesson is on leave.
+        LessonEmpty = "LESSON_EMPTY",
+        /// To the coach and admins: somebody comes to that lesson after all.
+        LessonAttended = "LESSON_ATTENDED",
+        /// To students and the coach: the calendar changed, a lesson falls away.
+        LessonCancelled = "LESSON_CANCELLED",
+        /// To students and the coach: the calendar changed, there is one lesson more.
+        LessonAdded = "LESSON_ADDED",
+        /// To students and the coach: a lesson is at another time of day.
+        LessonMoved = "LESSON_MOVED",
+        /// To a student: the calendar changed, and nothing is left of a sign-up.
+        SignUpCancelled = "SIGN_UP_CANCELLED",
+        /// To admins: places did not agree with the reservations; they were repaired.
+        PlaceDrift = "PLACE_DRIFT",
+    }
+}
+
+words! {
+    /// Why the number of places taken changed (DOMAIN.md §2): a row of the ledger.
+    PlaceCause {
+        /// What the reservations came to when the ledger began.
+        Opening = "OPENING",
+        /// A sign-up.
+        SignUp = "SIGN_UP",
+        /// A sign-up by `etutorctl import`.
+        Import = "IMPORT",
+        /// A hold.
+        Hold = "HOLD",
+        /// A hold was given back.
+        HoldReleased = "HOLD_RELEASED",
+        /// A hold ran out.
+        HoldExpired = "HOLD_EXPIRED",
+        /// An offer from the waiting list.
+        Offer = "OFFER",
+        /// An offer was declined.
+        OfferDeclined = "OFFER_DECLINED",
+        /// An offer ran out.
+        OfferExpired = "OFFER_EXPIRED",
+        /// A sign-up was cancelled, from a day on.
+        Cancel = "CANCEL",
+        /// A sign-up was changed to other days or another template: the old and the new part.
+        Change = "CHANGE",
+        /// A student went from one class of the template to another: the old and the new part, which cancel out.
+        Move = "MOVE",
+        /// Leave for one lesson.
+        Leave = "LEAVE",
+        /// Leave was taken back, or ended with its sign-up.
+        LeaveCancelled = "LEAVE_CANCELLED",
+        /// The catalogue changed: a lesson day came or went.
+        Catalogue = "CATALOGUE",
+        /// `clazz init_place` repaired a difference.
+        Repair = "REPAIR",
     }
 }
 

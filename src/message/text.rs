@@ -53,6 +53,10 @@ pub struct Facts {
     pub coach: String,
     /// A reason code, where there is one.
     pub reason: String,
+    /// The lesson's start as it was before, local.
+    pub start_before: Option<NaiveTime>,
+    /// How many there are of what the text counts.
+    pub count: i64,
 }
 
 /// A text ready to go.
@@ -94,6 +98,17 @@ fn title(kind: MessageKind) -> &'static str {
         MessageKind::ClassClosed => "班级关闭",
         MessageKind::LessonNotHeld => "停课通知",
         MessageKind::LessonHeld => "照常上课",
+        MessageKind::WaitlistOffer => "候补名额",
+        MessageKind::OfferExpired => "候补名额过期",
+        MessageKind::WaitlistClosed => "候补结束",
+        MessageKind::ClassChanged => "调班通知",
+        MessageKind::LessonEmpty => "本次课无学员",
+        MessageKind::LessonAttended => "本次课有学员",
+        MessageKind::LessonCancelled => "课程取消",
+        MessageKind::LessonAdded => "加课通知",
+        MessageKind::LessonMoved => "上课时间调整",
+        MessageKind::SignUpCancelled => "约课取消",
+        MessageKind::PlaceDrift => "名额核对有误",
     }
 }
 
@@ -150,6 +165,23 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
         }
         MessageKind::LessonNotHeld => format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。"),
         MessageKind::LessonHeld => format!("更正：{first}的课照常上课，请按时登录客户端。"),
+        MessageKind::WaitlistOffer => {
+            let by = facts.deadline.map_or_else(|| "尽快".to_owned(), |deadline| format!("在{}前", until(deadline, time)));
+            format!("您候补的{class}有名额了：首课{span}，{}。请{by}到客户端确认，逾期将让给下一位。", course(facts))
+        }
+        MessageKind::OfferExpired => format!("您候补的{first}名额未在截止时间前确认，已让给下一位。"),
+        MessageKind::WaitlistClosed => format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。"),
+        MessageKind::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
+        MessageKind::LessonEmpty => format!("{first}（{}）的课学员均已请假，目前无人上课。如有变化会另行通知。", facts.template),
+        MessageKind::LessonAttended => format!("更正：{first}（{}）的课有学员上课，请按时上线。", facts.template),
+        MessageKind::LessonCancelled => format!("因校历调整，{first}的课取消，请留意后续安排。"),
+        MessageKind::LessonAdded => format!("因校历调整，增加一次课：{span}{class}，请留意。"),
+        MessageKind::LessonMoved => {
+            let before = facts.start_before.map_or_else(String::new, |start| format!("由{}", start.format("%H:%M")));
+            format!("{class}自{}起上课时间{before}改为{}，请留意。", day(facts.day), facts.start.format("%H:%M"))
+        }
+        MessageKind::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
+        MessageKind::PlaceDrift => format!("名额核对：有{}处与约课不符，已修正。请检查任务报告。", facts.count),
     }
 }
 
@@ -274,6 +306,8 @@ mod tests {
             students: (1..=7).map(|number| format!("s{number:04}")).collect(),
             coach: "c0012".to_owned(),
             reason: "SAME_CITY".to_owned(),
+            start_before: NaiveTime::from_hms_opt(13, 0, 0),
+            count: 3,
         }
     }
 

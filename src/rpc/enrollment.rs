@@ -105,6 +105,10 @@ impl From<ReservationRow> for pb::Reservation {
             class_id,
             placed_from,
             version: _,
+            expires_at: _,
+            renewed: _,
+            joined_at: _,
+            first_lesson_day: _,
         } = reservation;
         Self {
             reservation_id: id,

@@ -3,7 +3,7 @@
 //! Inner text never leaves the server: what a caller cannot act on is INTERNAL with an id that stands in the log beside the cause.
 
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Days, Error};
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::metadata::MetadataValue;
@@ -24,6 +24,8 @@ const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 const PUSHBACK_MS: u32 = 500;
 /// Statuses travel in headers, which clients limit: what a caller sent is repeated to this many characters.
 const MAX_TEXT: usize = 300;
+/// Days that the metadata of a refusal lists.
+const MAX_DAYS: usize = 100;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -46,8 +48,8 @@ impl From<Error> for Status {
                 details.set_error_info(INVALID_FIELD, DOMAIN, HashMap::from([("field".to_owned(), field.clone())]));
                 Self::with_error_details(Code::InvalidArgument, format!("{field}: {reason}"), details)
             }
-            Error::Precondition { reason, detail } => {
-                let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, HashMap::new());
+            Error::Precondition { reason, detail, days } => {
+                let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata(&days));
                 Self::with_error_details(Code::FailedPrecondition, shortened(&detail), details)
             }
             Error::Contended(what) => {
@@ -65,6 +67,14 @@ impl From<Error> for Status {
             }
         }
     }
+}
+
+/// The days of a refusal, as error_reason.proto says.
+fn metadata(days: &Days) -> HashMap<String, String> {
+    let refused: Vec<String> = days.refused.iter().take(MAX_DAYS).map(ToString::to_string).collect();
+    let refused = (!refused.is_empty()).then(|| ("days".to_owned(), refused.join(",")));
+    let possible = days.first_possible.map(|day| ("first_possible_day".to_owned(), day.to_string()));
+    refused.into_iter().chain(possible).collect()
 }
 
 /// Something needed is away for a moment; the same call may be tried again.
@@ -170,6 +180,17 @@ mod tests {
         assert_eq!(delay(Error::Contended("x")), Duration::from_millis(100));
         assert_eq!(delay(Error::Unavailable(String::new())), Duration::from_secs(1));
         assert_eq!(shed().metadata().get("grpc-retry-pushback-ms").unwrap(), "500");
+    }
+
+    #[test]
+    fn a_refusal_names_its_days_for_programs_too() {
+        let day = |text| crate::domain::calendar::parse_day(text).unwrap();
+        let refusal = crate::domain::places::Refusal::too_late(day("2026-03-05"), Some(day("2026-03-12")));
+        let info = Status::from(Error::from(refusal)).get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.metadata["days"].as_str()), ("TOO_LATE", "2026-03-05"));
+        assert_eq!(info.metadata["first_possible_day"], "2026-03-12");
+        let full = Error::refused_on(Reason::ClassFull, "full", (0..400).map(|n| crate::domain::time::add_days(day("2026-03-05"), n)));
+        assert!(Status::from(full).details().len() < 4_000);
     }
 
     #[test]

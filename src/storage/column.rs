@@ -88,6 +88,7 @@ text_columns!(
     SeasonType,
     MessageState,
     MessageKind,
+    PlaceCause,
     Channel,
     Audience,
     RunState,

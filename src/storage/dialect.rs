@@ -2,7 +2,8 @@
 
 use sea_orm::DbBackend;
 
-/// The schema text of a backend: `{id}` is an automatic key, `{options}` the table options.
+/// The schema text of a backend: `{id}` is an automatic key, `{options}` the table options; `{given:column}` ends an index that is wanted
+/// only for the rows in which the column is given.
 pub fn schema(backend: DbBackend, text: &str) -> String {
     let (id, options) = match backend {
         DbBackend::Sqlite => ("INTEGER PRIMARY KEY AUTOINCREMENT", ""),
@@ -10,11 +11,20 @@ pub fn schema(backend: DbBackend, text: &str) -> String {
         // The default collation takes 'c1' and 'C1' for the same key; the other two do not.
         _ => ("BIGINT AUTO_INCREMENT PRIMARY KEY", " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ENGINE = InnoDB"),
     };
-    text.replace("{id}", id).replace("{options}", options)
+    // MySQL has no partial indexes: there the rows without the value are in the index too.
+    let given = |column: &str| if backend == DbBackend::MySql { String::new() } else { format!(" WHERE {column} IS NOT NULL") };
+    let text = text.replace("{id}", id).replace("{options}", options);
+    match text.split_once("{given:").and_then(|(before, rest)| rest.split_once('}').map(|(column, after)| (before, column, after))) {
+        Some((before, column, after)) => format!("{before}{}{after}", given(column)),
+        None => text,
+    }
 }
 
 /// A statement of a backend. In the text, `?` is a parameter;
 /// `{ids}` a SELECT of one BIGINT column, and `{pairs}` a table of two, `a` and `b`, each taking one parameter: a JSON array.
+/// `{texts}` is a SELECT of one text column; `{rows:idt}` a table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day,
+/// `t` a text. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until the transaction ends. `{bigint}` is that
+/// type in a CAST.
 /// A JSON array is one parameter whatever its length, so that a set is one statement.
 pub fn statement(backend: DbBackend, text: &str) -> String {
     let (ids, pairs) = match backend {
@@ -28,7 +38,13 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
             "(SELECT j.a, j.b FROM JSON_TABLE(?, '$[*]' COLUMNS (a BIGINT PATH '$[0]', b BIGINT PATH '$[1]')) AS j)",
         ),
     };
-    let text = text.replace("{ids}", ids).replace("{pairs}", pairs);
+    let texts = match backend {
+        DbBackend::Sqlite => "SELECT value FROM json_each(?)",
+        DbBackend::Postgres => "SELECT v FROM json_array_elements_text(CAST(? AS json)) AS v",
+        _ => "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS j",
+    };
+    let text = text.replace("{ids}", ids).replace("{pairs}", pairs).replace("{texts}", texts).replace("{bigint}", bigint(backend));
+    let text = tokens(tokens(text, "{rows:", |letters| rows(backend, letters)), "{lock", |of| lock(backend, of));
     if backend != DbBackend::Postgres {
         return text;
     }
@@ -46,6 +62,57 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
         }
     }
     numbered
+}
+
+/// The type BIGINT as CAST names it.
+fn bigint(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::MySql { "SIGNED" } else { "BIGINT" }
+}
+
+/// Replaces what begins with `start` and ends with `}`, given what stands between.
+fn tokens(mut text: String, start: &str, with: impl Fn(&str) -> String) -> String {
+    while let Some(from) = text.find(start) {
+        let Some(length) = text[from..].find('}') else { break };
+        let new = with(&text[from + start.len()..from + length]);
+        text.replace_range(from..=from + length, &new);
+    }
+    text
+}
+
+fn rows(backend: DbBackend, letters: &str) -> String {
+    let column = |(n, letter): (usize, char)| match (backend, letter) {
+        (DbBackend::Sqlite, _) => format!("value ->> {n} AS c{n}"),
+        (DbBackend::Postgres, 'i') => format!("CAST(v ->> {n} AS BIGINT) AS c{n}"),
+        (DbBackend::Postgres, 'd') => format!("CAST(v ->> {n} AS DATE) AS c{n}"),
+        (DbBackend::Postgres, _) => format!("v ->> {n} AS c{n}"),
+        (_, 'i') => format!("c{n} BIGINT PATH '$[{n}]'"),
+        (_, 'd') => format!("c{n} DATE PATH '$[{n}]'"),
+        (_, _) => format!("c{n} VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[{n}]'"),
+    };
+    let columns = letters.chars().enumerate().map(column).collect::<Vec<_>>().join(", ");
+    match backend {
+        DbBackend::Sqlite => format!("(SELECT {columns} FROM json_each(?))"),
+        DbBackend::Postgres => format!("(SELECT {columns} FROM json_array_elements(CAST(? AS json)) AS v)"),
+        _ => format!("JSON_TABLE(?, '$[*]' COLUMNS ({columns}))"),
+    }
+}
+
+fn lock(backend: DbBackend, of: &str) -> String {
+    match (backend, of.strip_prefix(':')) {
+        // The writer has the whole database.
+        (DbBackend::Sqlite, _) => String::new(),
+        (DbBackend::Postgres, Some(table)) => format!("FOR UPDATE OF {table}"),
+        // MariaDB cannot say of which table.
+        _ => "FOR UPDATE".to_owned(),
+    }
+}
+
+/// An UPDATE of the rows of `table` for which `on` holds with a row `p` of a set; `rows` names the set: `{rows:ii}`.
+pub fn update_by_rows(backend: DbBackend, table: &str, rows: &str, on: &str, set: &str) -> String {
+    match backend {
+        DbBackend::MySql => format!("UPDATE {table} JOIN {rows} p ON {on} SET {set}"),
+        _ => format!("UPDATE {table} SET {set} FROM {rows} p WHERE {on}"),
+    }
 }
 
 /// An UPDATE of the rows of `table` whose `key` is the `a` of a pair; `set` may use the pair's `p.b`. The pairs are the first parameter.

@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod entity;
 mod fault;
 pub mod import;
+pub mod ledger;
 pub mod message;
 pub mod migration;
 mod open;

@@ -114,7 +114,7 @@ pub struct Covered {
 /// The ranges of the reservations of templates that take places.
 pub async fn reservation_ranges(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<Covered>> {
     sql("SELECT template_id, start_day, last_day FROM reservation \
-         WHERE template_id IN ({ids}) AND state IN ('HELD', 'BOOKED', 'PLACED', 'ENDED') AND start_day <= last_day")
+         WHERE template_id IN ({ids}) AND state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') AND start_day <= last_day")
     .ids(template_ids.iter().copied())
     .all(conn)
     .await

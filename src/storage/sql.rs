@@ -1,8 +1,10 @@
 //! Statements written by hand: the only place that makes SQL text into a statement.
 
 use super::dialect;
+use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, TryGetableMany, Value};
+use std::fmt::Write as _;
 
 /// A statement with its parameters; see [`sql`].
 #[derive(Clone, Debug)]
@@ -16,11 +18,83 @@ enum Parameter {
     One(Value),
     Ids(Vec<i64>),
     Pairs(Vec<(i64, i64)>),
+    /// JSON, ready.
+    Json(String),
+}
+
+/// A value of a row of a set; see [`Sql::rows`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// A number, or an instant in seconds.
+    Number(Option<i64>),
+    /// A day.
+    Day(Option<Day>),
+    /// A text.
+    Text(String),
+}
+
+impl From<i64> for Cell {
+    fn from(value: i64) -> Self {
+        Self::Number(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Cell {
+    fn from(value: Option<i64>) -> Self {
+        Self::Number(value)
+    }
+}
+
+impl From<Instant> for Cell {
+    fn from(value: Instant) -> Self {
+        Self::Number(Some(value.unix()))
+    }
+}
+
+impl From<Option<Instant>> for Cell {
+    fn from(value: Option<Instant>) -> Self {
+        Self::Number(value.map(Instant::unix))
+    }
+}
+
+impl From<Day> for Cell {
+    fn from(value: Day) -> Self {
+        Self::Day(Some(value))
+    }
+}
+
+impl From<Option<Day>> for Cell {
+    fn from(value: Option<Day>) -> Self {
+        Self::Day(value)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl Cell {
+    fn write(&self, json: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Self::Number(Some(value)) => write!(json, "{value}"),
+            Self::Day(Some(value)) => write!(json, "\"{value}\""),
+            Self::Text(value) => write!(json, "{}", serde_json::Value::from(value.as_str())),
+            Self::Number(None) | Self::Day(None) => write!(json, "null"),
+        };
+    }
 }
 
 /// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}` and `{pairs}` for sets (see `dialect`).
 pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
+}
+
+/// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the first parameter.
+pub fn update_by_rows(conn: &impl ConnectionTrait, table: &'static str, rows: &'static str, on: &'static str, set: &'static str) -> Sql {
+    Sql { text: dialect::update_by_rows(conn.get_database_backend(), table, rows, on, set), values: Vec::new() }
 }
 
 /// An UPDATE of many rows, each with a value of its own; see [`dialect::update_by_pairs`].
@@ -56,6 +130,30 @@ impl Sql {
         self
     }
 
+    /// The parameter of the next `{rows:…}`: one value for each of its letters.
+    pub fn rows<const N: usize>(mut self, rows: impl IntoIterator<Item = [Cell; N]>) -> Self {
+        let mut json = String::from("[");
+        for row in rows {
+            json.push_str(if json.len() > 1 { ",[" } else { "[" });
+            for (n, cell) in row.iter().enumerate() {
+                if n > 0 {
+                    json.push(',');
+                }
+                cell.write(&mut json);
+            }
+            json.push(']');
+        }
+        json.push(']');
+        self.values.push(Parameter::Json(json));
+        self
+    }
+
+    /// The parameter of the next `{texts}`.
+    pub fn texts<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.values.push(Parameter::Json(serde_json::Value::from_iter(texts).to_string()));
+        self
+    }
+
     fn build(self, conn: &impl ConnectionTrait) -> Statement {
         let backend = conn.get_database_backend();
         let (mut text, mut values) = (self.text, Vec::with_capacity(self.values.len()));
@@ -66,6 +164,7 @@ impl Sql {
                 // The sets stand in the order of their parameters, so the first left in the text is this one's.
                 Parameter::Ids(ids) if lists_keys => text = text.replacen("{ids}", &dialect::key_list(&ids), 1),
                 Parameter::Ids(ids) => values.push(json_array(ids.iter().map(i64::to_string))),
+                Parameter::Json(json) => values.push(json.into()),
                 Parameter::Pairs(pairs) => values.push(json_array(pairs.iter().map(|(a, b)| format!("[{a},{b}]")))),
             }
         }

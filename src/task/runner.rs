@@ -203,7 +203,7 @@ fn told(error: &Error) -> String {
     let text = match error {
         Error::NotFound { kind, .. } => format!("{kind} does not exist"),
         Error::AlreadyExists { kind, .. } => format!("{kind} exists already"),
-        Error::Precondition { reason, detail } => format!("{reason}: {detail}"),
+        Error::Precondition { reason, detail, days: _ } => format!("{reason}: {detail}"),
         Error::Unavailable(_) => "the database cannot be reached".to_owned(),
         Error::Internal(_) => "a fault of the service; its log says more".to_owned(),
         Error::Invalid { .. } | Error::Contended(_) | Error::Corrupt { .. } => error.to_string(),

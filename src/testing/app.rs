@@ -78,7 +78,7 @@ impl TestApp {
 
     async fn serve(db: TestDb, config: Config, messages: Arc<Messages>, is_replica: bool) -> Self {
         let clock = if config.testing { Clock::Test } else { Clock::System };
-        let app = App { db: (*db).clone(), clock, config: Arc::new(config) };
+        let app = App::new((*db).clone(), clock, config);
         let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
         let listener = server::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

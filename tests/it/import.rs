@@ -15,7 +15,6 @@ use etutor::testing::{TestApp, TestDb, on_every_app, on_every_database};
 use etutor::write_txn;
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder};
 use std::path::Path;
-use std::sync::Arc;
 use tonic::Status;
 
 /// A Monday's midnight in Shanghai, the first day of the season below.
@@ -59,7 +58,7 @@ const ACADEMY: &[(&str, &str)] = &[
 
 /// An app on a database, without a server.
 pub fn app_on(db: &TestDb) -> App {
-    App { db: (**db).clone(), clock: Clock::Test, config: Arc::new(Config::default()) }
+    App::new((**db).clone(), Clock::Test, Config::default())
 }
 
 /// The files of a folder that can be imported.

@@ -69,7 +69,7 @@ struct Server {
 
 impl Server {
     async fn start(db: &Db, options: ServeOptions) -> Self {
-        let app = App { db: db.clone(), clock: Clock::Test, config: Arc::default() };
+        let app = App::new(db.clone(), Clock::Test, etutor::config::Config::default());
         let listener = bind(&options).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, finished, uploaded) = (CancellationToken::new(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());

@@ -5,7 +5,6 @@ use super::files::{RESERVATIONS, Row, SignUp};
 use super::people::People;
 use super::{Problem, Run};
 use crate::domain::places::{Book, Key, PlaceDay};
-use crate::domain::state::ReservationState;
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::import as store;
@@ -79,7 +78,7 @@ impl Run<'_> {
         }
         let wanted: BTreeSet<i64> = asked.iter().map(|ask| ask.template.id).collect();
         let held: Vec<&reservation::Model> =
-            held.iter().filter(|held| takes_places(held.state) && desk.students.contains_key(&held.student_id)).collect();
+            held.iter().filter(|held| held.state.takes_places() && desk.students.contains_key(&held.student_id)).collect();
         let mut concerned = wanted.clone();
         concerned.extend(held.iter().map(|held| held.template_id));
 
@@ -147,9 +146,4 @@ fn drop_stored(asked: &mut Vec<Asked<'_>>, held: &[reservation::Model]) {
         let ReservationInsert { student_id, template_id, start_day, end_day, created_at } = ask.insert();
         !stored.contains(&(student_id, template_id, start_day, end_day, created_at))
     });
-}
-
-/// Whether a reservation of this state stands in the way of others on its days.
-fn takes_places(state: ReservationState) -> bool {
-    matches!(state, ReservationState::Held | ReservationState::Booked | ReservationState::Placed | ReservationState::Ended)
 }

@@ -93,6 +93,8 @@ twins! {
     MessageKind = MessageKind [
         Invitation, InvitationRecalled, Accepted, Reserved, Promoted, TestReminder, TestLapsed, TestPassed, Assigned, NoLongerNeeded,
         TaskEarlyWarning, TaskShort, TaskLeftOver, AssignedWithdrawal, ClassClosed, LessonNotHeld, LessonHeld,
+        WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended, LessonCancelled, LessonAdded, LessonMoved,
+        SignUpCancelled, PlaceDrift,
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];

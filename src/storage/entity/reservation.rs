@@ -22,6 +22,10 @@ pub struct Model {
     pub class_id: Option<i64>,
     pub placed_from: Option<Day>,
     pub version: i64,
+    pub expires_at: Option<Instant>,
+    pub renewed: bool,
+    pub joined_at: Option<Instant>,
+    pub first_lesson_day: Option<Day>,
 }
 
 /// Joins are written out where they are needed.

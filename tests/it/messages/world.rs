@@ -49,7 +49,7 @@ impl World {
         };
         let admins = vec![admin("王老师", "+999000000001", &[1]), admin("李老师", "", &[1, 2]), admin("张老师", "+999000000003", &[9])];
         let config = Config { testing: true, admins, ..Config::default() };
-        let app = App { db: db.clone(), clock: Clock::Test, config: Arc::new(config) };
+        let app = App::new(db.clone(), Clock::Test, config);
         write_txn!(db, "test.world", |txn| {
             if let Some(task) = class_task::Entity::find().one(txn).await? {
                 return Ok((task.id, task.template_id));
@@ -238,6 +238,7 @@ impl World {
                 class_id: Set(Some(class_id)),
                 placed_from: Set(Some(day)),
                 version: Set(0),
+                ..Default::default()
             };
             reservation.insert(txn).await?;
             let coach_id = class::Entity::find_by_id(class_id).one(txn).await?.map_or(0, |class| class.coach_id);

@@ -1,5 +1,7 @@
 //! Sign-ups of students: a place on every lesson day of the range or none, and taking them back (DOMAIN.md §2, §6).
 
+pub mod desk;
+
 use super::App;
 use super::input::RequestKey;
 use super::staffing::demand::demand_changed;

@@ -1,0 +1,103 @@
+//! The ledger of places: why as many are taken as are (DOMAIN.md §2). It is only ever added to.
+
+use super::Txn;
+use super::entity::place_change;
+use super::page::Page;
+use super::sql::{Cell, sql};
+use crate::domain::state::PlaceCause;
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use sea_orm::ConnectionTrait;
+
+/// Who changes places, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// A student's user name, an operator, or a task by its command's words.
+    pub actor: String,
+    /// What the operator said.
+    pub remark: String,
+    /// The caller's request id; empty = none.
+    pub request_id: String,
+}
+
+impl By {
+    /// Someone who gave no reason.
+    pub fn actor(actor: impl Into<String>) -> Self {
+        Self { actor: actor.into(), remark: String::new(), request_id: String::new() }
+    }
+}
+
+/// Places taken of the lesson days of a template from `first_day` to `last_day` change by `delta`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceChange {
+    /// The template.
+    pub template_id: i64,
+    /// The reservation for which they change, where it is one.
+    pub reservation_id: Option<i64>,
+    /// First day.
+    pub first_day: Day,
+    /// Last day.
+    pub last_day: Day,
+    /// By how many.
+    pub delta: i64,
+    /// Why.
+    pub cause: PlaceCause,
+}
+
+/// Writes to the ledger; the places themselves are the caller's business, in the same transaction.
+pub async fn place_change_write_in_txn(txn: &Txn, changes: &[PlaceChange], by: &By, now: Instant) -> Result<()> {
+    let all: Vec<(&PlaceChange, &By)> = changes.iter().map(|change| (change, by)).collect();
+    place_change_write_all_in_txn(txn, &all, now).await
+}
+
+/// The same, each with who it was.
+pub async fn place_change_write_all_in_txn(txn: &Txn, changes: &[(&PlaceChange, &By)], now: Instant) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let rows = changes.iter().map(|(change, by)| -> [Cell; 9] {
+        [
+            change.template_id.into(),
+            change.reservation_id.into(),
+            change.first_day.into(),
+            change.last_day.into(),
+            change.delta.into(),
+            change.cause.as_str().into(),
+            by.actor.as_str().into(),
+            by.remark.as_str().into(),
+            by.request_id.as_str().into(),
+        ]
+    });
+    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, remark, request_id, changed_at) \
+         SELECT r.c0, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, ? FROM {rows:iidditttt} r")
+    .bind(now)
+    .rows(rows)
+    .execute(txn)
+    .await
+    .map(drop)
+}
+
+/// The changes of a day's places, in the order in which they were made.
+pub async fn place_change_page(conn: &impl ConnectionTrait, template_id: i64, day: Day, page: &Page) -> Result<Vec<place_change::Model>> {
+    sql("SELECT * FROM place_change WHERE template_id = ? AND first_day <= ? AND last_day >= ? AND id > ? ORDER BY id LIMIT ?")
+        .bind(template_id)
+        .bind(day)
+        .bind(day)
+        .bind(page.after.unwrap_or(0))
+        .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
+        .all(conn)
+        .await
+}
+
+/// What the changes of a day's places come to.
+pub async fn place_change_sum(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<i64> {
+    let found: Vec<i64> = sql(
+        "SELECT CAST(COALESCE(SUM(delta), 0) AS {bigint}) FROM place_change WHERE template_id = ? AND first_day <= ? AND last_day >= ?",
+    )
+    .bind(template_id)
+    .bind(day)
+    .bind(day)
+    .column(conn)
+    .await?;
+    Ok(found.into_iter().next().unwrap_or(0))
+}
