@@ -120,6 +120,7 @@ impl Command {
             Self::Invite(Invite::NotifyTest(when)) => (Task::InviteNotifyTest, &when.when),
             Self::Invite(Invite::NotifyClass(when)) => (Task::InviteNotifyClass, &when.when),
             Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
+            Self::Clazz(Clazz::OfferPlaces(when)) => (Task::ClazzOfferPlaces, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
             _ => return None,
         };
@@ -165,6 +166,8 @@ pub(super) enum Invite {
 pub(super) enum Clazz {
     #[command(about = Task::ClazzAssignStudents.info().description, alias = "assign-students")]
     AssignStudents(WhenArgument),
+    #[command(about = Task::ClazzOfferPlaces.info().description, alias = "offer-places")]
+    OfferPlaces(WhenArgument),
 }
 
 /// `sms …`

@@ -52,6 +52,7 @@ async fn fire(connection: &Connection, task: Task, tick: Option<Tick>, when: &st
         Task::InviteNotifyClass => call!(connection, task, notify_unstaffed_classes, pb::NotifyUnstaffedClassesRequest { firing }),
         Task::SmsSend => call!(connection, task, send_sms, pb::SendSmsRequest { firing }),
         Task::ClazzAssignStudents => call!(connection, task, assign_students, pb::AssignStudentsRequest { firing }),
+        Task::ClazzOfferPlaces => call!(connection, task, offer_places, pb::OfferPlacesRequest { firing }),
     };
     report.ok_or_else(|| Failure::new(FAILED, format!("{}: the server's answer holds no report", task.words())))
 }

@@ -261,7 +261,7 @@ impl<W: Write> Replay<'_, '_, W> {
             NewReservation { student: who.to_owned(), class_template: template.to_owned(), start_day: start, end_day: add_days(start, 28) };
         let key = RequestKey { request_id: String::new(), fingerprint: String::new() };
         let wish = format!("wants to sign up from {}", start.format("%a %-d %b"));
-        let (tone, text) = match create_reservation(self.app, &new, &key, self.now).await {
+        let (tone, text) = match create_reservation(self.app, new, key).await {
             Ok(made) => (Tone::Good, format!("{wish} → {}", made.reservation.state)),
             Err(error) => match error.reason() {
                 Some(reason) => (Tone::Bad, format!("{wish} → refused, {reason}: {error}")),

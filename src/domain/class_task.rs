@@ -72,24 +72,37 @@ pub struct Seeker {
     pub days: Vec<Day>,
 }
 
+impl Seats {
+    /// Whether there is a free seat on all these days for a student of a city.
+    pub fn is_free(&self, city: &str, days: &[Day], max_students: i64) -> bool {
+        self.forbidden_city.as_deref() != Some(city)
+            && days.iter().all(|day| self.rosters.get(day).is_some_and(|roster| *roster < max_students))
+    }
+
+    /// Puts a student into the class on these days.
+    pub fn take(&mut self, days: &[Day]) {
+        for day in days {
+            *self.rosters.entry(*day).or_default() += 1;
+        }
+    }
+}
+
+/// The class with a free seat on every one of these days (in order, at least one), the fullest first: its position.
+pub fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_students: i64) -> Option<usize> {
+    let first = days.first()?;
+    let free = classes.iter().enumerate().filter(|(_, class)| class.is_free(city, days, max_students));
+    let fullest = free.max_by_key(|(_, class)| (class.rosters.get(first).copied().unwrap_or(0), std::cmp::Reverse(class.class_id)));
+    fullest.map(|(position, _)| position)
+}
+
 /// Fills free seats, fullest class first; seekers come in order of created_at, then id. A free seat is one on every lesson day of the
 /// reservation from D on. Answers (reservation, class).
 pub fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students: i64) -> Vec<(i64, i64)> {
     let mut filled = Vec::new();
     for seeker in seekers {
-        let Some(first) = seeker.days.first() else { continue };
-        let free = |class: &Seats| {
-            class.forbidden_city.as_deref() != Some(seeker.city.as_str())
-                && seeker.days.iter().all(|day| class.rosters.get(day).is_some_and(|roster| *roster < max_students))
-        };
-        let fullest = classes
-            .iter_mut()
-            .filter(|class| free(class))
-            .max_by_key(|class| (class.rosters.get(first).copied().unwrap_or(0), std::cmp::Reverse(class.class_id)));
-        if let Some(class) = fullest {
-            for day in &seeker.days {
-                *class.rosters.entry(*day).or_default() += 1;
-            }
+        let found = find_seat(classes, &seeker.city, &seeker.days, max_students);
+        if let Some(class) = found.and_then(|position| classes.get_mut(position)) {
+            class.take(&seeker.days);
             filled.push((seeker.reservation_id, class.class_id));
         }
     }

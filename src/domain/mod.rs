@@ -7,6 +7,7 @@ pub mod invitation;
 pub mod message;
 pub mod places;
 pub mod rules;
+pub mod sign_up;
 pub mod spreading;
 pub mod state;
 pub mod time;

@@ -207,11 +207,16 @@ impl Book {
         self.templates.get(template).map_or(&[], |offered| &offered.places)
     }
 
-    /// Takes every lesson day from `first` to `last`, or none; how many.
+    /// The grade of a template; 0 for one that is none.
+    pub fn grade(&self, template: Key) -> i32 {
+        self.templates.get(template).map_or(0, |offered| offered.grade)
+    }
+
+    /// Whether a student may have these days of a template, whatever places there are; its lesson days.
     ///
     /// # Errors
-    /// The first refusal of: grade, no lesson day, reserved already, overlap, no place left.
-    pub fn sign_up(&mut self, student: Key, template: Key, first: Day, last: Day) -> Result<usize, Refusal> {
+    /// The first refusal of: grade, no lesson day, reserved already, overlap.
+    pub fn check(&self, student: Key, template: Key, first: Day, last: Day) -> Result<&[PlaceDay], Refusal> {
         let (Some(pupil), Some(offered)) = (self.students.get(student), self.templates.get(template)) else {
             return Err(Refusal::no_lesson_day(first, last));
         };
@@ -234,6 +239,15 @@ impl Book {
         if !overlapping.is_empty() {
             return Err(Refusal::conflict(&Vec::from_iter(overlapping)));
         }
+        Ok(wanted)
+    }
+
+    /// Takes every lesson day from `first` to `last`, or none; how many.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and then: no place left.
+    pub fn sign_up(&mut self, student: Key, template: Key, first: Day, last: Day) -> Result<usize, Refusal> {
+        let wanted = self.check(student, template, first, last)?;
         let full: Vec<Day> = wanted.iter().filter(|place| place.taken >= place.capacity).map(|place| place.day).collect();
         if !full.is_empty() {
             return Err(Refusal::full(&full));

@@ -1,11 +1,12 @@
 //! EnrollmentService.
 
-use super::convert::{self, number, optional_timestamp, timestamp};
-use super::pb;
+use super::convert::enrollment::new_reservation;
+use super::{convert, pb};
 use crate::app::App;
-use crate::app::enrollment::{self, NewReservation, ReservationQuery, ReservationRow};
-use crate::error::{Error, Result};
-use crate::storage::entity::reservation;
+use crate::app::enrollment::cancel::{self, Cancel};
+use crate::app::enrollment::change::{self, Change, Move};
+use crate::app::enrollment::schedule::{Schedule, SeasonLeave, student_schedule};
+use crate::app::enrollment::{self, ReservationQuery, confirm, leave};
 use tonic::{Request, Response, Status};
 
 /// Sign-ups.
@@ -29,8 +30,39 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::CreateReservationResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let made = enrollment::create_reservation(&self.app, &new_reservation(request)?, &key, self.app.now().await?).await?;
+        let pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: _ } = request;
+        let new = new_reservation(student, class_template, &start_day, &end_day)?;
+        let made = enrollment::create_reservation(&self.app, new, key).await?;
         Ok(Response::new(pb::CreateReservationResponse { reservation: Some(made.into()) }))
+    }
+
+    async fn hold_places(&self, request: Request<pb::HoldPlacesRequest>) -> Result<Response<pb::HoldPlacesResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let pb::HoldPlacesRequest { student, class_template, start_day, end_day, request_id: _ } = request;
+        let new = new_reservation(student, class_template, &start_day, &end_day)?;
+        let made = enrollment::hold_places(&self.app, new, key).await?;
+        Ok(Response::new(pb::HoldPlacesResponse { reservation: Some(made.into()) }))
+    }
+
+    async fn renew_hold(&self, request: Request<pb::RenewHoldRequest>) -> Result<Response<pb::RenewHoldResponse>, Status> {
+        let pb::RenewHoldRequest { reservation_id } = request.into_inner();
+        let id = convert::id("reservation_id", reservation_id)?;
+        let held = confirm::renew_hold(&self.app, id, self.app.now().await?).await?;
+        Ok(Response::new(pb::RenewHoldResponse { reservation: Some(held.into()) }))
+    }
+
+    async fn confirm_hold(&self, request: Request<pb::ConfirmHoldRequest>) -> Result<Response<pb::ConfirmHoldResponse>, Status> {
+        let pb::ConfirmHoldRequest { reservation_id } = request.into_inner();
+        let made = confirm::confirm_hold(&self.app, convert::id("reservation_id", reservation_id)?).await?;
+        Ok(Response::new(pb::ConfirmHoldResponse { reservation: Some(made.into()) }))
+    }
+
+    async fn release_hold(&self, request: Request<pb::ReleaseHoldRequest>) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let pb::ReleaseHoldRequest { reservation_id } = request.into_inner();
+        let id = convert::id("reservation_id", reservation_id)?;
+        let left = cancel::release_hold(&self.app, id, self.app.now().await?).await?;
+        Ok(Response::new(pb::ReleaseHoldResponse { reservation: Some(left.into()) }))
     }
 
     async fn get_reservation(&self, request: Request<pb::GetReservationRequest>) -> Result<Response<pb::GetReservationResponse>, Status> {
@@ -61,68 +93,80 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         &self,
         request: Request<pb::CancelReservationRequest>,
     ) -> Result<Response<pb::CancelReservationResponse>, Status> {
-        let pb::CancelReservationRequest { reservation_id, from_day } = request.into_inner();
-        let (id, from_day) = (convert::id("reservation_id", reservation_id)?, convert::optional_day("from_day", &from_day)?);
-        let left = enrollment::cancel_reservation(&self.app, id, from_day, self.app.now().await?).await?;
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let pb::CancelReservationRequest { reservation_id, from_day, operator, remark, request_id: _ } = request;
+        let cancel = Cancel {
+            id: convert::id("reservation_id", reservation_id)?,
+            from_day: convert::optional_day("from_day", &from_day)?,
+            operator: if operator.is_empty() { operator } else { convert::operator(operator)? },
+            remark: convert::remark(remark, false)?,
+        };
+        let left = cancel::cancel_reservation(&self.app, &cancel, &key, self.app.now().await?).await?;
         Ok(Response::new(pb::CancelReservationResponse { reservation: Some(left.into()) }))
     }
-}
 
-/// The longest range of one reservation, in days: more than any season has.
-const RANGE_MAX: i64 = 1000;
-
-fn new_reservation(request: pb::CreateReservationRequest) -> Result<NewReservation> {
-    let pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: _ } = request;
-    let (start_day, end_day) = (convert::day("start_day", &start_day)?, convert::day("end_day", &end_day)?);
-    if end_day < start_day {
-        return Err(Error::invalid("end_day", "is before start_day"));
-    }
-    if (end_day - start_day).num_days() > RANGE_MAX {
-        return Err(Error::invalid("end_day", format!("is more than {RANGE_MAX} days after start_day")));
-    }
-    Ok(NewReservation {
-        student: convert::code("student", student)?,
-        class_template: convert::code("class_template", class_template)?,
-        start_day,
-        end_day,
-    })
-}
-
-impl From<ReservationRow> for pb::Reservation {
-    fn from(row: ReservationRow) -> Self {
-        let ReservationRow { reservation, student, class_template } = row;
-        let reservation::Model {
-            id,
-            student_id: _,
-            template_id: _,
-            start_day,
+    async fn change_reservation(
+        &self,
+        request: Request<pb::ChangeReservationRequest>,
+    ) -> Result<Response<pb::ChangeReservationResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let pb::ChangeReservationRequest { reservation_id, class_template, class_id, from_day, end_day, request_id: _ } = request;
+        let (from_day, end_day) = convert::day_range(("from_day", &from_day), ("end_day", &end_day))?;
+        let change = Change {
+            id: convert::id("reservation_id", reservation_id)?,
+            class_template: convert::optional_code("class_template", class_template)?,
+            class_id: convert::optional_id("class_id", class_id)?,
+            from_day,
             end_day,
-            last_day,
-            state,
-            created_at,
-            cancelled_at,
-            task_id,
-            class_id,
-            placed_from,
-            version: _,
-            expires_at: _,
-            renewed: _,
-            joined_at: _,
-            first_lesson_day: _,
-        } = reservation;
-        Self {
-            reservation_id: id,
-            student,
-            class_template,
-            start_day: start_day.to_string(),
-            end_day: end_day.to_string(),
-            last_day: last_day.to_string(),
-            state: number(state),
-            create_time: Some(timestamp(created_at)),
-            cancel_time: optional_timestamp(cancelled_at),
-            task_id: task_id.unwrap_or_default(),
-            class_id: class_id.unwrap_or_default(),
-            placed_from: placed_from.map(|day| day.to_string()).unwrap_or_default(),
-        }
+        };
+        let parts = change::change_reservation(&self.app, &change, &key).await?;
+        let (reservation, before) = (Some(parts.after.into()), Some(parts.before.into()));
+        Ok(Response::new(pb::ChangeReservationResponse { reservation, before }))
+    }
+
+    async fn move_student(&self, request: Request<pb::MoveStudentRequest>) -> Result<Response<pb::MoveStudentResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let pb::MoveStudentRequest { reservation_id, class_id, from_day, operator, remark, request_id: _ } = request;
+        let wanted = Move {
+            id: convert::id("reservation_id", reservation_id)?,
+            class_id: convert::id("class_id", class_id)?,
+            from_day: convert::optional_day("from_day", &from_day)?,
+            operator: convert::operator(operator)?,
+            remark: convert::remark(remark, true)?,
+        };
+        let parts = change::move_student(&self.app, &wanted, &key, self.app.now().await?).await?;
+        let (reservation, before) = (Some(parts.after.into()), Some(parts.before.into()));
+        Ok(Response::new(pb::MoveStudentResponse { reservation, before }))
+    }
+
+    async fn request_leave(&self, request: Request<pb::RequestLeaveRequest>) -> Result<Response<pb::RequestLeaveResponse>, Status> {
+        let pb::RequestLeaveRequest { reservation_id, day } = request.into_inner();
+        let (id, day) = (convert::id("reservation_id", reservation_id)?, convert::day("day", &day)?);
+        let left = leave::request_leave(&self.app, id, day, self.app.now().await?).await?;
+        Ok(Response::new(pb::RequestLeaveResponse { leaves_left: i32::try_from(left).unwrap_or(i32::MAX) }))
+    }
+
+    async fn cancel_leave(&self, request: Request<pb::CancelLeaveRequest>) -> Result<Response<pb::CancelLeaveResponse>, Status> {
+        let pb::CancelLeaveRequest { reservation_id, day } = request.into_inner();
+        let (id, day) = (convert::id("reservation_id", reservation_id)?, convert::day("day", &day)?);
+        let left = leave::cancel_leave(&self.app, id, day, self.app.now().await?).await?;
+        Ok(Response::new(pb::CancelLeaveResponse { leaves_left: i32::try_from(left).unwrap_or(i32::MAX) }))
+    }
+
+    async fn get_student_schedule(
+        &self,
+        request: Request<pb::GetStudentScheduleRequest>,
+    ) -> Result<Response<pb::GetStudentScheduleResponse>, Status> {
+        let pb::GetStudentScheduleRequest { student, from_day, to_day } = request.into_inner();
+        let student = convert::code("student", student)?;
+        let (from, to) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
+        let Schedule { lessons, leaves } = student_schedule(&self.app, &student, from, to, self.app.now().await?).await?;
+        let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+        let leave = |SeasonLeave { season, taken, left }| pb::SeasonLeave { season, taken: count(taken), left: count(left) };
+        let (lessons, leaves) = (lessons.into_iter().map(Into::into).collect(), leaves.into_iter().map(leave).collect());
+        Ok(Response::new(pb::GetStudentScheduleResponse { lessons, leaves }))
     }
 }

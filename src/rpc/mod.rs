@@ -19,6 +19,7 @@ pub mod staffing;
 pub mod status;
 pub mod student;
 pub mod tasks;
+pub mod waitlist;
 
 pub use norm::TESTING_HEADER;
 
@@ -53,6 +54,7 @@ pub fn routes(app: &App) -> Routes {
     use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
     use pb::task_service_server::TaskServiceServer;
+    use pb::waitlist_service_server::WaitlistServiceServer;
     let largest_request = app.config.server.max_message_bytes as usize;
     // A service with the limits that every one has.
     macro_rules! limited {
@@ -64,6 +66,7 @@ pub fn routes(app: &App) -> Routes {
         .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
         .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
         .add_service(limited!(EnrollmentServiceServer::new(enrollment::EnrollmentRpc::new(app.clone()))))
+        .add_service(limited!(WaitlistServiceServer::new(waitlist::WaitlistRpc::new(app.clone()))))
         .add_service(limited!(ImportServiceServer::new(import::ImportRpc::new(app.clone()))))
         .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
         .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))

@@ -76,6 +76,7 @@ fires! {
     notify_software_tests(NotifySoftwareTestsRequest) -> NotifySoftwareTestsResponse = InviteNotifyTest;
     notify_unstaffed_classes(NotifyUnstaffedClassesRequest) -> NotifyUnstaffedClassesResponse = InviteNotifyClass;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
+    offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
 }
 

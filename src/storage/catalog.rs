@@ -163,6 +163,11 @@ pub async fn template_by_code(conn: &impl ConnectionTrait, code: &str) -> Result
     Ok(class_template::Entity::find().filter(class_template::Column::Code.eq(code)).one(conn).await?)
 }
 
+/// Class templates by keys.
+pub async fn template_by_ids(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<Vec<class_template::Model>> {
+    Ok(class_template::Entity::find().filter(class_template::Column::Id.is_in(ids)).all(conn).await?)
+}
+
 /// The codes of class templates.
 pub async fn template_codes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
     let pairs: Vec<(i64, String)> = sql("SELECT id, code FROM class_template WHERE id IN ({ids})").ids(ids).tuples(conn).await?;

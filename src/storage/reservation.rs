@@ -87,6 +87,12 @@ pub async fn reservation_with_names(conn: &impl ConnectionTrait, id: i64) -> Res
     Ok(found.map(ReservationRow::from))
 }
 
+/// Reservations by keys.
+pub async fn reservation_list_by_ids(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<Vec<ReservationRow>> {
+    let found = with_names().filter(reservation::Column::Id.is_in(ids)).into_model::<Named>().all(conn).await?;
+    Ok(found.into_iter().map(ReservationRow::from).collect())
+}
+
 /// Reservations in order of keys: one more than the page holds.
 pub async fn reservation_list(conn: &impl ConnectionTrait, filter: &ReservationFilter, page: &Page) -> Result<Vec<ReservationRow>> {
     let ReservationFilter { student_id, template_id, day, states, class_id } = filter;
@@ -145,25 +151,17 @@ impl From<Named> for ReservationRow {
     }
 }
 
-/// The student's lessons that overlap the template's from `first` to `last`: (template of the other, day of the wanted lesson).
-pub async fn reservation_overlaps(
-    conn: &impl ConnectionTrait,
-    student_id: i64,
-    template_id: i64,
-    first: Day,
-    last: Day,
-) -> Result<Vec<(i64, Day)>> {
-    sql("SELECT DISTINCT r.template_id, mine.day FROM reservation r \
-         JOIN place theirs ON theirs.template_id = r.template_id AND theirs.day BETWEEN r.start_day AND r.last_day \
-         JOIN place mine ON mine.start_at < theirs.end_at AND theirs.start_at < mine.end_at \
-         WHERE r.student_id = ? AND r.state IN ('HELD', 'BOOKED', 'PLACED', 'ENDED') \
-         AND mine.template_id = ? AND mine.day BETWEEN ? AND ? ORDER BY mine.day, r.template_id")
+/// Whether a student is on the waiting list of a template for some of these days.
+pub async fn reservation_is_waiting(conn: &impl ConnectionTrait, student_id: i64, template_id: i64, first: Day, last: Day) -> Result<bool> {
+    let found: Vec<i64> = sql("SELECT id FROM reservation WHERE student_id = ? AND template_id = ? AND state = 'WAITLISTED' \
+         AND start_day <= ? AND last_day >= ?")
     .bind(student_id)
     .bind(template_id)
-    .bind(first)
     .bind(last)
-    .tuples(conn)
-    .await
+    .bind(first)
+    .column(conn)
+    .await?;
+    Ok(!found.is_empty())
 }
 
 /// The lesson days of a template from `first` to `last` with the start of each lesson.
@@ -206,21 +204,6 @@ pub async fn place_free_in_txn(txn: &impl ConnectionTrait, template_id: i64, fir
         .await
 }
 
-/// The lesson days from `first` to `last` without a seat left.
-pub async fn place_full_days(conn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<Vec<Day>> {
-    sql("SELECT day FROM place WHERE template_id = ? AND day BETWEEN ? AND ? AND taken >= capacity ORDER BY day")
-        .bind(template_id)
-        .bind(first)
-        .bind(last)
-        .column(conn)
-        .await
-}
-
-/// Writes a reservation; its key.
-pub async fn reservation_insert_in_txn(txn: &impl ConnectionTrait, new: ReservationInsert) -> Result<i64> {
-    Ok(reservation::Entity::insert(new.active()).exec(txn).await?.last_insert_id)
-}
-
 /// Shortens a reservation to `last_day`; whether it was as it had been read.
 pub async fn reservation_shorten_in_txn(
     txn: &impl ConnectionTrait,
@@ -229,7 +212,7 @@ pub async fn reservation_shorten_in_txn(
     state: ReservationState,
     now: Instant,
 ) -> Result<bool> {
-    let done = sql("UPDATE reservation SET last_day = ?, state = ?, cancelled_at = ?, version = version + 1 \
+    let done = sql("UPDATE reservation SET last_day = ?, state = ?, cancelled_at = ?, expires_at = NULL, version = version + 1 \
          WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
     .bind(last_day)
     .bind(state)

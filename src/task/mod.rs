@@ -4,6 +4,7 @@
 //! the runner only saves the work of doing so.
 
 mod clazz_assign_students;
+mod clazz_offer_places;
 mod invite_check;
 mod invite_create;
 mod invite_exec;
@@ -39,5 +40,6 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::InviteNotifyClass => invite_notify_class::run(app, scope).await,
         Task::SmsSend => sms_send::run(app, scope).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(app, scope).await,
+        Task::ClazzOfferPlaces => clazz_offer_places::run(app, scope).await,
     }
 }

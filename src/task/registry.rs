@@ -17,6 +17,8 @@ pub enum Task {
     SmsSend,
     /// `clazz assign_students`
     ClazzAssignStudents,
+    /// `clazz offer_places`
+    ClazzOfferPlaces,
 }
 
 /// What the test argument of a task means (DOMAIN.md §8).
@@ -55,6 +57,7 @@ impl Task {
         Self::InviteNotifyClass,
         Self::SmsSend,
         Self::ClazzAssignStudents,
+        Self::ClazzOfferPlaces,
     ];
 
     /// What there is to know about it.
@@ -115,6 +118,14 @@ impl Task {
                 schedules: &["* * * * *"],
                 argument: Argument::Instant,
                 description: "Forms the classes whose rosters freeze, and reports who is left over.",
+            },
+            Self::ClazzOfferPlaces => Info {
+                name: "clazz_offer_places",
+                words: "clazz offer_places",
+                rpc: "OfferPlaces",
+                schedules: &["* * * * *"],
+                argument: Argument::Instant,
+                description: "Offers free places to who waits, and passes on what has run out.",
             },
         }
     }

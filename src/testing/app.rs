@@ -176,6 +176,7 @@ impl TestApp {
                 tasks.notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing }).await?.into_inner().report
             }
             "clazz assign_students" => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
+            "clazz offer_places" => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
             "sms send" => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
             _ => panic!("no task is called {words:?}"),
         };
@@ -202,6 +203,7 @@ clients! {
     coaches: coach_service_client::CoachServiceClient,
     students: student_service_client::StudentServiceClient,
     enrollment: enrollment_service_client::EnrollmentServiceClient,
+    waitlist: waitlist_service_client::WaitlistServiceClient,
     staffing: staffing_service_client::StaffingServiceClient,
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,

@@ -37,7 +37,7 @@ fn reason(status: &Status) -> String {
 }
 
 async fn cancel(app: &TestApp, reservation_id: i64, from_day: &str) -> pb::Reservation {
-    let request = pb::CancelReservationRequest { reservation_id, from_day: from_day.to_owned() };
+    let request = pb::CancelReservationRequest { reservation_id, from_day: from_day.to_owned(), ..Default::default() };
     app.enrollment().cancel_reservation(request).await.unwrap().into_inner().reservation.unwrap()
 }
 

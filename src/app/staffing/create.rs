@@ -67,10 +67,12 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
 async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
     let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' AND task_id IS NULL \
          AND start_day <= ? AND last_day >= ? AND created_at < ? AND EXISTS (SELECT 1 FROM class_task t \
-             WHERE t.template_id = reservation.template_id AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED'))")
+             WHERE t.template_id = reservation.template_id AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
+         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id AND v.day = ?)")
     .bind(day)
     .bind(day)
     .bind(cut_off(app.time(), day))
+    .bind(day)
     .bind(day)
     .column(txn)
     .await?;
@@ -83,12 +85,13 @@ async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut
     let wanted: Vec<(i64, Instant)> = sql("SELECT p.template_id, p.start_at FROM place p JOIN \
              (SELECT r.template_id FROM reservation r WHERE r.state = 'BOOKED' AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
               AND (r.task_id IS NULL OR r.task_id IN (SELECT l.id FROM class_task l WHERE l.day > ? AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
-              GROUP BY r.template_id) q ON q.template_id = p.template_id \
+              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?) GROUP BY r.template_id) q ON q.template_id = p.template_id \
          WHERE p.day = ? AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id AND t.day = ?) \
          ORDER BY p.template_id")
     .bind(day)
     .bind(day)
     .bind(cut_off(app.time(), day))
+    .bind(day)
     .bind(day)
     .bind(day)
     .bind(day)
@@ -139,7 +142,8 @@ async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<V
     let wanted: Vec<(i64, i64)> = sql("SELECT t.id, t.template_id FROM class_task t \
          WHERE t.day = ? AND t.state = 'CANCELLED' AND t.cancelled_by = '' AND t.freeze_at > ? \
          AND EXISTS (SELECT 1 FROM reservation r WHERE r.state = 'BOOKED' AND r.template_id = t.template_id \
-             AND r.start_day <= t.day AND r.last_day >= t.day AND r.created_at < ? AND r.task_id IS NULL)")
+             AND r.start_day <= t.day AND r.last_day >= t.day AND r.created_at < ? AND r.task_id IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = t.day))")
     .bind(day)
     .bind(now)
     .bind(cut_off(app.time(), day))

@@ -50,7 +50,8 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
              JOIN student s ON s.id = r.student_id \
              WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
              AND (r.state = 'BOOKED' OR (r.state = 'PLACED' AND r.placed_from > p.day)) \
-             AND r.start_day <= p.day AND r.last_day >= p.day ORDER BY p.template_id, p.day, s.id")
+             AND r.start_day <= p.day AND r.last_day >= p.day \
+             AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day) ORDER BY p.template_id, p.day, s.id")
         .bind(now - TimeDelta::days(1))
         .bind(now)
         .bind(now)
@@ -86,11 +87,12 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
 /// The reservation's own row is the caller's business, and changed already.
 pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
-    let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? AND state = 'PLACED' AND last_day >= ?")
-        .bind(class_id)
-        .bind(from)
-        .tuples(txn)
-        .await?;
+    let stays: Vec<(i64, Day)> =
+        sql("SELECT id, last_day FROM reservation WHERE class_id = ? AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")
+            .bind(class_id)
+            .bind(from)
+            .tuples(txn)
+            .await?;
     // Those who stay may leave before the class was to end.
     let from = stays.iter().map(|(_, last)| add_days(*last, 1)).max().unwrap_or(from);
     let class = class::Entity::find_by_id(class_id).one(txn).await?.ok_or_else(|| Error::not_found("class", class_id))?;

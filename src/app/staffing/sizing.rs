@@ -13,10 +13,11 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
+use crate::storage::seat;
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use sea_orm::FromQueryResult;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// How a task came out of sizing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub struct Size {
     pub seated: i64,
 }
 
-/// Counts the students of open tasks of one day (DOMAIN.md §4, "Students of a task"): BOOKED, covering D, made before the cut-off, in no
-/// class, and not counted by an open task of an earlier day.
+/// Counts the students of open tasks of one day (DOMAIN.md §4, "Students of a task"): BOOKED, covering D, not on leave on it, made before the
+/// cut-off, in no class, and not counted by an open task of an earlier day.
 pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64]) -> Result<()> {
     // Those whom a later task counts already come to this one: the earlier day has them.
     sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') AND template_id IN ({ids})")
@@ -46,12 +47,14 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
          WHERE state = 'BOOKED' AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? AND created_at < ? \
          AND (task_id IS NULL OR task_id IN \
              (SELECT l.id FROM class_task l WHERE l.template_id = reservation.template_id AND l.day > ? \
-              AND l.state IN ('PENDING', 'INVITING', 'COVERED')))")
+              AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
+         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id AND v.day = ?)")
     .bind(day)
     .ids(template_ids.iter().copied())
     .bind(day)
     .bind(day)
     .bind(cut_off(app.time(), day))
+    .bind(day)
     .bind(day)
     .execute(txn)
     .await?;
@@ -62,12 +65,11 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
 pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashMap<i64, Size>> {
     let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
     // Before their rosters are read: who leaves a class changes it under this lock.
-    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? AND state IN ('OPEN', 'RUNNING')")
-        .ids(templates.iter().copied())
-        .bind(day)
-        .execute(txn)
-        .await?;
-    let (mut classes, running) = seats_of(txn, &templates, day).await?;
+    seat::seat_lock_in_txn(txn, &templates, day).await?;
+    let mut classes = seat::seat_list(txn, &templates, day).await?;
+    // Only those that meet on the day.
+    classes.values_mut().for_each(|seats| seats.retain(|seats| seats.rosters.contains_key(&day)));
+    let running: HashMap<i64, i64> = classes.iter().map(|(template, seats)| (*template, seats.len() as i64)).collect();
     let seated = seat(txn, tasks, &mut classes, day).await?;
     let rest: HashMap<i64, i64> =
         sql("SELECT task_id, COUNT(*) AS n FROM reservation WHERE task_id IN ({ids}) AND state = 'BOOKED' GROUP BY task_id")
@@ -89,64 +91,6 @@ pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashM
     update_by_pairs(txn, "class_task", "id", "students = p.b, dirty = FALSE", any, &students).execute(txn).await?;
     update_by_pairs(txn, "class_task", "id", "needed = p.b, version = version + 1", any, &needed).execute(txn).await?;
     Ok(sizes)
-}
-
-#[derive(FromQueryResult)]
-struct ClassDay {
-    class_id: i64,
-    template_id: i64,
-    forbid_same_city: bool,
-    area_code: String,
-    day: Day,
-}
-
-/// The running classes of templates that meet on `day`, with their rosters from then on; and how many of them each template has.
-async fn seats_of(txn: &Txn, templates: &[i64], day: Day) -> Result<(HashMap<i64, Vec<Seats>>, HashMap<i64, i64>)> {
-    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day \
-         FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
-         WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.first_day <= ? AND c.last_day >= ? \
-         AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
-    .ids(templates.iter().copied())
-    .bind(day)
-    .bind(day)
-    .bind(day)
-    .all(txn)
-    .await?;
-    let mut classes: BTreeMap<i64, (i64, Seats)> = BTreeMap::new();
-    for row in rows {
-        let (_, seats) = classes.entry(row.class_id).or_insert_with(|| {
-            let forbidden_city = row.forbid_same_city.then(|| pool::city(&row.area_code));
-            (row.template_id, Seats { class_id: row.class_id, rosters: BTreeMap::new(), forbidden_city })
-        });
-        seats.rosters.insert(row.day, 0);
-    }
-    classes.retain(|_, (_, seats)| seats.rosters.contains_key(&day));
-    #[derive(FromQueryResult)]
-    struct Stay {
-        class_id: i64,
-        placed_from: Option<Day>,
-        last_day: Day,
-        n: i64,
-    }
-    let stays: Vec<Stay> = sql("SELECT class_id, placed_from, last_day, COUNT(*) AS n FROM reservation \
-         WHERE class_id IN ({ids}) AND state = 'PLACED' AND last_day >= ? GROUP BY class_id, placed_from, last_day")
-    .ids(classes.keys().copied())
-    .bind(day)
-    .all(txn)
-    .await?;
-    for stay in stays {
-        let Some((_, seats)) = classes.get_mut(&stay.class_id) else { continue };
-        let from = stay.placed_from.unwrap_or(Day::MIN);
-        for (_, roster) in seats.rosters.range_mut(from..).take_while(|(day, _)| **day <= stay.last_day) {
-            *roster += stay.n;
-        }
-    }
-    let (mut of_template, mut running) = (HashMap::<i64, Vec<Seats>>::new(), HashMap::<i64, i64>::new());
-    for (template, seats) in classes.into_values() {
-        *running.entry(template).or_default() += 1;
-        of_template.entry(template).or_default().push(seats);
-    }
-    Ok((of_template, running))
 }
 
 /// Puts students of tasks into free seats; how many of each task.
@@ -223,12 +167,14 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     }
     // An overdue test counts for nothing: neither for the size nor for the reserve.
     let mut messages = steps::lapse_overdue(app, txn, &task, now).await?;
-    // A student who cancelled from before D on no longer needs this task.
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ?)")
-        .bind(task_id)
-        .bind(task.day)
-        .execute(txn)
-        .await?;
+    // A student who cancelled from before D on, or is on leave that day, no longer needs this task.
+    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ? \
+         OR EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id AND v.day = ?))")
+    .bind(task_id)
+    .bind(task.day)
+    .bind(task.day)
+    .execute(txn)
+    .await?;
     attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();

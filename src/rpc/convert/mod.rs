@@ -2,6 +2,7 @@
 //! `Error::Invalid` naming the field; nothing from outside can panic.
 
 pub mod catalog;
+pub mod enrollment;
 pub mod message;
 pub mod people;
 pub mod staffing;

@@ -27,6 +27,35 @@ pub struct World {
     task: i64,
     invitations: Vec<(i64, String)>,
     class: i64,
+    /// In the class, and nothing is done to it.
+    stays: i64,
+    hold: i64,
+    offer: i64,
+}
+
+/// A hold, and an offer from a waiting list.
+async fn promised(app: &TestApp, academy: &Academy) -> (i64, i64) {
+    let days = ("2026-06-02", "2026-06-20");
+    let hold = pb::HoldPlacesRequest {
+        student: student(1),
+        class_template: text("spare"),
+        start_day: text(days.0),
+        end_day: text(days.1),
+        request_id: String::new(),
+    };
+    let hold = app.enrollment().hold_places(hold).await.unwrap().into_inner().reservation.unwrap();
+    let full = academy.reserve(app, &student(1), "full", Some(days)).await.unwrap();
+    let wait = pb::JoinWaitlistRequest {
+        student: student(2),
+        class_template: text("full"),
+        start_day: text(days.0),
+        end_day: text(days.1),
+        request_id: String::new(),
+    };
+    let entry = app.waitlist().join_waitlist(wait).await.unwrap().into_inner().entry.unwrap();
+    let cancel = pb::CancelReservationRequest { reservation_id: full.reservation_id, ..Default::default() };
+    app.enrollment().cancel_reservation(cancel).await.unwrap();
+    (hold.reservation_id, entry.reservation.unwrap().reservation_id)
 }
 
 impl World {
@@ -38,6 +67,8 @@ impl World {
             .classes(2, 3)
             .template("mon", "FREQ=WEEKLY;BYDAY=MO")
             .template("spare", "FREQ=WEEKLY;BYDAY=TU")
+            .template("full", "FREQ=WEEKLY;BYDAY=WE")
+            .classes(1, 1)
             .coaches(8)
             .students(12)
             .build(app)
@@ -67,7 +98,11 @@ impl World {
         }
         let by_name = pb::GetClassTaskRequest { task_id: 0, class_template: "sun".to_owned(), day: "2026-03-15".to_owned() };
         let task = app.staffing().get_class_task(by_name).await.unwrap().into_inner().class_task.unwrap();
+        let (hold, offer) = promised(app, &academy).await;
         Self {
+            stays: made[1].reservation_id,
+            hold,
+            offer,
             academy,
             now: app.now().await.unwrap().unix(),
             reservation: made[0].reservation_id,
@@ -105,6 +140,7 @@ fn passed(coach: &str) -> pb::CompleteSoftwareTestRequest {
 pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = catalogue(world);
     cases.extend(people(world));
+    cases.extend(sign_ups(world));
     cases.extend(staffing(world));
     cases.extend(running(world));
     cases.extend(deleting());
@@ -197,8 +233,62 @@ fn people(world: &World) -> Vec<Case> {
         case("EnrollmentService/ListReservations", pb::ListReservationsRequest::default()),
         case(
             "EnrollmentService/CancelReservation",
-            pb::CancelReservationRequest { reservation_id: world.reservation, from_day: text("2026-06-27") },
+            pb::CancelReservationRequest {
+                reservation_id: world.reservation,
+                from_day: text("2026-06-27"),
+                operator: text("wang"),
+                remark: text("ill"),
+                request_id: none(),
+            },
         ),
+    ]
+}
+
+/// Holds, changes, leave, and the waiting list.
+fn sign_ups(world: &World) -> Vec<Case> {
+    let none = String::new;
+    let (start_day, end_day) = (text("2026-06-02"), text("2026-06-20"));
+    let hold = pb::HoldPlacesRequest {
+        student: student(11),
+        class_template: text("spare"),
+        start_day: start_day.clone(),
+        end_day: end_day.clone(),
+        request_id: none(),
+    };
+    let wait = pb::JoinWaitlistRequest { student: student(10), class_template: text("full"), start_day, end_day, request_id: none() };
+    let reservation_id = world.hold;
+    let change = pb::ChangeReservationRequest {
+        reservation_id: world.stays,
+        class_template: text("sat"),
+        class_id: world.class,
+        from_day: text("2026-06-13"),
+        end_day: text("2026-06-28"),
+        request_id: none(),
+    };
+    let moved = pb::MoveStudentRequest {
+        reservation_id: world.stays,
+        class_id: world.class,
+        from_day: text("2026-06-13"),
+        operator: text("wang"),
+        remark: text("asked for it"),
+        request_id: none(),
+    };
+    let schedule = pb::GetStudentScheduleRequest { student: student(1), from_day: text("2026-03-12"), to_day: text("2026-04-12") };
+    vec![
+        case("EnrollmentService/HoldPlaces", hold),
+        case("EnrollmentService/RenewHold", pb::RenewHoldRequest { reservation_id }),
+        case("EnrollmentService/ConfirmHold", pb::ConfirmHoldRequest { reservation_id }),
+        case("EnrollmentService/ReleaseHold", pb::ReleaseHoldRequest { reservation_id }),
+        case("EnrollmentService/MoveStudent", moved),
+        case("EnrollmentService/RequestLeave", pb::RequestLeaveRequest { reservation_id: world.stays, day: text("2026-06-06") }),
+        case("EnrollmentService/CancelLeave", pb::CancelLeaveRequest { reservation_id: world.stays, day: text("2026-06-06") }),
+        case("EnrollmentService/GetStudentSchedule", schedule),
+        case("EnrollmentService/ChangeReservation", change),
+        case("WaitlistService/JoinWaitlist", wait),
+        case("WaitlistService/ListWaitlist", pb::ListWaitlistRequest::default()),
+        case("WaitlistService/AcceptOffer", pb::AcceptOfferRequest { reservation_id: world.offer }),
+        case("WaitlistService/DeclineOffer", pb::DeclineOfferRequest { reservation_id: world.offer }),
+        case("WaitlistService/LeaveWaitlist", pb::LeaveWaitlistRequest { reservation_id: world.offer }),
     ]
 }
 
@@ -248,6 +338,7 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/NotifySoftwareTests", pb::NotifySoftwareTestsRequest::default()),
         case("TaskService/NotifyUnstaffedClasses", pb::NotifyUnstaffedClassesRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
+        case("TaskService/OfferPlaces", pb::OfferPlacesRequest::default()),
         case("TaskService/SendSms", pb::SendSmsRequest::default()),
         case("TaskService/ListTasks", pb::ListTasksRequest::default()),
         case("TaskService/ListTaskRuns", pb::ListTaskRunsRequest::default()),
@@ -279,6 +370,8 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         // Optional everywhere.
         "page_size" | "page_token" => missing,
         "request_id" => any,
+        // The student cancels.
+        "operator" | "remark" if method == "CancelReservation" => any,
         // Any text.
         "name" | "real_name" | "operator" => spoil == Spoil::NonExistent,
         "school_name" => any,
@@ -292,7 +385,10 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         _ if path == "subject.subject_id" => spoil == Spoil::NonExistent,
         // Left as it is; all that is still ahead; the clock's now; in three days.
         "job_status" if method == "UpsertCoach" => missing,
-        "from_day" if method == "CancelReservation" => missing,
+        "from_day" if matches!(method, "CancelReservation" | "ChangeReservation" | "MoveStudent") => missing,
+        // Whatever it is now.
+        "class_template" | "class_id" | "end_day" if method == "ChangeReservation" => missing,
+        "from_day" | "to_day" if method == "GetStudentSchedule" => missing,
         "firing" | "tick_at" | "when" | "day" if service == "TaskService" => missing,
         // Whoever does not exist is another coach too.
         "coach" if service == "InvitationService" && method != "ListInvitations" => spoil == Spoil::NonExistent,

@@ -188,7 +188,7 @@ impl Stage {
         let request = pb::ListReservationsRequest { student: academy::student(student), ..Default::default() };
         let found = self.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
         let reservation_id = found.last().unwrap().reservation_id;
-        let request = pb::CancelReservationRequest { reservation_id, from_day: from.to_owned() };
+        let request = pb::CancelReservationRequest { reservation_id, from_day: from.to_owned(), ..Default::default() };
         self.enrollment().cancel_reservation(request).await.unwrap();
     }
 

@@ -1,0 +1,456 @@
+//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read by one statement each, decided in memory in the
+//! order in which they came (`domain::places::Book`), and written by one statement each.
+//!
+//! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
+
+use super::offer;
+use crate::app::App;
+use crate::app::input::RequestKey;
+use crate::app::staffing::demand::demand_changed;
+use crate::domain::calendar::cut_off;
+use crate::domain::class_task::{Seats, find_seat};
+use crate::domain::places::{Book, Key, PlaceDay, Refusal, first_possible_day, places_between};
+use crate::domain::sign_up::{Start, confirm_until, hold_until, start_rule};
+use crate::domain::state::{PlaceCause, ReservationState};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Reason, Result};
+use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
+use crate::storage::pool::city;
+use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
+use crate::storage::sql::sql;
+use crate::storage::{Txn, seat};
+use crate::write_txn;
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A sign-up.
+    SignUp,
+    /// A hold.
+    Hold,
+    /// The new part of a sign-up that is changed; in this class, if in any in particular.
+    Change(Option<i64>),
+    /// A place on the waiting list.
+    Wait,
+}
+
+impl Wish {
+    /// The scope of its request ids.
+    fn scope(self) -> &'static str {
+        match self {
+            Self::SignUp => "CreateReservation",
+            Self::Hold => "HoldPlaces",
+            Self::Change(_) => "ChangeReservation",
+            Self::Wait => "JoinWaitlist",
+        }
+    }
+
+    fn cause(self) -> PlaceCause {
+        match self {
+            Self::SignUp => PlaceCause::SignUp,
+            Self::Hold => PlaceCause::Hold,
+            Self::Change(_) => PlaceCause::Change,
+            Self::Wait => PlaceCause::Offer,
+        }
+    }
+}
+
+/// A sign-up or a hold that is asked for.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What is asked for.
+    pub wish: Wish,
+    /// User name of the student.
+    pub student: String,
+    /// Code of the class template.
+    pub class_template: String,
+    /// First day.
+    pub start_day: Day,
+    /// Last day, not before the first.
+    pub end_day: Day,
+    /// Makes a retry safe.
+    pub key: RequestKey,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// It was made just now.
+    Made(Box<ReservationRow>),
+    /// The same request made this reservation before.
+    Before(i64),
+}
+
+/// Decides a set, each by itself, and stores what was accepted.
+///
+/// # Errors
+/// Those that are nobody's own: the set can be tried again, one by one.
+pub async fn decide(app: &App, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
+    let begun = app.now().await?;
+    write_txn!(&app.db, "reservation.create", |txn| {
+        let now = take_turns_at_cut_off(app, txn, asks, begun).await?;
+        decide_in_txn(app, txn, asks, now).await
+    })
+}
+
+/// The same inside a transaction of the caller's, at its `now`.
+pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Vec<Result<Decision>>> {
+    let known = Known::read(txn, asks).await?;
+    let mut desk = known.open(app, txn, asks, now).await?;
+    let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
+    let (mut accepted, mut twins) = (Vec::new(), Vec::new());
+    let mut firsts: HashMap<(&str, &str), usize> = HashMap::new();
+    for (position, ask) in asks.iter().enumerate() {
+        let id = (ask.wish.scope(), ask.key.request_id.as_str());
+        let first = if id.1.is_empty() { None } else { firsts.get(&id).copied() };
+        let decision = match (known.answered(ask), first) {
+            (Some(answer), _) => Some(answer),
+            (None, Some(first)) if asks[first].key.fingerprint != ask.key.fingerprint => Some(Err(reused())),
+            (None, Some(first)) => {
+                twins.push((position, first));
+                None
+            }
+            (None, None) => match desk.accept(app, txn, ask, now).await? {
+                Ok(row) => {
+                    firsts.insert(id, position);
+                    accepted.push(Accepted { ask, row, position });
+                    None
+                }
+                Err(refusal) => Some(Err(refusal)),
+            },
+        };
+        decisions.push(decision);
+    }
+    for (position, row) in write(txn, &accepted, &desk, now).await? {
+        let id = row.reservation.id;
+        for (twin, _) in twins.iter().filter(|(_, first)| *first == position) {
+            decisions[*twin] = Some(Ok(Decision::Before(id)));
+        }
+        let waits = row.reservation.state == ReservationState::Waitlisted;
+        // Who waits may have an offer a moment later, and is read again.
+        decisions[position] = Some(Ok(if waits { Decision::Before(id) } else { Decision::Made(Box::new(row)) }));
+    }
+    let waiting: BTreeSet<i64> =
+        accepted.iter().filter(|one| one.row.state == ReservationState::Waitlisted).map(|one| one.row.template_id).collect();
+    if !waiting.is_empty() {
+        offer::refresh_in_txn(app, txn, &Vec::from_iter(waiting), now).await?;
+    }
+    decisions.into_iter().map(|decision| decision.ok_or_else(|| Error::internal("a sign-up was not decided"))).collect()
+}
+
+/// Close to the cut-off of a first lesson sign-ups take turns with `invite create` and ask the clock again: what commits after the tasks were made
+/// must not look as if it had been there before, or nobody would count it. The time that counts.
+pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Instant> {
+    // Any cut-off is a midnight, whichever day the first lesson is.
+    let next = app.time().midnight(add_days(app.time().day(now), 1));
+    let concerned = |ask: &Ask| matches!(ask.wish, Wish::SignUp | Wish::Change(_)) && now < cut_off(app.time(), ask.end_day);
+    if next - now >= TimeDelta::minutes(1) || !asks.iter().any(concerned) {
+        return Ok(now);
+    }
+    take_turn(app, txn).await
+}
+
+/// The turn itself; the clock's time then.
+pub async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
+    sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await?;
+    app.now().await
+}
+
+/// What a set asks about: templates, students (locked), and what its request ids were used for.
+struct Known {
+    templates: HashMap<String, WantedTemplate>,
+    students: HashMap<String, WantingStudent>,
+    requests: HashMap<(&'static str, String), (String, String)>,
+}
+
+impl Known {
+    async fn read(txn: &Txn, asks: &[Ask]) -> Result<Self> {
+        let codes: BTreeSet<&str> = asks.iter().map(|ask| ask.class_template.as_str()).collect();
+        let templates = sign_up::template_list_by_codes(txn, codes).await?;
+        // Marked first, though it may come to nothing: tasks are locked before students and places.
+        let ids: Vec<i64> = templates.iter().map(|template| template.id).collect();
+        demand_changed(txn, &ids).await?;
+        let names: BTreeSet<&str> = asks.iter().map(|ask| ask.student.as_str()).collect();
+        let students = sign_up::student_lock_by_names(txn, names).await?;
+        // Asked under the students' locks: of two equal requests the second finds what the first has made.
+        let mut requests = HashMap::new();
+        for scope in [Wish::SignUp.scope(), Wish::Hold.scope(), Wish::Wait.scope()] {
+            let of = asks.iter().filter(|ask| ask.wish.scope() == scope && !ask.key.request_id.is_empty());
+            let ids: BTreeSet<&str> = of.map(|ask| ask.key.request_id.as_str()).collect();
+            if !ids.is_empty() {
+                let found = sign_up::request_list(txn, scope, ids).await?;
+                requests.extend(found.into_iter().map(|(id, fingerprint, result)| ((scope, id), (fingerprint, result))));
+            }
+        }
+        Ok(Self {
+            templates: templates.into_iter().map(|template| (template.code.clone(), template)).collect(),
+            students: students.into_iter().map(|student| (student.user_name.clone(), student)).collect(),
+            requests,
+        })
+    }
+
+    /// The answer that a request id has had before.
+    fn answered(&self, ask: &Ask) -> Option<Result<Decision>> {
+        if ask.key.request_id.is_empty() {
+            return None;
+        }
+        let (fingerprint, result) = self.requests.get(&(ask.wish.scope(), ask.key.request_id.clone()))?;
+        if *fingerprint != ask.key.fingerprint {
+            return Some(Err(reused()));
+        }
+        let corrupt = || Error::Corrupt { table: "request_log", column: "result", id: ask.key.request_id.clone() };
+        Some(result.parse().map(Decision::Before).map_err(|_| corrupt()))
+    }
+
+    /// Locks and reads the places, seats and sign-ups that the set is about.
+    async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
+        let mut desk =
+            Desk { known: self, book: Book::default(), templates: HashMap::new(), students: HashMap::new(), seats: HashMap::new() };
+        let mut ranges: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
+        for ask in asks {
+            if let Some(template) = self.templates.get(&ask.class_template) {
+                let range = ranges.entry(template.id).or_insert((ask.start_day, ask.end_day));
+                *range = (range.0.min(ask.start_day), range.1.max(ask.end_day));
+            }
+        }
+        let (Some(first), Some(last)) = (ranges.values().map(|(first, _)| *first).min(), ranges.values().map(|(_, last)| *last).max())
+        else {
+            return Ok(desk);
+        };
+        // A lesson of the day before may last into the first day, and the last may last into the day after.
+        let (first, last) = (add_days(first, -1), add_days(last, 1));
+        let ids: Vec<i64> = ranges.keys().copied().collect();
+        offer::refresh_in_txn(app, txn, &ids, now).await?;
+        let taking = sign_up::taking_list(txn, self.students.values().map(|student| student.id), first, last, now).await?;
+        let today = app.time().day(now);
+        if seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
+            desk.seats = seat::seat_list(txn, &ids, today).await?;
+        }
+        let wanted: Vec<(i64, Day, Day)> = ranges.iter().map(|(id, (first, last))| (*id, *first, *last)).collect();
+        let mut places: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
+        for place in sign_up::place_lock_list_in(txn, &wanted).await? {
+            places.entry(place.template_id).or_default().push((&place).into());
+        }
+        for template in self.templates.values() {
+            let key = desk.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
+            desk.templates.insert(template.id, key);
+        }
+        self.note(txn, &mut desk, &taking, (first, last)).await?;
+        Ok(desk)
+    }
+
+    /// Notes what the students have already, with the lessons of those templates.
+    async fn note(&self, txn: &Txn, desk: &mut Desk<'_>, taking: &[sign_up::Taking], (first, last): (Day, Day)) -> Result<()> {
+        for student in self.students.values() {
+            let key = desk.book.add_student(student.grade);
+            desk.students.insert(student.id, key);
+        }
+        if taking.is_empty() {
+            return Ok(());
+        }
+        // Of a wanted template only the wanted days were read: as what others may overlap with, it is there once more.
+        let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
+        let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
+        let mut lessons: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
+        for place in sign_up::place_list_in(txn, &ranges).await? {
+            lessons.entry(place.template_id).or_default().push((&place).into());
+        }
+        let mut keys: HashMap<i64, Key> = HashMap::new();
+        for id in held {
+            keys.insert(id, desk.book.add_template(0, lessons.remove(&id).unwrap_or_default()));
+        }
+        for taken in taking {
+            let Some(student) = desk.students.get(&taken.student_id).copied() else { continue };
+            let wanted = desk.templates.get(&taken.template_id);
+            for template in wanted.into_iter().chain(keys.get(&taken.template_id)) {
+                desk.book.note(student, *template, taken.start_day, taken.last_day);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reused() -> Error {
+    Error::precondition(Reason::RequestIdReused, "this request_id was used for another request")
+}
+
+/// What a set is decided by.
+struct Desk<'a> {
+    known: &'a Known,
+    book: Book,
+    templates: HashMap<i64, Key>,
+    students: HashMap<i64, Key>,
+    seats: HashMap<i64, Vec<Seats>>,
+}
+
+/// A sign-up that is to be written.
+struct Accepted<'a> {
+    ask: &'a Ask,
+    row: NewRow,
+    position: usize,
+}
+
+impl Desk<'_> {
+    /// Checks the rules and takes places and seat, in memory.
+    async fn accept(&mut self, app: &App, txn: &Txn, ask: &Ask, now: Instant) -> Result<Result<NewRow>> {
+        let known = self.known;
+        let Some(student) = known.students.get(&ask.student) else {
+            return Ok(Err(Error::not_found("student", &ask.student)));
+        };
+        let Some(template) = known.templates.get(&ask.class_template) else {
+            return Ok(Err(Error::not_found("class template", &ask.class_template)));
+        };
+        let (Some(pupil), Some(key)) = (self.students.get(&student.id).copied(), self.templates.get(&template.id).copied()) else {
+            return Ok(Err(Error::internal("a sign-up's student or template was not noted")));
+        };
+        if student.grade != template.grade {
+            return Ok(Err(Refusal::grade(student.grade, template.grade).into()));
+        }
+        let wanted = places_between(self.book.places(key), ask.start_day, ask.end_day);
+        let Some(first) = wanted.first().copied() else {
+            return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into()));
+        };
+        let days: Vec<Day> = wanted.iter().map(|place| place.day).collect();
+        let seat = match self.seat(ask, template, student, &days) {
+            Ok(seat) => seat,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let in_time = match (ask.wish, start_rule(app.rules(), first.day, first.start_at, now)) {
+            (_, Start::Open) => true,
+            // In a class that is full a seat may come free.
+            (Wish::Wait, Start::SeatOnly) => self.seats.contains_key(&template.id),
+            (_, Start::SeatOnly) => seat.is_some(),
+            (_, Start::Closed) => false,
+        };
+        if !in_time {
+            let possible = store::place_first_day(txn, template.id, first_possible_day(app.time().day(now))).await?;
+            return Ok(Err(Refusal::too_late(first.day, possible).into()));
+        }
+        if ask.wish == Wish::Wait {
+            return self.accept_waiting(app, txn, ask, (student, template), (pupil, key), now).await;
+        }
+        if let Err(refusal) = self.book.sign_up(pupil, key, ask.start_day, ask.end_day) {
+            return Ok(Err(refusal.into()));
+        }
+        let class = seat.and_then(|position| self.seats.get_mut(&template.id).and_then(|classes| classes.get_mut(position)));
+        let class_id = class.map(|class| {
+            class.take(&days);
+            class.class_id
+        });
+        let state = match (ask.wish, class_id) {
+            (Wish::Hold, _) => ReservationState::Held,
+            (_, Some(_)) => ReservationState::Placed,
+            (_, None) => ReservationState::Booked,
+        };
+        let held = state == ReservationState::Held;
+        Ok(Ok(NewRow {
+            student_id: student.id,
+            template_id: template.id,
+            start_day: ask.start_day,
+            end_day: ask.end_day,
+            state,
+            created_at: now,
+            expires_at: held.then(|| hold_until(app.rules(), first.day, first.start_at, class_id.is_some(), now)),
+            seat: class_id.map(|class| (class, first.day)),
+            waits: None,
+        }))
+    }
+
+    /// A place on the waiting list takes nothing; it closes at F of its first lesson.
+    async fn accept_waiting(
+        &self,
+        app: &App,
+        txn: &Txn,
+        ask: &Ask,
+        (student, template): (&WantingStudent, &WantedTemplate),
+        (pupil, key): (Key, Key),
+        now: Instant,
+    ) -> Result<Result<NewRow>> {
+        let first = match self.book.check(pupil, key, ask.start_day, ask.end_day).map(|wanted| wanted.first().copied()) {
+            Ok(Some(first)) => first,
+            Ok(None) => return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into())),
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        if store::reservation_is_waiting(txn, student.id, template.id, ask.start_day, ask.end_day).await? {
+            return Ok(Err(Refusal::already_reserved(&[first.day]).into()));
+        }
+        Ok(Ok(NewRow {
+            student_id: student.id,
+            template_id: template.id,
+            start_day: ask.start_day,
+            end_day: ask.end_day,
+            state: ReservationState::Waitlisted,
+            created_at: now,
+            expires_at: Some(confirm_until(app.rules(), first.day, first.start_at, true)),
+            seat: None,
+            waits: Some((now, first.day)),
+        }))
+    }
+
+    /// The seat in a running class for these days: its position among the template's classes.
+    fn seat(&self, ask: &Ask, template: &WantedTemplate, student: &WantingStudent, days: &[Day]) -> Result<Option<usize>> {
+        let classes = self.seats.get(&template.id).map_or(&[][..], Vec::as_slice);
+        let (city, max) = (city(&student.area_code), i64::from(template.max_students_per_class));
+        match ask.wish {
+            Wish::Change(Some(class_id)) => {
+                let position = classes.iter().position(|class| class.class_id == class_id);
+                let position = position.ok_or_else(|| Error::not_found("running class", class_id))?;
+                super::seat::check(&classes[position], &city, days, max)?;
+                Ok(Some(position))
+            }
+            _ => Ok(find_seat(classes, &city, days, max)),
+        }
+    }
+}
+
+/// Writes what was accepted; the reservations by the position of what was asked for.
+async fn write(txn: &Txn, accepted: &[Accepted<'_>], desk: &Desk<'_>, now: Instant) -> Result<Vec<(usize, ReservationRow)>> {
+    if accepted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut counts: BTreeMap<(i64, Day), i64> = BTreeMap::new();
+    for Accepted { row, .. } in accepted.iter().filter(|one| one.row.state.takes_places()) {
+        let places = desk.templates.get(&row.template_id).map_or(&[][..], |key| desk.book.places(*key));
+        for place in places_between(places, row.start_day, row.end_day) {
+            *counts.entry((row.template_id, place.day)).or_default() += 1;
+        }
+    }
+    let changes: Vec<(i64, Day, i64)> = counts.into_iter().map(|((template, day), count)| (template, day, count)).collect();
+    if !changes.is_empty() {
+        sign_up::place_change_in_txn(txn, &changes).await?;
+    }
+    let rows: Vec<NewRow> = accepted.iter().map(|one| one.row).collect();
+    let ids = sign_up::reservation_insert_set_in_txn(txn, &rows).await?;
+    let mut written = Vec::with_capacity(rows.len());
+    let (mut ledger, mut requests) = (Vec::with_capacity(rows.len()), Vec::new());
+    for Accepted { ask, row, position } in accepted {
+        let id = ids.get(&(row.student_id, row.template_id, row.start_day)).copied();
+        let id = id.ok_or_else(|| Error::internal("a reservation just written is missing"))?;
+        written.push((
+            *position,
+            ReservationRow { reservation: row.as_written(id), student: ask.student.clone(), class_template: ask.class_template.clone() },
+        ));
+        let change = PlaceChange {
+            template_id: row.template_id,
+            reservation_id: Some(id),
+            first_day: row.start_day,
+            last_day: row.end_day,
+            delta: 1,
+            cause: ask.wish.cause(),
+        };
+        if row.state.takes_places() {
+            ledger.push((change, By { request_id: ask.key.request_id.clone(), ..By::actor(ask.student.clone()) }));
+        }
+        // A change records its own.
+        if !ask.key.request_id.is_empty() && !matches!(ask.wish, Wish::Change(_)) {
+            requests.push((ask.wish.scope(), ask.key.request_id.as_str(), ask.key.fingerprint.as_str(), id));
+        }
+    }
+    let ledger: Vec<(&PlaceChange, &By)> = ledger.iter().map(|(change, by)| (change, by)).collect();
+    place_change_write_all_in_txn(txn, &ledger, now).await?;
+    sign_up::request_insert_set_in_txn(txn, &requests, now).await?;
+    Ok(written)
+}

@@ -1,0 +1,273 @@
+//! Changing a sign-up: to another template, other days or another class; and moving a student between classes (DOMAIN.md §6).
+//!
+//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up is, and a refusal undoes both.
+
+use super::batch::{Ask, Decision, Wish, decide_in_txn, take_turns_at_cut_off};
+use super::confirm::lock_in_txn;
+use super::free::{GivenBack, give_back_in_txn};
+use super::tell::Course;
+use super::{get_reservation, offer, seat as one_seat};
+use crate::app::input::RequestKey;
+use crate::app::outbox::Person;
+use crate::app::staffing::demand::demand_changed;
+use crate::app::staffing::roster::student_left;
+use crate::app::{App, outbox};
+use crate::domain::calendar::Timeline;
+use crate::domain::places::Refusal;
+use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Reason, Result};
+use crate::storage::entity::{class, reservation};
+use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::pool::city;
+use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::sign_up::{NewRow, reservation_insert_set_in_txn};
+use crate::storage::sql::sql;
+use crate::storage::{Txn, catalog, leave, seat};
+use crate::write_txn;
+use sea_orm::EntityTrait;
+
+/// What a sign-up is changed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The reservation.
+    pub id: i64,
+    /// Code of the template; none = that of the class, or the same.
+    pub class_template: Option<String>,
+    /// The class, if one in particular.
+    pub class_id: Option<i64>,
+    /// First day of the new part; none = the first lesson that is ahead.
+    pub from_day: Option<Day>,
+    /// Last day of the new part; none = the last of the old one.
+    pub end_day: Option<Day>,
+}
+
+/// A student to be moved by staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The reservation.
+    pub id: i64,
+    /// The class.
+    pub class_id: i64,
+    /// First day in it; none = the first lesson whose roster is not frozen.
+    pub from_day: Option<Day>,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub remark: String,
+}
+
+/// Both parts of a sign-up that was changed.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The new part.
+    pub after: ReservationRow,
+    /// The old part, as it is now.
+    pub before: ReservationRow,
+}
+
+/// Changes a sign-up; the student keeps the old one when the new one is refused.
+///
+/// # Errors
+/// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in particular; CANCELLED when it is no sign-up (any more).
+pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
+    const SCOPE: &str = "ChangeReservation";
+    let known = get_reservation(app, change.id).await?;
+    let begun = app.now().await?;
+    let id = write_txn!(&app.db, "reservation.change", |txn| {
+        let target = target(txn, change, &known).await?;
+        let mut ask = Ask {
+            wish: Wish::Change(change.class_id),
+            student: known.student.clone(),
+            class_template: target.clone(),
+            start_day: change.from_day.unwrap_or(known.reservation.start_day),
+            end_day: change.end_day.unwrap_or(known.reservation.last_day),
+            key: key.clone(),
+        };
+        let now = take_turns_at_cut_off(app, txn, std::slice::from_ref(&ask), begun).await?;
+        if target != known.class_template {
+            // Tasks of both templates are locked before the student.
+            let other = catalog::template_by_code(txn, &target).await?.ok_or_else(|| Error::not_found("class template", &target))?;
+            demand_changed(txn, &[other.id]).await?;
+        }
+        let before = lock_in_txn(txn, known.reservation.template_id, change.id).await?;
+        if let Some(made) = key.claimed(txn, SCOPE).await? {
+            return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: key.request_id.clone() });
+        }
+        signed_up(&before)?;
+        let by = By { request_id: key.request_id.clone(), ..By::actor(&known.student) };
+        let same_days = change.end_day.is_none_or(|end| end == before.last_day);
+        if let Some(class_id) = change.class_id.filter(|_| target == known.class_template && same_days) {
+            let made = move_in_txn(app, txn, &before, &known.student, class_id, change.from_day, &by, now).await?;
+            key.record(txn, SCOPE, made, now).await?;
+            return Ok(made);
+        }
+        let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
+        let ahead = |(day, start): &&(Day, Instant)| *start > now && change.from_day.is_none_or(|from| from <= *day);
+        let from = days.iter().find(ahead).map(|(day, _)| *day);
+        // What is over cannot be changed, and the new part does not begin in the past.
+        ask.start_day = change.from_day.or(from).unwrap_or_else(|| app.time().day(now)).max(app.time().day(now));
+        ask.end_day = change.end_day.unwrap_or(before.last_day);
+        if ask.end_day < ask.start_day {
+            return Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into());
+        }
+        if let Some(from) = from {
+            let state = if days.iter().any(|(day, _)| *day < from) { before.state } else { ReservationState::Cancelled };
+            give_back_in_txn(app, txn, &before, GivenBack { from, state, cause: PlaceCause::Change }, &by, now).await?;
+        }
+        let made = match decide_in_txn(app, txn, std::slice::from_ref(&ask), now).await?.pop() {
+            Some(Ok(Decision::Made(row))) => row.reservation.id,
+            Some(Ok(Decision::Before(id))) => id,
+            Some(Err(refusal)) => return Err(refusal),
+            None => return Err(Error::internal("a change was not decided")),
+        };
+        key.record(txn, SCOPE, made, now).await?;
+        offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
+        Ok(made)
+    })?;
+    Ok(Parts { after: get_reservation(app, id).await?, before: get_reservation(app, change.id).await? })
+}
+
+/// The template that is changed to.
+async fn target(txn: &Txn, change: &Change, known: &ReservationRow) -> Result<String> {
+    let Some(class_id) = change.class_id else {
+        return Ok(change.class_template.clone().unwrap_or_else(|| known.class_template.clone()));
+    };
+    let class = class::Entity::find_by_id(class_id).one(txn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
+    let codes = catalog::template_codes(txn, [class.template_id]).await?;
+    let code = codes.get(&class.template_id).ok_or_else(|| Error::not_found("class template", class.template_id))?;
+    match &change.class_template {
+        Some(wanted) if wanted != code => Err(Error::invalid("class_template", "is not the template of class_id")),
+        _ => Ok(code.clone()),
+    }
+}
+
+fn signed_up(before: &reservation::Model) -> Result<()> {
+    if matches!(before.state, ReservationState::Booked | ReservationState::Placed) {
+        return Ok(());
+    }
+    Err(Error::precondition(Reason::Cancelled, format!("the reservation is {}, no sign-up that could be changed", before.state)))
+}
+
+/// Puts a student into another class of the same template.
+///
+/// # Errors
+/// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY, TOO_LATE.
+pub async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Instant) -> Result<Parts> {
+    const SCOPE: &str = "MoveStudent";
+    let known = get_reservation(app, wanted.id).await?;
+    let by = By { actor: wanted.operator.clone(), remark: wanted.remark.clone(), request_id: key.request_id.clone() };
+    let id = write_txn!(&app.db, "reservation.move", |txn| {
+        let before = lock_in_txn(txn, known.reservation.template_id, wanted.id).await?;
+        if let Some(made) = key.claimed(txn, SCOPE).await? {
+            return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: key.request_id.clone() });
+        }
+        if before.state != ReservationState::Placed {
+            return Err(Error::precondition(Reason::NoClass, format!("the reservation is {}: the student is in no class", before.state)));
+        }
+        let made = move_in_txn(app, txn, &before, &known.student, wanted.class_id, wanted.from_day, &by, now).await?;
+        key.record(txn, SCOPE, made, now).await?;
+        Ok(made)
+    })?;
+    Ok(Parts { after: get_reservation(app, id).await?, before: get_reservation(app, wanted.id).await? })
+}
+
+/// From a day on in another class of the same template; the places stay the student's. The key of the part in that class: the same reservation
+/// when no lesson lies before the day, else a new one.
+#[expect(clippy::too_many_arguments, reason = "one step of a transaction; each argument was read under its locks")]
+async fn move_in_txn(
+    app: &App,
+    txn: &Txn,
+    before: &reservation::Model,
+    student: &str,
+    class_id: i64,
+    from_day: Option<Day>,
+    by: &By,
+    now: Instant,
+) -> Result<i64> {
+    let template = catalog::template_by_ids(txn, [before.template_id]).await?.pop();
+    let template = template.ok_or_else(|| Error::not_found("class template", before.template_id))?;
+    let today = app.time().day(now);
+    seat::seat_lock_in_txn(txn, &[template.id], today).await?;
+    let classes = seat::seat_list(txn, &[template.id], today).await?.remove(&template.id).unwrap_or_default();
+    let target = classes.iter().find(|class| class.class_id == class_id);
+    let target = target.ok_or_else(|| Error::not_found("running class of the class template", class_id))?;
+    let days = store::place_days(txn, template.id, before.start_day, before.last_day).await?;
+    let open = |day: Day, start: Instant| now < Timeline::of(app.rules(), day, start).freeze_at;
+    let wanted: Vec<(Day, Instant)> = days.iter().copied().filter(|(day, _)| from_day.is_none_or(|from| from <= *day)).collect();
+    let from = match (from_day, wanted.iter().find(|(day, start)| open(*day, *start))) {
+        // A roster that is frozen stays as it is, so the day asked for must be before its F.
+        (Some(_), _) if wanted.first().is_some_and(|(day, start)| !open(*day, *start)) => {
+            let possible = wanted.iter().find(|(day, start)| open(*day, *start)).map(|(day, _)| *day);
+            return Err(Refusal::too_late(wanted[0].0, possible).into());
+        }
+        (_, Some((day, _))) => *day,
+        (_, None) => return Err(Refusal::no_lesson_day(from_day.unwrap_or(today), before.last_day).into()),
+    };
+    if before.class_id == Some(class_id) {
+        return Ok(before.id);
+    }
+    let on_leave = leave::leave_days(txn, before.id, from, before.last_day).await?;
+    let stay: Vec<Day> = wanted.iter().map(|(day, _)| *day).filter(|day| *day >= from && !on_leave.contains(day)).collect();
+    let person = crate::storage::entity::student::Entity::find_by_id(before.student_id).one(txn).await?;
+    let person = person.ok_or_else(|| Error::not_found("student", student))?;
+    one_seat::check(target, &city(&person.area_code), &stay, i64::from(template.max_students_per_class))?;
+    let lessons_before =
+        before.class_id.is_some() && days.iter().any(|(day, _)| before.placed_from.unwrap_or(before.start_day) <= *day && *day < from);
+    let id = if lessons_before { split(txn, before, class_id, from, by, now).await? } else { replace(txn, before, class_id, from).await? };
+    if let Some(old) = before.class_id {
+        student_left(app, txn, old, from, now).await?;
+    }
+    let start = wanted.iter().find(|(day, _)| *day == from).map_or(now, |(_, start)| *start);
+    let course = Course::of(txn, template.id).await?;
+    let facts = course.facts(&stay);
+    let person = Person::Student { user_name: person.user_name, phone: person.phone };
+    let draft = course.draft(MessageKind::ClassChanged, person, facts, start, format!("{class_id}.{}", now.unix()));
+    outbox::write(app, txn, vec![draft], now).await?;
+    Ok(id)
+}
+
+/// The same reservation in another class.
+async fn replace(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day) -> Result<i64> {
+    let done = sql("UPDATE reservation SET class_id = ?, placed_from = ?, state = 'PLACED', task_id = NULL, version = version + 1 \
+         WHERE id = ? AND state = ? AND version = ?")
+    .bind(class_id)
+    .bind(from)
+    .bind(before.id)
+    .bind(before.state)
+    .bind(before.version)
+    .execute(txn)
+    .await?;
+    if done == 1 { Ok(before.id) } else { Err(Error::Contended("reservation.move")) }
+}
+
+/// A reservation that ends before the day, and one that goes on in the other class; together they take the same places.
+async fn split(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day, by: &By, now: Instant) -> Result<i64> {
+    if !store::reservation_shorten_in_txn(txn, before, add_days(from, -1), before.state, now).await? {
+        return Err(Error::Contended("reservation.move"));
+    }
+    let row = NewRow {
+        student_id: before.student_id,
+        template_id: before.template_id,
+        start_day: from,
+        end_day: before.last_day,
+        state: ReservationState::Placed,
+        created_at: before.created_at,
+        expires_at: None,
+        seat: Some((class_id, from)),
+        waits: None,
+    };
+    let made = reservation_insert_set_in_txn(txn, &[row]).await?;
+    let id = made.into_values().next().ok_or_else(|| Error::internal("a reservation just written is missing"))?;
+    leave::leave_hand_over_in_txn(txn, before.id, id, from).await?;
+    let part = |reservation_id, delta| PlaceChange {
+        template_id: before.template_id,
+        reservation_id: Some(reservation_id),
+        first_day: from,
+        last_day: before.last_day,
+        delta,
+        cause: PlaceCause::Move,
+    };
+    place_change_write_in_txn(txn, &[part(before.id, -1), part(id, 1)], by, now).await?;
+    Ok(id)
+}

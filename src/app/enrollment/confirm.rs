@@ -1,0 +1,99 @@
+//! A hold or an offer becomes a sign-up; a hold is renewed (DOMAIN.md §6).
+
+use super::batch::take_turn;
+use super::get_reservation;
+use crate::app::App;
+use crate::app::staffing::demand::demand_changed;
+use crate::domain::sign_up::hold_until;
+use crate::domain::state::ReservationState;
+use crate::domain::time::{Instant, add_days};
+use crate::error::{Error, Reason, Result};
+use crate::storage::Txn;
+use crate::storage::entity::reservation;
+use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::sql::sql;
+use crate::write_txn;
+use chrono::TimeDelta;
+
+/// Makes a hold a sign-up: HELD → BOOKED, or PLACED where it kept a seat. Twice changes nothing.
+///
+/// # Errors
+/// `NotFound`; HOLD_EXPIRED when it is no hold (any more).
+pub async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
+    confirm(app, id, ReservationState::Held, gone).await
+}
+
+fn gone() -> Error {
+    Error::precondition(Reason::HoldExpired, "the hold has run out or was given back")
+}
+
+/// A reservation locked by its task and its student, as it is now.
+pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<reservation::Model> {
+    // Tasks are locked before students and places.
+    demand_changed(txn, &[template_id]).await?;
+    let read = async || -> Result<reservation::Model> {
+        let found = store::reservation_with_names(txn, id).await?.ok_or_else(|| Error::not_found("reservation", id))?;
+        Ok(found.reservation)
+    };
+    let before = read().await?;
+    store::student_lock_in_txn(txn, before.student_id).await?;
+    read().await
+}
+
+/// `from` → BOOKED or PLACED. It counts as signed up now; what was promised was never promised beyond the cut-off of its first lesson.
+pub(super) async fn confirm(app: &App, id: i64, from: ReservationState, gone: impl Fn() -> Error) -> Result<ReservationRow> {
+    let template_id = get_reservation(app, id).await?.reservation.template_id;
+    let begun = app.now().await?;
+    write_txn!(&app.db, "reservation.confirm", |txn| {
+        // Close to a cut-off by turns with `invite create`, as CreateReservation.
+        let next = app.time().midnight(add_days(app.time().day(begun), 1));
+        let now = if next - begun < TimeDelta::minutes(1) { take_turn(app, txn).await? } else { begun };
+        let before = lock_in_txn(txn, template_id, id).await?;
+        match before.state {
+            ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => return Ok(()),
+            state if state == from && before.expires_at.is_some_and(|until| now < until) => {}
+            _ => return Err(gone()),
+        }
+        let state = if before.class_id.is_some() { ReservationState::Placed } else { ReservationState::Booked };
+        let done = sql("UPDATE reservation SET state = ?, created_at = ?, expires_at = NULL, version = version + 1 \
+             WHERE id = ? AND state = ? AND version = ?")
+        .bind(state)
+        .bind(now)
+        .bind(id)
+        .bind(from)
+        .bind(before.version)
+        .execute(txn)
+        .await?;
+        if done == 1 { Ok(()) } else { Err(Error::Contended("reservation.confirm")) }
+    })?;
+    get_reservation(app, id).await
+}
+
+/// Keeps a hold for as long as a new one, once.
+///
+/// # Errors
+/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED.
+pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
+    let template_id = get_reservation(app, id).await?.reservation.template_id;
+    write_txn!(&app.db, "hold.renew", |txn| {
+        let before = lock_in_txn(txn, template_id, id).await?;
+        if before.state != ReservationState::Held || before.expires_at.is_none_or(|until| until <= now) {
+            return Err(gone());
+        }
+        if before.renewed {
+            return Err(Error::precondition(Reason::AlreadyRenewed, "the hold was renewed before; it can be renewed once"));
+        }
+        let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
+        let (day, start) = days.first().copied().ok_or_else(gone)?;
+        let until = hold_until(app.rules(), day, start, before.class_id.is_some(), now);
+        let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
+             WHERE id = ? AND state = 'HELD' AND renewed = FALSE AND version = ?")
+        .bind(until)
+        .bind(id)
+        .bind(before.version)
+        .execute(txn)
+        .await?;
+        if done == 1 { Ok(()) } else { Err(Error::Contended("hold.renew")) }
+    })?;
+    get_reservation(app, id).await
+}

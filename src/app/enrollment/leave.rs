@@ -1,0 +1,174 @@
+//! Leave for one lesson: its place, and the seat in the class, are free for others (DOMAIN.md §6).
+
+use super::confirm::lock_in_txn;
+use super::tell::Course;
+use super::{get_reservation, offer};
+use crate::app::outbox::Person;
+use crate::app::{App, outbox};
+use crate::domain::calendar::Timeline;
+use crate::domain::places::Refusal;
+use crate::domain::sign_up::leave_until;
+use crate::domain::state::{LessonState, MessageKind, PlaceCause, ReservationState};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::entity::{class_template, coach, reservation};
+use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::reservation as store;
+use crate::storage::sql::sql;
+use crate::storage::{Txn, catalog, leave, seat};
+use crate::write_txn;
+use sea_orm::{EntityTrait, FromQueryResult};
+
+/// Takes leave for the lesson of a day; how many lessons the student may still take leave from in this season. Twice changes nothing.
+///
+/// # Errors
+/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, LEAVE_LIMIT.
+pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
+    let known = get_reservation(app, id).await?;
+    let by = By::actor(known.student);
+    write_txn!(&app.db, "leave.request", |txn| {
+        let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
+        let lesson = lesson(app, txn, &before, day, now).await?;
+        let taken = leave::leave_count(txn, before.student_id, lesson.template.season_id).await?;
+        if !leave::leave_days(txn, id, day, day).await?.is_empty() {
+            return Ok(left(app, taken));
+        }
+        if taken >= i64::from(app.rules().leave_limit) {
+            let detail = format!("leave was taken from {taken} lessons of this season, which is the most there is");
+            return Err(Error::refused_on(Reason::LeaveLimit, detail, [day]));
+        }
+        seat::seat_lock_in_txn(txn, &[before.template_id], day).await?;
+        leave::leave_insert_in_txn(txn, id, day, now).await?;
+        if store::place_free_in_txn(txn, before.template_id, day, day).await? != 1 {
+            return Err(Error::Contended("leave.request"));
+        }
+        place_change_write_in_txn(txn, &[change(&before, day, -1, PlaceCause::Leave)], &by, now).await?;
+        if let Some(class_id) = before.class_id
+            && attending(txn, class_id, day).await? == 0
+        {
+            tell_coach(app, txn, MessageKind::LessonEmpty, class_id, &lesson, now).await?;
+        }
+        offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
+        Ok(left(app, taken + 1))
+    })
+}
+
+/// Takes leave back; how many lessons the student may still take leave from. What is no leave (any more) stays as it is.
+///
+/// # Errors
+/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class after F.
+pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
+    let known = get_reservation(app, id).await?;
+    let by = By::actor(known.student);
+    write_txn!(&app.db, "leave.cancel", |txn| {
+        let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
+        let lesson = lesson(app, txn, &before, day, now).await?;
+        let taken = leave::leave_count(txn, before.student_id, lesson.template.season_id).await?;
+        if leave::leave_days(txn, id, day, day).await?.is_empty() {
+            return Ok(left(app, taken));
+        }
+        // The list first: who waits was promised what is free.
+        offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
+        match before.class_id {
+            Some(class_id) => back_into_class(app, txn, class_id, &lesson, now).await?,
+            None if now >= Timeline::of(app.rules(), day, lesson.start).freeze_at => {
+                return Err(Refusal::too_late(day, None).into());
+            }
+            None => {}
+        }
+        leave::leave_delete_in_txn(txn, id, day).await?;
+        if store::place_take_in_txn(txn, before.template_id, day, day).await? != 1 {
+            return Err(Refusal::full(&[day]).into());
+        }
+        place_change_write_in_txn(txn, &[change(&before, day, 1, PlaceCause::LeaveCancelled)], &by, now).await?;
+        Ok(left(app, taken - 1))
+    })
+}
+
+/// A lesson of a sign-up.
+struct Lesson {
+    template: class_template::Model,
+    day: Day,
+    start: Instant,
+}
+
+/// The lesson of a reservation on a day, if leave can be asked for or taken back now.
+async fn lesson(app: &App, txn: &Txn, of: &reservation::Model, day: Day, now: Instant) -> Result<Lesson> {
+    let none = |detail: String| Error::refused_on(Reason::NotALessonDay, detail, [day]);
+    if !matches!(of.state, ReservationState::Booked | ReservationState::Placed) {
+        return Err(none(format!("the reservation is {}: there is no lesson on {day} to take leave from", of.state)));
+    }
+    let covered = of.start_day <= day && day <= of.last_day;
+    let found = if covered { store::place_days(txn, of.template_id, day, day).await?.pop() } else { None };
+    let Some((_, start)) = found else {
+        return Err(none(format!("the student has no lesson of this reservation on {day}")));
+    };
+    let until = leave_until(app.rules(), start);
+    if now >= until {
+        let detail = format!("leave for the lesson on {day} could be asked for or taken back until {}", app.time().show(until));
+        return Err(Error::refused_on(Reason::LeaveTooLate, detail, [day]));
+    }
+    let template = catalog::template_by_ids(txn, [of.template_id]).await?.pop();
+    Ok(Lesson { template: template.ok_or_else(|| Error::not_found("class template", of.template_id))?, day, start })
+}
+
+fn left(app: &App, taken: i64) -> u32 {
+    u32::try_from(i64::from(app.rules().leave_limit) - taken).unwrap_or(0)
+}
+
+fn change(of: &reservation::Model, day: Day, delta: i64, cause: PlaceCause) -> PlaceChange {
+    PlaceChange { template_id: of.template_id, reservation_id: Some(of.id), first_day: day, last_day: day, delta, cause }
+}
+
+/// Students of a class who come to the lesson of a day.
+async fn attending(txn: &Txn, class_id: i64, day: Day) -> Result<i64> {
+    let found: Vec<i64> = sql("SELECT COUNT(*) FROM reservation r WHERE r.class_id = ? AND r.state = 'PLACED' AND r.placed_from <= ? \
+         AND r.last_day >= ? AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?)")
+    .bind(class_id)
+    .bind(day)
+    .bind(day)
+    .bind(day)
+    .column(txn)
+    .await?;
+    Ok(found.into_iter().next().unwrap_or(0))
+}
+
+/// The seat on one day again, if it is still there.
+async fn back_into_class(app: &App, txn: &Txn, class_id: i64, lesson: &Lesson, now: Instant) -> Result<()> {
+    let id = lesson.template.id;
+    seat::seat_lock_in_txn(txn, &[id], lesson.day).await?;
+    let classes = seat::seat_list(txn, &[id], lesson.day).await?.remove(&id).unwrap_or_default();
+    let class = classes.iter().find(|class| class.class_id == class_id).filter(|class| class.rosters.contains_key(&lesson.day));
+    let class = class
+        .ok_or_else(|| Error::refused_on(Reason::NotALessonDay, format!("the class has no lesson on {}", lesson.day), [lesson.day]))?;
+    let max = i64::from(lesson.template.max_students_per_class);
+    if class.rosters.get(&lesson.day).is_some_and(|roster| *roster >= max) {
+        return Err(Error::refused_on(Reason::ClassFull, format!("the class is full on {}", lesson.day), [lesson.day]));
+    }
+    if attending(txn, class_id, lesson.day).await? == 0 {
+        tell_coach(app, txn, MessageKind::LessonAttended, class_id, lesson, now).await?;
+    }
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct Teaching {
+    coach_id: i64,
+    state: LessonState,
+}
+
+/// Tells the coach of a lesson and staff whether somebody comes to it.
+async fn tell_coach(app: &App, txn: &Txn, kind: MessageKind, class_id: i64, lesson: &Lesson, now: Instant) -> Result<()> {
+    let found: Option<Teaching> =
+        sql("SELECT coach_id, state FROM lesson WHERE class_id = ? AND day = ?").bind(class_id).bind(lesson.day).one(txn).await?;
+    let Some(teaching) = found.filter(|teaching| teaching.state == LessonState::Scheduled) else { return Ok(()) };
+    let person = coach::Entity::find_by_id(teaching.coach_id).one(txn).await?;
+    let person = person.ok_or_else(|| Error::not_found("coach", teaching.coach_id))?;
+    let course = Course::of(txn, lesson.template.id).await?;
+    let draft = |to: Person| outbox::Draft {
+        class_id: Some(class_id),
+        ..course.draft(kind, to, course.facts(&[lesson.day]), lesson.start, format!("{}.{}", person.user_name, now.unix()))
+    };
+    let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
+    outbox::write(app, txn, vec![to_coach, draft(Person::Admins { subject_id: course.subject_id })], now).await.map(drop)
+}

@@ -1,0 +1,339 @@
+//! What is free goes to who waits (DOMAIN.md §6): holds and offers that have run out are reaped, and free places offered, first come, first served
+//! by class template and first lesson day. Whoever takes or frees places of a template calls this first or last, so that nobody overtakes the list.
+
+use super::tell::Course;
+use crate::app::enrollment::confirm;
+use crate::app::outbox::Person;
+use crate::app::report::Report;
+use crate::app::staffing::demand::demand_changed;
+use crate::app::staffing::roster::student_left;
+use crate::app::{App, outbox};
+use crate::domain::class_task::{Seats, find_seat};
+use crate::domain::places::{Book, Key, PlaceDay, places_between};
+use crate::domain::sign_up::{Start, offer_until, start_rule};
+use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Reason, Result};
+use crate::message::text::Facts;
+use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
+use crate::storage::pool::city;
+use crate::storage::reservation::ReservationRow;
+use crate::storage::sql::sql;
+use crate::storage::waitlist::{self as store, OfferRow, Waiting};
+use crate::storage::{Txn, catalog, seat, sign_up};
+use crate::write_txn;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Entries of the waiting lists that are looked at in one go; the rest has its turn when these are served.
+const MOST: i64 = 1_000;
+
+/// `clazz offer_places`: expires what has run out, passes it on, and closes the lists whose rosters are frozen.
+pub async fn offer_places(app: &App, now: Instant) -> Result<Report> {
+    let mut report = Report::default();
+    for template_id in store::due_templates(app.db.reader(), now).await? {
+        report.examined += 1;
+        let passed_on = write_txn!(&app.db, "place.offer", |txn| {
+            demand_changed(txn, &[template_id]).await?;
+            refresh_in_txn(app, txn, &[template_id], now).await
+        });
+        if let Some(done) = report.or_failed(&format!("template {template_id}"), passed_on)? {
+            report.changed += done.lapsed + done.offers;
+            report.messages += done.messages;
+        }
+    }
+    report.add(close_lists(app, now).await?);
+    Ok(report)
+}
+
+/// WAITLISTED whose first lesson's roster is frozen → EXPIRED; each is told.
+async fn close_lists(app: &App, now: Instant) -> Result<Report> {
+    let mut report = Report::default();
+    if store::closed_list(app.db.reader(), now, 1).await?.is_empty() {
+        return Ok(report);
+    }
+    let (changed, messages) = write_txn!(&app.db, "waitlist.close", |txn| {
+        let closed = store::closed_list(txn, now, MOST).await?;
+        let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
+        store::waiting_end_in_txn(txn, &ids, "WAITLISTED", "EXPIRED").await?;
+        let messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
+        Ok((ids.len() as u64, messages))
+    })?;
+    (report.examined, report.changed, report.messages) = (changed, changed, messages);
+    Ok(report)
+}
+
+/// What was done for the waiting lists of templates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassedOn {
+    /// Holds and offers that had run out.
+    pub lapsed: u64,
+    /// Offers made.
+    pub offers: u64,
+    /// Messages written.
+    pub messages: u64,
+}
+
+/// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
+pub async fn refresh_in_txn(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<PassedOn> {
+    let mut done = PassedOn::default();
+    let due = store::due_of(txn, template_ids, now).await?;
+    if !due.lapsed.is_empty() {
+        let lapsed = store::lapsed_list(txn, &due.lapsed, now).await?;
+        done.lapsed = lapsed.len() as u64;
+        done.messages += reap(app, txn, &lapsed, now).await?;
+    }
+    if !due.waiting.is_empty() {
+        let (offers, messages) = make_offers(app, txn, &due.waiting, now).await?;
+        done.offers = offers;
+        done.messages += messages;
+    }
+    Ok(done)
+}
+
+/// HELD and OFFERED → EXPIRED; their places and seats are free.
+async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<u64> {
+    for state in ["HELD", "OFFERED"] {
+        let of: Vec<i64> = lapsed.iter().filter(|one| one.reservation.state.as_str() == state).map(|one| one.reservation.id).collect();
+        if !of.is_empty() {
+            store::waiting_end_in_txn(txn, &of, state, "EXPIRED").await?;
+        }
+    }
+    for Waiting { reservation, .. } in lapsed {
+        if let Some(class_id) = reservation.class_id {
+            student_left(app, txn, class_id, reservation.placed_from.unwrap_or(reservation.start_day), now).await?;
+        }
+    }
+    let ranges: Vec<(i64, Day, Day)> =
+        ranges(lapsed.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
+    let lessons = by_template(sign_up::place_lock_list_in(txn, &ranges).await?);
+    let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
+    for Waiting { reservation, user_name, .. } in lapsed {
+        let days = lessons.get(&reservation.template_id).map_or(&[][..], Vec::as_slice);
+        for place in places_between(days, reservation.start_day, reservation.last_day) {
+            *counts.entry((reservation.template_id, place.day)).or_default() -= 1;
+        }
+        let cause = if reservation.state == ReservationState::Held { PlaceCause::HoldExpired } else { PlaceCause::OfferExpired };
+        ledger.push((
+            change(reservation.template_id, reservation.id, reservation.start_day, reservation.last_day, -1, cause),
+            By::actor(user_name),
+        ));
+    }
+    write_places(txn, counts, &ledger, now).await?;
+    let offered: Vec<Waiting> = lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
+    tell(app, txn, MessageKind::OfferExpired, &offered, now).await
+}
+
+/// Offers free places to who waits; how many offers and messages.
+async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<(u64, u64)> {
+    let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
+    let wanted = ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
+    // A look without locks: most of the time nothing is free, and nobody need wait for anybody.
+    let places = by_template(sign_up::place_list_in(txn, &wanted).await?);
+    let hopeful = |one: &&Waiting| {
+        let days = places.get(&one.reservation.template_id).map_or(&[][..], Vec::as_slice);
+        let days = places_between(days, one.reservation.start_day, one.reservation.last_day);
+        !days.is_empty() && days.iter().all(|place| place.taken < place.capacity)
+    };
+    if !waiting.iter().any(|one| hopeful(&one)) {
+        return Ok((0, 0));
+    }
+    let ids: BTreeSet<i64> = waiting.iter().map(|one| one.reservation.student_id).collect();
+    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await?;
+    // Who waits may have left the list, or be in another one's hands by now.
+    let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
+    let wanted = ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
+    let mut round = Round::open(app, txn, &waiting, &wanted, now).await?;
+    let (mut offers, mut closed, mut blocked) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for one in &waiting {
+        let list = (one.reservation.template_id, one.reservation.first_lesson_day);
+        if blocked.contains(&list) {
+            continue;
+        }
+        match round.offer(app, one, now) {
+            Outcome::Offer(offer) => offers.push((one, offer)),
+            // First come, first served: nobody behind is asked before.
+            Outcome::Waits => drop(blocked.insert(list)),
+            Outcome::Closed => closed.push(one.clone()),
+        }
+    }
+    let ended: Vec<i64> = closed.iter().map(|one| one.reservation.id).collect();
+    if !ended.is_empty() {
+        store::waiting_end_in_txn(txn, &ended, "WAITLISTED", "CANCELLED").await?;
+    }
+    let mut messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
+    messages += write_offers(app, txn, &offers, &round, now).await?;
+    Ok((offers.len() as u64, messages))
+}
+
+/// What came of looking at one who waits.
+enum Outcome {
+    Offer(OfferRow),
+    Waits,
+    /// The student has other lessons at that time by now.
+    Closed,
+}
+
+/// What offers are decided by: places, seats and what the students have.
+struct Round {
+    book: Book,
+    templates: HashMap<i64, (Key, i64)>,
+    students: HashMap<i64, Key>,
+    seats: HashMap<i64, Vec<Seats>>,
+}
+
+impl Round {
+    async fn open(app: &App, txn: &Txn, waiting: &[Waiting], wanted: &[(i64, Day, Day)], now: Instant) -> Result<Self> {
+        let mut round = Self { book: Book::default(), templates: HashMap::new(), students: HashMap::new(), seats: HashMap::new() };
+        let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
+        let today = app.time().day(now);
+        if seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
+            round.seats = seat::seat_list(txn, &ids, today).await?;
+        }
+        let mut places = by_template(sign_up::place_lock_list_in(txn, wanted).await?);
+        for template in catalog::template_by_ids(txn, ids).await? {
+            let key = round.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
+            round.templates.insert(template.id, (key, i64::from(template.max_students_per_class)));
+        }
+        for one in waiting {
+            let grade = round.templates.get(&one.reservation.template_id).map_or(0, |(key, _)| round.book.grade(*key));
+            let (book, student) = (&mut round.book, one.reservation.student_id);
+            round.students.entry(student).or_insert_with(|| book.add_student(grade));
+        }
+        let first = wanted.iter().map(|(_, first, _)| *first).min().unwrap_or(today);
+        let last = wanted.iter().map(|(_, _, last)| *last).max().unwrap_or(today);
+        let (first, last) = (add_days(first, -1), add_days(last, 1));
+        let taking = sign_up::taking_list(txn, round.students.keys().copied(), first, last, now).await?;
+        let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
+        let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
+        let mut lessons = by_template(sign_up::place_list_in(txn, &ranges).await?);
+        let keys: HashMap<i64, Key> =
+            held.into_iter().map(|id| (id, round.book.add_template(0, lessons.remove(&id).unwrap_or_default()))).collect();
+        for taken in &taking {
+            if let (Some(student), Some(template)) = (round.students.get(&taken.student_id), keys.get(&taken.template_id)) {
+                round.book.note(*student, *template, taken.start_day, taken.last_day);
+            }
+        }
+        Ok(round)
+    }
+
+    fn offer(&mut self, app: &App, one: &Waiting, now: Instant) -> Outcome {
+        let reservation = &one.reservation;
+        let (Some((key, max)), Some(student)) =
+            (self.templates.get(&reservation.template_id).copied(), self.students.get(&reservation.student_id).copied())
+        else {
+            return Outcome::Waits;
+        };
+        let (start, last) = (reservation.start_day, reservation.last_day);
+        let Some(first) = places_between(self.book.places(key), start, last).first().copied() else { return Outcome::Closed };
+        let days: Vec<Day> = places_between(self.book.places(key), start, last).iter().map(|place| place.day).collect();
+        if self.book.check(student, key, start, last).is_err() {
+            return Outcome::Closed;
+        }
+        let mut classes = self.seats.get_mut(&reservation.template_id);
+        let seat = classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
+        let rule = start_rule(app.rules(), first.day, first.start_at, now);
+        let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
+        let expires_at = offer_until(app.rules(), first.day, first.start_at, seat.is_some(), now);
+        if !may || expires_at <= now || self.book.sign_up(student, key, start, last).is_err() {
+            return Outcome::Waits;
+        }
+        let class = seat.and_then(|position| classes.as_mut().and_then(|classes| classes.get_mut(position)));
+        let seat = class.map(|class| {
+            class.take(&days);
+            (class.class_id, first.day)
+        });
+        Outcome::Offer(OfferRow { reservation_id: reservation.id, expires_at, seat })
+    }
+}
+
+async fn write_offers(app: &App, txn: &Txn, offers: &[(&Waiting, OfferRow)], round: &Round, now: Instant) -> Result<u64> {
+    if offers.is_empty() {
+        return Ok(0);
+    }
+    let rows: Vec<OfferRow> = offers.iter().map(|(_, offer)| *offer).collect();
+    store::offer_set_in_txn(txn, &rows).await?;
+    let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
+    for (Waiting { reservation, user_name, .. }, _) in offers {
+        let places = round.templates.get(&reservation.template_id).map_or(&[][..], |(key, _)| round.book.places(*key));
+        for place in places_between(places, reservation.start_day, reservation.last_day) {
+            *counts.entry((reservation.template_id, place.day)).or_default() += 1;
+        }
+        let (first, last) = (reservation.start_day, reservation.last_day);
+        ledger.push((change(reservation.template_id, reservation.id, first, last, 1, PlaceCause::Offer), By::actor(user_name)));
+    }
+    write_places(txn, counts, &ledger, now).await?;
+    let offered: Vec<Waiting> = offers
+        .iter()
+        .map(|(one, offer)| {
+            let mut one = (*one).clone();
+            one.reservation.expires_at = Some(offer.expires_at);
+            one
+        })
+        .collect();
+    tell(app, txn, MessageKind::WaitlistOffer, &offered, now).await
+}
+
+async fn write_places(txn: &Txn, counts: BTreeMap<(i64, Day), i64>, ledger: &[(PlaceChange, By)], now: Instant) -> Result<()> {
+    let changes: Vec<(i64, Day, i64)> = counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
+    if !changes.is_empty() {
+        sign_up::place_change_in_txn(txn, &changes).await?;
+    }
+    let ledger: Vec<(&PlaceChange, &By)> = ledger.iter().map(|(change, by)| (change, by)).collect();
+    place_change_write_all_in_txn(txn, &ledger, now).await
+}
+
+fn change(template_id: i64, reservation_id: i64, first_day: Day, last_day: Day, delta: i64, cause: PlaceCause) -> PlaceChange {
+    PlaceChange { template_id, reservation_id: Some(reservation_id), first_day, last_day, delta, cause }
+}
+
+/// One range for each template, that holds all of its ranges.
+fn ranges(all: impl Iterator<Item = (i64, Day, Day)>) -> Vec<(i64, Day, Day)> {
+    let mut found: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
+    for (template, first, last) in all {
+        let range = found.entry(template).or_insert((first, last));
+        *range = (range.0.min(first), range.1.max(last));
+    }
+    found.into_iter().map(|(template, (first, last))| (template, first, last)).collect()
+}
+
+fn by_template(places: Vec<crate::storage::entity::place::Model>) -> HashMap<i64, Vec<PlaceDay>> {
+    let mut found: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
+    for place in places {
+        found.entry(place.template_id).or_default().push((&place).into());
+    }
+    found
+}
+
+/// Tells students of what became of their entries; messages written.
+async fn tell(app: &App, txn: &Txn, kind: MessageKind, entries: &[Waiting], now: Instant) -> Result<u64> {
+    let mut courses: HashMap<i64, Course> = HashMap::new();
+    let wanted = ranges(entries.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.end_day)));
+    let lessons = if wanted.is_empty() { HashMap::new() } else { by_template(sign_up::place_list_in(txn, &wanted).await?) };
+    let mut drafts = Vec::with_capacity(entries.len());
+    for Waiting { reservation, user_name, phone, .. } in entries {
+        let id = reservation.template_id;
+        if !courses.contains_key(&id) {
+            courses.insert(id, Course::of(txn, id).await?);
+        }
+        let (Some(course), Some(places)) = (courses.get(&id), lessons.get(&id)) else { continue };
+        let places = places_between(places, reservation.start_day, reservation.end_day);
+        let Some(first) = places.first() else { continue };
+        let days: Vec<Day> = places.iter().map(|place| place.day).collect();
+        let deadline = if kind == MessageKind::WaitlistOffer { reservation.expires_at } else { None };
+        let facts = Facts { deadline, ..course.facts(&days) };
+        let person = Person::Student { user_name: user_name.clone(), phone: phone.clone() };
+        let draft =
+            course.draft(kind, person, facts, first.start_at, format!("{}.{}", now.unix(), reservation.joined_at.map_or(0, Instant::unix)));
+        drafts.push(outbox::Draft { valid_until: deadline.unwrap_or(draft.valid_until).max(now), ..draft });
+    }
+    outbox::write(app, txn, drafts, now).await
+}
+
+/// Takes the places that are offered: OFFERED → BOOKED, or PLACED where the offer kept a seat. Twice changes nothing.
+///
+/// # Errors
+/// `NotFound`; EXPIRED when there is no offer (any more).
+pub async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
+    let gone = || Error::precondition(Reason::Expired, "there is no offer for this entry of the waiting list, or it has run out");
+    confirm::confirm(app, id, ReservationState::Offered, gone).await
+}

@@ -1,0 +1,126 @@
+//! The lessons of a student, and what may still be done with each (DOMAIN.md §6).
+
+use crate::app::App;
+use crate::domain::calendar::Timeline;
+use crate::domain::sign_up::leave_until;
+use crate::domain::state::{LessonState, ReservationState};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Result};
+use crate::storage::leave;
+use crate::storage::schedule::{self as store, ScheduleRow};
+use crate::storage::student;
+use std::collections::{BTreeMap, HashSet};
+
+/// What may still be done with a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Cancel from this day on.
+    Cancel,
+    /// Ask for leave.
+    RequestLeave,
+    /// Take leave back.
+    CancelLeave,
+    /// Change to something else from this day on.
+    Change,
+    /// Confirm or release the hold.
+    ConfirmHold,
+    /// Renew the hold.
+    RenewHold,
+    /// Accept or decline the offer.
+    AnswerOffer,
+}
+
+/// A lesson of a student.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// What is stored about it.
+    pub row: ScheduleRow,
+    /// The student is on leave.
+    pub on_leave: bool,
+    /// Until when leave may be asked for or taken back.
+    pub leave_until: Instant,
+    /// What may still be done.
+    pub actions: Vec<Action>,
+}
+
+/// How much leave a student has in a season.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeasonLeave {
+    /// Code of the season.
+    pub season: String,
+    /// Lessons from which leave was taken.
+    pub taken: i64,
+    /// Lessons from which it may still be taken.
+    pub left: i64,
+}
+
+/// The lessons of a student.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// By start.
+    pub lessons: Vec<Lesson>,
+    /// By season.
+    pub leaves: Vec<SeasonLeave>,
+}
+
+/// Days that are shown when the caller does not say.
+const DAYS: i64 = 60;
+
+/// The lessons of a student from `from` (none = today) to `to` (none = 60 days later).
+///
+/// # Errors
+/// `NotFound` for the student; `Invalid` for a range that is turned about or longer than 400 days.
+pub async fn student_schedule(app: &App, user_name: &str, from: Option<Day>, to: Option<Day>, now: Instant) -> Result<Schedule> {
+    let conn = app.db.reader();
+    let student = student::student_by_user_name(conn, user_name).await?.ok_or_else(|| Error::not_found("student", user_name))?;
+    let from = from.unwrap_or_else(|| app.time().day(now));
+    let to = to.unwrap_or_else(|| add_days(from, DAYS));
+    if to < from || to > add_days(from, 400) {
+        return Err(Error::invalid("to_day", "is not before from_day and at most 400 days after it"));
+    }
+    let rows = store::schedule_list(conn, student.id, from, to, now).await?;
+    let ids: HashSet<i64> = rows.iter().map(|row| row.reservation_id).collect();
+    let on_leave: HashSet<(i64, Day)> = leave::leave_list(conn, ids).await?.into_iter().collect();
+    let limit = i64::from(app.rules().leave_limit);
+    let mut leaves: BTreeMap<String, i64> = store::leave_by_season(conn, student.id).await?.into_iter().collect();
+    for row in &rows {
+        leaves.entry(row.season.clone()).or_insert(0);
+    }
+    let lessons = rows
+        .into_iter()
+        .map(|row| {
+            let on_leave = on_leave.contains(&(row.reservation_id, row.day));
+            let may_leave = leaves.get(&row.season).is_none_or(|taken| *taken < limit);
+            let actions = actions(app, &row, on_leave, may_leave, now);
+            Lesson { on_leave, leave_until: leave_until(app.rules(), row.start_at), actions, row }
+        })
+        .collect();
+    let leaves = leaves.into_iter().map(|(season, taken)| SeasonLeave { season, taken, left: (limit - taken).max(0) }).collect();
+    Ok(Schedule { lessons, leaves })
+}
+
+fn actions(app: &App, row: &ScheduleRow, on_leave: bool, may_leave: bool, now: Instant) -> Vec<Action> {
+    let begun = row.start_at <= now;
+    let called_off = row.lesson_state == Some(LessonState::Cancelled);
+    let open = now < Timeline::of(app.rules(), row.day, row.start_at).freeze_at;
+    let leave = now < leave_until(app.rules(), row.start_at) && !called_off;
+    match row.state {
+        ReservationState::Held => {
+            let mut actions = vec![Action::ConfirmHold];
+            actions.extend((!row.renewed).then_some(Action::RenewHold));
+            actions
+        }
+        ReservationState::Offered => vec![Action::AnswerOffer],
+        ReservationState::Booked | ReservationState::Placed => {
+            let leaving = if on_leave {
+                (leave && (row.class_id.is_some() || open)).then_some(Action::CancelLeave)
+            } else {
+                (leave && may_leave).then_some(Action::RequestLeave)
+            };
+            let cancel = (!begun).then_some(Action::Cancel);
+            let change = (!begun && open).then_some(Action::Change);
+            [cancel, change, leaving].into_iter().flatten().collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Seats of running classes: who sits where on which lesson day.
+
+use super::Txn;
+use super::sql::sql;
+use crate::domain::class_task::Seats;
+use crate::domain::time::Day;
+use crate::error::Result;
+use crate::storage::pool::city;
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::collections::{BTreeMap, HashMap};
+
+/// Locks the classes of templates that are not over on `day`: whoever changes a roster, or reads it to decide, takes this turn. How many.
+pub async fn seat_lock_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Result<u64> {
+    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? AND state IN ('OPEN', 'RUNNING')")
+        .ids(template_ids.iter().copied())
+        .bind(day)
+        .execute(txn)
+        .await
+}
+
+#[derive(FromQueryResult)]
+struct ClassDay {
+    class_id: i64,
+    template_id: i64,
+    forbid_same_city: bool,
+    area_code: String,
+    day: Day,
+}
+
+#[derive(FromQueryResult)]
+struct Stay {
+    class_id: i64,
+    placed_from: Option<Day>,
+    last_day: Day,
+    n: i64,
+}
+
+/// The running classes of templates with their lessons from `from` on, and how many students each has: those in the class and those whose hold or
+/// offer keeps a seat, less those on leave. By template, in order of keys.
+pub async fn seat_list(conn: &impl ConnectionTrait, template_ids: &[i64], from: Day) -> Result<HashMap<i64, Vec<Seats>>> {
+    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day \
+         FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
+         WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
+         AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
+    .ids(template_ids.iter().copied())
+    .bind(from)
+    .bind(from)
+    .all(conn)
+    .await?;
+    let mut classes: BTreeMap<i64, (i64, Seats)> = BTreeMap::new();
+    for row in rows {
+        let (_, seats) = classes.entry(row.class_id).or_insert_with(|| {
+            let forbidden_city = row.forbid_same_city.then(|| city(&row.area_code));
+            (row.template_id, Seats { class_id: row.class_id, rosters: BTreeMap::new(), forbidden_city })
+        });
+        seats.rosters.insert(row.day, 0);
+    }
+    if classes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let stays: Vec<Stay> = sql("SELECT class_id, placed_from, last_day, COUNT(*) AS n FROM reservation \
+         WHERE class_id IN ({ids}) AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ? GROUP BY class_id, placed_from, last_day")
+    .ids(classes.keys().copied())
+    .bind(from)
+    .all(conn)
+    .await?;
+    for stay in stays {
+        let Some((_, seats)) = classes.get_mut(&stay.class_id) else { continue };
+        let first = stay.placed_from.unwrap_or(Day::MIN);
+        for (_, roster) in seats.rosters.range_mut(first..).take_while(|(day, _)| **day <= stay.last_day) {
+            *roster += stay.n;
+        }
+    }
+    let leave: Vec<(i64, Day, i64)> =
+        sql("SELECT r.class_id, v.day, COUNT(*) FROM reservation r JOIN student_leave v ON v.reservation_id = r.id \
+         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND v.day >= ? AND v.day >= r.placed_from AND v.day <= r.last_day \
+         GROUP BY r.class_id, v.day")
+        .ids(classes.keys().copied())
+        .bind(from)
+        .tuples(conn)
+        .await?;
+    for (class, day, n) in leave {
+        if let Some(roster) = classes.get_mut(&class).and_then(|(_, seats)| seats.rosters.get_mut(&day)) {
+            *roster -= n;
+        }
+    }
+    let mut of_template = HashMap::<i64, Vec<Seats>>::new();
+    for (template, seats) in classes.into_values() {
+        of_template.entry(template).or_default().push(seats);
+    }
+    Ok(of_template)
+}

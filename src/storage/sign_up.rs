@@ -1,0 +1,251 @@
+//! What deciding a set of sign-ups reads, locks and writes: one statement for the set, however many there are.
+
+use super::Txn;
+use super::sql::{Cell, sql, update_by_rows};
+use crate::domain::state::ReservationState;
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Result};
+use crate::storage::entity::{place, reservation};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
+use std::collections::HashMap;
+
+/// A class template, as far as sign-ups need it.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct WantedTemplate {
+    /// Key.
+    pub id: i64,
+    /// Code.
+    pub code: String,
+    /// Grade, 1 to 12.
+    pub grade: i32,
+    /// Students in one class.
+    pub max_students_per_class: i32,
+}
+
+/// The templates of codes.
+pub async fn template_list_by_codes<'a>(
+    conn: &impl ConnectionTrait,
+    codes: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<WantedTemplate>> {
+    sql("SELECT t.id, t.code, t.grade, t.max_students_per_class FROM {rows:t} q JOIN class_template t ON t.code = q.c0")
+        .rows(codes.into_iter().map(|code| [Cell::from(code)]))
+        .all(conn)
+        .await
+}
+
+/// A student who signs up.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct WantingStudent {
+    /// Key.
+    pub id: i64,
+    /// User name.
+    pub user_name: String,
+    /// Grade, 1 to 12.
+    pub grade: i32,
+    /// Area code.
+    pub area_code: String,
+}
+
+/// Locks the students of user names: whoever changes what they are signed up for takes this turn first. In order of keys.
+pub async fn student_lock_by_names<'a>(txn: &Txn, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<WantingStudent>> {
+    sql("SELECT s.id, s.user_name, s.grade, s.area_code FROM {rows:t} q JOIN student s ON s.user_name = q.c0 ORDER BY s.id {lock:s}")
+        .rows(names.into_iter().map(|name| [Cell::from(name)]))
+        .all(txn)
+        .await
+}
+
+/// A reservation that takes places at this moment.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Taking {
+    /// The student.
+    pub student_id: i64,
+    /// The template.
+    pub template_id: i64,
+    /// First day.
+    pub start_day: Day,
+    /// Last day that counts.
+    pub last_day: Day,
+    state: ReservationState,
+    expires_at: Option<Instant>,
+}
+
+/// What students are signed up for between two days, holds and offers that last included.
+pub async fn taking_list(
+    conn: &impl ConnectionTrait,
+    student_ids: impl IntoIterator<Item = i64>,
+    first: Day,
+    last: Day,
+    now: Instant,
+) -> Result<Vec<Taking>> {
+    let mut found: Vec<Taking> = sql("SELECT r.student_id, r.template_id, r.start_day, r.last_day, r.state, r.expires_at \
+         FROM {rows:i} q JOIN reservation r ON r.student_id = q.c0 WHERE r.start_day <= ? AND r.last_day >= ?")
+    .rows(student_ids.into_iter().map(|id| [Cell::from(id)]))
+    .bind(last)
+    .bind(first)
+    .all(conn)
+    .await?;
+    // Not in the statement: SQLite and PostgreSQL would take that for a reason to read by state.
+    found.retain(|one| one.start_day <= one.last_day && one.state.takes_places() && one.expires_at.is_none_or(|until| now < until));
+    Ok(found)
+}
+
+/// The lesson days of templates in ranges: (template, first day, last day).
+pub async fn place_list_in(conn: &impl ConnectionTrait, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
+    sql("SELECT p.* FROM {rows:idd} q JOIN place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
+         ORDER BY p.template_id, p.day")
+    .rows(cells(ranges))
+    .all(conn)
+    .await
+}
+
+/// Locks and reads the lesson days of templates in ranges, in order of keys, so that two who do this cannot wait for each other.
+pub async fn place_lock_list_in(txn: &Txn, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
+    sql("SELECT p.* FROM {rows:idd} q JOIN place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
+         ORDER BY p.template_id, p.day {lock:p}")
+    .rows(cells(ranges))
+    .all(txn)
+    .await
+}
+
+fn cells(ranges: &[(i64, Day, Day)]) -> impl Iterator<Item = [Cell; 3]> {
+    ranges.iter().map(|(template, first, last)| [(*template).into(), (*first).into(), (*last).into()])
+}
+
+/// Changes the places taken on lesson days: (template, day, by how many).
+///
+/// # Errors
+/// `Contended` when a day is not there, or has fewer places than that.
+pub async fn place_change_in_txn(txn: &Txn, changes: &[(i64, Day, i64)]) -> Result<()> {
+    let on = "place.template_id = p.c0 AND place.day = p.c1 AND place.taken + p.c2 BETWEEN 0 AND place.capacity";
+    let done = update_by_rows(txn, "place", "{rows:idi}", on, "taken = place.taken + p.c2")
+        .rows(changes.iter().map(|(template, day, by)| [(*template).into(), (*day).into(), (*by).into()]))
+        .execute(txn)
+        .await?;
+    if usize::try_from(done) == Ok(changes.len()) { Ok(()) } else { Err(Error::Contended("place.taken")) }
+}
+
+/// A reservation to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewRow {
+    /// The student.
+    pub student_id: i64,
+    /// The template.
+    pub template_id: i64,
+    /// First day.
+    pub start_day: Day,
+    /// Last day.
+    pub end_day: Day,
+    /// HELD, BOOKED, PLACED or WAITLISTED.
+    pub state: ReservationState,
+    /// When it was signed up for.
+    pub created_at: Instant,
+    /// Until when it is held, or waits.
+    pub expires_at: Option<Instant>,
+    /// The class of which it has a seat, and from which day on.
+    pub seat: Option<(i64, Day)>,
+    /// When it joined the waiting list, and the first lesson day it waits for.
+    pub waits: Option<(Instant, Day)>,
+}
+
+impl NewRow {
+    /// The row as it is when it was written under a key.
+    pub fn as_written(&self, id: i64) -> reservation::Model {
+        reservation::Model {
+            id,
+            student_id: self.student_id,
+            template_id: self.template_id,
+            start_day: self.start_day,
+            end_day: self.end_day,
+            last_day: self.end_day,
+            state: self.state,
+            created_at: self.created_at,
+            cancelled_at: None,
+            task_id: None,
+            class_id: self.seat.map(|(class, _)| class),
+            placed_from: self.seat.map(|(_, from)| from),
+            version: 0,
+            expires_at: self.expires_at,
+            renewed: false,
+            joined_at: self.waits.map(|(joined, _)| joined),
+            first_lesson_day: self.waits.map(|(_, day)| day),
+        }
+    }
+}
+
+/// Writes reservations; the key of each by student, template and first day, which no two of a set share.
+pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result<HashMap<(i64, i64, Day), i64>> {
+    let cells = rows.iter().map(|row| -> [Cell; 11] {
+        [
+            row.student_id.into(),
+            row.template_id.into(),
+            row.start_day.into(),
+            row.end_day.into(),
+            row.state.as_str().into(),
+            row.created_at.into(),
+            row.expires_at.into(),
+            row.seat.map(|(class, _)| class).into(),
+            row.seat.map(|(_, from)| from).into(),
+            row.waits.map(|(joined, _)| joined).into(),
+            row.waits.map(|(_, day)| day).into(),
+        ]
+    });
+    macro_rules! insert {
+        ($returning:literal) => {
+            concat!(
+                "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, ",
+                "placed_from, joined_at, first_lesson_day) ",
+                "SELECT q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10 FROM {rows:iiddtiiidid} q",
+                $returning
+            )
+        };
+    }
+    let found: Vec<(i64, i64, i64, Day)> = if txn.get_database_backend() == DbBackend::MySql {
+        // MySQL does not return what it inserts. The students are locked, so the latest of each key is ours.
+        sql(insert!("")).rows(cells).execute(txn).await?;
+        sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day FROM {rows:iid} q JOIN reservation r \
+             ON r.student_id = q.c0 AND r.template_id = q.c1 AND r.start_day = q.c2 GROUP BY r.student_id, r.template_id, r.start_day")
+        .rows(rows.iter().map(|row| [row.student_id.into(), row.template_id.into(), row.start_day.into()]))
+        .tuples(txn)
+        .await?
+    } else {
+        sql(insert!(" RETURNING id, student_id, template_id, start_day")).rows(cells).tuples(txn).await?
+    };
+    Ok(found.into_iter().map(|(id, student, template, start)| ((student, template, start), id)).collect())
+}
+
+/// What request ids of a scope were used for: (id, hash of the request, result).
+pub async fn request_list<'a>(
+    conn: &impl ConnectionTrait,
+    scope: &str,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<(String, String, String)>> {
+    sql("SELECT l.request_id, l.fingerprint, l.result FROM {rows:t} q JOIN request_log l ON l.request_id = q.c0 AND l.scope = ?")
+        .rows(ids.into_iter().map(|id| [Cell::from(id)]))
+        .bind(scope)
+        .tuples(conn)
+        .await
+}
+
+/// Stores what request ids were used for: (scope, id, hash of the request, result).
+///
+/// # Errors
+/// `Contended` when another transaction has just stored one of them.
+pub async fn request_insert_set_in_txn(txn: &Txn, rows: &[(&str, &str, &str, i64)], now: Instant) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let cells = rows.iter().map(|(scope, id, fingerprint, result)| -> [Cell; 4] {
+        [(*scope).into(), (*id).into(), (*fingerprint).into(), result.to_string().as_str().into()]
+    });
+    let done = sql(
+        "INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) SELECT q.c0, q.c1, q.c2, q.c3, ? FROM {rows:tttt} q",
+    )
+    .bind(now)
+    .rows(cells)
+    .execute(txn)
+    .await;
+    match done {
+        Err(Error::AlreadyExists { .. }) => Err(Error::Contended("request_log")),
+        done => done.map(drop),
+    }
+}

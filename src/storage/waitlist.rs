@@ -1,0 +1,179 @@
+//! Holds and offers that have run out, and who waits for a place.
+
+use super::Txn;
+use super::entity::reservation;
+use super::page::Page;
+use super::sql::{Cell, sql, update_by_rows};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Result};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+/// A reservation with what an offer needs of its student.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Waiting {
+    /// The reservation.
+    #[sea_orm(nested)]
+    pub reservation: reservation::Model,
+    /// User name of the student.
+    pub user_name: String,
+    /// Phone of the student.
+    pub phone: String,
+    /// Area code of the student.
+    pub area_code: String,
+}
+
+/// What is to be looked after of templates before anybody takes places of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Templates with holds or offers that have run out.
+    pub lapsed: Vec<i64>,
+    /// Templates for which somebody waits.
+    pub waiting: Vec<i64>,
+}
+
+/// What is to be looked after of these templates.
+pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Due> {
+    // One branch for each state, so that each is a look-up by index.
+    let found: Vec<(i64, i64)> =
+        sql("SELECT template_id, 0 FROM reservation WHERE state = 'HELD' AND template_id IN ({ids}) AND expires_at <= ? \
+         UNION SELECT template_id, 0 FROM reservation WHERE state = 'OFFERED' AND template_id IN ({ids}) AND expires_at <= ? \
+         UNION SELECT template_id, 1 FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ?")
+        .ids(template_ids.iter().copied())
+        .bind(now)
+        .ids(template_ids.iter().copied())
+        .bind(now)
+        .ids(template_ids.iter().copied())
+        .bind(now)
+        .tuples(conn)
+        .await?;
+    let of = |kind| found.iter().filter(|(_, found)| *found == kind).map(|(template, _)| *template).collect();
+    Ok(Due { lapsed: of(0), waiting: of(1) })
+}
+
+/// Templates that `clazz offer_places` is to look at: with holds or offers that have run out, or with a free place on the first lesson day of
+/// somebody who waits.
+pub async fn due_templates(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
+    sql("SELECT template_id FROM reservation WHERE expires_at <= ? AND state IN ('HELD', 'OFFERED') \
+         UNION SELECT r.template_id FROM reservation r JOIN place p ON p.template_id = r.template_id AND p.day = r.first_lesson_day \
+         WHERE r.state = 'WAITLISTED' AND r.expires_at > ? AND p.taken < p.capacity ORDER BY template_id")
+    .bind(now)
+    .bind(now)
+    .column(conn)
+    .await
+}
+
+macro_rules! waiting_select {
+    ($where:literal) => {
+        concat!(
+            "SELECT r.id AS reservation_id, r.student_id AS reservation_student_id, r.template_id AS reservation_template_id, ",
+            "r.start_day AS reservation_start_day, r.end_day AS reservation_end_day, r.last_day AS reservation_last_day, ",
+            "r.state AS reservation_state, r.created_at AS reservation_created_at, r.cancelled_at AS reservation_cancelled_at, ",
+            "r.task_id AS reservation_task_id, r.class_id AS reservation_class_id, r.placed_from AS reservation_placed_from, ",
+            "r.version AS reservation_version, r.expires_at AS reservation_expires_at, r.renewed AS reservation_renewed, ",
+            "r.joined_at AS reservation_joined_at, r.first_lesson_day AS reservation_first_lesson_day, ",
+            "s.user_name, s.phone, s.area_code FROM reservation r JOIN student s ON s.id = r.student_id WHERE ",
+            $where
+        )
+    };
+}
+
+/// The holds and offers of templates that have run out.
+pub async fn lapsed_list(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Vec<Waiting>> {
+    sql(waiting_select!("r.template_id IN ({ids}) AND r.state IN ('HELD', 'OFFERED') AND r.expires_at <= ? ORDER BY r.id"))
+        .ids(template_ids.iter().copied())
+        .bind(now)
+        .all(conn)
+        .await
+}
+
+/// Who waits for places of templates, in the order in which they joined; at most `most`.
+pub async fn waiting_list(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant, most: i64) -> Result<Vec<Waiting>> {
+    sql(waiting_select!("r.state = 'WAITLISTED' AND r.template_id IN ({ids}) AND r.expires_at > ? ORDER BY r.joined_at, r.id LIMIT ?"))
+        .ids(template_ids.iter().copied())
+        .bind(now)
+        .bind(most)
+        .all(conn)
+        .await
+}
+
+/// Who waits for something that can no longer be had: the rosters of its first lesson are frozen.
+pub async fn closed_list(conn: &impl ConnectionTrait, now: Instant, most: i64) -> Result<Vec<Waiting>> {
+    sql(waiting_select!("r.state = 'WAITLISTED' AND r.expires_at <= ? ORDER BY r.id LIMIT ?")).bind(now).bind(most).all(conn).await
+}
+
+/// Ends what waits, is held or offered, without touching places: EXPIRED or CANCELLED.
+///
+/// # Errors
+/// `Contended` when one is in another state by now.
+pub async fn waiting_end_in_txn(txn: &Txn, ids: &[i64], from: &'static str, to: &'static str) -> Result<()> {
+    let done = sql("UPDATE reservation SET state = ?, expires_at = NULL, class_id = NULL, placed_from = NULL, version = version + 1 \
+         WHERE state = ? AND id IN ({ids})")
+    .bind(to)
+    .bind(from)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await?;
+    if usize::try_from(done) == Ok(ids.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
+}
+
+/// An offer that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferRow {
+    /// The reservation.
+    pub reservation_id: i64,
+    /// Until when the student may take it.
+    pub expires_at: Instant,
+    /// The seat that it keeps, from which day on.
+    pub seat: Option<(i64, Day)>,
+}
+
+/// WAITLISTED → OFFERED.
+///
+/// # Errors
+/// `Contended` when one is in another state by now.
+pub async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
+    let on = "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'";
+    let set = "state = 'OFFERED', expires_at = p.c1, class_id = p.c2, placed_from = p.c3, version = version + 1";
+    let done = update_by_rows(txn, "reservation", "{rows:iiid}", on, set)
+        .rows(offers.iter().map(|offer| -> [Cell; 4] {
+            [
+                offer.reservation_id.into(),
+                offer.expires_at.into(),
+                offer.seat.map(|(class, _)| class).into(),
+                offer.seat.map(|(_, from)| from).into(),
+            ]
+        }))
+        .execute(txn)
+        .await?;
+    if usize::try_from(done) == Ok(offers.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
+}
+
+/// A place on the waiting list: (reservation, its place in its list, 0 = offered).
+pub async fn position_page(
+    conn: &impl ConnectionTrait,
+    template_id: Option<i64>,
+    first_lesson_day: Option<Day>,
+    student_id: Option<i64>,
+    page: &Page,
+) -> Result<Vec<(i64, i64)>> {
+    // The place is counted before students are picked.
+    sql("SELECT q.id, q.place FROM ( \
+             SELECT r.id, r.student_id, r.first_lesson_day, \
+                 ROW_NUMBER() OVER (PARTITION BY r.template_id, r.first_lesson_day ORDER BY r.joined_at, r.id) AS place \
+             FROM reservation r WHERE r.state = 'WAITLISTED' AND (? = 0 OR r.template_id = ?) \
+             UNION ALL SELECT r.id, r.student_id, r.first_lesson_day, 0 AS place \
+             FROM reservation r WHERE r.state = 'OFFERED' AND (? = 0 OR r.template_id = ?)) q \
+         WHERE (? = 0 OR q.student_id = ?) AND (? = 0 OR q.first_lesson_day = ?) AND q.id > ? ORDER BY q.id LIMIT ?")
+    .bind(template_id.unwrap_or(0))
+    .bind(template_id.unwrap_or(0))
+    .bind(template_id.unwrap_or(0))
+    .bind(template_id.unwrap_or(0))
+    .bind(student_id.unwrap_or(0))
+    .bind(student_id.unwrap_or(0))
+    .bind(i64::from(first_lesson_day.is_some()))
+    .bind(first_lesson_day.unwrap_or_default())
+    .bind(page.after.unwrap_or(0))
+    .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
+    .tuples(conn)
+    .await
+}
