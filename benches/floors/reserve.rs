@@ -7,6 +7,7 @@ mod floor;
 mod ladder;
 mod load;
 
+use crate::rows::{statements, statements_wanted, watch};
 use crate::{head, line};
 use batch::Writer;
 use etutor::domain::time::add_days;
@@ -33,7 +34,7 @@ const ROUNDS: usize = 3;
 /// Connections and calls in flight on each.
 const LEVELS: [(usize, usize); 4] = [(1, 1), (1, 8), (4, 8), (8, 16)];
 /// No round takes longer: what is slow makes fewer calls.
-const LIMIT: Duration = Duration::from_millis(1_500);
+const LIMIT: Duration = Duration::from_millis(1_000);
 
 /// Who signs up for what.
 #[derive(Clone, Copy)]
@@ -76,7 +77,8 @@ struct Sides {
 }
 
 async fn measure(ground: &Ground, calls: usize) {
-    let db = Db::connect(&ground.options).await.unwrap();
+    let mut db = Db::connect(&ground.options).await.unwrap();
+    let took = statements_wanted().then(|| watch(&mut db));
     let textbook = Db::connect(&ground.options).await.unwrap();
     let sides = Sides {
         ours: crate::rpc::serve(db.clone()).await,
@@ -110,6 +112,9 @@ async fn measure(ground: &Ground, calls: usize) {
                 places[side] += made * shape.days;
             }
             print(shape, in_flight, &ours, &floors, &textbooks);
+            if let Some(took) = &took {
+                statements(took);
+            }
         }
     }
     check(&db, reservations, places).await;

@@ -10,11 +10,42 @@ use etutor::testing::TestDb;
 use etutor::testing::database::Kind;
 use etutor::write_txn;
 use sea_orm::{ConnectionTrait, DbBackend};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Statements and how long each took.
 pub type Took = Arc<Mutex<Vec<(String, Duration)>>>;
+
+/// Notes down the statements of a database that nobody has used yet.
+pub fn watch(db: &mut Db) -> Took {
+    let took = Took::default();
+    let seen = took.clone();
+    db.observe(move |info| seen.lock().unwrap().push((info.statement.sql.clone(), info.elapsed)));
+    took
+}
+
+/// Whether somebody wants to see where the time goes: `ETUTOR_BENCH_STATEMENTS` is set.
+pub fn statements_wanted() -> bool {
+    std::env::var_os("ETUTOR_BENCH_STATEMENTS").is_some()
+}
+
+/// Prints where the time went since the last call, if somebody wants to see it.
+pub fn statements(took: &Took) {
+    let all = std::mem::take(&mut *took.lock().unwrap());
+    if !statements_wanted() {
+        return;
+    }
+    let mut by_text = BTreeMap::<String, (u32, Duration)>::new();
+    for (text, took) in all {
+        let (times, sum) = by_text.entry(text.chars().take(110).collect()).or_default();
+        (*times, *sum) = (*times + 1, *sum + took);
+    }
+    for (text, (times, sum)) in by_text {
+        eprintln!("{:>12} {times:>5}× {text}", crate::ms(sum));
+    }
+    eprintln!();
+}
 
 /// A database full of rows, gone when this is dropped.
 pub struct Filled {
@@ -49,9 +80,7 @@ pub async fn fill(kind: &Kind, rows: i64) -> Filled {
     filler.close().await;
     // Limits of time are not what is measured.
     let mut db = Db::connect(&DbOptions { statement_timeout: slow, ..options }).await.unwrap();
-    let took = Took::default();
-    let seen = took.clone();
-    db.observe(move |info| seen.lock().unwrap().push((info.statement.sql.clone(), info.elapsed)));
+    let took = watch(&mut db);
     let app = App::new(db, Clock::System, Config { testing: false, ..Config::default() });
     Filled { app, day, now: noon(add_days(day, -3)), took, _home: home }
 }

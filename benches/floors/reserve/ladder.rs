@@ -37,7 +37,9 @@ enum Step {
     Ledger,
     /// students locked, by an UPDATE of their version
     Students,
-    /// lessons of the students that overlap looked for
+    /// the students' other sign-ups read, nothing joined
+    Others,
+    /// lessons of the students that overlap looked for, as a join of places with places
     Overlaps,
     /// students and templates by their names
     Names,
@@ -47,7 +49,7 @@ enum Step {
     Requests,
 }
 
-const STEPS: [(Step, &str); 12] = [
+const STEPS: [(Step, &str); 13] = [
     (Step::Floor, "the floor's two tables"),
     (Step::Place, "the table `place` instead (2 indexes, a check, a reference)"),
     (Step::Columns, "the columns of `reservation`"),
@@ -56,7 +58,8 @@ const STEPS: [(Step, &str); 12] = [
     (Step::Keys, "the new keys read back"),
     (Step::Ledger, "a row of `place_change` each"),
     (Step::Students, "students locked (UPDATE of the version)"),
-    (Step::Overlaps, "overlapping lessons looked for"),
+    (Step::Others, "the students' other sign-ups read"),
+    (Step::Overlaps, "lessons that overlap looked for, places with places"),
     (Step::Names, "students and templates found by name"),
     (Step::Demand, "open tasks marked (there are none)"),
     (Step::Requests, "request ids looked up and written"),
@@ -212,20 +215,25 @@ impl Batch<'_> {
                 .fetch(txn)
                 .await?
         });
+        timed!(Step::Others, {
+            sql("SELECT student_id, template_id, start_day, last_day FROM reservation \
+                 WHERE student_id IN ({ids}) AND state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED')")
+            .ids(students())
+            .fetch(txn)
+            .await?
+        });
         timed!(Step::Overlaps, {
             let asked = wanted.iter().map(|(student, template, first, last)| -> [Cell; 4] {
                 [(*student).into(), (*template).into(), (*first).into(), (*last).into()]
             });
-            let found = sql("SELECT DISTINCT q.c0 AS student, r.template_id, mine.day FROM {rows:iidd} q \
+            sql("SELECT DISTINCT q.c0 AS student, r.template_id, mine.day FROM {rows:iidd} q \
                  JOIN reservation r ON r.student_id = q.c0 AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
                  JOIN place theirs ON theirs.template_id = r.template_id AND theirs.day BETWEEN r.start_day AND r.last_day \
                  JOIN place mine ON mine.template_id = q.c1 AND mine.day BETWEEN q.c2 AND q.c3 \
                  AND mine.start_at < theirs.end_at AND theirs.start_at < mine.end_at")
             .rows(asked)
             .fetch(txn)
-            .await?;
-            // Students come round again on these days, and nothing here refuses them.
-            drop(found);
+            .await?
         });
         let cells = self.cells(&wanted);
         if up_to == Step::Floor {
