@@ -13,7 +13,7 @@ const TIME: &str = "/usr/bin/time";
 /// `rounds` calls of each, one after the other.
 pub async fn run(rounds: usize) {
     let db = TestDb::new(&Kind::Sqlite).await;
-    let server = format!("http://{}", crate::rpc::serve(&db).await);
+    let server = format!("http://{}", crate::rpc::serve((*db).clone()).await);
     let title = format!("A call of etutorctl against a server on this host: median of {rounds}, interleaved");
     let calls = tokio::task::spawn_blocking(move || measure(&server, rounds)).await.unwrap();
     head(&title, ["program", "time", "p95", "to the floor", "peak memory"]);

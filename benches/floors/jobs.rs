@@ -1,6 +1,6 @@
 //! The scheduled tasks over many rows: those with nothing to do, and `invite create` beside the bare set statements.
 
-use crate::rows::{Filled, fill};
+use crate::rows::{Filled, fill, statements};
 use crate::{head, line, median, ms, ratio};
 use etutor::app::outbox;
 use etutor::app::staffing::{alarm, check, create, form, wave};
@@ -9,7 +9,6 @@ use etutor::storage::sql::sql;
 use etutor::testing::database::Kind;
 use etutor::write_txn;
 use sea_orm::{ConnectionTrait, DbBackend};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The small number of rows.
@@ -94,27 +93,11 @@ async fn create_line(filled: &Filled, rows: i64) {
         let report = create::create_class_tasks(&filled.app, filled.now, filled.day).await.unwrap();
         created.push(began.elapsed());
         assert_eq!((report.changed, report.failed), ((rows / 200) as u64, 0), "{report:?}");
-        statements(filled);
+        statements(&filled.took);
         assert_eq!(reset(filled).await, wanted as u64);
     }
     let (count, mark, create) = (median(counted), median(marked), median(created));
     line([&rows.to_string(), &ms(count), &ms(mark), &ms(create), &ratio(create, count), &ratio(create, mark)]);
-}
-
-/// With `ETUTOR_BENCH_STATEMENTS` set: where the time went.
-fn statements(filled: &Filled) {
-    if std::env::var_os("ETUTOR_BENCH_STATEMENTS").is_none() {
-        return;
-    }
-    let mut by_text = BTreeMap::<String, (u32, Duration)>::new();
-    for (text, took) in filled.took.lock().unwrap().iter() {
-        let (times, sum) = by_text.entry(text.chars().take(110).collect()).or_default();
-        (*times, *sum) = (*times + 1, *sum + *took);
-    }
-    for (text, (times, sum)) in by_text {
-        eprintln!("{:>12} {times:>3}× {text}", ms(sum));
-    }
-    eprintln!();
 }
 
 /// facts/performance.md §4.1: templates and how many students need a class, as one statement, committed.

@@ -1,11 +1,13 @@
 //! What this work costs, beside what it can cost at best, in the same run. Nothing here asserts a time: it prints.
 //!
-//! `cargo bench --bench floors -- [create] [idle] [rpc] [cli]`; without a word all of them. The first two run on every database of
-//! `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows (1,000,000). Figures are in benches/RESULTS.md.
+//! `cargo bench --bench floors -- [create] [idle] [reserve] [ladder] [rpc] [cli]`; without a word all of them. The first four run on every
+//! database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows (1,000,000), `ETUTOR_BENCH_CALLS` the most
+//! sign-ups of a round (8,000). Figures are in benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]
 
 mod cli;
 mod jobs;
+mod reserve;
 mod rows;
 mod rpc;
 
@@ -24,6 +26,12 @@ fn main() {
     }
     if wanted("cli") {
         runtime.block_on(cli::run(if quick { 2 } else { 50 }));
+    }
+    if wanted("reserve") {
+        runtime.block_on(reserve::run(if quick { 64 } else { 8_000 }));
+    }
+    if wanted("ladder") {
+        runtime.block_on(reserve::ladder(if quick { 1 } else { 50 }));
     }
     if wanted("idle") || wanted("create") {
         runtime.block_on(jobs::run(large, wanted("idle"), wanted("create")));

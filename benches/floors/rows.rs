@@ -10,11 +10,42 @@ use etutor::testing::TestDb;
 use etutor::testing::database::Kind;
 use etutor::write_txn;
 use sea_orm::{ConnectionTrait, DbBackend};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Statements and how long each took.
 pub type Took = Arc<Mutex<Vec<(String, Duration)>>>;
+
+/// Notes down the statements of a database that nobody has used yet.
+pub fn watch(db: &mut Db) -> Took {
+    let took = Took::default();
+    let seen = took.clone();
+    db.observe(move |info| seen.lock().unwrap().push((info.statement.sql.clone(), info.elapsed)));
+    took
+}
+
+/// Whether somebody wants to see where the time goes: `ETUTOR_BENCH_STATEMENTS` is set.
+pub fn statements_wanted() -> bool {
+    std::env::var_os("ETUTOR_BENCH_STATEMENTS").is_some()
+}
+
+/// Prints where the time went since the last call, if somebody wants to see it.
+pub fn statements(took: &Took) {
+    let all = std::mem::take(&mut *took.lock().unwrap());
+    if !statements_wanted() {
+        return;
+    }
+    let mut by_text = BTreeMap::<String, (u32, Duration)>::new();
+    for (text, took) in all {
+        let (times, sum) = by_text.entry(text.chars().take(110).collect()).or_default();
+        (*times, *sum) = (*times + 1, *sum + took);
+    }
+    for (text, (times, sum)) in by_text {
+        eprintln!("{:>12} {times:>5}× {text}", crate::ms(sum));
+    }
+    eprintln!();
+}
 
 /// A database full of rows, gone when this is dropped.
 pub struct Filled {
@@ -49,29 +80,28 @@ pub async fn fill(kind: &Kind, rows: i64) -> Filled {
     filler.close().await;
     // Limits of time are not what is measured.
     let mut db = Db::connect(&DbOptions { statement_timeout: slow, ..options }).await.unwrap();
-    let took = Took::default();
-    let seen = took.clone();
-    db.observe(move |info| seen.lock().unwrap().push((info.statement.sql.clone(), info.elapsed)));
+    let took = watch(&mut db);
     let app = App::new(db, Clock::System, Config { testing: false, ..Config::default() });
     Filled { app, day, now: noon(add_days(day, -3)), took, _home: home }
 }
 
-fn noon(day: Day) -> Instant {
+/// Noon of a day.
+pub fn noon(day: Day) -> Instant {
     let noon = chrono::NaiveTime::from_hms_opt(12, 0, 0).unwrap();
     Config::default().rules.time.at(day, noon)
 }
 
-async fn run(db: &Db, statement: Sql) {
+/// Runs a statement in a transaction of its own.
+pub async fn run(db: &Db, statement: Sql) {
     write_txn!(db, "bench.fill", |txn| statement.clone().execute(txn).await).unwrap();
 }
 
-async fn fill_with(db: &Db, rows: i64, day: Day) {
-    let templates = (rows / 100).max(10);
+/// The tables `bench_n`, the numbers below `rows`, and `bench_day`, these days by number with their noon.
+pub async fn numbers(db: &Db, rows: i64, days: impl Iterator<Item = (i64, Day)>) {
     for table in [
         "CREATE TABLE bench_digit (d BIGINT NOT NULL)",
         "CREATE TABLE bench_n (n BIGINT PRIMARY KEY)",
         "CREATE TABLE bench_day (k BIGINT PRIMARY KEY, day DATE NOT NULL, at BIGINT NOT NULL)",
-        "CREATE TABLE bench_task (template_id BIGINT PRIMARY KEY, need BIGINT NOT NULL)",
     ] {
         run(db, sql(table)).await;
     }
@@ -83,11 +113,17 @@ async fn fill_with(db: &Db, rows: i64, day: Day) {
         .bind(rows),
     )
     .await;
-    // −1: the day itself; −2: when its sign-ups end; 0 to 99: days long past.
-    let days = (0..100).map(|k| (k, add_days(day, -10 - k))).chain([(-1, day), (-2, add_days(day, 30))]);
     for (k, day) in days {
         run(db, sql("INSERT INTO bench_day (k, day, at) VALUES (?, ?, ?)").bind(k).bind(day).bind(noon(day))).await;
     }
+}
+
+async fn fill_with(db: &Db, rows: i64, day: Day) {
+    let templates = (rows / 100).max(10);
+    // −1: the day itself; −2: when its sign-ups end; 0 to 99: days long past.
+    let days = (0..100).map(|k| (k, add_days(day, -10 - k))).chain([(-1, day), (-2, add_days(day, 30))]);
+    numbers(db, rows, days).await;
+    run(db, sql("CREATE TABLE bench_task (template_id BIGINT PRIMARY KEY, need BIGINT NOT NULL)")).await;
     let (start, end) = (add_days(day, -110), add_days(day, 60));
     run(db, sql("INSERT INTO subject (id, name) VALUES (1, 'mathematics')")).await;
     run(

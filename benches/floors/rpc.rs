@@ -6,6 +6,7 @@ use etutor::app::App;
 use etutor::clock::Clock;
 use etutor::config::Config;
 use etutor::rpc::{self, pb, server};
+use etutor::storage::Db;
 use etutor::testing::TestDb;
 use etutor::testing::database::Kind;
 use pb::clock_service_client::ClockServiceClient;
@@ -23,7 +24,7 @@ const ROUNDS: usize = 7;
 /// `calls` calls a round, at 1, 32 and 128 in flight.
 pub async fn run(calls: usize) {
     let db = TestDb::new(&Kind::Sqlite).await;
-    let service = serve(&db).await;
+    let service = serve((*db).clone()).await;
     let bare = serve_bare().await;
     head(
         &format!("A trivial RPC: median of {ROUNDS} rounds of {calls} calls (a tenth of them at 1 in flight), interleaved"),
@@ -55,8 +56,8 @@ fn rate(calls: usize, times: Vec<Duration>) -> f64 {
 }
 
 /// The service as it is served, on a free port.
-pub async fn serve(db: &TestDb) -> SocketAddr {
-    let app = App::new((**db).clone(), Clock::System, Config { testing: false, ..Config::default() });
+pub async fn serve(db: Db) -> SocketAddr {
+    let app = App::new(db, Clock::System, Config { testing: false, ..Config::default() });
     let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
     let listener = server::bind(&options).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -111,7 +112,8 @@ enum Message {
     GetClock,
 }
 
-async fn channels(address: SocketAddr, connections: usize) -> Vec<Channel> {
+/// So many connections to a server.
+pub async fn channels(address: SocketAddr, connections: usize) -> Vec<Channel> {
     let mut channels = Vec::new();
     for _ in 0..connections {
         channels.push(Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap());
