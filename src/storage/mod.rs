@@ -26,6 +26,7 @@ pub mod student;
 pub mod task_run;
 pub mod test_clock;
 mod txn;
+pub mod upkeep;
 
 pub use fault::{again_if_taken, refuse_if_referred, unique_violation};
 pub use open::{Db, DbOptions};

@@ -247,6 +247,8 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/CheckInvitations", pb::CheckInvitationsRequest::default()),
         case("TaskService/NotifySoftwareTests", pb::NotifySoftwareTestsRequest::default()),
         case("TaskService/NotifyUnstaffedClasses", pb::NotifyUnstaffedClassesRequest::default()),
+        case("TaskService/InitPlaces", pb::InitPlacesRequest::default()),
+        case("TaskService/RemoveExpiredStudents", pb::RemoveExpiredStudentsRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
         case("TaskService/SendSms", pb::SendSmsRequest::default()),
         case("TaskService/ListTasks", pb::ListTasksRequest::default()),
