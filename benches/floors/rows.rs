@@ -61,7 +61,7 @@ pub struct Filled {
 }
 
 /// Every table gets `rows` rows, but templates and students: one for a hundred of them. 6 of 100 sign-ups are BOOKED, in no class and for
-/// `day`, for every other template; the others have ended.
+/// `day`, for every other template; the others have ended, one or none on each of a template's hundred days. Places and ledger agree with them.
 pub async fn fill(kind: &Kind, rows: i64) -> Filled {
     let home = TestDb::empty(kind).await;
     let options = DbOptions { sqlite_synchronous_full: true, ..home.options().clone() };
@@ -73,7 +73,7 @@ pub async fn fill(kind: &Kind, rows: i64) -> Filled {
     let keep = if filler.backend() == DbBackend::Postgres { "VACUUM ANALYZE" } else { "SELECT 1" };
     filler.reader().execute_unprepared(keep).await.unwrap();
     if filler.backend() == DbBackend::MySql {
-        for table in ["reservation", "class_task", "place", "message", "invitation", "class_template"] {
+        for table in ["reservation", "class_task", "place", "message", "invitation", "class_template", "place_change"] {
             filler.reader().execute_unprepared(&format!("ANALYZE TABLE {table}")).await.unwrap();
         }
     }
@@ -131,6 +131,12 @@ async fn fill_with(db: &Db, rows: i64, day: Day) {
         sql("INSERT INTO season (id, code, year, type, start_day, end_day) VALUES (1, 'S', 2026, 'spring', ?, ?)").bind(start).bind(end),
     )
     .await;
+    // Lessons are on the days that have places, and on no other.
+    let lesson_days: Vec<Day> = (0..100).map(|k| add_days(day, -10 - k)).chain([day]).collect();
+    let off: Vec<Day> = (-110..=60).map(|k| add_days(day, k)).filter(|day| !lesson_days.contains(day)).collect();
+    for day in off {
+        run(db, sql("INSERT INTO season_except_day (season_id, day) VALUES (1, ?)").bind(day)).await;
+    }
     for text in [
         "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) VALUES (1, 'P', 1, 'junior', '12:00', '13:00')",
         "INSERT INTO coach (id, user_name, real_name, area_code, school_name, grade_type, subject_id, phone, job_status, coach_rank, \
@@ -147,8 +153,6 @@ async fn fill_with(db: &Db, rows: i64, day: Day) {
         run(db, sql(text).bind(templates)).await;
     }
     for text in [
-        "INSERT INTO place (template_id, day, start_at, end_at, capacity, taken, not_held_at, not_held_told) \
-         SELECT t.id, d.day, d.at, d.at + 3600, 60, 12, d.at - 7200, d.k >= 0 FROM class_template t, bench_day d WHERE d.k >= -1",
         "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, created_at) \
          SELECT t.id, d.day, 'FORMED', d.at, d.at - 93600, d.at - 14400, d.at - 14400, d.at - 300000 \
          FROM class_template t, bench_day d WHERE d.k >= 0",
@@ -166,7 +170,9 @@ async fn fill_with(db: &Db, rows: i64, day: Day) {
         db,
         sql("INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at, class_id, placed_from) \
              SELECT 1 + b.n % ?, 1 + b.n % ?, d.day, d.day, d.day, 'ENDED', d.at - 900000, c.id, d.day \
-             FROM bench_n b JOIN bench_day d ON d.k = b.n % 100 JOIN class c ON c.template_id = 1 + b.n % ? WHERE b.n % 50 > 2")
+             FROM bench_n b JOIN bench_day d ON d.k = ((b.n - b.n % ?) / ?) % 100 JOIN class c ON c.template_id = 1 + b.n % ? WHERE b.n % 50 > 2")
+        .bind(templates)
+        .bind(templates)
         .bind(templates)
         .bind(templates)
         .bind(templates),
@@ -181,4 +187,14 @@ async fn fill_with(db: &Db, rows: i64, day: Day) {
         .bind(templates / 2),
     )
     .await;
+    for text in [
+        "INSERT INTO place (template_id, day, start_at, end_at, capacity, taken, not_held_at, not_held_told) \
+         SELECT t.id, d.day, d.at, d.at + 3600, 60, COALESCE(q.n, 0), d.at - 7200, d.k >= 0 FROM class_template t JOIN bench_day d ON d.k >= -1 \
+         LEFT JOIN (SELECT template_id, start_day, COUNT(*) AS n FROM reservation GROUP BY template_id, start_day) q \
+         ON q.template_id = t.id AND q.start_day = d.day",
+        "INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, changed_at) \
+         SELECT template_id, id, start_day, last_day, 1, 'IMPORT', 'import', created_at FROM reservation ORDER BY id",
+    ] {
+        run(db, sql(text)).await;
+    }
 }

@@ -13,6 +13,7 @@ pub mod outbox;
 pub mod report;
 pub mod staffing;
 pub mod student;
+pub mod upkeep;
 
 use crate::clock::Clock;
 use crate::config::Config;

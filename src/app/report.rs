@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 /// Counts of one run; stored with the run and answered to whoever fired it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Things looked at: tasks, invitations, messages.
+    /// Things looked at: tasks, invitations, messages, places, reservations.
     pub examined: u64,
     /// Things made or changed.
     pub changed: u64,
     /// Things left alone, by reason code.
     pub skipped: BTreeMap<String, u64>,
-    /// Things that should have been changed and could not be.
+    /// Things that should have been changed and could not be; of `clazz init_place`: what did not agree, repaired or not.
     pub failed: u64,
     /// Messages written to the outbox (by `sms send`: sent or captured).
     pub messages: u64,

@@ -74,7 +74,7 @@ pub(super) enum Command {
     /// Invitations: make class tasks, ask coaches, end what has run out, remind and warn
     #[command(subcommand)]
     Invite(Invite),
-    /// Classes: form them
+    /// Classes and places: form classes, keep rosters and places right
     #[command(subcommand)]
     Clazz(Clazz),
     /// SMS: send what is due
@@ -119,6 +119,8 @@ impl Command {
             Self::Invite(Invite::Check(day)) => (Task::InviteCheck, &day.day),
             Self::Invite(Invite::NotifyTest(when)) => (Task::InviteNotifyTest, &when.when),
             Self::Invite(Invite::NotifyClass(when)) => (Task::InviteNotifyClass, &when.when),
+            Self::Clazz(Clazz::InitPlace(when)) => (Task::ClazzInitPlace, &when.when),
+            Self::Clazz(Clazz::RemoveExpiredStudents(when)) => (Task::ClazzRemoveExpiredStudents, &when.when),
             Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
             Self::Clazz(Clazz::OfferPlaces(when)) => (Task::ClazzOfferPlaces, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
@@ -164,6 +166,10 @@ pub(super) enum Invite {
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(super) enum Clazz {
+    #[command(about = Task::ClazzInitPlace.info().description, alias = "init-place")]
+    InitPlace(WhenArgument),
+    #[command(about = Task::ClazzRemoveExpiredStudents.info().description, alias = "remove-expired-students")]
+    RemoveExpiredStudents(WhenArgument),
     #[command(about = Task::ClazzAssignStudents.info().description, alias = "assign-students")]
     AssignStudents(WhenArgument),
     #[command(about = Task::ClazzOfferPlaces.info().description, alias = "offer-places")]

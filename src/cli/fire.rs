@@ -51,6 +51,10 @@ async fn fire(connection: &Connection, task: Task, tick: Option<Tick>, when: &st
         Task::InviteNotifyTest => call!(connection, task, notify_software_tests, pb::NotifySoftwareTestsRequest { firing }),
         Task::InviteNotifyClass => call!(connection, task, notify_unstaffed_classes, pb::NotifyUnstaffedClassesRequest { firing }),
         Task::SmsSend => call!(connection, task, send_sms, pb::SendSmsRequest { firing }),
+        Task::ClazzInitPlace => call!(connection, task, init_places, pb::InitPlacesRequest { firing }),
+        Task::ClazzRemoveExpiredStudents => {
+            call!(connection, task, remove_expired_students, pb::RemoveExpiredStudentsRequest { firing })
+        }
         Task::ClazzAssignStudents => call!(connection, task, assign_students, pb::AssignStudentsRequest { firing }),
         Task::ClazzOfferPlaces => call!(connection, task, offer_places, pb::OfferPlacesRequest { firing }),
     };

@@ -75,6 +75,8 @@ fires! {
     check_invitations(CheckInvitationsRequest, day) -> CheckInvitationsResponse = InviteCheck;
     notify_software_tests(NotifySoftwareTestsRequest) -> NotifySoftwareTestsResponse = InviteNotifyTest;
     notify_unstaffed_classes(NotifyUnstaffedClassesRequest) -> NotifyUnstaffedClassesResponse = InviteNotifyClass;
+    init_places(InitPlacesRequest) -> InitPlacesResponse = ClazzInitPlace;
+    remove_expired_students(RemoveExpiredStudentsRequest) -> RemoveExpiredStudentsResponse = ClazzRemoveExpiredStudents;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;

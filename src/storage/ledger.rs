@@ -77,6 +77,29 @@ pub async fn place_change_write_all_in_txn(txn: &Txn, changes: &[(&PlaceChange, 
     .map(drop)
 }
 
+/// Writes the BOOKED reservations of templates with a key above `after` to the ledger.
+pub async fn place_change_write_new_in_txn(
+    txn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    after: i64,
+    cause: PlaceCause,
+    by: &By,
+    now: Instant,
+) -> Result<u64> {
+    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, remark, request_id, changed_at) \
+         SELECT template_id, id, start_day, last_day, 1, ?, ?, ?, ?, ? FROM reservation \
+         WHERE state = 'BOOKED' AND start_day <= last_day AND id > ? AND template_id IN ({ids}) ORDER BY id")
+    .bind(cause)
+    .bind(by.actor.as_str())
+    .bind(by.remark.as_str())
+    .bind(by.request_id.as_str())
+    .bind(now)
+    .bind(after)
+    .ids(template_ids.iter().copied())
+    .execute(txn)
+    .await
+}
+
 /// The changes of a day's places, in the order in which they were made.
 pub async fn place_change_page(conn: &impl ConnectionTrait, template_id: i64, day: Day, page: &Page) -> Result<Vec<place_change::Model>> {
     sql("SELECT * FROM place_change WHERE template_id = ? AND first_day <= ? AND last_day >= ? AND id > ? ORDER BY id LIMIT ?")

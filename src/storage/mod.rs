@@ -30,6 +30,7 @@ pub mod student;
 pub mod task_run;
 pub mod test_clock;
 mod txn;
+pub mod upkeep;
 pub mod waitlist;
 
 pub use fault::{again_if_taken, refuse_if_referred, unique_violation};

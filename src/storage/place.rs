@@ -84,6 +84,11 @@ pub async fn place_list(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Re
 /// Writes the places of templates anew; whoever calls this has locked them and read what was taken.
 pub async fn place_replace_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64], rows: &[place::Model]) -> Result<()> {
     sql("DELETE FROM place WHERE template_id IN ({ids})").ids(template_ids.iter().copied()).execute(txn).await?;
+    place_insert_in_txn(txn, rows).await
+}
+
+/// Writes new places.
+pub async fn place_insert_in_txn(txn: &impl ConnectionTrait, rows: &[place::Model]) -> Result<()> {
     for chunk in rows.chunks(CHUNK) {
         let new = chunk.iter().map(|row| place::ActiveModel {
             template_id: Set(row.template_id),

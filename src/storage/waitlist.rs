@@ -64,16 +64,7 @@ pub async fn due_templates(conn: &impl ConnectionTrait, now: Instant) -> Result<
 
 macro_rules! waiting_select {
     ($where:literal) => {
-        concat!(
-            "SELECT r.id AS reservation_id, r.student_id AS reservation_student_id, r.template_id AS reservation_template_id, ",
-            "r.start_day AS reservation_start_day, r.end_day AS reservation_end_day, r.last_day AS reservation_last_day, ",
-            "r.state AS reservation_state, r.created_at AS reservation_created_at, r.cancelled_at AS reservation_cancelled_at, ",
-            "r.task_id AS reservation_task_id, r.class_id AS reservation_class_id, r.placed_from AS reservation_placed_from, ",
-            "r.version AS reservation_version, r.expires_at AS reservation_expires_at, r.renewed AS reservation_renewed, ",
-            "r.joined_at AS reservation_joined_at, r.first_lesson_day AS reservation_first_lesson_day, ",
-            "s.user_name, s.phone, s.area_code FROM reservation r JOIN student s ON s.id = r.student_id WHERE ",
-            $where
-        )
+        concat!("SELECT r.*, s.user_name, s.phone, s.area_code FROM reservation r JOIN student s ON s.id = r.student_id WHERE ", $where)
     };
 }
 

@@ -4,7 +4,9 @@
 //! the runner only saves the work of doing so.
 
 mod clazz_assign_students;
+mod clazz_init_place;
 mod clazz_offer_places;
+mod clazz_remove_expired_students;
 mod invite_check;
 mod invite_create;
 mod invite_exec;
@@ -39,6 +41,8 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::InviteNotifyTest => invite_notify_test::run(app, scope).await,
         Task::InviteNotifyClass => invite_notify_class::run(app, scope).await,
         Task::SmsSend => sms_send::run(app, scope).await,
+        Task::ClazzInitPlace => clazz_init_place::run(app, scope).await,
+        Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(app, scope).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(app, scope).await,
         Task::ClazzOfferPlaces => clazz_offer_places::run(app, scope).await,
     }

@@ -15,6 +15,10 @@ pub enum Task {
     InviteNotifyClass,
     /// `sms send`
     SmsSend,
+    /// `clazz init_place`
+    ClazzInitPlace,
+    /// `clazz remove_expired_students`
+    ClazzRemoveExpiredStudents,
     /// `clazz assign_students`
     ClazzAssignStudents,
     /// `clazz offer_places`
@@ -56,6 +60,8 @@ impl Task {
         Self::InviteNotifyTest,
         Self::InviteNotifyClass,
         Self::SmsSend,
+        Self::ClazzInitPlace,
+        Self::ClazzRemoveExpiredStudents,
         Self::ClazzAssignStudents,
         Self::ClazzOfferPlaces,
     ];
@@ -110,6 +116,22 @@ impl Task {
                 schedules: &["* * * * *"],
                 argument: Argument::Instant,
                 description: "Sends the messages that are due.",
+            },
+            Self::ClazzInitPlace => Info {
+                name: "clazz_init_place",
+                words: "clazz init_place",
+                rpc: "InitPlaces",
+                schedules: &["0 0 * * *"],
+                argument: Argument::Instant,
+                description: "Makes the lesson days that are missing, counts all places anew, and repairs and reports what differs.",
+            },
+            Self::ClazzRemoveExpiredStudents => Info {
+                name: "clazz_remove_expired_students",
+                words: "clazz remove_expired_students",
+                rpc: "RemoveExpiredStudents",
+                schedules: &["0 0 * * *"],
+                argument: Argument::Instant,
+                description: "Takes students whose last day is past off the rosters, and reports classes left empty.",
             },
             Self::ClazzAssignStudents => Info {
                 name: "clazz_assign_students",

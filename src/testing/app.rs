@@ -175,6 +175,10 @@ impl TestApp {
             "invite notify_class" => {
                 tasks.notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing }).await?.into_inner().report
             }
+            "clazz init_place" => tasks.init_places(pb::InitPlacesRequest { firing }).await?.into_inner().report,
+            "clazz remove_expired_students" => {
+                tasks.remove_expired_students(pb::RemoveExpiredStudentsRequest { firing }).await?.into_inner().report
+            }
             "clazz assign_students" => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
             "clazz offer_places" => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
             "sms send" => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,

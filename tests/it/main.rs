@@ -27,3 +27,4 @@ mod serving;
 mod staffing;
 mod storage;
 mod task_run;
+mod upkeep;

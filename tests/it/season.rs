@@ -53,6 +53,8 @@ fn the_first_week_is_staffed() {
         let mut player = Player::new(&app, habits(&folder().join("coach_behaviour.csv")));
         player.play(app.instant("2013-09-28"), app.instant("2013-10-07T21:00"), 30).await;
         let end = app.instant("2013-10-07T21:00");
+        let places = app.fire("clazz init_place", None).await;
+        assert_eq!((places.changed, places.failed), (0, 0), "{places:?}");
         let (placed, missed) = player.invariants.nobody_dropped(&app, end).await;
         let states: BTreeMap<String, i64> = sql("SELECT state, COUNT(*) AS n FROM class_task WHERE day <= ? GROUP BY state")
             .bind(parse_day("2013-10-07").unwrap())

@@ -5,9 +5,11 @@ use super::files::{RESERVATIONS, Row, SignUp};
 use super::people::People;
 use super::{Problem, Run};
 use crate::domain::places::{Book, Key, PlaceDay};
+use crate::domain::state::PlaceCause;
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::import as store;
+use crate::storage::ledger::{By, place_change_write_new_in_txn};
 use crate::storage::place::{place_count_new_in_txn, place_list, place_lock_in_txn};
 use crate::storage::reservation::ReservationInsert;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -67,6 +69,8 @@ impl Run<'_> {
         if usize::try_from(counted) != Ok(desk.places(&touched)) {
             return Err(Error::Contended("import"));
         }
+        let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor("import"));
+        place_change_write_new_in_txn(self.txn, &templates, before, PlaceCause::Import, &by, self.now).await?;
         Ok(touched)
     }
 

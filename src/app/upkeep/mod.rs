@@ -1,0 +1,34 @@
+//! Nightly upkeep: places agree with the reservations, and rosters with the calendar.
+
+pub mod expired;
+pub mod places;
+
+use super::report::Report;
+
+/// How many sentences a run says before it only counts the rest.
+const NOTES: usize = 100;
+
+/// The sentences of a run that may find very many things.
+#[derive(Debug, Default)]
+struct Notes {
+    said: Vec<String>,
+    more: usize,
+}
+
+impl Notes {
+    fn push(&mut self, note: String) {
+        if self.said.len() < NOTES {
+            self.said.push(note);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Says them in the report.
+    fn end(self, report: &mut Report) {
+        report.notes.extend(self.said);
+        if self.more > 0 {
+            report.notes.push(format!("and {} more of the kind", self.more));
+        }
+    }
+}
