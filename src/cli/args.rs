@@ -1,5 +1,8 @@
 //! The command line of etutorctl.
 
+use super::enrollment::EnrollmentArgs;
+use super::openings::OpeningArgs;
+use super::places::Places;
 use crate::task::registry::Task;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
@@ -106,6 +109,13 @@ pub(super) enum Command {
     Task(ClassTask),
     /// Messages to coaches, students and staff
     Messages(Messages),
+    /// What can be signed up for, and why not the rest
+    Openings(OpeningArgs),
+    /// How full the lesson days are: places, students, waiting lists
+    Enrollment(EnrollmentArgs),
+    /// Places and their ledger
+    #[command(subcommand)]
+    Places(Places),
     /// The crontab of the scheduled tasks, in system form
     Crontab,
 }

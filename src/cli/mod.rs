@@ -5,10 +5,13 @@
 pub mod args;
 mod clock;
 mod connect;
+mod enrollment;
 mod exit;
 mod fire;
 mod import;
+mod openings;
 mod output;
+mod places;
 mod show;
 
 use crate::task::registry;
@@ -49,6 +52,9 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Runs { task, limit } => show::runs(&global, task, limit).await,
         Command::Task(command) => show::class_tasks(&global, command).await,
         Command::Messages(filter) => show::messages(&global, filter).await,
+        Command::Openings(args) => openings::run(&global, args).await,
+        Command::Enrollment(args) => enrollment::run(&global, args).await,
+        Command::Places(command) => places::run(&global, command).await,
         Command::Crontab => output::print(&registry::crontab()),
         // `task()` has answered for these.
         Command::Invite(_) | Command::Clazz(_) | Command::Sms(_) => Ok(()),

@@ -5,6 +5,7 @@ pub mod class_task;
 pub mod eligibility;
 pub mod invitation;
 pub mod message;
+pub mod opening;
 pub mod places;
 pub mod rules;
 pub mod sign_up;

@@ -13,6 +13,8 @@ pub mod import;
 pub mod invitation;
 pub mod message;
 mod norm;
+pub mod opening;
+pub mod place;
 pub mod presence;
 pub mod server;
 pub mod staffing;
@@ -50,6 +52,8 @@ pub fn routes(app: &App) -> Routes {
     use pb::import_service_server::ImportServiceServer;
     use pb::invitation_service_server::InvitationServiceServer;
     use pb::message_service_server::MessageServiceServer;
+    use pb::opening_service_server::OpeningServiceServer;
+    use pb::place_service_server::PlaceServiceServer;
     use pb::presence_service_server::PresenceServiceServer;
     use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
@@ -67,6 +71,8 @@ pub fn routes(app: &App) -> Routes {
         .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
         .add_service(limited!(EnrollmentServiceServer::new(enrollment::EnrollmentRpc::new(app.clone()))))
         .add_service(limited!(WaitlistServiceServer::new(waitlist::WaitlistRpc::new(app.clone()))))
+        .add_service(limited!(OpeningServiceServer::new(opening::OpeningRpc::new(app.clone()))))
+        .add_service(limited!(PlaceServiceServer::new(place::PlaceRpc::new(app.clone()))))
         .add_service(limited!(ImportServiceServer::new(import::ImportRpc::new(app.clone()))))
         .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
         .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))

@@ -16,6 +16,8 @@ pub mod ledger;
 pub mod message;
 pub mod migration;
 mod open;
+pub mod opening;
+pub mod overview;
 pub mod page;
 pub mod place;
 pub mod pool;

@@ -208,6 +208,8 @@ clients! {
     students: student_service_client::StudentServiceClient,
     enrollment: enrollment_service_client::EnrollmentServiceClient,
     waitlist: waitlist_service_client::WaitlistServiceClient,
+    openings: opening_service_client::OpeningServiceClient,
+    places: place_service_client::PlaceServiceClient,
     staffing: staffing_service_client::StaffingServiceClient,
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,

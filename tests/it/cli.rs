@@ -1,5 +1,7 @@
 //! etutorctl as people, scripts and crontabs use it: the real binary against a server.
 
+mod reading;
+
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
 use etutor::rpc::{self, server, tasks};
 use etutor::task::registry::Task;

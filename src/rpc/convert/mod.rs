@@ -15,7 +15,7 @@ use crate::app::idempotency;
 use crate::app::input::{Fields, RequestKey};
 use crate::domain::calendar::{parse_day, parse_time};
 use crate::domain::time::{Day, Instant};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::storage::page::Page;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -140,6 +140,16 @@ pub fn timestamp(at: Instant) -> prost_types::Timestamp {
 /// An instant on the wire, if there is one.
 pub fn optional_timestamp(at: Option<Instant>) -> Option<prost_types::Timestamp> {
     at.map(timestamp)
+}
+
+/// A count on the wire; what is beyond its range stays at its end.
+pub fn count(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
+}
+
+/// A reason code on the wire. Each has its value in the protocol, as a test of `words` proves.
+pub fn reason(reason: Reason) -> i32 {
+    pb::ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}")).map_or(0, i32::from)
 }
 
 /// A lesson day without its places.

@@ -87,6 +87,10 @@ twins! {
     InvitationState = InvitationState [Queued, Sent, Accepted, Ready, Assigned, Reserve, Declined, Expired, Lapsed, Withdrawn, Cancelled, Undelivered];
     InvitationKind = InvitationKind [Auto, Manual, Substitute, Change];
     ReservationState = ReservationState [Held, Booked, Placed, Ended, Cancelled, Expired, Waitlisted, Offered];
+    PlaceCause = PlaceCause [
+        Opening, SignUp, Import, Hold, HoldReleased, HoldExpired, Offer, OfferDeclined, OfferExpired, Cancel, Change, Move, Leave, LeaveCancelled,
+        Catalogue, Repair,
+    ];
     ClassState = ClassState [Open, Running, Closed];
     LessonState = LessonState [Scheduled, Running, Done, CoachLate, CoachAbsent, Substituted, Cancelled, MadeUp];
     MessageState = MessageState [Queued, Leased, Submitted, Delivered, Failed, Retry, Unknown, Deferred, Suppressed, Expired, Cancelled, Captured];

@@ -1,0 +1,226 @@
+//! Openings: what can be signed up for, as a sign-up page shows it (DOMAIN.md §6). Nothing is decided here: whoever signs up is judged again.
+
+pub mod watch;
+
+use super::App;
+use crate::domain::opening::{Offer, OwnLesson};
+use crate::domain::places::PlaceDay;
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Reason, Result};
+use crate::storage::entity::student;
+use crate::storage::opening::{self as store, DayRange, HoldRow, RunningClass, RunningClasses, TemplateChoice, TemplateRow, Waiting};
+use crate::storage::page::{Page, Paged};
+use crate::storage::pool::city;
+use crate::storage::{catalog, student as students};
+use std::collections::HashMap;
+
+/// Days of a range after its first when the caller does not say.
+const RANGE_DAYS: i64 = 60;
+/// … and at most.
+const RANGE_DAYS_MAX: i64 = 99;
+
+/// What openings are wanted, by names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpeningQuery {
+    /// For the student with this user name.
+    pub student: Option<String>,
+    /// Of this grade; with a student it is the student's.
+    pub grade: Option<i32>,
+    /// Of this subject.
+    pub subject_id: Option<i64>,
+    /// Of the season with this code; none = of all that are not over.
+    pub season: Option<String>,
+    /// First day of the range; none = today.
+    pub from_day: Option<Day>,
+    /// Last day of the range; none = 60 days after the first.
+    pub to_day: Option<Day>,
+}
+
+/// A lesson day of an opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpeningDay {
+    /// The lesson; what has run out is not among the seats taken.
+    pub place: PlaceDay,
+    /// Why a sign-up made now cannot start on it.
+    pub reason: Option<Reason>,
+}
+
+/// A running class with a free seat on each lesson day from the first possible one on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpeningClass {
+    /// Key.
+    pub class_id: i64,
+    /// What is shown of it.
+    pub class: RunningClass,
+    /// Free seats on the fullest of these days.
+    pub free_seats: i64,
+}
+
+/// A template with a lesson day in the range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The template with names.
+    pub template: TemplateRow,
+    /// The first lesson day on which a sign-up made now could start.
+    pub first_possible: Option<Day>,
+    /// The lesson days of the range.
+    pub days: Vec<OpeningDay>,
+    /// Running classes with a free seat.
+    pub classes: Vec<OpeningClass>,
+    /// Students on the waiting lists.
+    pub waiting: i64,
+}
+
+/// Openings in the order in which their templates were made. The number of statements is fixed, and none reads more reservations than the
+/// templates' places and classes hold at a time.
+///
+/// # Errors
+/// `NotFound` for the student, subject or season; `Precondition` with NO_SEASON or GRADE_MISMATCH; `Invalid` for the grade or the range.
+pub async fn list_openings(app: &App, query: &OpeningQuery, page: &Page, now: Instant) -> Result<Paged<Opening>> {
+    let wanted = wanted(app, query, now).await?;
+    page_of(app, &wanted, page, now).await
+}
+
+async fn page_of(app: &App, wanted: &Wanted, page: &Page, now: Instant) -> Result<Paged<Opening>> {
+    let rows = page.cut(store::template_page(app.db.reader(), &wanted.choice, page).await?, |row| row.id);
+    let next = rows.next;
+    Ok(Paged { items: paint(app, wanted, rows.items, now).await?, next })
+}
+
+/// A query with its names looked up.
+struct Wanted {
+    student: Option<student::Model>,
+    choice: TemplateChoice,
+}
+
+async fn wanted(app: &App, query: &OpeningQuery, now: Instant) -> Result<Wanted> {
+    let conn = app.db.reader();
+    let OpeningQuery { student, grade, subject_id, season, from_day, to_day } = query;
+    let today = app.time().day(now);
+    let range = range((*from_day, *to_day), today, RANGE_DAYS, RANGE_DAYS_MAX)?;
+    let student = match student {
+        Some(name) => Some(students::student_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?),
+        None => None,
+    };
+    let grade = match (&student, *grade) {
+        (Some(student), Some(grade)) if student.grade != grade => {
+            let detail = format!("the openings are asked for grade {grade}, the student is in grade {}", student.grade);
+            return Err(Error::precondition(Reason::GradeMismatch, detail));
+        }
+        (Some(student), _) => student.grade,
+        (None, Some(grade)) => grade,
+        (None, None) => return Err(Error::invalid("grade", "is missing: without a student it says for whom")),
+    };
+    if let Some(id) = *subject_id {
+        catalog::subject_by_id(conn, id).await?.ok_or_else(|| Error::not_found("subject", id))?;
+    }
+    let season_ids = match season {
+        Some(code) => vec![catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?.id],
+        None => store::season_list_open(conn, today).await?.into_iter().map(|season| season.id).collect(),
+    };
+    if season_ids.is_empty() {
+        return Err(Error::precondition(Reason::NoSeason, "there is no season that is not over"));
+    }
+    let choice = TemplateChoice { season_ids: Some(season_ids), subject_id: *subject_id, grade: Some(grade), template_id: None, range };
+    Ok(Wanted { student, choice })
+}
+
+/// A range of lesson days as it is asked for: its first day is today unless it is given, its length bounded.
+///
+/// # Errors
+/// `Invalid` for `to_day`.
+pub fn range((from, to): (Option<Day>, Option<Day>), today: Day, usual: i64, most: i64) -> Result<DayRange> {
+    let first = from.unwrap_or(today);
+    let last = to.unwrap_or_else(|| add_days(first, usual));
+    if last < first {
+        return Err(Error::invalid("to_day", format!("is before {}", if from.is_some() { "from_day" } else { "today" })));
+    }
+    if (last - first).num_days() > most {
+        return Err(Error::invalid("to_day", format!("is more than {most} days after the first day")));
+    }
+    Ok(DayRange { first, last })
+}
+
+/// What a page of templates is judged by.
+struct Findings {
+    places: HashMap<i64, Vec<PlaceDay>>,
+    holds: HashMap<i64, Vec<HoldRow>>,
+    waiting: HashMap<i64, Waiting>,
+    classes: HashMap<i64, RunningClasses>,
+    own: Vec<OwnLesson>,
+}
+
+async fn paint(app: &App, wanted: &Wanted, rows: Vec<TemplateRow>, now: Instant) -> Result<Vec<Opening>> {
+    let conn = app.db.reader();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let range = wanted.choice.range;
+    let findings = Findings {
+        // Read before the holds: what is found out between the two is missing from both, and looks taken rather than free.
+        places: store::place_window(conn, &ids, range).await?,
+        holds: store::hold_list(conn, &ids, range, now).await?,
+        waiting: store::waiting_list(conn, &ids, now).await?,
+        classes: store::running_classes(conn, &ids, range.first, now).await?,
+        own: match &wanted.student {
+            // A lesson over midnight belongs to the day before.
+            Some(student) => {
+                let around = DayRange { first: add_days(range.first, -1), last: add_days(range.last, 1) };
+                store::own_lessons(conn, student.id, around, now).await?
+            }
+            None => Vec::new(),
+        },
+    };
+    let city = wanted.student.as_ref().map(|student| city(&student.area_code)).unwrap_or_default();
+    Ok(rows.into_iter().map(|row| opening(app, findings.of(&row), &findings.own, &city, row, now)).collect())
+}
+
+/// What was found about one template.
+struct OfTemplate<'a> {
+    places: &'a [PlaceDay],
+    holds: &'a [HoldRow],
+    waiting: i64,
+    classes: Option<&'a RunningClasses>,
+}
+
+impl Findings {
+    fn of(&self, row: &TemplateRow) -> OfTemplate<'_> {
+        OfTemplate {
+            places: self.places.get(&row.id).map_or(&[], Vec::as_slice),
+            holds: self.holds.get(&row.id).map_or(&[], Vec::as_slice),
+            waiting: self.waiting.get(&row.id).into_iter().flatten().map(|(_, number)| number).sum(),
+            classes: self.classes.get(&row.id),
+        }
+    }
+}
+
+fn opening(app: &App, found: OfTemplate<'_>, own: &[OwnLesson], city: &str, template: TemplateRow, now: Instant) -> Opening {
+    let offer = Offer {
+        template_id: template.id,
+        max_students: i64::from(template.max_students_per_class),
+        classes: found.classes.map_or(&[], |classes| classes.seats.as_slice()),
+        own,
+        city,
+    };
+    let days: Vec<OpeningDay> = found
+        .places
+        .iter()
+        .map(|place| {
+            let place = without_run_out(place, found.holds);
+            OpeningDay { place, reason: offer.why_not(app.rules(), &place, now) }
+        })
+        .collect();
+    let first_possible = days.iter().find(|day| day.reason.is_none()).map(|day| day.place.day);
+    let free = first_possible.map(|first| offer.free_classes(first)).unwrap_or_default();
+    let shown = |class_id: i64| found.classes.and_then(|classes| classes.shown.get(&class_id)).cloned();
+    let classes = free
+        .into_iter()
+        .filter_map(|(class_id, free_seats)| Some(OpeningClass { class_id, class: shown(class_id)?, free_seats }))
+        .collect();
+    Opening { template, first_possible, days, classes, waiting: found.waiting }
+}
+
+/// A lesson day whose seats taken are less those of holds and offers that have run out: they are free, whether or not a task has run.
+pub fn without_run_out(place: &PlaceDay, holds: &[HoldRow]) -> PlaceDay {
+    let ran_out: i64 = holds.iter().filter(|hold| hold.covers(place.day)).map(|hold| hold.ran_out).sum();
+    let ran_out = i32::try_from(ran_out).unwrap_or(i32::MAX);
+    PlaceDay { taken: place.taken.saturating_sub(ran_out).max(0), ..*place }
+}

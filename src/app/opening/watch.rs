@@ -1,0 +1,112 @@
+//! An open page of openings: painted once, and again when one look says that something has changed.
+
+use super::{App, Opening, OpeningQuery, page_of, wanted};
+use crate::domain::opening::next_turn;
+use crate::domain::time::{Instant, add_days};
+use crate::error::Result;
+use crate::storage::opening::{self as store, DayRange, Mark};
+use crate::storage::page::Page;
+use std::collections::HashMap;
+
+/// The page is painted again at every so-manieth look, whatever the look says: new templates and edits of the catalogue come to light so.
+const LOOKS: u32 = 30;
+
+/// What is new on a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Openings that are new or have changed.
+    pub openings: Vec<Opening>,
+    /// Codes of the templates that are no longer on the page.
+    pub removed: Vec<String>,
+}
+
+/// A page that is open.
+#[derive(Debug)]
+pub struct Watch {
+    app: App,
+    query: OpeningQuery,
+    page: Page,
+    shown: HashMap<i64, Opening>,
+    mark: Mark,
+    student_id: Option<i64>,
+    range: DayRange,
+    painted_at: Instant,
+    turns_at: Instant,
+    looks: u32,
+}
+
+impl Watch {
+    /// Opens the page; what is on it comes first.
+    ///
+    /// # Errors
+    /// Those of [`list_openings`](super::list_openings).
+    pub async fn open(app: App, query: OpeningQuery, size: u64) -> Result<(Self, News)> {
+        let now = app.now().await?;
+        let today = app.time().day(now);
+        let mut watch = Self {
+            app,
+            query,
+            page: Page { after: None, size },
+            shown: HashMap::new(),
+            mark: Mark::new(),
+            student_id: None,
+            range: DayRange { first: today, last: today },
+            painted_at: now,
+            turns_at: now,
+            looks: 0,
+        };
+        let news = watch.paint(now).await?;
+        Ok((watch, news))
+    }
+
+    /// Looks whether anything is new since the last look: one statement when nothing is.
+    ///
+    /// # Errors
+    /// Those of [`list_openings`](super::list_openings).
+    pub async fn look(&mut self) -> Result<Option<News>> {
+        let now = self.app.now().await?;
+        self.looks += 1;
+        // A test clock may go back.
+        let turned = now < self.painted_at || self.turns_at <= now;
+        if !turned && self.looks < LOOKS && self.mark_now(now).await? == self.mark {
+            return Ok(None);
+        }
+        let news = self.paint(now).await?;
+        Ok((news != News::default()).then_some(news))
+    }
+
+    async fn mark_now(&self, now: Instant) -> Result<Mark> {
+        let ids: Vec<i64> = self.shown.keys().copied().collect();
+        store::opening_mark(self.app.db.reader(), &ids, self.student_id, self.range, now).await
+    }
+
+    async fn paint(&mut self, now: Instant) -> Result<News> {
+        let wanted = wanted(&self.app, &self.query, now).await?;
+        (self.student_id, self.range) = (wanted.student.as_ref().map(|student| student.id), wanted.choice.range);
+        // The mark comes before the page, and is of the templates shown so far: what changes between the two, or is new on the page, is painted
+        // twice rather than never.
+        self.mark = self.mark_now(now).await?;
+        let painted = page_of(&self.app, &wanted, &self.page, now).await?.items;
+        let mut gone = std::mem::take(&mut self.shown);
+        let mut news = News::default();
+        for opening in painted {
+            if gone.remove(&opening.template.id).as_ref() != Some(&opening) {
+                news.openings.push(opening.clone());
+            }
+            self.shown.insert(opening.template.id, opening);
+        }
+        news.removed = gone.into_values().map(|opening| opening.template.code).collect();
+        news.removed.sort();
+        self.turns_at = self.next_turn(now);
+        (self.painted_at, self.looks) = (now, 0);
+        Ok(news)
+    }
+
+    /// When the page changes by itself: at midnight, and when a lesson day does.
+    fn next_turn(&self, now: Instant) -> Instant {
+        let (rules, time) = (self.app.rules(), self.app.time());
+        let midnight = time.midnight(add_days(time.day(now), 1));
+        let days = self.shown.values().flat_map(|opening| &opening.days).map(|day| &day.place);
+        next_turn(rules, days, now).map_or(midnight, |turn| turn.min(midnight))
+    }
+}

@@ -1,0 +1,209 @@
+//! Openings: on which lesson days of a template a sign-up made now could start, and why not on the others (DOMAIN.md §3, §6).
+
+use super::calendar::Timeline;
+use super::class_task::Seats;
+use super::places::PlaceDay;
+use super::rules::Rules;
+use super::time::{Day, Instant};
+use crate::error::Reason;
+
+/// A lesson the student is signed up for already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnLesson {
+    /// The template.
+    pub template_id: i64,
+    /// The day of its start.
+    pub day: Day,
+    /// Start.
+    pub start_at: Instant,
+    /// End; its first moment outside.
+    pub end_at: Instant,
+}
+
+/// What a template's lesson days are judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    /// The template.
+    pub template_id: i64,
+    /// How many students a class may have.
+    pub max_students: i64,
+    /// Its running classes, with the rosters of the lesson days they still have.
+    pub classes: &'a [Seats],
+    /// The student's lessons of these days and the days beside them; none without a student.
+    pub own: &'a [OwnLesson],
+    /// The student's city; empty without a student.
+    pub city: &'a str,
+}
+
+impl Offer<'_> {
+    /// Why a sign-up made at `now` cannot start on a lesson day; `None` = it can. The order is that in which a sign-up is refused.
+    ///
+    /// A season that is over needs no word of its own: all its lessons have begun.
+    pub fn why_not(&self, rules: &Rules, lesson: &PlaceDay, now: Instant) -> Option<Reason> {
+        if lesson.start_at <= now {
+            return Some(Reason::NotOpen);
+        }
+        let timeline = Timeline::of(rules, lesson.day, lesson.start_at);
+        if timeline.cut_off <= now && (timeline.freeze_at <= now || !self.has_seat(lesson.day)) {
+            return Some(Reason::TooLate);
+        }
+        let overlaps = |own: &&OwnLesson| own.start_at < lesson.end_at && lesson.start_at < own.end_at;
+        let mut overlapping = self.own.iter().filter(overlaps).peekable();
+        if overlapping.peek().is_some() {
+            let same = overlapping.any(|own| own.template_id == self.template_id);
+            return Some(if same { Reason::AlreadyReserved } else { Reason::ScheduleConflict });
+        }
+        (lesson.taken >= lesson.capacity).then_some(Reason::PlacesExhausted)
+    }
+
+    fn has_seat(&self, day: Day) -> bool {
+        let free = |seats: &Seats| seats.rosters.get(&day).is_some_and(|roster| *roster < self.max_students);
+        self.classes.iter().any(|seats| self.takes_city(seats) && free(seats))
+    }
+
+    fn takes_city(&self, seats: &Seats) -> bool {
+        seats.forbidden_city.as_deref().is_none_or(|city| city != self.city)
+    }
+
+    /// The running classes with a free seat on each of their lesson days from `first` on: (class, free seats on the fullest of them).
+    pub fn free_classes(&self, first: Day) -> Vec<(i64, i64)> {
+        let free = self.classes.iter().filter(|seats| self.takes_city(seats)).filter_map(|seats| {
+            let fullest = seats.rosters.range(first..).map(|(_, roster)| *roster).max()?;
+            (fullest < self.max_students).then_some((seats.class_id, self.max_students - fullest))
+        });
+        free.collect()
+    }
+}
+
+/// The next instant after `now` at which a lesson day is judged otherwise although nobody has done anything: its cut-off, its freeze, its
+/// start.
+pub fn next_turn<'a>(rules: &Rules, lessons: impl IntoIterator<Item = &'a PlaceDay>, now: Instant) -> Option<Instant> {
+    let turns = lessons.into_iter().filter(|lesson| now < lesson.start_at).flat_map(|lesson| {
+        let timeline = Timeline::of(rules, lesson.day, lesson.start_at);
+        [timeline.cut_off, timeline.freeze_at, lesson.start_at]
+    });
+    turns.filter(|turn| now < *turn).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::{parse_day, parse_time};
+    use chrono::TimeDelta;
+    use chrono_tz::Asia::Shanghai;
+    use std::collections::BTreeMap;
+
+    fn day(text: &str) -> Day {
+        parse_day(text).unwrap()
+    }
+
+    fn at(text: &str) -> Instant {
+        let (day, time) = text.split_once(' ').unwrap();
+        Rules::new(Shanghai).time.at(parse_day(day).unwrap(), parse_time(time).unwrap())
+    }
+
+    /// A lesson of an hour and a half with six places.
+    fn lesson(start: &str, taken: i32) -> PlaceDay {
+        let start_at = at(start);
+        let end_at = start_at + TimeDelta::minutes(90);
+        PlaceDay { day: day(&start[..10]), start_at, end_at, capacity: 6, taken, not_held_at: start_at }
+    }
+
+    fn own(template_id: i64, start: &str) -> OwnLesson {
+        let PlaceDay { day, start_at, end_at, .. } = lesson(start, 0);
+        OwnLesson { template_id, day, start_at, end_at }
+    }
+
+    fn seats(class_id: i64, rosters: &[(&str, i64)], forbidden_city: Option<&str>) -> Seats {
+        let rosters: BTreeMap<Day, i64> = rosters.iter().map(|(text, roster)| (day(text), *roster)).collect();
+        Seats { class_id, rosters, forbidden_city: forbidden_city.map(str::to_owned) }
+    }
+
+    /// Template 1, with classes of six.
+    fn offer<'a>(classes: &'a [Seats], own: &'a [OwnLesson], city: &'a str) -> Offer<'a> {
+        Offer { template_id: 1, max_students: 6, classes, own, city }
+    }
+
+    #[test]
+    fn a_day_can_be_had_until_its_cut_off_and_then_in_a_running_class_until_f() {
+        let rules = Rules::new(Shanghai);
+        let with_seat = [seats(7, &[("2026-03-05", 5)], None)];
+        let full = [seats(7, &[("2026-03-05", 6), ("2026-03-12", 0)], None)];
+        let not_that_day = [seats(7, &[("2026-03-12", 0)], None)];
+        let evening = lesson("2026-03-05 19:00", 5);
+        let early = lesson("2026-03-05 09:00", 5);
+        let late = Some(Reason::TooLate);
+        type Row<'a> = (&'a str, &'a PlaceDay, &'a [Seats], &'a str, Option<Reason>);
+        let table: [Row<'_>; 11] = [
+            ("the second before the cut-off", &evening, &[], "2026-03-01 23:59", None),
+            ("the cut-off itself", &evening, &[], "2026-03-02 00:00", late),
+            ("a class with a seat", &evening, &with_seat, "2026-03-02 00:00", None),
+            ("a class that is full that day", &evening, &full, "2026-03-02 00:00", late),
+            ("a class that does not meet that day", &evening, &not_that_day, "2026-03-02 00:00", late),
+            ("before F", &evening, &with_seat, "2026-03-05 14:59", None),
+            ("F", &evening, &with_seat, "2026-03-05 15:00", late),
+            ("before F of a morning class", &early, &with_seat, "2026-03-04 19:59", None),
+            ("F of a morning class", &early, &with_seat, "2026-03-04 20:00", late),
+            ("begun", &evening, &with_seat, "2026-03-05 19:00", Some(Reason::NotOpen)),
+            ("over", &evening, &with_seat, "2026-07-01 00:00", Some(Reason::NotOpen)),
+        ];
+        for (what, lesson, classes, now, expected) in table {
+            assert_eq!(offer(classes, &[], "").why_not(&rules, lesson, at(now)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn places_and_the_students_own_lessons_stand_in_the_way() {
+        let rules = Rules::new(Shanghai);
+        let now = at("2026-02-20 12:00");
+        let table: [(&str, PlaceDay, &[OwnLesson], Option<Reason>); 7] = [
+            ("the last place", lesson("2026-03-05 19:00", 5), &[], None),
+            ("no place", lesson("2026-03-05 19:00", 6), &[], Some(Reason::PlacesExhausted)),
+            ("more taken than there are", lesson("2026-03-05 19:00", 7), &[], Some(Reason::PlacesExhausted)),
+            ("the student has it", lesson("2026-03-05 19:00", 6), &[own(1, "2026-03-05 19:00")], Some(Reason::AlreadyReserved)),
+            ("another lesson", lesson("2026-03-05 19:00", 6), &[own(2, "2026-03-05 20:29")], Some(Reason::ScheduleConflict)),
+            ("one may start when the other ends", lesson("2026-03-05 19:00", 5), &[own(2, "2026-03-05 20:30")], None),
+            ("over midnight", lesson("2026-03-06 00:15", 5), &[own(2, "2026-03-05 23:00")], Some(Reason::ScheduleConflict)),
+        ];
+        for (what, lesson, own, expected) in table {
+            assert_eq!(offer(&[], own, "4101").why_not(&rules, &lesson, now), expected, "{what}");
+        }
+        let both = [own(2, "2026-03-05 18:00"), own(1, "2026-03-05 19:00")];
+        let reason = offer(&[], &both, "4101").why_not(&rules, &lesson("2026-03-05 19:00", 0), now);
+        assert_eq!(reason, Some(Reason::AlreadyReserved), "what is reserved already is told first");
+    }
+
+    #[test]
+    fn a_class_is_free_when_it_is_on_each_of_its_days_and_takes_the_students_city() {
+        let classes = [
+            seats(7, &[("2026-03-05", 6), ("2026-03-12", 4), ("2026-03-19", 5)], None),
+            seats(8, &[("2026-03-05", 2), ("2026-03-12", 6)], None),
+            seats(9, &[("2026-03-05", 2)], Some("4101")),
+        ];
+        let free = |city: &str, first: &str| offer(&classes, &[], city).free_classes(day(first));
+        assert_eq!(free("3201", "2026-03-05"), [(9, 4)]);
+        assert_eq!(free("4101", "2026-03-05"), [], "the coach of class 9 takes nobody of the own city");
+        assert_eq!(free("", "2026-03-06"), [(7, 1)]);
+        assert_eq!(free("", "2026-03-20"), [], "no lesson is left");
+        let rules = Rules::new(Shanghai);
+        let lesson = lesson("2026-03-05 19:00", 0);
+        let reason = |classes: &[Seats], city: &str| offer(classes, &[], city).why_not(&rules, &lesson, at("2026-03-04 12:00"));
+        assert_eq!((reason(&classes[2..], "3201"), reason(&classes[2..], "4101")), (None, Some(Reason::TooLate)));
+    }
+
+    #[test]
+    fn a_page_turns_at_each_cut_off_freeze_and_start() {
+        let rules = Rules::new(Shanghai);
+        let lessons = [lesson("2026-03-05 19:00", 0), lesson("2026-03-07 09:00", 0)];
+        let mut now = at("2026-03-01 12:00");
+        let mut turns = Vec::new();
+        while let Some(turn) = next_turn(&rules, &lessons, now) {
+            turns.push(rules.time.show(turn));
+            now = turn;
+        }
+        assert_eq!(
+            turns,
+            ["2026-03-02 00:00", "2026-03-04 00:00", "2026-03-05 15:00", "2026-03-05 19:00", "2026-03-06 20:00", "2026-03-07 09:00"]
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! OpeningService.
+
+use super::convert::{self, timestamp};
+use super::{pb, status};
+use crate::app::App;
+use crate::app::opening::watch::{News, Watch};
+use crate::app::opening::{self, Opening, OpeningClass, OpeningDay, OpeningQuery};
+use crate::domain::places::PlaceDay;
+use crate::error::{Error, Result};
+use crate::storage::opening::{RunningClass, TemplateRow};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::MissedTickBehavior;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+/// How often an open page is looked at. Replicas write too, so it is the database that is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Pages that one server keeps open.
+const WATCHES_MAX: usize = 1000;
+/// Openings on an open page at most.
+const WATCHED_MAX: u64 = 200;
+
+/// Openings.
+#[derive(Clone, Debug)]
+pub struct OpeningRpc {
+    app: App,
+    watches: Arc<Semaphore>,
+}
+
+impl OpeningRpc {
+    /// The service of an application.
+    pub fn new(app: App) -> Self {
+        Self { app, watches: Arc::new(Semaphore::new(WATCHES_MAX)) }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::opening_service_server::OpeningService for OpeningRpc {
+    async fn list_openings(&self, request: Request<pb::ListOpeningsRequest>) -> Result<Response<pb::ListOpeningsResponse>, Status> {
+        let pb::ListOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size, page_token } = request.into_inner();
+        let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
+        let page = convert::page(page_size, &page_token)?;
+        let found = opening::list_openings(&self.app, &query, &page, self.app.now().await?).await?;
+        let next_page_token = convert::next_page_token(found.next);
+        let openings = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListOpeningsResponse { openings, next_page_token }))
+    }
+
+    type WatchOpeningsStream = ReceiverStream<Result<pb::WatchOpeningsResponse, Status>>;
+
+    async fn watch_openings(&self, request: Request<pb::WatchOpeningsRequest>) -> Result<Response<Self::WatchOpeningsStream>, Status> {
+        let pb::WatchOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size } = request.into_inner();
+        let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
+        let size = convert::page(page_size, "")?.size;
+        if size > WATCHED_MAX {
+            return Err(Error::invalid("page_size", format!("is from 0 to {WATCHED_MAX}")).into());
+        }
+        let Ok(permit) = self.watches.clone().try_acquire_owned() else { return Err(status::shed()) };
+        // What is wrong with the request is its answer, not the end of a stream.
+        let (watch, first) = Watch::open(self.app.clone(), query, size).await?;
+        // One message that waits to be read: a slow reader is shown what has changed since what it has read.
+        let (say, heard) = mpsc::channel(1);
+        tokio::spawn(show(watch, first, say, permit));
+        Ok(Response::new(ReceiverStream::new(heard)))
+    }
+}
+
+/// Shows a page until its reader has gone or the database is away. It is work of its own because a look must come to its end: it is not
+/// dropped in the middle when the reader goes.
+async fn show(mut watch: Watch, first: News, say: mpsc::Sender<Result<pb::WatchOpeningsResponse, Status>>, _permit: OwnedSemaphorePermit) {
+    let mut news = Some(first);
+    let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        if let Some(news) = news.take()
+            && say.send(Ok(news.into())).await.is_err()
+        {
+            return;
+        }
+        tokio::select! {
+            () = say.closed() => return,
+            _ = looks.tick() => {}
+        }
+        news = match watch.look().await {
+            Ok(news) => news,
+            Err(error) => {
+                // The reader may have gone meanwhile.
+                let _heard = say.send(Err(error.into())).await;
+                return;
+            }
+        };
+    }
+}
+
+/// What both calls ask for.
+fn query((student, grade): (String, i32), subject_id: i64, season: String, (from_day, to_day): (&str, &str)) -> Result<OpeningQuery> {
+    let (from_day, to_day) = convert::day_range(("from_day", from_day), ("to_day", to_day))?;
+    let student = convert::optional_code("student", student)?;
+    let grade = convert::people::optional_grade(grade)?;
+    if student.is_none() && grade.is_none() {
+        return Err(Error::invalid("grade", "is from 1 to 12 without a student"));
+    }
+    let (subject_id, season) = (convert::optional_id("subject_id", subject_id)?, convert::optional_code("season", season)?);
+    Ok(OpeningQuery { student, grade, subject_id, season, from_day, to_day })
+}
+
+impl From<News> for pb::WatchOpeningsResponse {
+    fn from(news: News) -> Self {
+        let News { openings, removed } = news;
+        Self { openings: openings.into_iter().map(Into::into).collect(), removed }
+    }
+}
+
+impl From<Opening> for pb::Opening {
+    fn from(opening: Opening) -> Self {
+        let Opening { template, first_possible, days, classes, waiting } = opening;
+        let TemplateRow { id: _, code, subject_id, grade, recurrence, max_students_per_class: _, season, start_time, end_time } = template;
+        Self {
+            class_template: code,
+            subject_id,
+            grade,
+            season,
+            start_time,
+            end_time,
+            recurrence,
+            first_possible_day: first_possible.map(|day| day.to_string()).unwrap_or_default(),
+            days: days.into_iter().map(Into::into).collect(),
+            classes: classes.into_iter().map(Into::into).collect(),
+            waiting: convert::count(waiting),
+        }
+    }
+}
+
+impl From<OpeningDay> for pb::OpeningDay {
+    fn from(day: OpeningDay) -> Self {
+        let OpeningDay { place: PlaceDay { day, start_at, end_at, capacity, taken, not_held_at: _ }, reason } = day;
+        Self {
+            day: day.to_string(),
+            start_time: Some(timestamp(start_at)),
+            end_time: Some(timestamp(end_at)),
+            capacity,
+            free: (capacity - taken).max(0),
+            reason: reason.map(convert::reason).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<OpeningClass> for pb::OpeningClass {
+    fn from(class: OpeningClass) -> Self {
+        let OpeningClass { class_id, class: RunningClass { coach, first_day, last_day }, free_seats } = class;
+        Self { class_id, coach, first_day: first_day.to_string(), last_day: last_day.to_string(), free_seats: convert::count(free_seats) }
+    }
+}

@@ -1,0 +1,336 @@
+//! What openings and the overview of places are made of: a fixed number of statements for a page of templates, whose cost follows from its
+//! templates and their lesson days, and not from how many reservations there are.
+
+use super::page::Page;
+use super::sql::sql;
+use crate::domain::class_task::Seats;
+use crate::domain::opening::OwnLesson;
+use crate::domain::places::PlaceDay;
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use crate::storage::entity::{place, season};
+use crate::storage::pool::city;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+use std::collections::{BTreeMap, HashMap};
+
+/// Lesson days from a first to a last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayRange {
+    /// First day.
+    pub first: Day,
+    /// Last day.
+    pub last: Day,
+}
+
+/// Which templates a page shows: those with a lesson day in the range.
+#[derive(Clone, Debug)]
+pub struct TemplateChoice {
+    /// Of these seasons; none = of all.
+    pub season_ids: Option<Vec<i64>>,
+    /// Of this subject.
+    pub subject_id: Option<i64>,
+    /// Of this grade.
+    pub grade: Option<i32>,
+    /// Exactly this one.
+    pub template_id: Option<i64>,
+    /// The range.
+    pub range: DayRange,
+}
+
+/// A template with the names and times that a page shows.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct TemplateRow {
+    /// Key.
+    pub id: i64,
+    /// Code.
+    pub code: String,
+    /// Subject.
+    pub subject_id: i64,
+    /// Grade.
+    pub grade: i32,
+    /// RFC 5545 rule.
+    pub recurrence: String,
+    /// How many students a class may have.
+    pub max_students_per_class: i32,
+    /// Code of the season.
+    pub season: String,
+    /// Start of the period.
+    pub start_time: String,
+    /// End of the period.
+    pub end_time: String,
+}
+
+/// The seasons that are not over on a day.
+pub async fn season_list_open(conn: &impl ConnectionTrait, today: Day) -> Result<Vec<season::Model>> {
+    Ok(season::Entity::find().filter(season::Column::EndDay.gte(today)).order_by_asc(season::Column::Id).all(conn).await?)
+}
+
+/// Templates with a lesson day in the range, in order of keys.
+pub async fn template_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<TemplateRow>> {
+    let TemplateChoice { season_ids, subject_id, grade, template_id, range } = choice;
+    sql("SELECT t.id, t.code, t.subject_id, t.grade, t.recurrence, t.max_students_per_class, s.code AS season, p.start_time, p.end_time \
+         FROM class_template t JOIN season s ON s.id = t.season_id JOIN period p ON p.id = t.period_id \
+         WHERE t.id > ? AND (? OR t.season_id IN ({ids})) AND (? = 0 OR t.subject_id = ?) AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
+         AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) ORDER BY t.id LIMIT ?")
+    .bind(page.after.unwrap_or(0))
+    .bind(season_ids.is_none())
+    .ids(season_ids.iter().flatten().copied())
+    .bind(subject_id.unwrap_or(0))
+    .bind(subject_id.unwrap_or(0))
+    .bind(grade.unwrap_or(0))
+    .bind(grade.unwrap_or(0))
+    .bind(template_id.unwrap_or(0))
+    .bind(template_id.unwrap_or(0))
+    .bind(range.first)
+    .bind(range.last)
+    .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
+    .all(conn)
+    .await
+}
+
+/// The lesson days of templates in a range, by template, in order of days.
+pub async fn place_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<HashMap<i64, Vec<PlaceDay>>> {
+    let rows: Vec<place::Model> = sql("SELECT * FROM place WHERE template_id IN ({ids}) AND day BETWEEN ? AND ? ORDER BY template_id, day")
+        .ids(template_ids.iter().copied())
+        .bind(range.first)
+        .bind(range.last)
+        .all(conn)
+        .await?;
+    let mut found: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
+    for row in rows {
+        found.entry(row.template_id).or_default().push(PlaceDay::from(&row));
+    }
+    Ok(found)
+}
+
+/// Holds and offers over the same days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct HoldRow {
+    /// The template.
+    pub template_id: i64,
+    /// First day.
+    pub start_day: Day,
+    /// Last day.
+    pub last_day: Day,
+    /// How many.
+    pub number: i64,
+    /// How many of them have run out and are not found out yet: they still count in the places taken.
+    pub ran_out: i64,
+}
+
+impl HoldRow {
+    /// Whether they cover a day.
+    pub fn covers(&self, day: Day) -> bool {
+        self.start_day <= day && day <= self.last_day
+    }
+}
+
+/// The holds and offers of templates that cover a day of the range. There are never more than places.
+pub async fn hold_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    range: DayRange,
+    now: Instant,
+) -> Result<HashMap<i64, Vec<HoldRow>>> {
+    let rows: Vec<HoldRow> = sql("SELECT template_id, start_day, last_day, COUNT(*) AS number, \
+         CAST(SUM(CASE WHEN expires_at <= ? THEN 1 ELSE 0 END) AS {bigint}) AS ran_out FROM reservation \
+         WHERE state IN ('HELD', 'OFFERED') AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? \
+         GROUP BY template_id, start_day, last_day")
+    .bind(now)
+    .ids(template_ids.iter().copied())
+    .bind(range.last)
+    .bind(range.first)
+    .all(conn)
+    .await?;
+    let mut found: HashMap<i64, Vec<HoldRow>> = HashMap::new();
+    for row in rows {
+        found.entry(row.template_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// Lesson days with the number of students in the waiting list of each: none = those whose first lesson is not known.
+pub type Waiting = Vec<(Option<Day>, i64)>;
+
+/// The open waiting lists of templates.
+pub async fn waiting_list(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<HashMap<i64, Waiting>> {
+    let rows: Vec<(i64, Option<Day>, i64)> = sql("SELECT template_id, first_lesson_day, COUNT(*) FROM reservation \
+         WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ? GROUP BY template_id, first_lesson_day")
+    .ids(template_ids.iter().copied())
+    .bind(now)
+    .tuples(conn)
+    .await?;
+    let mut found: HashMap<i64, Waiting> = HashMap::new();
+    for (template_id, day, number) in rows {
+        found.entry(template_id).or_default().push((day, number));
+    }
+    Ok(found)
+}
+
+/// A running class as an opening shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningClass {
+    /// User name of the coach.
+    pub coach: String,
+    /// Its first lesson day.
+    pub first_day: Day,
+    /// Its last lesson day.
+    pub last_day: Day,
+}
+
+/// Running classes of a template: their seats, and what is shown of each.
+#[derive(Clone, Debug, Default)]
+pub struct RunningClasses {
+    /// Rosters by lesson day, from the day asked for on.
+    pub seats: Vec<Seats>,
+    /// What is shown, by key.
+    pub shown: HashMap<i64, RunningClass>,
+}
+
+#[derive(FromQueryResult)]
+struct ClassDay {
+    class_id: i64,
+    template_id: i64,
+    first_day: Day,
+    last_day: Day,
+    user_name: String,
+    forbid_same_city: bool,
+    area_code: String,
+    day: Day,
+}
+
+#[derive(FromQueryResult)]
+struct Stay {
+    class_id: i64,
+    from_day: Day,
+    last_day: Day,
+    number: i64,
+}
+
+/// The running classes of templates with their rosters from `first` on. A hold or an offer keeps its seat until it runs out; who is on leave
+/// takes none.
+pub async fn running_classes(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    first: Day,
+    now: Instant,
+) -> Result<HashMap<i64, RunningClasses>> {
+    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, c.first_day, c.last_day, co.user_name, co.forbid_same_city, \
+         co.area_code, l.day FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
+         WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
+         AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
+    .ids(template_ids.iter().copied())
+    .bind(first)
+    .bind(first)
+    .all(conn)
+    .await?;
+    let mut found: HashMap<i64, RunningClasses> = HashMap::new();
+    let mut rosters: HashMap<i64, BTreeMap<Day, i64>> = HashMap::new();
+    for row in rows {
+        let ClassDay { class_id, template_id, first_day, last_day, user_name, forbid_same_city, area_code, day } = row;
+        let of_template = found.entry(template_id).or_default();
+        rosters.entry(class_id).or_default().insert(day, 0);
+        if of_template.shown.insert(class_id, RunningClass { coach: user_name, first_day, last_day }).is_none() {
+            let forbidden_city = forbid_same_city.then(|| city(&area_code));
+            of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), forbidden_city });
+        }
+    }
+    fill_rosters(conn, &mut rosters, first, now).await?;
+    for seats in found.values_mut().flat_map(|classes| &mut classes.seats) {
+        seats.rosters = rosters.remove(&seats.class_id).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// Counts who is on the rosters of classes, by lesson day.
+async fn fill_rosters(conn: &impl ConnectionTrait, rosters: &mut HashMap<i64, BTreeMap<Day, i64>>, first: Day, now: Instant) -> Result<()> {
+    let stays: Vec<Stay> =
+        sql("SELECT class_id, COALESCE(placed_from, start_day) AS from_day, last_day, COUNT(*) AS number FROM reservation \
+         WHERE class_id IN ({ids}) AND last_day >= ? AND (state = 'PLACED' OR (state IN ('HELD', 'OFFERED') AND expires_at > ?)) \
+         GROUP BY class_id, COALESCE(placed_from, start_day), last_day")
+        .ids(rosters.keys().copied())
+        .bind(first)
+        .bind(now)
+        .all(conn)
+        .await?;
+    for stay in stays.into_iter().filter(|stay| stay.from_day <= stay.last_day) {
+        let Some(roster) = rosters.get_mut(&stay.class_id) else { continue };
+        roster.range_mut(stay.from_day..=stay.last_day).for_each(|(_, number)| *number += stay.number);
+    }
+    let leaves: Vec<(i64, Day, i64)> = sql("SELECT r.class_id, l.day, COUNT(*) FROM reservation r JOIN student_leave l ON l.reservation_id = r.id \
+         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND l.day >= ? AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+         GROUP BY r.class_id, l.day")
+    .ids(rosters.keys().copied())
+    .bind(first)
+    .tuples(conn)
+    .await?;
+    for (class_id, day, number) in leaves {
+        if let Some(roster) = rosters.get_mut(&class_id).and_then(|roster| roster.get_mut(&day)) {
+            *roster -= number;
+        }
+    }
+    Ok(())
+}
+
+/// The lessons a student is signed up for in a range; holds and offers count until they run out.
+pub async fn own_lessons(conn: &impl ConnectionTrait, student_id: i64, range: DayRange, now: Instant) -> Result<Vec<OwnLesson>> {
+    let rows: Vec<(i64, Day, Instant, Instant)> = sql("SELECT r.template_id, p.day, p.start_at, p.end_at FROM reservation r \
+         JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
+         WHERE r.student_id = ? AND r.start_day <= ? AND r.last_day >= ? AND p.day BETWEEN ? AND ? \
+         AND (r.state IN ('BOOKED', 'PLACED', 'ENDED') OR (r.state IN ('HELD', 'OFFERED') AND r.expires_at > ?))")
+    .bind(student_id)
+    .bind(range.last)
+    .bind(range.first)
+    .bind(range.first)
+    .bind(range.last)
+    .bind(now)
+    .tuples(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(template_id, day, start_at, end_at)| OwnLesson { template_id, day, start_at, end_at }).collect())
+}
+
+/// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes and the passing of holds change.
+pub type Mark = Vec<(i64, i64, i64, i64)>;
+
+/// One look that tells whether anything has changed about these templates and this student.
+///
+/// Sums stand for the rows. Each day's places are weighed by the square of a number that is the day's own, so that a place that goes from one
+/// day or template to another does not leave the sum as it was; that it still happens is possible and rare.
+pub async fn opening_mark(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    student_id: Option<i64>,
+    range: DayRange,
+    now: Instant,
+) -> Result<Mark> {
+    let ids = || template_ids.iter().copied();
+    // CROSS JOIN: SQLite would otherwise begin with all reservations as long as few of them are in classes.
+    sql("SELECT CAST(1 AS {bigint}) AS part, COUNT(*) AS a, CAST(COALESCE(SUM(start_at + end_at + capacity * 1009), 0) AS {bigint}) AS b, \
+         CAST(COALESCE(SUM(taken * ((start_at + template_id * 7919) % 10007) * ((start_at + template_id * 7919) % 10007)), 0) AS {bigint}) AS c \
+         FROM place WHERE template_id IN ({ids}) AND day BETWEEN ? AND ? \
+         UNION ALL \
+         SELECT CAST(2 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), CAST(COALESCE(SUM(version), 0) AS {bigint}) \
+         FROM reservation WHERE state IN ('HELD', 'OFFERED', 'WAITLISTED') AND template_id IN ({ids}) AND expires_at > ? \
+         UNION ALL \
+         SELECT CAST(3 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(c.id), 0) AS {bigint}), CAST(COALESCE(SUM(c.version), 0) AS {bigint}) \
+         FROM class c WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
+         UNION ALL \
+         SELECT CAST(4 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(r.id), 0) AS {bigint}), CAST(COALESCE(SUM(r.version), 0) AS {bigint}) \
+         FROM class c CROSS JOIN reservation r \
+         WHERE r.class_id = c.id AND c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
+         UNION ALL \
+         SELECT CAST(5 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), CAST(COALESCE(SUM(version), 0) AS {bigint}) \
+         FROM reservation WHERE student_id = ? ORDER BY part")
+    .ids(ids())
+    .bind(range.first)
+    .bind(range.last)
+    .ids(ids())
+    .bind(now)
+    .ids(ids())
+    .bind(range.first)
+    .ids(ids())
+    .bind(range.first)
+    .bind(student_id.unwrap_or(0))
+    .tuples(conn)
+    .await
+}

@@ -1,0 +1,102 @@
+//! A page that is open, through real channels.
+
+use super::world::{Row, academy};
+use super::{WEDNESDAY, days};
+use crate::grpc::{invalid_field, reason};
+use etutor::rpc::{pb, server};
+use etutor::testing::academy::student;
+use etutor::testing::{TestApp, on_every_app_at};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+
+/// Reached only when a test fails.
+const SOON: Duration = Duration::from_secs(20);
+
+type Stream = Streaming<pb::WatchOpeningsResponse>;
+
+async fn open(app: &TestApp, request: pb::WatchOpeningsRequest) -> Result<Stream, Status> {
+    Ok(app.openings().watch_openings(request).await?.into_inner())
+}
+
+fn of_grade() -> pb::WatchOpeningsRequest {
+    pb::WatchOpeningsRequest { grade: 7, to_day: "2026-03-14".to_owned(), ..Default::default() }
+}
+
+/// What the stream says next; it looks once a second.
+async fn next(stream: &mut Stream) -> Result<pb::WatchOpeningsResponse, Status> {
+    let message = tokio::time::timeout(SOON, stream.message()).await.expect("nothing is said");
+    Ok(message?.expect("the stream has ended"))
+}
+
+fn codes(news: &pb::WatchOpeningsResponse) -> Vec<&str> {
+    news.openings.iter().map(|opening| opening.class_template.as_str()).collect()
+}
+
+#[test]
+fn a_page_is_shown_whole_and_then_what_changes_on_it() {
+    on_every_app_at(WEDNESDAY, async |app: TestApp| {
+        let academy = academy().build(&app).await;
+        let replica = app.replica().await;
+        let mut stream = open(&app, of_grade()).await.unwrap();
+        let first = next(&mut stream).await.unwrap();
+        assert_eq!(codes(&first), ["sat", "daily"]);
+        // Whoever writes: here another server.
+        academy.reserve(&replica, &student(1), "sat", Some(("2026-03-14", "2026-03-14"))).await.unwrap();
+        let news = next(&mut stream).await.unwrap();
+        assert_eq!((codes(&news), days(&news.openings[0])), (vec!["sat"], vec!["07 TOO_LATE 2".to_owned(), "14 ok 1".to_owned()]));
+        Row::held(2, "sat", ("2026-03-14", "2026-03-14"), "2026-03-04T10:15").write(&app).await;
+        assert_eq!(days(&next(&mut stream).await.unwrap().openings[0])[1], "14 PLACES_EXHAUSTED 0");
+        // Time goes on: the hold runs out, and then a day's cut-off comes.
+        app.set_clock("2026-03-04T10:15").await;
+        assert_eq!(days(&next(&mut stream).await.unwrap().openings[0])[1], "14 ok 1");
+        app.set_clock("2026-03-05").await;
+        let news = next(&mut stream).await.unwrap();
+        assert_eq!(news.openings.last().unwrap().first_possible_day, "2026-03-09");
+        // The season is over: the page is.
+        app.set_clock("2026-06-29").await;
+        let status = next(&mut stream).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "the range has an end and today is after it: {status:?}");
+    });
+}
+
+#[test]
+fn a_bad_request_is_refused_before_the_stream_begins() {
+    on_every_app_at(WEDNESDAY, async |app: TestApp| {
+        academy().build(&app).await;
+        let refused = async |request: pb::WatchOpeningsRequest| open(&app, request).await.unwrap_err();
+        assert_eq!(invalid_field(&refused(pb::WatchOpeningsRequest { grade: 0, ..of_grade() }).await), "grade");
+        assert_eq!(invalid_field(&refused(pb::WatchOpeningsRequest { page_size: 201, ..of_grade() }).await), "page_size");
+        assert_eq!(invalid_field(&refused(pb::WatchOpeningsRequest { from_day: "soon".to_owned(), ..of_grade() }).await), "from_day");
+        assert_eq!(refused(pb::WatchOpeningsRequest { season: "winter".to_owned(), ..of_grade() }).await.code(), Code::NotFound);
+        app.set_clock("2026-06-29").await;
+        assert_eq!(reason(&refused(pb::WatchOpeningsRequest { to_day: String::new(), ..of_grade() }).await), "NO_SEASON");
+    });
+}
+
+#[test]
+fn an_open_page_ends_with_its_server_and_with_its_database() {
+    on_every_app_at(WEDNESDAY, async |app: TestApp| {
+        academy().build(&app).await;
+        // A server of its own, to be shut down.
+        let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
+        let listener = server::bind(&options).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (served, routes, shutdown) = ((*app).clone(), etutor::rpc::routes(&app), CancellationToken::new());
+        let until = shutdown.clone();
+        let ended = tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await });
+        let mut client = pb::opening_service_client::OpeningServiceClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap());
+        let mut stream = client.watch_openings(of_grade()).await.unwrap().into_inner();
+        assert_eq!(next(&mut stream).await.unwrap().openings.len(), 2);
+        shutdown.cancel();
+        assert_eq!(next(&mut stream).await.unwrap_err().code(), Code::Unavailable);
+        tokio::time::timeout(SOON, ended).await.expect("an open page holds the end up").unwrap().unwrap();
+
+        let replica = app.replica().await;
+        let mut stream = open(&replica, of_grade()).await.unwrap();
+        assert_eq!(next(&mut stream).await.unwrap().openings.len(), 2);
+        replica.db().clone().close().await;
+        assert_eq!(next(&mut stream).await.unwrap_err().code(), Code::Unavailable);
+    });
+}
