@@ -26,6 +26,7 @@ mod registry;
 mod replay;
 mod season;
 mod serving;
+mod sign_ups;
 mod staffing;
 mod storage;
 mod task_run;

@@ -38,7 +38,7 @@ async fn promised(app: &TestApp, academy: &Academy) -> (i64, i64) {
     let days = ("2026-06-02", "2026-06-20");
     let hold = pb::HoldPlacesRequest {
         student: student(1),
-        class_template: text("spare"),
+        class_template: text("held"),
         start_day: text(days.0),
         end_day: text(days.1),
         request_id: String::new(),
@@ -67,6 +67,7 @@ impl World {
             .classes(2, 3)
             .template("mon", "FREQ=WEEKLY;BYDAY=MO")
             .template("spare", "FREQ=WEEKLY;BYDAY=TU")
+            .template("held", "FREQ=WEEKLY;BYDAY=TU")
             .template("full", "FREQ=WEEKLY;BYDAY=WE")
             .classes(1, 1)
             .coaches(8)
@@ -251,7 +252,7 @@ fn sign_ups(world: &World) -> Vec<Case> {
     let (start_day, end_day) = (text("2026-06-02"), text("2026-06-20"));
     let hold = pb::HoldPlacesRequest {
         student: student(11),
-        class_template: text("spare"),
+        class_template: text("held"),
         start_day: start_day.clone(),
         end_day: end_day.clone(),
         request_id: none(),

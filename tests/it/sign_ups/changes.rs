@@ -1,0 +1,145 @@
+//! Changing a sign-up: the new part or none of it; students between classes; new sign-ups into running classes until F.
+
+use super::{get, no_drift, said, small, state, taken};
+use crate::grpc::reason;
+use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
+use etutor::rpc::pb;
+use etutor::testing::academy::student;
+use etutor::testing::{TestApp, on_every_app, on_every_app_at};
+
+async fn change(app: &TestApp, request: pb::ChangeReservationRequest) -> Result<(pb::Reservation, pb::Reservation), String> {
+    let answer = app.enrollment().change_reservation(request).await.map_err(|status| reason(&status))?.into_inner();
+    Ok((answer.reservation.unwrap(), answer.before.unwrap()))
+}
+
+async fn move_to(app: &TestApp, reservation_id: i64, class_id: i64, from: &str) -> Result<(pb::Reservation, pb::Reservation), String> {
+    let request = pb::MoveStudentRequest {
+        reservation_id,
+        class_id,
+        from_day: from.to_owned(),
+        operator: "wang".to_owned(),
+        remark: "家长要求".to_owned(),
+        request_id: String::new(),
+    };
+    let answer = app.enrollment().move_student(request).await.map_err(|status| reason(&status))?.into_inner();
+    Ok((answer.reservation.unwrap(), answer.before.unwrap()))
+}
+
+#[test]
+fn a_sign_up_is_changed_whole_and_kept_when_the_new_part_is_refused() {
+    on_every_app(async |app: TestApp| {
+        let academy = small().build(&app).await;
+        let range = Some(("2026-03-14", "2026-03-28"));
+        let id = academy.reserve(&app, &student(1), "one", range).await.unwrap().reservation_id;
+        academy.reserve(&app, &student(2), "two", range).await.unwrap();
+        academy.reserve(&app, &student(3), "two", range).await.unwrap();
+        let to = |template: &str, from: &str| pb::ChangeReservationRequest {
+            reservation_id: id,
+            class_template: template.to_owned(),
+            from_day: from.to_owned(),
+            request_id: format!("{template} {from}"),
+            ..Default::default()
+        };
+        assert_eq!(change(&app, to("two", "")).await, Err("PLACES_EXHAUSTED".to_owned()));
+        assert_eq!((state(&get(&app, id).await), taken(&app, "one").await.len()), ("BOOKED".to_owned(), 3));
+        // Its own old lessons do not stand in its way, though they overlap.
+        let (after, before) = change(&app, to("daily", "2026-03-21")).await.unwrap();
+        assert_eq!(
+            (after.class_template.as_str(), after.start_day.as_str(), after.last_day.as_str()),
+            ("daily", "2026-03-21", "2026-03-28")
+        );
+        assert_eq!((before.reservation_id, before.last_day.as_str(), state(&before)), (id, "2026-03-20", "BOOKED".to_owned()));
+        assert_eq!(change(&app, to("daily", "2026-03-21")).await.unwrap().0.reservation_id, after.reservation_id, "the same request");
+        assert_eq!((taken(&app, "one").await.len(), taken(&app, "daily").await.len()), (1, 8));
+        // Other days of the same template.
+        let shorter =
+            pb::ChangeReservationRequest { reservation_id: after.reservation_id, end_day: "2026-03-22".to_owned(), ..Default::default() };
+        let (after, before) = change(&app, shorter).await.unwrap();
+        assert_eq!((after.last_day.as_str(), state(&before), taken(&app, "daily").await.len()), ("2026-03-22", "CANCELLED".to_owned(), 2));
+        super::cancel(&app, after.reservation_id, "").await;
+        let again = pb::ChangeReservationRequest { reservation_id: after.reservation_id, ..Default::default() };
+        assert_eq!(change(&app, again).await, Err("CANCELLED".to_owned()));
+        no_drift(&app).await;
+    });
+}
+
+/// Two classes run since Thursday: coach 1 has students 1 … 4, coach 2 has 5 … 8.
+async fn running(app: TestApp) -> (Stage, Vec<pb::Class>) {
+    let stage = Stage::monday(app, evening().coaches(2).students(12), 8).await;
+    stage.ignore_messages("this story is about classes");
+    stage.minute("2026-03-02T08:00").await;
+    stage.ready(&[1, 2], MATH).await;
+    stage.minute("2026-03-05T15:00").await;
+    let app: &TestApp = &stage;
+    let classes = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes;
+    (stage, classes)
+}
+
+async fn reservation_of(app: &TestApp, number: usize) -> i64 {
+    let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
+    app.enrollment().list_reservations(request).await.unwrap().into_inner().reservations.last().unwrap().reservation_id
+}
+
+#[test]
+fn staff_move_a_student_to_another_class_and_the_lessons_already_held_stay_where_they_were() {
+    on_every_app_at(SATURDAY, async |app| {
+        let (stage, classes) = running(app).await;
+        let id = reservation_of(&stage, 1).await;
+        // Before the first lesson was held the same reservation is simply in the other class; F has come, so from the twelfth on.
+        assert_eq!(move_to(&stage, id, classes[1].class_id, "2026-03-05").await.unwrap_err(), "TOO_LATE");
+        stage.set_clock("2026-03-06T10:00").await;
+        let (after, before) = move_to(&stage, id, classes[1].class_id, "").await.unwrap();
+        assert_eq!((after.start_day.as_str(), after.class_id, state(&after)), ("2026-03-12", classes[1].class_id, "PLACED".to_owned()));
+        assert_eq!((before.last_day.as_str(), before.class_id), ("2026-03-11", classes[0].class_id));
+        let told: Vec<String> = stage.told_of("CLASS_CHANGED").await;
+        assert_eq!(told, ["student-001"]);
+        // The fuller one is full with six.
+        for number in [2, 3] {
+            let moved = move_to(&stage, reservation_of(&stage, number).await, classes[1].class_id, "").await;
+            assert_eq!(moved.map(|_| ()).err(), (number == 3).then(|| "CLASS_FULL".to_owned()));
+        }
+        stage.academy.reserve(&stage, &student(9), "math", Some(("2026-05-01", "2026-06-01"))).await.unwrap();
+        no_drift(&stage).await;
+    });
+}
+
+#[test]
+fn who_is_in_no_class_cannot_be_moved() {
+    on_every_app_at(SATURDAY, async |app| {
+        let (stage, classes) = running(app).await;
+        stage.set_clock("2026-03-06T10:00").await;
+        // Beyond the season's last lesson of the classes nobody sits: with two seats left in each, the fifth waits for a task.
+        for number in 9..=12 {
+            stage.academy.reserve(&stage, &student(number), "math", Some(("2026-03-12", "2026-06-28"))).await.unwrap();
+        }
+        super::cancel(&stage, reservation_of(&stage, 9).await, "").await;
+        assert_eq!(move_to(&stage, reservation_of(&stage, 9).await, classes[0].class_id, "").await.unwrap_err(), "NO_CLASS");
+    });
+}
+
+#[test]
+fn after_the_cut_off_a_sign_up_starts_in_a_running_class_until_its_roster_freezes() {
+    on_every_app_at(SATURDAY, async |app| {
+        let (stage, _) = running(app).await;
+        stage.set_clock("2026-03-09T00:00").await;
+        stage.fire("invite create", None).await;
+        let from = Some(("2026-03-12", "2026-06-28"));
+        stage.set_clock("2026-03-12T14:59").await;
+        assert_eq!(said(stage.academy.reserve(&stage, &student(9), "math", from).await), "PLACED");
+        let hold = pb::HoldPlacesRequest {
+            student: student(10),
+            class_template: "math".to_owned(),
+            start_day: "2026-03-12".to_owned(),
+            end_day: "2026-06-28".to_owned(),
+            request_id: String::new(),
+        };
+        let held = stage.enrollment().hold_places(hold).await.unwrap().into_inner().reservation.unwrap();
+        assert_eq!(held.expire_time.unwrap().seconds, stage.instant("2026-03-12T15:00").unix(), "never past F");
+        let request = pb::ConfirmHoldRequest { reservation_id: held.reservation_id };
+        let confirmed = stage.enrollment().confirm_hold(request).await.unwrap().into_inner().reservation.unwrap();
+        assert_eq!((state(&confirmed), confirmed.class_id), ("PLACED".to_owned(), held.class_id));
+        stage.set_clock("2026-03-12T15:00").await;
+        assert_eq!(said(stage.academy.reserve(&stage, &student(11), "math", from).await), "TOO_LATE");
+        no_drift(&stage).await;
+    });
+}
