@@ -35,9 +35,9 @@ pub struct Due {
 pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Due> {
     // One branch for each state, so that each is a look-up by index.
     let found: Vec<(i64, i64)> =
-        sql("SELECT template_id, 0 FROM reservation WHERE state = 'HELD' AND template_id IN ({ids}) AND expires_at <= ? \
-         UNION SELECT template_id, 0 FROM reservation WHERE state = 'OFFERED' AND template_id IN ({ids}) AND expires_at <= ? \
-         UNION SELECT template_id, 1 FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ?")
+        sql("SELECT template_id, CAST(0 AS {bigint}) FROM reservation WHERE state = 'HELD' AND template_id IN ({ids}) AND expires_at <= ? \
+         UNION SELECT template_id, CAST(0 AS {bigint}) FROM reservation WHERE state = 'OFFERED' AND template_id IN ({ids}) AND expires_at <= ? \
+         UNION SELECT template_id, CAST(1 AS {bigint}) FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ?")
         .ids(template_ids.iter().copied())
         .bind(now)
         .ids(template_ids.iter().copied())
