@@ -85,14 +85,16 @@ async fn served(kind: &Kind, rows: i64) -> Served {
     let home = TestDb::empty(kind).await;
     let options = DbOptions::new(home.options().url.clone());
     Db::migrate_at(&options).await.unwrap();
-    let db = Db::connect(&DbOptions { statement_timeout: Duration::from_secs(1_800), max_connections: 1, ..options.clone() }).await.unwrap();
+    let db =
+        Db::connect(&DbOptions { statement_timeout: Duration::from_secs(1_800), max_connections: 1, ..options.clone() }).await.unwrap();
     let today = Config::default().rules.time.day(Clock::System.now(&db).await.unwrap());
     let first = add_days(today, 7);
     numbers(&db, rows.max(TEMPLATES), (0..DAYS).map(|k| (k, add_days(first, k)))).await;
     run(&db, sql("INSERT INTO subject (id, name) VALUES (1, 'mathematics')")).await;
     let season = sql("INSERT INTO season (id, code, year, type, start_day, end_day) VALUES (1, 'S', 2026, 'spring', ?, ?)");
     run(&db, season.bind(today).bind(add_days(first, DAYS))).await;
-    let period = "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) VALUES (1, 'P', 1, 'junior', '12:00', '13:00')";
+    let period =
+        "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) VALUES (1, 'P', 1, 'junior', '12:00', '13:00')";
     run(&db, sql(period)).await;
     run(
         &db,

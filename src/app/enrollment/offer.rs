@@ -22,6 +22,7 @@ use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
 use crate::write_txn;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Entries of the waiting lists that are looked at in one go; the rest has its turn when these are served.
@@ -312,10 +313,11 @@ async fn tell(app: &App, txn: &Txn, kind: MessageKind, entries: &[Waiting], now:
     let mut drafts = Vec::with_capacity(entries.len());
     for Waiting { reservation, user_name, phone, .. } in entries {
         let id = reservation.template_id;
-        if !courses.contains_key(&id) {
-            courses.insert(id, Course::of(txn, id).await?);
-        }
-        let (Some(course), Some(places)) = (courses.get(&id), lessons.get(&id)) else { continue };
+        let course = match courses.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(Course::of(txn, id).await?),
+        };
+        let Some(places) = lessons.get(&id) else { continue };
         let places = places_between(places, reservation.start_day, reservation.end_day);
         let Some(first) = places.first() else { continue };
         let days: Vec<Day> = places.iter().map(|place| place.day).collect();
