@@ -2,6 +2,7 @@
 //! templates and their lesson days, and not from how many reservations there are.
 
 use super::page::Page;
+use super::seat::roster_fill;
 use super::sql::sql;
 use crate::domain::class_task::Seats;
 use crate::domain::opening::OwnLesson;
@@ -199,14 +200,6 @@ struct ClassDay {
     day: Day,
 }
 
-#[derive(FromQueryResult)]
-struct Stay {
-    class_id: i64,
-    from_day: Day,
-    last_day: Day,
-    number: i64,
-}
-
 /// The running classes of templates with their rosters from `first` on. A hold or an offer keeps its seat until it runs out; who is on leave
 /// takes none.
 pub async fn running_classes(
@@ -235,41 +228,11 @@ pub async fn running_classes(
             of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), forbidden_city });
         }
     }
-    fill_rosters(conn, &mut rosters, first, now).await?;
+    roster_fill(conn, &mut rosters, first, now).await?;
     for seats in found.values_mut().flat_map(|classes| &mut classes.seats) {
         seats.rosters = rosters.remove(&seats.class_id).unwrap_or_default();
     }
     Ok(found)
-}
-
-/// Counts who is on the rosters of classes, by lesson day.
-async fn fill_rosters(conn: &impl ConnectionTrait, rosters: &mut HashMap<i64, BTreeMap<Day, i64>>, first: Day, now: Instant) -> Result<()> {
-    let stays: Vec<Stay> =
-        sql("SELECT class_id, COALESCE(placed_from, start_day) AS from_day, last_day, COUNT(*) AS number FROM reservation \
-         WHERE class_id IN ({ids}) AND last_day >= ? AND (state = 'PLACED' OR (state IN ('HELD', 'OFFERED') AND expires_at > ?)) \
-         GROUP BY class_id, COALESCE(placed_from, start_day), last_day")
-        .ids(rosters.keys().copied())
-        .bind(first)
-        .bind(now)
-        .all(conn)
-        .await?;
-    for stay in stays.into_iter().filter(|stay| stay.from_day <= stay.last_day) {
-        let Some(roster) = rosters.get_mut(&stay.class_id) else { continue };
-        roster.range_mut(stay.from_day..=stay.last_day).for_each(|(_, number)| *number += stay.number);
-    }
-    let leaves: Vec<(i64, Day, i64)> = sql("SELECT r.class_id, l.day, COUNT(*) FROM reservation r JOIN student_leave l ON l.reservation_id = r.id \
-         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND l.day >= ? AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
-         GROUP BY r.class_id, l.day")
-    .ids(rosters.keys().copied())
-    .bind(first)
-    .tuples(conn)
-    .await?;
-    for (class_id, day, number) in leaves {
-        if let Some(roster) = rosters.get_mut(&class_id).and_then(|roster| roster.get_mut(&day)) {
-            *roster -= number;
-        }
-    }
-    Ok(())
 }
 
 /// The lessons a student is signed up for in a range; holds and offers count until they run out.

@@ -3,7 +3,7 @@
 use super::Txn;
 use super::sql::sql;
 use crate::domain::class_task::Seats;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::pool::city;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -30,9 +30,9 @@ struct ClassDay {
 #[derive(FromQueryResult)]
 struct Stay {
     class_id: i64,
-    placed_from: Option<Day>,
+    from_day: Day,
     last_day: Day,
-    n: i64,
+    number: i64,
 }
 
 /// The running classes of templates with their lessons from `from` on, and how many students each has: those in the class and those whose hold or
@@ -58,35 +58,52 @@ pub async fn seat_list(conn: &impl ConnectionTrait, template_ids: &[i64], from: 
     if classes.is_empty() {
         return Ok(HashMap::new());
     }
-    let stays: Vec<Stay> = sql("SELECT class_id, placed_from, last_day, COUNT(*) AS n FROM reservation \
-         WHERE class_id IN ({ids}) AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ? GROUP BY class_id, placed_from, last_day")
-    .ids(classes.keys().copied())
-    .bind(from)
-    .all(conn)
-    .await?;
-    for stay in stays {
-        let Some((_, seats)) = classes.get_mut(&stay.class_id) else { continue };
-        let first = stay.placed_from.unwrap_or(Day::MIN);
-        for (_, roster) in seats.rosters.range_mut(first..).take_while(|(day, _)| **day <= stay.last_day) {
-            *roster += stay.n;
-        }
-    }
-    let leave: Vec<(i64, Day, i64)> =
-        sql("SELECT r.class_id, v.day, COUNT(*) FROM reservation r JOIN student_leave v ON v.reservation_id = r.id \
-         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND v.day >= ? AND v.day >= r.placed_from AND v.day <= r.last_day \
-         GROUP BY r.class_id, v.day")
-        .ids(classes.keys().copied())
-        .bind(from)
-        .tuples(conn)
-        .await?;
-    for (class, day, n) in leave {
-        if let Some(roster) = classes.get_mut(&class).and_then(|(_, seats)| seats.rosters.get_mut(&day)) {
-            *roster -= n;
-        }
+    let mut rosters: HashMap<i64, BTreeMap<Day, i64>> =
+        classes.iter_mut().map(|(id, (_, seats))| (*id, std::mem::take(&mut seats.rosters))).collect();
+    // What has run out sits there until it is reaped: those who decide by this reap first.
+    roster_fill(conn, &mut rosters, from, Instant::from_unix(0)).await?;
+    for (id, (_, seats)) in &mut classes {
+        seats.rosters = rosters.remove(id).unwrap_or_default();
     }
     let mut of_template = HashMap::<i64, Vec<Seats>>::new();
     for (template, seats) in classes.into_values() {
         of_template.entry(template).or_default().push(seats);
     }
     Ok(of_template)
+}
+
+/// Counts who is on the rosters of classes, by lesson day: those in the class, and those whose hold or offer keeps a seat beyond `now`, less those
+/// on leave.
+pub(super) async fn roster_fill(
+    conn: &impl ConnectionTrait,
+    rosters: &mut HashMap<i64, BTreeMap<Day, i64>>,
+    first: Day,
+    now: Instant,
+) -> Result<()> {
+    let stays: Vec<Stay> =
+        sql("SELECT class_id, COALESCE(placed_from, start_day) AS from_day, last_day, COUNT(*) AS number FROM reservation \
+         WHERE class_id IN ({ids}) AND last_day >= ? AND (state = 'PLACED' OR (state IN ('HELD', 'OFFERED') AND expires_at > ?)) \
+         GROUP BY class_id, COALESCE(placed_from, start_day), last_day")
+        .ids(rosters.keys().copied())
+        .bind(first)
+        .bind(now)
+        .all(conn)
+        .await?;
+    for stay in stays.into_iter().filter(|stay| stay.from_day <= stay.last_day) {
+        let Some(roster) = rosters.get_mut(&stay.class_id) else { continue };
+        roster.range_mut(stay.from_day..=stay.last_day).for_each(|(_, number)| *number += stay.number);
+    }
+    let leaves: Vec<(i64, Day, i64)> = sql("SELECT r.class_id, l.day, COUNT(*) FROM reservation r JOIN student_leave l ON l.reservation_id = r.id \
+         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND l.day >= ? AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+         GROUP BY r.class_id, l.day")
+    .ids(rosters.keys().copied())
+    .bind(first)
+    .tuples(conn)
+    .await?;
+    for (class_id, day, number) in leaves {
+        if let Some(roster) = rosters.get_mut(&class_id).and_then(|roster| roster.get_mut(&day)) {
+            *roster -= number;
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Ticks that find nothing to do: a few looks through indexes, however long the history.
 
 use crate::staffing::stage::{SATURDAY, Stage};
+use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
 use etutor::app::staffing::{alarm, check, form, wave};
 use etutor::domain::time::Instant;
@@ -10,21 +11,24 @@ use etutor::testing::{Academy, explain, on_every_app_at};
 use etutor::write_txn;
 use sea_orm::{ConnectionTrait, DbBackend};
 
-/// A year behind us: every lesson day had a task that was formed, and every coach was asked for it.
+/// A year behind us: every lesson day had a task that was formed, every coach was asked for it, and a student came.
 async fn history(stage: &Stage) {
     let tasks = "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, reopened, cancelled_by, \
                  students, needed, dirty, early_warned, told_uncovered, gate_alarmed, created_at, version) \
                  SELECT template_id, day, 'FORMED', start_at, start_at, start_at, start_at, FALSE, '', 6, 1, FALSE, FALSE, 0, TRUE, 0, 0 FROM place";
     let invitations = "INSERT INTO invitation (task_id, coach_id, kind, state, last_day, queued_at, valid_until, expires_at, test_deadline) \
                        SELECT t.id, c.id, 'AUTO', 'DECLINED', t.day, 0, 0, 0, 0 FROM class_task t, coach c";
+    let sign_ups = "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at) \
+                    SELECT s.id, p.template_id, p.day, p.day, p.day, 'ENDED', 0 FROM place p, student s";
     write_txn!(stage.db(), "test.history", |txn| {
         sql("UPDATE place SET not_held_told = TRUE WHERE start_at > 0").execute(txn).await?;
         sql(tasks).execute(txn).await?;
+        sql(sign_ups).execute(txn).await?;
         sql(invitations).execute(txn).await
     })
     .unwrap();
     if stage.db().backend() == DbBackend::MySql {
-        stage.db().reader().execute_unprepared("ANALYZE TABLE class_task, invitation, place").await.unwrap();
+        stage.db().reader().execute_unprepared("ANALYZE TABLE class_task, invitation, place, reservation").await.unwrap();
     } else {
         write_txn!(stage.db(), "test.analyze", |txn| sql("ANALYZE").execute(txn).await).unwrap();
     }
@@ -46,7 +50,7 @@ async fn idle(stage: &Stage, what: &str, run: impl AsyncFnOnce() -> Result<Repor
 #[test]
 fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
     on_every_app_at(SATURDAY, async |app| {
-        let mut academy = Academy::new().coaches(6);
+        let mut academy = Academy::new().coaches(6).students(1);
         for hour in 10..20 {
             academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
         }
@@ -60,13 +64,16 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
         idle(&stage, "notify_class", async || alarm::notify_unstaffed_classes(&stage, now).await, &[open, asked, open]).await;
         idle(&stage, "notify_test", async || alarm::notify_software_tests(&stage, now).await, &[asked]).await;
         idle(&stage, "assign_students", async || form::assign_students(&stage, now).await, &[open, "place_not_held"]).await;
+        // By when it runs out, or by its state.
+        let waiting = "reservation_";
+        idle(&stage, "offer_places", async || offer::offer_places(&stage, now).await, &[waiting, waiting]).await;
     });
 }
 
 #[test]
 fn one_days_tasks_are_found_by_their_day() {
     on_every_app_at(SATURDAY, async |app| {
-        let mut academy = Academy::new().coaches(6);
+        let mut academy = Academy::new().coaches(6).students(1);
         for hour in 10..20 {
             academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
         }

@@ -2,10 +2,11 @@
 
 use super::Notes;
 use crate::app::App;
+use crate::app::catalog_places::wanted_places;
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
-use crate::domain::calendar::{RecurrenceError, parse_time};
-use crate::domain::places::{PlaceDay, Slot, places_of};
+use crate::domain::calendar::RecurrenceError;
+use crate::domain::places::PlaceDay;
 use crate::domain::state::{MessageKind, PlaceCause};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
@@ -103,19 +104,8 @@ async fn lacking(app: &App, templates: &[UpkeepTemplate], now: Instant, report: 
 
 /// The lesson days of a template as the catalogue has it.
 fn days_of(app: &App, slot: &TemplateSlot) -> Result<Vec<PlaceDay>> {
-    let TemplateSlot { template, season, period, except } = slot;
-    let corrupt = |table, column, id: i64| Error::Corrupt { table, column, id: id.to_string() };
-    let slot = Slot {
-        season_start: season.start_day,
-        season_end: season.end_day,
-        except,
-        recurrence: &template.recurrence,
-        start_time: parse_time(&period.start_time).ok_or_else(|| corrupt("period", "start_time", period.id))?,
-        end_time: parse_time(&period.end_time).ok_or_else(|| corrupt("period", "end_time", period.id))?,
-        max_classes: template.max_classes,
-        max_students_per_class: template.max_students_per_class,
-    };
-    places_of(app.rules(), &slot).map_err(|_: RecurrenceError| corrupt("class_template", "recurrence", template.id))
+    let id = slot.template.id.to_string();
+    wanted_places(app, slot)?.map_err(|_: RecurrenceError| Error::Corrupt { table: "class_template", column: "recurrence", id })
 }
 
 /// What a transaction of [`Mender`] did.
