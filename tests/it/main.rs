@@ -14,6 +14,7 @@ mod enrollment;
 mod forming;
 mod grpc;
 mod harness;
+mod histories;
 mod import;
 mod messages;
 mod openings;

@@ -1,0 +1,261 @@
+//! The model: who has what, in a list; every question is answered by looking through all of it.
+
+use etutor::domain::calendar::{Timeline, cut_off};
+use etutor::domain::rules::Rules;
+use etutor::domain::sign_up::{hold_until, leave_until, offer_until};
+use etutor::domain::time::{Day, Instant};
+use std::collections::BTreeSet;
+
+/// A template: its lessons, and places on each.
+pub struct Template {
+    pub code: &'static str,
+    pub lessons: Vec<(Day, Instant, Instant)>,
+    pub capacity: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub id: i64,
+    pub student: usize,
+    pub template: usize,
+    pub first: Day,
+    pub last: Day,
+    pub state: &'static str,
+    pub until: Option<Instant>,
+    pub renewed: bool,
+    pub leave: BTreeSet<Day>,
+}
+
+pub struct Model {
+    pub rules: Rules,
+    pub templates: Vec<Template>,
+    pub entries: Vec<Entry>,
+}
+
+pub type Said = Result<&'static str, &'static str>;
+
+impl Model {
+    fn lessons(&self, template: usize, first: Day, last: Day) -> Vec<(Day, Instant, Instant)> {
+        self.templates[template].lessons.iter().copied().filter(|(day, ..)| first <= *day && *day <= last).collect()
+    }
+
+    fn takes(entry: &Entry) -> bool {
+        matches!(entry.state, "HELD" | "OFFERED" | "BOOKED")
+    }
+
+    pub fn taken(&self, template: usize, day: Day) -> usize {
+        let on = |entry: &&Entry| {
+            Self::takes(entry) && entry.template == template && entry.first <= day && day <= entry.last && !entry.leave.contains(&day)
+        };
+        self.entries.iter().filter(on).count()
+    }
+
+    fn is_free(&self, template: usize, first: Day, last: Day) -> bool {
+        self.lessons(template, first, last).iter().all(|(day, ..)| self.taken(template, *day) < self.templates[template].capacity)
+    }
+
+    /// Why a student may not have these lessons, whatever places there are.
+    fn in_the_way(&self, student: usize, template: usize, first: Day, last: Day) -> Option<&'static str> {
+        let wanted = self.lessons(template, first, last);
+        let overlaps = |entry: &Entry| {
+            let theirs = self.lessons(entry.template, entry.first, entry.last);
+            wanted.iter().any(|(_, from, to)| theirs.iter().any(|(_, start, end)| start < to && from < end))
+        };
+        let own: Vec<&Entry> =
+            self.entries.iter().filter(|entry| entry.student == student && Self::takes(entry) && overlaps(entry)).collect();
+        if own.iter().any(|entry| entry.template == template) {
+            return Some("ALREADY_RESERVED");
+        }
+        (!own.is_empty()).then_some("SCHEDULE_CONFLICT")
+    }
+
+    fn refusal(&self, student: usize, template: usize, first: Day, last: Day, now: Instant) -> Option<&'static str> {
+        let Some((day, ..)) = self.lessons(template, first, last).first().copied() else { return Some("NOT_A_LESSON_DAY") };
+        if now >= cut_off(self.rules.time, day) {
+            return Some("TOO_LATE");
+        }
+        self.in_the_way(student, template, first, last)
+    }
+
+    /// A sign-up (BOOKED), a hold (HELD) or a place on the waiting list (WAITLISTED).
+    pub fn ask(&mut self, state: &'static str, student: usize, template: usize, (first, last): (Day, Day), now: Instant) -> Said {
+        if let Some(refusal) = self.refusal(student, template, first, last, now) {
+            return Err(refusal);
+        }
+        let (day, start, _) = self.lessons(template, first, last)[0];
+        let until = match state {
+            "WAITLISTED" => {
+                let waits = |entry: &Entry| {
+                    (entry.student, entry.template, entry.state) == (student, template, "WAITLISTED")
+                        && entry.first <= last
+                        && first <= entry.last
+                };
+                if self.entries.iter().any(waits) {
+                    return Err("ALREADY_RESERVED");
+                }
+                Some(Timeline::of(&self.rules, day, start).freeze_at)
+            }
+            _ if !self.is_free(template, first, last) => return Err("PLACES_EXHAUSTED"),
+            "HELD" => Some(hold_until(&self.rules, day, start, false, now)),
+            _ => None,
+        };
+        self.entries.push(Entry { id: 0, student, template, first, last, state, until, renewed: false, leave: BTreeSet::new() });
+        Ok(state)
+    }
+
+    /// A hold is confirmed, or an offer taken.
+    pub fn confirm(&mut self, at: usize, from: &'static str, gone: &'static str) -> Said {
+        let entry = &mut self.entries[at];
+        if entry.state == from {
+            (entry.state, entry.until) = ("BOOKED", None);
+        }
+        if entry.state == "BOOKED" { Ok("BOOKED") } else { Err(gone) }
+    }
+
+    pub fn renew(&mut self, at: usize, now: Instant) -> Said {
+        let entry = &self.entries[at];
+        let lessons = self.lessons(entry.template, entry.first, entry.last);
+        match (entry.state, entry.renewed) {
+            ("HELD", true) => Err("ALREADY_RENEWED"),
+            ("HELD", false) => {
+                let until = hold_until(&self.rules, lessons[0].0, lessons[0].1, false, now);
+                (self.entries[at].until, self.entries[at].renewed) = (Some(until), true);
+                Ok("HELD")
+            }
+            _ => Err("HOLD_EXPIRED"),
+        }
+    }
+
+    /// Gives up what is in one of these states.
+    pub fn give_up(&mut self, at: usize, states: &[&str]) -> Said {
+        let entry = &mut self.entries[at];
+        if states.contains(&entry.state) {
+            (entry.state, entry.until) = ("CANCELLED", None);
+        }
+        Ok(entry.state)
+    }
+
+    pub fn cancel(&mut self, at: usize, from: Option<Day>, now: Instant) -> Said {
+        if self.entries[at].state != "BOOKED" {
+            return self.give_up(at, &["HELD", "OFFERED", "WAITLISTED"]);
+        }
+        let entry = &self.entries[at];
+        let lessons = self.lessons(entry.template, entry.first, entry.last);
+        let ahead = lessons.iter().find(|(day, start, _)| *start > now && from.is_none_or(|from| from <= *day));
+        if let Some((day, ..)) = ahead {
+            let something_left = lessons[0].0 < *day;
+            let entry = &mut self.entries[at];
+            entry.last = day.pred_opt().unwrap();
+            entry.leave.retain(|leave| leave < day);
+            entry.state = if something_left { "BOOKED" } else { "CANCELLED" };
+        }
+        Ok(self.entries[at].state)
+    }
+
+    /// To another template, from the next lesson on.
+    pub fn change(&mut self, at: usize, template: usize, now: Instant) -> Said {
+        if self.entries[at].state != "BOOKED" {
+            return Err("CANCELLED");
+        }
+        let before = self.entries.clone();
+        let entry = self.entries[at].clone();
+        let today = self.rules.time.day(now);
+        let ahead = self.lessons(entry.template, entry.first, entry.last).into_iter().find(|(_, start, _)| *start > now);
+        let first = ahead.map_or(today, |(day, ..)| day.max(today));
+        if entry.last < first {
+            return Err("NOT_A_LESSON_DAY");
+        }
+        self.cancel(at, None, now).unwrap();
+        let said = self.ask("BOOKED", entry.student, template, (first, entry.last), now);
+        if said.is_err() {
+            self.entries = before;
+        }
+        said
+    }
+
+    fn leave_lesson(&self, at: usize, day: Day, now: Instant) -> Result<Instant, &'static str> {
+        let entry = &self.entries[at];
+        let lesson = self.lessons(entry.template, entry.first, entry.last).into_iter().find(|(lesson, ..)| *lesson == day);
+        match lesson {
+            Some((_, start, _)) if entry.state == "BOOKED" => {
+                if now >= leave_until(&self.rules, start) {
+                    Err("LEAVE_TOO_LATE")
+                } else {
+                    Ok(start)
+                }
+            }
+            _ => Err("NOT_A_LESSON_DAY"),
+        }
+    }
+
+    pub fn take_leave(&mut self, at: usize, day: Day, now: Instant) -> Said {
+        self.leave_lesson(at, day, now)?;
+        let student = self.entries[at].student;
+        let so_far: usize = self.entries.iter().filter(|entry| entry.student == student).map(|entry| entry.leave.len()).sum();
+        if !self.entries[at].leave.contains(&day) && so_far >= self.rules.leave_limit as usize {
+            return Err("LEAVE_LIMIT");
+        }
+        self.entries[at].leave.insert(day);
+        Ok("")
+    }
+
+    pub fn end_leave(&mut self, at: usize, day: Day, now: Instant) -> Said {
+        let start = self.leave_lesson(at, day, now)?;
+        let template = self.entries[at].template;
+        if !self.entries[at].leave.contains(&day) {
+            return Ok("");
+        }
+        if now >= Timeline::of(&self.rules, day, start).freeze_at {
+            return Err("TOO_LATE");
+        }
+        if self.taken(template, day) >= self.templates[template].capacity {
+            return Err("PLACES_EXHAUSTED");
+        }
+        self.entries[at].leave.remove(&day);
+        Ok("")
+    }
+
+    /// What time does: holds and offers run out, free places are offered, lists close.
+    pub fn refresh(&mut self, first: Option<usize>, now: Instant) {
+        for template in first.into_iter().chain(0..self.templates.len()) {
+            for entry in &mut self.entries {
+                let ran_out = matches!(entry.state, "HELD" | "OFFERED") && entry.until.is_some_and(|until| until <= now);
+                if ran_out && entry.template == template {
+                    (entry.state, entry.until) = ("EXPIRED", None);
+                }
+            }
+            self.offer(template, now);
+        }
+        for entry in self.entries.iter_mut().filter(|entry| entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until <= now)) {
+            (entry.state, entry.until) = ("EXPIRED", None);
+        }
+    }
+
+    /// First come, first served by first lesson day. The list is in the order of joining.
+    fn offer(&mut self, template: usize, now: Instant) {
+        let waits =
+            |entry: &Entry| entry.template == template && entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until > now);
+        let waiting: Vec<usize> = (0..self.entries.len()).filter(|at| waits(&self.entries[*at])).collect();
+        if !waiting.iter().any(|at| self.is_free(template, self.entries[*at].first, self.entries[*at].last)) {
+            return;
+        }
+        let mut blocked = BTreeSet::new();
+        for at in waiting {
+            let Entry { student, first, last, .. } = self.entries[at];
+            let (day, start, _) = self.lessons(template, first, last)[0];
+            if blocked.contains(&day) {
+                continue;
+            }
+            if self.in_the_way(student, template, first, last).is_some() {
+                (self.entries[at].state, self.entries[at].until) = ("CANCELLED", None);
+                continue;
+            }
+            let until = offer_until(&self.rules, day, start, false, now);
+            if now < cut_off(self.rules.time, day) && until > now && self.is_free(template, first, last) {
+                (self.entries[at].state, self.entries[at].until) = ("OFFERED", Some(until));
+            } else {
+                blocked.insert(day);
+            }
+        }
+    }
+}
