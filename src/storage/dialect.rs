@@ -22,7 +22,7 @@ pub fn schema(backend: DbBackend, text: &str) -> String {
 
 /// A statement of a backend. In the text, `?` is a parameter;
 /// `{ids}` a SELECT of one BIGINT column, and `{pairs}` a table of two, `a` and `b`, each taking one parameter: a JSON array.
-/// `{texts}` is a SELECT of one text column; `{rows:idt}` a table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day,
+/// `{join}` joins a set with the table that is looked up by it (PostgreSQL needs [`small_sets`] for that). `{texts}` is a SELECT of one text column; `{rows:idt}` a table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day,
 /// `t` a text. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until the transaction ends. `{bigint}` is that
 /// type in a CAST.
 /// A JSON array is one parameter whatever its length, so that a set is one statement.
@@ -43,7 +43,18 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
         DbBackend::Postgres => "SELECT v FROM json_array_elements_text(CAST(? AS json)) AS v",
         _ => "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS j",
     };
-    let text = text.replace("{ids}", ids).replace("{pairs}", pairs).replace("{texts}", texts).replace("{bigint}", bigint(backend));
+    // From the set to the table, by the table's index; left to itself each of them sometimes reads the whole table instead.
+    let join = match backend {
+        DbBackend::Sqlite => "CROSS JOIN",
+        DbBackend::Postgres => "JOIN",
+        _ => "STRAIGHT_JOIN",
+    };
+    let text = text
+        .replace("{join}", join)
+        .replace("{ids}", ids)
+        .replace("{pairs}", pairs)
+        .replace("{texts}", texts)
+        .replace("{bigint}", bigint(backend));
     let text = tokens(tokens(text, "{rows:", |letters| rows(backend, letters)), "{lock", |of| lock(backend, of));
     if backend != DbBackend::Postgres {
         return text;
@@ -67,6 +78,13 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
 /// The type BIGINT as CAST names it.
 fn bigint(backend: DbBackend) -> &'static str {
     if backend == DbBackend::MySql { "SIGNED" } else { "BIGINT" }
+}
+
+/// What tells PostgreSQL for the rest of a transaction that the sets of its statements are small: it takes any JSON array for a hundred rows, and would
+/// read whole tables to join them.
+pub fn small_sets(backend: DbBackend) -> Option<&'static str> {
+    (backend == DbBackend::Postgres)
+        .then_some("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 }
 
 /// Replaces what begins with `start` and ends with `}`, given what stands between.
@@ -110,7 +128,7 @@ fn lock(backend: DbBackend, of: &str) -> String {
 /// An UPDATE of the rows of `table` for which `on` holds with a row `p` of a set; `rows` names the set: `{rows:ii}`.
 pub fn update_by_rows(backend: DbBackend, table: &str, rows: &str, on: &str, set: &str) -> String {
     match backend {
-        DbBackend::MySql => format!("UPDATE {table} JOIN {rows} p ON {on} SET {set}"),
+        DbBackend::MySql => format!("UPDATE {rows} p STRAIGHT_JOIN {table} ON {on} SET {set}"),
         _ => format!("UPDATE {table} SET {set} FROM {rows} p WHERE {on}"),
     }
 }

@@ -27,7 +27,7 @@ pub async fn template_list_by_codes<'a>(
     conn: &impl ConnectionTrait,
     codes: impl IntoIterator<Item = &'a str>,
 ) -> Result<Vec<WantedTemplate>> {
-    sql("SELECT t.id, t.code, t.grade, t.max_students_per_class FROM {rows:t} q JOIN class_template t ON t.code = q.c0")
+    sql("SELECT t.id, t.code, t.grade, t.max_students_per_class FROM {rows:t} q {join} class_template t ON t.code = q.c0")
         .rows(codes.into_iter().map(|code| [Cell::from(code)]))
         .all(conn)
         .await
@@ -48,7 +48,7 @@ pub struct WantingStudent {
 
 /// Locks the students of user names: whoever changes what they are signed up for takes this turn first. In order of keys.
 pub async fn student_lock_by_names<'a>(txn: &Txn, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<WantingStudent>> {
-    sql("SELECT s.id, s.user_name, s.grade, s.area_code FROM {rows:t} q JOIN student s ON s.user_name = q.c0 ORDER BY s.id {lock:s}")
+    sql("SELECT s.id, s.user_name, s.grade, s.area_code FROM {rows:t} q {join} student s ON s.user_name = q.c0 ORDER BY s.id {lock:s}")
         .rows(names.into_iter().map(|name| [Cell::from(name)]))
         .all(txn)
         .await
@@ -78,7 +78,7 @@ pub async fn taking_list(
     now: Instant,
 ) -> Result<Vec<Taking>> {
     let mut found: Vec<Taking> = sql("SELECT r.student_id, r.template_id, r.start_day, r.last_day, r.state, r.expires_at \
-         FROM {rows:i} q JOIN reservation r ON r.student_id = q.c0 WHERE r.start_day <= ? AND r.last_day >= ?")
+         FROM {rows:i} q {join} reservation r ON r.student_id = q.c0 WHERE r.start_day <= ? AND r.last_day >= ?")
     .rows(student_ids.into_iter().map(|id| [Cell::from(id)]))
     .bind(last)
     .bind(first)
@@ -91,7 +91,7 @@ pub async fn taking_list(
 
 /// The lesson days of templates in ranges: (template, first day, last day).
 pub async fn place_list_in(conn: &impl ConnectionTrait, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
-    sql("SELECT p.* FROM {rows:idd} q JOIN place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
+    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
          ORDER BY p.template_id, p.day")
     .rows(cells(ranges))
     .all(conn)
@@ -100,7 +100,7 @@ pub async fn place_list_in(conn: &impl ConnectionTrait, ranges: &[(i64, Day, Day
 
 /// Locks and reads the lesson days of templates in ranges, in order of keys, so that two who do this cannot wait for each other.
 pub async fn place_lock_list_in(txn: &Txn, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
-    sql("SELECT p.* FROM {rows:idd} q JOIN place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
+    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
          ORDER BY p.template_id, p.day {lock:p}")
     .rows(cells(ranges))
     .all(txn)
@@ -202,7 +202,7 @@ pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result
     let found: Vec<(i64, i64, i64, Day)> = if txn.get_database_backend() == DbBackend::MySql {
         // MySQL does not return what it inserts. The students are locked, so the latest of each key is ours.
         sql(insert!("")).rows(cells).execute(txn).await?;
-        sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day FROM {rows:iid} q JOIN reservation r \
+        sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day FROM {rows:iid} q {join} reservation r \
              ON r.student_id = q.c0 AND r.template_id = q.c1 AND r.start_day = q.c2 GROUP BY r.student_id, r.template_id, r.start_day")
         .rows(rows.iter().map(|row| [row.student_id.into(), row.template_id.into(), row.start_day.into()]))
         .tuples(txn)
@@ -219,7 +219,7 @@ pub async fn request_list<'a>(
     scope: &str,
     ids: impl IntoIterator<Item = &'a str>,
 ) -> Result<Vec<(String, String, String)>> {
-    sql("SELECT l.request_id, l.fingerprint, l.result FROM {rows:t} q JOIN request_log l ON l.request_id = q.c0 AND l.scope = ?")
+    sql("SELECT l.request_id, l.fingerprint, l.result FROM {rows:t} q {join} request_log l ON l.request_id = q.c0 AND l.scope = ?")
         .rows(ids.into_iter().map(|id| [Cell::from(id)]))
         .bind(scope)
         .tuples(conn)

@@ -92,6 +92,14 @@ pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
 }
 
+/// Tells the database that the sets of this transaction's statements are small; see [`dialect::small_sets`].
+pub async fn expect_small_sets(txn: &super::Txn) -> Result<()> {
+    match dialect::small_sets(txn.get_database_backend()) {
+        Some(text) => sql(text).fetch(txn).await.map(drop),
+        None => Ok(()),
+    }
+}
+
 /// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the first parameter.
 pub fn update_by_rows(conn: &impl ConnectionTrait, table: &'static str, rows: &'static str, on: &'static str, set: &'static str) -> Sql {
     Sql { text: dialect::update_by_rows(conn.get_database_backend(), table, rows, on, set), values: Vec::new() }

@@ -34,18 +34,21 @@ pub struct Due {
 /// What is to be looked after of these templates.
 pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Due> {
     // One branch for each state, so that each is a look-up by index.
-    let found: Vec<(i64, i64)> =
-        sql("SELECT template_id, CAST(0 AS {bigint}) FROM reservation WHERE state = 'HELD' AND template_id IN ({ids}) AND expires_at <= ? \
-         UNION SELECT template_id, CAST(0 AS {bigint}) FROM reservation WHERE state = 'OFFERED' AND template_id IN ({ids}) AND expires_at <= ? \
-         UNION SELECT template_id, CAST(1 AS {bigint}) FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ?")
-        .ids(template_ids.iter().copied())
-        .bind(now)
-        .ids(template_ids.iter().copied())
-        .bind(now)
-        .ids(template_ids.iter().copied())
-        .bind(now)
-        .tuples(conn)
-        .await?;
+    let ids = || template_ids.iter().map(|id| [Cell::from(*id)]);
+    let found: Vec<(i64, i64)> = sql("SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q {join} reservation r \
+             ON r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ? \
+         UNION SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q {join} reservation r \
+             ON r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ? \
+         UNION SELECT r.template_id, CAST(1 AS {bigint}) FROM {rows:i} q {join} reservation r \
+             ON r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ?")
+    .rows(ids())
+    .bind(now)
+    .rows(ids())
+    .bind(now)
+    .rows(ids())
+    .bind(now)
+    .tuples(conn)
+    .await?;
     let of = |kind| found.iter().filter(|(_, found)| *found == kind).map(|(template, _)| *template).collect();
     Ok(Due { lapsed: of(0), waiting: of(1) })
 }
