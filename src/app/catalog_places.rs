@@ -84,8 +84,8 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result
     Ok(conflicts)
 }
 
-/// The places a template is to have, none taken.
-fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Result<Vec<PlaceDay>, RecurrenceError>> {
+/// The places a template is to have, none taken; or why its recurrence cannot be used.
+pub fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Result<Vec<PlaceDay>, RecurrenceError>> {
     let TemplateSlot { template, season, period, except } = slot;
     let corrupt = |table, column, id: i64| Error::Corrupt { table, column, id: id.to_string() };
     let slot = Slot {
