@@ -4,6 +4,7 @@ use super::idempotency;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
+use crate::storage::ledger::By;
 
 /// Checks the fields of one thing; names them as the caller does: `season.code` in an RPC, `code` in a file.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +114,32 @@ impl RequestKey {
     /// Stores the result of this request; see [`idempotency::record`].
     pub async fn record(&self, txn: &Txn, scope: &str, result: impl ToString, now: Instant) -> Result<()> {
         idempotency::record(txn, scope, &self.request_id, &self.fingerprint, &result.to_string(), now).await
+    }
+}
+
+/// How an edit is to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EditKey {
+    /// The request id of the call.
+    pub key: RequestKey,
+    /// Nothing is written: the answer says what would be.
+    pub validate_only: bool,
+}
+
+impl EditKey {
+    /// Whether this request was carried out before. One that only asks never was.
+    pub async fn is_done(&self, txn: &Txn, scope: &str) -> Result<bool> {
+        Ok(!self.validate_only && self.key.claimed(txn, scope).await?.is_some())
+    }
+
+    /// Stores the result of this request, unless it only asked.
+    pub async fn record(&self, txn: &Txn, scope: &str, result: impl ToString, now: Instant) -> Result<()> {
+        if self.validate_only { Ok(()) } else { self.key.record(txn, scope, result, now).await }
+    }
+
+    /// Who edits the catalogue, for the ledger of places.
+    pub fn by(&self) -> By {
+        By { request_id: self.key.request_id.clone(), ..By::actor("catalogue") }
     }
 }
 

@@ -44,19 +44,24 @@ impl Offer {
     }
 
     fn includes(&self, start: NaiveTime, end: NaiveTime) -> bool {
-        // Minutes since the offer's start, so that offers and lessons over midnight compare too.
-        let since = |time: NaiveTime| (time - self.start).num_minutes().rem_euclid(24 * 60);
-        let length = match since(self.end) {
-            0 => 24 * 60,
-            minutes => minutes,
-        };
-        let (from, mut to) = (since(start), since(end));
-        if to <= from {
-            to += 24 * 60;
-        }
-        // A lesson that begins before the offer on the same day wraps to a late minute and is caught by the length.
-        start >= self.start && to <= length
+        includes(self.start, self.end, start, end)
     }
+}
+
+/// Whether an offer from `from` to `until` has a lesson from `start` to `end` inside; an end not after its start is on the next day.
+pub fn includes(from: NaiveTime, until: NaiveTime, start: NaiveTime, end: NaiveTime) -> bool {
+    // Minutes since the offer's start, so that offers and lessons over midnight compare too.
+    let since = |time: NaiveTime| (time - from).num_minutes().rem_euclid(24 * 60);
+    let length = match since(until) {
+        0 => 24 * 60,
+        minutes => minutes,
+    };
+    let (begin, mut to) = (since(start), since(end));
+    if to <= begin {
+        to += 24 * 60;
+    }
+    // A lesson that begins before the offer on the same day wraps to a late minute and is caught by the length.
+    start >= from && to <= length
 }
 
 /// An invitation that holds a coach's time: live, accepted or ready.

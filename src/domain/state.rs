@@ -407,3 +407,31 @@ words! {
         Failed = "FAILED",
     }
 }
+
+words! {
+    /// What an edit of the catalogue does to a lesson.
+    LessonChangeKind {
+        /// There is one lesson more.
+        Added = "ADDED",
+        /// It falls away.
+        Removed = "REMOVED",
+        /// It is at another time.
+        Moved = "MOVED",
+        /// Its day has more or fewer places.
+        Resized = "RESIZED",
+    }
+}
+
+words! {
+    /// What an edit of the catalogue does to a class task.
+    TaskChangeKind {
+        /// Its lesson falls away.
+        Cancelled = "CANCELLED",
+        /// It is to be sized again.
+        Resized = "RESIZED",
+        /// Its lesson is at another time.
+        Moved = "MOVED",
+        /// Its lesson had fallen away and is back.
+        Reopened = "REOPENED",
+    }
+}

@@ -51,10 +51,10 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
 
     async fn upsert_season(&self, request: Request<pb::UpsertSeasonRequest>) -> Result<Response<pb::UpsertSeasonResponse>, Status> {
         let request = request.into_inner();
-        let key = convert::request_key(&request.request_id, &request)?;
+        let how = convert::edit_key(&request.request_id, request.validate_only, &request)?;
         let spec = convert::catalog::season(request.season)?;
-        let made = catalog::upsert_season(&self.app, &spec, &key, self.app.now().await?).await?;
-        Ok(Response::new(pb::UpsertSeasonResponse { season: Some(made.into()) }))
+        let (made, change) = catalog::upsert_season(&self.app, &spec, &how, self.app.now().await?).await?;
+        Ok(Response::new(pb::UpsertSeasonResponse { season: Some(made.into()), change: Some(change.into()) }))
     }
 
     async fn get_season(&self, request: Request<pb::GetSeasonRequest>) -> Result<Response<pb::GetSeasonResponse>, Status> {
@@ -80,10 +80,10 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
 
     async fn upsert_period(&self, request: Request<pb::UpsertPeriodRequest>) -> Result<Response<pb::UpsertPeriodResponse>, Status> {
         let request = request.into_inner();
-        let key = convert::request_key(&request.request_id, &request)?;
+        let how = convert::edit_key(&request.request_id, request.validate_only, &request)?;
         let spec = convert::catalog::period(request.period)?;
-        let made = catalog::upsert_period(&self.app, &spec, &key, self.app.now().await?).await?;
-        Ok(Response::new(pb::UpsertPeriodResponse { period: Some(made.into()) }))
+        let (made, change) = catalog::upsert_period(&self.app, &spec, &how, self.app.now().await?).await?;
+        Ok(Response::new(pb::UpsertPeriodResponse { period: Some(made.into()), change: Some(change.into()) }))
     }
 
     async fn get_period(&self, request: Request<pb::GetPeriodRequest>) -> Result<Response<pb::GetPeriodResponse>, Status> {
@@ -114,10 +114,10 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
         request: Request<pb::UpsertClassTemplateRequest>,
     ) -> Result<Response<pb::UpsertClassTemplateResponse>, Status> {
         let request = request.into_inner();
-        let key = convert::request_key(&request.request_id, &request)?;
+        let how = convert::edit_key(&request.request_id, request.validate_only, &request)?;
         let spec = convert::catalog::class_template(request.class_template)?;
-        let made = catalog::upsert_template(&self.app, &spec, &key, self.app.now().await?).await?;
-        Ok(Response::new(pb::UpsertClassTemplateResponse { class_template: Some(made.into()) }))
+        let (made, change) = catalog::upsert_template(&self.app, &spec, &how, self.app.now().await?).await?;
+        Ok(Response::new(pb::UpsertClassTemplateResponse { class_template: Some(made.into()), change: Some(change.into()) }))
     }
 
     async fn get_class_template(

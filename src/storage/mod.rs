@@ -23,6 +23,7 @@ pub mod place;
 pub mod pool;
 pub mod reservation;
 pub mod schedule;
+pub mod season_edit;
 pub mod seat;
 pub mod sign_up;
 pub mod sql;

@@ -15,9 +15,14 @@ const TRIES: u32 = 4;
 /// The block (or expression) is that of an async block with the result [`Result`]; it may use `?`, and it may run up to four times (a serialization failure,
 /// deadlock or lost optimistic check is `Error::Contended`), so it must not move what it captures, and nothing it has read
 /// counts until it has returned. No network call belongs inside.
+///
+/// With `keep: false` before the block all is rolled back, however well it went: to see what a change would come to.
 #[macro_export]
 macro_rules! write_txn {
-    ($db:expr, $name:literal, |$txn:ident| $body:expr) => {{
+    ($db:expr, $name:literal, |$txn:ident| $body:expr) => {
+        $crate::write_txn!($db, $name, keep: true, |$txn| $body)
+    };
+    ($db:expr, $name:literal, keep: $keep:expr, |$txn:ident| $body:expr) => {{
         let mut retries = $crate::storage::Retries::new($name);
         loop {
             let result: $crate::error::Result<_> = match $crate::storage::Db::begin_write($db).await {
@@ -26,7 +31,7 @@ macro_rules! write_txn {
                         let $txn = &transaction;
                         async { $body }.await
                     };
-                    $crate::storage::Retries::end(transaction, outcome).await
+                    $crate::storage::Retries::end(transaction, outcome, $keep).await
                 }
                 Err(error) => Err(error),
             };
@@ -51,16 +56,16 @@ impl Retries {
         Self { name, tried: 0 }
     }
 
-    /// Commits when all went well, else rolls back.
-    pub async fn end<T>(transaction: Txn, outcome: Result<T>) -> Result<T> {
+    /// Commits when all went well and is to be kept, else rolls back.
+    pub async fn end<T>(transaction: Txn, outcome: Result<T>, keep: bool) -> Result<T> {
         match outcome {
-            Ok(value) => transaction.commit().await.map(|()| value).map_err(Error::from),
-            Err(error) => {
+            Ok(value) if keep => transaction.commit().await.map(|()| value).map_err(Error::from),
+            outcome => {
                 // The error that matters is the first; a failed rollback closes the connection, which rolls back too.
                 if let Err(second) = transaction.rollback().await {
                     tracing::warn!(error = %second, "a transaction could not be rolled back");
                 }
-                Err(error)
+                outcome
             }
         }
     }

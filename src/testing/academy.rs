@@ -161,14 +161,14 @@ impl Academy {
             catalog.upsert_subject(pb::UpsertSubjectRequest { subject, request_id: none() }).await.unwrap();
         }
         let season = Some(self.season.clone());
-        catalog.upsert_season(pb::UpsertSeasonRequest { season, request_id: none() }).await.unwrap();
+        catalog.upsert_season(pb::UpsertSeasonRequest { season, request_id: none(), validate_only: false }).await.unwrap();
         for period in &self.periods {
             let period = Some(period.clone());
-            catalog.upsert_period(pb::UpsertPeriodRequest { period, request_id: none() }).await.unwrap();
+            catalog.upsert_period(pb::UpsertPeriodRequest { period, request_id: none(), validate_only: false }).await.unwrap();
         }
         for template in &self.templates {
             let class_template = Some(template.clone());
-            catalog.upsert_class_template(pb::UpsertClassTemplateRequest { class_template, request_id: none() }).await.unwrap();
+            catalog.upsert_class_template(pb::UpsertClassTemplateRequest { class_template, request_id: none(), validate_only: false }).await.unwrap();
         }
         for coach in &self.coaches {
             self.add_coach(app, coach).await;

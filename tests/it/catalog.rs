@@ -24,17 +24,17 @@ fn saturdays() -> Academy {
 }
 
 async fn put_season(app: &TestApp, season: pb::Season) -> Result<pb::Season, Status> {
-    let request = pb::UpsertSeasonRequest { season: Some(season), request_id: String::new() };
+    let request = pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false };
     Ok(app.catalog().upsert_season(request).await?.into_inner().season.unwrap())
 }
 
 async fn put_period(app: &TestApp, period: pb::Period) -> Result<pb::Period, Status> {
-    let request = pb::UpsertPeriodRequest { period: Some(period), request_id: String::new() };
+    let request = pb::UpsertPeriodRequest { period: Some(period), request_id: String::new(), validate_only: false };
     Ok(app.catalog().upsert_period(request).await?.into_inner().period.unwrap())
 }
 
 async fn put_template(app: &TestApp, template: pb::ClassTemplate) -> Result<pb::ClassTemplate, Status> {
-    let request = pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new() };
+    let request = pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new(), validate_only: false };
     Ok(app.catalog().upsert_class_template(request).await?.into_inner().class_template.unwrap())
 }
 

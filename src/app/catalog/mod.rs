@@ -2,29 +2,29 @@
 //!
 //! An upsert that says what is there already writes nothing. Whoever changes a season, its periods or its templates takes the season's turn first.
 
+pub mod change;
 mod season;
 mod spec;
 mod template;
 
-pub use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season, upsert_season_in_txn};
+pub use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season};
 pub use spec::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
-pub use template::{
-    TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template, upsert_template_in_txn,
-};
+pub use template::{TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template};
 
 use super::App;
-use super::input::{Change, RequestKey};
+use super::input::{Change, EditKey, RequestKey};
 use crate::domain::calendar::parse_time;
 use crate::domain::state::GradeType;
 use crate::domain::time::Instant;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::entity::{class_template, period, subject};
 use crate::storage::page::{Page, Paged};
+use crate::storage::season_edit;
 use crate::write_txn;
 use sea_orm::ActiveValue::Set;
-use template::remake;
+use change::{Asked, CatalogChange, carry_out};
 
 /// A page that holds everything: for what must be seen as a whole.
 const ALL: Page = Page { after: None, size: i32::MAX as u64 };
@@ -84,52 +84,57 @@ fn subject_spec(row: subject::Model) -> SubjectSpec {
     SubjectSpec { subject_id: row.id, name: row.name }
 }
 
-/// Makes or changes a period; the lesson times of its templates follow.
+/// Makes or changes a period; the lesson times of its templates follow, and all who have a claim on them, or nothing is done. What coaches
+/// offer in it moves with it.
 ///
 /// # Errors
-/// `NotFound` for the season; `Invalid` when a template of it is of another grade type; IN_USE as in [`upsert_template`], or when its time would
-/// change though a coach's offer in it is used.
-pub async fn upsert_period(app: &App, spec: &PeriodSpec, key: &RequestKey, now: Instant) -> Result<PeriodSpec> {
+/// `NotFound` for the season; `Invalid` when a template of it is of another grade type; `Precondition` as in [`carry_out`].
+pub async fn upsert_period(app: &App, spec: &PeriodSpec, how: &EditKey, now: Instant) -> Result<(PeriodSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertPeriod";
     spec.check("period.")?;
-    write_txn!(&app.db, "period.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_period_in_txn(app, txn, spec, "period.").await?;
-            key.record(txn, SCOPE, format!("{}/{}", spec.season, spec.code), now).await?;
+    let change = write_txn!(&app.db, "period.upsert", keep: !how.validate_only, |txn| {
+        if how.is_done(txn, SCOPE).await? {
+            return Ok(CatalogChange::default());
         }
-        Ok(())
+        let change = upsert_period_in_txn(app, txn, spec, how, now).await?;
+        how.record(txn, SCOPE, format!("{}/{}", spec.season, spec.code), now).await?;
+        Ok(change)
     })?;
-    get_period(app, &spec.season, &spec.code).await
+    let period = if how.validate_only { spec.clone() } else { get_period(app, &spec.season, &spec.code).await? };
+    Ok((period, change))
 }
 
-/// Makes or changes a period that was checked; `path` stands before the field in an error.
-pub async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, path: &str) -> Result<Change> {
+/// Makes or changes a period that was checked.
+async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, how: &EditKey, now: Instant) -> Result<CatalogChange> {
     let (season, _) = season_by_code(txn, &spec.season).await?;
     let Some(before) = store::period_by_code(txn, season.id, &spec.code).await? else {
         store::period_insert_in_txn(txn, period_row(season.id, spec)).await?;
-        return Ok(Change::Created);
+        return Ok(CatalogChange::default());
     };
     if period_spec(before.clone(), &season.code)? == *spec {
-        return Ok(Change::Unchanged);
+        return Ok(CatalogChange::default());
     }
     let templates = store::template_list(txn, &TemplateFilter { period_id: Some(before.id), ..Default::default() }, &ALL).await?;
     demand_changed(txn, &templates).await?;
+    let row = period_row(season.id, spec);
+    let moved = (&before.start_time, &before.end_time) != (row.start_time.as_ref(), row.end_time.as_ref());
+    if moved {
+        season_edit::period_tasks_dirty_in_txn(txn, before.id).await?;
+    }
     store::season_lock_in_txn(txn, season.id).await?;
     let grade_differs = |row: &class_template::Model| u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type);
     if let Some(row) = templates.iter().find(|row| grade_differs(row)) {
         let reason = format!("is another than that of class template {:?}", row.code);
-        return Err(Error::invalid(format!("{path}grade_type"), reason));
-    }
-    let row = period_row(season.id, spec);
-    let moved = (&before.start_time, &before.end_time) != (row.start_time.as_ref(), row.end_time.as_ref());
-    if moved && store::period_is_used(txn, before.id).await? {
-        return Err(Error::precondition(Reason::InUse, "what a coach offers in this period is used by an invitation or a class"));
+        return Err(Error::invalid("period.grade_type", reason));
     }
     store::period_update_in_txn(txn, period::ActiveModel { id: Set(before.id), ..row }).await?;
-    if moved {
-        remake(app, txn, &templates, &format!("{path}start_time")).await?;
+    if !moved {
+        return Ok(CatalogChange::default());
     }
-    Ok(Change::Changed)
+    let asked = Asked { field: "period.start_time", by: &how.by(), other_period: false, now };
+    let change = carry_out(app, txn, &templates, asked).await?;
+    change::offers_still_cover(txn, before.id, now).await?;
+    Ok(change)
 }
 
 /// One period.
@@ -193,8 +198,9 @@ fn corrupt_period(row: &period::Model) -> Error {
     Error::Corrupt { table: "period", column: "start_time", id: row.id.to_string() }
 }
 
-/// Marks the open class tasks of templates; first of all, because tasks are locked before places.
+/// Marks the open class tasks of templates, and keeps others from being made; first of all, because tasks are locked before places.
 async fn demand_changed(txn: &Txn, templates: &[class_template::Model]) -> Result<()> {
+    season_edit::edit_lock_in_txn(txn).await?;
     let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();
     super::staffing::demand::demand_changed(txn, &ids).await
 }

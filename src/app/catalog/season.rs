@@ -1,9 +1,9 @@
 //! Seasons and their excepted days; the lesson days of all their templates follow.
 
-use super::template::remake;
+use super::change::{Asked, CatalogChange, carry_out};
 use super::{ALL, SeasonSpec, demand_changed};
 use crate::app::App;
-use crate::app::input::{Change, RequestKey};
+use crate::app::input::EditKey;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -13,25 +13,27 @@ use crate::storage::page::{Page, Paged};
 use crate::write_txn;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-/// Makes or changes a season; the lesson days of its templates follow, all or none.
+/// Makes or changes a season; the lesson days of its templates follow, and all who have a claim on them, or nothing is done.
 ///
 /// # Errors
-/// `Invalid` when a template would be left without lesson days; IN_USE as in [`super::upsert_template`].
-pub async fn upsert_season(app: &App, spec: &SeasonSpec, key: &RequestKey, now: Instant) -> Result<SeasonSpec> {
+/// `Invalid` when a template would be left without lesson days; `Precondition` as in [`carry_out`].
+pub async fn upsert_season(app: &App, spec: &SeasonSpec, how: &EditKey, now: Instant) -> Result<(SeasonSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertSeason";
     spec.check("season.")?;
-    write_txn!(&app.db, "season.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_season_in_txn(app, txn, spec, "season.").await?;
-            key.record(txn, SCOPE, &spec.code, now).await?;
+    let change = write_txn!(&app.db, "season.upsert", keep: !how.validate_only, |txn| {
+        if how.is_done(txn, SCOPE).await? {
+            return Ok(CatalogChange::default());
         }
-        Ok(())
+        let change = upsert_season_in_txn(app, txn, spec, how, now).await?;
+        how.record(txn, SCOPE, &spec.code, now).await?;
+        Ok(change)
     })?;
-    get_season(app, &spec.code).await
+    let season = if how.validate_only { spec.clone() } else { get_season(app, &spec.code).await? };
+    Ok((season, change))
 }
 
-/// Makes or changes a season that was checked; `path` stands before the field in an error.
-pub async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, path: &str) -> Result<Change> {
+/// Makes or changes a season that was checked.
+async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, how: &EditKey, now: Instant) -> Result<CatalogChange> {
     let row = season::ActiveModel {
         code: Set(spec.code.clone()),
         year: Set(spec.year),
@@ -43,25 +45,29 @@ pub async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, path:
     let Some(found) = store::season_by_code(txn, &spec.code).await? else {
         let id = store::season_insert_in_txn(txn, row).await?;
         store::season_except_days_replace_in_txn(txn, id, &spec.except_days).await?;
-        return Ok(Change::Created);
+        return Ok(CatalogChange::default());
     };
     let templates = store::template_list(txn, &TemplateFilter { season_id: Some(found.id), ..Default::default() }, &ALL).await?;
     let (_, before) = season_by_code(txn, &spec.code).await?;
     if before == *spec {
-        return Ok(Change::Unchanged);
+        return Ok(CatalogChange::default());
     }
     let same_days = (before.start_day, before.end_day, &before.except_days) == (spec.start_day, spec.end_day, &spec.except_days);
     if !same_days {
         demand_changed(txn, &templates).await?;
     }
     store::season_lock_in_txn(txn, found.id).await?;
-    store::season_update_in_txn(txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
-    if !same_days {
-        store::season_except_days_replace_in_txn(txn, found.id, &spec.except_days).await?;
-        let field = if before.except_days == spec.except_days { "start_day" } else { "except_days" };
-        remake(app, txn, &templates, &format!("{path}{field}")).await?;
+    if season_by_code(txn, &spec.code).await?.1 != before {
+        // Another edit came first; what is to be done is another.
+        return Err(Error::Contended("season.upsert"));
     }
-    Ok(Change::Changed)
+    store::season_update_in_txn(txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
+    if same_days {
+        return Ok(CatalogChange::default());
+    }
+    store::season_except_days_replace_in_txn(txn, found.id, &spec.except_days).await?;
+    let field = if before.except_days == spec.except_days { "season.start_day" } else { "season.except_days" };
+    carry_out(app, txn, &templates, Asked { field, by: &how.by(), other_period: false, now }).await
 }
 
 /// One season.

@@ -1,10 +1,9 @@
 //! Class templates and their lesson days.
 
-use super::{TemplateSpec, season_by_code};
+use super::change::{Asked, CatalogChange, carry_out};
+use super::{TemplateSpec, demand_changed, season_by_code};
 use crate::app::App;
-use crate::app::catalog_places::remake_places;
-use crate::app::input::{Change, Fields, RequestKey};
-use crate::app::staffing::demand::demand_changed;
+use crate::app::input::{EditKey, Fields};
 use crate::domain::calendar::lesson_days;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -16,34 +15,35 @@ use crate::write_txn;
 use sea_orm::ActiveValue::NotSet;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-/// How many templates are looked at with one statement.
-const CHUNK: usize = 100;
+/// What stands before a field in an error.
+const FIELDS: Fields<'static> = Fields { path: "class_template." };
 
-/// Makes or changes a class template and its lesson days.
+/// Makes or changes a class template and its lesson days; all who have a claim on them follow, or nothing is done.
 ///
 /// # Errors
 /// `NotFound` for season, period or subject; `Invalid` when the grade is not the period's, the season would change, or no lesson day is left;
-/// IN_USE when a day that someone has a claim on would be dropped, moved or made too small.
-pub async fn upsert_template(app: &App, spec: &TemplateSpec, key: &RequestKey, now: Instant) -> Result<TemplateSpec> {
+/// `Precondition` as in [`carry_out`], and IN_USE when there are more classes than it may have or larger ones.
+pub async fn upsert_template(app: &App, spec: &TemplateSpec, how: &EditKey, now: Instant) -> Result<(TemplateSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertClassTemplate";
-    spec.check("class_template.")?;
-    write_txn!(&app.db, "class_template.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_template_in_txn(app, txn, spec, "class_template.").await?;
-            key.record(txn, SCOPE, &spec.code, now).await?;
+    spec.check(FIELDS.path)?;
+    let change = write_txn!(&app.db, "class_template.upsert", keep: !how.validate_only, |txn| {
+        if how.is_done(txn, SCOPE).await? {
+            return Ok(CatalogChange::default());
         }
-        Ok(())
+        let change = upsert_template_in_txn(app, txn, spec, how, now).await?;
+        how.record(txn, SCOPE, &spec.code, now).await?;
+        Ok(change)
     })?;
-    get_template(app, &spec.code).await
+    let template = if how.validate_only { spec.clone() } else { get_template(app, &spec.code).await? };
+    Ok((template, change))
 }
 
-/// Makes or changes a class template that was checked; `path` stands before the field in an error.
-pub async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, path: &str) -> Result<Change> {
-    let fields = Fields { path };
+/// Makes or changes a class template that was checked.
+async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: &EditKey, now: Instant) -> Result<CatalogChange> {
     let before = store::template_by_code(txn, &spec.code).await?;
     if let Some(before) = &before {
         // Tasks are locked before places.
-        demand_changed(txn, &[before.id]).await?;
+        demand_changed(txn, std::slice::from_ref(before)).await?;
     }
     let (season, season_spec) = season_by_code(txn, &spec.season).await?;
     store::season_lock_in_txn(txn, season.id).await?;
@@ -53,10 +53,10 @@ pub async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, p
         return Err(Error::not_found("subject", spec.subject_id));
     }
     if spec.grade_type() != Some(period.grade_type) {
-        return Err(fields.invalid("grade", format!("is not of the period's grade type {}", period.grade_type)));
+        return Err(FIELDS.invalid("grade", format!("is not of the period's grade type {}", period.grade_type)));
     }
     lesson_days(&spec.recurrence, season_spec.start_day, season_spec.end_day, &season_spec.except_days)
-        .map_err(|error| fields.invalid("recurrence", error.to_string()))?;
+        .map_err(|error| FIELDS.invalid("recurrence", error.to_string()))?;
     let mut row = class_template::Model {
         id: before.as_ref().map_or(0, |before| before.id),
         code: spec.code.clone(),
@@ -68,27 +68,27 @@ pub async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, p
         max_classes: spec.max_classes,
         max_students_per_class: spec.max_students_per_class,
     };
-    let change = match before {
+    let mut other_period = false;
+    match before {
         None => {
-            row.id =
-                store::template_insert_in_txn(txn, class_template::ActiveModel { id: NotSet, ..row.clone().into_active_model() }).await?;
-            Change::Created
+            let new = class_template::ActiveModel { id: NotSet, ..row.clone().into_active_model() };
+            row.id = store::template_insert_in_txn(txn, new).await?;
         }
-        Some(before) if before == row => return Ok(Change::Unchanged),
+        Some(before) if before == row => return Ok(CatalogChange::default()),
         Some(before) => {
-            check_change(txn, &before, &row, fields).await?;
+            check_change(txn, &before, &row).await?;
+            other_period = before.period_id != row.period_id;
             store::template_update_in_txn(txn, row.clone().into_active_model().reset_all()).await?;
-            Change::Changed
         }
-    };
-    remake(app, txn, &[row], &format!("{path}recurrence")).await?;
-    Ok(change)
+    }
+    let asked = Asked { field: "class_template.recurrence", by: &how.by(), other_period, now };
+    carry_out(app, txn, &[row], asked).await
 }
 
 /// Whether a template may become another, besides its lesson days.
-async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, fields: Fields<'_>) -> Result<()> {
+async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model) -> Result<()> {
     if before.season_id != wanted.season_id {
-        return Err(fields.invalid("season", "cannot be changed"));
+        return Err(FIELDS.invalid("season", "cannot be changed"));
     }
     let of_other = (before.subject_id, before.grade) != (wanted.subject_id, wanted.grade);
     if of_other && store::template_was_used(txn, before.id).await? {
@@ -162,28 +162,6 @@ pub async fn list_lesson_days(
     let conn = app.db.reader();
     let row = store::template_by_code(conn, template).await?.ok_or_else(|| Error::not_found("class template", template))?;
     Ok(page.cut(store::place_page(conn, row.id, from, to, page).await?, |row| row.day))
-}
-
-/// Makes the places of templates agree with what was just written, all or none; `field` is the one that asks for it.
-///
-/// # Errors
-/// `Invalid` when a template is left without lesson days; IN_USE when students or a class task have a claim on a day that would be dropped,
-/// moved or made too small.
-pub(super) async fn remake(app: &App, txn: &Txn, templates: &[class_template::Model], field: &str) -> Result<()> {
-    for chunk in templates.chunks(CHUNK) {
-        let ids: Vec<i64> = chunk.iter().map(|row| row.id).collect();
-        if let Some(conflict) = remake_places(app, txn, &ids).await?.into_iter().next() {
-            return Err(in_use(&conflict.code, &conflict.detail));
-        }
-        if let Some(code) = store::templates_without_place(txn, &ids).await?.first() {
-            return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
-        }
-        if let Some((id, day)) = store::tasks_without_place(txn, &ids).await?.first() {
-            let code = chunk.iter().find(|row| row.id == *id).map_or("", |row| row.code.as_str());
-            return Err(in_use(code, &format!("there is a class task for {day}, whose lesson would change")));
-        }
-    }
-    Ok(())
 }
 
 fn in_use(code: &str, detail: &str) -> Error {

@@ -222,7 +222,7 @@ pub(super) async fn insert(txn: &Txn, rows: Vec<invitation::ActiveModel>) -> Res
 }
 
 /// The message of an invitation; of no use when the invitation has run out.
-pub(super) fn invitation_draft(
+pub(in crate::app) fn invitation_draft(
     rules: &Rules,
     task: &TaskRow,
     coach: &staffing::InvitedCoach,

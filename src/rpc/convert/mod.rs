@@ -2,6 +2,7 @@
 //! `Error::Invalid` naming the field; nothing from outside can panic.
 
 pub mod catalog;
+mod catalog_change;
 pub mod enrollment;
 pub mod message;
 pub mod people;
@@ -12,7 +13,7 @@ pub use words::{Word, number, optional_word, word, words};
 
 use super::pb;
 use crate::app::idempotency;
-use crate::app::input::{Fields, RequestKey};
+use crate::app::input::{EditKey, Fields, RequestKey};
 use crate::domain::calendar::{parse_day, parse_time};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -165,6 +166,11 @@ pub fn request_key(request_id: &str, request: &impl prost::Message) -> Result<Re
     }
     let fingerprint = idempotency::fingerprint(&[&BASE64.encode(request.encode_to_vec())]);
     Ok(RequestKey { request_id: request_id.to_owned(), fingerprint })
+}
+
+/// How an edit is to be made; call it before the request is taken apart.
+pub fn edit_key(request_id: &str, validate_only: bool, request: &impl prost::Message) -> Result<EditKey> {
+    Ok(EditKey { key: request_key(request_id, request)?, validate_only })
 }
 
 /// A page of a list in order of keys.

@@ -103,4 +103,6 @@ twins! {
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];
     RunState = TaskRunState [Running, Done, Failed];
+    LessonChangeKind = LessonChangeKind [Added, Removed, Moved, Resized];
+    TaskChangeKind = ClassTaskChangeKind [Cancelled, Resized, Moved, Reopened];
 }

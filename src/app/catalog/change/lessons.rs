@@ -1,0 +1,312 @@
+//! Lessons of classes follow the lesson days of their template; a coach must be able to follow too.
+
+use super::plan::Edit;
+use super::{Asked, LessonChange, Scene};
+use crate::app::App;
+use crate::app::staffing::settle::budget_starts;
+use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
+use crate::domain::state::{ClassState, LessonChangeKind, LessonState, ReservationState};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::Txn;
+use crate::storage::entity::{lesson, place};
+use crate::storage::pool::{self, Which};
+use crate::storage::season_edit::{self as store, Claim, EditedClass};
+use std::collections::{BTreeMap, HashMap};
+
+/// The classes of the edited templates.
+#[derive(Debug, Default)]
+pub struct Classes {
+    pub all: Vec<EditedClass>,
+    /// By class and day.
+    pub lessons: Vec<lesson::Model>,
+}
+
+impl Classes {
+    /// Reads them.
+    pub async fn load(txn: &Txn, template_ids: &[i64]) -> Result<Self> {
+        let all = store::class_list_of_templates(txn, template_ids).await?;
+        let lessons = if all.is_empty() { Vec::new() } else { store::lesson_list_of_templates(txn, template_ids).await? };
+        Ok(Self { all, lessons })
+    }
+
+    fn template_of(&self, class_id: i64) -> Option<i64> {
+        self.all.iter().find(|class| class.id == class_id).map(|class| class.template_id)
+    }
+}
+
+/// Lessons of classes that an edit touched.
+#[derive(Debug, Default)]
+pub struct ClassLessons {
+    /// They fall away: as they were.
+    pub cancelled: Vec<lesson::Model>,
+    /// They are at another time: as they were, and their start now.
+    pub moved: Vec<(lesson::Model, place::Model)>,
+    /// They come; the key is 0 for one that was never there.
+    pub added: Vec<lesson::Model>,
+}
+
+/// Cancels, moves and adds the lessons of classes.
+///
+/// # Errors
+/// IN_USE when a lesson of today has begun, or a coach cannot follow; PLACES_EXHAUSTED when a class would be too full.
+pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<ClassLessons> {
+    let mut found = ClassLessons::default();
+    let class_of: HashMap<i64, i64> = scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
+    let edit_of = |row: &lesson::Model| class_of.get(&row.class_id).and_then(|template| scene.edit_of(*template));
+    begun(app, scene, &edit_of, asked.now)?;
+    for row in scene.classes.lessons.iter().filter(|row| row.state == LessonState::Scheduled) {
+        let Some(edit) = edit_of(row) else { continue };
+        if edit.removed.contains_key(&row.day) {
+            found.cancelled.push(row.clone());
+        } else if edit.moved.contains_key(&row.day)
+            && let Some(place) = edit.rows.get(&row.day)
+        {
+            if asked.other_period {
+                return Err(edit.refuse(Reason::InUse, &[row.day], "the coaches of its classes offered the period it is in, on"));
+            }
+            found.moved.push((row.clone(), place.clone()));
+        }
+    }
+    let wanted = wanted(scene)?;
+    let invitation: HashMap<i64, i64> =
+        scene.classes.all.iter().filter_map(|class| class.invitation_id.map(|invitation| (class.id, invitation))).collect();
+    if !found.cancelled.is_empty() {
+        store::lesson_cancel_in_txn(txn, &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let free = found.cancelled.iter().filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
+        store::availability_free_days_in_txn(txn, &free.collect::<Vec<_>>()).await?;
+    }
+    if !found.moved.is_empty() {
+        let rows: Vec<_> = found.moved.iter().map(|(row, place)| (row.id, place.start_at, place.end_at, row.coach_id)).collect();
+        store::lesson_move_in_txn(txn, &rows).await?;
+        let classes: Vec<i64> = found.moved.iter().map(|(row, _)| row.class_id).collect();
+        let clash = store::lesson_clash_days(txn, &classes, app.rules().gap.num_seconds(), asked.now).await?;
+        if !clash.is_empty() {
+            let days = crate::domain::places::show_days(&clash);
+            return Err(Error::refused_on(Reason::InUse, format!("the coach of a class has another lesson too near, on {days}"), clash));
+        }
+    }
+    if !wanted.is_empty() {
+        found.added = add(app, txn, scene, wanted, asked.now).await?;
+    }
+    set_spans(txn, scene, &found, asked.now).await?;
+    Ok(found)
+}
+
+/// The time of lessons is not changed on a day on which one has begun.
+fn begun<'s>(app: &App, scene: &'s Scene<'_>, edit_of: &impl Fn(&lesson::Model) -> Option<&'s Edit<'s>>, now: Instant) -> Result<()> {
+    let today = app.time().day(now);
+    for row in scene.classes.lessons.iter().filter(|row| row.state != LessonState::Cancelled) {
+        if row.start_at <= now
+            && (row.day == today || row.end_at > now)
+            && let Some(edit) = edit_of(row).filter(|edit| !edit.moved.is_empty())
+        {
+            return Err(edit.refuse(Reason::InUse, &[row.day], "a lesson of a class has begun, on"));
+        }
+    }
+    Ok(())
+}
+
+/// Which classes are to have a lesson on days that come: those with students who cover them.
+fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
+    let seated = |claim: &&Claim| {
+        matches!(claim.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered) && claim.class_id.is_some()
+    };
+    let mut rosters: BTreeMap<(i64, Day), i32> = BTreeMap::new();
+    for claim in scene.claims.iter().filter(seated) {
+        let (Some(edit), Some(class_id)) = (scene.edit_of(claim.template_id), claim.class_id) else { continue };
+        let from = claim.placed_from.unwrap_or(claim.start_day);
+        if from > claim.last_day {
+            continue;
+        }
+        for day in edit.added.range(from..=claim.last_day) {
+            *rosters.entry((class_id, *day)).or_default() += 1;
+        }
+    }
+    let mut wanted: BTreeMap<i64, Vec<Day>> = BTreeMap::new();
+    for ((class_id, day), students) in rosters {
+        let edit = scene.classes.template_of(class_id).and_then(|template| scene.edit_of(template));
+        if let Some(edit) = edit.filter(|edit| students > edit.template.max_students_per_class) {
+            return Err(edit.refuse(Reason::PlacesExhausted, &[day], &format!("class {class_id} would have {students} students, on")));
+        }
+        wanted.entry(class_id).or_default().push(day);
+    }
+    Ok(wanted)
+}
+
+/// Adds lessons, with their coach, whose availability is taken.
+async fn add(app: &App, txn: &Txn, scene: &Scene<'_>, wanted: BTreeMap<i64, Vec<Day>>, now: Instant) -> Result<Vec<lesson::Model>> {
+    let (today, week) = budget_starts(app, now);
+    let classes: Vec<&EditedClass> = scene.classes.all.iter().filter(|class| wanted.contains_key(&class.id)).collect();
+    let mut coaches: Vec<i64> = classes.iter().map(|class| class.coach_id).collect();
+    coaches.sort_unstable();
+    coaches.dedup();
+    let candidates = pool::candidate_list(txn, &Which::Coaches(coaches), now, today, week).await?;
+    let mut candidates: HashMap<i64, Candidate> = candidates.into_iter().map(|candidate| (candidate.id, candidate)).collect();
+    let had: HashMap<(i64, Day), i64> = scene.classes.lessons.iter().map(|row| ((row.class_id, row.day), row.id)).collect();
+    let (mut added, mut uses) = (Vec::new(), Vec::new());
+    for class in classes {
+        let (Some(edit), Some(days)) = (scene.edit_of(class.template_id), wanted.get(&class.id)) else { continue };
+        let candidate = candidates.get_mut(&class.coach_id).ok_or_else(|| Error::not_found("coach", class.coach_id))?;
+        // The coach has the class already: neither the rank's limit nor a block on new ones counts.
+        (candidate.classes, candidate.blocked) = (0, false);
+        let mut refused = Vec::new();
+        for place in days.iter().filter_map(|day| edit.rows.get(day)) {
+            let span = Span { day: place.day, start: place.start_at, end: place.end_at };
+            match offer_of(app, candidate, edit, span, now)? {
+                Ok(offer) => {
+                    take(candidate, offer, span);
+                    uses.extend(class.invitation_id.map(|invitation| (offer, place.day, invitation)));
+                    added.push(lesson::Model {
+                        id: had.get(&(class.id, place.day)).copied().unwrap_or(0),
+                        class_id: class.id,
+                        day: place.day,
+                        start_at: place.start_at,
+                        end_at: place.end_at,
+                        coach_id: class.coach_id,
+                        state: LessonState::Scheduled,
+                    });
+                }
+                Err(reason) => refused.push((place.day, reason)),
+            }
+        }
+        if let Some((_, reason)) = refused.first() {
+            let days: Vec<Day> = refused.iter().map(|(day, _)| *day).collect();
+            return Err(edit.refuse(Reason::InUse, &days, &format!("the coach of class {} cannot teach ({reason}), on", class.id)));
+        }
+    }
+    let back: Vec<_> = added.iter().filter(|row| row.id != 0).map(|row| (row.id, row.start_at, row.end_at, row.coach_id)).collect();
+    if !back.is_empty() {
+        store::lesson_move_in_txn(txn, &back).await?;
+    }
+    let new: Vec<lesson::Model> = added.iter().filter(|row| row.id == 0).cloned().collect();
+    store::lesson_insert_in_txn(txn, &new).await?;
+    store::availability_take_in_txn(txn, &uses).await?;
+    Ok(added)
+}
+
+/// The offer that a coach can use for one more lesson, or why not.
+fn offer_of(app: &App, coach: &Candidate, edit: &Edit<'_>, span: Span, now: Instant) -> Result<Result<i64, Reason>> {
+    let need = Need {
+        task_id: 0,
+        subject_id: edit.template.subject_id,
+        grade_type: pool::grade_type(edit.template.grade, 0)?,
+        start: app.time().time(span.start),
+        end: app.time().time(span.end),
+        spans: vec![span],
+        needed: 1,
+        cities: BTreeMap::new(),
+    };
+    if let Err(reason) = eligibility::check(app.rules(), coach, &need, Purpose::Answer, now) {
+        return Ok(Err(reason));
+    }
+    let offers = eligibility::offers_for(coach, &need).unwrap_or_default();
+    Ok(offers.first().map(|(offer, _)| *offer).ok_or(Reason::NoAvailability))
+}
+
+fn take(coach: &mut Candidate, offer: i64, span: Span) {
+    for row in coach.offers.iter_mut().filter(|row| row.id == offer) {
+        row.used.insert(span.day);
+    }
+    let position = coach.lessons.partition_point(|lesson| lesson.start < span.start);
+    coach.lessons.insert(position, span);
+}
+
+/// A class goes from its first lesson to its last; one without a lesson ahead is closed, one that has one again is open.
+async fn set_spans(txn: &Txn, scene: &Scene<'_>, found: &ClassLessons, now: Instant) -> Result<()> {
+    let cancelled: Vec<i64> = found.cancelled.iter().map(|row| row.id).collect();
+    let mut changed = Vec::new();
+    for mut class in scene.classes.all.iter().cloned() {
+        let id = class.id;
+        let comes = || found.added.iter().filter(|row| row.class_id == id);
+        let goes = found.cancelled.iter().any(|row| row.class_id == id);
+        if !goes && comes().next().is_none() {
+            continue;
+        }
+        let held = scene.classes.lessons.iter().filter(|row| row.class_id == id);
+        let held = held.filter(|row| row.state != LessonState::Cancelled && !cancelled.contains(&row.id));
+        let days = || held.clone().chain(comes()).map(|row| row.day);
+        (class.first_day, class.last_day) = days().min().zip(days().max()).unwrap_or((class.first_day, class.last_day));
+        let mut moved = found.moved.iter().filter(|(row, _)| row.class_id == id);
+        let ahead = held.clone().any(|row| row.end_at > now) || comes().next().is_some() || moved.any(|(_, place)| place.end_at > now);
+        class.state = match class.state {
+            _ if !ahead => ClassState::Closed,
+            ClassState::Closed if held.clone().any(|row| row.start_at <= now) => ClassState::Running,
+            ClassState::Closed => ClassState::Open,
+            state => state,
+        };
+        changed.push(class);
+    }
+    if !changed.is_empty() {
+        store::class_span_set_in_txn(txn, &changed).await?;
+    }
+    Ok(())
+}
+
+/// All lessons that changed: of templates and of classes.
+pub fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
+    let mut all = Vec::new();
+    for edit in &scene.edits {
+        let change = |day: Day, kind, before: Option<&place::Model>| {
+            let after = edit.rows.get(&day);
+            LessonChange {
+                class_template: edit.template.code.clone(),
+                day,
+                class_id: None,
+                kind,
+                before: before.map(|row| row.start_at),
+                after: after.map(|row| row.start_at),
+                capacity_before: before.map_or(0, |row| row.capacity),
+                capacity: after.map_or(0, |row| row.capacity),
+            }
+        };
+        all.extend(edit.removed.iter().map(|(day, row)| change(*day, LessonChangeKind::Removed, Some(row))));
+        all.extend(edit.added.iter().map(|day| change(*day, LessonChangeKind::Added, None)));
+        all.extend(edit.moved.iter().map(|(day, row)| change(*day, LessonChangeKind::Moved, Some(row))));
+        // One that moved says its new number of places already.
+        for (day, had) in edit.resized.iter().filter(|(day, _)| !edit.moved.contains_key(day)) {
+            let same = edit.rows.get(day);
+            all.push(LessonChange { capacity_before: *had, ..change(*day, LessonChangeKind::Resized, same) });
+        }
+    }
+    let of_class = |row: &lesson::Model, kind, before, after| {
+        let edit = scene.classes.template_of(row.class_id).and_then(|template| scene.edit_of(template));
+        LessonChange {
+            class_template: edit.map_or_else(String::new, |edit| edit.template.code.clone()),
+            day: row.day,
+            class_id: Some(row.class_id),
+            kind,
+            before,
+            after,
+            capacity_before: 0,
+            capacity: 0,
+        }
+    };
+    all.extend(found.cancelled.iter().map(|row| of_class(row, LessonChangeKind::Removed, Some(row.start_at), None)));
+    all.extend(found.added.iter().map(|row| of_class(row, LessonChangeKind::Added, None, Some(row.start_at))));
+    all.extend(
+        found.moved.iter().map(|(row, place)| of_class(row, LessonChangeKind::Moved, Some(row.start_at), Some(place.start_at))),
+    );
+    all
+}
+
+/// A period was moved: offers in it move too, so a class in another period whose coach used one must still be inside it.
+///
+/// # Errors
+/// IN_USE with the days on which it is not.
+pub async fn offers_still_cover(txn: &Txn, period_id: i64, now: Instant) -> Result<()> {
+    let mut days = Vec::new();
+    for found in store::foreign_use_list(txn, period_id, now).await? {
+        let time = |text: &str| pool::time_of(text, "start_time", period_id);
+        let (from, to) = (time(&found.offer_start)?, time(&found.offer_end)?);
+        if !eligibility::includes(from, to, time(&found.start_time)?, time(&found.end_time)?) {
+            days.push(found.day);
+        }
+    }
+    if days.is_empty() {
+        return Ok(());
+    }
+    days.dedup();
+    let why = "a coach teaches in an offer that would no longer cover the lesson, on";
+    Err(Error::refused_on(Reason::InUse, format!("{why} {}", crate::domain::places::show_days(&days)), days))
+}

@@ -1,0 +1,265 @@
+//! What an edit of the catalogue does to lesson days, and to all who have a claim on them: it is carried out for everybody or not at all
+//! (DOMAIN.md §2), and says what it did. To know it before, the whole transaction is run and taken back.
+//!
+//! Locks: the making of tasks, open tasks, the season (by the caller), then students, classes and coaches, places last.
+
+mod lessons;
+mod plan;
+mod reservations;
+mod tasks;
+mod tell;
+
+use crate::app::App;
+use crate::app::catalog_places::wanted_places;
+use crate::app::enrollment::offer;
+use crate::app::staffing::settle::coach_lock_in_txn;
+use crate::domain::places::{PlaceDay, show_days};
+use crate::domain::state::{LessonChangeKind, TaskChangeKind};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason, Result};
+use crate::storage::Txn;
+use crate::storage::catalog as catalog_store;
+use crate::storage::entity::{class_template, place};
+use crate::storage::ledger::By;
+use crate::storage::place as place_store;
+use crate::storage::season_edit::{self as store, Claim};
+use plan::Edit;
+pub(super) use lessons::offers_still_cover;
+use std::collections::{BTreeSet, HashMap};
+
+/// What an edit touched, or would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatalogChange {
+    /// Lesson days of templates and lessons of classes, by template, day and class.
+    pub lessons: Vec<LessonChange>,
+    /// Reservations, in the order in which they were made.
+    pub reservations: Vec<ReservationChange>,
+    /// Class tasks.
+    pub tasks: Vec<TaskChange>,
+    /// Messages written.
+    pub messages: u64,
+}
+
+/// What becomes of a lesson day of a template, or of a lesson of a class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LessonChange {
+    /// Code of the template.
+    pub class_template: String,
+    /// The day.
+    pub day: Day,
+    /// The class; `None` = the template's lesson day itself.
+    pub class_id: Option<i64>,
+    /// What becomes of it.
+    pub kind: LessonChangeKind,
+    /// When it started before.
+    pub before: Option<Instant>,
+    /// When it starts now.
+    pub after: Option<Instant>,
+    /// Places of the day before.
+    pub capacity_before: i32,
+    /// Places of the day now.
+    pub capacity: i32,
+}
+
+/// What becomes of a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationChange {
+    /// The reservation.
+    pub reservation_id: i64,
+    /// User name of the student.
+    pub student: String,
+    /// Code of the template.
+    pub class_template: String,
+    /// Days that fall away.
+    pub lost: usize,
+    /// Days that come.
+    pub added: usize,
+    /// Days whose lesson is at another time.
+    pub moved: usize,
+    /// Whether nothing is left of it.
+    pub cancelled: bool,
+}
+
+/// What becomes of a class task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskChange {
+    /// The task.
+    pub task_id: i64,
+    /// Code of its template.
+    pub class_template: String,
+    /// Its day.
+    pub day: Day,
+    /// What becomes of it.
+    pub kind: TaskChangeKind,
+}
+
+/// An edit that was written to the catalogue and now goes on to the lesson days.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The field that asks for it.
+    pub field: &'a str,
+    /// Who, for the ledger.
+    pub by: &'a By,
+    /// Whether the template was put into another period: what its coaches offered does not follow.
+    pub other_period: bool,
+    /// When.
+    pub now: Instant,
+}
+
+/// Everything that was read under the locks.
+struct Scene<'a> {
+    edits: Vec<Edit<'a>>,
+    claims: Vec<Claim>,
+    classes: lessons::Classes,
+}
+
+impl Scene<'_> {
+    fn edit_of(&self, template_id: i64) -> Option<&Edit<'_>> {
+        self.edits.iter().find(|edit| edit.template.id == template_id)
+    }
+}
+
+/// Makes the lesson days of templates agree with what was just written to the catalogue, and all that stands on them.
+///
+/// # Errors
+/// `Invalid` when a template is left without lesson days. `Precondition` with the days: IN_USE when a lesson has begun, more places are taken than
+/// there would be, a task's rosters would be frozen already, or a class or its coach cannot follow; PLACES_EXHAUSTED and SCHEDULE_CONFLICT when
+/// students who would get a lesson cannot have it.
+pub async fn carry_out(app: &App, txn: &Txn, templates: &[class_template::Model], asked: Asked<'_>) -> Result<CatalogChange> {
+    let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();
+    if ids.is_empty() {
+        return Ok(CatalogChange::default());
+    }
+    let wanted = wanted(app, txn, &ids, asked.field).await?;
+    let edits = compare(templates, &wanted, &mut place_store::place_list(txn, &ids).await?, asked.now);
+    let Some((first, last)) = span(&edits) else { return Ok(CatalogChange::default()) };
+    let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
+    let claims = lock(txn, &ids, first, last).await?;
+    // Only now nobody takes or frees places any more.
+    let mut edits = compare(templates, &wanted, &mut place_store::place_list(txn, &ids).await?, asked.now);
+    edits.retain(|edit| ids.contains(&edit.template.id));
+    for edit in &mut edits {
+        let of: Vec<&Claim> = claims.iter().filter(|claim| claim.template_id == edit.template.id).collect();
+        edit.count(&of);
+        if let Some(error) = edit.refusal(&of, asked.now) {
+            return Err(error);
+        }
+    }
+    let classes = lessons::Classes::load(txn, &ids).await?;
+    let scene = Scene { edits, claims, classes };
+    let mut change = CatalogChange::default();
+    // Tasks first: a coach who is let go is free for what follows.
+    change.tasks = tasks::end(app, txn, &scene, &mut change.messages, asked.now).await?;
+    let rows: Vec<place::Model> = scene.edits.iter().flat_map(|edit| edit.rows.values().cloned()).collect();
+    place_store::place_replace_in_txn(txn, &ids, &rows).await?;
+    reservations::write_ledger(txn, &scene, asked).await?;
+    let moved = tasks::follow(app, txn, &scene, &mut change, asked.now).await?;
+    let class_lessons = lessons::follow(app, txn, &scene, asked).await?;
+    clashes(txn, &scene).await?;
+    change.lessons = lessons::changes(&scene, &class_lessons);
+    let gone = reservations::follow(app, txn, &scene, asked.now).await?;
+    change.reservations = reservations::changes(&scene, &gone);
+    change.messages += tell::tell(app, txn, &scene, &class_lessons, &gone, &moved, asked.now).await?;
+    change.messages += places_came_free(app, txn, &scene, asked.now).await?;
+    sort(&mut change);
+    Ok(change)
+}
+
+/// The places that the catalogue wants, by template.
+async fn wanted(app: &App, txn: &Txn, ids: &[i64], field: &str) -> Result<HashMap<i64, Vec<PlaceDay>>> {
+    let mut wanted = HashMap::with_capacity(ids.len());
+    for slot in place_store::template_slots(txn, ids).await? {
+        let code = &slot.template.code;
+        // Some rules are good by themselves and not in this season, as one whose UNTIL is before its first day.
+        let days = wanted_places(app, &slot)?.map_err(|error| Error::invalid(field, format!("class template {code:?}: {error}")))?;
+        if days.is_empty() {
+            return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
+        }
+        wanted.insert(slot.template.id, days);
+    }
+    Ok(wanted)
+}
+
+/// What is to be done of each template for which something is.
+fn compare<'a>(
+    templates: &'a [class_template::Model],
+    wanted: &HashMap<i64, Vec<PlaceDay>>,
+    old: &mut HashMap<i64, Vec<place::Model>>,
+    now: Instant,
+) -> Vec<Edit<'a>> {
+    let edit = |template: &'a class_template::Model| {
+        let days = wanted.get(&template.id).map_or(&[][..], Vec::as_slice);
+        Edit::new(template, &old.remove(&template.id).unwrap_or_default(), days, now)
+    };
+    let mut edits: Vec<Edit<'a>> = templates.iter().map(edit).filter(Edit::is_change).collect();
+    edits.sort_by(|a, b| a.template.code.cmp(&b.template.code));
+    edits
+}
+
+fn span(edits: &[Edit<'_>]) -> Option<(Day, Day)> {
+    edits.iter().filter_map(Edit::span).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// Locks whoever stands on the lesson days of templates, places last; the claims as they are then.
+async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<Claim>> {
+    let mut students: Vec<i64> = store::claim_list(txn, ids, first, last).await?.iter().map(|claim| claim.student_id).collect();
+    students.sort_unstable();
+    students.dedup();
+    if !students.is_empty() {
+        store::student_lock_set_in_txn(txn, &students).await?;
+        store::class_lock_of_templates_in_txn(txn, ids).await?;
+        let coaches: BTreeSet<i64> = store::class_list_of_templates(txn, ids).await?.iter().map(|class| class.coach_id).collect();
+        coach_lock_in_txn(txn, &Vec::from_iter(coaches)).await?;
+    }
+    place_store::place_lock_in_txn(txn, ids).await?;
+    store::claim_list(txn, ids, first, last).await
+}
+
+/// A student has one lesson at a time.
+async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
+    let days = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
+        edit.added.iter().chain(edit.moved.keys()).map(|day| (edit.template.id, *day)).collect()
+    };
+    let changed: Vec<(i64, Day)> = scene.edits.iter().flat_map(days).collect();
+    if changed.is_empty() || scene.claims.is_empty() {
+        return Ok(());
+    }
+    let found = store::student_clashes(txn, &changed).await?;
+    let Some((template_id, _)) = found.first().copied() else { return Ok(()) };
+    let days: Vec<Day> = found.iter().filter(|(of, _)| *of == template_id).map(|(_, day)| *day).collect();
+    let why = "a student who is signed up has another lesson at that time, on";
+    Err(scene.edit_of(template_id).map_or_else(
+        || Error::refused_on(Reason::ScheduleConflict, format!("{why} {}", show_days(&days)), days.clone()),
+        |edit| edit.refuse(Reason::ScheduleConflict, &days, why),
+    ))
+}
+
+/// What came free goes to who waits; messages written.
+async fn places_came_free(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<u64> {
+    let larger = |edit: &Edit<'_>| edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity));
+    let freed = scene.edits.iter().filter(|edit| !edit.removed.is_empty() || larger(edit));
+    let ids: Vec<i64> = freed.map(|edit| edit.template.id).collect();
+    if ids.is_empty() || scene.claims.is_empty() {
+        return Ok(0);
+    }
+    Ok(offer::refresh_in_txn(app, txn, &ids, now).await?.messages)
+}
+
+fn sort(change: &mut CatalogChange) {
+    change.lessons.sort_by(|a, b| (&a.class_template, a.day, a.class_id).cmp(&(&b.class_template, b.day, b.class_id)));
+    change.reservations.sort_by_key(|one| one.reservation_id);
+    change.tasks.sort_by(|a, b| (&a.class_template, a.day).cmp(&(&b.class_template, b.day)));
+}
+
+/// Names of subjects, for texts.
+async fn subject_names(txn: &Txn, edits: &[Edit<'_>]) -> Result<HashMap<i64, String>> {
+    let ids: BTreeSet<i64> = edits.iter().map(|edit| edit.template.subject_id).collect();
+    let mut names = HashMap::with_capacity(ids.len());
+    for id in ids {
+        // A handful at most.
+        if let Some(row) = catalog_store::subject_by_id(txn, id).await? {
+            names.insert(id, row.name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,252 @@
+//! What becomes of the lesson days of one template, and what forbids it; decided in memory.
+
+use crate::domain::places::{PlaceDay, show_days};
+use crate::domain::state::ReservationState;
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Reason};
+use crate::storage::entity::{class_template, place};
+use crate::storage::season_edit::Claim;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The lesson days of a template as they were and as they are to be.
+#[derive(Debug)]
+pub struct Edit<'a> {
+    /// The template as it is to be.
+    pub template: &'a class_template::Model,
+    /// Its places as they are to be, by day.
+    pub rows: BTreeMap<Day, place::Model>,
+    /// Days that fall away.
+    pub removed: BTreeMap<Day, place::Model>,
+    /// Days that come.
+    pub added: BTreeSet<Day>,
+    /// Days whose lesson is at another time: as they were.
+    pub moved: BTreeMap<Day, place::Model>,
+    /// Days with more or fewer places: how many there were.
+    pub resized: BTreeMap<Day, i32>,
+}
+
+impl<'a> Edit<'a> {
+    /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay taken.
+    pub fn new(template: &'a class_template::Model, old: &[place::Model], wanted: &[PlaceDay], now: Instant) -> Self {
+        let mut removed: BTreeMap<Day, place::Model> = old.iter().map(|row| (row.day, row.clone())).collect();
+        let mut edit = Self {
+            template,
+            rows: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            added: BTreeSet::new(),
+            moved: BTreeMap::new(),
+            resized: BTreeMap::new(),
+        };
+        for want in wanted {
+            let mut row = place::Model {
+                template_id: template.id,
+                day: want.day,
+                start_at: want.start_at,
+                end_at: want.end_at,
+                capacity: want.capacity,
+                taken: 0,
+                not_held_at: want.not_held_at,
+                not_held_told: false,
+            };
+            match removed.remove(&want.day) {
+                None => drop(edit.added.insert(want.day)),
+                Some(had) => {
+                    row.taken = had.taken;
+                    let same_time = (had.start_at, had.end_at) == (row.start_at, row.end_at);
+                    if same_time || had.start_at <= now {
+                        (row.start_at, row.end_at) = (had.start_at, had.end_at);
+                        (row.not_held_at, row.not_held_told) = (had.not_held_at, had.not_held_told);
+                    } else {
+                        edit.moved.insert(want.day, had.clone());
+                    }
+                    if had.end_at <= now {
+                        row.capacity = had.capacity;
+                    } else if had.capacity != row.capacity {
+                        edit.resized.insert(want.day, had.capacity);
+                    }
+                }
+            }
+            edit.rows.insert(want.day, row);
+        }
+        edit.removed = removed;
+        edit
+    }
+
+    /// Whether anything is to be done.
+    pub fn is_change(&self) -> bool {
+        !(self.removed.is_empty() && self.added.is_empty() && self.moved.is_empty() && self.resized.is_empty())
+    }
+
+    /// The first and the last day that changes.
+    pub fn span(&self) -> Option<(Day, Day)> {
+        let days = || self.removed.keys().chain(&self.added).chain(self.moved.keys()).chain(self.resized.keys());
+        days().min().copied().zip(days().max().copied())
+    }
+
+    /// Days that come, go or move in the range of a claim.
+    pub fn touched(&self, claim: &Claim) -> Touched {
+        let range = || claim.start_day..=claim.last_day;
+        Touched {
+            lost: self.removed.range(range()).map(|(day, _)| *day).collect(),
+            added: self.added.range(range()).copied().collect(),
+            moved: self.moved.range(range()).map(|(day, _)| *day).collect(),
+        }
+    }
+
+    /// Counts the claims into the days that come; they are those of this template.
+    pub fn count(&mut self, claims: &[&Claim]) {
+        for claim in claims.iter().filter(|claim| claim.state.takes_places()) {
+            for day in self.added.range(claim.start_day..=claim.last_day) {
+                if let Some(row) = self.rows.get_mut(day) {
+                    row.taken += 1;
+                }
+            }
+        }
+    }
+
+    /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them than there are places.
+    pub fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
+        let claimed = |day: Day| claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day);
+        let of = |days: &mut dyn Iterator<Item = Day>| -> Vec<Day> { days.filter(|day| claimed(*day)).collect() };
+        let begun = of(&mut self.removed.values().filter(|row| row.start_at <= now).map(|row| row.day));
+        if !begun.is_empty() {
+            return Some(self.refuse(Reason::InUse, &begun, "the lesson has begun and stays, on"));
+        }
+        let late = |day: &Day| self.rows.get(day).is_some_and(|row| row.start_at <= now);
+        let past = of(&mut self.added.iter().chain(self.moved.keys()).copied().filter(late));
+        if !past.is_empty() {
+            return Some(self.refuse(Reason::InUse, &past, "the lesson would have begun already, on"));
+        }
+        let crowded = |day: &Day| self.rows.get(day).is_some_and(|row| row.taken > row.capacity);
+        let full: Vec<Day> = self.added.iter().copied().filter(crowded).collect();
+        if !full.is_empty() {
+            return Some(self.refuse(Reason::PlacesExhausted, &full, "more students are signed up than there would be places, on"));
+        }
+        let small: Vec<Day> = self.rows.keys().copied().filter(|day| crowded(day) && !self.added.contains(day)).collect();
+        (!small.is_empty()).then(|| self.refuse(Reason::InUse, &small, "more places are taken than there would be, on"))
+    }
+
+    /// A refusal about days of this template.
+    pub fn refuse(&self, reason: Reason, days: &[Day], why: &str) -> Error {
+        let detail = format!("class template {:?}: {why} {}", self.template.code, show_days(days));
+        Error::refused_on(reason, detail, days.iter().copied())
+    }
+}
+
+/// Days that change in the range of a claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// They fall away.
+    pub lost: Vec<Day>,
+    /// They come.
+    pub added: Vec<Day>,
+    /// Their lesson is at another time.
+    pub moved: Vec<Day>,
+}
+
+impl Touched {
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.lost.is_empty() && self.added.is_empty() && self.moved.is_empty()
+    }
+}
+
+/// Whether a claim takes places: all but those who wait.
+pub fn takes(claim: &Claim) -> bool {
+    claim.state.takes_places()
+}
+
+/// Whether it is a claim on lessons that are ahead: not one that has ended.
+pub fn is_live(claim: &Claim) -> bool {
+    claim.state != ReservationState::Ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::parse_day;
+
+    fn day(text: &str) -> Day {
+        parse_day(text).unwrap()
+    }
+
+    fn template() -> class_template::Model {
+        class_template::Model {
+            id: 1,
+            code: "sat".to_owned(),
+            season_id: 1,
+            subject_id: 1,
+            grade: 7,
+            period_id: 1,
+            recurrence: String::new(),
+            max_classes: 1,
+            max_students_per_class: 2,
+        }
+    }
+
+    /// A lesson that begins so many hours after the epoch and takes one.
+    fn want(text: &str, hour: i64, capacity: i32) -> PlaceDay {
+        let start_at = Instant::from_unix(hour * 3600);
+        let (end_at, not_held_at) = (Instant::from_unix((hour + 1) * 3600), Instant::from_unix((hour - 2) * 3600));
+        PlaceDay { day: day(text), start_at, end_at, capacity, taken: 0, not_held_at }
+    }
+
+    fn had(text: &str, hour: i64, capacity: i32, taken: i32) -> place::Model {
+        let PlaceDay { day, start_at, end_at, capacity, not_held_at, .. } = want(text, hour, capacity);
+        place::Model { template_id: 1, day, start_at, end_at, capacity, taken, not_held_at, not_held_told: false }
+    }
+
+    fn claim(first: &str, last: &str, state: ReservationState) -> Claim {
+        Claim {
+            id: 1,
+            student_id: 1,
+            template_id: 1,
+            start_day: day(first),
+            last_day: day(last),
+            state,
+            class_id: None,
+            placed_from: None,
+            expires_at: None,
+            first_lesson_day: None,
+            user_name: String::new(),
+            phone: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_has_begun_keeps_its_time_and_what_is_over_its_places() {
+        let old = [had("2026-03-07", 10, 2, 1), had("2026-03-14", 20, 2, 1), had("2026-03-21", 30, 2, 1)];
+        let wanted = [want("2026-03-07", 12, 3), want("2026-03-14", 22, 3), want("2026-03-21", 32, 3)];
+        let template = template();
+        let edit = Edit::new(&template, &old, &wanted, Instant::from_unix(20 * 3600));
+        assert_eq!(edit.moved.keys().copied().collect::<Vec<_>>(), [day("2026-03-21")]);
+        assert_eq!(edit.rows[&day("2026-03-07")], old[0], "over");
+        assert_eq!((edit.rows[&day("2026-03-14")].start_at, edit.rows[&day("2026-03-14")].capacity), (old[1].start_at, 3), "begun");
+        assert_eq!(edit.resized.len(), 2);
+    }
+
+    #[test]
+    fn claims_forbid_what_would_take_from_them() {
+        let template = template();
+        let now = Instant::from_unix(15 * 3600);
+        let old = [had("2026-03-07", 10, 2, 2), had("2026-03-14", 20, 2, 2)];
+        let two = [claim("2026-03-01", "2026-03-31", ReservationState::Booked), claim("2026-03-01", "2026-03-31", ReservationState::Placed)];
+        let two: Vec<&Claim> = two.iter().collect();
+        let refused = |wanted: &[PlaceDay]| {
+            let mut edit = Edit::new(&template, &old, wanted, now);
+            edit.count(&two);
+            edit.refusal(&two, now).map(|error| error.to_string())
+        };
+        let both = [want("2026-03-07", 10, 2), want("2026-03-14", 20, 2)];
+        assert_eq!(refused(&both), None);
+        let begun = refused(&both[1..]).unwrap();
+        assert!(begun.ends_with("the lesson has begun and stays, on 2026-03-07"), "{begun}");
+        let small = refused(&[both[0], want("2026-03-14", 20, 1)]).unwrap();
+        assert!(small.ends_with("more places are taken than there would be, on 2026-03-14"), "{small}");
+        let past = refused(&[both[0], want("2026-03-14", 12, 2)]).unwrap();
+        assert!(past.ends_with("the lesson would have begun already, on 2026-03-14"), "{past}");
+        let full = refused(&[both[0], both[1], want("2026-03-21", 40, 1)]).unwrap();
+        assert!(full.contains("than there would be places, on 2026-03-21"), "{full}");
+        assert_eq!(refused(&[both[0]]), None, "a lesson that is ahead may fall away");
+    }
+}

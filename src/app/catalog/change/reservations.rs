@@ -1,0 +1,132 @@
+//! Reservations follow the lesson days of their range: the ledger, leave, those of which nothing is left, and those who wait.
+
+use super::plan::{Edit, Touched, is_live, takes};
+use super::{Asked, ReservationChange, Scene};
+use crate::app::App;
+use crate::domain::calendar::Timeline;
+use crate::domain::sign_up::confirm_until;
+use crate::domain::state::{PlaceCause, ReservationState};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::Result;
+use crate::storage::entity::place;
+use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
+use crate::storage::season_edit::{self as store, Claim};
+use crate::storage::{Txn, leave};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Writes to the ledger what makes it agree with the days that come and go: each claim counts once on a day that comes, nobody on one that
+/// goes. What the ledger says of such a day already depends on its history: a range that was signed up for covers days without lessons too.
+pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<()> {
+    let days_of = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
+        edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect()
+    };
+    let days: Vec<(i64, Day)> = scene.edits.iter().flat_map(days_of).collect();
+    // A template that is new was never signed up for.
+    if days.is_empty() || (scene.claims.is_empty() && scene.edits.iter().all(|edit| edit.removed.is_empty())) {
+        return Ok(());
+    }
+    let sums = store::place_change_sums(txn, &days).await?;
+    let mut wanted: BTreeMap<(i64, Day), BTreeMap<Option<i64>, i64>> = BTreeMap::new();
+    for claim in scene.claims.iter().filter(|claim| takes(claim)) {
+        for day in scene.edit_of(claim.template_id).into_iter().flat_map(|edit| edit.added.range(claim.start_day..=claim.last_day)) {
+            wanted.entry((claim.template_id, *day)).or_default().insert(Some(claim.id), 1);
+        }
+    }
+    let none = BTreeMap::new();
+    let mut changes = Vec::new();
+    for key in days {
+        let (is, should) = (sums.get(&key).unwrap_or(&none), wanted.get(&key).unwrap_or(&none));
+        let reservations: BTreeSet<Option<i64>> = is.keys().chain(should.keys()).copied().collect();
+        for reservation_id in reservations {
+            let of = |sums: &BTreeMap<Option<i64>, i64>| sums.get(&reservation_id).copied().unwrap_or(0);
+            let delta = of(should) - of(is);
+            if delta != 0 {
+                let (template_id, day) = key;
+                changes.push(PlaceChange {
+                    template_id,
+                    reservation_id,
+                    first_day: day,
+                    last_day: day,
+                    delta,
+                    cause: PlaceCause::Catalogue,
+                });
+            }
+        }
+    }
+    place_change_write_in_txn(txn, &changes, asked.by, asked.now).await
+}
+
+/// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who waits waits for the next lesson. Those cancelled.
+pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<HashSet<i64>> {
+    let (mut gone, mut waits, mut shortened) = (Vec::new(), Vec::new(), Vec::new());
+    for (claim, edit, touched) in concerned(scene) {
+        if !touched.lost.is_empty() {
+            shortened.push((claim, touched));
+        }
+        match next(app, edit, claim, now) {
+            None => gone.push((claim.id, add_days(claim.start_day, -1))),
+            Some(next) if next != (claim.first_lesson_day, claim.expires_at) => waits.push((claim.id, next.0, next.1)),
+            Some(_) => {}
+        }
+    }
+    if !shortened.is_empty() {
+        let on_leave = leave::leave_list(txn, shortened.iter().map(|(claim, _)| claim.id)).await?;
+        let lost: HashSet<(i64, Day)> =
+            shortened.iter().flat_map(|(claim, touched)| touched.lost.iter().map(|day| (claim.id, *day))).collect();
+        let given_back: Vec<(i64, Day)> = on_leave.into_iter().filter(|leave| lost.contains(leave)).collect();
+        if !given_back.is_empty() {
+            store::leave_delete_days_in_txn(txn, &given_back).await?;
+        }
+    }
+    if !gone.is_empty() {
+        store::reservation_cancel_set_in_txn(txn, &gone, now).await?;
+    }
+    if !waits.is_empty() {
+        store::reservation_wait_set_in_txn(txn, &waits).await?;
+    }
+    Ok(gone.into_iter().map(|(id, _)| id).collect())
+}
+
+/// The claims with a changed day in their range, but those that have ended.
+pub fn concerned<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Claim, &'s Edit<'s>, Touched)> {
+    scene.claims.iter().filter(|claim| is_live(claim)).filter_map(|claim| {
+        let edit = scene.edit_of(claim.template_id)?;
+        let touched = edit.touched(claim);
+        (!touched.is_empty()).then_some((claim, edit, touched))
+    })
+}
+
+/// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is left of it.
+fn next(app: &App, edit: &Edit<'_>, claim: &Claim, now: Instant) -> Option<(Option<Day>, Option<Instant>)> {
+    let mut days = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
+    match claim.state {
+        ReservationState::Waitlisted => {
+            let freeze = |row: &place::Model| Timeline::of(app.rules(), row.day, row.start_at).freeze_at;
+            // The list of a lesson that was moved may close by it, which is told as always.
+            let same = claim.first_lesson_day.and_then(|day| edit.rows.get(&day));
+            let first = days.find(|row| freeze(row) > now).or(same)?;
+            Some((Some(first.day), Some(freeze(first))))
+        }
+        ReservationState::Held | ReservationState::Offered => {
+            let first = days.next()?;
+            let until = confirm_until(app.rules(), first.day, first.start_at, claim.class_id.is_some());
+            Some((claim.first_lesson_day.map(|_| first.day), claim.expires_at.map(|expires| expires.min(until))))
+        }
+        _ => days.next().map(|_| (claim.first_lesson_day, claim.expires_at)),
+    }
+}
+
+/// What becomes of the reservations.
+pub fn changes(scene: &Scene<'_>, gone: &HashSet<i64>) -> Vec<ReservationChange> {
+    concerned(scene)
+        .map(|(claim, edit, touched)| ReservationChange {
+            reservation_id: claim.id,
+            student: claim.user_name.clone(),
+            class_template: edit.template.code.clone(),
+            lost: touched.lost.len(),
+            added: touched.added.len(),
+            moved: touched.moved.len(),
+            cancelled: gone.contains(&claim.id),
+        })
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! Class tasks follow their lessons: cancelled with them, moved with them, back with them; the rest is sized again by `invite check`.
+
+use super::plan::Edit;
+use super::{CatalogChange, Scene, TaskChange};
+use crate::app::outbox::{self, Draft};
+use crate::app::staffing::{sizing, wave};
+use crate::app::App;
+use crate::domain::calendar::Timeline;
+use crate::domain::state::{InvitationState, TaskChangeKind, TaskState};
+use crate::domain::time::{Instant, add_days};
+use crate::error::{Reason, Result};
+use crate::storage::season_edit::{self as store, TaskTimes};
+use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::{Txn, pool};
+
+/// Who cancels a task whose lesson falls away: no run of `invite create` reopens it, the lesson's return does.
+const BY: &str = "catalogue";
+
+/// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
+#[derive(Debug)]
+pub struct MovedTask {
+    pub task: TaskRow,
+    pub coaches: Vec<InvitedCoach>,
+}
+
+/// Tasks of the edited templates that are of today or ahead, or of a changed day.
+async fn list(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Vec<TaskRow>> {
+    let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
+    // A lesson of yesterday may go on after midnight.
+    let yesterday = add_days(app.time().day(now), -1);
+    let from = super::span(&scene.edits).map_or(yesterday, |(first, _)| first.min(yesterday));
+    staffing::task_list_by_ids(txn, store::task_ids_from(txn, &ids, from).await?).await
+}
+
+fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
+    TaskChange { task_id: task.id, class_template: task.code.clone(), day: task.day, kind }
+}
+
+/// Tasks whose lesson falls away: coaches are let go, students belong to the next task, and nobody reopens it.
+pub async fn end(app: &App, txn: &Txn, scene: &Scene<'_>, messages: &mut u64, now: Instant) -> Result<Vec<TaskChange>> {
+    let falls = |task: &&TaskRow| scene.edit_of(task.template_id).is_some_and(|edit| edit.removed.contains_key(&task.day));
+    let tasks = list(app, txn, scene, now).await?;
+    let (mut changes, mut others) = (Vec::new(), Vec::new());
+    for task in tasks.iter().filter(falls) {
+        match task.state {
+            TaskState::Pending | TaskState::Inviting | TaskState::Covered => {
+                *messages += sizing::cancel_in_txn(app, txn, task.id, BY, now).await?;
+                changes.push(change(task, TaskChangeKind::Cancelled));
+            }
+            TaskState::Partial | TaskState::Failed => {
+                others.push(task.id);
+                changes.push(change(task, TaskChangeKind::Cancelled));
+            }
+            TaskState::Cancelled => others.push(task.id),
+            TaskState::Formed => {}
+        }
+    }
+    let by = store::task_cancelled_by(txn, others.iter().copied()).await?;
+    // One that an admin cancelled stays the admin's.
+    others.retain(|id| by.get(id).is_none_or(String::is_empty));
+    store::task_end_in_txn(txn, &others, BY).await?;
+    Ok(changes)
+}
+
+/// Tasks whose lesson is at another time or back; those that are sized again are named. The places are written.
+///
+/// # Errors
+/// IN_USE when the rosters of a moved task would be frozen already.
+pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, change_to: &mut CatalogChange, now: Instant) -> Result<Vec<MovedTask>> {
+    let tasks = list(app, txn, scene, now).await?;
+    let cancelled = tasks.iter().filter(|task| task.state == TaskState::Cancelled).map(|task| task.id);
+    let by = store::task_cancelled_by(txn, cancelled).await?;
+    let (mut times, mut reopened, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+    for task in &tasks {
+        let Some(edit) = scene.edit_of(task.template_id) else { continue };
+        let kind = if edit.moved.contains_key(&task.day) {
+            times.push(moved_times(app, edit, task, now)?);
+            if task.state.is_open() {
+                moved.push(task.id);
+            }
+            TaskChangeKind::Moved
+        } else if edit.added.contains(&task.day) {
+            let Some(back) = times_of(app, edit, task) else { continue };
+            if by.get(&task.id).is_none_or(|by| by != BY) || back.freeze_at <= now {
+                continue;
+            }
+            times.push(back);
+            reopened.push(task.id);
+            TaskChangeKind::Reopened
+        } else if task.state.is_open() && !(edit.removed.is_empty() && edit.added.is_empty() && edit.resized.is_empty()) {
+            TaskChangeKind::Resized
+        } else {
+            continue;
+        };
+        change_to.tasks.push(change(task, kind));
+    }
+    if !times.is_empty() {
+        store::task_move_in_txn(txn, &times).await?;
+    }
+    if !reopened.is_empty() {
+        store::task_reopen_in_txn(txn, &reopened).await?;
+    }
+    if moved.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (known, messages) = invite_anew(app, txn, staffing::task_list_by_ids(txn, moved).await?, now).await?;
+    change_to.messages += messages;
+    Ok(known)
+}
+
+fn times_of(app: &App, edit: &Edit<'_>, task: &TaskRow) -> Option<TaskTimes> {
+    let start_at = edit.rows.get(&task.day)?.start_at;
+    let line = Timeline::of(app.rules(), task.day, start_at);
+    let closes_at = if task.reopened { line.reopen_until } else { line.freeze_at };
+    Some(TaskTimes { id: task.id, start_at, gate_at: line.gate_at, freeze_at: line.freeze_at, closes_at })
+}
+
+fn moved_times(app: &App, edit: &Edit<'_>, task: &TaskRow, now: Instant) -> Result<TaskTimes> {
+    let refuse = || edit.refuse(Reason::InUse, &[task.day], "the class task would have no time left to find coaches, on");
+    let times = times_of(app, edit, task).ok_or_else(refuse)?;
+    if task.is_open_at(now) && times.closes_at <= now { Err(refuse()) } else { Ok(times) }
+}
+
+/// An invitation that has not gone out names the old time: its message is withdrawn and written anew. Those who know the old time are returned.
+async fn invite_anew(app: &App, txn: &Txn, tasks: Vec<TaskRow>, now: Instant) -> Result<(Vec<MovedTask>, u64)> {
+    let needs = pool::need_list(txn, &tasks).await?;
+    let (mut known, mut drafts) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let mut coaches = Vec::new();
+        for coach in staffing::invited_of_task(txn, task.id).await? {
+            let waits = coach.state == InvitationState::Queued;
+            if waits && outbox::invitation_messages_cancel(txn, &[coach.id], now).await? > 0 {
+                let spans = needs.get(&task.id).map_or(&[][..], |need| &need.spans);
+                let draft = wave::invitation_draft(app.rules(), &task, &coach, spans, now);
+                drafts.push(Draft { version: format!("{}", now.unix()), ..draft });
+            } else {
+                coaches.push(coach);
+            }
+        }
+        known.push(MovedTask { task, coaches });
+    }
+    let messages = outbox::write(app, txn, drafts, now).await?;
+    Ok((known, messages))
+}
