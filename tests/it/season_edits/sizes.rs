@@ -35,12 +35,13 @@ fn more_places_go_to_who_waits_and_taken_ones_are_not_taken_away() {
 #[test]
 fn the_tasks_of_a_larger_template_are_sized_again() {
     on_every_app_at_saturday(async |stage: Stage| {
-        let large = pb::ClassTemplate { max_students_per_class: 12, ..stage.academy.templates[1].clone() };
+        // Six in the class, six counted by the task, one who waits.
+        let large = pb::ClassTemplate { max_students_per_class: 13, ..stage.academy.templates[1].clone() };
         let change = as_told!(stage, edit_template, &large);
         assert_eq!(tasks(&change), ["RESIZED math@2026-03-19"]);
         stage.fire("invite check", None).await;
         let task = stage.task("math@2026-03-19").await;
-        assert_eq!(task.students, 0, "all of them fit into the running class now");
+        assert_eq!(task.students, 0, "they fit into the running class now, and so does who waited");
         stage.told().await;
         let one = pb::ClassTemplate { max_classes: 1, max_students_per_class: 3, ..large };
         assert!(refused!(stage, edit_template, &one).starts_with("IN_USE"));
