@@ -135,16 +135,6 @@ pub async fn period_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     Ok(done.map_err(|error| refuse_if_referred(error, "period"))?.rows_affected)
 }
 
-/// Whether an invitation or a class uses what a coach offers in this period.
-pub async fn period_is_used(conn: &impl ConnectionTrait, period_id: i64) -> Result<bool> {
-    let used: Vec<i64> =
-        sql("SELECT a.id FROM coach_availability a JOIN availability_use u ON u.availability_id = a.id WHERE a.period_id = ? LIMIT 1")
-            .bind(period_id)
-            .column(conn)
-            .await?;
-    Ok(!used.is_empty())
-}
-
 /// Which class templates to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TemplateFilter {

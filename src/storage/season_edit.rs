@@ -117,8 +117,7 @@ pub async fn lesson_list_of_templates(conn: &impl ConnectionTrait, template_ids:
 
 /// The user names and phones of coaches.
 pub async fn coach_contacts(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, (String, String)>> {
-    let rows: Vec<(i64, String, String)> =
-        sql("SELECT id, user_name, phone FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
+    let rows: Vec<(i64, String, String)> = sql("SELECT id, user_name, phone FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
     Ok(rows.into_iter().map(|(id, user_name, phone)| (id, (user_name, phone))).collect())
 }
 
@@ -131,7 +130,9 @@ pub async fn lesson_cancel_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
 pub async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i64)]) -> Result<u64> {
     let set = "start_at = p.c1, end_at = p.c2, coach_id = p.c3, state = 'SCHEDULED'";
     update_by_rows(txn, "lesson", "{rows:iiii}", "lesson.id = p.c0", set)
-        .rows(lessons.iter().map(|(id, start, end, coach)| -> [Cell; 4] { [(*id).into(), (*start).into(), (*end).into(), (*coach).into()] }))
+        .rows(
+            lessons.iter().map(|(id, start, end, coach)| -> [Cell; 4] { [(*id).into(), (*start).into(), (*end).into(), (*coach).into()] }),
+        )
         .execute(txn)
         .await
 }
@@ -157,9 +158,11 @@ pub async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -> Resul
 pub async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result<u64> {
     let set = "first_day = p.c1, last_day = p.c2, state = p.c3";
     update_by_rows(txn, "class", "{rows:iddt}", "class.id = p.c0", set)
-        .rows(classes.iter().map(|class| -> [Cell; 4] {
-            [class.id.into(), class.first_day.into(), class.last_day.into(), class.state.as_str().into()]
-        }))
+        .rows(
+            classes.iter().map(|class| -> [Cell; 4] {
+                [class.id.into(), class.first_day.into(), class.last_day.into(), class.state.as_str().into()]
+            }),
+        )
         .execute(txn)
         .await
 }

@@ -168,7 +168,10 @@ impl Academy {
         }
         for template in &self.templates {
             let class_template = Some(template.clone());
-            catalog.upsert_class_template(pb::UpsertClassTemplateRequest { class_template, request_id: none(), validate_only: false }).await.unwrap();
+            catalog
+                .upsert_class_template(pb::UpsertClassTemplateRequest { class_template, request_id: none(), validate_only: false })
+                .await
+                .unwrap();
         }
         for coach in &self.coaches {
             self.add_coach(app, coach).await;

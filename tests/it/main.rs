@@ -26,6 +26,7 @@ mod races;
 mod registry;
 mod replay;
 mod season;
+mod season_edits;
 mod serving;
 mod sign_ups;
 mod staffing;

@@ -23,8 +23,8 @@ use crate::storage::entity::{class_template, period, subject};
 use crate::storage::page::{Page, Paged};
 use crate::storage::season_edit;
 use crate::write_txn;
-use sea_orm::ActiveValue::Set;
 use change::{Asked, CatalogChange, carry_out};
+use sea_orm::ActiveValue::Set;
 
 /// A page that holds everything: for what must be seen as a whole.
 const ALL: Page = Page { after: None, size: i32::MAX as u64 };

@@ -75,9 +75,15 @@ impl World {
             .build(app)
             .await;
         let empty = pb::Season { code: text("empty"), ..academy.season.clone() };
-        app.catalog().upsert_season(pb::UpsertSeasonRequest { season: Some(empty), request_id: String::new(), validate_only: false }).await.unwrap();
+        app.catalog()
+            .upsert_season(pb::UpsertSeasonRequest { season: Some(empty), request_id: String::new(), validate_only: false })
+            .await
+            .unwrap();
         let empty = pb::Period { season: text("empty"), code: text("empty"), ..academy.periods[0].clone() };
-        app.catalog().upsert_period(pb::UpsertPeriodRequest { period: Some(empty), request_id: String::new(), validate_only: false }).await.unwrap();
+        app.catalog()
+            .upsert_period(pb::UpsertPeriodRequest { period: Some(empty), request_id: String::new(), validate_only: false })
+            .await
+            .unwrap();
         let made = academy.reserve_all(app, "sat", 1, 6, None).await;
         let later = Some(("2026-03-15", "2026-06-28"));
         academy.reserve_all(app, "sun", 7, 12, later).await;
@@ -186,7 +192,10 @@ fn catalogue(world: &World) -> Vec<Case> {
         case("CatalogService/UpsertPeriod", pb::UpsertPeriodRequest { period: Some(period), request_id: none(), validate_only: false }),
         case("CatalogService/GetPeriod", pb::GetPeriodRequest { season: text("spring"), code: text("p1900") }),
         case("CatalogService/ListPeriods", pb::ListPeriodsRequest::default()),
-        case("CatalogService/UpsertClassTemplate", pb::UpsertClassTemplateRequest { class_template: template, request_id: none(), validate_only: false }),
+        case(
+            "CatalogService/UpsertClassTemplate",
+            pb::UpsertClassTemplateRequest { class_template: template, request_id: none(), validate_only: false },
+        ),
         case("CatalogService/GetClassTemplate", pb::GetClassTemplateRequest { code: text("sat") }),
         case("CatalogService/ListClassTemplates", pb::ListClassTemplatesRequest::default()),
         case("CatalogService/ListLessonDays", pb::ListLessonDaysRequest { class_template: text("sat"), ..Default::default() }),

@@ -31,7 +31,9 @@ fn a_season_is_a_range_of_days_that_holds_its_excepted_days() {
         let upsert = async |change: &dyn Fn(&mut pb::Season)| {
             let mut season = pb::Season { code: "other".to_owned(), ..good.clone() };
             change(&mut season);
-            app.catalog().upsert_season(pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false }).await
+            app.catalog()
+                .upsert_season(pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false })
+                .await
         };
         refused(upsert(&|season| season.end_day = "2026-03-01".to_owned()).await, "season.end_day");
         refused(upsert(&|season| season.end_day = "2027-04-07".to_owned()).await, "season.end_day");
@@ -51,7 +53,9 @@ fn a_period_is_at_most_four_hours_and_may_end_tomorrow() {
         let good = academy(&app).await.periods.remove(0);
         let upsert = async |start: &str, end: &str| {
             let period = pb::Period { code: "other".to_owned(), start_time: start.to_owned(), end_time: end.to_owned(), ..good.clone() };
-            app.catalog().upsert_period(pb::UpsertPeriodRequest { period: Some(period), request_id: String::new(), validate_only: false }).await
+            app.catalog()
+                .upsert_period(pb::UpsertPeriodRequest { period: Some(period), request_id: String::new(), validate_only: false })
+                .await
         };
         for (start, end, field) in [
             ("08:00", "12:01", "period.end_time"),
@@ -75,7 +79,8 @@ fn a_template_has_lesson_days_a_grade_of_its_period_and_places() {
         let upsert = async |change: &dyn Fn(&mut pb::ClassTemplate)| {
             let mut template = pb::ClassTemplate { code: "other".to_owned(), ..good.clone() };
             change(&mut template);
-            let request = pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new(), validate_only: false };
+            let request =
+                pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new(), validate_only: false };
             app.catalog().upsert_class_template(request).await
         };
         refused(upsert(&|template| template.grade = 6).await, "class_template.grade");

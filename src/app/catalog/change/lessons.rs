@@ -284,9 +284,7 @@ pub fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
     };
     all.extend(found.cancelled.iter().map(|row| of_class(row, LessonChangeKind::Removed, Some(row.start_at), None)));
     all.extend(found.added.iter().map(|row| of_class(row, LessonChangeKind::Added, None, Some(row.start_at))));
-    all.extend(
-        found.moved.iter().map(|(row, place)| of_class(row, LessonChangeKind::Moved, Some(row.start_at), Some(place.start_at))),
-    );
+    all.extend(found.moved.iter().map(|(row, place)| of_class(row, LessonChangeKind::Moved, Some(row.start_at), Some(place.start_at))));
     all
 }
 

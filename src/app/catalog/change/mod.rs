@@ -23,8 +23,8 @@ use crate::storage::entity::{class_template, place};
 use crate::storage::ledger::By;
 use crate::storage::place as place_store;
 use crate::storage::season_edit::{self as store, Claim};
-use plan::Edit;
 pub(super) use lessons::offers_still_cover;
+use plan::Edit;
 use std::collections::{BTreeSet, HashMap};
 
 /// What an edit touched, or would.
@@ -217,9 +217,8 @@ async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<Claim
 
 /// A student has one lesson at a time.
 async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
-    let days = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
-        edit.added.iter().chain(edit.moved.keys()).map(|day| (edit.template.id, *day)).collect()
-    };
+    let days =
+        |edit: &Edit<'_>| -> Vec<(i64, Day)> { edit.added.iter().chain(edit.moved.keys()).map(|day| (edit.template.id, *day)).collect() };
     let changed: Vec<(i64, Day)> = scene.edits.iter().flat_map(days).collect();
     if changed.is_empty() || scene.claims.is_empty() {
         return Ok(());

@@ -230,7 +230,8 @@ mod tests {
         let template = template();
         let now = Instant::from_unix(15 * 3600);
         let old = [had("2026-03-07", 10, 2, 2), had("2026-03-14", 20, 2, 2)];
-        let two = [claim("2026-03-01", "2026-03-31", ReservationState::Booked), claim("2026-03-01", "2026-03-31", ReservationState::Placed)];
+        let two =
+            [claim("2026-03-01", "2026-03-31", ReservationState::Booked), claim("2026-03-01", "2026-03-31", ReservationState::Placed)];
         let two: Vec<&Claim> = two.iter().collect();
         let refused = |wanted: &[PlaceDay]| {
             let mut edit = Edit::new(&template, &old, wanted, now);

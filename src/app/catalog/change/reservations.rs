@@ -17,9 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 /// Writes to the ledger what makes it agree with the days that come and go: each claim counts once on a day that comes, nobody on one that
 /// goes. What the ledger says of such a day already depends on its history: a range that was signed up for covers days without lessons too.
 pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<()> {
-    let days_of = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
-        edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect()
-    };
+    let days_of =
+        |edit: &Edit<'_>| -> Vec<(i64, Day)> { edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect() };
     let days: Vec<(i64, Day)> = scene.edits.iter().flat_map(days_of).collect();
     // A template that is new was never signed up for.
     if days.is_empty() || (scene.claims.is_empty() && scene.edits.iter().all(|edit| edit.removed.is_empty())) {
@@ -108,9 +107,12 @@ fn next(app: &App, edit: &Edit<'_>, claim: &Claim, now: Instant) -> Option<(Opti
             Some((Some(first.day), Some(freeze(first))))
         }
         ReservationState::Held | ReservationState::Offered => {
-            let first = days.next()?;
+            let same = claim.first_lesson_day.and_then(|day| edit.rows.get(&day));
+            let first = same.or_else(|| days.next())?;
             let until = confirm_until(app.rules(), first.day, first.start_at, claim.class_id.is_some());
-            Some((claim.first_lesson_day.map(|_| first.day), claim.expires_at.map(|expires| expires.min(until))))
+            // A lesson that comes before it takes nothing away from what was promised.
+            let expires = |at: Instant| if edit.moved.contains_key(&first.day) { at.min(until) } else { at };
+            Some((claim.first_lesson_day.map(|_| first.day), claim.expires_at.map(expires)))
         }
         _ => days.next().map(|_| (claim.first_lesson_day, claim.expires_at)),
     }

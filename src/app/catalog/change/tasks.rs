@@ -2,9 +2,9 @@
 
 use super::plan::Edit;
 use super::{CatalogChange, Scene, TaskChange};
+use crate::app::App;
 use crate::app::outbox::{self, Draft};
 use crate::app::staffing::{sizing, wave};
-use crate::app::App;
 use crate::domain::calendar::Timeline;
 use crate::domain::state::{InvitationState, TaskChangeKind, TaskState};
 use crate::domain::time::{Instant, add_days};
