@@ -80,7 +80,7 @@ fn whatever_sixteen_callers_ask_at_once_no_place_is_sold_twice_and_none_is_lost(
             .column(app.db().reader())
             .await
             .unwrap();
-        let accepted = accepted.lock().unwrap();
+        let accepted = accepted.into_inner().unwrap();
         assert!(enrolled.iter().all(|id| accepted.contains(id)), "{enrolled:?}, accepted {accepted:?}");
         no_drift(&app).await;
     });
