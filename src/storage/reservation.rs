@@ -151,14 +151,21 @@ impl From<Named> for ReservationRow {
     }
 }
 
-/// Whether a student is on the waiting list of a template for some of these days.
-pub async fn reservation_is_waiting(conn: &impl ConnectionTrait, student_id: i64, template_id: i64, first: Day, last: Day) -> Result<bool> {
+/// Whether a student is on the waiting list of a template for some of these days, and the list has not closed.
+pub async fn reservation_is_waiting(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    template_id: i64,
+    (first, last): (Day, Day),
+    now: Instant,
+) -> Result<bool> {
     let found: Vec<i64> = sql("SELECT id FROM reservation WHERE student_id = ? AND template_id = ? AND state = 'WAITLISTED' \
-         AND start_day <= ? AND last_day >= ?")
+         AND start_day <= ? AND last_day >= ? AND expires_at > ?")
     .bind(student_id)
     .bind(template_id)
     .bind(last)
     .bind(first)
+    .bind(now)
     .column(conn)
     .await?;
     Ok(!found.is_empty())

@@ -172,8 +172,11 @@ impl NewRow {
     }
 }
 
-/// Writes reservations; the key of each by student, template and first day, which no two of a set share.
-pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result<HashMap<(i64, i64, Day), i64>> {
+/// What tells the reservations of a set apart: student, template, first day, and state, for who signs up may join the waiting list too.
+pub type RowKey = (i64, i64, Day, ReservationState);
+
+/// Writes reservations; the id of each by what no two of a set share.
+pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result<HashMap<RowKey, i64>> {
     let cells = rows.iter().map(|row| -> [Cell; 11] {
         [
             row.student_id.into(),
@@ -199,18 +202,19 @@ pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result
             )
         };
     }
-    let found: Vec<(i64, i64, i64, Day)> = if txn.get_database_backend() == DbBackend::MySql {
+    let found: Vec<(i64, i64, i64, Day, ReservationState)> = if txn.get_database_backend() == DbBackend::MySql {
         // MySQL does not return what it inserts. The students are locked, so the latest of each key is ours.
         sql(insert!("")).rows(cells).execute(txn).await?;
-        sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day FROM {rows:iid} q {join} reservation r \
-             ON r.student_id = q.c0 AND r.template_id = q.c1 AND r.start_day = q.c2 GROUP BY r.student_id, r.template_id, r.start_day")
-        .rows(rows.iter().map(|row| [row.student_id.into(), row.template_id.into(), row.start_day.into()]))
+        sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day, r.state FROM {rows:iidt} q {join} reservation r \
+             ON r.student_id = q.c0 AND r.template_id = q.c1 AND r.start_day = q.c2 AND r.state = q.c3 \
+             GROUP BY r.student_id, r.template_id, r.start_day, r.state")
+        .rows(rows.iter().map(|row| [row.student_id.into(), row.template_id.into(), row.start_day.into(), row.state.as_str().into()]))
         .tuples(txn)
         .await?
     } else {
-        sql(insert!(" RETURNING id, student_id, template_id, start_day")).rows(cells).tuples(txn).await?
+        sql(insert!(" RETURNING id, student_id, template_id, start_day, state")).rows(cells).tuples(txn).await?
     };
-    Ok(found.into_iter().map(|(id, student, template, start)| ((student, template, start), id)).collect())
+    Ok(found.into_iter().map(|(id, student, template, start, state)| ((student, template, start, state), id)).collect())
 }
 
 /// What request ids of a scope were used for: (id, hash of the request, result).

@@ -3,6 +3,7 @@
 mod killer;
 mod player;
 mod process;
+mod sign_ups;
 mod snapshot;
 
 use etutor::domain::calendar::parse_day;

@@ -4,6 +4,7 @@
 mod calls;
 mod crowd;
 mod model;
+mod races;
 
 use calls::{Step, academy, play, steps};
 use etutor::testing::on_every_app_at;

@@ -1,5 +1,7 @@
 //! A season of real sign-ups replayed: from the first class tasks to the first lessons, formed or given up.
 
+mod days;
+
 use crate::oulad::{BEFORE, academy};
 use crate::replay::player::Player;
 use crate::replay::{habits, import_through_rpc};

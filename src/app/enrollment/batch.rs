@@ -208,8 +208,14 @@ impl Known {
 
     /// Locks and reads the places, seats and sign-ups that the set is about.
     async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
-        let mut desk =
-            Desk { known: self, book: Book::default(), templates: HashMap::new(), students: HashMap::new(), seats: HashMap::new() };
+        let mut desk = Desk {
+            known: self,
+            book: Book::default(),
+            templates: HashMap::new(),
+            students: HashMap::new(),
+            seats: HashMap::new(),
+            waiting: Vec::new(),
+        };
         let mut ranges: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
             if let Some(template) = self.templates.get(&ask.class_template) {
@@ -224,7 +230,10 @@ impl Known {
         // A lesson of the day before may last into the first day, and the last may last into the day after.
         let (first, last) = (add_days(first, -1), add_days(last, 1));
         let ids: Vec<i64> = ranges.keys().copied().collect();
-        offer::refresh_in_txn(app, txn, &ids, now).await?;
+        // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
+        if !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
+            offer::refresh_in_txn(app, txn, &ids, now).await?;
+        }
         let taking = sign_up::taking_list(txn, self.students.values().map(|student| student.id), first, last, now).await?;
         let today = app.time().day(now);
         if seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
@@ -285,6 +294,8 @@ struct Desk<'a> {
     templates: HashMap<i64, Key>,
     students: HashMap<i64, Key>,
     seats: HashMap<i64, Vec<Seats>>,
+    /// Who has joined a waiting list in this set: (student, template, first day, last day).
+    waiting: Vec<(i64, i64, Day, Day)>,
 }
 
 /// A sign-up that is to be written.
@@ -362,7 +373,7 @@ impl Desk<'_> {
 
     /// A place on the waiting list takes nothing; it closes at F of its first lesson.
     async fn accept_waiting(
-        &self,
+        &mut self,
         app: &App,
         txn: &Txn,
         ask: &Ask,
@@ -375,9 +386,15 @@ impl Desk<'_> {
             Ok(None) => return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into())),
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        if store::reservation_is_waiting(txn, student.id, template.id, ask.start_day, ask.end_day).await? {
+        // One of the same set is not written yet.
+        let waits = |(who, what, first, last): &(i64, i64, Day, Day)| {
+            (*who, *what) == (student.id, template.id) && *first <= ask.end_day && ask.start_day <= *last
+        };
+        let range = (ask.start_day, ask.end_day);
+        if self.waiting.iter().any(waits) || store::reservation_is_waiting(txn, student.id, template.id, range, now).await? {
             return Ok(Err(Refusal::already_reserved(&[first.day]).into()));
         }
+        self.waiting.push((student.id, template.id, ask.start_day, ask.end_day));
         Ok(Ok(NewRow {
             student_id: student.id,
             template_id: template.id,
@@ -428,7 +445,7 @@ async fn write(txn: &Txn, accepted: &[Accepted<'_>], desk: &Desk<'_>, now: Insta
     let mut written = Vec::with_capacity(rows.len());
     let (mut ledger, mut requests) = (Vec::with_capacity(rows.len()), Vec::new());
     for Accepted { ask, row, position } in accepted {
-        let id = ids.get(&(row.student_id, row.template_id, row.start_day)).copied();
+        let id = ids.get(&(row.student_id, row.template_id, row.start_day, row.state)).copied();
         let id = id.ok_or_else(|| Error::internal("a reservation just written is missing"))?;
         written.push((
             *position,

@@ -85,10 +85,12 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
             key: key.clone(),
         };
         let now = take_turns_at_cut_off(app, txn, std::slice::from_ref(&ask), begun).await?;
+        let mut other = None;
         if target != known.class_template {
             // Tasks of both templates are locked before the student.
-            let other = catalog::template_by_code(txn, &target).await?.ok_or_else(|| Error::not_found("class template", &target))?;
-            demand_changed(txn, &[other.id]).await?;
+            let template = catalog::template_by_code(txn, &target).await?.ok_or_else(|| Error::not_found("class template", &target))?;
+            demand_changed(txn, &[template.id]).await?;
+            other = Some(template.id);
         }
         let before = lock_in_txn(txn, known.reservation.template_id, change.id).await?;
         if let Some(made) = key.claimed(txn, SCOPE).await? {
@@ -111,6 +113,10 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         if ask.end_day < ask.start_day {
             return Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into());
         }
+        // The list first: who waits was promised what is free. What is given up now is free when the new part is there.
+        let mut concerned = vec![before.template_id];
+        concerned.extend(other.filter(|id| *id != before.template_id));
+        offer::refresh_in_txn(app, txn, &concerned, now).await?;
         if let Some(from) = from {
             let state = if days.iter().any(|(day, _)| *day < from) { before.state } else { ReservationState::Cancelled };
             give_back_in_txn(app, txn, &before, GivenBack { from, state, cause: PlaceCause::Change }, &by, now).await?;

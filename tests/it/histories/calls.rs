@@ -41,7 +41,7 @@ pub enum Step {
     Decline { entry: usize },
     LeaveList { entry: usize },
     Cancel { entry: usize, from: Option<i64> },
-    Change { entry: usize, template: usize },
+    Change { entry: usize, template: usize, from: Option<i64>, length: Option<i64> },
     Leave { entry: usize, day: i64 },
     EndLeave { entry: usize, day: i64 },
     Wait { minutes: i64 },
@@ -67,7 +67,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => entry.clone().prop_map(|entry| Step::Decline { entry }),
         1 => entry.clone().prop_map(|entry| Step::LeaveList { entry }),
         4 => (entry.clone(), proptest::option::of(0_i64..40)).prop_map(|(entry, from)| Step::Cancel { entry, from }),
-        2 => (entry.clone(), 0_usize..3).prop_map(|(entry, template)| Step::Change { entry, template }),
+        4 => (entry.clone(), 0_usize..3, proptest::option::of(0_i64..40), proptest::option::of(0_i64..22))
+            .prop_map(|(entry, template, from, length)| Step::Change { entry, template, from, length }),
         3 => (entry.clone(), 0_i64..40).prop_map(|(entry, day)| Step::Leave { entry, day }),
         2 => (entry, 0_i64..40).prop_map(|(entry, day)| Step::EndLeave { entry, day }),
         5 => prop_oneof![1_i64..30, 30_i64..2_000].prop_map(|minutes| Step::Wait { minutes }),
@@ -151,9 +152,17 @@ pub async fn call(app: &TestApp, step: &Step, reservation_id: i64) -> Result<pb:
             let from_day = from.map(|number| day(number).to_string()).unwrap_or_default();
             one!(app, enrollment, cancel_reservation, pb::CancelReservationRequest { reservation_id, from_day, ..Default::default() })
         }
-        Step::Change { template, .. } => {
-            let class_template = CODES[*template].to_owned();
-            one!(app, enrollment, change_reservation, pb::ChangeReservationRequest { reservation_id, class_template, ..Default::default() })
+        Step::Change { template, from, length, .. } => {
+            let text = |day: Option<Day>| day.map(|day| day.to_string()).unwrap_or_default();
+            let (from, end) = changed(*from, *length);
+            let request = pb::ChangeReservationRequest {
+                reservation_id,
+                class_template: CODES[*template].to_owned(),
+                from_day: text(from),
+                end_day: text(end),
+                ..Default::default()
+            };
+            one!(app, enrollment, change_reservation, request)
         }
         Step::Leave { day: number, .. } => {
             let request = pb::RequestLeaveRequest { reservation_id, day: day(*number).to_string() };
@@ -165,6 +174,11 @@ pub async fn call(app: &TestApp, step: &Step, reservation_id: i64) -> Result<pb:
         }
         Step::Ask { .. } | Step::Wait { .. } => unreachable!("has no reservation"),
     }
+}
+
+/// The first and last day that a change asks for; a length without a first day counts from day 10.
+pub fn changed(from: Option<i64>, length: Option<i64>) -> (Option<Day>, Option<Day>) {
+    (from.map(day), length.map(|length| day(from.unwrap_or(10) + length)))
 }
 
 /// Which entry a step is about.
@@ -227,7 +241,7 @@ pub async fn play(app: &TestApp, steps: &[Step]) {
                     Step::Decline { .. } => model.give_up(at, &["OFFERED"]),
                     Step::LeaveList { .. } => model.give_up(at, &["WAITLISTED", "OFFERED"]),
                     Step::Cancel { from, .. } => model.cancel(at, from.map(day), now),
-                    Step::Change { template, .. } => model.change(at, *template, now),
+                    Step::Change { template, from, length, .. } => model.change(at, *template, changed(*from, *length), now),
                     Step::Leave { day: on, .. } => model.take_leave(at, day(*on), now),
                     _ => match step {
                         Step::EndLeave { day: on, .. } => model.end_leave(at, day(*on), now),

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// Zero drift: counter, reservations and ledger agree on every place.
-async fn no_drift(app: &TestApp) {
+pub async fn no_drift(app: &TestApp) {
     let report = app.fire("clazz init_place", None).await;
     assert_eq!((report.failed, report.changed), (0, 0), "{:?}", report.notes);
 }

@@ -152,21 +152,23 @@ impl Model {
         Ok(self.entries[at].state)
     }
 
-    /// To another template, from the next lesson on.
-    pub fn change(&mut self, at: usize, template: usize, now: Instant) -> Said {
+    /// To another template or other days, from a day or the next lesson on.
+    pub fn change(&mut self, at: usize, template: usize, (from, end): (Option<Day>, Option<Day>), now: Instant) -> Said {
         if self.entries[at].state != "BOOKED" {
             return Err("CANCELLED");
         }
         let before = self.entries.clone();
         let entry = self.entries[at].clone();
         let today = self.rules.time.day(now);
-        let ahead = self.lessons(entry.template, entry.first, entry.last).into_iter().find(|(_, start, _)| *start > now);
-        let first = ahead.map_or(today, |(day, ..)| day.max(today));
-        if entry.last < first {
+        let lessons = self.lessons(entry.template, entry.first, entry.last);
+        let ahead = lessons.into_iter().find(|(day, start, _)| *start > now && from.is_none_or(|from| from <= *day));
+        let first = from.or(ahead.map(|(day, ..)| day)).unwrap_or(today).max(today);
+        let last = end.unwrap_or(entry.last);
+        if last < first {
             return Err("NOT_A_LESSON_DAY");
         }
-        self.cancel(at, None, now).unwrap();
-        let said = self.ask("BOOKED", entry.student, template, (first, entry.last), now);
+        self.cancel(at, from, now).unwrap();
+        let said = self.ask("BOOKED", entry.student, template, (first, last), now);
         if said.is_err() {
             self.entries = before;
         }
