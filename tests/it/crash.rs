@@ -132,7 +132,7 @@ fn two_programs_on_one_database_run_each_tick_once() {
         let time = etutor::config::Config::default().rules.time;
         let tick = time.midnight(parse_day("2026-03-02").unwrap());
         for task in Task::ALL {
-            let firings = [&servers[0], &servers[1], &servers[0], &servers[1]].map(|server| fire(server.channel(), task.words(), tick));
+            let firings = [&servers[0], &servers[1], &servers[0], &servers[1]].map(|server| fire(server.channel(), *task, tick));
             let reports: Vec<pb::TaskReport> = join_all(firings).await.into_iter().map(Result::unwrap).collect();
             assert_eq!(reports.iter().filter(|report| !report.already_done).count(), 1, "{task:?}");
             assert!(reports.iter().all(|report| report.run_id == reports[0].run_id), "{task:?}");

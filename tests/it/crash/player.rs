@@ -8,6 +8,7 @@ use etutor::config::Config;
 use etutor::demo::behaviour::{Answer, Behaviour, answer};
 use etutor::domain::time::{BusinessTime, Day, Instant, add_days};
 use etutor::rpc::pb;
+use etutor::task::registry::Task;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use tonic::transport::Channel;
@@ -15,6 +16,19 @@ use tonic::{Code, Response, Status};
 
 /// The hours of a day at which the tasks are fired.
 const HOURS: [u32; 13] = [0, 8, 9, 11, 12, 14, 15, 17, 18, 19, 20, 21, 22];
+/// What is fired at each of them, in this order.
+const TASKS: [Task; 10] = [
+    Task::InviteCreate,
+    Task::InviteNotifyTest,
+    Task::InviteCheck,
+    Task::InviteExec,
+    Task::SmsSend,
+    Task::InviteNotifyClass,
+    Task::ClazzAssignStudents,
+    Task::ClazzOfferPlaces,
+    Task::ClazzRemoveExpiredStudents,
+    Task::ClazzInitPlace,
+];
 const HABITS: Behaviour = Behaviour { accept_probability: 0.55, median_answer_minutes: 60.0, pass_test_probability: 0.75 };
 
 /// What somebody does at an instant.
@@ -97,20 +111,17 @@ impl Player {
             self.act(at, &who, deed).await;
         }
         self.set_clock(now).await;
-        for words in ["invite create", "invite notify_test", "invite check", "invite exec", "sms send"] {
-            self.fire(words, now).await;
-        }
-        for words in ["invite notify_class", "clazz assign_students"] {
-            self.fire(words, now).await;
+        for task in TASKS {
+            self.fire(task, now).await;
         }
         self.read_invitations(now).await;
     }
 
     /// Fires a task for the tick. A tick that a killed server seems to be running is fired again when the clock is past its lease.
-    async fn fire(&mut self, words: &'static str, tick: Instant) {
-        let call = format!("{words} {}", self.time.show(tick));
+    async fn fire(&mut self, task: Task, tick: Instant) {
+        let call = format!("{} {}", task.words(), self.time.show(tick));
         loop {
-            let report = self.call(&call, move |channel| fire(channel, words, tick)).await.unwrap();
+            let report = self.call(&call, move |channel| fire(channel, task, tick)).await.unwrap();
             if report.state() == pb::TaskRunState::Done {
                 assert_eq!((report.failed, report.error.as_str()), (0, ""), "{call}");
                 self.changed(&call, report.changed + report.messages > 0);

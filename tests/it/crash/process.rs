@@ -1,6 +1,7 @@
 //! The real program in a process of its own.
 
 use etutor::rpc::pb;
+use etutor::task::registry::Task;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -93,20 +94,24 @@ fn listens(line: &str) -> Option<String> {
     line["fields"]["listen"].as_str().map(str::to_owned)
 }
 
-/// Fires a task by the words of its command for a tick, its `now` being the tick too.
-pub async fn fire(channel: Channel, words: &'static str, tick: etutor::domain::time::Instant) -> Result<pb::TaskReport, tonic::Status> {
+/// Fires a task for a tick, its `now` being the tick too.
+pub async fn fire(channel: Channel, task: Task, tick: etutor::domain::time::Instant) -> Result<pb::TaskReport, tonic::Status> {
     let tick_at = pb::firing::Tick::TickAt(prost_types::Timestamp { seconds: tick.unix(), nanos: 0 });
     let firing = Some(pb::Firing { tick: Some(tick_at), when: tick.to_utc().to_rfc3339() });
     let (mut tasks, day) = (pb::task_service_client::TaskServiceClient::new(channel), String::new());
-    let report = match words {
-        "invite create" => tasks.create_class_tasks(pb::CreateClassTasksRequest { firing, day }).await?.into_inner().report,
-        "invite exec" => tasks.send_invitations(pb::SendInvitationsRequest { firing, day }).await?.into_inner().report,
-        "invite check" => tasks.check_invitations(pb::CheckInvitationsRequest { firing, day }).await?.into_inner().report,
-        "invite notify_test" => tasks.notify_software_tests(pb::NotifySoftwareTestsRequest { firing }).await?.into_inner().report,
-        "invite notify_class" => tasks.notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing }).await?.into_inner().report,
-        "clazz assign_students" => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
-        "sms send" => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
-        _ => panic!("no task is called {words:?}"),
+    let report = match task {
+        Task::InviteCreate => tasks.create_class_tasks(pb::CreateClassTasksRequest { firing, day }).await?.into_inner().report,
+        Task::InviteExec => tasks.send_invitations(pb::SendInvitationsRequest { firing, day }).await?.into_inner().report,
+        Task::InviteCheck => tasks.check_invitations(pb::CheckInvitationsRequest { firing, day }).await?.into_inner().report,
+        Task::InviteNotifyTest => tasks.notify_software_tests(pb::NotifySoftwareTestsRequest { firing }).await?.into_inner().report,
+        Task::InviteNotifyClass => tasks.notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing }).await?.into_inner().report,
+        Task::ClazzInitPlace => tasks.init_places(pb::InitPlacesRequest { firing }).await?.into_inner().report,
+        Task::ClazzRemoveExpiredStudents => {
+            tasks.remove_expired_students(pb::RemoveExpiredStudentsRequest { firing }).await?.into_inner().report
+        }
+        Task::ClazzAssignStudents => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
+        Task::ClazzOfferPlaces => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
+        Task::SmsSend => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
     };
     Ok(report.unwrap())
 }
