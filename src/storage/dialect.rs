@@ -20,18 +20,18 @@ pub fn schema(backend: DbBackend, text: &str) -> String {
     }
 }
 
-/// A statement of a backend. In the text, `?` is a parameter;
-/// `{ids}` a SELECT of one BIGINT column, and `{pairs}` a table of two, `a` and `b`, each taking one parameter: a JSON array.
-/// `{join}` joins a set with the table that is looked up by it (PostgreSQL needs [`small_sets`] for that). `{texts}` is a SELECT of one text column; `{rows:idt}` a table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day,
-/// `t` a text. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until the transaction ends. `{bigint}` is that
-/// type in a CAST.
-/// A JSON array is one parameter whatever its length, so that a set is one statement.
+/// A statement of a backend. In the text, `?` is a parameter. A set is one statement, however many there are in it:
+/// `{ids}` is a SELECT of one BIGINT column, `{texts}` of one text column, `{pairs}` a table of two BIGINT columns, `a` and `b`, and `{rows:idt}` a
+/// table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day, `t` a text. It takes one parameter, a JSON array; on PostgreSQL
+/// an array for each column, because it takes any JSON array for a hundred rows and would read whole tables to join them.
+/// `{join}` joins a set with the table that is looked up by it. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until
+/// the transaction ends. `{bigint}` is that type in a CAST.
 pub fn statement(backend: DbBackend, text: &str) -> String {
     let (ids, pairs) = match backend {
         DbBackend::Sqlite => ("SELECT value FROM json_each(?)", "(SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each(?))"),
         DbBackend::Postgres => (
-            "SELECT CAST(v AS BIGINT) FROM json_array_elements_text(CAST(? AS json)) AS v",
-            "(SELECT CAST(v ->> 0 AS BIGINT) AS a, CAST(v ->> 1 AS BIGINT) AS b FROM json_array_elements(CAST(? AS json)) AS v)",
+            "SELECT v FROM unnest(CAST(? AS BIGINT[])) AS v",
+            "(SELECT * FROM unnest(CAST(? AS BIGINT[]), CAST(? AS BIGINT[])) AS v (a, b))",
         ),
         _ => (
             "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v BIGINT PATH '$')) AS j",
@@ -40,7 +40,7 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
     };
     let texts = match backend {
         DbBackend::Sqlite => "SELECT value FROM json_each(?)",
-        DbBackend::Postgres => "SELECT v FROM json_array_elements_text(CAST(? AS json)) AS v",
+        DbBackend::Postgres => "SELECT v FROM unnest(CAST(? AS TEXT[])) AS v",
         _ => "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS j",
     };
     // From the set to the table, by the table's index; left to itself each of them sometimes reads the whole table instead.
@@ -80,13 +80,6 @@ fn bigint(backend: DbBackend) -> &'static str {
     if backend == DbBackend::MySql { "SIGNED" } else { "BIGINT" }
 }
 
-/// What tells PostgreSQL for the rest of a transaction that the sets of its statements are small: it takes any JSON array for a hundred rows, and would
-/// read whole tables to join them.
-pub fn small_sets(backend: DbBackend) -> Option<&'static str> {
-    (backend == DbBackend::Postgres)
-        .then_some("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
-}
-
 /// Replaces what begins with `start` and ends with `}`, given what stands between.
 fn tokens(mut text: String, start: &str, with: impl Fn(&str) -> String) -> String {
     while let Some(from) = text.find(start) {
@@ -98,20 +91,29 @@ fn tokens(mut text: String, start: &str, with: impl Fn(&str) -> String) -> Strin
 }
 
 fn rows(backend: DbBackend, letters: &str) -> String {
-    let column = |(n, letter): (usize, char)| match (backend, letter) {
-        (DbBackend::Sqlite, _) => format!("value ->> {n} AS c{n}"),
-        (DbBackend::Postgres, 'i') => format!("CAST(v ->> {n} AS BIGINT) AS c{n}"),
-        (DbBackend::Postgres, 'd') => format!("CAST(v ->> {n} AS DATE) AS c{n}"),
-        (DbBackend::Postgres, _) => format!("v ->> {n} AS c{n}"),
-        (_, 'i') => format!("c{n} BIGINT PATH '$[{n}]'"),
-        (_, 'd') => format!("c{n} DATE PATH '$[{n}]'"),
-        (_, _) => format!("c{n} VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[{n}]'"),
-    };
-    let columns = letters.chars().enumerate().map(column).collect::<Vec<_>>().join(", ");
+    let each =
+        |column: fn(usize, char) -> String| letters.chars().enumerate().map(|(n, letter)| column(n, letter)).collect::<Vec<_>>().join(", ");
     match backend {
-        DbBackend::Sqlite => format!("(SELECT {columns} FROM json_each(?))"),
-        DbBackend::Postgres => format!("(SELECT {columns} FROM json_array_elements(CAST(? AS json)) AS v)"),
-        _ => format!("JSON_TABLE(?, '$[*]' COLUMNS ({columns}))"),
+        DbBackend::Sqlite => format!("(SELECT {} FROM json_each(?))", each(|n, _| format!("value ->> {n} AS c{n}"))),
+        DbBackend::Postgres => {
+            let arrays = each(|_, letter| {
+                let of = match letter {
+                    'i' => "BIGINT",
+                    'd' => "DATE",
+                    _ => "TEXT",
+                };
+                format!("CAST(? AS {of}[])")
+            });
+            format!("(SELECT * FROM unnest({arrays}) AS v ({}))", each(|n, _| format!("c{n}")))
+        }
+        _ => {
+            let columns = each(|n, letter| match letter {
+                'i' => format!("c{n} BIGINT PATH '$[{n}]'"),
+                'd' => format!("c{n} DATE PATH '$[{n}]'"),
+                _ => format!("c{n} VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[{n}]'"),
+            });
+            format!("JSON_TABLE(?, '$[*]' COLUMNS ({columns}))")
+        }
     }
 }
 
@@ -209,6 +211,10 @@ mod tests {
     fn parameters_are_numbered_for_postgres_only() {
         assert_eq!(statement(DbBackend::Postgres, "a = ? AND b = ?"), "a = $1 AND b = $2");
         assert_eq!(statement(DbBackend::MySql, "a = ? AND b = ?"), "a = ? AND b = ?");
-        assert!(statement(DbBackend::Postgres, "x = ? AND id IN ({ids})").ends_with("CAST($2 AS json)) AS v)"));
+        assert!(statement(DbBackend::Postgres, "x = ? AND id IN ({ids})").ends_with("CAST($2 AS BIGINT[])) AS v)"));
+        assert!(
+            statement(DbBackend::Postgres, "FROM {rows:it} q WHERE x = ?")
+                .ends_with("unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[])) AS v (c0, c1)) q WHERE x = $3")
+        );
     }
 }

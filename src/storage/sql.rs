@@ -3,7 +3,7 @@
 use super::dialect;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, TryGetableMany, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, TryGetableMany, Value};
 use std::fmt::Write as _;
 
 /// A statement with its parameters; see [`sql`].
@@ -18,8 +18,12 @@ enum Parameter {
     One(Value),
     Ids(Vec<i64>),
     Pairs(Vec<(i64, i64)>),
-    /// JSON, ready.
-    Json(String),
+    Texts(Vec<String>),
+    /// Row after row, each of `width` cells.
+    Rows {
+        width: usize,
+        cells: Vec<Cell>,
+    },
 }
 
 /// A value of a row of a set; see [`Sql::rows`].
@@ -76,7 +80,7 @@ impl From<&str> for Cell {
 }
 
 impl Cell {
-    fn write(&self, json: &mut String) {
+    fn write_json(&self, json: &mut String) {
         // Writing to a String cannot fail.
         let _ = match self {
             Self::Number(Some(value)) => write!(json, "{value}"),
@@ -85,19 +89,33 @@ impl Cell {
             Self::Number(None) | Self::Day(None) => write!(json, "null"),
         };
     }
+
+    /// As an element of PostgreSQL's array literals.
+    fn write_element(&self, array: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Self::Number(Some(value)) => write!(array, "{value}"),
+            Self::Day(Some(value)) => write!(array, "{value}"),
+            Self::Text(value) => return write_text_element(value, array),
+            Self::Number(None) | Self::Day(None) => write!(array, "NULL"),
+        };
+    }
+}
+
+fn write_text_element(text: &str, array: &mut String) {
+    array.push('"');
+    for letter in text.chars() {
+        if matches!(letter, '"' | '\\') {
+            array.push('\\');
+        }
+        array.push(letter);
+    }
+    array.push('"');
 }
 
 /// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}` and `{pairs}` for sets (see `dialect`).
 pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
-}
-
-/// Tells the database that the sets of this transaction's statements are small; see [`dialect::small_sets`].
-pub async fn expect_small_sets(txn: &super::Txn) -> Result<()> {
-    match dialect::small_sets(txn.get_database_backend()) {
-        Some(text) => sql(text).fetch(txn).await.map(drop),
-        None => Ok(()),
-    }
 }
 
 /// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the first parameter.
@@ -140,25 +158,13 @@ impl Sql {
 
     /// The parameter of the next `{rows:…}`: one value for each of its letters.
     pub fn rows<const N: usize>(mut self, rows: impl IntoIterator<Item = [Cell; N]>) -> Self {
-        let mut json = String::from("[");
-        for row in rows {
-            json.push_str(if json.len() > 1 { ",[" } else { "[" });
-            for (n, cell) in row.iter().enumerate() {
-                if n > 0 {
-                    json.push(',');
-                }
-                cell.write(&mut json);
-            }
-            json.push(']');
-        }
-        json.push(']');
-        self.values.push(Parameter::Json(json));
+        self.values.push(Parameter::Rows { width: N, cells: rows.into_iter().flatten().collect() });
         self
     }
 
     /// The parameter of the next `{texts}`.
     pub fn texts<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.values.push(Parameter::Json(serde_json::Value::from_iter(texts).to_string()));
+        self.values.push(Parameter::Texts(texts.into_iter().map(str::to_owned).collect()));
         self
     }
 
@@ -171,9 +177,8 @@ impl Sql {
                 Parameter::One(value) => values.push(value),
                 // The sets stand in the order of their parameters, so the first left in the text is this one's.
                 Parameter::Ids(ids) if lists_keys => text = text.replacen("{ids}", &dialect::key_list(&ids), 1),
-                Parameter::Ids(ids) => values.push(json_array(ids.iter().map(i64::to_string))),
-                Parameter::Json(json) => values.push(json.into()),
-                Parameter::Pairs(pairs) => values.push(json_array(pairs.iter().map(|(a, b)| format!("[{a},{b}]")))),
+                set if backend == DbBackend::Postgres => set.arrays(&mut values),
+                set => values.push(set.json().into()),
             }
         }
         Statement::from_sql_and_values(backend, dialect::statement(backend, &text), values)
@@ -214,6 +219,61 @@ impl Sql {
     }
 }
 
-fn json_array(items: impl Iterator<Item = String>) -> Value {
-    format!("[{}]", items.collect::<Vec<_>>().join(",")).into()
+impl Parameter {
+    /// A set as one JSON array: of values, or of rows.
+    fn json(&self) -> String {
+        let mut json = String::from("[");
+        let comma = |json: &mut String| json.push_str(if json.len() > 1 { "," } else { "" });
+        match self {
+            Self::One(_) => {}
+            Self::Ids(ids) => ids.iter().for_each(|id| {
+                comma(&mut json);
+                Cell::from(*id).write_json(&mut json);
+            }),
+            Self::Pairs(pairs) => pairs.iter().for_each(|(a, b)| {
+                comma(&mut json);
+                // Writing to a String cannot fail.
+                let _ = write!(json, "[{a},{b}]");
+            }),
+            Self::Texts(texts) => return serde_json::Value::from_iter(texts.iter().map(String::as_str)).to_string(),
+            Self::Rows { width, cells } => cells.chunks(*width).for_each(|row| {
+                comma(&mut json);
+                for (n, cell) in row.iter().enumerate() {
+                    json.push(if n == 0 { '[' } else { ',' });
+                    cell.write_json(&mut json);
+                }
+                json.push(']');
+            }),
+        }
+        json.push(']');
+        json
+    }
+
+    /// A set as PostgreSQL's arrays, one for each column.
+    fn arrays(&self, values: &mut Vec<Value>) {
+        match self {
+            Self::One(value) => values.push(value.clone()),
+            Self::Ids(ids) => values.push(array(ids.iter(), |id, array| Cell::from(*id).write_element(array))),
+            Self::Texts(texts) => values.push(array(texts.iter(), |text, array| write_text_element(text, array))),
+            Self::Pairs(pairs) => {
+                values.push(array(pairs.iter(), |(a, _), array| Cell::from(*a).write_element(array)));
+                values.push(array(pairs.iter(), |(_, b), array| Cell::from(*b).write_element(array)));
+            }
+            Self::Rows { width, cells } => {
+                for column in 0..*width {
+                    values.push(array(cells.iter().skip(column).step_by(*width), Cell::write_element));
+                }
+            }
+        }
+    }
+}
+
+fn array<T>(items: impl Iterator<Item = T>, write: impl Fn(T, &mut String)) -> Value {
+    let mut array = String::from("{");
+    for item in items {
+        array.push_str(if array.len() > 1 { "," } else { "" });
+        write(item, &mut array);
+    }
+    array.push('}');
+    array.into()
 }

@@ -18,7 +18,7 @@ use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::pool::city;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
-use crate::storage::sql::{expect_small_sets, sql};
+use crate::storage::sql::sql;
 use crate::storage::{Txn, seat};
 use crate::write_txn;
 use chrono::TimeDelta;
@@ -98,7 +98,6 @@ pub async fn decide(app: &App, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
 
 /// The same inside a transaction of the caller's, at its `now`.
 pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Vec<Result<Decision>>> {
-    expect_small_sets(txn).await?;
     let known = Known::read(txn, asks).await?;
     let mut desk = known.open(app, txn, asks, now).await?;
     let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
