@@ -7,8 +7,8 @@ use super::batch::{self, Ask, Decision};
 use crate::app::App;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
 
 /// Sign-ups that may wait; more are told to come again.
 const MOST_WAITING: usize = 10_000;
@@ -16,8 +16,14 @@ const MOST_WAITING: usize = 10_000;
 /// The desk of one server; its clones are the same desk.
 #[derive(Clone, Debug, Default)]
 pub struct Desk {
-    waiting: Arc<Mutex<VecDeque<Waiting>>>,
-    turn: Arc<tokio::sync::Mutex<()>>,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: VecDeque<Waiting>,
+    /// A clerk decides those who wait, and does not stop before nobody does. One at a time: two were no faster, and waited for each other's places.
+    open: bool,
 }
 
 #[derive(Debug)]
@@ -32,39 +38,66 @@ impl Desk {
     /// # Errors
     /// Those of the sign-up itself; `Unavailable` when too many wait.
     pub(super) async fn decide(&self, app: &App, ask: Ask) -> Result<Decision> {
-        let (answer, mut decided) = oneshot::channel();
-        {
-            // Nothing panics while this is held.
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if waiting.len() >= MOST_WAITING {
+        let (answer, decided) = oneshot::channel();
+        let was_open = {
+            let mut line = self.line();
+            if line.waiting.len() >= MOST_WAITING {
                 return Err(Error::Unavailable("too many sign-ups wait".to_owned()));
             }
-            waiting.push_back(Waiting { ask, answer });
+            line.waiting.push_back(Waiting { ask, answer });
+            std::mem::replace(&mut line.open, true)
+        };
+        if !was_open {
+            // A task of its own, because they must be answered even when the caller who came first goes away.
+            tokio::spawn(Clerk { desk: self.clone(), app: app.clone(), at_work: true }.work());
         }
+        decided.await.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early")))
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing panics while this is held.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who decides those who wait.
+struct Clerk {
+    desk: Desk,
+    app: App,
+    /// Until nobody waits any more.
+    at_work: bool,
+}
+
+impl Clerk {
+    async fn work(mut self) {
         loop {
-            tokio::select! {
-                biased;
-                decision = &mut decided => return decision.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early"))),
-                turn = self.turn.clone().lock_owned() => self.work(app, turn).await,
+            let set = self.next_set();
+            if set.is_empty() {
+                return;
             }
+            answer(&self.app, set).await;
         }
     }
 
-    /// Decides those who wait; in a task of its own, because they must be answered even when the caller whose turn it is goes away.
-    async fn work(&self, app: &App, turn: OwnedMutexGuard<()>) {
-        let (waiting, app) = (self.waiting.clone(), app.clone());
-        let work = tokio::spawn(async move {
-            let _turn = turn;
-            let most = usize::try_from(app.rules().sign_up_batch).unwrap_or(1);
-            let set: Vec<Waiting> = {
-                let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                let count = waiting.len().min(most);
-                waiting.drain(..count).collect()
-            };
-            answer(&app, set).await;
-        });
-        // When it ends early (a bug), the answers are dropped, and everybody who waits for one hears of it.
-        let _ended = work.await;
+    /// Those who wait; when nobody does, whoever comes next opens the desk again.
+    fn next_set(&mut self) -> Vec<Waiting> {
+        let most = usize::try_from(self.app.rules().sign_up_batch).unwrap_or(1).max(1);
+        let mut line = self.desk.line();
+        let count = line.waiting.len().min(most);
+        self.at_work = count > 0;
+        line.open = self.at_work;
+        line.waiting.drain(..count).collect()
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        // Gone in the middle (a bug, or the runtime ends): those who wait hear of it, and whoever comes next opens the desk again.
+        if self.at_work {
+            let mut line = self.desk.line();
+            line.open = false;
+            line.waiting.clear();
+        }
     }
 }
 
