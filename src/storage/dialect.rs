@@ -24,7 +24,8 @@ pub fn schema(backend: DbBackend, text: &str) -> String {
 /// `{ids}` is a SELECT of one BIGINT column, `{texts}` of one text column, `{pairs}` a table of two BIGINT columns, `a` and `b`, and `{rows:idt}` a
 /// table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day, `t` a text. It takes one parameter, a JSON array; on PostgreSQL
 /// an array for each column, because it takes any JSON array for a hundred rows and would read whole tables to join them.
-/// `{join}` joins a set with the table that is looked up by it. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until
+/// `{join}` joins a set with the table whose rows it names; `{look_up:table t ON …}` does so where nothing of the table is locked, by the table's
+/// index even when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until
 /// the transaction ends. `{bigint}` is that type in a CAST.
 pub fn statement(backend: DbBackend, text: &str) -> String {
     let (ids, pairs) = match backend {
@@ -55,6 +56,7 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
         .replace("{pairs}", pairs)
         .replace("{texts}", texts)
         .replace("{bigint}", bigint(backend));
+    let text = tokens(text, "{look_up:", |what| look_up(backend, join, what));
     let text = tokens(tokens(text, "{rows:", |letters| rows(backend, letters)), "{lock", |of| lock(backend, of));
     if backend != DbBackend::Postgres {
         return text;
@@ -114,6 +116,17 @@ fn rows(backend: DbBackend, letters: &str) -> String {
             });
             format!("JSON_TABLE(?, '$[*]' COLUMNS ({columns}))")
         }
+    }
+}
+
+fn look_up(backend: DbBackend, join: &str, what: &str) -> String {
+    match (backend, what.split_once(" ON ")) {
+        // The OFFSET keeps PostgreSQL from joining the other way round.
+        (DbBackend::Postgres, Some((table, on))) => {
+            let name = table.rsplit(' ').next().unwrap_or(table);
+            format!("CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {on} OFFSET 0) {name}")
+        }
+        _ => format!("{join} {what}"),
     }
 }
 
@@ -189,16 +202,24 @@ pub fn mysql_fault(number: u16, state: &str) -> Fault {
     }
 }
 
-/// A set of keys written out, where MariaDB would otherwise read the whole table (see [`lists_keys`]).
-pub fn key_list(keys: &[i64]) -> String {
-    if keys.is_empty() {
+/// The parameters of a set of keys, one for each, where MariaDB would otherwise read the whole table (see [`lists_keys`]); which keys they are.
+/// The list is filled up by its last key to a power of two, so that there are few texts to prepare.
+pub fn key_list(mut keys: Vec<i64>) -> (String, Vec<i64>) {
+    let Some(last) = keys.last().copied() else {
         // `IN ()` is no SQL, and `NOT IN (NULL)` is not true.
-        return "SELECT 0 FROM DUAL WHERE FALSE".to_owned();
+        return ("SELECT 0 FROM DUAL WHERE FALSE".to_owned(), keys);
+    };
+    if keys.len() > MOST_PARAMETERS {
+        return (keys.iter().map(i64::to_string).collect::<Vec<_>>().join(","), Vec::new());
     }
-    keys.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+    keys.resize(keys.len().next_power_of_two(), last);
+    (vec!["?"; keys.len()].join(","), keys)
 }
 
-/// Whether `IN ({ids})` must be a list of numbers: MariaDB changes and deletes by a subquery row by row, locking all it reads.
+/// MySQL counts the parameters of a statement in 16 bits.
+const MOST_PARAMETERS: usize = 1 << 15;
+
+/// Whether `IN ({ids})` must be a list of parameters: MariaDB changes and deletes by a subquery row by row, locking all it reads.
 pub fn lists_keys(backend: DbBackend, text: &str) -> bool {
     backend == DbBackend::MySql && (text.starts_with("UPDATE") || text.starts_with("DELETE"))
 }
@@ -206,6 +227,15 @@ pub fn lists_keys(backend: DbBackend, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_keys_have_few_lengths() {
+        assert_eq!(key_list(vec![7]), ("?".to_owned(), vec![7]));
+        assert_eq!(key_list(vec![7, 8, 9]), ("?,?,?,?".to_owned(), vec![7, 8, 9, 9]));
+        assert_eq!(key_list(vec![]), ("SELECT 0 FROM DUAL WHERE FALSE".to_owned(), vec![]));
+        let (text, bound) = key_list((0..100_000).collect());
+        assert!(text.ends_with(",99999") && bound.is_empty(), "written out");
+    }
 
     #[test]
     fn parameters_are_numbered_for_postgres_only() {

@@ -19,7 +19,7 @@ const ISOLATION: &str = "READ COMMITTED";
 pub struct DbOptions {
     /// `sqlite://PATH`, `postgres://…` or `mysql://…`.
     pub url: String,
-    /// Connections of the pool (SQLite: of the readers; there is one writer).
+    /// Connections of the pool (SQLite: of the readers; there is one writer. PostgreSQL: two more are for sign-ups).
     pub max_connections: u32,
     /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
@@ -55,12 +55,37 @@ impl DbOptions {
     }
 }
 
-/// The database. SQLite has one writing connection and readers beside it; the others have one pool.
+/// The database. SQLite has one writing connection and readers beside it; the others have one pool, and PostgreSQL a small one more.
 #[derive(Clone, Debug)]
 pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    desk: DatabaseConnection,
 }
+
+/// A connection that has done nothing for so long is looked at before it is used.
+const TESTED: Duration = Duration::from_secs(1);
+
+/// Prepared statements that a connection keeps: all that there are. Whoever drops one of MySQL to make room waits for 40 ms each time, because the
+/// driver sends the news in a packet of its own and lets the network collect it.
+const STATEMENTS: usize = 1_000;
+
+/// What the connections of a pool are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+    /// Sign-ups: a few rows of large tables, found by their indexes.
+    Desk,
+}
+
+/// As many transactions of sign-ups can run at a time.
+const DESK_CONNECTIONS: u32 = 2;
+
+/// PostgreSQL plans once how to look up a set, for ten rows, and by index: else it would plan anew for every set, and read whole tables
+/// whenever its statistics are behind, as on the day on which sign-ups begin.
+const DESK_PLANS: [(&str, &str); 4] =
+    [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
 impl Db {
     /// Connects. A SQLite file is made where it is missing.
@@ -70,12 +95,22 @@ impl Db {
             if let Some(folder) = std::path::Path::new(path).parent() {
                 std::fs::create_dir_all(folder).map_err(|error| Error::Unavailable(format!("{}: {error}", folder.display())))?;
             }
-            let writer = open(options, 1, false).await?;
-            let reader = open(options, options.max_connections.clamp(1, 4), true).await?;
-            return Ok(Self { writer, reader });
+            let writer = open(options, 1, Use::Write).await?;
+            let reader = open(options, options.max_connections.clamp(1, 4), Use::Read).await?;
+            return Ok(Self { desk: writer.clone(), writer, reader });
         }
-        let pool = open(options, options.max_connections, false).await?;
-        Ok(Self { writer: pool.clone(), reader: pool })
+        let pool = open(options, options.max_connections, Use::Write).await?;
+        let desk = match pool.get_database_backend() {
+            // Not before the first sign-up.
+            DbBackend::Postgres => open(&DbOptions { lazy: true, ..options.clone() }, DESK_CONNECTIONS, Use::Desk).await?,
+            _ => pool.clone(),
+        };
+        Ok(Self { writer: pool.clone(), reader: pool, desk })
+    }
+
+    /// The same database, for transactions that look up a few rows of large tables: sign-ups.
+    pub fn desk(&self) -> Self {
+        Self { writer: self.desk.clone(), ..self.clone() }
     }
 
     /// Connects, brings the schema up to date and disconnects. Processes that start together take turns.
@@ -156,12 +191,13 @@ impl Db {
     /// Calls `callback` for every statement; for tests that count them. Call it before the first use.
     pub fn observe(&mut self, callback: impl Fn(&sea_orm::metric::Info<'_>) + Send + Sync + Clone + 'static) {
         self.writer.set_metric_callback(callback.clone());
-        self.reader.set_metric_callback(callback);
+        self.reader.set_metric_callback(callback.clone());
+        self.desk.set_metric_callback(callback);
     }
 
     /// Closes the connections.
     pub async fn close(self) {
-        for connection in [self.writer, self.reader] {
+        for connection in [self.writer, self.reader, self.desk] {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "a connection could not be closed");
             }
@@ -170,10 +206,10 @@ impl Db {
 }
 
 /// Opens a pool. SQLite cannot wait for another process that is just turning a new file to its write-ahead log, so we do.
-async fn open(options: &DbOptions, connections: u32, read_only: bool) -> Result<DatabaseConnection> {
+async fn open(options: &DbOptions, connections: u32, uses: Use) -> Result<DatabaseConnection> {
     let mut tried = 0;
     loop {
-        match Database::connect(connect_options(options, connections, read_only)).await {
+        match Database::connect(connect_options(options, connections, uses)).await {
             Err(error) if tried < 100 && fault::sqlite_busy(&error) => {
                 tried += 1;
                 crate::clock::pause_before_retry(tried.min(4)).await;
@@ -183,13 +219,15 @@ async fn open(options: &DbOptions, connections: u32, read_only: bool) -> Result<
     }
 }
 
-fn connect_options(options: &DbOptions, connections: u32, read_only: bool) -> ConnectOptions {
+fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectOptions {
     let mut connect = ConnectOptions::new(options.url.clone());
     connect
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
         .connect_lazy(options.lazy)
+        // One in constant use is known to be there; a look at it before each use would be one more round trip.
+        .test_before_acquire_if_idle_for(TESTED)
         // Statements hold names and numbers of people: they stay out of logs and traces.
         .sqlx_logging(false);
     connect.record_stmt_in_spans(false);
@@ -199,20 +237,24 @@ fn connect_options(options: &DbOptions, connections: u32, read_only: bool) -> Co
         let sqlite = sqlite
             .create_if_missing(true)
             .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
             .busy_timeout(lock.max(Duration::from_secs(5)))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(if full { SqliteSynchronous::Full } else { SqliteSynchronous::Off });
         // A write beside the writer would fail now and then (facts: finding 7); like this it fails always.
-        if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
+        if uses == Use::Read { sqlite.pragma("query_only", "ON") } else { sqlite }
     });
     connect.map_sqlx_postgres_opts(move |postgres| {
-        postgres.options([
+        let postgres = postgres.statement_cache_capacity(STATEMENTS).options([
             ("statement_timeout", format!("{statement_ms}ms")),
             ("lock_timeout", format!("{}ms", lock.as_millis())),
             // A client that vanishes inside a transaction must not hold its locks.
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
             ("default_transaction_isolation", ISOLATION.to_owned()),
-        ])
+            // No statement runs long enough to be worth compiling.
+            ("jit", "off".to_owned()),
+        ]);
+        if uses == Use::Desk { postgres.options(DESK_PLANS) } else { postgres }
     });
     // MariaDB and MySQL name the limit differently, and each skips the other's comment. MySQL's is for SELECT only.
     // Not strict, they would cut texts and take wrong dates as zero.
@@ -224,6 +266,7 @@ fn connect_options(options: &DbOptions, connections: u32, read_only: bool) -> Co
         seconds = options.statement_timeout.as_secs_f64(),
         lock = lock.as_secs().max(1),
     );
+    connect.map_sqlx_mysql_opts(|mysql| mysql.statement_cache_capacity(STATEMENTS));
     connect.map_sqlx_mysql_pool_opts(move |pool| {
         let session = session.clone();
         pool.after_connect(move |connection, _| {

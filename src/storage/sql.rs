@@ -176,7 +176,11 @@ impl Sql {
             match parameter {
                 Parameter::One(value) => values.push(value),
                 // The sets stand in the order of their parameters, so the first left in the text is this one's.
-                Parameter::Ids(ids) if lists_keys => text = text.replacen("{ids}", &dialect::key_list(&ids), 1),
+                Parameter::Ids(ids) if lists_keys => {
+                    let (list, bound) = dialect::key_list(ids);
+                    text = text.replacen("{ids}", &list, 1);
+                    values.extend(bound.into_iter().map(Value::from));
+                }
                 set if backend == DbBackend::Postgres => set.arrays(&mut values),
                 set => values.push(set.json().into()),
             }

@@ -35,12 +35,12 @@ pub struct Due {
 pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Due> {
     // One branch for each state, so that each is a look-up by index.
     let ids = || template_ids.iter().map(|id| [Cell::from(*id)]);
-    let found: Vec<(i64, i64)> = sql("SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q {join} reservation r \
-             ON r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ? \
-         UNION SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q {join} reservation r \
-             ON r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ? \
-         UNION SELECT r.template_id, CAST(1 AS {bigint}) FROM {rows:i} q {join} reservation r \
-             ON r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ?")
+    let found: Vec<(i64, i64)> = sql("SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q \
+             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ?} \
+         UNION SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q \
+             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ?} \
+         UNION SELECT r.template_id, CAST(1 AS {bigint}) FROM {rows:i} q \
+             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ?}")
     .rows(ids())
     .bind(now)
     .rows(ids())

@@ -19,6 +19,7 @@ use crate::storage::pool::city;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::storage::sql::sql;
+use crate::storage::waitlist::Due;
 use crate::storage::{Txn, seat};
 use crate::write_txn;
 use chrono::TimeDelta;
@@ -90,7 +91,7 @@ pub enum Decision {
 /// Those that are nobody's own: the set can be tried again, one by one.
 pub async fn decide(app: &App, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
     let begun = app.now().await?;
-    write_txn!(&app.db, "reservation.create", |txn| {
+    write_txn!(&app.db.desk(), "reservation.create", |txn| {
         let now = take_turns_at_cut_off(app, txn, asks, begun).await?;
         decide_in_txn(app, txn, asks, now).await
     })
@@ -98,7 +99,7 @@ pub async fn decide(app: &App, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
 
 /// The same inside a transaction of the caller's, at its `now`.
 pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Vec<Result<Decision>>> {
-    let known = Known::read(txn, asks).await?;
+    let known = Known::read(app, txn, asks, now).await?;
     let mut desk = known.open(app, txn, asks, now).await?;
     let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
     let (mut accepted, mut twins) = (Vec::new(), Vec::new());
@@ -167,12 +168,14 @@ struct Known {
 }
 
 impl Known {
-    async fn read(txn: &Txn, asks: &[Ask]) -> Result<Self> {
+    async fn read(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Self> {
         let codes: BTreeSet<&str> = asks.iter().map(|ask| ask.class_template.as_str()).collect();
-        let templates = sign_up::template_list_by_codes(txn, codes).await?;
+        let templates = sign_up::template_list_by_codes(txn, codes, app.time().day(now), now).await?;
         // Marked first, though it may come to nothing: tasks are locked before students and places.
-        let ids: Vec<i64> = templates.iter().map(|template| template.id).collect();
-        demand_changed(txn, &ids).await?;
+        let ids = ids_of(&templates, |template| template.has_open_tasks);
+        if !ids.is_empty() {
+            demand_changed(txn, &ids).await?;
+        }
         let names: BTreeSet<&str> = asks.iter().map(|ask| ask.student.as_str()).collect();
         let students = sign_up::student_lock_by_names(txn, names).await?;
         // Asked under the students' locks: of two equal requests the second finds what the first has made.
@@ -228,14 +231,16 @@ impl Known {
         };
         // A lesson of the day before may last into the first day, and the last may last into the day after.
         let (first, last) = (add_days(first, -1), add_days(last, 1));
-        let ids: Vec<i64> = ranges.keys().copied().collect();
         // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
         if !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
-            offer::refresh_in_txn(app, txn, &ids, now).await?;
+            let lapsed = ids_of(self.templates.values(), |template| template.has_lapsed);
+            let waiting = ids_of(self.templates.values(), |template| template.has_waiting);
+            offer::refresh_due_in_txn(app, txn, Due { lapsed, waiting }, now).await?;
         }
         let taking = sign_up::taking_list(txn, self.students.values().map(|student| student.id), first, last, now).await?;
         let today = app.time().day(now);
-        if seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
+        let ids = ids_of(self.templates.values(), |template| template.has_classes);
+        if !ids.is_empty() && seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
             desk.seats = seat::seat_list(txn, &ids, today).await?;
         }
         let wanted: Vec<(i64, Day, Day)> = ranges.iter().map(|(id, (first, last))| (*id, *first, *last)).collect();
@@ -280,6 +285,12 @@ impl Known {
         }
         Ok(())
     }
+}
+
+/// The keys of the templates for which something holds, in order.
+fn ids_of<'a>(templates: impl IntoIterator<Item = &'a WantedTemplate>, holds: impl Fn(&WantedTemplate) -> bool) -> Vec<i64> {
+    let ids: BTreeSet<i64> = templates.into_iter().filter(|template| holds(template)).map(|template| template.id).collect();
+    ids.into_iter().collect()
 }
 
 fn reused() -> Error {

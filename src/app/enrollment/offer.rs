@@ -19,7 +19,7 @@ use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::pool::city;
 use crate::storage::reservation::ReservationRow;
 use crate::storage::sql::sql;
-use crate::storage::waitlist::{self as store, OfferRow, Waiting};
+use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
 use crate::write_txn;
 use std::collections::hash_map::Entry;
@@ -76,8 +76,12 @@ pub struct PassedOn {
 
 /// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
 pub async fn refresh_in_txn(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<PassedOn> {
+    refresh_due_in_txn(app, txn, store::due_of(txn, template_ids, now).await?, now).await
+}
+
+/// The same, where it is known of which templates anything is due.
+pub async fn refresh_due_in_txn(app: &App, txn: &Txn, due: Due, now: Instant) -> Result<PassedOn> {
     let mut done = PassedOn::default();
-    let due = store::due_of(txn, template_ids, now).await?;
     if !due.lapsed.is_empty() {
         let lapsed = store::lapsed_list(txn, &due.lapsed, now).await?;
         done.lapsed = lapsed.len() as u64;
