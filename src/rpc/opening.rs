@@ -17,6 +17,8 @@ use tonic::{Request, Response, Status};
 
 /// How often an open page is looked at. Replicas write too, so it is the database that is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Pages that are looked at at a time: however many are open and however often they change, sign-ups have the rest of the database.
+const LOOKS_AT_ONCE: usize = 2;
 /// Pages that one server keeps open.
 const WATCHES_MAX: usize = 1000;
 /// Openings on an open page at most.
@@ -27,12 +29,13 @@ const WATCHED_MAX: u64 = 200;
 pub struct OpeningRpc {
     app: App,
     watches: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 impl OpeningRpc {
     /// The service of an application.
     pub fn new(app: App) -> Self {
-        Self { app, watches: Arc::new(Semaphore::new(WATCHES_MAX)) }
+        Self { app, watches: Arc::new(Semaphore::new(WATCHES_MAX)), looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)) }
     }
 }
 
@@ -62,14 +65,20 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         let (watch, first) = Watch::open(self.app.clone(), query, size).await?;
         // One message that waits to be read: a slow reader is shown what has changed since what it has read.
         let (say, heard) = mpsc::channel(1);
-        tokio::spawn(show(watch, first, say, permit));
+        tokio::spawn(show(watch, first, say, self.looks.clone(), permit));
         Ok(Response::new(ReceiverStream::new(heard)))
     }
 }
 
 /// Shows a page until its reader has gone or the database is away. It is work of its own because a look must come to its end: it is not
 /// dropped in the middle when the reader goes.
-async fn show(mut watch: Watch, first: News, say: mpsc::Sender<Result<pb::WatchOpeningsResponse, Status>>, _permit: OwnedSemaphorePermit) {
+async fn show(
+    mut watch: Watch,
+    first: News,
+    say: mpsc::Sender<Result<pb::WatchOpeningsResponse, Status>>,
+    looks_at_once: Arc<Semaphore>,
+    _permit: OwnedSemaphorePermit,
+) {
     let mut news = Some(first);
     let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,7 +92,11 @@ async fn show(mut watch: Watch, first: News, say: mpsc::Sender<Result<pb::WatchO
             () = say.closed() => return,
             _ = looks.tick() => {}
         }
-        news = match watch.look().await {
+        // Never closed, so always had.
+        let turn = looks_at_once.acquire().await;
+        let looked = watch.look().await;
+        drop(turn);
+        news = match looked {
             Ok(news) => news,
             Err(error) => {
                 // The reader may have gone meanwhile.
