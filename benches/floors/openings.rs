@@ -126,9 +126,9 @@ async fn served(kind: &Kind, rows: i64) -> Served {
     run(
         &db,
         sql("INSERT INTO place (template_id, day, start_at, end_at, capacity, taken, not_held_at) \
-             SELECT t.id, d.day, d.at, d.at + 3600, 1000000, COALESCE(q.n, 0), d.at - 7200 FROM class_template t CROSS JOIN bench_day d \
-             LEFT JOIN (SELECT r.template_id, c.day, COUNT(*) AS n FROM reservation r JOIN bench_day c \
-             ON c.day BETWEEN r.start_day AND r.last_day GROUP BY r.template_id, c.day) q ON q.template_id = t.id AND q.day = d.day"),
+             SELECT t.id, d.day, d.at, d.at + 3600, 1000000, (SELECT COUNT(*) FROM reservation r WHERE r.state = 'BOOKED' \
+             AND r.template_id = t.id AND r.start_day BETWEEN s.day AND d.day), d.at - 7200 \
+             FROM class_template t CROSS JOIN bench_day d JOIN bench_day s ON s.k = CASE WHEN d.k < 4 THEN 0 ELSE d.k - 4 END"),
     )
     .await;
     let analyze = match db.backend() {

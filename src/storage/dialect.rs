@@ -22,11 +22,12 @@ pub fn schema(backend: DbBackend, text: &str) -> String {
 
 /// A statement of a backend. In the text, `?` is a parameter. A set is one statement, however many there are in it:
 /// `{ids}` is a SELECT of one BIGINT column, `{texts}` of one text column, `{pairs}` a table of two BIGINT columns, `a` and `b`, and `{rows:idt}` a
-/// table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day, `t` a text. It takes one parameter, a JSON array; on PostgreSQL
-/// an array for each column, because it takes any JSON array for a hundred rows and would read whole tables to join them.
-/// `{join}` joins a set with the table whose rows it names; `{look_up:table t ON …}` does so where nothing of the table is locked, by the table's
-/// index even when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. `{lock}` and `{lock:p}` end a SELECT whose rows (those of `p`) are locked until
-/// the transaction ends. `{bigint}` is that type in a CAST.
+/// table with one column `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day, `t` a text. It takes one parameter, a JSON array; on
+/// PostgreSQL an array for each column, because it takes any JSON array for a hundred rows and would read whole tables to join them.
+/// (MySQL's `{ids}` of an UPDATE or DELETE are parameters, see [`lists_keys`].)
+/// `{join}` joins a set with the table whose rows it names; `{look_up:table t ON …}` does so where nothing of the table is locked, by the
+/// table's index even when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. `{lock}` and `{lock:p}` end a SELECT
+/// whose rows (those of `p`) are locked until the transaction ends. `{bigint}` is that type in a CAST.
 pub fn statement(backend: DbBackend, text: &str) -> String {
     let (ids, pairs) = match backend {
         DbBackend::Sqlite => ("SELECT value FROM json_each(?)", "(SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each(?))"),
@@ -196,8 +197,9 @@ pub fn mysql_fault(number: u16, state: &str) -> Fault {
     match number {
         // Record changed since last read, lock wait time-out, deadlock.
         1020 | 1205 | 1213 => Fault::Again,
-        // Disk full; too many connections; shutting down; interrupted; killed; time limit of a statement (MariaDB, MySQL).
-        1021 | 1040 | 1203 | 1053 | 1317 | 1927 | 1969 | 3024 => Fault::Away,
+        // Disk full; too many connections; shutting down; interrupted; killed; time limit of a statement (MariaDB, MySQL); no room for another
+        // prepared statement.
+        1021 | 1040 | 1203 | 1053 | 1317 | 1927 | 1969 | 3024 | 1461 => Fault::Away,
         _ => fault(state),
     }
 }
@@ -219,7 +221,7 @@ pub fn key_list(mut keys: Vec<i64>) -> (String, Vec<i64>) {
 /// MySQL counts the parameters of a statement in 16 bits.
 const MOST_PARAMETERS: usize = 1 << 15;
 
-/// Whether `IN ({ids})` must be a list of parameters: MariaDB changes and deletes by a subquery row by row, locking all it reads.
+/// Whether `IN ({ids})` must be a list: MariaDB changes and deletes by a subquery row by row, locking all it reads.
 pub fn lists_keys(backend: DbBackend, text: &str) -> bool {
     backend == DbBackend::MySql && (text.starts_with("UPDATE") || text.starts_with("DELETE"))
 }

@@ -22,30 +22,17 @@ pub struct WantedTemplate {
     pub max_students_per_class: i32,
     /// There are class tasks that are not closed.
     pub has_open_tasks: bool,
-    /// There are classes that are not over.
-    pub has_classes: bool,
-    /// There are holds or offers that have run out.
-    pub has_lapsed: bool,
-    /// Somebody waits for a place.
-    pub has_waiting: bool,
 }
 
-/// The templates of codes, and what of theirs there is to look after: mostly nothing, which saves a statement for each.
+/// The templates of codes.
 pub async fn template_list_by_codes<'a>(
     conn: &impl ConnectionTrait,
     codes: impl IntoIterator<Item = &'a str>,
-    today: Day,
-    now: Instant,
 ) -> Result<Vec<WantedTemplate>> {
-    sql("SELECT t.id, t.code, t.grade, t.max_students_per_class, \
-         EXISTS (SELECT 1 FROM class_task k WHERE k.template_id = t.id AND k.state IN ('PENDING', 'INVITING', 'COVERED')) AS has_open_tasks, \
-         EXISTS (SELECT 1 FROM class c WHERE c.template_id = t.id AND c.last_day >= ? AND c.state IN ('OPEN', 'RUNNING')) AS has_classes, \
-         EXISTS (SELECT 1 FROM reservation r WHERE r.template_id = t.id AND r.state IN ('HELD', 'OFFERED') AND r.expires_at <= ?) AS has_lapsed, \
-         EXISTS (SELECT 1 FROM reservation r WHERE r.template_id = t.id AND r.state = 'WAITLISTED' AND r.expires_at > ?) AS has_waiting \
+    // Not EXISTS, for which PostgreSQL may read the tasks of all templates.
+    sql("SELECT t.id, t.code, t.grade, t.max_students_per_class, (SELECT 1 FROM class_task k WHERE k.template_id = t.id \
+         AND k.state IN ('PENDING', 'INVITING', 'COVERED') LIMIT 1) IS NOT NULL AS has_open_tasks \
          FROM {rows:t} q {look_up:class_template t ON t.code = q.c0}")
-    .bind(today)
-    .bind(now)
-    .bind(now)
     .rows(codes.into_iter().map(|code| [Cell::from(code)]))
     .all(conn)
     .await

@@ -16,6 +16,11 @@ pub struct Sql {
 #[derive(Clone, Debug)]
 enum Parameter {
     One(Value),
+    Many(Set),
+}
+
+#[derive(Clone, Debug)]
+enum Set {
     Ids(Vec<i64>),
     Pairs(Vec<(i64, i64)>),
     Texts(Vec<String>),
@@ -113,7 +118,7 @@ fn write_text_element(text: &str, array: &mut String) {
     array.push('"');
 }
 
-/// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}` and `{pairs}` for sets (see `dialect`).
+/// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}`, `{texts}`, `{pairs}` and `{rows:…}` for sets (see `dialect`).
 pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
 }
@@ -146,25 +151,25 @@ impl Sql {
 
     /// The parameter of the next `{ids}`.
     pub fn ids(mut self, ids: impl IntoIterator<Item = i64>) -> Self {
-        self.values.push(Parameter::Ids(ids.into_iter().collect()));
+        self.values.push(Parameter::Many(Set::Ids(ids.into_iter().collect())));
         self
     }
 
     /// The parameter of the next `{pairs}`.
     pub fn pairs(mut self, pairs: &[(i64, i64)]) -> Self {
-        self.values.push(Parameter::Pairs(pairs.to_vec()));
+        self.values.push(Parameter::Many(Set::Pairs(pairs.to_vec())));
         self
     }
 
     /// The parameter of the next `{rows:…}`: one value for each of its letters.
     pub fn rows<const N: usize>(mut self, rows: impl IntoIterator<Item = [Cell; N]>) -> Self {
-        self.values.push(Parameter::Rows { width: N, cells: rows.into_iter().flatten().collect() });
+        self.values.push(Parameter::Many(Set::Rows { width: N, cells: rows.into_iter().flatten().collect() }));
         self
     }
 
     /// The parameter of the next `{texts}`.
     pub fn texts<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.values.push(Parameter::Texts(texts.into_iter().map(str::to_owned).collect()));
+        self.values.push(Parameter::Many(Set::Texts(texts.into_iter().map(str::to_owned).collect())));
         self
     }
 
@@ -176,13 +181,13 @@ impl Sql {
             match parameter {
                 Parameter::One(value) => values.push(value),
                 // The sets stand in the order of their parameters, so the first left in the text is this one's.
-                Parameter::Ids(ids) if lists_keys => {
+                Parameter::Many(Set::Ids(ids)) if lists_keys => {
                     let (list, bound) = dialect::key_list(ids);
                     text = text.replacen("{ids}", &list, 1);
                     values.extend(bound.into_iter().map(Value::from));
                 }
-                set if backend == DbBackend::Postgres => set.arrays(&mut values),
-                set => values.push(set.json().into()),
+                Parameter::Many(set) if backend == DbBackend::Postgres => set.arrays(&mut values),
+                Parameter::Many(set) => values.push(set.json().into()),
             }
         }
         Statement::from_sql_and_values(backend, dialect::statement(backend, &text), values)
@@ -223,13 +228,12 @@ impl Sql {
     }
 }
 
-impl Parameter {
-    /// A set as one JSON array: of values, or of rows.
+impl Set {
+    /// As one JSON array: of values, or of rows.
     fn json(&self) -> String {
         let mut json = String::from("[");
         let comma = |json: &mut String| json.push_str(if json.len() > 1 { "," } else { "" });
         match self {
-            Self::One(_) => {}
             Self::Ids(ids) => ids.iter().for_each(|id| {
                 comma(&mut json);
                 Cell::from(*id).write_json(&mut json);
@@ -253,10 +257,9 @@ impl Parameter {
         json
     }
 
-    /// A set as PostgreSQL's arrays, one for each column.
+    /// As PostgreSQL's arrays, one for each column.
     fn arrays(&self, values: &mut Vec<Value>) {
         match self {
-            Self::One(value) => values.push(value.clone()),
             Self::Ids(ids) => values.push(array(ids.iter(), |id, array| Cell::from(*id).write_element(array))),
             Self::Texts(texts) => values.push(array(texts.iter(), |text, array| write_text_element(text, array))),
             Self::Pairs(pairs) => {

@@ -29,10 +29,12 @@ pub struct Due {
     pub lapsed: Vec<i64>,
     /// Templates for which somebody waits.
     pub waiting: Vec<i64>,
+    /// Templates with classes that are not over.
+    pub running: Vec<i64>,
 }
 
 /// What is to be looked after of these templates.
-pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Due> {
+pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], today: Day, now: Instant) -> Result<Due> {
     // One branch for each state, so that each is a look-up by index.
     let ids = || template_ids.iter().map(|id| [Cell::from(*id)]);
     let found: Vec<(i64, i64)> = sql("SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q \
@@ -40,17 +42,21 @@ pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], now: Inst
          UNION SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q \
              {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ?} \
          UNION SELECT r.template_id, CAST(1 AS {bigint}) FROM {rows:i} q \
-             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ?}")
+             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ?} \
+         UNION SELECT c.template_id, CAST(2 AS {bigint}) FROM {rows:i} q \
+             {look_up:class c ON c.template_id = q.c0 AND c.last_day >= ? AND c.state IN ('OPEN', 'RUNNING')}")
     .rows(ids())
     .bind(now)
     .rows(ids())
     .bind(now)
     .rows(ids())
     .bind(now)
+    .rows(ids())
+    .bind(today)
     .tuples(conn)
     .await?;
-    let of = |kind| found.iter().filter(|(_, found)| *found == kind).map(|(template, _)| *template).collect();
-    Ok(Due { lapsed: of(0), waiting: of(1) })
+    let of = |kind: i64| found.iter().filter(|(_, found)| *found == kind).map(|(template, _)| *template).collect();
+    Ok(Due { lapsed: of(0), waiting: of(1), running: of(2) })
 }
 
 /// Templates that `clazz offer_places` is to look at: with holds or offers that have run out, or with a free place on the first lesson day of

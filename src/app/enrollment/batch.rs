@@ -19,7 +19,7 @@ use crate::storage::pool::city;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::storage::sql::sql;
-use crate::storage::waitlist::Due;
+use crate::storage::waitlist::due_of;
 use crate::storage::{Txn, seat};
 use crate::write_txn;
 use chrono::TimeDelta;
@@ -99,7 +99,7 @@ pub async fn decide(app: &App, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
 
 /// The same inside a transaction of the caller's, at its `now`.
 pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Vec<Result<Decision>>> {
-    let known = Known::read(app, txn, asks, now).await?;
+    let known = Known::read(txn, asks).await?;
     let mut desk = known.open(app, txn, asks, now).await?;
     let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
     let (mut accepted, mut twins) = (Vec::new(), Vec::new());
@@ -168,11 +168,11 @@ struct Known {
 }
 
 impl Known {
-    async fn read(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Self> {
+    async fn read(txn: &Txn, asks: &[Ask]) -> Result<Self> {
         let codes: BTreeSet<&str> = asks.iter().map(|ask| ask.class_template.as_str()).collect();
-        let templates = sign_up::template_list_by_codes(txn, codes, app.time().day(now), now).await?;
+        let templates = sign_up::template_list_by_codes(txn, codes).await?;
         // Marked first, though it may come to nothing: tasks are locked before students and places.
-        let ids = ids_of(&templates, |template| template.has_open_tasks);
+        let ids: Vec<i64> = templates.iter().filter(|template| template.has_open_tasks).map(|template| template.id).collect();
         if !ids.is_empty() {
             demand_changed(txn, &ids).await?;
         }
@@ -231,17 +231,16 @@ impl Known {
         };
         // A lesson of the day before may last into the first day, and the last may last into the day after.
         let (first, last) = (add_days(first, -1), add_days(last, 1));
+        // Asked once tasks and students are locked: whoever formed a class or joined a list meanwhile has done so.
+        let (ids, today): (Vec<i64>, Day) = (ranges.keys().copied().collect(), app.time().day(now));
+        let due = due_of(txn, &ids, today, now).await?;
         // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
         if !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
-            let lapsed = ids_of(self.templates.values(), |template| template.has_lapsed);
-            let waiting = ids_of(self.templates.values(), |template| template.has_waiting);
-            offer::refresh_due_in_txn(app, txn, Due { lapsed, waiting }, now).await?;
+            offer::refresh_due_in_txn(app, txn, &due, now).await?;
         }
         let taking = sign_up::taking_list(txn, self.students.values().map(|student| student.id), first, last, now).await?;
-        let today = app.time().day(now);
-        let ids = ids_of(self.templates.values(), |template| template.has_classes);
-        if !ids.is_empty() && seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
-            desk.seats = seat::seat_list(txn, &ids, today).await?;
+        if !due.running.is_empty() && seat::seat_lock_in_txn(txn, &due.running, today).await? > 0 {
+            desk.seats = seat::seat_list(txn, &due.running, today).await?;
         }
         let wanted: Vec<(i64, Day, Day)> = ranges.iter().map(|(id, (first, last))| (*id, *first, *last)).collect();
         let mut places: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
@@ -285,12 +284,6 @@ impl Known {
         }
         Ok(())
     }
-}
-
-/// The keys of the templates for which something holds, in order.
-fn ids_of<'a>(templates: impl IntoIterator<Item = &'a WantedTemplate>, holds: impl Fn(&WantedTemplate) -> bool) -> Vec<i64> {
-    let ids: BTreeSet<i64> = templates.into_iter().filter(|template| holds(template)).map(|template| template.id).collect();
-    ids.into_iter().collect()
 }
 
 fn reused() -> Error {

@@ -75,7 +75,8 @@ impl Clerk {
             if set.is_empty() {
                 return;
             }
-            answer(&self.app, set).await;
+            // A task of its own: should it end early (a bug), those of its set hear of it, and the others are decided all the same.
+            let _ended = tokio::spawn(answer(self.app.clone(), set)).await;
         }
     }
 
@@ -92,7 +93,7 @@ impl Clerk {
 
 impl Drop for Clerk {
     fn drop(&mut self) {
-        // Gone in the middle (a bug, or the runtime ends): those who wait hear of it, and whoever comes next opens the desk again.
+        // Gone in the middle, as the runtime ends: those who wait hear of it, and whoever comes next opens the desk again.
         if self.at_work {
             let mut line = self.desk.line();
             line.open = false;
@@ -101,10 +102,10 @@ impl Drop for Clerk {
     }
 }
 
-async fn answer(app: &App, set: Vec<Waiting>) {
+async fn answer(app: App, set: Vec<Waiting>) {
     let (asks, answers): (Vec<Ask>, Vec<oneshot::Sender<Result<Decision>>>) = set.into_iter().map(|one| (one.ask, one.answer)).unzip();
     // Who has gone needs no answer, but was decided like the others: a retry finds it.
-    match batch::decide(app, &asks).await {
+    match batch::decide(&app, &asks).await {
         Ok(decisions) => answers.into_iter().zip(decisions).for_each(|(answer, decision)| drop(answer.send(decision))),
         Err(Error::Unavailable(cause)) => answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Unavailable(cause.clone()))))),
         // One that cannot be stored must not fail its neighbours: each by itself.
@@ -116,7 +117,7 @@ async fn answer(app: &App, set: Vec<Waiting>) {
             for (ask, answer) in asks.iter().zip(answers) {
                 let alone = match first.take() {
                     Some(error) => Err(error),
-                    None => batch::decide(app, std::slice::from_ref(ask)).await.and_then(only),
+                    None => batch::decide(&app, std::slice::from_ref(ask)).await.and_then(only),
                 };
                 drop(answer.send(alone));
             }

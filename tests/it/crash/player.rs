@@ -62,6 +62,8 @@ pub struct Player {
 impl Player {
     pub async fn start(url: &str, killer: Killer) -> Self {
         let time = Config::default().rules.time;
+        let missing: Vec<&Task> = Task::ALL.iter().filter(|task| !TASKS.contains(task)).collect();
+        assert!(missing.is_empty(), "{missing:?} are not fired");
         Self {
             url: url.to_owned(),
             server: Server::start(url).await,

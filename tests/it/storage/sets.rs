@@ -1,9 +1,12 @@
-//! Sets as one parameter: `{ids}`, `{pairs}` and `update_by_pairs`.
+//! Sets in one statement: `{ids}`, `{texts}`, `{pairs}`, `{rows:…}` and `update_by_pairs`.
 
+use etutor::domain::calendar::parse_day;
+use etutor::domain::time::Day;
 use etutor::storage::Db;
-use etutor::storage::sql::{sql, update_by_pairs};
+use etutor::storage::sql::{Cell, sql, update_by_pairs};
 use etutor::testing::{TestDb, explain, on_every_database};
 use etutor::write_txn;
+use sea_orm::FromQueryResult;
 
 async fn with_subjects(db: &Db, count: i64) {
     write_txn!(db, "test.subjects", |txn| {
@@ -20,7 +23,7 @@ async fn subjects(db: &Db) -> Vec<(i64, String)> {
 }
 
 #[test]
-fn a_set_of_keys_is_one_parameter() {
+fn a_set_of_keys_is_one_statement() {
     on_every_database(async |db: TestDb| {
         with_subjects(&db, 5).await;
         let ids = async |text, ids: &[i64]| sql(text).ids(ids.iter().copied()).bind(0).column::<i64>(db.reader()).await.unwrap();
@@ -44,6 +47,12 @@ fn a_set_of_keys_is_one_parameter() {
         let touched =
             write_txn!(&db, "test.delete", |txn| sql("DELETE FROM subject WHERE id NOT IN ({ids})").ids([1, 3]).execute(txn).await);
         assert_eq!(touched.unwrap(), 3);
+        let touched = write_txn!(&db, "test.update", |txn| sql("UPDATE subject SET name = ? WHERE id IN ({ids})")
+            .bind("new")
+            .ids((4..=40_000).chain([1]))
+            .execute(txn)
+            .await);
+        assert_eq!(touched.unwrap(), 1, "more keys than MySQL takes parameters");
         let touched = write_txn!(&db, "test.delete", |txn| sql("DELETE FROM subject WHERE id IN ({ids})").ids([]).execute(txn).await);
         assert_eq!(touched.unwrap(), 0);
         assert_eq!(subjects(&db).await, [(1, "new".to_owned()), (3, "subject 3".to_owned())]);
@@ -51,13 +60,45 @@ fn a_set_of_keys_is_one_parameter() {
 }
 
 #[test]
-fn a_set_of_pairs_is_one_parameter() {
+fn a_set_of_pairs_is_one_statement() {
     on_every_database(async |db: TestDb| {
         with_subjects(&db, 3).await;
         let text = "SELECT s.id, p.b FROM subject s JOIN {pairs} p ON p.a = s.id WHERE p.b > ? ORDER BY s.id";
         let rows = sql(text).pairs(&[(1, 10), (2, -5), (3, 30), (4, 40)]).bind(0).tuples::<(i64, i64)>(db.reader()).await.unwrap();
         assert_eq!(rows, [(1, 10), (3, 30)]);
         assert!(sql(text).pairs(&[]).bind(0).tuples::<(i64, i64)>(db.reader()).await.unwrap().is_empty());
+    });
+}
+
+#[derive(Debug, PartialEq, Eq, FromQueryResult)]
+struct Row {
+    number: i64,
+    text: String,
+    day: Option<Day>,
+    most: Option<i64>,
+    other: String,
+}
+
+#[test]
+fn a_set_of_rows_comes_as_it_was_given() {
+    on_every_database(async |db: TestDb| {
+        let day = parse_day("2026-02-28").unwrap();
+        let texts = ["", "NULL", "null", " ", "a,b", "{}", "\"", "\\", "\\\"', ?", "学科 🙂", "line\nline\ttab"];
+        let rows = texts.iter().enumerate().map(|(n, text)| -> [Cell; 4] {
+            let n = n as i64;
+            [(*text).into(), (n - 3).into(), (n % 2 == 0).then_some(day).into(), (n % 3 == 0).then_some(i64::MAX).into()]
+        });
+        let text = "SELECT q.c1 AS number, q.c0 AS text, q.c2 AS day, q.c3 AS most, s.v AS other FROM {rows:tidi} q JOIN {rows:ii} o ON o.c0 = q.c1 \
+                    JOIN (SELECT ? AS v) s ON q.c1 < o.c1 WHERE q.c0 IN ({texts}) ORDER BY q.c1";
+        let others = (-5..=7).map(|n: i64| -> [Cell; 2] { [n.into(), i64::from(n != 7).wrapping_mul(100).into()] });
+        let found: Vec<Row> = sql(text).rows(rows).rows(others).bind("last").texts(texts).all(db.reader()).await.unwrap();
+        assert_eq!(found.len(), texts.len() - 1);
+        for (n, row) in found.into_iter().enumerate() {
+            let (day, most) = ((n % 2 == 0).then_some(day), (n % 3 == 0).then_some(i64::MAX));
+            assert_eq!(row, Row { number: n as i64 - 3, text: texts[n].to_owned(), day, most, other: "last".to_owned() });
+        }
+        let none = sql("SELECT q.c0, q.c1 FROM {rows:ti} q").rows::<2>([]).tuples::<(String, i64)>(db.reader()).await.unwrap();
+        assert!(none.is_empty());
     });
 }
 
