@@ -141,6 +141,12 @@ macro_rules! one {
 
 /// Does something with one reservation.
 pub async fn call(app: &TestApp, step: &Step, reservation_id: i64) -> Result<pb::Reservation, Status> {
+    call_as(app, step, reservation_id, "").await
+}
+
+/// The same as a request that may be repeated, where it can be named.
+pub async fn call_as(app: &TestApp, step: &Step, reservation_id: i64, request_id: &str) -> Result<pb::Reservation, Status> {
+    let request_id = request_id.to_owned();
     match step {
         Step::Confirm { .. } => one!(app, enrollment, confirm_hold, pb::ConfirmHoldRequest { reservation_id }),
         Step::Renew { .. } => one!(app, enrollment, renew_hold, pb::RenewHoldRequest { reservation_id }),
@@ -150,7 +156,8 @@ pub async fn call(app: &TestApp, step: &Step, reservation_id: i64) -> Result<pb:
         Step::LeaveList { .. } => one!(app, waitlist, leave_waitlist, pb::LeaveWaitlistRequest { reservation_id }),
         Step::Cancel { from, .. } => {
             let from_day = from.map(|number| day(number).to_string()).unwrap_or_default();
-            one!(app, enrollment, cancel_reservation, pb::CancelReservationRequest { reservation_id, from_day, ..Default::default() })
+            let request = pb::CancelReservationRequest { reservation_id, from_day, request_id, ..Default::default() };
+            one!(app, enrollment, cancel_reservation, request)
         }
         Step::Change { template, from, length, .. } => {
             let text = |day: Option<Day>| day.map(|day| day.to_string()).unwrap_or_default();
@@ -160,6 +167,7 @@ pub async fn call(app: &TestApp, step: &Step, reservation_id: i64) -> Result<pb:
                 class_template: CODES[*template].to_owned(),
                 from_day: text(from),
                 end_day: text(end),
+                request_id,
                 ..Default::default()
             };
             one!(app, enrollment, change_reservation, request)
@@ -248,7 +256,12 @@ pub async fn play(app: &TestApp, steps: &[Step]) {
                         _ => unreachable!("handled above"),
                     },
                 };
-                let (mut answered, made) = short(call(app, step, id).await);
+                let request_id = format!("r{number}");
+                let (mut answered, made) = short(call_as(app, step, id, &request_id).await);
+                if matches!(step, Step::Cancel { .. } | Step::Change { .. }) && answered.is_ok() {
+                    let again = short(call_as(app, step, id, &request_id).await);
+                    assert_eq!(again, (answered.clone(), made), "{about}, again");
+                }
                 if matches!(step, Step::Leave { .. } | Step::EndLeave { .. }) {
                     answered = answered.map(|_| String::new());
                 }

@@ -1,7 +1,7 @@
 //! Many callers at once, on two servers, with requests repeated: afterwards nothing was sold twice, nothing is lost, and nobody was enrolled
 //! without a yes.
 
-use super::calls::{Step, academy, ask, call, day, entry_of, short, step};
+use super::calls::{Step, academy, ask, call, call_as, day, entry_of, short, step};
 use etutor::domain::time::{Day, add_days};
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
@@ -56,7 +56,14 @@ fn whatever_sixteen_callers_ask_at_once_no_place_is_sold_twice_and_none_is_lost(
                                     made.get(entry_of(step) % made.len().max(1)).copied()
                                 };
                                 let Some(id) = picked else { continue };
-                                let answer = call(app, step, id).await;
+                                // The same once more at the same moment, by whoever was not answered in time, on the other server.
+                                let request_id = format!("{round}.{caller}.{number}");
+                                let (answer, again) =
+                                    tokio::join!(call_as(app, step, id, &request_id), call_as(other, step, id, &request_id));
+                                if let (Step::Change { .. }, Ok(one), Ok(two)) = (step, &answer, &again) {
+                                    assert_eq!(one.reservation_id, two.reservation_id, "one request, one new part");
+                                }
+                                let answer = answer.or(again);
                                 if matches!(step, Step::Accept { .. }) && answer.is_ok() {
                                     accepted.lock().unwrap().push(id);
                                 }
