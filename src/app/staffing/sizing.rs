@@ -41,7 +41,8 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
         .ids(template_ids.iter().copied())
         .execute(txn)
         .await?;
-    sql("UPDATE reservation SET task_id = \
+    // A new version: who is just cancelling or changing a sign-up and found no task to mark begins again, and finds it.
+    sql("UPDATE reservation SET version = version + 1, task_id = \
              (SELECT t.id FROM class_task t WHERE t.template_id = reservation.template_id AND t.day = ? \
               AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
          WHERE state = 'BOOKED' AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? AND created_at < ? \

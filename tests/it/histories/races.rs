@@ -1,11 +1,11 @@
 //! Who comes at the same moment: the waiting list, what runs out at that moment, and who gives something up for something else.
 
-use super::calls::{Step, ask, call, day, short};
+use super::calls::{self, CODES, Step, ask, call, day, short};
 use super::crowd::no_drift;
 use etutor::domain::time::Day;
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
-use etutor::testing::{Academy, TestApp, on_every_app};
+use etutor::testing::{Academy, TestApp, on_every_app, on_every_app_at};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
@@ -180,6 +180,48 @@ fn of_two_who_were_offered_one_place_the_one_whose_offer_lasts_has_it() {
         assert!(second.keys().all(|told| ["EXPIRED", "BOOKED"].contains(&told.as_str())), "{second:?}");
         let expected = if second.contains_key("BOOKED") { "BOOKED" } else { "OFFERED" };
         assert_eq!((state_of(&app, waiting[0]).await.as_str(), state_of(&app, waiting[1]).await.as_str()), ("EXPIRED", expected));
+        no_drift(&app).await;
+    });
+}
+
+#[test]
+fn at_the_cut_off_who_confirms_is_counted_by_the_task_or_told_no_and_who_cancels_is_not_counted() {
+    on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
+        app.ignore_messages("this is about places");
+        calls::academy().build(&app).await;
+        let replica = app.replica().await;
+        let daily = 2;
+        for round in 0..8_usize {
+            let (on, cut_off) = (day(6 + round as i64), app.rules().time.midnight(day(3 + round as i64)));
+            app.set_clock_to(cut_off - chrono::TimeDelta::seconds(1)).await;
+            let held = ask(&app, "HELD", (round % 5, daily), (on, on), format!("h{round}")).await.unwrap().reservation_id;
+            let booked = ask(&app, "BOOKED", ((round + 1) % 5, daily), (on, on), format!("b{round}")).await.unwrap().reservation_id;
+            // The clock strikes while one confirms and another cancels.
+            let create = async {
+                app.set_clock_to(cut_off).await;
+                replica.fire("invite create", None).await
+            };
+            let (confirm, cancel) = (Step::Confirm { entry: 0 }, Step::Cancel { entry: 0, from: None });
+            let (confirmed, cancelled, made) = tokio::join!(call(&app, &confirm, held), call(&replica, &cancel, booked), create);
+            assert_eq!((short(cancelled).0, made.failed), (Ok("CANCELLED".to_owned()), 0));
+            app.fire("invite check", None).await;
+            let tasks: Vec<(i64, i32)> = sql("SELECT k.id, k.students FROM class_task k JOIN class_template t ON t.id = k.template_id \
+                 WHERE t.code = ? AND k.day = ? AND k.students > 0")
+            .bind(CODES[daily])
+            .bind(on)
+            .tuples(app.db().reader())
+            .await
+            .unwrap();
+            let counted: Vec<i64> =
+                sql("SELECT task_id FROM reservation WHERE id = ? AND task_id > 0").bind(held).column(app.db().reader()).await.unwrap();
+            match short(confirmed).0 {
+                Ok(state) => {
+                    assert_eq!(state, "BOOKED");
+                    assert!(matches!(tasks[..], [(task, 1)] if counted == [task]), "round {round}: {tasks:?}, {counted:?}");
+                }
+                Err(reason) => assert_eq!((reason.as_str(), &tasks[..], &counted[..]), ("HOLD_EXPIRED", &[][..], &[][..]), "round {round}"),
+            }
+        }
         no_drift(&app).await;
     });
 }
