@@ -29,15 +29,17 @@ fn gone() -> Error {
 
 /// A reservation locked by its task and its student, as it is now.
 pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<reservation::Model> {
-    // Tasks are locked before students and places.
-    demand_changed(txn, &[template_id]).await?;
     let read = async || -> Result<reservation::Model> {
         let found = store::reservation_with_names(txn, id).await?.ok_or_else(|| Error::not_found("reservation", id))?;
         Ok(found.reservation)
     };
     let before = read().await?;
+    // Tasks are locked before students and places.
+    demand_changed(txn, &[template_id]).await?;
     store::student_lock_in_txn(txn, before.student_id).await?;
-    read().await
+    let locked = read().await?;
+    // A task that has just been made counts the student, and was not there to be marked.
+    if locked.task_id == before.task_id { Ok(locked) } else { Err(Error::Contended("reservation.task_id")) }
 }
 
 /// `from` → BOOKED or PLACED. It counts as signed up now; what was promised was never promised beyond the cut-off of its first lesson.

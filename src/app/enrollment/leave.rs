@@ -1,5 +1,6 @@
 //! Leave for one lesson: its place, and the seat in the class, are free for others (DOMAIN.md §6).
 
+use super::batch::take_turn;
 use super::confirm::lock_in_txn;
 use super::tell::Course;
 use super::{get_reservation, offer};
@@ -15,7 +16,7 @@ use crate::storage::entity::{class_template, coach, reservation};
 use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation as store;
 use crate::storage::sql::sql;
-use crate::storage::{Txn, catalog, leave, seat};
+use crate::storage::{Txn, catalog, leave, seat, staffing};
 use crate::write_txn;
 use sea_orm::{EntityTrait, FromQueryResult};
 
@@ -27,6 +28,8 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
     let known = get_reservation(app, id).await?;
     let by = By::actor(known.student);
     write_txn!(&app.db, "leave.request", |txn| {
+        // By turns with `invite create`: what it does not see its tasks must be told, and it shows them only when it is done.
+        let now = now.max(take_turn(app, txn).await?);
         let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
         let lesson = lesson(app, txn, &before, day, now).await?;
         let taken = leave::leave_count(txn, before.student_id, lesson.template.season_id).await?;
@@ -56,11 +59,12 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
 /// Takes leave back; how many lessons the student may still take leave from. What is no leave (any more) stays as it is.
 ///
 /// # Errors
-/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class after F.
+/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class whom no task would count any more.
 pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = get_reservation(app, id).await?;
     let by = By::actor(known.student);
     write_txn!(&app.db, "leave.cancel", |txn| {
+        let now = now.max(take_turn(app, txn).await?);
         let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
         let lesson = lesson(app, txn, &before, day, now).await?;
         let taken = leave::leave_count(txn, before.student_id, lesson.template.season_id).await?;
@@ -71,10 +75,8 @@ pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<
         offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
         match before.class_id {
             Some(class_id) => back_into_class(app, txn, class_id, &lesson, now).await?,
-            None if now >= Timeline::of(app.rules(), day, lesson.start).freeze_at => {
-                return Err(Refusal::too_late(day, None).into());
-            }
-            None => {}
+            None if is_counted(app, txn, &before, &lesson, now).await? => {}
+            None => return Err(Refusal::too_late(day, None).into()),
         }
         leave::leave_delete_in_txn(txn, id, day).await?;
         if store::place_take_in_txn(txn, before.template_id, day, day).await? != 1 {
@@ -131,6 +133,19 @@ async fn attending(txn: &Txn, class_id: i64, day: Day) -> Result<i64> {
     .column(txn)
     .await?;
     Ok(found.into_iter().next().unwrap_or(0))
+}
+
+/// Whether a student without a class would be counted by a task if leave for the lesson were taken back: one that is still to be made, one of that
+/// day, or one of an earlier day.
+async fn is_counted(app: &App, txn: &Txn, of: &reservation::Model, lesson: &Lesson, now: Instant) -> Result<bool> {
+    let line = Timeline::of(app.rules(), lesson.day, lesson.start);
+    if now >= line.freeze_at {
+        return Ok(false);
+    }
+    if now < line.cut_off || of.task_id.is_some() {
+        return Ok(true);
+    }
+    Ok(staffing::task_list_open(txn, Some(lesson.day)).await?.iter().any(|task| task.template_id == of.template_id))
 }
 
 /// The seat on one day again, if it is still there.

@@ -2,6 +2,7 @@
 
 use super::calls::{self, CODES, Step, ask, call, day, short};
 use super::crowd::no_drift;
+use crate::grpc::reason;
 use etutor::domain::time::Day;
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
@@ -220,6 +221,46 @@ fn at_the_cut_off_who_confirms_is_counted_by_the_task_or_told_no_and_who_cancels
                     assert!(matches!(tasks[..], [(task, 1)] if counted == [task]), "round {round}: {tasks:?}, {counted:?}");
                 }
                 Err(reason) => assert_eq!((reason.as_str(), &tasks[..], &counted[..]), ("HOLD_EXPIRED", &[][..], &[][..]), "round {round}"),
+            }
+        }
+        no_drift(&app).await;
+    });
+}
+
+#[test]
+fn who_takes_leave_or_takes_it_back_as_the_tasks_are_made_is_counted_accordingly() {
+    on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
+        app.ignore_messages("this is about who is counted");
+        let academy = Academy::new().season("2026-03-02", "2026-04-12").period("18:00", "19:00").template("daily", "FREQ=DAILY");
+        academy.classes(1, 3).students(16).build(&app).await;
+        let replica = app.replica().await;
+        let daily = 2;
+        for round in 0..8_usize {
+            let (number, on) = (6 + round as i64, day(6 + round as i64));
+            let cut_off = app.rules().time.midnight(day(number - 3));
+            app.set_clock_to(cut_off - chrono::TimeDelta::seconds(1)).await;
+            let sign_up = async |student| ask(&app, "BOOKED", (student, daily), (on, on), String::new()).await.unwrap().reservation_id;
+            let (leaves, returns) = (sign_up(2 * round).await, sign_up(2 * round + 1).await);
+            let (leave, back) = (Step::Leave { entry: 0, day: number }, Step::EndLeave { entry: 0, day: number });
+            call(&app, &leave, returns).await.unwrap();
+            let create = async {
+                app.set_clock_to(cut_off).await;
+                replica.fire("invite create", None).await
+            };
+            let (left, returned, made) = tokio::join!(call(&app, &leave, leaves), call(&replica, &back, returns), create);
+            assert_eq!((short(left).0.is_ok(), made.failed), (true, 0));
+            app.fire("invite check", None).await;
+            let counted: Vec<i64> = sql("SELECT id FROM reservation WHERE id IN ({ids}) AND task_id > 0")
+                .ids([leaves, returns])
+                .column(app.db().reader())
+                .await
+                .unwrap();
+            let students: Vec<i32> =
+                sql("SELECT students FROM class_task WHERE day = ? AND students > 0").bind(on).column(app.db().reader()).await.unwrap();
+            match returned {
+                Ok(_) => assert_eq!((counted, students), (vec![returns], vec![1]), "round {round}"),
+                // There was nobody for whom a class would have been made.
+                Err(status) => assert_eq!((reason(&status).as_str(), counted, students), ("TOO_LATE", vec![], vec![]), "round {round}"),
             }
         }
         no_drift(&app).await;
