@@ -59,7 +59,8 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
 /// Takes leave back; how many lessons the student may still take leave from. What is no leave (any more) stays as it is.
 ///
 /// # Errors
-/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class whom no task would count any more.
+/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class whom no task
+/// would count any more.
 pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = get_reservation(app, id).await?;
     let by = By::actor(known.student);
