@@ -77,7 +77,10 @@ pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<
         match before.class_id {
             Some(class_id) => back_into_class(app, txn, class_id, &lesson, now).await?,
             None if is_counted(app, txn, &before, &lesson, now).await? => {}
-            None => return Err(Refusal::too_late(day, None).into()),
+            None => {
+                let detail = format!("the student is in no class, and none would be made for the student on {day} any more");
+                return Err(Error::refused_on(Reason::TooLate, detail, [day]));
+            }
         }
         leave::leave_delete_in_txn(txn, id, day).await?;
         if store::place_take_in_txn(txn, before.template_id, day, day).await? != 1 {
