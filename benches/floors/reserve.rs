@@ -55,6 +55,11 @@ const SHAPES: [Shape; 5] = [
     Shape { name: "hot, 1 day, request ids", hot: true, days: 1, request_ids: true },
 ];
 
+/// Whether a shape or a number in flight is wanted: all of them, or those that the variable names, divided by semicolons.
+fn wanted(variable: &str, what: &str) -> bool {
+    std::env::var(variable).map_or(true, |wanted| wanted.split(';').any(|one| one.trim() == what))
+}
+
 /// At most `calls` sign-ups a round (a tenth of them at 1 in flight), on every configured database.
 pub async fn run(calls: usize) {
     let calls = std::env::var("ETUTOR_BENCH_CALLS").map_or(calls, |calls| calls.parse().expect("ETUTOR_BENCH_CALLS is a number"));
@@ -92,7 +97,8 @@ async fn measure(ground: &Ground, calls: usize) {
         let (our_students, floor_students) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
         for (connections, each) in LEVELS {
             let in_flight = connections * each;
-            if shape.request_ids && in_flight < 128 {
+            let wanted = wanted("ETUTOR_BENCH_SHAPES", shape.name) && wanted("ETUTOR_BENCH_IN_FLIGHT", &in_flight.to_string());
+            if !wanted || (shape.request_ids && in_flight < 128) {
                 continue;
             }
             let calls = if in_flight == 1 { calls.div_ceil(10) } else { calls };

@@ -78,7 +78,7 @@ pub struct DatabaseConfig {
     pub url: String,
     /// The file the URL was read from, unless the environment gave it.
     pub url_file: Option<PathBuf>,
-    /// Connections of the pool (SQLite: of the readers; PostgreSQL: two more are for sign-ups).
+    /// Connections of the pool (SQLite: of the readers; the others: two more are for sign-ups).
     pub max_connections: u32,
     /// How long a call waits for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,

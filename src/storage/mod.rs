@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod class;
 pub mod coach;
 pub mod column;
+mod desk;
 pub mod dialect;
 pub mod entity;
 mod fault;

@@ -1,5 +1,6 @@
 //! Connecting and migrating.
 
+use super::desk::DeskThread;
 use super::fault;
 use super::migration::Migrator;
 use super::sql::sql;
@@ -7,7 +8,10 @@ use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, sqlx};
 use sea_orm_migration::MigratorTrait;
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// How long a process waits for another one that is migrating.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
@@ -19,7 +23,7 @@ const ISOLATION: &str = "READ COMMITTED";
 pub struct DbOptions {
     /// `sqlite://PATH`, `postgres://…` or `mysql://…`.
     pub url: String,
-    /// Connections of the pool (SQLite: of the readers; there is one writer. PostgreSQL: two more are for sign-ups).
+    /// Connections of the pool (SQLite: of the readers; there is one writer. The others: two more are for sign-ups).
     pub max_connections: u32,
     /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
@@ -55,12 +59,13 @@ impl DbOptions {
     }
 }
 
-/// The database. SQLite has one writing connection and readers beside it; the others have one pool, and PostgreSQL a small one more.
+/// The database. SQLite has one writing connection and readers beside it; the others have one pool, and a small one for sign-ups.
 #[derive(Clone, Debug)]
 pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     desk: DatabaseConnection,
+    desk_thread: Arc<DeskThread>,
 }
 
 /// A connection for sign-ups that has done nothing for so long is looked at before it is used; one in constant use is not, which saves a round
@@ -102,20 +107,22 @@ impl Db {
             }
             let writer = open(options, 1, Use::Write).await?;
             let reader = open(options, options.max_connections.clamp(1, 4), Use::Read).await?;
-            return Ok(Self { desk: writer.clone(), writer, reader });
+            return Ok(Self { desk: writer.clone(), writer, reader, desk_thread: Arc::default() });
         }
         let pool = open(options, options.max_connections, Use::Write).await?;
-        let desk = match pool.get_database_backend() {
-            // Not before the first sign-up.
-            DbBackend::Postgres => open(&DbOptions { lazy: true, ..options.clone() }, DESK_CONNECTIONS, Use::Desk).await?,
-            _ => pool.clone(),
-        };
-        Ok(Self { writer: pool.clone(), reader: pool, desk })
+        // Not before the first sign-up, and then on its thread.
+        let desk = open(&DbOptions { lazy: true, ..options.clone() }, DESK_CONNECTIONS, Use::Desk).await?;
+        Ok(Self { writer: pool.clone(), reader: pool, desk, desk_thread: Arc::default() })
     }
 
     /// The same database, for transactions that look up a few rows of large tables: sign-ups.
     pub fn desk(&self) -> Self {
         Self { writer: self.desk.clone(), ..self.clone() }
+    }
+
+    /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's writer has one already.)
+    pub fn spawn_at_desk<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        if self.is_sqlite() { tokio::spawn(task) } else { self.desk_thread.spawn(task) }
     }
 
     /// Connects, brings the schema up to date and disconnects. Processes that start together take turns.
@@ -190,9 +197,11 @@ impl Db {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        if self.backend() == DbBackend::Postgres {
+        if !self.is_sqlite() {
             // Connections of their own: without them there are no sign-ups.
-            sql("SELECT 1, 1").fetch(&self.desk).await?;
+            let desk = self.desk.clone();
+            let answered = self.spawn_at_desk(async move { sql("SELECT 1, 1").fetch(&desk).await.map(drop) }).await;
+            answered.unwrap_or_else(|_| Err(Error::internal("the desk's thread has ended")))?;
         }
         sql("SELECT 1, 1").fetch(&self.reader).await.map(drop)
     }
@@ -276,7 +285,8 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
         seconds = options.statement_timeout.as_secs_f64(),
         lock = lock.as_secs().max(1),
     );
-    let statements = usize::try_from(MYSQL_STATEMENTS / connections.max(1)).unwrap_or(STATEMENTS).clamp(100, STATEMENTS);
+    let statements =
+        usize::try_from(MYSQL_STATEMENTS / (options.max_connections + DESK_CONNECTIONS)).unwrap_or(STATEMENTS).clamp(100, STATEMENTS);
     connect.map_sqlx_mysql_opts(move |mysql| mysql.statement_cache_capacity(statements));
     connect.map_sqlx_mysql_pool_opts(move |pool| {
         let session = session.clone();

@@ -2,6 +2,7 @@
 
 use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
+use super::waitlist::{Due, due_columns};
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
@@ -60,7 +61,7 @@ pub async fn student_lock_by_names<'a>(txn: &Txn, names: impl IntoIterator<Item 
 }
 
 /// A reservation that takes places at this moment.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taking {
     /// The student.
     pub student_id: i64,
@@ -70,8 +71,63 @@ pub struct Taking {
     pub start_day: Day,
     /// Last day that counts.
     pub last_day: Day,
-    state: ReservationState,
+}
+
+/// A row of [`look`]: a template, or (with a student) a reservation.
+#[derive(FromQueryResult)]
+struct Look {
+    template_id: i64,
+    lapsed: bool,
+    waiting: bool,
+    running: bool,
+    student_id: Option<i64>,
+    start_day: Option<Day>,
+    last_day: Option<Day>,
+    state: Option<ReservationState>,
     expires_at: Option<Instant>,
+}
+
+/// What is to be looked after of templates, and what students are signed up for between two days, holds and offers that last included: one
+/// statement, because the set waits for each.
+pub async fn look(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    today: Day,
+    student_ids: impl IntoIterator<Item = i64>,
+    (first, last): (Day, Day),
+    now: Instant,
+) -> Result<(Due, Vec<Taking>)> {
+    let found: Vec<Look> = sql(concat!(
+        "SELECT q.c0 AS template_id, ",
+        due_columns!(),
+        ", CAST(NULL AS {bigint}) AS student_id, CAST(NULL AS DATE) AS start_day, CAST(NULL AS DATE) AS last_day, NULL AS state, \
+         CAST(NULL AS {bigint}) AS expires_at FROM {rows:i} q \
+         UNION ALL SELECT r.template_id, FALSE, FALSE, FALSE, r.student_id, r.start_day, r.last_day, r.state, r.expires_at \
+         FROM {rows:i} q {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? AND r.last_day >= ?}"
+    ))
+    .bind(now)
+    .bind(now)
+    .bind(now)
+    .bind(today)
+    .rows(template_ids.iter().map(|id| [Cell::from(*id)]))
+    .rows(student_ids.into_iter().map(|id| [Cell::from(id)]))
+    .bind(last)
+    .bind(first)
+    .all(conn)
+    .await?;
+    let (mut due, mut taking) = (Due::default(), Vec::new());
+    for row in found {
+        let (Some(student_id), Some(start_day), Some(last_day), Some(state)) = (row.student_id, row.start_day, row.last_day, row.state)
+        else {
+            due.note(row.template_id, row.lapsed, row.waiting, row.running);
+            continue;
+        };
+        // Not in the statement: SQLite and PostgreSQL would take that for a reason to read by state.
+        if start_day <= last_day && state.takes_places() && row.expires_at.is_none_or(|until| now < until) {
+            taking.push(Taking { student_id, template_id: row.template_id, start_day, last_day });
+        }
+    }
+    Ok((due, taking))
 }
 
 /// What students are signed up for between two days, holds and offers that last included.
@@ -82,16 +138,7 @@ pub async fn taking_list(
     last: Day,
     now: Instant,
 ) -> Result<Vec<Taking>> {
-    let mut found: Vec<Taking> = sql("SELECT r.student_id, r.template_id, r.start_day, r.last_day, r.state, r.expires_at \
-         FROM {rows:i} q {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? AND r.last_day >= ?}")
-    .rows(student_ids.into_iter().map(|id| [Cell::from(id)]))
-    .bind(last)
-    .bind(first)
-    .all(conn)
-    .await?;
-    // Not in the statement: SQLite and PostgreSQL would take that for a reason to read by state.
-    found.retain(|one| one.start_day <= one.last_day && one.state.takes_places() && one.expires_at.is_none_or(|until| now < until));
-    Ok(found)
+    Ok(look(conn, &[], first, student_ids, (first, last), now).await?.1)
 }
 
 /// The lesson days of templates in ranges: (template, first day, last day).
@@ -180,6 +227,19 @@ impl NewRow {
 /// What tells the reservations of a set apart: student, template, first day, and state, for who signs up may join the waiting list too.
 pub type RowKey = (i64, i64, Day, ReservationState);
 
+macro_rules! insert_returning {
+    ($before:literal, $after:literal) => {
+        concat!(
+            "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, ",
+            "placed_from, joined_at, first_lesson_day) ",
+            "SELECT q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10 FROM {rows:iiddtiiidid} q ",
+            $before,
+            " RETURNING id, student_id, template_id, start_day, state ",
+            $after
+        )
+    };
+}
+
 /// Writes reservations; the id of each by what no two of a set share.
 pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result<HashMap<RowKey, i64>> {
     let cells = rows.iter().map(|row| -> [Cell; 11] {
@@ -197,28 +257,21 @@ pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result
             row.waits.map(|(_, day)| day).into(),
         ]
     });
-    macro_rules! insert {
-        ($returning:literal) => {
-            concat!(
-                "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, ",
-                "placed_from, joined_at, first_lesson_day) ",
-                "SELECT q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10 FROM {rows:iiddtiiidid} q",
-                $returning
-            )
-        };
-    }
-    let found: Vec<(i64, i64, i64, Day, ReservationState)> = if txn.get_database_backend() == DbBackend::MySql {
-        // MySQL does not return what it inserts. The students are locked, so the latest of each key is ours.
-        sql(insert!("")).rows(cells).execute(txn).await?;
-        sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day, r.state FROM {rows:iidt} q {join} reservation r \
+    // MariaDB alone reads what stands in the comment: MySQL does not return what it inserts.
+    let insert = match txn.get_database_backend() {
+        DbBackend::MySql => insert_returning!("/*M!", "*/"),
+        _ => insert_returning!("", ""),
+    };
+    let mut found: Vec<(i64, i64, i64, Day, ReservationState)> = sql(insert).rows(cells).tuples(txn).await?;
+    if found.is_empty() && txn.get_database_backend() == DbBackend::MySql {
+        // The students are locked, so the latest of each key is ours.
+        found = sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day, r.state FROM {rows:iidt} q {join} reservation r \
              FORCE INDEX (reservation_student) ON r.student_id = q.c0 AND r.template_id = q.c1 AND r.start_day = q.c2 AND r.state = q.c3 \
              GROUP BY r.student_id, r.template_id, r.start_day, r.state")
         .rows(rows.iter().map(|row| [row.student_id.into(), row.template_id.into(), row.start_day.into(), row.state.as_str().into()]))
         .tuples(txn)
-        .await?
-    } else {
-        sql(insert!(" RETURNING id, student_id, template_id, start_day, state")).rows(cells).tuples(txn).await?
-    };
+        .await?;
+    }
     Ok(found.into_iter().map(|(id, student, template, start, state)| ((student, template, start, state), id)).collect())
 }
 

@@ -33,30 +33,50 @@ pub struct Due {
     pub running: Vec<i64>,
 }
 
+/// One template with what is to be looked after of it; parameters: now, now, now, today, the templates. Each condition is a look-up by index that
+/// ends with the first row: not EXISTS, for which PostgreSQL may read whole tables.
+macro_rules! due_columns {
+    () => {
+        "(SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
+            OR (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
+            AS lapsed, \
+         (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ? LIMIT 1) IS NOT NULL \
+            AS waiting, \
+         (SELECT 1 FROM class c WHERE c.template_id = q.c0 AND c.last_day >= ? AND c.state IN ('OPEN', 'RUNNING') LIMIT 1) IS NOT NULL \
+            AS running"
+    };
+}
+pub(super) use due_columns;
+
+impl Due {
+    /// Somebody waits, or a hold or an offer has run out.
+    pub fn is_urgent(&self) -> bool {
+        !self.lapsed.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// Notes one template.
+    pub(super) fn note(&mut self, template_id: i64, lapsed: bool, waiting: bool, running: bool) {
+        for (list, is) in [(&mut self.lapsed, lapsed), (&mut self.waiting, waiting), (&mut self.running, running)] {
+            if is {
+                list.push(template_id);
+            }
+        }
+    }
+}
+
 /// What is to be looked after of these templates.
 pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], today: Day, now: Instant) -> Result<Due> {
-    // One branch for each state, so that each is a look-up by index.
-    let ids = || template_ids.iter().map(|id| [Cell::from(*id)]);
-    let found: Vec<(i64, i64)> = sql("SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q \
-             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ?} \
-         UNION SELECT r.template_id, CAST(0 AS {bigint}) FROM {rows:i} q \
-             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ?} \
-         UNION SELECT r.template_id, CAST(1 AS {bigint}) FROM {rows:i} q \
-             {look_up:reservation r ON r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ?} \
-         UNION SELECT c.template_id, CAST(2 AS {bigint}) FROM {rows:i} q \
-             {look_up:class c ON c.template_id = q.c0 AND c.last_day >= ? AND c.state IN ('OPEN', 'RUNNING')}")
-    .rows(ids())
-    .bind(now)
-    .rows(ids())
-    .bind(now)
-    .rows(ids())
-    .bind(now)
-    .rows(ids())
-    .bind(today)
-    .tuples(conn)
-    .await?;
-    let of = |kind: i64| found.iter().filter(|(_, found)| *found == kind).map(|(template, _)| *template).collect();
-    Ok(Due { lapsed: of(0), waiting: of(1), running: of(2) })
+    let found: Vec<(i64, bool, bool, bool)> = sql(concat!("SELECT q.c0, ", due_columns!(), " FROM {rows:i} q ORDER BY q.c0"))
+        .bind(now)
+        .bind(now)
+        .bind(now)
+        .bind(today)
+        .rows(template_ids.iter().map(|id| [Cell::from(*id)]))
+        .tuples(conn)
+        .await?;
+    let mut due = Due::default();
+    found.into_iter().for_each(|(template, lapsed, waiting, running)| due.note(template, lapsed, waiting, running));
+    Ok(due)
 }
 
 /// Templates that `clazz offer_places` is to look at: with holds or offers that have run out, or with a free place on the first lesson day of

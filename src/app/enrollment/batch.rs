@@ -19,7 +19,6 @@ use crate::storage::pool::city;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::storage::sql::sql;
-use crate::storage::waitlist::due_of;
 use crate::storage::{Txn, seat};
 use crate::write_txn;
 use chrono::TimeDelta;
@@ -233,12 +232,14 @@ impl Known {
         let (first, last) = (add_days(first, -1), add_days(last, 1));
         // Asked once tasks and students are locked: whoever formed a class or joined a list meanwhile has done so.
         let (ids, today): (Vec<i64>, Day) = (ranges.keys().copied().collect(), app.time().day(now));
-        let due = due_of(txn, &ids, today, now).await?;
+        let look = || sign_up::look(txn, &ids, today, self.students.values().map(|student| student.id), (first, last), now);
+        let (due, mut taking) = look().await?;
         // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
-        if !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
+        if due.is_urgent() && !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
             offer::refresh_due_in_txn(app, txn, &due, now).await?;
+            // A student of the set may have been made an offer.
+            (_, taking) = look().await?;
         }
-        let taking = sign_up::taking_list(txn, self.students.values().map(|student| student.id), first, last, now).await?;
         if !due.running.is_empty() && seat::seat_lock_in_txn(txn, &due.running, today).await? > 0 {
             desk.seats = seat::seat_list(txn, &due.running, today).await?;
         }

@@ -49,7 +49,7 @@ impl Desk {
         };
         if !was_open {
             // A task of its own, because they must be answered even when the caller who came first goes away.
-            tokio::spawn(Clerk { desk: self.clone(), app: app.clone(), at_work: true }.work());
+            app.db.spawn_at_desk(Clerk { desk: self.clone(), app: app.clone(), at_work: true }.work());
         }
         decided.await.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early")))
     }
