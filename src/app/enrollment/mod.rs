@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod change;
 pub mod confirm;
 pub mod desk;
+mod extend;
 mod free;
 pub mod leave;
 pub mod offer;
