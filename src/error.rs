@@ -188,9 +188,9 @@ reasons! {
     ScheduleConflict = "SCHEDULE_CONFLICT",
     /// The student is of another grade.
     GradeMismatch = "GRADE_MISMATCH",
-    /// The student has this template on these days already.
+    /// The student has this template on these days already; or the hold was confirmed before.
     AlreadyReserved = "ALREADY_RESERVED",
-    /// The hold has run out.
+    /// The hold has run out or was given back.
     HoldExpired = "HOLD_EXPIRED",
     /// No more leave this season.
     LeaveLimit = "LEAVE_LIMIT",
@@ -200,7 +200,7 @@ reasons! {
     NoClass = "NO_CLASS",
     /// The invitation has run out.
     Expired = "EXPIRED",
-    /// The invitation was taken back.
+    /// The invitation was taken back; or the reservation is no sign-up that could be changed (yet, or any more).
     Cancelled = "CANCELLED",
     /// The invitation is another coach's.
     NotYours = "NOT_YOURS",

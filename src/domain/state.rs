@@ -1,5 +1,7 @@
 //! The closed sets of words of the domain, stored as text: states, kinds, grades.
 
+use super::time::Instant;
+
 /// An enum whose variants are stored and shown as fixed upper-case words.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -131,7 +133,7 @@ words! {
         Ended = "ENDED",
         /// Taken back.
         Cancelled = "CANCELLED",
-        /// A hold that ran out.
+        /// A hold, an offer or a place on the waiting list that ran out.
         Expired = "EXPIRED",
         /// On the waiting list.
         Waitlisted = "WAITLISTED",
@@ -144,6 +146,15 @@ impl ReservationState {
     /// Whether it counts in the places taken. A hold or an offer that has run out does so until it is found out.
     pub fn takes_places(self) -> bool {
         matches!(self, Self::Held | Self::Offered | Self::Booked | Self::Placed | Self::Ended)
+    }
+
+    /// Those that last until an instant.
+    pub const RUNNING_OUT: [Self; 3] = [Self::Held, Self::Offered, Self::Waitlisted];
+
+    /// What it is at `now`: what lasts until `expires_at` is EXPIRED from then on, whether or not that was found out.
+    pub fn at(self, expires_at: Option<Instant>, now: Instant) -> Self {
+        let ran_out = Self::RUNNING_OUT.contains(&self) && expires_at.is_some_and(|until| until <= now);
+        if ran_out { Self::Expired } else { self }
     }
 }
 

@@ -6,7 +6,7 @@ use super::sql::sql;
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 
 /// A reservation with the names of its student and template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,18 @@ pub struct ReservationRow {
     pub class_template: String,
 }
 
+impl ReservationRow {
+    /// As it is at `now`: what has run out is EXPIRED, whether or not that was found out.
+    pub fn at(mut self, now: Instant) -> Self {
+        let row = &mut self.reservation;
+        let state = row.state.at(row.expires_at, now);
+        if state != row.state {
+            (row.state, row.expires_at, row.class_id, row.placed_from) = (state, None, None, None);
+        }
+        self
+    }
+}
+
 /// Which reservations to list.
 #[derive(Clone, Debug, Default)]
 pub struct ReservationFilter {
@@ -28,7 +40,7 @@ pub struct ReservationFilter {
     pub template_id: Option<i64>,
     /// That cover this day.
     pub day: Option<Day>,
-    /// In one of these states; none = all.
+    /// In one of these states at the time; none = all.
     pub states: Vec<ReservationState>,
     /// Of the students of this class.
     pub class_id: Option<i64>,
@@ -93,8 +105,13 @@ pub async fn reservation_list_by_ids(conn: &impl ConnectionTrait, ids: impl Into
     Ok(found.into_iter().map(ReservationRow::from).collect())
 }
 
-/// Reservations in order of keys: one more than the page holds.
-pub async fn reservation_list(conn: &impl ConnectionTrait, filter: &ReservationFilter, page: &Page) -> Result<Vec<ReservationRow>> {
+/// Reservations as they are at `now`, in order of keys: one more than the page holds.
+pub async fn reservation_list(
+    conn: &impl ConnectionTrait,
+    filter: &ReservationFilter,
+    page: &Page,
+    now: Instant,
+) -> Result<Vec<ReservationRow>> {
     let ReservationFilter { student_id, template_id, day, states, class_id } = filter;
     let mut query = with_names();
     if let Some(after) = page.after {
@@ -110,13 +127,23 @@ pub async fn reservation_list(conn: &impl ConnectionTrait, filter: &ReservationF
         query = query.filter(reservation::Column::StartDay.lte(day)).filter(reservation::Column::LastDay.gte(day));
     }
     if !states.is_empty() {
-        query = query.filter(reservation::Column::State.is_in(states.iter().copied()));
+        let stored = Condition::all().add(reservation::Column::State.is_in(states.iter().copied())).add(lasts(now));
+        let ran_out = states.contains(&ReservationState::Expired).then(|| lasts(now).not());
+        query = query.filter(Condition::any().add(stored).add_option(ran_out));
     }
     if let Some(class_id) = *class_id {
-        query = query.filter(reservation::Column::ClassId.eq(class_id));
+        query = query.filter(reservation::Column::ClassId.eq(class_id)).filter(lasts(now));
     }
     let rows = query.order_by_asc(reservation::Column::Id).limit(page.limit()).into_model::<Named>().all(conn).await?;
-    Ok(rows.into_iter().map(ReservationRow::from).collect())
+    Ok(rows.into_iter().map(|row| ReservationRow::from(row).at(now)).collect())
+}
+
+/// What has not run out at `now`; as `ReservationState::at` says.
+fn lasts(now: Instant) -> Condition {
+    Condition::any()
+        .add(reservation::Column::State.is_not_in(ReservationState::RUNNING_OUT))
+        .add(reservation::Column::ExpiresAt.is_null())
+        .add(reservation::Column::ExpiresAt.gt(now))
 }
 
 /// Whether there is a class of this key.
@@ -230,5 +257,19 @@ pub async fn reservation_shorten_in_txn(
     .bind(before.version)
     .execute(txn)
     .await?;
+    Ok(done == 1)
+}
+
+/// Gives a sign-up another last day, and leaves all else as it is; whether it was as it had been read.
+pub async fn reservation_last_day_in_txn(txn: &impl ConnectionTrait, before: &reservation::Model, last_day: Day) -> Result<bool> {
+    let done =
+        sql("UPDATE reservation SET last_day = ?, version = version + 1 WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
+            .bind(last_day)
+            .bind(before.id)
+            .bind(before.state)
+            .bind(before.last_day)
+            .bind(before.version)
+            .execute(txn)
+            .await?;
     Ok(done == 1)
 }

@@ -33,12 +33,16 @@ pub struct ScheduleRow {
     pub coach: Option<String>,
     /// Its state in the class.
     pub lesson_state: Option<LessonState>,
+    /// Without a class: the task that counts the student, or the open one of the day, which would.
+    pub counting_task_id: Option<i64>,
 }
 
 /// The lessons of a student from `from` to `to`: of sign-ups, and of holds and offers that last; by start.
 pub async fn schedule_list(conn: &impl ConnectionTrait, student_id: i64, from: Day, to: Day, now: Instant) -> Result<Vec<ScheduleRow>> {
     sql("SELECT r.id AS reservation_id, r.state, r.expires_at, r.renewed, t.code AS class_template, se.code AS season, p.day, p.start_at, \
-             p.end_at, l.class_id, c.user_name AS coach, l.state AS lesson_state \
+             p.end_at, l.class_id, c.user_name AS coach, l.state AS lesson_state, \
+             COALESCE(r.task_id, (SELECT k.id FROM class_task k WHERE k.template_id = r.template_id AND k.day = p.day \
+                 AND k.state IN ('PENDING', 'INVITING', 'COVERED'))) AS counting_task_id \
          FROM reservation r JOIN class_template t ON t.id = r.template_id JOIN season se ON se.id = t.season_id \
          JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
          LEFT JOIN lesson l ON l.class_id = r.class_id AND l.day = p.day AND r.placed_from <= p.day \

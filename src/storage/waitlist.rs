@@ -121,18 +121,18 @@ pub async fn closed_list(conn: &impl ConnectionTrait, now: Instant, most: i64) -
     sql(waiting_select!("r.state = 'WAITLISTED' AND r.expires_at <= ? ORDER BY r.id LIMIT ?")).bind(now).bind(most).all(conn).await
 }
 
-/// Ends what waits, is held or offered, without touching places: EXPIRED or CANCELLED.
+/// What waits, is held or offered → EXPIRED, without touching places.
 ///
 /// # Errors
 /// `Contended` when one is in another state by now.
-pub async fn waiting_end_in_txn(txn: &Txn, ids: &[i64], from: &'static str, to: &'static str) -> Result<()> {
-    let done = sql("UPDATE reservation SET state = ?, expires_at = NULL, class_id = NULL, placed_from = NULL, version = version + 1 \
+pub async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: &'static str) -> Result<()> {
+    let done =
+        sql("UPDATE reservation SET state = 'EXPIRED', expires_at = NULL, class_id = NULL, placed_from = NULL, version = version + 1 \
          WHERE state = ? AND id IN ({ids})")
-    .bind(to)
-    .bind(from)
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await?;
+        .bind(from)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await?;
     if usize::try_from(done) == Ok(ids.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
 }
 
@@ -168,24 +168,27 @@ pub async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
     if usize::try_from(done) == Ok(offers.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
 }
 
-/// A place on the waiting list: (reservation, its place in its list, 0 = offered).
+/// Places on the waiting list that last beyond `now`: (reservation, its place in its list, 0 = offered).
 pub async fn position_page(
     conn: &impl ConnectionTrait,
     template_id: Option<i64>,
     first_lesson_day: Option<Day>,
     student_id: Option<i64>,
     page: &Page,
+    now: Instant,
 ) -> Result<Vec<(i64, i64)>> {
     // The place is counted before students are picked.
     sql("SELECT q.id, q.place FROM ( \
              SELECT r.id, r.student_id, r.first_lesson_day, \
                  ROW_NUMBER() OVER (PARTITION BY r.template_id, r.first_lesson_day ORDER BY r.joined_at, r.id) AS place \
-             FROM reservation r WHERE r.state = 'WAITLISTED' AND (? = 0 OR r.template_id = ?) \
+             FROM reservation r WHERE r.state = 'WAITLISTED' AND r.expires_at > ? AND (? = 0 OR r.template_id = ?) \
              UNION ALL SELECT r.id, r.student_id, r.first_lesson_day, 0 AS place \
-             FROM reservation r WHERE r.state = 'OFFERED' AND (? = 0 OR r.template_id = ?)) q \
+             FROM reservation r WHERE r.state = 'OFFERED' AND r.expires_at > ? AND (? = 0 OR r.template_id = ?)) q \
          WHERE (? = 0 OR q.student_id = ?) AND (? = 0 OR q.first_lesson_day = ?) AND q.id > ? ORDER BY q.id LIMIT ?")
+    .bind(now)
     .bind(template_id.unwrap_or(0))
     .bind(template_id.unwrap_or(0))
+    .bind(now)
     .bind(template_id.unwrap_or(0))
     .bind(template_id.unwrap_or(0))
     .bind(student_id.unwrap_or(0))

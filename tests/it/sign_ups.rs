@@ -1,6 +1,7 @@
 //! Sign-ups as a product: holds, the waiting list, leave, changes, seats in running classes.
 
 mod changes;
+mod days;
 mod holds;
 mod leave;
 mod schedule;

@@ -2,16 +2,17 @@
 
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
-use super::{get_reservation, offer};
+use super::{get_reservation, offer, stored};
 use crate::app::App;
 use crate::app::input::RequestKey;
 use crate::domain::state::{PlaceCause, ReservationState};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
+use crate::storage::Txn;
 use crate::storage::entity::reservation;
 use crate::storage::ledger::By;
 use crate::storage::reservation::{self as store, ReservationRow};
-use crate::storage::{Txn, waitlist};
+use crate::storage::season_edit::reservation_cancel_set_in_txn;
 use crate::write_txn;
 
 /// The request ids of this use case.
@@ -31,13 +32,13 @@ pub struct Cancel {
 }
 
 /// Takes a reservation back from `from_day` on, at the earliest from its next lesson that has not begun; the places are free again.
-/// What is over or given up already stays as it is, so that cancelling twice changes nothing. A hold, an offer or a place on the waiting list
-/// is given up whole.
+/// What is over, has run out or was given up already stays as it is, so that cancelling twice changes nothing. A hold, an offer or a place on the
+/// waiting list is given up whole.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn cancel_reservation(app: &App, cancel: &Cancel, key: &RequestKey, now: Instant) -> Result<ReservationRow> {
-    let known = get_reservation(app, cancel.id).await?;
+    let known = stored(app, cancel.id).await?;
     let actor = if cancel.operator.is_empty() { known.student } else { cancel.operator.clone() };
     let by = By { actor, remark: cancel.remark.clone(), request_id: key.request_id.clone() };
     let template_id = known.reservation.template_id;
@@ -54,7 +55,7 @@ pub async fn cancel_reservation(app: &App, cancel: &Cancel, key: &RequestKey, no
 
 /// Gives up what is only promised, and leaves everything else as it is: a hold, or an offer or a place on the waiting list.
 async fn give_up(app: &App, id: i64, what: &[ReservationState], now: Instant) -> Result<ReservationRow> {
-    let known = get_reservation(app, id).await?;
+    let known = stored(app, id).await?;
     let by = By::actor(known.student);
     let template_id = known.reservation.template_id;
     write_txn!(&app.db, "reservation.give_up", |txn| {
@@ -84,11 +85,13 @@ pub async fn leave_waitlist(app: &App, id: i64, now: Instant) -> Result<Reservat
 
 /// Ends a reservation that is locked, from a day on; what became free goes to who waits.
 async fn end_in_txn(app: &App, txn: &Txn, before: &reservation::Model, from_day: Option<Day>, by: &By, now: Instant) -> Result<()> {
-    let cause = match before.state {
+    let cause = match before.state.at(before.expires_at, now) {
         ReservationState::Booked | ReservationState::Placed => PlaceCause::Cancel,
         ReservationState::Held => PlaceCause::HoldReleased,
         ReservationState::Offered => PlaceCause::OfferDeclined,
-        ReservationState::Waitlisted => return waitlist::waiting_end_in_txn(txn, &[before.id], "WAITLISTED", "CANCELLED").await,
+        ReservationState::Waitlisted => {
+            return reservation_cancel_set_in_txn(txn, &[(before.id, add_days(before.start_day, -1))], now).await;
+        }
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => return Ok(()),
     };
     let whole = cause != PlaceCause::Cancel;
@@ -98,7 +101,7 @@ async fn end_in_txn(app: &App, txn: &Txn, before: &reservation::Model, from_day:
         return Ok(());
     };
     let something_left = days.iter().any(|(day, _)| *day < from);
-    let state = if something_left { before.state } else { ReservationState::Cancelled };
+    let (from, state) = if something_left { (from, before.state) } else { (before.start_day, ReservationState::Cancelled) };
     give_back_in_txn(app, txn, before, GivenBack { from, state, cause }, by, now).await?;
     offer::refresh_in_txn(app, txn, &[before.template_id], now).await.map(drop)
 }

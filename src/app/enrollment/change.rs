@@ -1,12 +1,14 @@
 //! Changing a sign-up: to another template, other days or another class; and moving a student between classes (DOMAIN.md §6).
 //!
-//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up is, and a refusal undoes both.
+//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up is, and a refusal undoes both. Days of the same
+//! template that are in both are never given up: their places, seats and leave stay the student's.
 
 use super::batch::{Ask, Decision, Wish, decide_in_txn, take_turns_at_cut_off};
 use super::confirm::lock_in_txn;
+use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
 use super::tell::Course;
-use super::{get_reservation, offer, seat as one_seat};
+use super::{get_reservation, offer, seat as one_seat, stored};
 use crate::app::input::RequestKey;
 use crate::app::outbox::Person;
 use crate::app::staffing::demand::demand_changed;
@@ -72,7 +74,7 @@ pub struct Parts {
 /// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in particular; CANCELLED when it is no sign-up (any more).
 pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
     const SCOPE: &str = "ChangeReservation";
-    let known = get_reservation(app, change.id).await?;
+    let known = stored(app, change.id).await?;
     let begun = app.now().await?;
     let id = write_txn!(&app.db, "reservation.change", |txn| {
         let target = target(txn, change, &known).await?;
@@ -96,7 +98,7 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         if let Some(made) = key.claimed(txn, SCOPE).await? {
             return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: key.request_id.clone() });
         }
-        signed_up(&before)?;
+        signed_up(before.state.at(before.expires_at, now))?;
         let by = By { request_id: key.request_id.clone(), ..By::actor(&known.student) };
         let same_days = change.end_day.is_none_or(|end| end == before.last_day);
         if let Some(class_id) = change.class_id.filter(|_| target == known.class_template && same_days) {
@@ -111,27 +113,59 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         ask.start_day = change.from_day.or(from).unwrap_or_else(|| app.time().day(now)).max(app.time().day(now));
         ask.end_day = change.end_day.unwrap_or(before.last_day);
         if ask.end_day < ask.start_day {
-            return Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into());
+            let detail = format!("{} is before {}, the first day that can still be changed", ask.end_day, ask.start_day);
+            return Err(Error::refused_on(Reason::NotALessonDay, detail, [ask.end_day]));
         }
         // The list first: who waits was promised what is free. What is given up now is free when the new part is there.
         let mut concerned = vec![before.template_id];
         concerned.extend(other.filter(|id| *id != before.template_id));
         offer::refresh_in_txn(app, txn, &concerned, now).await?;
-        if let Some(from) = from {
-            let state = if days.iter().any(|(day, _)| *day < from) { before.state } else { ReservationState::Cancelled };
-            give_back_in_txn(app, txn, &before, GivenBack { from, state, cause: PlaceCause::Change }, &by, now).await?;
-        }
-        let made = match decide_in_txn(app, txn, std::slice::from_ref(&ask), now).await?.pop() {
-            Some(Ok(Decision::Made(row))) => row.reservation.id,
-            Some(Ok(Decision::Before(id))) => id,
-            Some(Err(refusal)) => return Err(refusal),
-            None => return Err(Error::internal("a change was not decided")),
+        let in_both = from.is_some_and(|from| other.is_none() && from <= ask.end_day);
+        let made = if in_both {
+            keep_in_txn(app, txn, &before, change, &ask, &by, now).await?
+        } else {
+            if let Some(from) = from {
+                let whole = (before.start_day, ReservationState::Cancelled);
+                let (from, state) = if days.iter().any(|(day, _)| *day < from) { (from, before.state) } else { whole };
+                give_back_in_txn(app, txn, &before, GivenBack { from, state, cause: PlaceCause::Change }, &by, now).await?;
+            }
+            sign_up_in_txn(app, txn, &ask, now).await?
         };
         key.record(txn, SCOPE, made, now).await?;
         offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
         Ok(made)
     })?;
     Ok(Parts { after: get_reservation(app, id).await?, before: get_reservation(app, change.id).await? })
+}
+
+/// Other days of the same template, some of which the student has: the same reservation gets another last day, and goes to another class if it is
+/// to. Days before its first, and those that its class has no seat for, are a sign-up of their own. The key of what is new, or of the reservation.
+async fn keep_in_txn(app: &App, txn: &Txn, before: &reservation::Model, change: &Change, ask: &Ask, by: &By, now: Instant) -> Result<i64> {
+    let mut made = before.id;
+    if ask.end_day < before.last_day {
+        shorten_in_txn(app, txn, before, ask.end_day, by, now).await?;
+    }
+    let earlier = Ask { end_day: ask.end_day.min(add_days(before.start_day, -1)), ..ask.clone() };
+    let is_earlier = earlier.start_day <= earlier.end_day;
+    if is_earlier && !store::place_days(txn, before.template_id, earlier.start_day, earlier.end_day).await?.is_empty() {
+        made = sign_up_in_txn(app, txn, &earlier, now).await?;
+    }
+    if before.last_day < ask.end_day && !extend_in_txn(app, txn, before, (ask.end_day, change.class_id), by, now).await? {
+        made = sign_up_in_txn(app, txn, &Ask { start_day: add_days(before.last_day, 1), ..ask.clone() }, now).await?;
+    }
+    let Some(class_id) = change.class_id.filter(|id| before.class_id != Some(*id)) else { return Ok(made) };
+    let row = store::reservation_with_names(txn, before.id).await?.ok_or_else(|| Error::not_found("reservation", before.id))?;
+    move_in_txn(app, txn, &row.reservation, &ask.student, class_id, change.from_day, by, now).await
+}
+
+/// Signs up for the new part.
+async fn sign_up_in_txn(app: &App, txn: &Txn, ask: &Ask, now: Instant) -> Result<i64> {
+    match decide_in_txn(app, txn, std::slice::from_ref(ask), now).await?.pop() {
+        Some(Ok(Decision::Made(row))) => Ok(row.reservation.id),
+        Some(Ok(Decision::Before(id))) => Ok(id),
+        Some(Err(refusal)) => Err(refusal),
+        None => Err(Error::internal("a change was not decided")),
+    }
 }
 
 /// The template that is changed to.
@@ -148,11 +182,18 @@ async fn target(txn: &Txn, change: &Change, known: &ReservationRow) -> Result<St
     }
 }
 
-fn signed_up(before: &reservation::Model) -> Result<()> {
-    if matches!(before.state, ReservationState::Booked | ReservationState::Placed) {
-        return Ok(());
-    }
-    Err(Error::precondition(Reason::Cancelled, format!("the reservation is {}, no sign-up that could be changed", before.state)))
+fn signed_up(state: ReservationState) -> Result<()> {
+    let detail = match state {
+        ReservationState::Booked | ReservationState::Placed => return Ok(()),
+        ReservationState::Held => "the reservation is a hold: it can be changed once it is confirmed".to_owned(),
+        ReservationState::Waitlisted | ReservationState::Offered => {
+            "the reservation is on the waiting list: it can be changed once an offer is taken".to_owned()
+        }
+        ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => {
+            format!("the reservation is {state}: there is no sign-up any more that could be changed")
+        }
+    };
+    Err(Error::precondition(Reason::Cancelled, detail))
 }
 
 /// Puts a student into another class of the same template.
@@ -161,7 +202,7 @@ fn signed_up(before: &reservation::Model) -> Result<()> {
 /// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY, TOO_LATE.
 pub async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Instant) -> Result<Parts> {
     const SCOPE: &str = "MoveStudent";
-    let known = get_reservation(app, wanted.id).await?;
+    let known = stored(app, wanted.id).await?;
     let by = By { actor: wanted.operator.clone(), remark: wanted.remark.clone(), request_id: key.request_id.clone() };
     let id = write_txn!(&app.db, "reservation.move", |txn| {
         let before = lock_in_txn(txn, known.reservation.template_id, wanted.id).await?;
@@ -197,7 +238,7 @@ async fn move_in_txn(
     seat::seat_lock_in_txn(txn, &[template.id], today).await?;
     let classes = seat::seat_list(txn, &[template.id], today).await?.remove(&template.id).unwrap_or_default();
     let target = classes.iter().find(|class| class.class_id == class_id);
-    let target = target.ok_or_else(|| Error::not_found("running class of the class template", class_id))?;
+    let Some(target) = target else { return Err(no_class(txn, template.id, class_id).await?) };
     let days = store::place_days(txn, template.id, before.start_day, before.last_day).await?;
     let open = |day: Day, start: Instant| now < Timeline::of(app.rules(), day, start).freeze_at;
     let wanted: Vec<(Day, Instant)> = days.iter().copied().filter(|(day, _)| from_day.is_none_or(|from| from <= *day)).collect();
@@ -208,7 +249,7 @@ async fn move_in_txn(
             return Err(Refusal::too_late(wanted[0].0, possible).into());
         }
         (_, Some((day, _))) => *day,
-        (_, None) => return Err(Refusal::no_lesson_day(from_day.unwrap_or(today), before.last_day).into()),
+        (_, None) => return Err(no_lesson_ahead(&wanted, from_day, now)),
     };
     if before.class_id == Some(class_id) {
         return Ok(before.id);
@@ -231,6 +272,26 @@ async fn move_in_txn(
     let draft = course.draft(MessageKind::ClassChanged, person, facts, start, format!("{class_id}.{}", now.unix()));
     outbox::write(app, txn, vec![draft], now).await?;
     Ok(id)
+}
+
+/// Why a class is none that a student of the template could be in.
+async fn no_class(txn: &Txn, template_id: i64, class_id: i64) -> Result<Error> {
+    let found = class::Entity::find_by_id(class_id).one(txn).await?;
+    Ok(match found {
+        None => Error::not_found("class", class_id),
+        Some(class) if class.template_id != template_id => Error::invalid("class_id", "is a class of another class template"),
+        Some(_) => Error::not_found("running class", class_id),
+    })
+}
+
+/// Why there is no lesson from which on a student could be in another class.
+fn no_lesson_ahead(wanted: &[(Day, Instant)], from_day: Option<Day>, now: Instant) -> Error {
+    if let Some((day, _)) = wanted.iter().find(|(_, start)| now < *start) {
+        let detail = format!("the roster of the last lesson of the reservation, on {day}, is frozen");
+        return Error::refused_on(Reason::TooLate, detail, [*day]);
+    }
+    let since = from_day.map(|from| format!(" from {from} on")).unwrap_or_default();
+    Error::refused_on(Reason::NotALessonDay, format!("the student has no lesson of this reservation ahead{since}"), from_day)
 }
 
 /// The same reservation in another class.

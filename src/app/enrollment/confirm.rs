@@ -1,7 +1,7 @@
 //! A hold or an offer becomes a sign-up; a hold is renewed (DOMAIN.md §6).
 
 use super::batch::take_turn;
-use super::get_reservation;
+use super::{get_reservation, stored};
 use crate::app::App;
 use crate::app::staffing::demand::demand_changed;
 use crate::domain::sign_up::hold_until;
@@ -20,11 +20,15 @@ use chrono::TimeDelta;
 /// # Errors
 /// `NotFound`; HOLD_EXPIRED when it is no hold (any more).
 pub async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
-    confirm(app, id, ReservationState::Held, gone).await
+    confirm(app, id, ReservationState::Held, no_hold).await
 }
 
-fn gone() -> Error {
-    Error::precondition(Reason::HoldExpired, "the hold has run out or was given back")
+fn no_hold(state: ReservationState) -> Error {
+    let detail = match state {
+        ReservationState::Waitlisted | ReservationState::Offered => "the reservation is on the waiting list: it is no hold",
+        _ => "the hold has run out or was given back",
+    };
+    Error::precondition(Reason::HoldExpired, detail)
 }
 
 /// A reservation locked by its task and its student, as it is now.
@@ -43,8 +47,13 @@ pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<
 }
 
 /// `from` → BOOKED or PLACED. It counts as signed up now; what was promised was never promised beyond the cut-off of its first lesson.
-pub(super) async fn confirm(app: &App, id: i64, from: ReservationState, gone: impl Fn() -> Error) -> Result<ReservationRow> {
-    let template_id = get_reservation(app, id).await?.reservation.template_id;
+pub(super) async fn confirm(
+    app: &App,
+    id: i64,
+    from: ReservationState,
+    gone: impl Fn(ReservationState) -> Error,
+) -> Result<ReservationRow> {
+    let template_id = stored(app, id).await?.reservation.template_id;
     let begun = app.now().await?;
     write_txn!(&app.db, "reservation.confirm", |txn| {
         // Close to a cut-off by turns with `invite create`, as CreateReservation.
@@ -54,7 +63,7 @@ pub(super) async fn confirm(app: &App, id: i64, from: ReservationState, gone: im
         match before.state {
             ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => return Ok(()),
             state if state == from && before.expires_at.is_some_and(|until| now < until) => {}
-            _ => return Err(gone()),
+            state => return Err(gone(state)),
         }
         let state = if before.class_id.is_some() { ReservationState::Placed } else { ReservationState::Booked };
         let done = sql("UPDATE reservation SET state = ?, created_at = ?, expires_at = NULL, version = version + 1 \
@@ -74,19 +83,26 @@ pub(super) async fn confirm(app: &App, id: i64, from: ReservationState, gone: im
 /// Keeps a hold for as long as a new one, once.
 ///
 /// # Errors
-/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED.
+/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when it was confirmed.
 pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
-    let template_id = get_reservation(app, id).await?.reservation.template_id;
+    let template_id = stored(app, id).await?.reservation.template_id;
     write_txn!(&app.db, "hold.renew", |txn| {
         let before = lock_in_txn(txn, template_id, id).await?;
-        if before.state != ReservationState::Held || before.expires_at.is_none_or(|until| until <= now) {
-            return Err(gone());
+        match before.state.at(before.expires_at, now) {
+            ReservationState::Held => {}
+            ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => {
+                return Err(Error::precondition(
+                    Reason::AlreadyReserved,
+                    "it is a sign-up, which does not run out: there is no hold to renew",
+                ));
+            }
+            state => return Err(no_hold(state)),
         }
         if before.renewed {
             return Err(Error::precondition(Reason::AlreadyRenewed, "the hold was renewed before; it can be renewed once"));
         }
         let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
-        let (day, start) = days.first().copied().ok_or_else(gone)?;
+        let (day, start) = days.first().copied().ok_or_else(|| no_hold(before.state))?;
         let until = hold_until(app.rules(), day, start, before.class_id.is_some(), now);
         let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
              WHERE id = ? AND state = 'HELD' AND renewed = FALSE AND version = ?")

@@ -3,7 +3,7 @@
 use super::batch::take_turn;
 use super::confirm::lock_in_txn;
 use super::tell::Course;
-use super::{get_reservation, offer};
+use super::{offer, stored};
 use crate::app::outbox::Person;
 use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
@@ -25,7 +25,7 @@ use sea_orm::{EntityTrait, FromQueryResult};
 /// # Errors
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, LEAVE_LIMIT.
 pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
-    let known = get_reservation(app, id).await?;
+    let known = stored(app, id).await?;
     let by = By::actor(known.student);
     write_txn!(&app.db, "leave.request", |txn| {
         // By turns with `invite create`: what it does not see its tasks must be told, and it shows them only when it is done.
@@ -62,7 +62,7 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class whom no task
 /// would count any more.
 pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
-    let known = get_reservation(app, id).await?;
+    let known = stored(app, id).await?;
     let by = By::actor(known.student);
     write_txn!(&app.db, "leave.cancel", |txn| {
         let now = now.max(take_turn(app, txn).await?);
@@ -76,7 +76,7 @@ pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<
         offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
         match before.class_id {
             Some(class_id) => back_into_class(app, txn, class_id, &lesson, now).await?,
-            None if is_counted(app, txn, &before, &lesson, now).await? => {}
+            None if is_counted(app, txn, &before, (day, lesson.start), now).await? => {}
             None => {
                 let detail = format!("the student is in no class, and none would be made for the student on {day} any more");
                 return Err(Error::refused_on(Reason::TooLate, detail, [day]));
@@ -139,17 +139,17 @@ async fn attending(txn: &Txn, class_id: i64, day: Day) -> Result<i64> {
     Ok(found.into_iter().next().unwrap_or(0))
 }
 
-/// Whether a student without a class would be counted by a task if leave for the lesson were taken back: one that is still to be made, one of that
-/// day, or one of an earlier day.
-async fn is_counted(app: &App, txn: &Txn, of: &reservation::Model, lesson: &Lesson, now: Instant) -> Result<bool> {
-    let line = Timeline::of(app.rules(), lesson.day, lesson.start);
+/// Whether a student without a class would be counted for a lesson by a task: one that is still to be made, one of that day, or one of an
+/// earlier day. As [`super::schedule`] says of leave.
+pub(super) async fn is_counted(app: &App, txn: &Txn, of: &reservation::Model, (day, start): (Day, Instant), now: Instant) -> Result<bool> {
+    let line = Timeline::of(app.rules(), day, start);
     if now >= line.freeze_at {
         return Ok(false);
     }
     if now < line.cut_off || of.task_id.is_some() {
         return Ok(true);
     }
-    Ok(staffing::task_list_open(txn, Some(lesson.day)).await?.iter().any(|task| task.template_id == of.template_id))
+    Ok(staffing::task_list_open(txn, Some(day)).await?.iter().any(|task| task.template_id == of.template_id))
 }
 
 /// The seat on one day again, if it is still there.

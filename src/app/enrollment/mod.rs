@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod change;
 pub mod confirm;
 pub mod desk;
+mod extend;
 mod free;
 pub mod leave;
 pub mod offer;
@@ -74,8 +75,13 @@ async fn submit(app: &App, ask: Ask) -> Result<ReservationRow> {
     }
 }
 
-/// One reservation.
+/// One reservation, as it is now.
 pub async fn get_reservation(app: &App, id: i64) -> Result<ReservationRow> {
+    Ok(stored(app, id).await?.at(app.now().await?))
+}
+
+/// One reservation as it is stored, where only what never changes is asked for: its student and template.
+async fn stored(app: &App, id: i64) -> Result<ReservationRow> {
     store::reservation_with_names(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("reservation", id))
 }
 
@@ -115,5 +121,5 @@ pub async fn list_reservations(app: &App, query: &ReservationQuery, page: &Page)
         return Err(Error::not_found("class", id));
     }
     let filter = ReservationFilter { student_id, template_id, day: *day, states: states.clone(), class_id: *class_id };
-    Ok(page.cut(store::reservation_list(conn, &filter, page).await?, |row| row.reservation.id))
+    Ok(page.cut(store::reservation_list(conn, &filter, page, app.now().await?).await?, |row| row.reservation.id))
 }

@@ -1,5 +1,6 @@
 //! What is free goes to who waits (DOMAIN.md §6): holds and offers that have run out are reaped, and free places offered, first come, first served
-//! by class template and first lesson day. Whoever takes or frees places of a template calls this first or last, so that nobody overtakes the list.
+//! among those for whom all days are free; who waits for more is passed over and keeps the place in the list. Whoever takes or frees places of a
+//! template calls this first or last, so that no newcomer has what somebody waits for and could have.
 
 use super::tell::Course;
 use crate::app::enrollment::confirm;
@@ -18,6 +19,7 @@ use crate::message::text::Facts;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::pool::city;
 use crate::storage::reservation::ReservationRow;
+use crate::storage::season_edit::reservation_cancel_set_in_txn;
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
@@ -55,7 +57,7 @@ async fn close_lists(app: &App, now: Instant) -> Result<Report> {
     let (changed, messages) = write_txn!(&app.db, "waitlist.close", |txn| {
         let closed = store::closed_list(txn, now, MOST).await?;
         let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
-        store::waiting_end_in_txn(txn, &ids, "WAITLISTED", "EXPIRED").await?;
+        store::waiting_expire_in_txn(txn, &ids, "WAITLISTED").await?;
         let messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
         Ok((ids.len() as u64, messages))
     })?;
@@ -100,7 +102,7 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
     for state in ["HELD", "OFFERED"] {
         let of: Vec<i64> = lapsed.iter().filter(|one| one.reservation.state.as_str() == state).map(|one| one.reservation.id).collect();
         if !of.is_empty() {
-            store::waiting_end_in_txn(txn, &of, state, "EXPIRED").await?;
+            store::waiting_expire_in_txn(txn, &of, state).await?;
         }
     }
     for Waiting { reservation, .. } in lapsed {
@@ -148,22 +150,18 @@ async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -
     let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
     let wanted = ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
     let mut round = Round::open(app, txn, &waiting, &wanted, now).await?;
-    let (mut offers, mut closed, mut blocked) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut offers, mut closed) = (Vec::new(), Vec::new());
     for one in &waiting {
-        let list = (one.reservation.template_id, one.reservation.first_lesson_day);
-        if blocked.contains(&list) {
-            continue;
-        }
         match round.offer(app, one, now) {
             Outcome::Offer(offer) => offers.push((one, offer)),
-            // First come, first served: nobody behind is asked before.
-            Outcome::Waits => drop(blocked.insert(list)),
+            // Passed over, and not in the way of those behind: what is free would only go to a newcomer.
+            Outcome::Waits => {}
             Outcome::Closed => closed.push(one.clone()),
         }
     }
-    let ended: Vec<i64> = closed.iter().map(|one| one.reservation.id).collect();
+    let ended: Vec<(i64, Day)> = closed.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
     if !ended.is_empty() {
-        store::waiting_end_in_txn(txn, &ended, "WAITLISTED", "CANCELLED").await?;
+        reservation_cancel_set_in_txn(txn, &ended, now).await?;
     }
     let mut messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
     messages += write_offers(app, txn, &offers, &round, now).await?;
@@ -340,6 +338,6 @@ async fn tell(app: &App, txn: &Txn, kind: MessageKind, entries: &[Waiting], now:
 /// # Errors
 /// `NotFound`; EXPIRED when there is no offer (any more).
 pub async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
-    let gone = || Error::precondition(Reason::Expired, "there is no offer for this entry of the waiting list, or it has run out");
+    let gone = |_| Error::precondition(Reason::Expired, "there is no offer for this entry of the waiting list, or it has run out");
     confirm::confirm(app, id, ReservationState::Offered, gone).await
 }

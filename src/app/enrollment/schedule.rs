@@ -102,7 +102,8 @@ pub async fn student_schedule(app: &App, user_name: &str, from: Option<Day>, to:
 fn actions(app: &App, row: &ScheduleRow, on_leave: bool, may_leave: bool, now: Instant) -> Vec<Action> {
     let begun = row.start_at <= now;
     let called_off = row.lesson_state == Some(LessonState::Cancelled);
-    let open = now < Timeline::of(app.rules(), row.day, row.start_at).freeze_at;
+    let line = Timeline::of(app.rules(), row.day, row.start_at);
+    let open = now < line.freeze_at;
     let leave = now < leave_until(app.rules(), row.start_at) && !called_off;
     match row.state {
         ReservationState::Held => {
@@ -112,8 +113,11 @@ fn actions(app: &App, row: &ScheduleRow, on_leave: bool, may_leave: bool, now: I
         }
         ReservationState::Offered => vec![Action::AnswerOffer],
         ReservationState::Booked | ReservationState::Placed => {
+            // Without a class only as long as one would be made for the student, as `leave` refuses it otherwise.
+            let counted = open && (now < line.cut_off || row.counting_task_id.is_some());
+            let comes_back = row.class_id.is_some() || (row.state == ReservationState::Booked && counted);
             let leaving = if on_leave {
-                (leave && (row.class_id.is_some() || open)).then_some(Action::CancelLeave)
+                (leave && comes_back).then_some(Action::CancelLeave)
             } else {
                 (leave && may_leave).then_some(Action::RequestLeave)
             };

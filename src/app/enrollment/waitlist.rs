@@ -27,7 +27,8 @@ pub struct Entry {
 pub async fn join_waitlist(app: &App, new: NewReservation, key: RequestKey) -> Result<Entry> {
     let row = submit(app, Ask::new(Wish::Wait, new, key)).await?;
     let page = Page { after: Some(row.reservation.id - 1), size: 1 };
-    let places = store::position_page(app.db.reader(), Some(row.reservation.template_id), None, Some(row.reservation.student_id), &page);
+    let (template, student, now) = (row.reservation.template_id, row.reservation.student_id, app.now().await?);
+    let places = store::position_page(app.db.reader(), Some(template), None, Some(student), &page, now);
     let position = places.await?.into_iter().find(|(id, _)| *id == row.reservation.id).map_or(0, |(_, place)| place);
     Ok(Entry { row, position })
 }
@@ -57,7 +58,8 @@ pub async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page) -> Res
         Some(name) => Some(reservations::student_of_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id),
         None => None,
     };
-    let found = page.cut(store::position_page(conn, template, query.first_lesson_day, student, page).await?, |(id, _)| *id);
+    let now = app.now().await?;
+    let found = page.cut(store::position_page(conn, template, query.first_lesson_day, student, page, now).await?, |(id, _)| *id);
     let rows = reservations::reservation_list_by_ids(conn, found.items.iter().map(|(id, _)| *id)).await?;
     let mut rows: HashMap<i64, ReservationRow> = rows.into_iter().map(|row| (row.reservation.id, row)).collect();
     let items = found.items.into_iter().filter_map(|(id, position)| rows.remove(&id).map(|row| Entry { row, position })).collect();

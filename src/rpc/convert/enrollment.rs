@@ -53,7 +53,8 @@ impl From<ReservationRow> for pb::Reservation {
             student,
             class_template,
             start_day: start_day.to_string(),
-            end_day: end_day.to_string(),
+            // It keeps the day it was made with, by which an import knows it again.
+            end_day: end_day.max(last_day).to_string(),
             last_day: last_day.to_string(),
             state: number(state),
             create_time: Some(timestamp(created_at)),
@@ -106,6 +107,7 @@ impl From<Lesson> for pb::ScheduledLesson {
             class_id,
             coach,
             lesson_state,
+            counting_task_id: _,
         } = row;
         Self {
             day: day.to_string(),

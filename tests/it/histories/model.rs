@@ -122,6 +122,7 @@ impl Model {
                 (self.entries[at].until, self.entries[at].renewed) = (Some(until), true);
                 Ok("HELD")
             }
+            ("BOOKED", _) => Err("ALREADY_RESERVED"),
             _ => Err("HOLD_EXPIRED"),
         }
     }
@@ -167,12 +168,39 @@ impl Model {
         if last < first {
             return Err("NOT_A_LESSON_DAY");
         }
-        self.cancel(at, from, now).unwrap();
-        let said = self.ask("BOOKED", entry.student, template, (first, last), now);
+        let said = if template == entry.template && ahead.is_some_and(|(day, ..)| day <= last) {
+            self.keep(at, (first, last), now)
+        } else {
+            self.cancel(at, from, now).unwrap();
+            self.ask("BOOKED", entry.student, template, (first, last), now)
+        };
         if said.is_err() {
             self.entries = before;
         }
         said
+    }
+
+    /// Other days of the same template: what is in both stays, and only the rest is given up or taken.
+    fn keep(&mut self, at: usize, (first, last): (Day, Day), now: Instant) -> Said {
+        let Entry { student, template, first: start, last: end, .. } = self.entries[at];
+        if last < end {
+            self.entries[at].last = last;
+            self.entries[at].leave.retain(|leave| *leave <= last);
+        }
+        let earlier = (first, start.pred_opt().unwrap().min(last));
+        if !self.lessons(template, earlier.0, earlier.1).is_empty() {
+            self.ask("BOOKED", student, template, earlier, now)?;
+        }
+        let later = end.succ_opt().unwrap();
+        if end < last {
+            // Nobody is in a class here, and no task counts whoever comes after the cut-off.
+            if !self.lessons(template, later, last).is_empty() {
+                self.ask("BOOKED", student, template, (later, last), now)?;
+                self.entries.pop();
+            }
+            self.entries[at].last = last;
+        }
+        Ok("BOOKED")
     }
 
     fn leave_lesson(&self, at: usize, day: Day, now: Instant) -> Result<Instant, &'static str> {
@@ -234,7 +262,7 @@ impl Model {
         }
     }
 
-    /// First come, first served by first lesson day. The list is in the order of joining.
+    /// Served in the order of joining is the first for whom all days are free.
     fn offer(&mut self, template: usize, now: Instant) {
         let waits =
             |entry: &Entry| entry.template == template && entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until > now);
@@ -242,13 +270,9 @@ impl Model {
         if !waiting.iter().any(|at| self.is_free(template, self.entries[*at].first, self.entries[*at].last)) {
             return;
         }
-        let mut blocked = BTreeSet::new();
         for at in waiting {
             let Entry { student, first, last, .. } = self.entries[at];
             let (day, start, _) = self.lessons(template, first, last)[0];
-            if blocked.contains(&day) {
-                continue;
-            }
             if self.in_the_way(student, template, first, last).is_some() {
                 (self.entries[at].state, self.entries[at].until) = ("CANCELLED", None);
                 continue;
@@ -256,8 +280,6 @@ impl Model {
             let until = offer_until(&self.rules, day, start, false, now);
             if now < cut_off(self.rules.time, day) && until > now && self.is_free(template, first, last) {
                 (self.entries[at].state, self.entries[at].until) = ("OFFERED", Some(until));
-            } else {
-                blocked.insert(day);
             }
         }
     }

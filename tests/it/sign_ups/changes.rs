@@ -2,12 +2,15 @@
 
 use super::{get, no_drift, said, small, state, taken};
 use crate::grpc::reason;
-use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
+use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, evening};
 use etutor::rpc::pb;
+use etutor::storage::sql::sql;
 use etutor::testing::academy::student;
 use etutor::testing::{TestApp, on_every_app, on_every_app_at};
+use etutor::write_txn;
+use tonic::Code;
 
-async fn change(app: &TestApp, request: pb::ChangeReservationRequest) -> Result<(pb::Reservation, pb::Reservation), String> {
+pub async fn change(app: &TestApp, request: pb::ChangeReservationRequest) -> Result<(pb::Reservation, pb::Reservation), String> {
     let answer = app.enrollment().change_reservation(request).await.map_err(|status| reason(&status))?.into_inner();
     Ok((answer.reservation.unwrap(), answer.before.unwrap()))
 }
@@ -55,7 +58,8 @@ fn a_sign_up_is_changed_whole_and_kept_when_the_new_part_is_refused() {
         let shorter =
             pb::ChangeReservationRequest { reservation_id: after.reservation_id, end_day: "2026-03-22".to_owned(), ..Default::default() };
         let (after, before) = change(&app, shorter).await.unwrap();
-        assert_eq!((after.last_day.as_str(), state(&before), taken(&app, "daily").await.len()), ("2026-03-22", "CANCELLED".to_owned(), 2));
+        assert_eq!((after.last_day.as_str(), state(&before), taken(&app, "daily").await.len()), ("2026-03-22", "BOOKED".to_owned(), 2));
+        assert_eq!(before, after, "it is the same sign-up");
         super::cancel(&app, after.reservation_id, "").await;
         let again = pb::ChangeReservationRequest { reservation_id: after.reservation_id, ..Default::default() };
         assert_eq!(change(&app, again).await, Err("CANCELLED".to_owned()));
@@ -64,7 +68,7 @@ fn a_sign_up_is_changed_whole_and_kept_when_the_new_part_is_refused() {
 }
 
 /// Two classes run since Thursday: coach 1 has students 1 … 4, coach 2 has 5 … 8.
-async fn running(app: TestApp) -> (Stage, Vec<pb::Class>) {
+pub async fn running(app: TestApp) -> (Stage, Vec<pb::Class>) {
     let stage = Stage::monday(app, evening().coaches(2).students(12), 8).await;
     stage.ignore_messages("this story is about classes");
     stage.minute("2026-03-02T08:00").await;
@@ -75,7 +79,7 @@ async fn running(app: TestApp) -> (Stage, Vec<pb::Class>) {
     (stage, classes)
 }
 
-async fn reservation_of(app: &TestApp, number: usize) -> i64 {
+pub async fn reservation_of(app: &TestApp, number: usize) -> i64 {
     let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
     app.enrollment().list_reservations(request).await.unwrap().into_inner().reservations.last().unwrap().reservation_id
 }
@@ -114,6 +118,44 @@ fn who_is_in_no_class_cannot_be_moved() {
         }
         super::cancel(&stage, reservation_of(&stage, 9).await, "").await;
         assert_eq!(move_to(&stage, reservation_of(&stage, 9).await, classes[0].class_id, "").await.unwrap_err(), "NO_CLASS");
+    });
+}
+
+#[test]
+fn who_cannot_be_moved_is_told_what_is_wrong_with_the_class_or_the_day() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().period("20:30", "21:30").template("other", TH).coaches(1).students(4), 4).await;
+        stage.ignore_messages("this story is about answers");
+        stage.minute("2026-03-02T08:00").await;
+        stage.ready(&[1], MATH).await;
+        stage.minute("2026-03-05T15:00").await;
+        let of = async |text| sql(text).column::<i64>(stage.db().reader()).await.unwrap()[0];
+        let own = of("SELECT MAX(id) FROM class").await;
+        let copy = "INSERT INTO class (template_id, task_id, coach_id, state, first_day, last_day, formed_at) \
+             SELECT t.id, c.task_id, c.coach_id, c.state, c.first_day, c.last_day, c.formed_at FROM class c JOIN class_template t ON t.code = 'other'";
+        write_txn!(stage.db(), "test.class", |txn| sql(copy).execute(txn).await).unwrap();
+        let foreign = of("SELECT MAX(id) FROM class").await;
+        let id = reservation_of(&stage, 1).await;
+        let told = async |class_id, from: &str| {
+            let (operator, remark) = ("wang".to_owned(), "家长要求".to_owned());
+            let request = pb::MoveStudentRequest {
+                reservation_id: id,
+                class_id,
+                from_day: from.to_owned(),
+                operator,
+                remark,
+                request_id: String::new(),
+            };
+            let refused = stage.enrollment().move_student(request).await.unwrap_err();
+            (refused.code(), refused.message().to_owned())
+        };
+        let (code, message) = told(foreign, "").await;
+        assert_eq!((code, message.as_str()), (Code::InvalidArgument, "class_id: is a class of another class template"));
+        let (code, message) = told(foreign + 1, "").await;
+        assert_eq!((code, message), (Code::NotFound, format!("class \"{}\" does not exist", foreign + 1)));
+        let (code, message) = told(own, "2026-10-26").await;
+        let nothing = "the student has no lesson of this reservation ahead from 2026-10-26 on";
+        assert_eq!((code, message.as_str()), (Code::FailedPrecondition, nothing));
     });
 }
 

@@ -2,6 +2,7 @@
 
 use super::{cancel, get, no_drift, said, small, state, taken};
 use etutor::rpc::pb;
+use etutor::storage::sql::sql;
 use etutor::testing::academy::student;
 use etutor::testing::{TestApp, on_every_app};
 use futures_util::future::join_all;
@@ -49,6 +50,7 @@ fn a_hold_keeps_its_places_for_fifteen_minutes_and_is_confirmed_once() {
         let booked = get(&app, held.reservation_id).await;
         assert_eq!((booked.expire_time, booked.create_time.unwrap().seconds), (None, app.instant("2026-03-02T00:10").unix()));
         assert_eq!(release(&app, held.reservation_id).await, "BOOKED", "what is no hold stays as it is");
+        assert_eq!(renew(&app, held.reservation_id).await, "ALREADY_RESERVED", "it did not run out: it was confirmed");
         no_drift(&app).await;
     });
 }
@@ -64,6 +66,55 @@ fn what_has_run_out_is_free_for_others_without_any_task() {
         assert_eq!(said(hold(&app, 2, "one").await), "HELD");
         assert_eq!(confirm(&app, held.reservation_id).await, "HOLD_EXPIRED");
         assert_eq!(state(&get(&app, held.reservation_id).await), "EXPIRED");
+        no_drift(&app).await;
+    });
+}
+
+#[test]
+fn what_has_run_out_is_told_to_have_before_anything_has_found_it_out() {
+    on_every_app(async |app: TestApp| {
+        app.ignore_messages("this story is about what is read");
+        small().build(&app).await;
+        let held = hold(&app, 1, "one").await.unwrap().reservation_id;
+        let kept = hold(&app, 3, "two").await.unwrap().reservation_id;
+        let change = pb::ChangeReservationRequest { reservation_id: held, end_day: "2026-03-21".to_owned(), ..Default::default() };
+        let refused = app.enrollment().change_reservation(change).await.unwrap_err();
+        assert_eq!(refused.message(), "the reservation is a hold: it can be changed once it is confirmed");
+        assert_eq!(confirm(&app, kept).await, "BOOKED");
+        let wait = |number, template: &str| pb::JoinWaitlistRequest {
+            student: student(number),
+            class_template: template.to_owned(),
+            start_day: "2026-03-14".to_owned(),
+            end_day: "2026-03-28".to_owned(),
+            request_id: String::new(),
+        };
+        let entry = app.waitlist().join_waitlist(wait(2, "two")).await.unwrap().into_inner().entry.unwrap().reservation.unwrap();
+        assert_eq!(state(&entry), "OFFERED");
+        let offered = entry.reservation_id;
+        let listed = async |states: &[pb::ReservationState]| -> Vec<i64> {
+            let states = states.iter().map(|state| (*state).into()).collect();
+            let request = pb::ListReservationsRequest { states, ..Default::default() };
+            let found = app.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
+            found.into_iter().map(|found| found.reservation_id).collect()
+        };
+        let live = [pb::ReservationState::Held, pb::ReservationState::Offered];
+        assert_eq!((listed(&live).await, listed(&[pb::ReservationState::Expired]).await), (vec![held, offered], vec![]));
+        app.set_clock("2026-03-02T20:00").await;
+        assert_eq!((listed(&live).await, listed(&[pb::ReservationState::Expired]).await), (vec![], vec![held, offered]));
+        assert_eq!(listed(&[pb::ReservationState::Booked, pb::ReservationState::Expired]).await, [held, kept, offered]);
+        for id in [held, offered] {
+            let found = get(&app, id).await;
+            assert_eq!((state(&found), found.expire_time), ("EXPIRED".to_owned(), None));
+            assert_eq!(cancel(&app, id, "").await, "EXPIRED", "it stays as it is");
+        }
+        assert_eq!(app.waitlist().list_waitlist(pb::ListWaitlistRequest::default()).await.unwrap().into_inner().entries, []);
+        assert_eq!(release(&app, held).await, "EXPIRED");
+        let declined = app.waitlist().decline_offer(pb::DeclineOfferRequest { reservation_id: offered }).await;
+        assert_eq!(said(declined.map(|answer| answer.into_inner().reservation.unwrap())), "EXPIRED");
+        app.fire("clazz offer_places", None).await;
+        let causes: Vec<String> =
+            sql("SELECT cause FROM place_change WHERE delta < 0 ORDER BY cause").column(app.db().reader()).await.unwrap();
+        assert_eq!(causes, ["HOLD_EXPIRED", "OFFER_EXPIRED"]);
         no_drift(&app).await;
     });
 }

@@ -109,9 +109,51 @@ fn places_that_are_free_are_offered_at_once_and_who_waits_may_leave() {
         assert_eq!(said(Ok(waits.reservation.clone().unwrap())), "WAITLISTED");
         let leave = pb::LeaveWaitlistRequest { reservation_id: id(&waits) };
         let left = app.waitlist().leave_waitlist(leave).await.unwrap().into_inner().reservation.unwrap();
-        assert_eq!(state(&left), "CANCELLED");
+        assert_eq!((state(&left), left.last_day.as_str()), ("CANCELLED".to_owned(), "2026-03-13"), "nothing is left");
+        assert_eq!(left.cancel_time.unwrap().seconds, app.instant("2026-03-02").unix());
         assert_eq!(listed(&app, "two").await, [(student(1), 0)]);
         assert_eq!(told(&app).await, ["WAITLIST_OFFER student-001"]);
+        no_drift(&app).await;
+    });
+}
+
+#[test]
+fn who_waits_for_days_that_are_not_all_free_is_passed_over_and_no_newcomer_comes_before_those_behind() {
+    on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
+        app.ignore_messages("this story is about places");
+        let academy = small().build(&app).await;
+        let first = academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap().reservation_id;
+        let waits_for_all = join(&app, 2, "one").await;
+        let one_day = |number| pb::JoinWaitlistRequest {
+            student: student(number),
+            class_template: "one".to_owned(),
+            start_day: RANGE.0.to_owned(),
+            end_day: RANGE.0.to_owned(),
+            request_id: String::new(),
+        };
+        let waits_for_one = app.waitlist().join_waitlist(one_day(3)).await.unwrap().into_inner().entry.unwrap();
+        assert_eq!((waits_for_all.position, waits_for_one.position), (1, 2));
+        let leave = pb::RequestLeaveRequest { reservation_id: first, day: RANGE.0.to_owned() };
+        app.enrollment().request_leave(leave).await.unwrap();
+        assert_eq!(listed(&app, "one").await, [(student(2), 1), (student(3), 0)]);
+        let newcomer = academy.reserve(&app, &student(4), "one", Some((RANGE.0, RANGE.0))).await;
+        assert_eq!(said(newcomer), "PLACES_EXHAUSTED");
+        assert_eq!(accept(&app, id(&waits_for_one)).await, "BOOKED");
+        no_drift(&app).await;
+    });
+}
+
+#[test]
+fn who_waits_and_has_another_lesson_by_then_is_off_the_list_with_nothing_left() {
+    on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
+        app.ignore_messages("this story is about entries");
+        let academy = small().build(&app).await;
+        let full = academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap();
+        let waits = join(&app, 2, "one").await;
+        academy.reserve(&app, &student(2), "daily", Some(RANGE)).await.unwrap();
+        cancel(&app, full.reservation_id, "").await;
+        let ended = get(&app, id(&waits)).await;
+        assert_eq!((state(&ended), ended.last_day.as_str(), ended.cancel_time.is_some()), ("CANCELLED".to_owned(), "2026-03-13", true));
         no_drift(&app).await;
     });
 }

@@ -1,0 +1,120 @@
+//! Another last day for a sign-up that keeps its template: it stays the same reservation, with its task or class, its seat and its leave, and
+//! only the days that are new or given up take or free anything (DOMAIN.md §6).
+
+use super::free::free_in_txn;
+use super::leave::is_counted;
+use crate::app::App;
+use crate::app::staffing::roster::student_left;
+use crate::domain::calendar::Timeline;
+use crate::domain::places::{Book, PlaceDay};
+use crate::domain::state::PlaceCause;
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Result};
+use crate::storage::entity::{reservation, student};
+use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::reservation as store;
+use crate::storage::{Txn, catalog, seat, sign_up};
+use sea_orm::EntityTrait;
+use std::collections::HashMap;
+
+/// Gives up the days after `last`. Task and student are locked.
+///
+/// # Errors
+/// `Contended` when the reservation is not as it was read.
+pub(super) async fn shorten_in_txn(app: &App, txn: &Txn, before: &reservation::Model, last: Day, by: &By, now: Instant) -> Result<()> {
+    let from = add_days(last, 1);
+    set_last_day(txn, before, last).await?;
+    if let Some(class_id) = before.class_id {
+        student_left(app, txn, class_id, from.max(before.placed_from.unwrap_or(from)), now).await?;
+    }
+    free_in_txn(txn, before, from, PlaceCause::Change, by, now).await
+}
+
+/// Takes the days up to `last` as well. These are no new start: until F of the first of them, with a seat in the student's class, or a task that
+/// counts the student. Whether that is so: if not, nothing was done, and they can only be a sign-up of their own. `into` is the class that the
+/// student goes to, which is looked at by whoever takes the student there. Task and student are locked.
+///
+/// # Errors
+/// Those of a sign-up; `Contended` when the reservation is not as it was read.
+pub(super) async fn extend_in_txn(
+    app: &App,
+    txn: &Txn,
+    before: &reservation::Model,
+    (last, into): (Day, Option<i64>),
+    by: &By,
+    now: Instant,
+) -> Result<bool> {
+    let first = add_days(before.last_day, 1);
+    let days = store::place_days(txn, before.template_id, first, last).await?;
+    if let Some((day, start)) = days.first().copied() {
+        let goes_elsewhere = into.is_some() && into != before.class_id;
+        let fits = match before.class_id {
+            _ if now >= Timeline::of(app.rules(), day, start).freeze_at => false,
+            _ if goes_elsewhere => true,
+            Some(class_id) => has_seat(app, txn, before, class_id, &days, now).await?,
+            None => is_counted(app, txn, before, (day, start), now).await?,
+        };
+        if !fits {
+            return Ok(false);
+        }
+        take_in_txn(txn, before, (first, last), days.len(), now).await?;
+    }
+    set_last_day(txn, before, last).await?;
+    let change = PlaceChange {
+        template_id: before.template_id,
+        reservation_id: Some(before.id),
+        first_day: first,
+        last_day: last,
+        delta: 1,
+        cause: PlaceCause::Change,
+    };
+    place_change_write_in_txn(txn, &[change], by, now).await?;
+    Ok(true)
+}
+
+async fn set_last_day(txn: &Txn, before: &reservation::Model, last: Day) -> Result<()> {
+    if store::reservation_last_day_in_txn(txn, before, last).await? { Ok(()) } else { Err(Error::Contended("reservation.last_day")) }
+}
+
+/// Whether the student's class meets on these days and has room. The class is locked.
+async fn has_seat(app: &App, txn: &Txn, of: &reservation::Model, class_id: i64, days: &[(Day, Instant)], now: Instant) -> Result<bool> {
+    let (id, today) = (of.template_id, app.time().day(now));
+    seat::seat_lock_in_txn(txn, &[id], today).await?;
+    let classes = seat::seat_list(txn, &[id], today).await?.remove(&id).unwrap_or_default();
+    let Some(class) = classes.iter().find(|class| class.class_id == class_id) else { return Ok(false) };
+    let template = catalog::template_by_ids(txn, [id]).await?.pop().ok_or_else(|| Error::not_found("class template", id))?;
+    let max = i64::from(template.max_students_per_class);
+    // The student is in it already: a rule about cities has nothing to say.
+    Ok(days.iter().all(|(day, _)| class.rosters.get(day).is_some_and(|roster| *roster < max)))
+}
+
+/// Takes places on the lesson days of a range, on the conditions of a sign-up but for its start.
+async fn take_in_txn(txn: &Txn, of: &reservation::Model, (first, last): (Day, Day), days: usize, now: Instant) -> Result<()> {
+    let id = of.template_id;
+    let template = catalog::template_by_ids(txn, [id]).await?.pop().ok_or_else(|| Error::not_found("class template", id))?;
+    let person = student::Entity::find_by_id(of.student_id).one(txn).await?;
+    let person = person.ok_or_else(|| Error::not_found("student", of.student_id))?;
+    // A lesson of the day before may last into the first day, and the last may last into the day after.
+    let (from, to) = (add_days(first, -1), add_days(last, 1));
+    let taking = sign_up::taking_list(txn, [of.student_id], from, to, now).await?;
+    let mut others: HashMap<i64, Vec<PlaceDay>> =
+        taking.iter().filter(|taken| taken.template_id != id).map(|taken| (taken.template_id, Vec::new())).collect();
+    let ranges: Vec<(i64, Day, Day)> = others.keys().map(|id| (*id, from, to)).collect();
+    if !ranges.is_empty() {
+        for place in sign_up::place_list_in(txn, &ranges).await? {
+            others.entry(place.template_id).or_default().push((&place).into());
+        }
+    }
+    let locked = sign_up::place_lock_list_in(txn, &[(id, first, last)]).await?;
+    let mut book = Book::default();
+    let wanted = book.add_template(template.grade, locked.iter().map(Into::into).collect());
+    let others: HashMap<i64, usize> = others.into_iter().map(|(id, lessons)| (id, book.add_template(0, lessons))).collect();
+    let pupil = book.add_student(person.grade);
+    for taken in &taking {
+        let template = others.get(&taken.template_id).copied().unwrap_or(wanted);
+        book.note(pupil, template, taken.start_day, taken.last_day);
+    }
+    book.sign_up(pupil, wanted, first, last)?;
+    let taken = store::place_take_in_txn(txn, id, first, last).await?;
+    if usize::try_from(taken) == Ok(days) { Ok(()) } else { Err(Error::Contended("place.taken")) }
+}
