@@ -167,6 +167,15 @@ pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instan
              WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
             false,
         ),
+        // Answered, or run out, or not this offer any more: its expiry says which it was, its lesson which of several at once.
+        MessageKind::WaitlistOffer => (
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
+               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
+                JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
+                WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until AND r.expires_at > ? \
+                  AND p.start_at = m.lesson_at)",
+            true,
+        ),
         // The student may have got a class since. A student has one lesson at a time, so its start says which is meant.
         MessageKind::LessonNotHeld => (
             "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
