@@ -1,6 +1,7 @@
 //! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
 
 use super::idempotency;
+use crate::domain::calendar::has_end;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -79,9 +80,11 @@ impl Fields<'_> {
         if least <= value && value <= most { Ok(()) } else { Err(self.invalid(field, format!("is from {least} to {most}"))) }
     }
 
-    /// The text of a recurrence rule; whether it is one is told by `domain::calendar`.
+    /// The text of a recurrence rule without COUNT and UNTIL; whether it is one is told by `domain::calendar`.
     pub fn recurrence(self, field: &str, value: &str) -> Result<()> {
-        self.text(field, value, 200)
+        self.text(field, value, 200)?;
+        // Only of what is said anew: a rule that was stored before goes on as it is.
+        if has_end(value) { Err(self.invalid(field, "is without COUNT and UNTIL: the season says where it ends")) } else { Ok(()) }
     }
 }
 

@@ -95,6 +95,8 @@ fn a_template_has_lesson_days_a_grade_of_its_period_and_places() {
             "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25",
             "FREQ=DAILY;INTERVAL=0",
             "FREQ=DAILY;FREQ=DAILY",
+            "FREQ=WEEKLY;COUNT=3",
+            "FREQ=WEEKLY;UNTIL=20991231T000000Z",
             "DTSTART:20260302T000000Z\nRRULE:FREQ=DAILY",
             "每天",
         ] {
