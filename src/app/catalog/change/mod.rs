@@ -144,7 +144,13 @@ pub async fn carry_out(app: &App, txn: &Txn, templates: &[class_template::Model]
         if let Some(error) = edit.refusal(&of, asked.now) {
             return Err(error);
         }
+        edit.keep_begun(asked.now);
     }
+    edits.retain(Edit::is_change);
+    if edits.is_empty() {
+        return Ok(CatalogChange::default());
+    }
+    let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
     let classes = lessons::Classes::load(txn, &ids).await?;
     let scene = Scene { edits, claims, classes };
     let mut change = CatalogChange::default();
