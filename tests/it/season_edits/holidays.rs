@@ -158,6 +158,21 @@ fn a_lesson_comes_only_for_students_who_can_have_it() {
         academy.reserve(&app, &named(2), "sun", Some(("2026-03-20", "2026-03-24"))).await.unwrap();
         let both = pb::ClassTemplate { recurrence: "FREQ=WEEKLY;BYDAY=SA,SU".into(), ..academy.templates[0].clone() };
         assert_eq!(refused!(app, edit_template, &both), "SCHEDULE_CONFLICT 2026-03-22");
+        // Which sign-ups are in each other's way can be looked up.
+        let of = pb::ListReservationsRequest { student: named(2), ..Default::default() };
+        let ids: Vec<String> = app
+            .enrollment()
+            .list_reservations(of)
+            .await
+            .unwrap()
+            .into_inner()
+            .reservations
+            .iter()
+            .map(|one| one.reservation_id.to_string())
+            .collect();
+        let refused = edit_template(&app, &both, true).await.unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().metadata["reservations"], ids.join(","));
+        assert!(refused.message().contains(&format!("(reservations {})", ids.join(", "))), "{}", refused.message());
         no_drift(&app).await;
     });
 }
