@@ -65,13 +65,20 @@ impl Fields<'_> {
         }
     }
 
-    /// A phone number: 3 to 20 characters, digits after an optional `+`.
+    /// A phone number: `+` and 5 to 15 digits, or the 11 digits of a Chinese mobile number.
     pub fn phone(self, field: &str, value: &str) -> Result<()> {
-        let digits = value.strip_prefix('+').unwrap_or(value);
-        if (3..=20).contains(&value.len()) && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let good = match value.strip_prefix('+') {
+            Some(rest) => (5..=15).contains(&rest.len()) && digits(rest),
+            None => value.len() == 11 && value.starts_with('1') && digits(value),
+        };
+        // The number itself stays out of texts.
+        if value.trim().is_empty() {
+            Err(self.invalid(field, "is missing"))
+        } else if good {
             Ok(())
         } else {
-            Err(self.invalid(field, "has 3 to 20 characters: digits, after an optional +"))
+            Err(self.invalid(field, "is not a phone number: + and 5 to 15 digits, or 11 digits that begin with 1"))
         }
     }
 
@@ -172,11 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn phones_are_digits() {
-        for good in ["110", "+999200000001", "13800000000"] {
+    fn phones_are_those_that_an_sms_can_reach() {
+        for good in ["+12345", "+999200000001", "+123456789012345", "13800000000"] {
             assert!(FIELDS.phone("phone", good).is_ok(), "{good}");
         }
-        for bad in ["", "+", "12", "1380000a", "+1 23", "++123", &"1".repeat(21)] {
+        for bad in
+            ["", "+", "110", "123", "+1234", "+1234567890123456", "1380000000a", "138000000001", "23800000000", "+1 23456", "++12345"]
+        {
             let error = FIELDS.phone("phone", bad).unwrap_err().to_string();
             assert!(bad.len() < 3 || !error.contains(bad), "a number is not repeated: {error}");
         }

@@ -115,7 +115,7 @@ fn people_have_a_city_a_phone_and_a_grade() {
             change(&mut coach);
             app.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() }).await
         };
-        for phone in ["", "12", "+12345678901234567890", "138 0000 0000", "13800a", "++8613800000000"] {
+        for phone in ["", "12", "123", "+12345678901234567890", "138 0000 0000", "13800a", "++8613800000000"] {
             refused(upsert_coach(&|coach| coach.phone = phone.to_owned()).await, "coach.phone");
         }
         for area_code in ["31010", "3101011", "31010a", "３１０１０１"] {
