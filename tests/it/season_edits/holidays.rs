@@ -53,6 +53,7 @@ fn a_holiday_that_is_taken_back_gives_the_lesson_back() {
         let stage = running(app).await;
         let holiday = pb::Season { except_days: vec!["2026-03-19".into()], ..stage.academy.season.clone() };
         edit_season(&stage, &holiday, false).await.unwrap();
+        stage.fire("sms send", None).await;
         stage.told().await;
         stage.set_clock("2026-03-16T09:00").await;
         let change = as_told!(stage, edit_season, &stage.academy.season.clone());

@@ -97,6 +97,14 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// The first lesson of a claim as it was.
+    pub fn first_before(&self, claim: &Claim) -> Option<&place::Model> {
+        let range = || claim.start_day..=claim.last_day;
+        let kept = self.rows.range(range()).filter(|(day, _)| !self.added.contains(*day));
+        let kept = kept.map(|(day, row)| self.moved.get(day).unwrap_or(row));
+        kept.chain(self.removed.range(range()).map(|(_, row)| row)).min_by_key(|row| row.day)
+    }
+
     /// Counts the claims into the days that come; they are those of this template.
     pub fn count(&mut self, claims: &[&Claim]) {
         for claim in claims.iter().filter(|claim| claim.state.takes_places()) {
