@@ -6,13 +6,17 @@ use std::fmt;
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The days that a refusal is about, for programs; its text says them to people.
+/// The days that a refusal is about, with the reservations and classes that stand in the way, for programs; its text says them to people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Days {
     /// The days refused.
     pub refused: Vec<Day>,
     /// The first day that would be possible instead.
     pub first_possible: Option<Day>,
+    /// Ids of reservations.
+    pub reservations: Vec<i64>,
+    /// Ids of classes.
+    pub classes: Vec<i64>,
 }
 
 /// What went wrong, in terms a caller can act on.
@@ -91,7 +95,25 @@ impl Error {
 
     /// A refusal by the rules that is about days.
     pub fn refused_on(reason: Reason, detail: impl Into<String>, days: impl IntoIterator<Item = Day>) -> Self {
-        Self::Precondition { reason, detail: detail.into(), days: Days { refused: days.into_iter().collect(), first_possible: None } }
+        Self::Precondition { reason, detail: detail.into(), days: Days { refused: days.into_iter().collect(), ..Days::default() } }
+    }
+
+    /// The same refusal, with the ids of the reservations that stand in the way.
+    #[must_use]
+    pub fn of_reservations(mut self, ids: Vec<i64>) -> Self {
+        if let Self::Precondition { days, .. } = &mut self {
+            days.reservations = ids;
+        }
+        self
+    }
+
+    /// The same refusal, with the ids of the classes that stand in the way.
+    #[must_use]
+    pub fn of_classes(mut self, ids: Vec<i64>) -> Self {
+        if let Self::Precondition { days, .. } = &mut self {
+            days.classes = ids;
+        }
+        self
     }
 
     /// A bug or a fault of the machine.

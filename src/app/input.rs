@@ -1,6 +1,7 @@
 //! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
 
 use super::idempotency;
+use crate::domain::calendar::has_end;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -64,13 +65,20 @@ impl Fields<'_> {
         }
     }
 
-    /// A phone number: 3 to 20 characters, digits after an optional `+`.
+    /// A phone number: `+` and 5 to 15 digits, or the 11 digits of a Chinese mobile number.
     pub fn phone(self, field: &str, value: &str) -> Result<()> {
-        let digits = value.strip_prefix('+').unwrap_or(value);
-        if (3..=20).contains(&value.len()) && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let good = match value.strip_prefix('+') {
+            Some(rest) => (5..=15).contains(&rest.len()) && digits(rest),
+            None => value.len() == 11 && value.starts_with('1') && digits(value),
+        };
+        // The number itself stays out of texts.
+        if value.trim().is_empty() {
+            Err(self.invalid(field, "is missing"))
+        } else if good {
             Ok(())
         } else {
-            Err(self.invalid(field, "has 3 to 20 characters: digits, after an optional +"))
+            Err(self.invalid(field, "is not a phone number: + and 5 to 15 digits, or 11 digits that begin with 1"))
         }
     }
 
@@ -79,9 +87,11 @@ impl Fields<'_> {
         if least <= value && value <= most { Ok(()) } else { Err(self.invalid(field, format!("is from {least} to {most}"))) }
     }
 
-    /// The text of a recurrence rule; whether it is one is told by `domain::calendar`.
+    /// The text of a recurrence rule without COUNT and UNTIL; whether it is one is told by `domain::calendar`.
     pub fn recurrence(self, field: &str, value: &str) -> Result<()> {
-        self.text(field, value, 200)
+        self.text(field, value, 200)?;
+        // Only of what is said anew: a rule that was stored before goes on as it is.
+        if has_end(value) { Err(self.invalid(field, "is without COUNT and UNTIL: the season says where it ends")) } else { Ok(()) }
     }
 }
 
@@ -169,11 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn phones_are_digits() {
-        for good in ["110", "+999200000001", "13800000000"] {
+    fn phones_are_those_that_an_sms_can_reach() {
+        for good in ["+12345", "+999200000001", "+123456789012345", "13800000000"] {
             assert!(FIELDS.phone("phone", good).is_ok(), "{good}");
         }
-        for bad in ["", "+", "12", "1380000a", "+1 23", "++123", &"1".repeat(21)] {
+        for bad in
+            ["", "+", "110", "123", "+1234", "+1234567890123456", "1380000000a", "138000000001", "23800000000", "+1 23456", "++12345"]
+        {
             let error = FIELDS.phone("phone", bad).unwrap_err().to_string();
             assert!(bad.len() < 3 || !error.contains(bad), "a number is not repeated: {error}");
         }

@@ -7,7 +7,7 @@ pub use send::{send_due, send_through};
 use super::App;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::message::text::{self, Facts};
 use crate::storage::Txn;
 use crate::storage::entity::message;
@@ -15,7 +15,7 @@ use crate::storage::message::{self as store, MessageFilter};
 use crate::storage::page::{Page, Paged};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// Whom a message is for.
@@ -69,19 +69,95 @@ pub struct Draft {
     pub as_notice: bool,
 }
 
-/// Writes messages; how many. One whose key exists already is left alone.
+/// Writes messages; how many. One whose key exists already is left alone. One that takes back what a person has not been told yet is not written,
+/// and that other is withdrawn: as far as the person knows, nothing happened.
 ///
 /// # Errors
-/// [`Error::Contended`](crate::error::Error::Contended) when another transaction wrote the same key at the same moment: the transaction is to be run again.
+/// [`Error::Contended`] when another transaction wrote the same key, or sent what is taken back, at the same moment: the transaction is to be
+/// run again.
 pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
     let mut keys = HashSet::new();
-    let mut rows: Vec<message::ActiveModel> = drafts.iter().flat_map(|draft| rows_of(app, draft, now)).collect();
-    rows.retain(|row| keys.insert(row.dedup_key.clone().take().unwrap_or_default()));
-    let known = store::message_keys_known(txn, &keys).await?;
-    rows.retain(|row| !row.dedup_key.try_as_ref().is_some_and(|key| known.contains(key)));
+    let mut letters: Vec<Letter<'_>> = drafts.iter().flat_map(|draft| letters_of(app, draft)).collect();
+    letters.retain(|letter| keys.insert(letter.key.clone()));
+    take_back(txn, &mut letters, now).await?;
+    told_again(txn, &mut letters).await?;
+    let known = store::message_keys_known(txn, &letters.iter().map(|letter| letter.key.clone()).collect()).await?;
+    letters.retain(|letter| !known.contains(&letter.key));
+    let rows: Vec<message::ActiveModel> = letters.iter().map(|letter| row_of(app, letter, now)).collect();
     let written = rows.len() as u64;
     store::message_insert(txn, rows).await?;
     Ok(written)
+}
+
+/// Withdraws what letters take back and nobody has handed over, and drops those letters.
+async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Result<()> {
+    let opposites: BTreeSet<MessageKind> = letters.iter().filter_map(|letter| letter.draft.kind.opposite()).collect();
+    if opposites.is_empty() {
+        return Ok(());
+    }
+    let taken_back = letters.iter().filter(|letter| letter.draft.kind.opposite().is_some());
+    let lessons: BTreeSet<Instant> = taken_back.filter_map(|letter| letter.draft.lesson_at).collect();
+    let mut unsent: HashMap<String, Vec<message::Model>> = HashMap::new();
+    for row in store::message_unsent_list(txn, &Vec::from_iter(opposites), &lessons).await? {
+        unsent.entry(row.person.clone()).or_default().push(row);
+    }
+    let mut withdrawn = Vec::new();
+    letters.retain(|letter| {
+        let Some(rows) = unsent.get_mut(letter.to.person) else { return true };
+        let Some(position) = rows.iter().position(|row| letter.takes_back(row)) else { return true };
+        withdrawn.push(rows.swap_remove(position));
+        false
+    });
+    withdraw(txn, &withdrawn, now).await
+}
+
+/// What was told, taken back before it was sent, and is so again within the same second has a key of its own.
+async fn told_again(txn: &Txn, letters: &mut [Letter<'_>]) -> Result<()> {
+    loop {
+        let keys: Vec<String> =
+            letters.iter().filter(|letter| letter.draft.kind.opposite().is_some()).map(|letter| letter.key.clone()).collect();
+        let used = store::message_keys_cancelled(txn, &keys).await?;
+        if used.is_empty() {
+            return Ok(());
+        }
+        for letter in letters.iter_mut().filter(|letter| used.contains(&letter.key)) {
+            letter.version.push('+');
+            letter.key = key_of(letter.draft, &letter.to, &letter.version);
+        }
+    }
+}
+
+/// The messages of these kinds about lessons that start then that nobody has handed over, to be told anew.
+pub async fn unsent(txn: &Txn, kinds: &[MessageKind], lessons_at: &BTreeSet<Instant>) -> Result<Vec<message::Model>> {
+    store::message_unsent_list(txn, kinds, lessons_at).await
+}
+
+/// Withdraws messages that nobody has handed over.
+///
+/// # Errors
+/// [`Error::Contended`] when somebody has meanwhile.
+pub async fn withdraw(txn: &Txn, rows: &[message::Model], now: Instant) -> Result<()> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    if ids.is_empty() || store::message_cancel_in_txn(txn, &ids, now).await? == ids.len() as u64 {
+        Ok(())
+    } else {
+        Err(Error::Contended("message.state"))
+    }
+}
+
+/// The version of what is written in the place of a message that was withdrawn.
+pub fn next_version(withdrawn: &message::Model) -> String {
+    format!("{}+", withdrawn.dedup_key.rsplit('/').next().unwrap_or_default())
+}
+
+/// Whether a message is of this kind and about this, as [`Draft::about`] says it, to this person.
+pub fn is_about(row: &message::Model, kind: MessageKind, about: &str, person: &str) -> bool {
+    if row.kind != kind || row.person != person {
+        return false;
+    }
+    // A key that is too long says its end by a digest.
+    let beginning = format!("{kind}/{about}/{person}/");
+    row.dedup_key.chars().zip(beginning.chars()).take(KEY_WHOLE).all(|(a, b)| a == b)
 }
 
 /// Withdraws the INVITATION messages of these invitations that have not been handed over; how many.
@@ -105,6 +181,23 @@ pub async fn list_messages(app: &App, filter: &MessageFilter, page: &Page) -> Re
     Ok(page.cut(rows, |row| row.id))
 }
 
+/// A draft for one recipient.
+struct Letter<'a> {
+    draft: &'a Draft,
+    to: Recipient<'a>,
+    version: String,
+    key: String,
+}
+
+impl Letter<'_> {
+    /// Whether it takes back what a message says, about the same lesson (of the same class) to the same person by the same way.
+    fn takes_back(&self, row: &message::Model) -> bool {
+        let Letter { draft, to, .. } = self;
+        draft.kind.opposite().is_some_and(|kind| is_about(row, kind, &draft.about, to.person))
+            && (row.channel, row.audience, row.class_id, row.lesson_at) == (to.channel, to.audience, draft.class_id, draft.lesson_at)
+    }
+}
+
 /// Someone at an address.
 struct Recipient<'a> {
     audience: Audience,
@@ -113,7 +206,7 @@ struct Recipient<'a> {
     address: &'a str,
 }
 
-fn rows_of(app: &App, draft: &Draft, now: Instant) -> Vec<message::ActiveModel> {
+fn letters_of<'a>(app: &'a App, draft: &'a Draft) -> Vec<Letter<'a>> {
     let sms = |audience, person, address| Recipient { audience, channel: Channel::Sms, person, address };
     let recipients = match &draft.person {
         Person::Coach { user_name, phone } => vec![sms(Audience::Coach, user_name.as_str(), phone.as_str())],
@@ -129,16 +222,18 @@ fn rows_of(app: &App, draft: &Draft, now: Instant) -> Vec<message::ActiveModel> 
             .collect()
         }
     };
-    recipients.iter().map(|recipient| row_of(app, draft, recipient, now)).collect()
+    let letter = |to: Recipient<'a>| Letter { draft, key: key_of(draft, &to, &draft.version), version: draft.version.clone(), to };
+    recipients.into_iter().map(letter).collect()
 }
 
-fn row_of(app: &App, draft: &Draft, to: &Recipient<'_>, now: Instant) -> message::ActiveModel {
+fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel {
+    let Letter { draft, to, key, version: _ } = letter;
     let text = text::render(draft.kind, to.channel, &draft.facts, app.time());
     let timed_as = if draft.as_notice { MessageKind::NoLongerNeeded } else { draft.kind };
     let opens = timed_as.send_at(to.channel, draft.lesson_at, app.rules(), now);
     message::ActiveModel {
         id: NotSet,
-        dedup_key: Set(key_of(draft, to)),
+        dedup_key: Set(key.clone()),
         kind: Set(draft.kind),
         channel: Set(to.channel),
         audience: Set(to.audience),
@@ -168,16 +263,18 @@ fn row_of(app: &App, draft: &Draft, to: &Recipient<'_>, now: Instant) -> message
 const SUBJECT_MAX: usize = 200;
 /// See `SUBJECT_MAX`.
 const KEY_MAX: usize = 190;
+/// How much of a key that is too long stands in the column as it is.
+const KEY_WHOLE: usize = KEY_MAX - 33;
 
 /// `KIND/about/person/version`; the mail of an admin who gets an SMS too ends in `/MAIL`.
-fn key_of(draft: &Draft, to: &Recipient<'_>) -> String {
+fn key_of(draft: &Draft, to: &Recipient<'_>, version: &str) -> String {
     let mail = if to.channel == Channel::Mail { "/MAIL" } else { "" };
-    let key = format!("{}/{}/{}/{}{mail}", draft.kind, draft.about, to.person, draft.version);
+    let key = format!("{}/{}/{}/{version}{mail}", draft.kind, draft.about, to.person);
     if key.chars().count() <= KEY_MAX {
         return key;
     }
     // Too long for the column: the beginning for people, a digest of the whole for uniqueness.
-    let mut short: String = key.chars().take(KEY_MAX - 33).collect();
+    let mut short: String = key.chars().take(KEY_WHOLE).collect();
     short.push('#');
     for byte in &Sha256::digest(key.as_bytes())[..16] {
         // Writing to a String cannot fail.

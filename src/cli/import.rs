@@ -13,6 +13,7 @@ use crate::rpc::pb;
 use crate::rpc::pb::import_service_client::ImportServiceClient;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
@@ -40,7 +41,10 @@ pub(super) async fn run(global: &Global, dir: &Path, strict: bool) -> Result<(),
     } else {
         output::print(&text(&response))?;
     }
-    match response.problems.iter().filter(|problem| problem.bad).count() {
+    // A row may have several faults.
+    let bad: HashSet<(&str, u32)> =
+        response.problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect();
+    match bad.len() {
         0 => Ok(()),
         bad => Err(Failure::new(
             BAD_DATA,

@@ -43,6 +43,12 @@ pub fn lesson_days(recurrence: &str, start: Day, end: Day, except: &BTreeSet<Day
     Ok(found.into_iter().map(|date| date.date_naive()).filter(|day| start <= *day && *day <= last && !except.contains(day)).collect())
 }
 
+/// Whether a rule says by itself where it ends (`COUNT`, `UNTIL`); one that is none does not.
+pub fn has_end(recurrence: &str) -> bool {
+    let rule: Result<RRule<Unvalidated>, _> = recurrence.parse();
+    rule.is_ok_and(|rule| rule.get_count().is_some() || rule.get_until().is_some())
+}
+
 /// Start and end of a lesson of a period on a day; an end not after the start is on the next day (DOMAIN.md §1).
 pub fn lesson_span(time: BusinessTime, day: Day, start: NaiveTime, end: NaiveTime) -> (Instant, Instant) {
     let end_day = if end <= start { add_days(day, 1) } else { day };
@@ -158,6 +164,19 @@ mod tests {
         for bad in ["FREQ=HOURLY", "FREQ=DAILY;BYHOUR=8,9"] {
             assert_eq!(lesson_days(bad, season.0, season.1, &BTreeSet::new()), Err(RecurrenceError::NotDays), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_says_where_it_ends_is_told_from_one_that_does_not() {
+        for ends in ["FREQ=WEEKLY;COUNT=3", "COUNT=1;FREQ=DAILY", "FREQ=WEEKLY;BYDAY=TH;UNTIL=20260910T000000Z"] {
+            assert!(has_end(ends), "{ends}");
+        }
+        for endless in ["FREQ=WEEKLY;BYDAY=TH", "FREQ=DAILY;INTERVAL=2", "", "weekly"] {
+            assert!(!has_end(endless), "{endless:?}");
+        }
+        // A beginning is no part of a rule.
+        let begins = lesson_days("FREQ=WEEKLY;DTSTART=20260910T000000Z", day("2026-03-02"), day("2026-06-30"), &BTreeSet::new());
+        assert!(matches!(begins, Err(RecurrenceError::Malformed(_))), "{begins:?}");
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub struct Refusal {
 
 impl Refusal {
     fn on(reason: Reason, days: &[Day], detail: String) -> Self {
-        Self { reason, detail, days: Days { refused: days.to_vec(), first_possible: None } }
+        Self { reason, detail, days: Days { refused: days.to_vec(), ..Days::default() } }
     }
 
     /// The student's grade is not the template's.
@@ -115,7 +115,7 @@ impl Refusal {
             Some(possible) => format!("it is too late to start on {day}; the first possible day is {possible}"),
             None => format!("it is too late to start on {day}; no lesson day of the class template can be had any more"),
         };
-        Self { reason: Reason::TooLate, detail, days: Days { refused: vec![day], first_possible: possible } }
+        Self { reason: Reason::TooLate, detail, days: Days { refused: vec![day], first_possible: possible, ..Days::default() } }
     }
 }
 
@@ -128,6 +128,8 @@ impl From<Refusal> for Error {
 
 /// How many days a detail names before it only counts the rest.
 const DAYS_NAMED: usize = 10;
+/// Ids that a text names.
+const IDS_NAMED: usize = 10;
 
 /// `2013-10-01, 2013-10-08 and 12 more days`.
 pub fn show_days(days: &[Day]) -> String {
@@ -136,6 +138,15 @@ pub fn show_days(days: &[Day]) -> String {
         0 => named.join(", "),
         1 => format!("{} and 1 more day", named.join(", ")),
         more => format!("{} and {more} more days", named.join(", ")),
+    }
+}
+
+/// Ids for people: the first of them, and how many more there are.
+pub fn show_ids(ids: &[i64]) -> String {
+    let named = ids.iter().take(IDS_NAMED).map(i64::to_string).collect::<Vec<_>>().join(", ");
+    match ids.len().saturating_sub(IDS_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

@@ -26,6 +26,8 @@ const PUSHBACK_MS: u32 = 500;
 const MAX_TEXT: usize = 300;
 /// Days that the metadata of a refusal lists.
 const MAX_DAYS: usize = 100;
+/// Ids of one sort that the metadata of a refusal lists.
+const MAX_IDS: usize = 20;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -74,7 +76,12 @@ fn metadata(days: &Days) -> HashMap<String, String> {
     let refused: Vec<String> = days.refused.iter().take(MAX_DAYS).map(ToString::to_string).collect();
     let refused = (!refused.is_empty()).then(|| ("days".to_owned(), refused.join(",")));
     let possible = days.first_possible.map(|day| ("first_possible_day".to_owned(), day.to_string()));
-    refused.into_iter().chain(possible).collect()
+    let ids = |name: &str, ids: &[i64]| {
+        let some: Vec<String> = ids.iter().take(MAX_IDS).map(i64::to_string).collect();
+        (!some.is_empty()).then(|| (name.to_owned(), some.join(",")))
+    };
+    let standing = ids("reservations", &days.reservations).into_iter().chain(ids("classes", &days.classes));
+    refused.into_iter().chain(possible).chain(standing).collect()
 }
 
 /// Something needed is away for a moment; the same call may be tried again.
@@ -189,6 +196,11 @@ mod tests {
         let info = Status::from(Error::from(refusal)).get_details_error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.metadata["days"].as_str()), ("TOO_LATE", "2026-03-05"));
         assert_eq!(info.metadata["first_possible_day"], "2026-03-12");
+        let clash = Error::refused_on(Reason::ScheduleConflict, "no", [day("2026-03-05")]).of_reservations((1..=30).collect());
+        let info = Status::from(clash).get_details_error_info().unwrap();
+        assert_eq!(info.metadata["reservations"].split(',').count(), 20);
+        let info = Status::from(Error::precondition(Reason::InUse, "no").of_classes(vec![7, 9])).get_details_error_info().unwrap();
+        assert_eq!((info.metadata["classes"].as_str(), info.metadata.get("days")), ("7,9", None));
         let full = Error::refused_on(Reason::ClassFull, "full", (0..400).map(|n| crate::domain::time::add_days(day("2026-03-05"), n)));
         assert!(Status::from(full).details().len() < 4_000);
     }

@@ -4,7 +4,7 @@ use super::entity::{class_template, period, place, season, season_except_day, su
 use super::page::Page;
 use super::sql::sql;
 use super::{Txn, again_if_taken, refuse_if_referred};
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::{BTreeSet, HashMap};
@@ -208,15 +208,22 @@ pub async fn template_was_used(conn: &impl ConnectionTrait, id: i64) -> Result<b
     Ok(reserved > 0 || class_task::Entity::find().filter(class_task::Column::TemplateId.eq(id)).limit(1).count(conn).await? > 0)
 }
 
-/// Students in the fullest class of a template that is not closed, and how many such classes there are.
-pub async fn template_class_load(conn: &impl ConnectionTrait, id: i64) -> Result<(i64, usize)> {
-    let sizes: Vec<(i64, i64)> =
-        sql("SELECT c.id, COUNT(r.id) FROM class c LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
-         WHERE c.template_id = ? AND c.state <> 'CLOSED' GROUP BY c.id")
-        .bind(id)
-        .tuples(conn)
-        .await?;
-    Ok((sizes.iter().map(|(_, students)| *students).max().unwrap_or(0), sizes.len()))
+/// The classes of a template that are not closed, in the order in which they were formed, each with how many students are in it.
+pub async fn template_class_load(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<(i64, i64)>> {
+    sql("SELECT c.id, COUNT(r.id) FROM class c LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
+         WHERE c.template_id = ? AND c.state <> 'CLOSED' GROUP BY c.id ORDER BY c.id")
+    .bind(id)
+    .tuples(conn)
+    .await
+}
+
+/// The days of the lessons of classes that are ahead.
+pub async fn class_days_ahead(conn: &impl ConnectionTrait, class_ids: &[i64], now: Instant) -> Result<Vec<Day>> {
+    sql("SELECT DISTINCT day FROM lesson WHERE class_id IN ({ids}) AND state = 'SCHEDULED' AND start_at > ? ORDER BY day")
+        .ids(class_ids.iter().copied())
+        .bind(now)
+        .column(conn)
+        .await
 }
 
 /// The places of a template, by day.

@@ -10,7 +10,7 @@ use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Rows of one INSERT.
 const INSERT_ROWS: usize = 500;
@@ -57,20 +57,62 @@ pub async fn message_cancel_of_invitations(txn: &Txn, invitation_ids: &[i64], no
 /// Withdraws the messages of these kinds about these tasks that nobody has handed over.
 pub async fn message_cancel_of_tasks(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
     use message::Column;
-    let waiting = Condition::any()
-        .add(Column::State.is_in([MessageState::Queued, MessageState::Deferred, MessageState::Retry]))
-        .add(Condition::all().add(Column::State.eq(MessageState::Leased)).add(Column::HandedAt.is_null()));
     let mut cancelled = 0;
     for some in task_ids.chunks(KEYS) {
-        let update = message::Entity::update_many()
-            .col_expr(Column::State, Expr::value(MessageState::Cancelled))
-            .col_expr(Column::SettledAt, Expr::value(now))
-            .col_expr(Column::LeaseToken, Expr::value(None::<String>))
-            .col_expr(Column::LeaseUntil, Expr::value(None::<Instant>))
-            .filter(Column::TaskId.is_in(some.iter().copied()))
-            .filter(Column::Kind.is_in(kinds.iter().copied()))
-            .filter(waiting.clone());
-        cancelled += update.exec(txn).await?.rows_affected;
+        let of = Condition::all().add(Column::TaskId.is_in(some.iter().copied())).add(Column::Kind.is_in(kinds.iter().copied()));
+        cancelled += cancel(txn, of, now).await?;
+    }
+    Ok(cancelled)
+}
+
+/// Withdraws those of these messages that nobody has handed over.
+pub async fn message_cancel_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+    let mut cancelled = 0;
+    for some in ids.chunks(KEYS) {
+        cancelled += cancel(txn, Condition::all().add(message::Column::Id.is_in(some.iter().copied())), now).await?;
+    }
+    Ok(cancelled)
+}
+
+async fn cancel(txn: &Txn, of: Condition, now: Instant) -> Result<u64> {
+    use message::Column;
+    let update = message::Entity::update_many()
+        .col_expr(Column::State, Expr::value(MessageState::Cancelled))
+        .col_expr(Column::SettledAt, Expr::value(now))
+        .col_expr(Column::LeaseToken, Expr::value(None::<String>))
+        .col_expr(Column::LeaseUntil, Expr::value(None::<Instant>))
+        .filter(of)
+        .filter(unsent());
+    Ok(update.exec(txn).await?.rows_affected)
+}
+
+/// Nobody has handed it over.
+fn unsent() -> Condition {
+    use message::Column;
+    Condition::any()
+        .add(Column::State.is_in([MessageState::Queued, MessageState::Deferred, MessageState::Retry]))
+        .add(Condition::all().add(Column::State.eq(MessageState::Leased)).add(Column::HandedAt.is_null()))
+}
+
+/// The messages of these kinds about lessons that start then that nobody has handed over, in the order in which they were written.
+pub async fn message_unsent_list(txn: &Txn, kinds: &[MessageKind], lessons_at: &BTreeSet<Instant>) -> Result<Vec<message::Model>> {
+    use message::Column;
+    let lessons: Vec<Instant> = lessons_at.iter().copied().collect();
+    let mut found = Vec::new();
+    for some in lessons.chunks(KEYS) {
+        let query = message::Entity::find().filter(unsent()).filter(Column::Kind.is_in(kinds.iter().copied()));
+        found.extend(query.filter(Column::LessonAt.is_in(some.iter().copied())).order_by_asc(Column::Id).all(txn).await?);
+    }
+    Ok(found)
+}
+
+/// Which of these keys are of messages that were withdrawn.
+pub async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
+    use message::Column;
+    let mut cancelled = HashSet::new();
+    for some in keys.chunks(KEYS) {
+        let query = message::Entity::find().select_only().column(Column::DedupKey).filter(Column::State.eq(MessageState::Cancelled));
+        cancelled.extend(query.filter(Column::DedupKey.is_in(some.iter().cloned())).into_tuple::<String>().all(txn).await?);
     }
     Ok(cancelled)
 }
@@ -166,6 +208,15 @@ pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instan
             "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \
              WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
             false,
+        ),
+        // Answered, or run out, or not this offer any more: its expiry says which it was, its lesson which of several at once.
+        MessageKind::WaitlistOffer => (
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
+               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
+                JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
+                WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until AND r.expires_at > ? \
+                  AND p.start_at = m.lesson_at)",
+            true,
         ),
         // The student may have got a class since. A student has one lesson at a time, so its start says which is meant.
         MessageKind::LessonNotHeld => (

@@ -242,18 +242,31 @@ pub async fn lesson_clash_days(conn: &impl ConnectionTrait, class_ids: &[i64], g
     .await
 }
 
+/// Two reservations of a student with lessons at the same time.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Clash {
+    /// The template asked for.
+    pub template_id: i64,
+    /// The day.
+    pub day: Day,
+    /// The reservation of that template.
+    pub reservation_id: i64,
+    /// The reservation that is in its way.
+    pub other_id: i64,
+}
+
 /// Of these lesson days, (template, day), those on which a student who covers them has another lesson then.
-pub async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -> Result<Vec<(i64, Day)>> {
-    sql("SELECT DISTINCT mine.template_id, mine.day FROM {rows:id} d \
+pub async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -> Result<Vec<Clash>> {
+    sql("SELECT DISTINCT mine.template_id, mine.day, r.id AS reservation_id, o.id AS other_id FROM {rows:id} d \
          JOIN place mine ON mine.template_id = d.c0 AND mine.day = d.c1 \
          JOIN reservation r ON r.template_id = mine.template_id AND r.start_day <= mine.day AND r.last_day >= mine.day \
          JOIN reservation o ON o.student_id = r.student_id AND o.id <> r.id \
          JOIN place theirs ON theirs.template_id = o.template_id AND theirs.day BETWEEN o.start_day AND o.last_day \
              AND theirs.start_at < mine.end_at AND mine.start_at < theirs.end_at \
          WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') AND o.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') \
-         ORDER BY mine.template_id, mine.day")
+         ORDER BY mine.template_id, mine.day, r.id, o.id")
     .rows(days.iter().map(|(template, day)| -> [Cell; 2] { [(*template).into(), (*day).into()] }))
-    .tuples(conn)
+    .all(conn)
     .await
 }
 

@@ -320,7 +320,13 @@ fn an_import_ends_with_its_counts_or_with_every_bad_row() {
         for place in ["subjects.csv:3: subject_id: ", "subjects.csv:4: ", "students.csv:1: phone: "] {
             assert!(told.lines().any(|line| line.starts_with(place)), "{place}: {told}");
         }
-        assert!(text(&output.stderr).contains("nothing is written"), "{output:?}");
+        assert!(text(&output.stderr).contains("nothing is written, because 3 rows are bad"), "{output:?}");
+        // A row is bad once, however much is wrong with it.
+        write("students.csv", "user_name,real_name,area_code,school_name,grade,phone\ns1,,1101,,13,123\n");
+        write("subjects.csv", "subject_id,name\n4,物理\n");
+        let output = server.run(&import).await;
+        assert_eq!(text(&output.stdout).lines().filter(|line| line.starts_with("students.csv:2: ")).count(), 4, "{output:?}");
+        assert!(text(&output.stderr).contains("nothing is written, because 1 row is bad"), "{output:?}");
         write("subjects.csv", "subject_id,name\n4,物理\n");
         std::fs::remove_file(folder.path().join("students.csv")).unwrap();
         assert_eq!(server.json(&import).await["files"][0]["created"], 1, "nothing had been written");

@@ -264,6 +264,7 @@ fn the_catalogue_does_not_change_under_the_feet_of_sign_ups() {
             ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SU,1,2"), "recurrence"),
             ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=DAILY,1,2"), "recurrence"),
             ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=DAILY;UNTIL=20200101T000000Z,1,2"), "recurrence"),
+            ("class_templates.csv", template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA;COUNT=30,1,2"), "recurrence"),
             ("class_templates.csv", template("sat,spring,1,8,p1900,FREQ=WEEKLY;BYDAY=SA,1,2"), "grade"),
             ("class_templates.csv", template("sat,spring,2,7,p1900,FREQ=WEEKLY;BYDAY=SA,1,2"), "subject_id"),
             ("class_templates.csv", template("sat,spring,1,7,p1930,FREQ=WEEKLY;BYDAY=SA,1,2"), "period"),

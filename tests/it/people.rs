@@ -235,6 +235,7 @@ fn wrong_values_are_refused_with_the_name_of_the_field() {
         let season = ("2026-03-02", "2026-06-28");
         for (wrong, at) in [
             (offer("", season.0, season.1), "availability[0].recurrence"),
+            (offer("FREQ=DAILY;COUNT=3", season.0, season.1), "availability[0].recurrence"),
             (offer("FREQ=HOURLY", season.0, season.1), "availability[0].recurrence"),
             (offer("FREQ=WEEKLY;BYDAY=SA", season.0, "2026-03-06"), "availability[0].recurrence"),
             (offer("FREQ=DAILY", "2026-03-01", season.1), "availability[0].start_day"),

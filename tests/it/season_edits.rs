@@ -1,6 +1,7 @@
 //! Season edits: excepted days, sizes and periods change for all who have a claim on the lessons, or not at all; and it can be known before.
 
 mod holidays;
+mod nights;
 mod periods;
 mod sizes;
 

@@ -5,6 +5,7 @@ use super::{TemplateSpec, demand_changed, season_by_code};
 use crate::app::App;
 use crate::app::input::{EditKey, Fields};
 use crate::domain::calendar::lesson_days;
+use crate::domain::places::{show_days, show_ids};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
@@ -76,7 +77,7 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
         }
         Some(before) if before == row => return Ok(CatalogChange::default()),
         Some(before) => {
-            check_change(txn, &before, &row).await?;
+            check_change(txn, &before, &row, now).await?;
             other_period = before.period_id != row.period_id;
             store::template_update_in_txn(txn, row.clone().into_active_model().reset_all()).await?;
         }
@@ -86,7 +87,7 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
 }
 
 /// Whether a template may become another, besides its lesson days.
-async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model) -> Result<()> {
+async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, now: Instant) -> Result<()> {
     if before.season_id != wanted.season_id {
         return Err(FIELDS.invalid("season", "cannot be changed"));
     }
@@ -94,14 +95,26 @@ async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_
     if of_other && store::template_was_used(txn, before.id).await? {
         return Err(in_use(&before.code, "it was signed up for, so its subject and grade stay"));
     }
-    let (fullest, classes) = store::template_class_load(txn, before.id).await?;
-    if i64::from(wanted.max_students_per_class) < fullest {
-        return Err(in_use(&before.code, &format!("a class has {fullest} students")));
+    let loads = store::template_class_load(txn, before.id).await?;
+    let larger = loads.iter().filter(|(_, students)| i64::from(wanted.max_students_per_class) < *students);
+    if let Some(fullest) = larger.clone().map(|(_, students)| *students).max() {
+        let ids: Vec<i64> = larger.map(|(id, _)| *id).collect();
+        let why = if ids.len() == 1 { format!("a class has {fullest} students") } else { format!("classes have up to {fullest} students") };
+        return Err(classes_in_use(txn, &before.code, &why, ids, now).await?);
     }
-    if usize::try_from(wanted.max_classes).is_ok_and(|most| most < classes) {
-        return Err(in_use(&before.code, &format!("there are {classes} classes")));
+    if usize::try_from(wanted.max_classes).is_ok_and(|most| most < loads.len()) {
+        let why = format!("there are {} classes", loads.len());
+        return Err(classes_in_use(txn, &before.code, &why, loads.iter().map(|(id, _)| *id).collect(), now).await?);
     }
     Ok(())
+}
+
+/// Classes stand in the way: which, and on which days they have lessons.
+async fn classes_in_use(txn: &Txn, code: &str, why: &str, ids: Vec<i64>, now: Instant) -> Result<Error> {
+    let days = store::class_days_ahead(txn, &ids, now).await?;
+    let on = if days.is_empty() { String::new() } else { format!(", on {}", show_days(&days)) };
+    let detail = format!("class template {code:?}: {why} (classes {}){on}", show_ids(&ids));
+    Ok(Error::refused_on(Reason::InUse, detail, days).of_classes(ids))
 }
 
 /// One class template.

@@ -167,18 +167,7 @@ impl<'a> Cells<'a> {
 
     /// `+` and 5 to 15 digits, or the 11 digits of a Chinese mobile number.
     pub(super) fn phone(&mut self, column: &'static str) -> Option<String> {
-        let text = self.required(column)?;
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let good = match text.strip_prefix('+') {
-            Some(rest) => (5..=15).contains(&rest.len()) && digits(rest),
-            None => text.len() == 11 && text.starts_with('1') && digits(text),
-        };
-        // The number itself stays out of texts.
-        if good {
-            Some(text.to_owned())
-        } else {
-            self.bad(column, "is not a phone number: + and 5 to 15 digits, or 11 digits that begin with 1")
-        }
+        self.checked(column, Fields::phone)
     }
 }
 

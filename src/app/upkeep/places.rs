@@ -26,7 +26,7 @@ const TEMPLATES: usize = 100;
 /// Who repairs, in the ledger.
 const ACTOR: &str = "clazz init_place";
 
-/// Makes the lesson days that are missing, counts the places of all days anew from the reservations and from the ledger, repairs what
+/// Makes the lesson days ahead that are missing, counts the places of all days anew from the reservations and from the ledger, repairs what
 /// differs, reports each difference, and tells admins of those in which places did not agree with the reservations.
 ///
 /// What differs counts as failed, repaired or not: the transactions that change places keep them right, so a person must ask why.
@@ -89,7 +89,8 @@ async fn lacking(app: &App, templates: &[UpkeepTemplate], now: Instant, report: 
             let days = known.get(&key).map_or(&[][..], Vec::as_slice);
             let wanted = (days.len() as i64, days.iter().map(|day| day.start_at.unix()).sum());
             if sums.get(&slot.template.id).copied().unwrap_or_default() != wanted {
-                suspects.push((slot.template.id, days.iter().map(|place| place.day).collect()));
+                // What has begun stays as it was: an edit of the catalogue adds no day that is past.
+                suspects.push((slot.template.id, days.iter().filter(|place| place.start_at > now).map(|place| place.day).collect()));
             }
         }
         if suspects.is_empty() {
@@ -205,11 +206,9 @@ impl Mender<'_> {
         place_lock_in_txn(txn, &[id]).await?;
         let there: BTreeSet<Day> = place_list(txn, &[id]).await?.remove(&id).unwrap_or_default().iter().map(|place| place.day).collect();
         let mut rows = Vec::new();
-        for place in days_of(self.app, slot)?.into_iter().filter(|place| !there.contains(&place.day)) {
+        for place in days_of(self.app, slot)?.into_iter().filter(|place| place.start_at > self.now && !there.contains(&place.day)) {
             let PlaceDay { day, start_at, end_at, capacity, taken, not_held_at } = place;
-            // Nobody is told afterwards that a lesson did not take place.
-            let not_held_told = start_at <= self.now;
-            rows.push(place::Model { template_id: id, day, start_at, end_at, capacity, taken, not_held_at, not_held_told });
+            rows.push(place::Model { template_id: id, day, start_at, end_at, capacity, taken, not_held_at, not_held_told: false });
         }
         place_insert_in_txn(txn, &rows).await?;
         Ok(rows.iter().map(|row| row.day).collect())

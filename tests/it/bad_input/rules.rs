@@ -95,6 +95,8 @@ fn a_template_has_lesson_days_a_grade_of_its_period_and_places() {
             "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25",
             "FREQ=DAILY;INTERVAL=0",
             "FREQ=DAILY;FREQ=DAILY",
+            "FREQ=WEEKLY;COUNT=3",
+            "FREQ=WEEKLY;UNTIL=20991231T000000Z",
             "DTSTART:20260302T000000Z\nRRULE:FREQ=DAILY",
             "每天",
         ] {
@@ -113,7 +115,7 @@ fn people_have_a_city_a_phone_and_a_grade() {
             change(&mut coach);
             app.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() }).await
         };
-        for phone in ["", "12", "+12345678901234567890", "138 0000 0000", "13800a", "++8613800000000"] {
+        for phone in ["", "12", "123", "+12345678901234567890", "138 0000 0000", "13800a", "++8613800000000"] {
             refused(upsert_coach(&|coach| coach.phone = phone.to_owned()).await, "coach.phone");
         }
         for area_code in ["31010", "3101011", "31010a", "３１０１０１"] {

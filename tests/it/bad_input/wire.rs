@@ -152,7 +152,7 @@ fn limit(name: &str) -> Option<usize> {
         "name" | "real_name" => Some(100),
         "school_name" => Some(200),
         "remark" => Some(500),
-        "phone" => Some(20),
+        "phone" => Some(16),
         "area_code" => Some(6),
         _ => None,
     }

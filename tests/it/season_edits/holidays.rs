@@ -53,6 +53,7 @@ fn a_holiday_that_is_taken_back_gives_the_lesson_back() {
         let stage = running(app).await;
         let holiday = pb::Season { except_days: vec!["2026-03-19".into()], ..stage.academy.season.clone() };
         edit_season(&stage, &holiday, false).await.unwrap();
+        stage.fire("sms send", None).await;
         stage.told().await;
         stage.set_clock("2026-03-16T09:00").await;
         let change = as_told!(stage, edit_season, &stage.academy.season.clone());
@@ -120,6 +121,30 @@ fn what_has_begun_stays_and_leave_is_given_back() {
 }
 
 #[test]
+fn lesson_days_that_are_past_neither_come_nor_go() {
+    on_every_app(async |app| {
+        let academy = Academy::new().season("2026-03-02", "2026-03-29").period("19:00", "20:30").template("fri", "FREQ=WEEKLY;BYDAY=FR");
+        let academy = academy.students(1).build(&app).await;
+        app.set_clock("2026-03-20T19:00").await;
+        let saturdays = pb::ClassTemplate { recurrence: "FREQ=WEEKLY;BYDAY=SA".into(), ..academy.templates[0].clone() };
+        let change = as_told!(app, edit_template, &saturdays);
+        assert_eq!(lessons(&change), ["ADDED fri 2026-03-21", "REMOVED fri 2026-03-27", "ADDED fri 2026-03-28"]);
+        let days = async || -> Vec<String> {
+            let request = pb::ListLessonDaysRequest { class_template: "fri".into(), ..Default::default() };
+            app.catalog().list_lesson_days(request).await.unwrap().into_inner().lesson_days.into_iter().map(|day| day.day).collect()
+        };
+        let expected = ["2026-03-06", "2026-03-13", "2026-03-20", "2026-03-21", "2026-03-28"];
+        assert_eq!(days().await, expected);
+        // The night does not make what the edit left alone, and an edit of what is past only does nothing.
+        no_drift(&app).await;
+        let off = pb::Season { except_days: vec!["2026-03-07".into(), "2026-03-13".into()], ..academy.season.clone() };
+        assert_eq!(as_told!(app, edit_season, &off), pb::CatalogChange::default());
+        no_drift(&app).await;
+        assert_eq!(days().await, expected);
+    });
+}
+
+#[test]
 fn a_lesson_comes_only_for_students_who_can_have_it() {
     on_every_app(async |app| {
         app.ignore_messages("this is about refusals");
@@ -134,6 +159,21 @@ fn a_lesson_comes_only_for_students_who_can_have_it() {
         academy.reserve(&app, &named(2), "sun", Some(("2026-03-20", "2026-03-24"))).await.unwrap();
         let both = pb::ClassTemplate { recurrence: "FREQ=WEEKLY;BYDAY=SA,SU".into(), ..academy.templates[0].clone() };
         assert_eq!(refused!(app, edit_template, &both), "SCHEDULE_CONFLICT 2026-03-22");
+        // Which sign-ups are in each other's way can be looked up.
+        let of = pb::ListReservationsRequest { student: named(2), ..Default::default() };
+        let ids: Vec<String> = app
+            .enrollment()
+            .list_reservations(of)
+            .await
+            .unwrap()
+            .into_inner()
+            .reservations
+            .iter()
+            .map(|one| one.reservation_id.to_string())
+            .collect();
+        let refused = edit_template(&app, &both, true).await.unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().metadata["reservations"], ids.join(","));
+        assert!(refused.message().contains(&format!("(reservations {})", ids.join(", "))), "{}", refused.message());
         no_drift(&app).await;
     });
 }

@@ -109,3 +109,35 @@ fn a_seat_on_leave_is_free_for_one_lesson_and_a_lesson_without_students_is_told(
         no_drift(&stage).await;
     });
 }
+
+#[test]
+fn leave_that_is_taken_back_in_the_same_night_is_not_told() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().classes(1, 2).coaches(1).students(2), 2).await;
+        stage.minute("2026-03-02T08:00").await;
+        stage.ready(&[1], MATH).await;
+        stage.minute("2026-03-05T15:00").await;
+        assert_eq!(stage.classes(MATH).await, ["coach-001: 1 2"]);
+        stage.messages().await;
+        let of = async |number| {
+            let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
+            stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0].reservation_id
+        };
+        let (first, second) = (of(1).await, of(2).await);
+        stage.set_clock("2026-03-06T23:00").await;
+        assert_eq!(ask(&stage, first, "2026-03-12").await, Ok(2));
+        assert_eq!(ask(&stage, second, "2026-03-12").await, Ok(2));
+        assert_eq!(stage.told().await, ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]);
+        assert_eq!(take_back(&stage, second, "2026-03-12").await, Ok(3));
+        assert_eq!(stage.told().await, Vec::<String>::new());
+        stage.set_clock("2026-03-07T07:00").await;
+        assert_eq!(stage.fire("sms send", None).await.messages, 0);
+        // What was sent before is put right.
+        assert_eq!(ask(&stage, second, "2026-03-12").await, Ok(2));
+        assert_eq!(stage.fire("sms send", None).await.messages, 3);
+        stage.messages().await;
+        assert_eq!(take_back(&stage, second, "2026-03-12").await, Ok(3));
+        assert_eq!(stage.told().await, ["LESSON_ATTENDED coach-001", "LESSON_ATTENDED wang SMS", "LESSON_ATTENDED wang MAIL"]);
+        no_drift(&stage).await;
+    });
+}

@@ -189,3 +189,30 @@ fn the_waiting_list_refuses_as_a_sign_up_does_and_closes_when_the_rosters_freeze
         no_drift(&app).await;
     });
 }
+
+#[test]
+fn an_offer_that_was_answered_before_its_message_went_out_is_not_sent() {
+    on_every_app_at("2026-03-02T22:30", async |app: TestApp| {
+        app.ignore_messages("this story is about what is sent");
+        let academy = small().build(&app).await;
+        let full = academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap();
+        let (second, third, fourth) = (join(&app, 2, "one").await, join(&app, 3, "one").await, join(&app, 4, "one").await);
+        let sent = async || app.fire("sms send", None).await.messages;
+        // At night the first says no and the next says yes before they are told.
+        cancel(&app, full.reservation_id, "").await;
+        assert_eq!(decline(&app, id(&second)).await, "CANCELLED");
+        assert_eq!(accept(&app, id(&third)).await, "BOOKED");
+        app.set_clock("2026-03-03T07:00").await;
+        assert_eq!(sent().await, 0);
+        // By day it is the same, and who has not answered is told.
+        cancel(&app, id(&third), "").await;
+        assert_eq!(state(&get(&app, id(&fourth)).await), "OFFERED");
+        assert_eq!(sent().await, 1);
+        assert_eq!(accept(&app, id(&fourth)).await, "BOOKED");
+        let fifth = join(&app, 5, "one").await;
+        cancel(&app, id(&fourth), "").await;
+        assert_eq!(accept(&app, id(&fifth)).await, "BOOKED");
+        assert_eq!(sent().await, 0);
+        no_drift(&app).await;
+    });
+}

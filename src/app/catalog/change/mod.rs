@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::app::catalog_places::wanted_places;
 use crate::app::enrollment::offer;
 use crate::app::staffing::settle::coach_lock_in_txn;
-use crate::domain::places::{PlaceDay, show_days};
+use crate::domain::places::{PlaceDay, show_days, show_ids};
 use crate::domain::state::{LessonChangeKind, TaskChangeKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -144,7 +144,13 @@ pub async fn carry_out(app: &App, txn: &Txn, templates: &[class_template::Model]
         if let Some(error) = edit.refusal(&of, asked.now) {
             return Err(error);
         }
+        edit.keep_begun(asked.now);
     }
+    edits.retain(Edit::is_change);
+    if edits.is_empty() {
+        return Ok(CatalogChange::default());
+    }
+    let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
     let classes = lessons::Classes::load(txn, &ids).await?;
     let scene = Scene { edits, claims, classes };
     let mut change = CatalogChange::default();
@@ -223,14 +229,18 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
     if changed.is_empty() || scene.claims.is_empty() {
         return Ok(());
     }
-    let found = store::student_clashes(txn, &changed).await?;
-    let Some((template_id, _)) = found.first().copied() else { return Ok(()) };
-    let days: Vec<Day> = found.iter().filter(|(of, _)| *of == template_id).map(|(_, day)| *day).collect();
-    let why = "a student who is signed up has another lesson at that time, on";
-    Err(scene.edit_of(template_id).map_or_else(
+    let mut found = store::student_clashes(txn, &changed).await?;
+    let Some(template_id) = found.first().map(|clash| clash.template_id) else { return Ok(()) };
+    found.retain(|clash| clash.template_id == template_id);
+    let days: Vec<Day> = Vec::from_iter(found.iter().map(|clash| clash.day).collect::<BTreeSet<_>>());
+    let pairs: BTreeSet<(i64, i64)> = found.iter().map(|clash| (clash.reservation_id, clash.other_id)).collect();
+    let ids: Vec<i64> = pairs.into_iter().flat_map(|(id, other)| [id, other]).collect();
+    let why = format!("students who are signed up have another lesson at that time (reservations {}), on", show_ids(&ids));
+    let error = scene.edit_of(template_id).map_or_else(
         || Error::refused_on(Reason::ScheduleConflict, format!("{why} {}", show_days(&days)), days.clone()),
-        |edit| edit.refuse(Reason::ScheduleConflict, &days, why),
-    ))
+        |edit| edit.refuse(Reason::ScheduleConflict, &days, &why),
+    );
+    Err(error.of_reservations(ids))
 }
 
 /// What came free goes to who waits; messages written.

@@ -26,7 +26,8 @@ pub struct Edit<'a> {
 }
 
 impl<'a> Edit<'a> {
-    /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay taken.
+    /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay taken. No day comes whose lesson would
+    /// have begun, but of a template that is new.
     pub fn new(template: &'a class_template::Model, old: &[place::Model], wanted: &[PlaceDay], now: Instant) -> Self {
         let mut removed: BTreeMap<Day, place::Model> = old.iter().map(|row| (row.day, row.clone())).collect();
         let mut edit = Self {
@@ -38,6 +39,9 @@ impl<'a> Edit<'a> {
             resized: BTreeMap::new(),
         };
         for want in wanted {
+            if want.start_at <= now && !old.is_empty() && !removed.contains_key(&want.day) {
+                continue;
+            }
             let mut row = place::Model {
                 template_id: template.id,
                 day: want.day,
@@ -93,6 +97,14 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// The first lesson of a claim as it was.
+    pub fn first_before(&self, claim: &Claim) -> Option<&place::Model> {
+        let range = || claim.start_day..=claim.last_day;
+        let kept = self.rows.range(range()).filter(|(day, _)| !self.added.contains(*day));
+        let kept = kept.map(|(day, row)| self.moved.get(day).unwrap_or(row));
+        kept.chain(self.removed.range(range()).map(|(_, row)| row)).min_by_key(|row| row.day)
+    }
+
     /// Counts the claims into the days that come; they are those of this template.
     pub fn count(&mut self, claims: &[&Claim]) {
         for claim in claims.iter().filter(|claim| claim.state.takes_places()) {
@@ -104,6 +116,14 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// A lesson that has begun stays, also where nobody has a claim on it; after [`Self::refusal`].
+    pub fn keep_begun(&mut self, now: Instant) {
+        let (begun, removed): (BTreeMap<Day, place::Model>, _) =
+            std::mem::take(&mut self.removed).into_iter().partition(|(_, row)| row.start_at <= now);
+        self.removed = removed;
+        self.rows.extend(begun);
+    }
+
     /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them than there are places.
     pub fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
         let claimed = |day: Day| claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day);
@@ -113,7 +133,7 @@ impl<'a> Edit<'a> {
             return Some(self.refuse(Reason::InUse, &begun, "the lesson has begun and stays, on"));
         }
         let late = |day: &Day| self.rows.get(day).is_some_and(|row| row.start_at <= now);
-        let past = of(&mut self.added.iter().chain(self.moved.keys()).copied().filter(late));
+        let past = of(&mut self.moved.keys().copied().filter(late));
         if !past.is_empty() {
             return Some(self.refuse(Reason::InUse, &past, "the lesson would have begun already, on"));
         }
@@ -223,6 +243,28 @@ mod tests {
         assert_eq!(edit.rows[&day("2026-03-07")], old[0], "over");
         assert_eq!((edit.rows[&day("2026-03-14")].start_at, edit.rows[&day("2026-03-14")].capacity), (old[1].start_at, 3), "begun");
         assert_eq!(edit.resized.len(), 2);
+    }
+
+    #[test]
+    fn lessons_that_have_begun_neither_come_nor_go() {
+        let template = template();
+        let now = Instant::from_unix(15 * 3600);
+        let old = [had("2026-03-06", 10, 2, 0), had("2026-03-13", 15, 2, 0), had("2026-03-20", 30, 2, 0)];
+        let wanted = [want("2026-03-07", 12, 2), want("2026-03-14", 15, 2), want("2026-03-21", 32, 2)];
+        let mut edit = Edit::new(&template, &old, &wanted, now);
+        edit.count(&[]);
+        assert!(edit.refusal(&[], now).is_none());
+        edit.keep_begun(now);
+        assert_eq!(edit.removed.keys().copied().collect::<Vec<_>>(), [day("2026-03-20")]);
+        assert_eq!(edit.added.iter().copied().collect::<Vec<_>>(), [day("2026-03-21")]);
+        assert_eq!(edit.rows.keys().copied().collect::<Vec<_>>(), ["2026-03-06", "2026-03-13", "2026-03-21"].map(day));
+        assert_eq!(edit.rows[&day("2026-03-06")], old[0]);
+        // Nothing but what has begun: nothing is to be done.
+        let mut edit = Edit::new(&template, &old[..2], &wanted[..2], now);
+        edit.keep_begun(now);
+        assert!(!edit.is_change());
+        // A template that is new has all of its days.
+        assert_eq!(Edit::new(&template, &[], &wanted, now).added.len(), 3);
     }
 
     #[test]

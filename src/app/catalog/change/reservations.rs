@@ -96,7 +96,7 @@ pub fn concerned<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Claim, &
 }
 
 /// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is left of it.
-fn next(app: &App, edit: &Edit<'_>, claim: &Claim, now: Instant) -> Option<(Option<Day>, Option<Instant>)> {
+pub fn next(app: &App, edit: &Edit<'_>, claim: &Claim, now: Instant) -> Option<(Option<Day>, Option<Instant>)> {
     let mut days = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
     match claim.state {
         ReservationState::Waitlisted => {

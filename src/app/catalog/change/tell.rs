@@ -1,5 +1,5 @@
 //! Who is told of an edit: students with a claim on its lessons, coaches who teach them or were asked to. Once a person and lesson; of a new
-//! time of day once a person and template.
+//! time of day once a person and template. What somebody was to be told of those lessons and has not been yet is told as it is now.
 
 use super::lessons::ClassLessons;
 use super::plan::{Edit, takes};
@@ -7,14 +7,16 @@ use super::tasks::MovedTask;
 use super::{Scene, reservations, subject_names};
 use crate::app::App;
 use crate::app::outbox::{self, Draft, Person};
-use crate::domain::state::MessageKind;
+use crate::app::staffing::notice;
+use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::message::text::Facts;
 use crate::storage::Txn;
-use crate::storage::entity::place;
-use crate::storage::season_edit as store;
-use std::collections::{HashMap, HashSet};
+use crate::storage::entity::{lesson, message, place};
+use crate::storage::season_edit::{self as store, Claim};
+use crate::storage::staffing::{InvitedCoach, TaskRow};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What texts are made of.
 struct Teller<'a> {
@@ -100,8 +102,13 @@ pub async fn tell(
         return Ok(0);
     }
     let teller = Teller { app, subjects: subject_names(txn, &scene.edits).await?, now };
-    let mut drafts = students(&teller, scene, gone);
-    drafts.extend(coaches(&teller, txn, scene, lessons).await?);
+    let offers = offers_anew(&teller, txn, scene, gone).await?;
+    let mut drafts = students(&teller, scene, gone, &offers);
+    drafts.extend(offers.into_values());
+    let assigned = assigned_anew(&teller, txn, scene, lessons).await?;
+    drafts.extend(coaches(&teller, txn, scene, lessons, &assigned).await?);
+    drafts.extend(assigned.into_values());
+    drafts.extend(reminders_anew(txn, scene, moved, now).await?);
     for MovedTask { task, coaches } in moved {
         let Some(edit) = scene.edit_of(task.template_id) else { continue };
         drafts.extend(coaches.iter().filter_map(|coach| {
@@ -113,9 +120,111 @@ pub async fn tell(
     outbox::write(app, txn, drafts, now).await
 }
 
-fn students(teller: &Teller<'_>, scene: &Scene<'_>, gone: &HashSet<i64>) -> Vec<Draft> {
+/// Offers of places that nobody has handed over yet, as they are now, by reservation: all that these students are told.
+async fn offers_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, gone: &HashSet<i64>) -> Result<BTreeMap<i64, Draft>> {
+    let offered: Vec<(&Claim, &Edit<'_>, &place::Model)> = reservations::concerned(scene)
+        .filter(|(claim, ..)| claim.state == ReservationState::Offered && !gone.contains(&claim.id))
+        .filter_map(|(claim, edit, _)| Some((claim, edit, edit.first_before(claim)?)))
+        .collect();
+    if offered.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut rows = outbox::unsent(txn, &[MessageKind::WaitlistOffer], &offered.iter().map(|(.., first)| first.start_at).collect()).await?;
+    rows.retain(|row| offered.iter().any(|(claim, edit, first)| is_offer_of(row, claim, edit, first)));
+    outbox::withdraw(txn, &rows, teller.now).await?;
+    let mut anew = BTreeMap::new();
+    for row in rows {
+        let Some((claim, edit, _)) = offered.iter().find(|(claim, edit, first)| is_offer_of(&row, claim, edit, first)) else { continue };
+        let days: Vec<&place::Model> = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
+        let until = reservations::next(teller.app, edit, claim, teller.now).and_then(|(_, until)| until);
+        let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
+        let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
+        let draft = teller.draft(MessageKind::WaitlistOffer, person, edit, (*first).into());
+        let facts = Facts { lessons: days.len(), last_day: last.day, deadline: Some(until), ..draft.facts };
+        anew.insert(claim.id, Draft { facts, version: outbox::next_version(&row), valid_until: until, ..draft });
+    }
+    Ok(anew)
+}
+
+/// Whether a message offers a claim its places, of which this was the first.
+fn is_offer_of(row: &message::Model, claim: &Claim, edit: &Edit<'_>, first: &place::Model) -> bool {
+    let about = format!("{}@{}", edit.template.code, first.day);
+    row.lesson_at == Some(first.start_at) && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &claim.user_name)
+}
+
+/// What coaches were to be told of a class whose time is another and nobody has handed over yet, as it is now, by class: they are not told that
+/// the time changed.
+async fn assigned_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, lessons: &ClassLessons) -> Result<BTreeMap<i64, Draft>> {
+    let ClassLessons { cancelled, moved, added } = lessons;
+    let classes: HashSet<i64> = moved.iter().map(|(row, _)| row.class_id).collect();
+    if classes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let lessons_of = scene.classes.lessons.iter().filter(|row| classes.contains(&row.class_id));
+    let mut rows = outbox::unsent(txn, &[MessageKind::Assigned], &lessons_of.map(|row| row.start_at).collect()).await?;
+    rows.retain(|row| row.class_id.is_some_and(|id| classes.contains(&id)));
+    outbox::withdraw(txn, &rows, teller.now).await?;
+    let contacts = store::coach_contacts(txn, moved.iter().map(|(row, _)| row.coach_id)).await?;
+    let mut anew = BTreeMap::new();
+    for row in rows {
+        let class = row.class_id.and_then(|id| scene.classes.all.iter().find(|class| class.id == id));
+        let Some((class, (edit, (user_name, phone)))) =
+            class.and_then(|class| Some((class, (scene.edit_of(class.template_id)?, contacts.get(&class.coach_id)?.clone()))))
+        else {
+            continue;
+        };
+        let gone = |lesson: &lesson::Model| lesson.state == LessonState::Cancelled || cancelled.iter().any(|one| one.id == lesson.id);
+        let kept = scene.classes.lessons.iter().filter(|lesson| lesson.class_id == class.id && !gone(lesson));
+        let mut held: Vec<Lesson> = kept
+            .map(|lesson| match moved.iter().find(|(before, _)| before.id == lesson.id) {
+                Some((_, place)) => place.into(),
+                None => Lesson { day: lesson.day, start_at: lesson.start_at, end_at: lesson.end_at },
+            })
+            .chain(added.iter().filter(|lesson| lesson.class_id == class.id).map(|lesson| Lesson {
+                day: lesson.day,
+                start_at: lesson.start_at,
+                end_at: lesson.end_at,
+            }))
+            .collect();
+        held.sort_unstable_by_key(|lesson| lesson.day);
+        let (Some(first), Some(last)) = (held.first().copied(), held.last().copied()) else { continue };
+        let roster = scene.claims.iter().filter(|claim| claim.state == ReservationState::Placed && claim.class_id == Some(class.id));
+        let draft = teller.draft(MessageKind::Assigned, Person::Coach { user_name, phone }, edit, first);
+        let facts = Facts { lessons: held.len(), last_day: last.day, roster: roster.count(), ..draft.facts };
+        let next = held.iter().map(|lesson| lesson.start_at).find(|start| *start > teller.now).unwrap_or(last.start_at);
+        let draft = Draft { facts, version: outbox::next_version(&row), lesson_at: Some(next), valid_until: last.start_at, ..draft };
+        anew.insert(class.id, Draft { task_id: row.task_id, invitation_id: row.invitation_id, class_id: row.class_id, ..draft });
+    }
+    Ok(anew)
+}
+
+/// Reminders of the software test that nobody has handed over yet, with the time that the lesson has now.
+async fn reminders_anew(txn: &Txn, scene: &Scene<'_>, moved: &[MovedTask], now: Instant) -> Result<Vec<Draft>> {
+    let invited: HashMap<i64, (&TaskRow, &InvitedCoach)> =
+        moved.iter().flat_map(|MovedTask { task, coaches }| coaches.iter().map(move |coach| (coach.id, (task, coach)))).collect();
+    if invited.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before = |MovedTask { task, .. }: &MovedTask| Some(scene.edit_of(task.template_id)?.moved.get(&task.day)?.start_at);
+    let mut rows = outbox::unsent(txn, &[MessageKind::TestReminder], &moved.iter().filter_map(before).collect()).await?;
+    rows.retain(|row| row.invitation_id.is_some_and(|id| invited.contains_key(&id)));
+    outbox::withdraw(txn, &rows, now).await?;
+    let anew = |row: &message::Model| {
+        let (task, coach) = invited.get(&row.invitation_id?)?;
+        let deadline = coach.test_deadline?;
+        let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
+        let draft = notice::to_coach(MessageKind::TestReminder, task, coach, outbox::next_version(row), facts);
+        Some(Draft { valid_until: deadline, ..draft })
+    };
+    Ok(rows.iter().filter_map(anew).collect())
+}
+
+fn students(teller: &Teller<'_>, scene: &Scene<'_>, gone: &HashSet<i64>, offers: &BTreeMap<i64, Draft>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (claim, edit, touched) in reservations::concerned(scene) {
+        if offers.contains_key(&claim.id) {
+            continue;
+        }
         let person = || Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
         let lost = |kind, day: &Day| edit.removed.get(day).map(|row| teller.draft(kind, person(), edit, row.into()));
         if gone.contains(&claim.id) {
@@ -134,7 +243,13 @@ fn students(teller: &Teller<'_>, scene: &Scene<'_>, gone: &HashSet<i64>) -> Vec<
     drafts
 }
 
-async fn coaches(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, lessons: &ClassLessons) -> Result<Vec<Draft>> {
+async fn coaches(
+    teller: &Teller<'_>,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    lessons: &ClassLessons,
+    assigned: &BTreeMap<i64, Draft>,
+) -> Result<Vec<Draft>> {
     let ClassLessons { cancelled, moved, added } = lessons;
     let all = || cancelled.iter().chain(added).chain(moved.iter().map(|(row, _)| row));
     let contacts = store::coach_contacts(txn, all().map(|row| row.coach_id)).await?;
@@ -153,7 +268,7 @@ async fn coaches(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, lessons: &Cl
         }
     }
     // By class and day: the first of each coach and template counts, the others have its key.
-    for (row, _) in moved {
+    for (row, _) in moved.iter().filter(|(row, _)| !assigned.contains_key(&row.class_id)) {
         let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
         drafts.extend(teller.moved(person, edit, row.day).map(|draft| Draft { class_id: Some(row.class_id), ..draft }));
     }
