@@ -69,6 +69,12 @@ pub async fn season_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("UPDATE season SET year = year WHERE id = ?").bind(id).execute(txn).await
 }
 
+/// Tells open pages that what can be signed up for may be another. It comes last in a transaction: what is committed with it is all there is to
+/// see, and nobody who holds the row waits for anything.
+pub async fn catalog_changed_in_txn(txn: &Txn) -> Result<()> {
+    sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("catalog").execute(txn).await.map(drop)
+}
+
 /// Writes a new season without its excepted days; its key.
 pub async fn season_insert_in_txn(txn: &Txn, row: season::ActiveModel) -> Result<i64> {
     Ok(season::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)

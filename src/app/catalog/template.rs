@@ -82,7 +82,9 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
         }
     }
     let asked = Asked { field: "class_template.recurrence", by: &how.by(), other_period, now };
-    carry_out(app, txn, &[row], asked).await
+    let change = carry_out(app, txn, &[row], asked).await?;
+    store::catalog_changed_in_txn(txn).await?;
+    Ok(change)
 }
 
 /// Whether a template may become another, besides its lesson days.
@@ -146,7 +148,7 @@ pub async fn delete_template(app: &App, code: &str) -> Result<()> {
         let row = store::template_by_code(txn, code).await?.ok_or_else(missing)?;
         match store::template_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
-            _ => Ok(()),
+            _ => store::catalog_changed_in_txn(txn).await,
         }
     })
 }
