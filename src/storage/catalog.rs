@@ -214,17 +214,6 @@ pub async fn template_was_used(conn: &impl ConnectionTrait, id: i64) -> Result<b
     Ok(reserved > 0 || class_task::Entity::find().filter(class_task::Column::TemplateId.eq(id)).limit(1).count(conn).await? > 0)
 }
 
-/// Students in the fullest class of a template that is not closed, and how many such classes there are.
-pub async fn template_class_load(conn: &impl ConnectionTrait, id: i64) -> Result<(i64, usize)> {
-    let sizes: Vec<(i64, i64)> =
-        sql("SELECT c.id, COUNT(r.id) FROM class c LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
-         WHERE c.template_id = ? AND c.state <> 'CLOSED' GROUP BY c.id")
-        .bind(id)
-        .tuples(conn)
-        .await?;
-    Ok((sizes.iter().map(|(_, students)| *students).max().unwrap_or(0), sizes.len()))
-}
-
 /// The places of a template, by day.
 pub async fn place_page(
     conn: &impl ConnectionTrait,

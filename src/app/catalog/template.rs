@@ -9,6 +9,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::class::class_loads;
 use crate::storage::entity::{class_template, place};
 use crate::storage::page::{Page, Paged};
 use crate::write_txn;
@@ -76,7 +77,7 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
         }
         Some(before) if before == row => return Ok(CatalogChange::default()),
         Some(before) => {
-            check_change(txn, &before, &row).await?;
+            check_change(txn, &before, &row, app.time().day(now)).await?;
             other_period = before.period_id != row.period_id;
             store::template_update_in_txn(txn, row.clone().into_active_model().reset_all()).await?;
         }
@@ -88,7 +89,7 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
 }
 
 /// Whether a template may become another, besides its lesson days.
-async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model) -> Result<()> {
+async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, today: Day) -> Result<()> {
     if before.season_id != wanted.season_id {
         return Err(FIELDS.invalid("season", "cannot be changed"));
     }
@@ -96,12 +97,13 @@ async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_
     if of_other && store::template_was_used(txn, before.id).await? {
         return Err(in_use(&before.code, "it was signed up for, so its subject and grade stay"));
     }
-    let (fullest, classes) = store::template_class_load(txn, before.id).await?;
+    let loads = class_loads(txn, &[before.id], today).await?;
+    let fullest = loads.iter().map(|(_, students)| *students).max().unwrap_or(0);
     if i64::from(wanted.max_students_per_class) < fullest {
         return Err(in_use(&before.code, &format!("a class has {fullest} students")));
     }
-    if usize::try_from(wanted.max_classes).is_ok_and(|most| most < classes) {
-        return Err(in_use(&before.code, &format!("there are {classes} classes")));
+    if usize::try_from(wanted.max_classes).is_ok_and(|most| most < loads.len()) {
+        return Err(in_use(&before.code, &format!("there are {} classes", loads.len())));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::people::People;
 use crate::domain::state::GradeType;
 use crate::domain::time::Day;
 use crate::error::Result;
+use crate::storage::class::class_loads;
 use crate::storage::import as store;
 use std::collections::{HashMap, HashSet};
 
@@ -163,7 +164,7 @@ impl Run<'_> {
         if !changed.is_empty() {
             let ids: Vec<i64> = changed.iter().map(|(_, stored, _)| stored.id).collect();
             let used = store::template_used_set(self.txn, &ids).await?;
-            let loads = store::template_class_loads(self.txn, &ids).await?;
+            let loads = class_loads(self.txn, &ids, self.app.time().day(self.now)).await?;
             for (row, stored, period) in changed {
                 let differs = [
                     (row.value.subject_id != stored.subject_id, "subject_id"),
