@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::storage::class::{self as store, ClassFilter, ClassRow, LessonRow, RosterRow};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, coach, student};
+use std::collections::BTreeSet;
 
 /// Which classes to list, by names.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ pub struct ClassQuery {
 pub struct ClassView {
     /// The class with names.
     pub row: ClassRow,
-    /// Students on the roster.
+    /// Students who come to a lesson today or later, each once; of a class that is over, to its last one.
     pub students: i64,
 }
 
@@ -49,7 +50,8 @@ pub async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> Result<
         filter.student_id = Some(student::student_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id);
     }
     let rows = page.cut(store::class_list(conn, &filter, page).await?, |row| row.class.id);
-    let sizes = store::class_sizes(conn, rows.items.iter().map(|row| row.class.id)).await?;
+    let today = app.time().day(app.now().await?);
+    let sizes = store::class_sizes(conn, rows.items.iter().map(|row| row.class.id), today).await?;
     Ok(rows.map(|row| ClassView { students: sizes.get(&row.class.id).copied().unwrap_or(0), row }))
 }
 
@@ -68,7 +70,9 @@ pub struct WholeClass {
 pub async fn get_class(app: &App, id: i64) -> Result<WholeClass> {
     let conn = app.db.reader();
     let row = store::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
-    let (roster, lessons) = (store::class_roster(conn, id).await?, store::class_lessons(conn, id).await?);
-    let students = i64::try_from(roster.len()).unwrap_or(i64::MAX);
+    let today = app.time().day(app.now().await?);
+    let (roster, lessons) = (store::class_roster(conn, id, today).await?, store::class_lessons(conn, id).await?);
+    let students: BTreeSet<&str> = roster.iter().map(|row| row.user_name.as_str()).collect();
+    let students = i64::try_from(students.len()).unwrap_or(i64::MAX);
     Ok(WholeClass { class: ClassView { row, students }, roster, lessons })
 }

@@ -18,6 +18,7 @@ use super::staffing::demand::{coach_changed, demand_changed};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
+use crate::storage::catalog::catalog_changed_in_txn;
 use crate::storage::import::season_lock_all_in_txn;
 use crate::write_txn;
 use files::Parsed;
@@ -189,6 +190,7 @@ impl Run<'_> {
         if self.outcome.is_bad() {
             return Ok(());
         }
+        let edited = !templates.is_empty();
         let (people, coaches) = self.write_people(people, &catalogue).await?;
         if self.outcome.is_bad() {
             return Ok(());
@@ -202,6 +204,9 @@ impl Run<'_> {
         }
         if !coaches.is_empty() {
             coach_changed(self.txn, &Vec::from_iter(coaches)).await?;
+        }
+        if edited {
+            catalog_changed_in_txn(self.txn).await?;
         }
         Ok(())
     }

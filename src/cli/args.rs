@@ -33,8 +33,9 @@ pub struct Args {
 /// What every command takes.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Global {
-    /// The server [default: server.listen of -c FILE, else http://127.0.0.1:50051]
-    #[arg(long, env = "ETUTOR_SERVER", value_name = "URL", global = true)]
+    // Not read by clap: it would show what the environment gives as if it had to be typed.
+    /// The server [env: ETUTOR_SERVER] [default: server.listen of -c FILE, else http://127.0.0.1:50051]
+    #[arg(long, value_name = "URL", global = true)]
     pub(super) server: Option<String>,
     /// The server's configuration file, for its address
     #[arg(short, long, value_name = "FILE", global = true)]

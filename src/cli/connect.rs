@@ -99,14 +99,16 @@ fn say_testing() {
 }
 
 fn address(global: &Global) -> Result<String, Failure> {
-    let server = match (&global.server, &global.config) {
-        (Some(server), _) if !server.is_empty() => server.clone(),
-        (_, Some(file)) => {
+    let given = global.server.clone().filter(|server| !server.is_empty());
+    let given = given.or_else(|| std::env::var("ETUTOR_SERVER").ok()).filter(|server| !server.is_empty());
+    let server = match (given, &global.config) {
+        (Some(server), _) => server,
+        (None, Some(file)) => {
             let address =
                 Config::server_address(file, crate::config::environment()).map_err(|error| Failure::new(USAGE, error.to_string()))?;
             format!("http://{address}")
         }
-        _ => DEFAULT_SERVER.to_owned(),
+        (None, None) => DEFAULT_SERVER.to_owned(),
     };
     if server.starts_with("https://") {
         return Err(Failure::new(USAGE, format!("--server {server}: the server does not speak TLS yet; write http://")));

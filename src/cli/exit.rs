@@ -17,6 +17,38 @@ pub(super) const TRY_AGAIN: u8 = 75;
 /// Access refused.
 pub(super) const REFUSED: u8 = 77;
 
+/// Fields of requests that were typed under another name: the words of the command (empty = of all others), the field, what was typed.
+const TYPED: [(&str, &str, &str); 16] = [
+    ("enrollment", "class_template", "--template"),
+    ("places explain", "class_template", "TEMPLATE"),
+    ("task show", "class_template", "TEMPLATE"),
+    ("task list", "from_day", "DAY"),
+    ("task list", "to_day", "DAY"),
+    ("runs", "task", "TASK"),
+    ("clock set", "time", "WHEN"),
+    ("clock advance", "duration", "BY"),
+    ("messages", "task_id", "--task"),
+    ("", "from_day", "--from"),
+    ("", "to_day", "--to"),
+    ("", "day", "DAY"),
+    ("", "subject_id", "--subject"),
+    ("", "page_size", "--limit"),
+    ("", "firing.tick_at", "--tick"),
+    ("", "firing.when", "WHEN"),
+];
+
+/// What a server says of a request, `field: what is wrong with it`, in the words of the command line. Other fields that it speaks of are told from
+/// plain words by their underscore.
+fn as_typed(words: &str, message: &str) -> String {
+    let typed = |field: &str| {
+        let of = |command: &str| TYPED.iter().find(|(of, name, _)| *of == command && *name == field).map(|(_, _, typed)| *typed);
+        of(words).or_else(|| of(""))
+    };
+    let Some((field, wrong)) = message.split_once(": ") else { return message.to_owned() };
+    let wrong: Vec<&str> = wrong.split(' ').map(|word| if word.contains('_') { typed(word).unwrap_or(word) } else { word }).collect();
+    format!("{}: {}", typed(field).unwrap_or(field), wrong.join(" "))
+}
+
 /// Why the command ends with a code that is not 0.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -49,6 +81,7 @@ impl Failure {
         };
         let shown = if status.code() == Code::FailedPrecondition && !reason.is_empty() { format!("{reason}: ") } else { String::new() };
         let what = if status.message().is_empty() { status.code().description() } else { status.message() };
+        let what = if code == USAGE { as_typed(words, what) } else { what.to_owned() };
         Self::new(code, format!("{words}: {shown}{what}"))
     }
 
@@ -71,4 +104,24 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     // Nobody is left to be told when this cannot be printed.
     let _printed = error.print();
     ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_by_what_was_typed() {
+        for (words, message, told) in [
+            ("openings", "from_day: is not a day such as 2026-09-01", "--from: is not a day such as 2026-09-01"),
+            ("enrollment", "to_day: is before from_day", "--to: is before --from"),
+            ("task list", "to_day: is no day", "DAY: is no day"),
+            ("places explain", "day: is not a day of the calendar", "DAY: is not a day of the calendar"),
+            ("invite create", "day: this task is not about a lesson day", "DAY: this task is not about a lesson day"),
+            ("openings", "grade: is from 1 to 12", "grade: is from 1 to 12"),
+            ("openings", "what no field is blamed for", "what no field is blamed for"),
+        ] {
+            assert_eq!(as_typed(words, message), told);
+        }
+    }
 }

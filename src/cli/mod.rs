@@ -42,6 +42,12 @@ async fn run(args: Args) -> Result<(), Failure> {
     if global.tick.is_some() && command.task().is_none() {
         return Err(Failure::new(exit::USAGE, "--tick is for the scheduled tasks only"));
     }
+    // Whoever names a file means it, also where it is not needed.
+    if let Some(file) = &global.config
+        && let Err(error) = std::fs::File::open(file)
+    {
+        return Err(Failure::new(exit::USAGE, format!("-c {}: {error}", file.display())));
+    }
     if let Some((task, when)) = command.task() {
         return fire::run(&global, task, when).await;
     }

@@ -6,12 +6,12 @@ use super::exit::Failure;
 use super::output::{self, json_time, table, word};
 use crate::rpc::pb;
 use crate::rpc::pb::opening_service_client::OpeningServiceClient;
-use clap::Args as ClapArgs;
+use clap::{ArgGroup, Args as ClapArgs};
 use serde_json::{Value, json};
 
 /// `openings …`
 #[derive(Clone, Debug, ClapArgs)]
-#[group(id = "whom", required = true, multiple = true, args = ["student", "grade"])]
+#[command(group(ArgGroup::new("whom").required(true).multiple(true).args(["student", "grade"])))]
 pub(super) struct OpeningArgs {
     /// For this student, by user name
     #[arg(long)]

@@ -91,6 +91,9 @@ impl Refusal {
 
     /// No lesson day in the range.
     pub fn no_lesson_day(first: Day, last: Day) -> Self {
+        if first == last {
+            return Self::on(Reason::NotALessonDay, &[first], format!("there is no lesson on {first}"));
+        }
         Self::on(Reason::NotALessonDay, &[first, last], format!("there is no lesson day from {first} to {last}"))
     }
 
@@ -109,11 +112,11 @@ impl Refusal {
         Self::on(Reason::PlacesExhausted, days, format!("no place is left on {}", show_days(days)))
     }
 
-    /// It is too late to start on `day`; `possible` is the first lesson day that still can be had.
+    /// It is too late to start on `day`; `possible` is the first lesson day that can be had.
     pub fn too_late(day: Day, possible: Option<Day>) -> Self {
         let detail = match possible {
             Some(possible) => format!("it is too late to start on {day}; the first possible day is {possible}"),
-            None => format!("it is too late to start on {day}; no lesson day of the class template can be had any more"),
+            None => format!("it is too late to start on {day}; no lesson day of the class template with a free place is left"),
         };
         Self { reason: Reason::TooLate, detail, days: Days { refused: vec![day], first_possible: possible, ..Days::default() } }
     }
@@ -370,6 +373,14 @@ mod tests {
         assert_eq!(book.sign_up(student, late, day("2026-03-06"), day("2026-03-06")), Ok(1));
         let refusal = book.sign_up(student, early, day("2026-03-07"), day("2026-03-31")).unwrap_err();
         assert_eq!(refusal.detail, "the student has another lesson at that time on 2026-03-07");
+    }
+
+    #[test]
+    fn a_day_without_a_lesson_is_named_once() {
+        let (one, two) = (day("2026-03-12"), day("2026-03-13"));
+        let refusal = Refusal::no_lesson_day(one, one);
+        assert_eq!((refusal.days.refused.as_slice(), refusal.detail.as_str()), (&[one][..], "there is no lesson on 2026-03-12"));
+        assert_eq!(Refusal::no_lesson_day(one, two).days.refused, [one, two]);
     }
 
     #[test]

@@ -69,6 +69,12 @@ pub async fn season_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("UPDATE season SET year = year WHERE id = ?").bind(id).execute(txn).await
 }
 
+/// Tells open pages that what can be signed up for may be another. It comes last in a transaction: what is committed with it is all there is to
+/// see, and nobody who holds the row waits for anything.
+pub async fn catalog_changed_in_txn(txn: &Txn) -> Result<()> {
+    sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("catalog").execute(txn).await.map(drop)
+}
+
 /// Writes a new season without its excepted days; its key.
 pub async fn season_insert_in_txn(txn: &Txn, row: season::ActiveModel) -> Result<i64> {
     Ok(season::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)
@@ -206,15 +212,6 @@ pub async fn template_was_used(conn: &impl ConnectionTrait, id: i64) -> Result<b
     use super::entity::{class_task, reservation};
     let reserved = reservation::Entity::find().filter(reservation::Column::TemplateId.eq(id)).limit(1).count(conn).await?;
     Ok(reserved > 0 || class_task::Entity::find().filter(class_task::Column::TemplateId.eq(id)).limit(1).count(conn).await? > 0)
-}
-
-/// The classes of a template that are not closed, in the order in which they were formed, each with how many students are in it.
-pub async fn template_class_load(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<(i64, i64)>> {
-    sql("SELECT c.id, COUNT(r.id) FROM class c LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
-         WHERE c.template_id = ? AND c.state <> 'CLOSED' GROUP BY c.id ORDER BY c.id")
-    .bind(id)
-    .tuples(conn)
-    .await
 }
 
 /// The days of the lessons of classes that are ahead.

@@ -8,7 +8,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect, Select};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A class with the names of its template and coach.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -95,14 +95,48 @@ pub async fn class_list(conn: &impl ConnectionTrait, filter: &ClassFilter, page:
 /// States of a reservation that is on a roster.
 const ON_ROSTER: [ReservationState; 1] = [ReservationState::Placed];
 
-/// How many students are on the rosters of classes.
-pub async fn class_sizes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, i64>> {
-    let pairs: Vec<(i64, i64)> =
-        sql("SELECT class_id, COUNT(*) FROM reservation WHERE class_id IN ({ids}) AND state = 'PLACED' GROUP BY class_id")
-            .ids(ids)
-            .tuples(conn)
-            .await?;
+/// Who is in a class `c` by the reservations `r`: who comes to a lesson today or later. A part of a sign-up that was changed is in it no longer when
+/// its lessons are past, whether or not a task has ended it. A class that is over is as its last lesson was.
+macro_rules! in_class {
+    () => {
+        "r.state IN ('PLACED', 'ENDED') AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id \
+         AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day AND l.day >= CASE WHEN c.last_day < ? THEN c.last_day ELSE ? END)"
+    };
+}
+
+/// How many students are in classes `today` or later: each once, though a sign-up that was changed is there in parts.
+pub async fn class_sizes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>, today: Day) -> Result<HashMap<i64, i64>> {
+    let pairs: Vec<(i64, i64)> = sql(concat!(
+        "SELECT c.id, COUNT(DISTINCT r.student_id) FROM class c JOIN reservation r ON r.class_id = c.id WHERE c.id IN ({ids}) AND ",
+        in_class!(),
+        " GROUP BY c.id"
+    ))
+    .ids(ids)
+    .bind(today)
+    .bind(today)
+    .tuples(conn)
+    .await?;
     Ok(pairs.into_iter().collect())
+}
+
+/// (class, template, students of the fullest lesson day from `today` on) of each class of these templates that is not closed, in the order in
+/// which they were formed.
+pub async fn class_loads(conn: &impl ConnectionTrait, template_ids: &[i64], today: Day) -> Result<Vec<(i64, i64, i64)>> {
+    let days: Vec<(i64, i64, Option<Day>, i64)> = sql("SELECT c.id, c.template_id, l.day, COUNT(DISTINCT r.student_id) FROM class c \
+         LEFT JOIN lesson l ON l.class_id = c.id AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') \
+         LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' AND COALESCE(r.placed_from, r.start_day) <= l.day \
+             AND r.last_day >= l.day \
+         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' GROUP BY c.id, c.template_id, l.day")
+    .bind(today)
+    .ids(template_ids.iter().copied())
+    .tuples(conn)
+    .await?;
+    let mut loads: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for (class, template, _, students) in days {
+        let load = loads.entry(class).or_insert((template, 0));
+        load.1 = load.1.max(students);
+    }
+    Ok(loads.into_iter().map(|(class, (template, students))| (class, template, students)).collect())
 }
 
 /// A student on a roster.
@@ -118,11 +152,17 @@ pub struct RosterRow {
     pub last_day: Day,
 }
 
-/// The roster of a class, in the order of the reservations.
-pub async fn class_roster(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<RosterRow>> {
-    sql("SELECT r.id, s.user_name, COALESCE(r.placed_from, r.start_day) AS from_day, r.last_day \
-         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.class_id = ? AND r.state = 'PLACED' ORDER BY r.id")
+/// The roster of a class `today` or later, in the order of the reservations.
+pub async fn class_roster(conn: &impl ConnectionTrait, id: i64, today: Day) -> Result<Vec<RosterRow>> {
+    sql(concat!(
+        "SELECT r.id, s.user_name, COALESCE(r.placed_from, r.start_day) AS from_day, r.last_day FROM class c \
+         JOIN reservation r ON r.class_id = c.id JOIN student s ON s.id = r.student_id WHERE c.id = ? AND ",
+        in_class!(),
+        " ORDER BY r.id"
+    ))
     .bind(id)
+    .bind(today)
+    .bind(today)
     .all(conn)
     .await
 }

@@ -79,17 +79,6 @@ pub async fn template_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Resu
     Ok(found.into_iter().collect())
 }
 
-/// (template, students) of each class of these templates that is not closed.
-pub async fn template_class_loads(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<(i64, i64)>> {
-    let classes: Vec<(i64, i64, i64)> = sql("SELECT c.id, c.template_id, COUNT(r.id) FROM class c \
-         LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
-         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' GROUP BY c.id, c.template_id")
-    .ids(ids.iter().copied())
-    .tuples(conn)
-    .await?;
-    Ok(classes.into_iter().map(|(_, template, students)| (template, students)).collect())
-}
-
 /// Which of these periods have an offer that is used.
 pub async fn period_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
     let found = sql("SELECT DISTINCT a.period_id FROM coach_availability a \

@@ -252,7 +252,8 @@ pub async fn own_lessons(conn: &impl ConnectionTrait, student_id: i64, range: Da
     Ok(rows.into_iter().map(|(template_id, day, start_at, end_at)| OwnLesson { template_id, day, start_at, end_at }).collect())
 }
 
-/// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes and the passing of holds change.
+/// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes, the passing of holds and edits of the catalogue
+/// change.
 pub type Mark = Vec<(i64, i64, i64, i64)>;
 
 /// One look that tells whether anything has changed about these templates and this student.
@@ -283,7 +284,9 @@ pub async fn opening_mark(
          WHERE r.class_id = c.id AND c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
          UNION ALL \
          SELECT CAST(5 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), CAST(COALESCE(SUM(version), 0) AS {bigint}) \
-         FROM reservation WHERE student_id = ? ORDER BY part")
+         FROM reservation WHERE student_id = ? \
+         UNION ALL \
+         SELECT CAST(6 AS {bigint}), version, CAST(0 AS {bigint}), CAST(0 AS {bigint}) FROM mutex WHERE name = ? ORDER BY part")
     .ids(ids())
     .bind(range.first)
     .bind(range.last)
@@ -294,6 +297,7 @@ pub async fn opening_mark(
     .ids(ids())
     .bind(range.first)
     .bind(student_id.unwrap_or(0))
+    .bind("catalog")
     .tuples(conn)
     .await
 }

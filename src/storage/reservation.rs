@@ -208,11 +208,12 @@ pub async fn place_days(conn: &impl ConnectionTrait, template_id: i64, first: Da
         .await
 }
 
-/// The first lesson day of a template on or after `from`.
-pub async fn place_first_day(conn: &impl ConnectionTrait, template_id: i64, from: Day) -> Result<Option<Day>> {
-    let found = sql("SELECT day FROM place WHERE template_id = ? AND day >= ? ORDER BY day LIMIT 1")
+/// The first lesson day of a template on or after `from`: with a free place, or any for who waits for one.
+pub async fn place_first_day(conn: &impl ConnectionTrait, template_id: i64, from: Day, waits: bool) -> Result<Option<Day>> {
+    let found = sql("SELECT day FROM place WHERE template_id = ? AND day >= ? AND (? OR taken < capacity) ORDER BY day LIMIT 1")
         .bind(template_id)
         .bind(from)
+        .bind(waits)
         .column(conn)
         .await?;
     Ok(found.into_iter().next())

@@ -213,6 +213,13 @@ fn a_server_is_found_by_option_environment_and_file() {
         wrong_file.args(["-c", "/nowhere.yml", "tasks"]);
         let refused = output(wrong_file).await;
         assert_eq!((code(&refused), text(&refused.stderr).contains("/nowhere.yml")), (64, true));
+        // Nor where it is not needed.
+        for words in ["tasks", "crontab"] {
+            let mut wrong_file = etutorctl();
+            wrong_file.env("ETUTOR_SERVER", &server.url).args(["-c", "/nowhere.yml", words]);
+            let refused = output(wrong_file).await;
+            assert_eq!((code(&refused), text(&refused.stderr).contains("/nowhere.yml")), (64, true), "{refused:?}");
+        }
     });
 }
 

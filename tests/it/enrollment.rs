@@ -152,6 +152,40 @@ fn one_can_start_on_a_day_until_three_days_before_it_begin() {
 }
 
 #[test]
+fn who_is_too_late_is_told_the_first_day_that_has_a_place() {
+    on_every_app(async |app: TestApp| {
+        let academy = Academy::new().period("19:00", "20:00").template("sat", "FREQ=WEEKLY;BYDAY=SA").classes(1, 1).students(4);
+        let academy = academy.build(&app).await;
+        let saturday = Some(("2026-03-14", "2026-03-14"));
+        let first_possible = |status: &Status| {
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!(info.reason, "TOO_LATE", "{status:?}");
+            info.metadata.get("first_possible_day").cloned().unwrap_or_default()
+        };
+        academy.reserve(&app, "student-001", "sat", Some(("2026-03-21", "2026-03-28"))).await.unwrap();
+        app.set_clock("2026-03-11T10:00").await;
+        let refused = academy.reserve(&app, "student-002", "sat", saturday).await.unwrap_err();
+        assert_eq!(first_possible(&refused), "2026-04-04", "the two Saturdays before are taken");
+        assert!(refused.message().ends_with("the first possible day is 2026-04-04"), "{refused:?}");
+        // The page says the same.
+        let page = pb::ListOpeningsRequest { student: "student-002".to_owned(), ..Default::default() };
+        assert_eq!(app.openings().list_openings(page).await.unwrap().into_inner().openings[0].first_possible_day, "2026-04-04");
+        academy.reserve(&app, "student-002", "sat", Some(("2026-04-04", "2026-06-28"))).await.unwrap();
+        let refused = academy.reserve(&app, "student-003", "sat", saturday).await.unwrap_err();
+        assert_eq!(first_possible(&refused), "", "nothing is free");
+        // One can wait for a day that is full.
+        let wait = pb::JoinWaitlistRequest {
+            student: "student-003".to_owned(),
+            class_template: "sat".to_owned(),
+            start_day: "2026-03-14".to_owned(),
+            end_day: "2026-03-14".to_owned(),
+            request_id: String::new(),
+        };
+        assert_eq!(first_possible(&app.waitlist().join_waitlist(wait).await.unwrap_err()), "2026-03-21");
+    });
+}
+
+#[test]
 fn reservations_are_listed_by_student_template_day_state_and_page() {
     on_every_app(async |app: TestApp| {
         let academy = small().build(&app).await;

@@ -19,7 +19,7 @@ use std::time::Duration;
 fn every_test_has_a_migrated_database_of_its_own() {
     on_every_database(async |db: TestDb| {
         let names = sql("SELECT name FROM mutex ORDER BY name").column::<String>(db.reader()).await.unwrap();
-        assert_eq!(names, ["create", "invite", "sms"]);
+        assert_eq!(names, ["catalog", "create", "invite", "sms"]);
     });
 }
 

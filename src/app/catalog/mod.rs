@@ -75,7 +75,7 @@ pub async fn delete_subject(app: &App, id: i64) -> Result<()> {
     write_txn!(&app.db, "subject.delete", |txn| {
         match store::subject_delete_in_txn(txn, id).await? {
             0 => Err(Error::not_found("subject", id)),
-            _ => Ok(()),
+            _ => store::catalog_changed_in_txn(txn).await,
         }
     })
 }
@@ -134,6 +134,7 @@ async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, how: &Edi
     let asked = Asked { field: "period.start_time", by: &how.by(), other_period: false, now };
     let change = carry_out(app, txn, &templates, asked).await?;
     change::offers_still_cover(txn, before.id, now).await?;
+    store::catalog_changed_in_txn(txn).await?;
     Ok(change)
 }
 

@@ -67,7 +67,9 @@ async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, how: &Edi
     }
     store::season_except_days_replace_in_txn(txn, found.id, &spec.except_days).await?;
     let field = if before.except_days == spec.except_days { "season.start_day" } else { "season.except_days" };
-    carry_out(app, txn, &templates, Asked { field, by: &how.by(), other_period: false, now }).await
+    let change = carry_out(app, txn, &templates, Asked { field, by: &how.by(), other_period: false, now }).await?;
+    store::catalog_changed_in_txn(txn).await?;
+    Ok(change)
 }
 
 /// One season.
@@ -95,7 +97,7 @@ pub async fn delete_season(app: &App, code: &str) -> Result<()> {
         let row = store::season_by_code(txn, code).await?.ok_or_else(missing)?;
         match store::season_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
-            _ => Ok(()),
+            _ => store::catalog_changed_in_txn(txn).await,
         }
     })
 }

@@ -10,6 +10,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::class::class_loads;
 use crate::storage::entity::{class_template, place};
 use crate::storage::page::{Page, Paged};
 use crate::write_txn;
@@ -77,17 +78,19 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
         }
         Some(before) if before == row => return Ok(CatalogChange::default()),
         Some(before) => {
-            check_change(txn, &before, &row, now).await?;
+            check_change(app, txn, &before, &row, now).await?;
             other_period = before.period_id != row.period_id;
             store::template_update_in_txn(txn, row.clone().into_active_model().reset_all()).await?;
         }
     }
     let asked = Asked { field: "class_template.recurrence", by: &how.by(), other_period, now };
-    carry_out(app, txn, &[row], asked).await
+    let change = carry_out(app, txn, &[row], asked).await?;
+    store::catalog_changed_in_txn(txn).await?;
+    Ok(change)
 }
 
 /// Whether a template may become another, besides its lesson days.
-async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, now: Instant) -> Result<()> {
+async fn check_change(app: &App, txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, now: Instant) -> Result<()> {
     if before.season_id != wanted.season_id {
         return Err(FIELDS.invalid("season", "cannot be changed"));
     }
@@ -95,16 +98,16 @@ async fn check_change(txn: &Txn, before: &class_template::Model, wanted: &class_
     if of_other && store::template_was_used(txn, before.id).await? {
         return Err(in_use(&before.code, "it was signed up for, so its subject and grade stay"));
     }
-    let loads = store::template_class_load(txn, before.id).await?;
-    let larger = loads.iter().filter(|(_, students)| i64::from(wanted.max_students_per_class) < *students);
-    if let Some(fullest) = larger.clone().map(|(_, students)| *students).max() {
-        let ids: Vec<i64> = larger.map(|(id, _)| *id).collect();
+    let loads = class_loads(txn, &[before.id], app.time().day(now)).await?;
+    let larger = loads.iter().filter(|(.., students)| i64::from(wanted.max_students_per_class) < *students);
+    if let Some(fullest) = larger.clone().map(|(.., students)| *students).max() {
+        let ids: Vec<i64> = larger.map(|(id, ..)| *id).collect();
         let why = if ids.len() == 1 { format!("a class has {fullest} students") } else { format!("classes have up to {fullest} students") };
         return Err(classes_in_use(txn, &before.code, &why, ids, now).await?);
     }
     if usize::try_from(wanted.max_classes).is_ok_and(|most| most < loads.len()) {
         let why = format!("there are {} classes", loads.len());
-        return Err(classes_in_use(txn, &before.code, &why, loads.iter().map(|(id, _)| *id).collect(), now).await?);
+        return Err(classes_in_use(txn, &before.code, &why, loads.iter().map(|(id, ..)| *id).collect(), now).await?);
     }
     Ok(())
 }
@@ -159,7 +162,7 @@ pub async fn delete_template(app: &App, code: &str) -> Result<()> {
         let row = store::template_by_code(txn, code).await?.ok_or_else(missing)?;
         match store::template_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
-            _ => Ok(()),
+            _ => store::catalog_changed_in_txn(txn).await,
         }
     })
 }

@@ -342,7 +342,8 @@ impl Desk<'_> {
             (_, Start::Closed) => false,
         };
         if !in_time {
-            let possible = store::place_first_day(txn, template.id, first_possible_day(app.time().day(now))).await?;
+            let from = first_possible_day(app.time().day(now));
+            let possible = store::place_first_day(txn, template.id, from, ask.wish == Wish::Wait).await?;
             return Ok(Err(Refusal::too_late(first.day, possible).into()));
         }
         if ask.wish == Wish::Wait {

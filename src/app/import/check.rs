@@ -9,6 +9,7 @@ use super::people::People;
 use crate::domain::state::GradeType;
 use crate::domain::time::Day;
 use crate::error::Result;
+use crate::storage::class::class_loads;
 use crate::storage::import as store;
 use std::collections::{HashMap, HashSet};
 
@@ -163,7 +164,7 @@ impl Run<'_> {
         if !changed.is_empty() {
             let ids: Vec<i64> = changed.iter().map(|(_, stored, _)| stored.id).collect();
             let used = store::template_used_set(self.txn, &ids).await?;
-            let loads = store::template_class_loads(self.txn, &ids).await?;
+            let loads = class_loads(self.txn, &ids, self.app.time().day(self.now)).await?;
             for (row, stored, period) in changed {
                 let differs = [
                     (row.value.subject_id != stored.subject_id, "subject_id"),
@@ -173,7 +174,7 @@ impl Run<'_> {
                 for (_, column) in differs.into_iter().filter(|(differs, _)| *differs && used.contains(&stored.id)) {
                     self.bad(CLASS_TEMPLATES.0, row.line, column, "cannot change: students have signed up for this class template");
                 }
-                let classes: Vec<i64> = loads.iter().filter(|(id, _)| *id == stored.id).map(|(_, students)| *students).collect();
+                let classes: Vec<i64> = loads.iter().filter(|(_, of, _)| *of == stored.id).map(|(.., students)| *students).collect();
                 if usize::try_from(row.value.max_classes).is_ok_and(|most| most < classes.len()) {
                     self.bad(CLASS_TEMPLATES.0, row.line, "max_classes", format!("there are {} classes", classes.len()));
                 }

@@ -8,7 +8,7 @@ use crate::storage::opening::{self as store, DayRange, Mark};
 use crate::storage::page::Page;
 use std::collections::HashMap;
 
-/// The page is painted again at every so-manieth look, whatever the look says: new templates and edits of the catalogue come to light so.
+/// The page is painted again at every so-manieth look, whatever the look says: that a student or a coach is now of another city comes to light so.
 const LOOKS: u32 = 30;
 
 /// What is new on a page.

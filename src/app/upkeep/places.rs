@@ -12,7 +12,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::message::text::Facts;
 use crate::storage::Txn;
-use crate::storage::catalog::season_lock_in_txn;
+use crate::storage::catalog::{catalog_changed_in_txn, season_lock_in_txn};
 use crate::storage::entity::place;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::place::{TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, template_slots};
@@ -175,6 +175,9 @@ impl Mender<'_> {
         self.write_ledger(txn, ledger).await?;
         if drifts {
             mended.messages = outbox::write(self.app, txn, vec![self.message()], self.now).await?;
+        }
+        if !created.is_empty() {
+            catalog_changed_in_txn(txn).await?;
         }
         Ok(mended)
     }

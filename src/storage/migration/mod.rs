@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261122_season_staffed;
 mod m20261125_sign_ups;
+mod m20261126_catalog_version;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -11,6 +12,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_season_staffed::Migration), Box::new(m20261125_sign_ups::Migration)]
+        vec![
+            Box::new(m20261122_season_staffed::Migration),
+            Box::new(m20261125_sign_ups::Migration),
+            Box::new(m20261126_catalog_version::Migration),
+        ]
     }
 }

@@ -80,3 +80,44 @@ fn openings_are_shown_for_a_student_or_a_grade() {
         assert_eq!(code(&server.run("openings --student student-003 --grade 10").await), 70);
     });
 }
+
+#[test]
+fn openings_are_for_a_student_or_a_grade_and_the_command_line_says_so() {
+    on_every_app_at("2026-03-06T09:00", async |app: TestApp| {
+        academy().build(&app).await;
+        let server = Served::new(&app).await;
+        for line in ["openings", "openings --from 2026-03-10", "openings --subject 1"] {
+            let mut command = etutorctl();
+            command.env("ETUTOR_SERVER", &server.url).args(line.split_whitespace());
+            let output = output(command).await;
+            let told = text(&output.stderr);
+            assert_eq!(code(&output), 64, "{line}: {told}");
+            assert!(told.contains("--student <STUDENT>|--grade <GRADE>"), "{line}: {told}");
+            assert!(!told.contains("--server"), "what the environment gives need not be typed: {told}");
+        }
+        assert_eq!(code(&server.run("openings --grade 7 --student student-001").await), 0, "both is no contradiction");
+    });
+}
+
+#[test]
+fn what_is_wrong_is_told_by_the_name_of_its_flag() {
+    on_every_app_at("2026-03-06T09:00", async |app: TestApp| {
+        academy().build(&app).await;
+        let server = Served::new(&app).await;
+        for (line, told) in [
+            ("openings --grade 7 --from soon", "openings: --from: "),
+            ("openings --grade 7 --subject=-1", "openings: --subject: "),
+            ("enrollment --from 2026-03-10 --to 2026-03-09", "enrollment: --to: is before --from"),
+            ("places explain daily someday", "places explain: DAY: "),
+            ("task list someday", "task list: DAY: "),
+            ("messages --task=-1", "messages: --task: "),
+            ("invite check someday", "invite check: DAY: "),
+            ("sms send soon", "sms send: WHEN: "),
+        ] {
+            let output = server.run(line).await;
+            let said = text(&output.stderr).replace(TESTING, "");
+            assert_eq!(code(&output), 64, "{line}: {said}");
+            assert!(said.starts_with(&format!("etutorctl: {told}")), "{line}: {said}");
+        }
+    });
+}

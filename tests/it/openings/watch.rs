@@ -3,9 +3,15 @@
 use super::world::{Row, academy};
 use super::{WEDNESDAY, days};
 use crate::grpc::{invalid_field, reason};
+use crate::replay::import_through_rpc;
+use etutor::app::import::{ImportData, ImportFile, ImportRow};
+use etutor::app::opening::OpeningQuery;
+use etutor::app::opening::watch::{News, Watch};
 use etutor::rpc::{pb, server};
+use etutor::storage::sql::sql;
 use etutor::testing::academy::student;
 use etutor::testing::{TestApp, on_every_app_at};
+use etutor::write_txn;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -58,6 +64,72 @@ fn a_page_is_shown_whole_and_then_what_changes_on_it() {
         app.set_clock("2026-06-29").await;
         let status = next(&mut stream).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "the range has an end and today is after it: {status:?}");
+    });
+}
+
+async fn put(app: &TestApp, template: pb::ClassTemplate) {
+    let request = pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new(), validate_only: false };
+    app.catalog().upsert_class_template(request).await.unwrap();
+}
+
+#[test]
+fn what_staff_put_into_the_catalogue_or_take_out_is_on_an_open_page_a_moment_later() {
+    on_every_app_at(WEDNESDAY, async |app: TestApp| {
+        let academy = academy().build(&app).await;
+        let replica = app.replica().await;
+        let mut stream = open(&app, of_grade()).await.unwrap();
+        assert_eq!(codes(&next(&mut stream).await.unwrap()), ["sat", "daily"]);
+        // By another server.
+        put(
+            &replica,
+            pb::ClassTemplate { code: "sun".to_owned(), recurrence: "FREQ=WEEKLY;BYDAY=SU".to_owned(), ..academy.templates[0].clone() },
+        )
+        .await;
+        let news = next(&mut stream).await.unwrap();
+        assert_eq!((codes(&news), news.removed.len(), days(&news.openings[0])), (vec!["sun"], 0, vec!["08 ok 2".to_owned()]));
+        replica.catalog().delete_class_template(pb::DeleteClassTemplateRequest { code: "sun".to_owned() }).await.unwrap();
+        let news = next(&mut stream).await.unwrap();
+        assert_eq!((codes(&news).len(), news.removed.as_slice()), (0, &["sun".to_owned()][..]));
+    });
+}
+
+#[test]
+fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_whoever_brings_them() {
+    on_every_app_at(WEDNESDAY, async |app: TestApp| {
+        let academy = academy().build(&app).await;
+        let tuesday = Some("2026-03-10".parse().unwrap());
+        let query = OpeningQuery { grade: Some(7), from_day: tuesday, to_day: tuesday, ..OpeningQuery::default() };
+        let (mut watch, first) = Watch::open((*app).clone(), query, 50).await.unwrap();
+        let codes = |news: News| news.openings.into_iter().map(|opening| opening.template.code).collect::<Vec<_>>();
+        assert_eq!(codes(first), ["daily"]);
+        // An edit that is only tried is none.
+        let on_tuesdays = pb::ClassTemplate { recurrence: "FREQ=WEEKLY;BYDAY=TU".to_owned(), ..academy.templates[0].clone() };
+        let tried =
+            pb::UpsertClassTemplateRequest { class_template: Some(on_tuesdays.clone()), request_id: String::new(), validate_only: true };
+        app.catalog().upsert_class_template(tried).await.unwrap();
+        assert_eq!((watch.look().await.unwrap(), watch.look().await.unwrap()), (None, None));
+        // Staff.
+        put(&app, on_tuesdays).await;
+        assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["sat"]);
+        // Upkeep, of a day that was lost.
+        assert_eq!(watch.look().await.unwrap(), None, "painted again, for its mark is of this page");
+        write_txn!(app.db(), "test.lose", |txn| {
+            let text = "DELETE FROM place WHERE day = '2026-03-10' AND template_id = (SELECT id FROM class_template WHERE code = ?)";
+            sql(text).bind("sat").execute(txn).await
+        })
+        .unwrap();
+        assert_eq!(watch.look().await.unwrap().unwrap().removed, ["sat"]);
+        assert_eq!(watch.look().await.unwrap(), None);
+        app.fire("clazz init_place", None).await;
+        assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["sat"]);
+        // An import.
+        let columns = ["code", "season", "subject_id", "grade", "period", "recurrence", "max_classes", "max_students_per_class"];
+        let values = ["tue", "spring", "1", "7", "p1900", "FREQ=WEEKLY;BYDAY=TU", "1", "6"].map(str::to_owned).into();
+        let rows = vec![ImportRow { line: 2, values }];
+        let file = ImportFile { name: "class_templates.csv".to_owned(), columns: columns.map(str::to_owned).into(), rows };
+        let outcome = import_through_rpc(&app, &ImportData { files: vec![file] }).await;
+        assert!(outcome.written, "{outcome:?}");
+        assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["tue"]);
     });
 }
 

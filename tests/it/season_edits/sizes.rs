@@ -46,7 +46,8 @@ fn the_tasks_of_a_larger_template_are_sized_again() {
         let one = pb::ClassTemplate { max_classes: 1, max_students_per_class: 3, ..large };
         assert!(refused!(stage, edit_template, &one).starts_with("IN_USE 2026-03-19,2026-03-26,"));
         let refused = edit_template(&stage, &one, true).await.unwrap_err();
-        let class_id = stage.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes[0].class_id;
+        let app: &TestApp = &stage;
+        let class_id = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes[0].class_id;
         assert_eq!(refused.get_details_error_info().unwrap().metadata["classes"], class_id.to_string());
         assert!(refused.message().contains(&format!("(classes {class_id}), on 2026-03-19")), "{}", refused.message());
         no_drift(&stage).await;

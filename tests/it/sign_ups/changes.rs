@@ -84,6 +84,48 @@ pub async fn reservation_of(app: &TestApp, number: usize) -> i64 {
     app.enrollment().list_reservations(request).await.unwrap().into_inner().reservations.last().unwrap().reservation_id
 }
 
+/// Of each class: its students, and the entries of its roster.
+async fn students(app: &TestApp) -> Vec<(i32, usize)> {
+    let listed = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes;
+    let mut found = Vec::new();
+    for class in listed {
+        let whole = app.classes().get_class(pb::GetClassRequest { class_id: class.class_id }).await.unwrap().into_inner();
+        assert_eq!(whole.class.as_ref(), Some(&class));
+        found.push((class.students, whole.roster.len()));
+    }
+    found
+}
+
+#[test]
+fn a_student_whose_days_were_changed_is_one_student_of_the_class() {
+    on_every_app_at(SATURDAY, async |app| {
+        let (stage, classes) = running(app).await;
+        stage.set_clock("2026-03-06T10:00").await;
+        let request = pb::ChangeReservationRequest {
+            reservation_id: reservation_of(&stage, 1).await,
+            class_id: classes[0].class_id,
+            from_day: "2026-03-19".to_owned(),
+            end_day: "2026-04-16".to_owned(),
+            ..Default::default()
+        };
+        change(&stage, request).await.unwrap();
+        assert_eq!(students(&stage).await, [(4, 5), (4, 4)], "the lesson of the twelfth is in one part, the others in the next");
+        // Four are no more than four.
+        let class_template = Some(pb::ClassTemplate { max_students_per_class: 4, ..stage.academy.templates[0].clone() });
+        let request = pb::UpsertClassTemplateRequest { class_template, ..Default::default() };
+        stage.catalog().upsert_class_template(request).await.unwrap();
+        stage.set_clock("2026-03-13T10:00").await;
+        assert_eq!(students(&stage).await, [(4, 4), (4, 4)], "the first part is past, and no task has ended it yet");
+        stage.set_clock("2026-04-17T10:00").await;
+        assert_eq!(students(&stage).await, [(3, 3), (4, 4)]);
+        // Over, a class is as it ended.
+        stage.set_clock("2026-07-01T10:00").await;
+        assert_eq!(students(&stage).await, [(3, 3), (4, 4)]);
+        stage.fire("clazz remove_expired_students", None).await;
+        assert_eq!(students(&stage).await, [(3, 3), (4, 4)]);
+    });
+}
+
 #[test]
 fn staff_move_a_student_to_another_class_and_the_lessons_already_held_stay_where_they_were() {
     on_every_app_at(SATURDAY, async |app| {
@@ -95,6 +137,7 @@ fn staff_move_a_student_to_another_class_and_the_lessons_already_held_stay_where
         let (after, before) = move_to(&stage, id, classes[1].class_id, "").await.unwrap();
         assert_eq!((after.start_day.as_str(), after.class_id, state(&after)), ("2026-03-12", classes[1].class_id, "PLACED".to_owned()));
         assert_eq!((before.last_day.as_str(), before.class_id), ("2026-03-11", classes[0].class_id));
+        assert_eq!(students(&stage).await, [(3, 3), (5, 5)], "from now on, though the old part lasts until the eleventh");
         let told: Vec<String> = stage.told_of("CLASS_CHANGED").await;
         assert_eq!(told, ["student-001"]);
         // The fuller one is full with six.
