@@ -97,25 +97,24 @@ async fn students(app: &TestApp) -> Vec<(i32, usize)> {
 }
 
 #[test]
-fn a_student_whose_days_were_changed_is_one_student_of_the_class() {
+fn a_student_who_comes_back_is_one_student_of_the_class() {
     on_every_app_at(SATURDAY, async |app| {
         let (stage, classes) = running(app).await;
         stage.set_clock("2026-03-06T10:00").await;
-        let request = pb::ChangeReservationRequest {
-            reservation_id: reservation_of(&stage, 1).await,
-            class_id: classes[0].class_id,
-            from_day: "2026-03-19".to_owned(),
-            end_day: "2026-04-16".to_owned(),
-            ..Default::default()
-        };
+        let id = reservation_of(&stage, 1).await;
+        let request = pb::ChangeReservationRequest { reservation_id: id, end_day: "2026-04-16".to_owned(), ..Default::default() };
         change(&stage, request).await.unwrap();
-        assert_eq!(students(&stage).await, [(4, 5), (4, 4)], "the lesson of the twelfth is in one part, the others in the next");
-        // Four are no more than four.
-        let class_template = Some(pb::ClassTemplate { max_students_per_class: 4, ..stage.academy.templates[0].clone() });
+        let (there, _) = move_to(&stage, id, classes[1].class_id, "2026-03-19").await.unwrap();
+        move_to(&stage, there.reservation_id, classes[0].class_id, "2026-03-26").await.unwrap();
+        assert_eq!(students(&stage).await, [(4, 5), (5, 5)], "the lessons of the twelfth and from the 26th on are in two parts");
+        // Five are no more than five.
+        let class_template = Some(pb::ClassTemplate { max_students_per_class: 5, ..stage.academy.templates[0].clone() });
         let request = pb::UpsertClassTemplateRequest { class_template, ..Default::default() };
         stage.catalog().upsert_class_template(request).await.unwrap();
         stage.set_clock("2026-03-13T10:00").await;
-        assert_eq!(students(&stage).await, [(4, 4), (4, 4)], "the first part is past, and no task has ended it yet");
+        assert_eq!(students(&stage).await, [(4, 4), (5, 5)], "the first part is past, and no task has ended it yet");
+        stage.set_clock("2026-03-20T10:00").await;
+        assert_eq!(students(&stage).await, [(4, 4), (4, 4)]);
         stage.set_clock("2026-04-17T10:00").await;
         assert_eq!(students(&stage).await, [(3, 3), (4, 4)]);
         // Over, a class is as it ended.
