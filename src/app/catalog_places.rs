@@ -3,7 +3,7 @@
 use super::App;
 use crate::domain::calendar::{RecurrenceError, parse_time};
 use crate::domain::places::{PlaceDay, Slot, show_days};
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::place;
@@ -43,7 +43,7 @@ impl From<Conflict> for Error {
 ///
 /// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those they have: the students signed up for
 /// other lessons. A day keeps at least as many seats as are taken.
-pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result<Vec<Conflict>> {
+pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<Vec<Conflict>> {
     if template_ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -61,7 +61,7 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64]) -> Result
                 continue;
             }
         };
-        let plan = Plan::new(slot, &old, &wanted);
+        let plan = Plan::new(slot, &old, &wanted, now);
         if plan.is_change {
             plans.push(plan);
         }
@@ -113,13 +113,17 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(slot: &'a TemplateSlot, old: &[place::Model], wanted: &[PlaceDay]) -> Self {
+    /// What has begun stays as it was, and nothing comes that would have begun, but of a template that is new.
+    fn new(slot: &'a TemplateSlot, old: &[place::Model], wanted: &[PlaceDay], now: Instant) -> Self {
         let old_by_day: BTreeMap<Day, &place::Model> = old.iter().map(|row| (row.day, row)).collect();
         let mut moved: BTreeSet<Day> = old_by_day.keys().copied().collect();
         let mut rows = Vec::with_capacity(wanted.len());
         let mut crowded = Vec::new();
         for want in wanted {
             let had = old_by_day.get(&want.day);
+            if had.map_or(!old.is_empty() && want.start_at <= now, |had| had.start_at <= now) {
+                continue;
+            }
             let same_time = had.is_some_and(|had| (had.start_at, had.end_at) == (want.start_at, want.end_at));
             if same_time {
                 moved.remove(&want.day);
@@ -141,6 +145,11 @@ impl<'a> Plan<'a> {
                 not_held_told: same_time && had.is_some_and(|had| had.not_held_told),
             });
         }
+        for had in old.iter().filter(|had| had.start_at <= now) {
+            moved.remove(&had.day);
+            rows.push(had.clone());
+        }
+        rows.sort_by_key(|row| row.day);
         let is_change = rows != old;
         Self { slot, rows, moved, crowded, is_change }
     }

@@ -100,7 +100,8 @@ const ON_ROSTER: [ReservationState; 1] = [ReservationState::Placed];
 macro_rules! in_class {
     () => {
         "r.state IN ('PLACED', 'ENDED') AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id \
-         AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day AND l.day >= CASE WHEN c.last_day < ? THEN c.last_day ELSE ? END)"
+         AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day AND l.state <> 'CANCELLED' AND l.day >= CASE WHEN c.last_day < ? \
+         THEN (SELECT MAX(k.day) FROM lesson k WHERE k.class_id = c.id AND k.state <> 'CANCELLED') ELSE ? END)"
     };
 }
 

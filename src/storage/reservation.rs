@@ -261,16 +261,22 @@ pub async fn reservation_shorten_in_txn(
     Ok(done == 1)
 }
 
-/// Gives a sign-up another last day, and leaves all else as it is; whether it was as it had been read.
+/// Gives a sign-up another last day, and leaves all else as it is, but for a class of which nothing is left: then the student waits for one.
+/// Whether it was as it had been read.
 pub async fn reservation_last_day_in_txn(txn: &impl ConnectionTrait, before: &reservation::Model, last_day: Day) -> Result<bool> {
-    let done =
-        sql("UPDATE reservation SET last_day = ?, version = version + 1 WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
-            .bind(last_day)
-            .bind(before.id)
-            .bind(before.state)
-            .bind(before.last_day)
-            .bind(before.version)
-            .execute(txn)
-            .await?;
+    // MySQL assigns from left to right: what the conditions read comes last.
+    let done = sql("UPDATE reservation SET last_day = ?, version = version + 1, state = CASE WHEN placed_from > ? THEN 'BOOKED' ELSE state END, \
+         class_id = CASE WHEN placed_from > ? THEN NULL ELSE class_id END, placed_from = CASE WHEN placed_from > ? THEN NULL ELSE placed_from END \
+         WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
+    .bind(last_day)
+    .bind(last_day)
+    .bind(last_day)
+    .bind(last_day)
+    .bind(before.id)
+    .bind(before.state)
+    .bind(before.last_day)
+    .bind(before.version)
+    .execute(txn)
+    .await?;
     Ok(done == 1)
 }

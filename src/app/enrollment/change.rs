@@ -116,10 +116,10 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
             let detail = format!("{} is before {}, the first day that can still be changed", ask.end_day, ask.start_day);
             return Err(Error::refused_on(Reason::NotALessonDay, detail, [ask.end_day]));
         }
+        // Classes before places, whichever of them the change comes to need.
+        seat::seat_lock_in_txn(txn, &concerned_by(&before, other), app.time().day(now)).await?;
         // The list first: who waits was promised what is free. What is given up now is free when the new part is there.
-        let mut concerned = vec![before.template_id];
-        concerned.extend(other.filter(|id| *id != before.template_id));
-        offer::refresh_in_txn(app, txn, &concerned, now).await?;
+        offer::refresh_in_txn(app, txn, &concerned_by(&before, other), now).await?;
         let in_both = from.is_some_and(|from| other.is_none() && from <= ask.end_day);
         let made = if in_both {
             keep_in_txn(app, txn, &before, change, &ask, &by, now).await?
@@ -136,6 +136,14 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         Ok(made)
     })?;
     Ok(Parts { after: get_reservation(app, id).await?, before: get_reservation(app, change.id).await? })
+}
+
+/// The templates of which a change takes or frees places.
+fn concerned_by(before: &reservation::Model, other: Option<i64>) -> Vec<i64> {
+    let mut ids = vec![before.template_id];
+    ids.extend(other.filter(|id| *id != before.template_id));
+    ids.sort_unstable();
+    ids
 }
 
 /// Other days of the same template, some of which the student has: the same reservation gets another last day, and goes to another class if it is
@@ -259,8 +267,12 @@ async fn move_in_txn(
     let person = crate::storage::entity::student::Entity::find_by_id(before.student_id).one(txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", student))?;
     one_seat::check(target, &city(&person.area_code), &stay, i64::from(template.max_students_per_class))?;
-    let lessons_before =
-        before.class_id.is_some() && days.iter().any(|(day, _)| before.placed_from.unwrap_or(before.start_day) <= *day && *day < from);
+    // In a class: lessons with it. In none: lessons ahead, for which the student waits to be placed as before.
+    let stays = |day: Day, start: Instant| match before.class_id {
+        Some(_) => before.placed_from.unwrap_or(before.start_day) <= day,
+        None => now < start,
+    };
+    let lessons_before = days.iter().any(|(day, start)| *day < from && stays(*day, *start));
     let id = if lessons_before { split(txn, before, class_id, from, by, now).await? } else { replace(txn, before, class_id, from).await? };
     if let Some(old) = before.class_id {
         student_left(app, txn, old, from, now).await?;

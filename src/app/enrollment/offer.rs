@@ -19,7 +19,7 @@ use crate::message::text::Facts;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::pool::city;
 use crate::storage::reservation::ReservationRow;
-use crate::storage::season_edit::reservation_cancel_set_in_txn;
+use crate::storage::season_edit::waiting_cancel_set_in_txn;
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
@@ -146,8 +146,9 @@ async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -
     }
     let ids: BTreeSet<i64> = waiting.iter().map(|one| one.reservation.student_id).collect();
     sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await?;
-    // Who waits may have left the list, or be in another one's hands by now.
-    let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
+    // Who waits may have left the list, or be in another one's hands by now; who has just joined is not locked, and looked at by who joined.
+    let mut waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
+    waiting.retain(|one| ids.contains(&one.reservation.student_id));
     let wanted = ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
     let mut round = Round::open(app, txn, &waiting, &wanted, now).await?;
     let (mut offers, mut closed) = (Vec::new(), Vec::new());
@@ -161,7 +162,7 @@ async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -
     }
     let ended: Vec<(i64, Day)> = closed.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
     if !ended.is_empty() {
-        reservation_cancel_set_in_txn(txn, &ended, now).await?;
+        waiting_cancel_set_in_txn(txn, &ended, now).await?;
     }
     let mut messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
     messages += write_offers(app, txn, &offers, &round, now).await?;
@@ -229,6 +230,10 @@ impl Round {
         let (start, last) = (reservation.start_day, reservation.last_day);
         let Some(first) = places_between(self.book.places(key), start, last).first().copied() else { return Outcome::Closed };
         let days: Vec<Day> = places_between(self.book.places(key), start, last).iter().map(|place| place.day).collect();
+        // Who cannot be served keeps the position, whatever else the student has until then.
+        if places_between(self.book.places(key), start, last).iter().any(|place| place.taken >= place.capacity) {
+            return Outcome::Waits;
+        }
         if self.book.check(student, key, start, last).is_err() {
             return Outcome::Closed;
         }

@@ -81,7 +81,7 @@ impl Run<'_> {
             .map(|template| template.id)
             .collect();
         let ids = Vec::from_iter(touched.iter().copied());
-        let mut conflicts = remake_places(self.app, txn, &ids).await?;
+        let mut conflicts = remake_places(self.app, txn, &ids, self.now).await?;
         if conflicts.is_empty() {
             let conflict =
                 |template_id: i64, code: &str, detail| Conflict { template_id, code: code.to_owned(), column: "recurrence", detail };

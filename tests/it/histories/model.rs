@@ -273,12 +273,15 @@ impl Model {
         for at in waiting {
             let Entry { student, first, last, .. } = self.entries[at];
             let (day, start, _) = self.lessons(template, first, last)[0];
+            if !self.is_free(template, first, last) {
+                continue;
+            }
             if self.in_the_way(student, template, first, last).is_some() {
                 (self.entries[at].state, self.entries[at].until) = ("CANCELLED", None);
                 continue;
             }
             let until = offer_until(&self.rules, day, start, false, now);
-            if now < cut_off(self.rules.time, day) && until > now && self.is_free(template, first, last) {
+            if now < cut_off(self.rules.time, day) && until > now {
                 (self.entries[at].state, self.entries[at].until) = ("OFFERED", Some(until));
             }
         }

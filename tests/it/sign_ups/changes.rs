@@ -126,6 +126,38 @@ fn a_student_who_comes_back_is_one_student_of_the_class() {
 }
 
 #[test]
+fn who_waits_for_a_class_and_goes_to_one_later_still_waits_for_the_lessons_before() {
+    on_every_app_at(SATURDAY, async |app| {
+        let (stage, classes) = running(app).await;
+        stage.set_clock("2026-03-06T10:00").await;
+        let sized = async |max_students_per_class| {
+            let class_template = Some(pb::ClassTemplate { max_students_per_class, ..stage.academy.templates[0].clone() });
+            let request = pb::UpsertClassTemplateRequest { class_template, ..Default::default() };
+            stage.catalog().upsert_class_template(request).await.unwrap();
+        };
+        // Both classes are full for a moment.
+        sized(4).await;
+        let booked = stage.academy.reserve(&stage, &student(9), "math", Some(("2026-03-12", "2026-04-02"))).await.unwrap();
+        assert_eq!(booked.state(), pb::ReservationState::Booked);
+        sized(6).await;
+        let request = pb::ChangeReservationRequest {
+            reservation_id: booked.reservation_id,
+            class_id: classes[0].class_id,
+            from_day: "2026-03-26".to_owned(),
+            end_day: "2026-04-09".to_owned(),
+            ..Default::default()
+        };
+        let (after, before) = change(&stage, request).await.unwrap();
+        assert_eq!(
+            (after.state(), after.class_id, after.start_day.as_str()),
+            (pb::ReservationState::Placed, classes[0].class_id, "2026-03-26")
+        );
+        assert_eq!((before.state(), before.class_id, before.last_day.as_str()), (pb::ReservationState::Booked, 0, "2026-03-25"));
+        no_drift(&stage).await;
+    });
+}
+
+#[test]
 fn staff_move_a_student_to_another_class_and_the_lessons_already_held_stay_where_they_were() {
     on_every_app_at(SATURDAY, async |app| {
         let (stage, classes) = running(app).await;
