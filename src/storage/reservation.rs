@@ -1,11 +1,12 @@
 //! Reservations and the places they take.
 
+use super::Txn;
 use super::entity::{class, class_template, reservation, student};
 use super::page::Page;
-use super::sql::sql;
+use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 
 /// A reservation with the names of its student and template.
@@ -279,4 +280,30 @@ pub async fn reservation_last_day_in_txn(txn: &impl ConnectionTrait, before: &re
     .execute(txn)
     .await?;
     Ok(done == 1)
+}
+
+/// Reservations of which nothing is left → CANCELLED; the last day that counts comes with each.
+///
+/// # Errors
+/// `Contended` when one is in another state by now.
+pub async fn reservation_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
+    let live = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', 'PLACED')";
+    cancel_in_txn(txn, live, rows, now).await
+}
+
+/// WAITLISTED → CANCELLED, as above.
+///
+/// # Errors
+/// `Contended` when one is in another state by now, as when it was just offered a place, which would never be given back.
+pub async fn waiting_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
+    cancel_in_txn(txn, "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'", rows, now).await
+}
+
+async fn cancel_in_txn(txn: &Txn, on: &'static str, rows: &[(i64, Day)], now: Instant) -> Result<()> {
+    let set = "state = 'CANCELLED', last_day = p.c1, cancelled_at = p.c2, task_id = NULL, expires_at = NULL, version = version + 1";
+    let done = update_by_rows(txn, "reservation", "{rows:idi}", on, set)
+        .rows(rows.iter().map(|(id, last)| -> [Cell; 3] { [(*id).into(), (*last).into(), now.into()] }))
+        .execute(txn)
+        .await?;
+    if usize::try_from(done) == Ok(rows.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
 }

@@ -298,32 +298,6 @@ pub async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) -> Result
     .await
 }
 
-/// Reservations of which nothing is left → CANCELLED; the last day that counts comes with each.
-///
-/// # Errors
-/// `Contended` when one is in another state by now.
-pub async fn reservation_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    let live = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', 'PLACED')";
-    cancel_in_txn(txn, live, rows, now).await
-}
-
-/// WAITLISTED → CANCELLED, as above.
-///
-/// # Errors
-/// `Contended` when one is in another state by now, as when it was just offered a place, which would never be given back.
-pub async fn waiting_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    cancel_in_txn(txn, "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'", rows, now).await
-}
-
-async fn cancel_in_txn(txn: &Txn, on: &'static str, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    let set = "state = 'CANCELLED', last_day = p.c1, cancelled_at = p.c2, task_id = NULL, expires_at = NULL, version = version + 1";
-    let done = update_by_rows(txn, "reservation", "{rows:idi}", on, set)
-        .rows(rows.iter().map(|(id, last)| -> [Cell; 3] { [(*id).into(), (*last).into(), now.into()] }))
-        .execute(txn)
-        .await?;
-    if usize::try_from(done) == Ok(rows.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
-}
-
 /// First lesson and end of what waits, is held or offered: (reservation, first lesson day, expires at).
 pub async fn reservation_wait_set_in_txn(txn: &Txn, rows: &[(i64, Option<Day>, Option<Instant>)]) -> Result<u64> {
     let set = "first_lesson_day = p.c1, expires_at = p.c2, version = version + 1";

@@ -12,7 +12,6 @@ use crate::storage::Txn;
 use crate::storage::entity::reservation;
 use crate::storage::ledger::By;
 use crate::storage::reservation::{self as store, ReservationRow};
-use crate::storage::season_edit::waiting_cancel_set_in_txn;
 use crate::write_txn;
 
 /// The request ids of this use case.
@@ -90,7 +89,7 @@ async fn end_in_txn(app: &App, txn: &Txn, before: &reservation::Model, from_day:
         ReservationState::Held => PlaceCause::HoldReleased,
         ReservationState::Offered => PlaceCause::OfferDeclined,
         ReservationState::Waitlisted => {
-            return waiting_cancel_set_in_txn(txn, &[(before.id, add_days(before.start_day, -1))], now).await;
+            return store::waiting_cancel_set_in_txn(txn, &[(before.id, add_days(before.start_day, -1))], now).await;
         }
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => return Ok(()),
     };

@@ -18,8 +18,7 @@ use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::pool::city;
-use crate::storage::reservation::ReservationRow;
-use crate::storage::season_edit::waiting_cancel_set_in_txn;
+use crate::storage::reservation::{ReservationRow, waiting_cancel_set_in_txn};
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
@@ -27,7 +26,7 @@ use crate::write_txn;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Entries of the waiting lists that are looked at in one go; the rest has its turn when these are served.
+/// Entries of the waiting lists that are looked at in one go, in the order of joining; the rest has its turn when some of these are gone.
 const MOST: i64 = 1_000;
 
 /// `clazz offer_places`: expires what has run out, passes it on, and closes the lists whose rosters are frozen.

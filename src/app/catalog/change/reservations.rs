@@ -10,6 +10,7 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
 use crate::storage::entity::place;
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
+use crate::storage::reservation::reservation_cancel_set_in_txn;
 use crate::storage::season_edit::{self as store, Claim};
 use crate::storage::{Txn, leave};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -78,7 +79,7 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Re
         }
     }
     if !gone.is_empty() {
-        store::reservation_cancel_set_in_txn(txn, &gone, now).await?;
+        reservation_cancel_set_in_txn(txn, &gone, now).await?;
     }
     if !waits.is_empty() {
         store::reservation_wait_set_in_txn(txn, &waits).await?;
