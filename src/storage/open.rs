@@ -195,15 +195,18 @@ impl Db {
         self.backend() == DbBackend::Sqlite
     }
 
+    /// What [`Db::ping`] asks.
+    pub const PING: &str = "SELECT 1, 1";
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         if !self.is_sqlite() {
             // Connections of their own: without them there are no sign-ups.
             let desk = self.desk.clone();
-            let answered = self.spawn_at_desk(async move { sql("SELECT 1, 1").fetch(&desk).await.map(drop) }).await;
+            let answered = self.spawn_at_desk(async move { sql(Self::PING).fetch(&desk).await.map(drop) }).await;
             answered.unwrap_or_else(|_| Err(Error::internal("the desk's thread has ended")))?;
         }
-        sql("SELECT 1, 1").fetch(&self.reader).await.map(drop)
+        sql(Self::PING).fetch(&self.reader).await.map(drop)
     }
 
     /// Calls `callback` for every statement; for tests that count them. Call it before the first use.

@@ -4,7 +4,8 @@ use crate::storage::Db;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use std::sync::{Arc, Mutex};
 
-/// The statements sent to a database, in order. Those of `BEGIN` and `COMMIT` are not among them.
+/// The statements sent to a database, in order. Those of `BEGIN` and `COMMIT` are not among them, nor is [`Db::PING`]: a server asks it
+/// by itself every few seconds, whatever a test is about.
 #[derive(Clone, Debug, Default)]
 pub struct Statements {
     sent: Arc<Mutex<Vec<Statement>>>,
@@ -13,7 +14,11 @@ pub struct Statements {
 impl Statements {
     pub(super) fn observe(&self, db: &mut Db) {
         let sent = self.sent.clone();
-        db.observe(move |info| sent.lock().unwrap().push(info.statement.clone()));
+        db.observe(move |info| {
+            if info.statement.sql != Db::PING {
+                sent.lock().unwrap().push(info.statement.clone());
+            }
+        });
     }
 
     /// How many there were so far.
