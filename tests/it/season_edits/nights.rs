@@ -60,6 +60,36 @@ fn a_holiday_that_is_taken_back_in_the_same_night_never_happened() {
 }
 
 #[test]
+fn who_was_on_leave_hears_of_a_lesson_that_is_taken_away_and_put_back_in_the_same_night() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = running(app).await;
+        stage.ignore_messages("this story looks at what waits to be sent");
+        let schedule = pb::GetStudentScheduleRequest { student: named(1), ..Default::default() };
+        let reservation_id = stage.enrollment().get_student_schedule(schedule).await.unwrap().into_inner().lessons[0].reservation_id;
+        let leave = pb::RequestLeaveRequest { reservation_id, day: "2026-03-26".into() };
+        stage.enrollment().request_leave(leave).await.unwrap();
+        let holiday = pb::Season { except_days: vec!["2026-03-26".into()], ..stage.academy.season.clone() };
+        stage.set_clock("2026-03-16T23:00").await;
+        edit_season(&stage, &holiday, false).await.unwrap();
+        edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
+        // The leave was given back with the lesson: the student is expected again, and is told so.
+        assert_eq!(unsent(&stage, "LESSON_").await, ["LESSON_ADDED student-001", "LESSON_CANCELLED student-001"]);
+        // Away again: of what comes nothing is left to be told.
+        edit_season(&stage, &holiday, false).await.unwrap();
+        assert_eq!(unsent(&stage, "LESSON_ADDED").await, Vec::<String>::new());
+        assert_eq!(unsent(&stage, "LESSON_CANCELLED student-001").await.len(), 1);
+        edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
+        stage.set_clock("2026-03-17T07:00").await;
+        stage.fire("sms send", None).await;
+        let told = async |kind| texts(&stage, kind, "student-001").await.pop().map(|text| text.0);
+        assert_eq!(told("LESSON_CANCELLED").await, Some(MessageState::Captured));
+        assert_eq!(told("LESSON_ADDED").await, Some(MessageState::Captured));
+        assert_eq!(texts(&stage, "LESSON_ADDED", "student-002").await, Vec::new());
+        no_drift(&stage).await;
+    });
+}
+
+#[test]
 fn an_offer_that_has_not_gone_out_names_the_time_after_the_move() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = running(app).await;

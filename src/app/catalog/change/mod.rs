@@ -163,9 +163,9 @@ pub async fn carry_out(app: &App, txn: &Txn, templates: &[class_template::Model]
     let class_lessons = lessons::follow(app, txn, &scene, asked).await?;
     clashes(txn, &scene).await?;
     change.lessons = lessons::changes(&scene, &class_lessons);
-    let gone = reservations::follow(app, txn, &scene, asked.now).await?;
-    change.reservations = reservations::changes(&scene, &gone);
-    change.messages += tell::tell(app, txn, &scene, &class_lessons, &gone, &moved, asked.now).await?;
+    let followed = reservations::follow(app, txn, &scene, asked.now).await?;
+    change.reservations = reservations::changes(&scene, &followed.gone);
+    change.messages += tell::tell(app, txn, &scene, &class_lessons, &followed, &moved, asked.now).await?;
     change.messages += places_came_free(app, txn, &scene, asked.now).await?;
     sort(&mut change);
     Ok(change)

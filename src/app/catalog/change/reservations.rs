@@ -56,8 +56,17 @@ pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Res
     place_change_write_in_txn(txn, &changes, asked.by, asked.now).await
 }
 
-/// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who waits waits for the next lesson. Those cancelled.
-pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<HashSet<i64>> {
+/// What became of reservations whose days come and go.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// Those of which nothing is left.
+    pub gone: HashSet<i64>,
+    /// Leave that was given back: (reservation, day).
+    pub leave: HashSet<(i64, Day)>,
+}
+
+/// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who waits waits for the next lesson.
+pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Followed> {
     let (mut gone, mut waits, mut shortened) = (Vec::new(), Vec::new(), Vec::new());
     for (claim, edit, touched) in concerned(scene) {
         if !touched.lost.is_empty() {
@@ -69,13 +78,14 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Re
             Some(_) => {}
         }
     }
+    let mut given_back = HashSet::new();
     if !shortened.is_empty() {
         let on_leave = leave::leave_list(txn, shortened.iter().map(|(claim, _)| claim.id)).await?;
         let lost: HashSet<(i64, Day)> =
             shortened.iter().flat_map(|(claim, touched)| touched.lost.iter().map(|day| (claim.id, *day))).collect();
-        let given_back: Vec<(i64, Day)> = on_leave.into_iter().filter(|leave| lost.contains(leave)).collect();
+        given_back = on_leave.into_iter().filter(|leave| lost.contains(leave)).collect();
         if !given_back.is_empty() {
-            store::leave_delete_days_in_txn(txn, &given_back).await?;
+            store::leave_delete_days_in_txn(txn, &Vec::from_iter(given_back.iter().copied())).await?;
         }
     }
     if !gone.is_empty() {
@@ -84,7 +94,7 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Re
     if !waits.is_empty() {
         store::reservation_wait_set_in_txn(txn, &waits).await?;
     }
-    Ok(gone.into_iter().map(|(id, _)| id).collect())
+    Ok(Followed { gone: gone.into_iter().map(|(id, _)| id).collect(), leave: given_back })
 }
 
 /// The claims with a changed day in their range, but those that have ended.

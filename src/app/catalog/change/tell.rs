@@ -3,6 +3,7 @@
 
 use super::lessons::ClassLessons;
 use super::plan::{Edit, takes};
+use super::reservations::Followed;
 use super::tasks::MovedTask;
 use super::{Scene, reservations, subject_names};
 use crate::app::App;
@@ -94,7 +95,7 @@ pub async fn tell(
     txn: &Txn,
     scene: &Scene<'_>,
     lessons: &ClassLessons,
-    gone: &HashSet<i64>,
+    followed: &Followed,
     moved: &[MovedTask],
     now: Instant,
 ) -> Result<u64> {
@@ -102,8 +103,8 @@ pub async fn tell(
         return Ok(0);
     }
     let teller = Teller { app, subjects: subject_names(txn, &scene.edits).await?, now };
-    let offers = offers_anew(&teller, txn, scene, gone).await?;
-    let mut drafts = students(&teller, scene, gone, &offers);
+    let offers = offers_anew(&teller, txn, scene, &followed.gone).await?;
+    let mut drafts = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
     let assigned = assigned_anew(&teller, txn, scene, lessons).await?;
     drafts.extend(coaches(&teller, txn, scene, lessons, &assigned).await?);
@@ -219,7 +220,7 @@ async fn reminders_anew(txn: &Txn, scene: &Scene<'_>, moved: &[MovedTask], now: 
     Ok(rows.iter().filter_map(anew).collect())
 }
 
-fn students(teller: &Teller<'_>, scene: &Scene<'_>, gone: &HashSet<i64>, offers: &BTreeMap<i64, Draft>) -> Vec<Draft> {
+fn students(teller: &Teller<'_>, scene: &Scene<'_>, followed: &Followed, offers: &BTreeMap<i64, Draft>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (claim, edit, touched) in reservations::concerned(scene) {
         if offers.contains_key(&claim.id) {
@@ -227,7 +228,7 @@ fn students(teller: &Teller<'_>, scene: &Scene<'_>, gone: &HashSet<i64>, offers:
         }
         let person = || Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
         let lost = |kind, day: &Day| edit.removed.get(day).map(|row| teller.draft(kind, person(), edit, row.into()));
-        if gone.contains(&claim.id) {
+        if followed.gone.contains(&claim.id) {
             drafts.extend(touched.lost.first().and_then(|day| lost(MessageKind::SignUpCancelled, day)));
             continue;
         }
@@ -235,7 +236,15 @@ fn students(teller: &Teller<'_>, scene: &Scene<'_>, gone: &HashSet<i64>, offers:
             // Who waits has lost nothing yet.
             continue;
         }
-        drafts.extend(touched.lost.iter().filter_map(|day| lost(MessageKind::LessonCancelled, day)));
+        drafts.extend(touched.lost.iter().filter_map(|day| {
+            let draft = lost(MessageKind::LessonCancelled, day)?;
+            if !followed.leave.contains(&(claim.id, *day)) {
+                return Some(draft);
+            }
+            // Should the lesson come back before this has gone out, it is not as if nothing had happened: the leave is gone. So this is about
+            // something of its own, which the lesson that comes does not take back, and the student is told of both.
+            Some(Draft { about: format!("{}+LEAVE", draft.about), ..draft })
+        }));
         let comes = touched.added.iter().filter_map(|day| edit.rows.get(day));
         drafts.extend(comes.map(|row| teller.draft(MessageKind::LessonAdded, person(), edit, row.into())));
         drafts.extend(touched.moved.first().and_then(|day| teller.moved(person(), edit, *day)));
