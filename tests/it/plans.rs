@@ -3,7 +3,7 @@
 use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
-use etutor::app::staffing::{alarm, check, form, wave};
+use etutor::app::staffing::{alarm, check, create, form, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
@@ -85,5 +85,43 @@ fn one_days_tasks_are_found_by_their_day() {
         let plan = explain(stage.db(), &sent[0]).await;
         assert!(plan.contains("class_task_day") || plan.contains("class_task_state"), "{plan}");
         assert_eq!(check::check_invitations(&stage, now, Some(day)).await.unwrap().changed, 0);
+    });
+}
+
+#[test]
+fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
+    on_every_app_at(SATURDAY, async |app| {
+        let mut academy = Academy::new().coaches(6).students(1);
+        for hour in 10..20 {
+            academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
+        }
+        let stage = Stage::set(app, academy).await;
+        history(&stage).await;
+        write_txn!(stage.db(), "test.ahead", |txn| {
+            let few = "DELETE FROM invitation WHERE task_id IN (SELECT id FROM class_task WHERE day >= '2026-03-05')";
+            sql(few).execute(txn).await?;
+            sql("DELETE FROM class_task WHERE day >= '2026-03-05'").execute(txn).await?;
+            sql("UPDATE reservation SET state = 'BOOKED' WHERE start_day = '2026-03-05'").execute(txn).await
+        })
+        .unwrap();
+        let (now, day) = (stage.instant("2026-03-02T00:00"), "2026-03-05".parse().unwrap());
+        let (report, sent) = stage.statements().of(async || create::create_class_tasks(&stage, now, day).await).await;
+        assert_eq!(report.unwrap().changed, 10);
+        let marks = sent.iter().find(|statement| statement.sql.starts_with("UPDATE reservation SET version")).unwrap();
+        let plan = explain(stage.db(), marks).await;
+        let mut lines = plan.lines().skip_while(|line| match stage.db().backend() {
+            DbBackend::Postgres => !line.contains(" on class_task t"),
+            DbBackend::Sqlite => !line.starts_with("SEARCH t "),
+            _ => !line.starts_with("table=t "),
+        });
+        let found = match stage.db().backend() {
+            DbBackend::Postgres => {
+                lines.nth(1).is_some_and(|line| ["Index Cond", "day = ", "template_id = "].iter().all(|part| line.contains(part)))
+            }
+            DbBackend::Sqlite => lines.next().is_some_and(|line| line.contains("template_id=?") && line.contains("day=?")),
+            _ => lines.next().is_some_and(|line| line.contains("type=eq_ref")),
+        };
+        assert!(found, "{plan}");
+        stage.ignore_messages("this is about plans");
     });
 }

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 mod m20261122_season_staffed;
 mod m20261125_sign_ups;
 mod m20261126_catalog_version;
+mod m20261127_days_of_templates;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_season_staffed::Migration),
             Box::new(m20261125_sign_ups::Migration),
             Box::new(m20261126_catalog_version::Migration),
+            Box::new(m20261127_days_of_templates::Migration),
         ]
     }
 }
