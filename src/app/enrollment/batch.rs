@@ -14,7 +14,6 @@ use crate::domain::sign_up::{Start, confirm_until, hold_until, start_rule};
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
-use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::pool::city;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
@@ -430,7 +429,7 @@ impl Desk<'_> {
 }
 
 /// Writes what was accepted; the reservations by the position of what was asked for.
-async fn write(txn: &Txn, accepted: &[Accepted<'_>], desk: &Desk<'_>, now: Instant) -> Result<Vec<(usize, ReservationRow)>> {
+async fn write<'a>(txn: &Txn, accepted: &[Accepted<'a>], desk: &Desk<'_>, now: Instant) -> Result<Vec<(usize, ReservationRow)>> {
     if accepted.is_empty() {
         return Ok(Vec::new());
     }
@@ -442,38 +441,20 @@ async fn write(txn: &Txn, accepted: &[Accepted<'_>], desk: &Desk<'_>, now: Insta
         }
     }
     let changes: Vec<(i64, Day, i64)> = counts.into_iter().map(|((template, day), count)| (template, day, count)).collect();
-    if !changes.is_empty() {
-        sign_up::place_change_in_txn(txn, &changes).await?;
-    }
-    let rows: Vec<NewRow> = accepted.iter().map(|one| one.row).collect();
-    let ids = sign_up::reservation_insert_set_in_txn(txn, &rows).await?;
-    let mut written = Vec::with_capacity(rows.len());
-    let (mut ledger, mut requests) = (Vec::with_capacity(rows.len()), Vec::new());
-    for Accepted { ask, row, position } in accepted {
-        let id = ids.get(&(row.student_id, row.template_id, row.start_day, row.state)).copied();
-        let id = id.ok_or_else(|| Error::internal("a reservation just written is missing"))?;
-        written.push((
-            *position,
-            ReservationRow { reservation: row.as_written(id), student: ask.student.clone(), class_template: ask.class_template.clone() },
-        ));
-        let change = PlaceChange {
-            template_id: row.template_id,
-            reservation_id: Some(id),
-            first_day: row.start_day,
-            last_day: row.end_day,
-            delta: 1,
-            cause: ask.wish.cause(),
-        };
-        if row.state.takes_places() {
-            ledger.push((change, By { request_id: ask.key.request_id.clone(), ..By::actor(ask.student.clone()) }));
-        }
+    let entry = |Accepted { ask, row, .. }: &Accepted<'a>| sign_up::Entry {
+        row: *row,
+        cause: row.state.takes_places().then(|| ask.wish.cause()),
+        student: &ask.student,
+        request_id: &ask.key.request_id,
         // A change records its own.
-        if !ask.key.request_id.is_empty() && !matches!(ask.wish, Wish::Change(_)) {
-            requests.push((ask.wish.scope(), ask.key.request_id.as_str(), ask.key.fingerprint.as_str(), id));
-        }
-    }
-    let ledger: Vec<(&PlaceChange, &By)> = ledger.iter().map(|(change, by)| (change, by)).collect();
-    place_change_write_all_in_txn(txn, &ledger, now).await?;
-    sign_up::request_insert_set_in_txn(txn, &requests, now).await?;
-    Ok(written)
+        request: (!ask.key.request_id.is_empty() && !matches!(ask.wish, Wish::Change(_)))
+            .then(|| (ask.wish.scope(), ask.key.fingerprint.as_str())),
+    };
+    let entries: Vec<sign_up::Entry<'_>> = accepted.iter().map(entry).collect();
+    let ids = sign_up::entry_insert_set_in_txn(txn, &entries, &changes, now).await?;
+    let written = accepted.iter().zip(ids).map(|(Accepted { ask, row, position }, id)| {
+        let (student, class_template) = (ask.student.clone(), ask.class_template.clone());
+        (*position, ReservationRow { reservation: row.as_written(id), student, class_template })
+    });
+    Ok(written.collect())
 }
