@@ -89,7 +89,11 @@ pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Re
     Ok(written)
 }
 
-/// Withdraws what letters take back and nobody has handed over, and drops those letters.
+/// Ends what a message is about when leave from its lesson was given back with it. The person knows of the leave, so that neither the lesson's
+/// falling away nor its coming back leaves nothing to be told: of the two, the last is.
+pub const ON_LEAVE: &str = "+LEAVE";
+
+/// Withdraws what letters take back and nobody has handed over, and drops those letters that leave nothing to be told.
 async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Result<()> {
     let opposites: BTreeSet<MessageKind> = letters.iter().filter_map(|letter| letter.draft.kind.opposite()).collect();
     if opposites.is_empty() {
@@ -102,11 +106,21 @@ async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Re
         unsent.entry(row.person.clone()).or_default().push(row);
     }
     let mut withdrawn = Vec::new();
-    letters.retain(|letter| {
+    letters.retain_mut(|letter| {
         let Some(rows) = unsent.get_mut(letter.to.person) else { return true };
-        let Some(position) = rows.iter().position(|row| letter.takes_back(row)) else { return true };
-        withdrawn.push(rows.swap_remove(position));
-        false
+        let lesson = letter.about.strip_suffix(ON_LEAVE).unwrap_or(&letter.about).to_owned();
+        let on_leave = format!("{lesson}{ON_LEAVE}");
+        let Some(position) = rows.iter().position(|row| letter.takes_back(row, &lesson) || letter.takes_back(row, &on_leave)) else {
+            return true;
+        };
+        let row = rows.swap_remove(position);
+        let stays = letter.about == on_leave || letter.takes_back(&row, &on_leave);
+        withdrawn.push(row);
+        if stays {
+            letter.about = on_leave;
+            letter.key = key_of(letter.draft.kind, &letter.about, &letter.to, &letter.version);
+        }
+        stays
     });
     withdraw(txn, &withdrawn, now).await
 }
@@ -122,7 +136,7 @@ async fn told_again(txn: &Txn, letters: &mut [Letter<'_>]) -> Result<()> {
         }
         for letter in letters.iter_mut().filter(|letter| used.contains(&letter.key)) {
             letter.version.push('+');
-            letter.key = key_of(letter.draft, &letter.to, &letter.version);
+            letter.key = key_of(letter.draft.kind, &letter.about, &letter.to, &letter.version);
         }
     }
 }
@@ -185,15 +199,16 @@ pub async fn list_messages(app: &App, filter: &MessageFilter, page: &Page) -> Re
 struct Letter<'a> {
     draft: &'a Draft,
     to: Recipient<'a>,
+    about: String,
     version: String,
     key: String,
 }
 
 impl Letter<'_> {
-    /// Whether it takes back what a message says, about the same lesson (of the same class) to the same person by the same way.
-    fn takes_back(&self, row: &message::Model) -> bool {
+    /// Whether it takes back what a message says about this (of the same class) to the same person by the same way.
+    fn takes_back(&self, row: &message::Model, about: &str) -> bool {
         let Letter { draft, to, .. } = self;
-        draft.kind.opposite().is_some_and(|kind| is_about(row, kind, &draft.about, to.person))
+        draft.kind.opposite().is_some_and(|kind| is_about(row, kind, about, to.person))
             && (row.channel, row.audience, row.class_id, row.lesson_at) == (to.channel, to.audience, draft.class_id, draft.lesson_at)
     }
 }
@@ -222,12 +237,15 @@ fn letters_of<'a>(app: &'a App, draft: &'a Draft) -> Vec<Letter<'a>> {
             .collect()
         }
     };
-    let letter = |to: Recipient<'a>| Letter { draft, key: key_of(draft, &to, &draft.version), version: draft.version.clone(), to };
+    let letter = |to: Recipient<'a>| {
+        let (about, version) = (draft.about.clone(), draft.version.clone());
+        Letter { draft, key: key_of(draft.kind, &about, &to, &version), about, version, to }
+    };
     recipients.into_iter().map(letter).collect()
 }
 
 fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel {
-    let Letter { draft, to, key, version: _ } = letter;
+    let Letter { draft, to, key, about: _, version: _ } = letter;
     let text = text::render(draft.kind, to.channel, &draft.facts, app.time());
     let timed_as = if draft.as_notice { MessageKind::NoLongerNeeded } else { draft.kind };
     let opens = timed_as.send_at(to.channel, draft.lesson_at, app.rules(), now);
@@ -267,9 +285,9 @@ const KEY_MAX: usize = 190;
 const KEY_WHOLE: usize = KEY_MAX - 33;
 
 /// `KIND/about/person/version`; the mail of an admin who gets an SMS too ends in `/MAIL`.
-fn key_of(draft: &Draft, to: &Recipient<'_>, version: &str) -> String {
+fn key_of(kind: MessageKind, about: &str, to: &Recipient<'_>, version: &str) -> String {
     let mail = if to.channel == Channel::Mail { "/MAIL" } else { "" };
-    let key = format!("{}/{}/{}/{version}{mail}", draft.kind, draft.about, to.person);
+    let key = format!("{kind}/{about}/{}/{version}{mail}", to.person);
     if key.chars().count() <= KEY_MAX {
         return key;
     }

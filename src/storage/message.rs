@@ -218,6 +218,14 @@ pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instan
                   AND p.start_at = m.lesson_at)",
             true,
         ),
+        // Somebody comes after all, or the lesson has fallen away.
+        MessageKind::LessonEmpty => (
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
+               (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id AND l.start_at = m.lesson_at AND (l.state = 'CANCELLED' OR EXISTS \
+                 (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' AND r.placed_from <= l.day \
+                   AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day))))",
+            false,
+        ),
         // The student may have got a class since. A student has one lesson at a time, so its start says which is meant.
         MessageKind::LessonNotHeld => (
             "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \

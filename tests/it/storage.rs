@@ -2,6 +2,7 @@
 
 mod schema;
 mod sets;
+mod sign_ups;
 mod transactions;
 
 use etutor::domain::state::{JobStatus, TaskState};

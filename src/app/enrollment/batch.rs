@@ -1,5 +1,5 @@
 //! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read by one statement each, decided in memory in the
-//! order in which they came (`domain::places::Book`), and written by one statement each.
+//! order in which they came (`domain::places::Book`), and written by one statement each, or all at once where the database can.
 //!
 //! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
 

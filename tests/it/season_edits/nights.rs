@@ -59,32 +59,65 @@ fn a_holiday_that_is_taken_back_in_the_same_night_never_happened() {
     });
 }
 
+/// Leave of students of the class from its lesson of 26 March.
+async fn leave(stage: &Stage, students: impl IntoIterator<Item = usize>) {
+    for number in students {
+        let schedule = pb::GetStudentScheduleRequest { student: named(number), ..Default::default() };
+        let reservation_id = stage.enrollment().get_student_schedule(schedule).await.unwrap().into_inner().lessons[0].reservation_id;
+        let request = pb::RequestLeaveRequest { reservation_id, day: "2026-03-26".into() };
+        stage.enrollment().request_leave(request).await.unwrap();
+    }
+}
+
 #[test]
 fn who_was_on_leave_hears_of_a_lesson_that_is_taken_away_and_put_back_in_the_same_night() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = running(app).await;
         stage.ignore_messages("this story looks at what waits to be sent");
-        let schedule = pb::GetStudentScheduleRequest { student: named(1), ..Default::default() };
-        let reservation_id = stage.enrollment().get_student_schedule(schedule).await.unwrap().into_inner().lessons[0].reservation_id;
-        let leave = pb::RequestLeaveRequest { reservation_id, day: "2026-03-26".into() };
-        stage.enrollment().request_leave(leave).await.unwrap();
         let holiday = pb::Season { except_days: vec!["2026-03-26".into()], ..stage.academy.season.clone() };
+        leave(&stage, [1]).await;
         stage.set_clock("2026-03-16T23:00").await;
         edit_season(&stage, &holiday, false).await.unwrap();
         edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
-        // The leave was given back with the lesson: the student is expected again, and is told so.
-        assert_eq!(unsent(&stage, "LESSON_").await, ["LESSON_ADDED student-001", "LESSON_CANCELLED student-001"]);
-        // Away again: of what comes nothing is left to be told.
+        // The leave was given back with the lesson: the student is expected again, and knows nothing of it yet.
+        assert_eq!(unsent(&stage, "LESSON_").await, ["LESSON_ADDED student-001"]);
+        // Away again, whether or not leave was taken once more: the last word counts.
         edit_season(&stage, &holiday, false).await.unwrap();
-        assert_eq!(unsent(&stage, "LESSON_ADDED").await, Vec::<String>::new());
-        assert_eq!(unsent(&stage, "LESSON_CANCELLED student-001").await.len(), 1);
+        let cancelled = || unsent(&stage, "LESSON_CANCELLED student-001");
+        assert_eq!((cancelled().await.len(), unsent(&stage, "LESSON_ADDED").await.len()), (1, 0));
+        edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
+        leave(&stage, [1]).await;
+        edit_season(&stage, &holiday, false).await.unwrap();
+        assert_eq!((cancelled().await.len(), unsent(&stage, "LESSON_ADDED").await.len()), (1, 0));
         edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
         stage.set_clock("2026-03-17T07:00").await;
         stage.fire("sms send", None).await;
-        let told = async |kind| texts(&stage, kind, "student-001").await.pop().map(|text| text.0);
-        assert_eq!(told("LESSON_CANCELLED").await, Some(MessageState::Captured));
-        assert_eq!(told("LESSON_ADDED").await, Some(MessageState::Captured));
+        let told = |(state, _): &(MessageState, String)| *state == MessageState::Captured;
+        assert_eq!(texts(&stage, "LESSON_ADDED", "student-001").await.iter().filter(|text| told(text)).count(), 1);
+        assert!(!texts(&stage, "LESSON_CANCELLED", "student-001").await.iter().any(|text| told(text)));
         assert_eq!(texts(&stage, "LESSON_ADDED", "student-002").await, Vec::new());
+        no_drift(&stage).await;
+    });
+}
+
+#[test]
+fn a_coach_who_was_told_that_nobody_comes_hears_that_they_come_after_all() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = running(app).await;
+        stage.ignore_messages("this story looks at what waits to be sent");
+        stage.set_clock("2026-03-16T22:50").await;
+        leave(&stage, 1..=6).await;
+        assert_eq!(unsent(&stage, "LESSON_EMPTY coach-001").await.len(), 1);
+        let holiday = pb::Season { except_days: vec!["2026-03-26".into()], ..stage.academy.season.clone() };
+        edit_season(&stage, &holiday, false).await.unwrap();
+        edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
+        stage.set_clock("2026-03-17T07:00").await;
+        stage.fire("sms send", None).await;
+        let states =
+            async |kind: &str| -> Vec<MessageState> { texts(&stage, kind, "coach-001").await.into_iter().map(|text| text.0).collect() };
+        assert_eq!(states("LESSON_EMPTY").await, [MessageState::Cancelled]);
+        assert_eq!(states("LESSON_CANCELLED").await, [MessageState::Cancelled]);
+        assert_eq!(states("LESSON_ADDED").await, [MessageState::Captured]);
         no_drift(&stage).await;
     });
 }

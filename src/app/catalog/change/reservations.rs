@@ -57,7 +57,7 @@ pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Res
 }
 
 /// What became of reservations whose days come and go.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Followed {
     /// Those of which nothing is left.
     pub gone: HashSet<i64>,

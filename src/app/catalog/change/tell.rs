@@ -107,7 +107,7 @@ pub async fn tell(
     let mut drafts = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
     let assigned = assigned_anew(&teller, txn, scene, lessons).await?;
-    drafts.extend(coaches(&teller, txn, scene, lessons, &assigned).await?);
+    drafts.extend(coaches(&teller, txn, scene, lessons, followed, &assigned).await?);
     drafts.extend(assigned.into_values());
     drafts.extend(reminders_anew(txn, scene, moved, now).await?);
     for MovedTask { task, coaches } in moved {
@@ -220,6 +220,11 @@ async fn reminders_anew(txn: &Txn, scene: &Scene<'_>, moved: &[MovedTask], now: 
     Ok(rows.iter().filter_map(anew).collect())
 }
 
+/// Should the lesson come back before this has gone out, it is not as if nothing had happened: the leave is gone, and the person is to be told.
+fn on_leave(draft: Draft) -> Draft {
+    Draft { about: format!("{}{}", draft.about, outbox::ON_LEAVE), ..draft }
+}
+
 fn students(teller: &Teller<'_>, scene: &Scene<'_>, followed: &Followed, offers: &BTreeMap<i64, Draft>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (claim, edit, touched) in reservations::concerned(scene) {
@@ -238,12 +243,7 @@ fn students(teller: &Teller<'_>, scene: &Scene<'_>, followed: &Followed, offers:
         }
         drafts.extend(touched.lost.iter().filter_map(|day| {
             let draft = lost(MessageKind::LessonCancelled, day)?;
-            if !followed.leave.contains(&(claim.id, *day)) {
-                return Some(draft);
-            }
-            // Should the lesson come back before this has gone out, it is not as if nothing had happened: the leave is gone. So this is about
-            // something of its own, which the lesson that comes does not take back, and the student is told of both.
-            Some(Draft { about: format!("{}+LEAVE", draft.about), ..draft })
+            Some(if followed.leave.contains(&(claim.id, *day)) { on_leave(draft) } else { draft })
         }));
         let comes = touched.added.iter().filter_map(|day| edit.rows.get(day));
         drafts.extend(comes.map(|row| teller.draft(MessageKind::LessonAdded, person(), edit, row.into())));
@@ -257,6 +257,7 @@ async fn coaches(
     txn: &Txn,
     scene: &Scene<'_>,
     lessons: &ClassLessons,
+    followed: &Followed,
     assigned: &BTreeMap<i64, Draft>,
 ) -> Result<Vec<Draft>> {
     let ClassLessons { cancelled, moved, added } = lessons;
@@ -273,7 +274,10 @@ async fn coaches(
         for row in rows {
             let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
             let lesson = Lesson { day: row.day, start_at: row.start_at, end_at: row.end_at };
-            drafts.push(Draft { class_id: Some(row.class_id), ..teller.draft(kind, person, edit, lesson) });
+            let draft = Draft { class_id: Some(row.class_id), ..teller.draft(kind, person, edit, lesson) };
+            // A coach who was told that all are on leave, as LESSON_EMPTY says.
+            let empty = kind == MessageKind::LessonCancelled && was_empty(scene, row, followed);
+            drafts.push(if empty { on_leave(draft) } else { draft });
         }
     }
     // By class and day: the first of each coach and template counts, the others have its key.
@@ -282,4 +286,12 @@ async fn coaches(
         drafts.extend(teller.moved(person, edit, row.day).map(|draft| Draft { class_id: Some(row.class_id), ..draft }));
     }
     Ok(drafts)
+}
+
+/// Whether all students of a class were on leave from a lesson, and have it given back.
+fn was_empty(scene: &Scene<'_>, lesson: &lesson::Model, followed: &Followed) -> bool {
+    let of_class = |claim: &&Claim| claim.class_id == Some(lesson.class_id) && claim.state == ReservationState::Placed;
+    let comes = |claim: &&Claim| claim.placed_from.unwrap_or(claim.start_day) <= lesson.day && lesson.day <= claim.last_day;
+    let mut roster = scene.claims.iter().filter(of_class).filter(comes).peekable();
+    roster.peek().is_some() && roster.all(|claim| followed.leave.contains(&(claim.id, lesson.day)))
 }

@@ -1,0 +1,76 @@
+//! What is written of a set of sign-ups is written as a whole, by whatever number of statements.
+
+use etutor::domain::calendar::parse_day;
+use etutor::domain::state::{PlaceCause, ReservationState};
+use etutor::domain::time::Instant;
+use etutor::error::{Error, Result};
+use etutor::storage::sign_up::{Entry, NewRow, entry_insert_set_in_txn};
+use etutor::storage::sql::sql;
+use etutor::testing::{Academy, TestApp, on_every_app};
+use etutor::write_txn;
+
+/// A sign-up of a student for one day, by a request id of its own or none.
+fn entry(student_id: i64, template_id: i64, request_id: &'static str) -> Entry<'static> {
+    let day = parse_day("2026-03-07").unwrap();
+    let row = NewRow {
+        student_id,
+        template_id,
+        start_day: day,
+        end_day: day,
+        state: ReservationState::Booked,
+        created_at: Instant::from_unix(0),
+        expires_at: None,
+        seat: None,
+        waits: None,
+    };
+    let request = (!request_id.is_empty()).then_some(("CreateReservation", "hash"));
+    Entry { row, cause: Some(PlaceCause::SignUp), student: "student", request_id, request }
+}
+
+async fn write(app: &TestApp, entries: &[Entry<'_>], places: i64) -> Result<Vec<i64>> {
+    let taken = [(entries[0].row.template_id, entries[0].row.start_day, places)];
+    write_txn!(app.db(), "test.sign_up", |txn| entry_insert_set_in_txn(txn, entries, &taken, entries[0].row.created_at).await)
+}
+
+/// Reservations with their student, in order of keys; places taken; lines of the ledger; request ids with what they made.
+async fn written(app: &TestApp) -> (Vec<(i64, i64)>, Vec<i64>, Vec<(i64, String)>, Vec<(String, String)>) {
+    let reader = app.db().reader();
+    (
+        sql("SELECT id, student_id FROM reservation ORDER BY id").tuples(reader).await.unwrap(),
+        sql("SELECT CAST(taken AS {bigint}) FROM place WHERE day = '2026-03-07'").column(reader).await.unwrap(),
+        sql("SELECT reservation_id, request_id FROM place_change ORDER BY reservation_id").tuples(reader).await.unwrap(),
+        sql("SELECT request_id, result FROM request_log ORDER BY request_id").tuples(reader).await.unwrap(),
+    )
+}
+
+#[test]
+fn a_set_of_sign_ups_is_written_whole_or_not_at_all() {
+    on_every_app(async |app: TestApp| {
+        let academy = Academy::new().season("2026-03-02", "2026-03-29").period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA");
+        academy.classes(1, 4).students(5).build(&app).await;
+        let template: Vec<i64> = sql("SELECT id FROM class_template").column(app.db().reader()).await.unwrap();
+        let students: Vec<i64> = sql("SELECT id FROM student ORDER BY user_name").column(app.db().reader()).await.unwrap();
+        let of = |student: usize, request_id| entry(students[student], template[0], request_id);
+        // Their keys in the order of what was asked for, with what each request id made.
+        let ids = write(&app, &[of(2, "b"), of(0, ""), of(1, "a")], 3).await.unwrap();
+        let all = written(&app).await;
+        assert_eq!(all.0, [(ids[0], students[2]), (ids[1], students[0]), (ids[2], students[1])]);
+        assert_eq!(all.1, [3]);
+        assert_eq!(all.2, [(ids[0], "b".to_owned()), (ids[1], String::new()), (ids[2], "a".to_owned())]);
+        assert_eq!(all.3, [("a".to_owned(), ids[2].to_string()), ("b".to_owned(), ids[0].to_string())]);
+        // More than there are places; a request id that somebody else has stored meanwhile.
+        let many = write(&app, &[of(3, "c"), of(4, "")], 2).await.unwrap_err();
+        assert!(matches!(many, Error::Contended(_)), "{many}");
+        let again = write(&app, &[of(3, "a")], 1).await.unwrap_err();
+        assert!(matches!(again, Error::Contended(_)), "{again}");
+        assert_eq!(written(&app).await, all);
+        // Who only waits takes no place and is no line of the ledger.
+        let waits = Entry { cause: None, row: NewRow { state: ReservationState::Waitlisted, ..of(3, "").row }, ..of(3, "d") };
+        let waiting = write_txn!(app.db(), "test.wait", |txn| entry_insert_set_in_txn(txn, &[waits], &[], waits.row.created_at).await);
+        assert!(waiting.unwrap()[0] > ids[2]);
+        let after = written(&app).await;
+        assert_eq!((after.0.len(), &after.1, &after.2, after.3.len()), (4, &all.1, &all.2, 3));
+        let none = write_txn!(app.db(), "test.none", |txn| entry_insert_set_in_txn(txn, &[], &[], waits.row.created_at).await);
+        assert_eq!(none.unwrap(), Vec::<i64>::new());
+    });
+}
