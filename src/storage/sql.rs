@@ -42,6 +42,17 @@ pub enum Cell {
     Text(String),
 }
 
+impl Cell {
+    /// Bytes in an array that is sent to PostgreSQL.
+    pub fn size(&self) -> usize {
+        4 + match self {
+            Self::Number(value) => value.map_or(0, |_| 8),
+            Self::Day(value) => value.map_or(0, |_| 4),
+            Self::Text(value) => value.len(),
+        }
+    }
+}
+
 impl From<i64> for Cell {
     fn from(value: i64) -> Self {
         Self::Number(Some(value))

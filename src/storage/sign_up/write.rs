@@ -106,6 +106,33 @@ pub struct Entry<'a> {
     pub request: Option<(&'static str, &'a str)>,
 }
 
+impl Entry<'_> {
+    /// What [`run_on_postgres`] writes: the reservation, cause, student, request id, scope and hash.
+    fn cells(&self) -> [Cell; 16] {
+        let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = self.row.cells();
+        let (scope, fingerprint) = self.request.unwrap_or_default();
+        let (cause, student) = (self.cause.map_or("", PlaceCause::as_str), self.student);
+        [
+            c0,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            c6,
+            c7,
+            c8,
+            c9,
+            c10,
+            cause.into(),
+            student.into(),
+            self.request_id.into(),
+            scope.into(),
+            fingerprint.into(),
+        ]
+    }
+}
+
 /// Writes a set of sign-ups and the places it takes, (template, day, how many); their keys, in the same order. In one go where the database can,
 /// because the set waits for each. An empty set writes nothing.
 ///
@@ -153,31 +180,37 @@ async fn one_after_the_other(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
     Ok(ids)
 }
 
-/// In one statement, as only PostgreSQL can. The keys are taken beforehand: joined by what was inserted, each row would be compared with each.
+/// In one statement, as only PostgreSQL can, or in as few as TLS sends at once. What is longer than one of its records is sent in parts, of which the
+/// last waits for the server to acknowledge the others (Nagle's algorithm, which the driver leaves on), which it does after 40 ms.
 async fn at_once_on_postgres(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
-    let cells = entries.iter().map(|Entry { row, cause, student, request_id, request }| -> [Cell; 16] {
-        let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = row.cells();
-        let (scope, fingerprint) = request.unwrap_or_default();
-        let cause = cause.map_or("", PlaceCause::as_str);
-        [
-            c0,
-            c1,
-            c2,
-            c3,
-            c4,
-            c5,
-            c6,
-            c7,
-            c8,
-            c9,
-            c10,
-            cause.into(),
-            (*student).into(),
-            (*request_id).into(),
-            scope.into(),
-            fingerprint.into(),
-        ]
-    });
+    let rows: Vec<[Cell; 16]> = entries.iter().map(Entry::cells).collect();
+    let sizes: Vec<usize> = rows.iter().map(|cells| cells.iter().map(Cell::size).sum()).collect();
+    if sizes.iter().sum::<usize>() + taken.len() * PLACE <= RECORD {
+        return run_on_postgres(txn, rows, taken, now).await;
+    }
+    for places in taken.chunks(RECORD / PLACE) {
+        place_change_in_txn(txn, places).await?;
+    }
+    let (mut ids, mut run, mut full) = (Vec::with_capacity(rows.len()), Vec::new(), 0);
+    for (cells, size) in rows.into_iter().zip(sizes) {
+        if full + size > RECORD && !run.is_empty() {
+            ids.extend(run_on_postgres(txn, std::mem::take(&mut run), &[], now).await?);
+            full = 0;
+        }
+        run.push(cells);
+        full += size;
+    }
+    ids.extend(run_on_postgres(txn, run, &[], now).await?);
+    Ok(ids)
+}
+
+/// Bytes of values in one message: a TLS record (16 KiB) less what else is in it.
+const RECORD: usize = 15_500;
+/// Bytes of a place that is taken.
+const PLACE: usize = 32;
+
+/// The keys are taken beforehand: joined by what was inserted, each row would be compared with each.
+async fn run_on_postgres(txn: &Txn, run: Vec<[Cell; 16]>, taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
     let written: Vec<(i64, i64)> = sql(
         "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS regclass))) AS id, v.* \
              FROM {rows:iiddtiiididttttt} v), \
@@ -192,7 +225,7 @@ async fn at_once_on_postgres(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
              SELECT q.c14, q.c13, q.c15, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q WHERE q.c14 <> '') \
          SELECT q.id, (SELECT COUNT(*) FROM taken) FROM q ORDER BY q.id",
     )
-    .rows(cells)
+    .rows(run)
     .rows(places(taken))
     .bind(now)
     .bind(now)

@@ -2,7 +2,7 @@
 
 use etutor::domain::calendar::parse_day;
 use etutor::domain::state::{PlaceCause, ReservationState};
-use etutor::domain::time::Instant;
+use etutor::domain::time::{Day, Instant};
 use etutor::error::{Error, Result};
 use etutor::storage::sign_up::{Entry, NewRow, entry_insert_set_in_txn};
 use etutor::storage::sql::sql;
@@ -10,7 +10,7 @@ use etutor::testing::{Academy, TestApp, on_every_app};
 use etutor::write_txn;
 
 /// A sign-up of a student for one day, by a request id of its own or none.
-fn entry(student_id: i64, template_id: i64, request_id: &'static str) -> Entry<'static> {
+fn entry(student_id: i64, template_id: i64, request_id: &str) -> Entry<'_> {
     let day = parse_day("2026-03-07").unwrap();
     let row = NewRow {
         student_id,
@@ -72,5 +72,39 @@ fn a_set_of_sign_ups_is_written_whole_or_not_at_all() {
         assert_eq!((after.0.len(), &after.1, &after.2, after.3.len()), (4, &all.1, &all.2, 3));
         let none = write_txn!(app.db(), "test.none", |txn| entry_insert_set_in_txn(txn, &[], &[], waits.row.created_at).await);
         assert_eq!(none.unwrap(), Vec::<i64>::new());
+    });
+}
+
+#[test]
+fn a_set_that_is_too_long_for_one_message_is_written_in_parts() {
+    on_every_app(async |app: TestApp| {
+        let mut academy = Academy::new().season("2026-03-02", "2026-04-30").period("19:00", "20:30").students(300);
+        for number in 0..10 {
+            academy = academy.template(&format!("daily-{number}"), "FREQ=DAILY");
+        }
+        academy.build(&app).await;
+        let students: Vec<i64> = sql("SELECT id FROM student ORDER BY user_name DESC").column(app.db().reader()).await.unwrap();
+        let days: Vec<(i64, Day)> =
+            sql("SELECT template_id, day FROM place ORDER BY template_id, day").tuples(app.db().reader()).await.unwrap();
+        assert_eq!(days.len(), 600);
+        let requests: Vec<String> = students.iter().map(|student| format!("{student:0>40}")).collect();
+        let entries: Vec<Entry<'_>> =
+            students.iter().zip(&requests).map(|(student, request)| entry(*student, days[0].0, request)).collect();
+        let taken: Vec<(i64, Day, i64)> = days.iter().map(|(template, day)| (*template, *day, 1)).collect();
+        let now = entries[0].row.created_at;
+        let ids = write_txn!(app.db(), "test.many", |txn| entry_insert_set_in_txn(txn, &entries, &taken, now).await).unwrap();
+        let (mut reservations, _, ledger, made) = written(&app).await;
+        let mut expected: Vec<(i64, i64)> = ids.iter().copied().zip(students.iter().copied()).collect();
+        expected.sort_unstable();
+        reservations.sort_unstable();
+        assert_eq!(reservations, expected);
+        assert_eq!((ledger.len(), made.len()), (300, 300));
+        assert!(ids.iter().zip(&requests).all(|(id, request)| made.contains(&(request.clone(), id.to_string()))));
+        let taken: Vec<i64> = sql("SELECT CAST(SUM(taken) AS {bigint}) FROM place").column(app.db().reader()).await.unwrap();
+        assert_eq!(taken, [600]);
+        // A day that is full, in whichever part.
+        let full = [(days[0].0, days[0].1, 1), (days[599].0, days[599].1, 1_000_000)];
+        let again = write_txn!(app.db(), "test.full", |txn| entry_insert_set_in_txn(txn, &entries[..1], &full, now).await);
+        assert!(matches!(again, Err(Error::Contended(_))), "{again:?}");
     });
 }
