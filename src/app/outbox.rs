@@ -70,7 +70,7 @@ pub struct Draft {
 }
 
 /// Writes messages; how many. One whose key exists already is left alone. One that takes back what a person has not been told yet is not written,
-/// and that other is withdrawn: as far as the person knows, nothing happened.
+/// and that other is withdrawn: as far as the person knows, nothing happened. (Unless leave was given back with a lesson, see [`ON_LEAVE`].)
 ///
 /// # Errors
 /// [`Error::Contended`] when another transaction wrote the same key, or sent what is taken back, at the same moment: the transaction is to be

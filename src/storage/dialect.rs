@@ -1,4 +1,5 @@
-//! All that differs between SQLite, PostgreSQL and MySQL/MariaDB, in one place.
+//! All that differs between SQLite, PostgreSQL and MySQL/MariaDB, in one place; but how a set of sign-ups is written, which has a file of its own
+//! (`sign_up::write`).
 
 use sea_orm::DbBackend;
 

@@ -43,7 +43,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Bytes in an array that is sent to PostgreSQL.
+    /// About how many bytes it is in an array that is sent to PostgreSQL.
     pub fn size(&self) -> usize {
         4 + match self {
             Self::Number(value) => value.map_or(0, |_| 8),

@@ -78,12 +78,27 @@ impl NewRow {
 /// What tells the reservations of a set apart: student, template, first day, and state, for who signs up may join the waiting list too.
 pub type RowKey = (i64, i64, Day, ReservationState);
 
+macro_rules! columns {
+    () => {
+        "student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, placed_from, joined_at, first_lesson_day"
+    };
+}
+
+/// Their values, as [`NewRow::cells`] gives them.
+macro_rules! values {
+    () => {
+        "q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10"
+    };
+}
+
 macro_rules! insert_returning {
     ($before:literal, $after:literal) => {
         concat!(
-            "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, ",
-            "placed_from, joined_at, first_lesson_day) ",
-            "SELECT q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10 FROM {rows:iiddtiiidid} q ",
+            "INSERT INTO reservation (",
+            columns!(),
+            ") SELECT ",
+            values!(),
+            " FROM {rows:iiddtiiidid} q ",
             $before,
             " RETURNING id, student_id, template_id, start_day, state ",
             $after
@@ -180,8 +195,8 @@ async fn one_after_the_other(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
     Ok(ids)
 }
 
-/// In one statement, as only PostgreSQL can, or in as few as TLS sends at once. What is longer than one of its records is sent in parts, of which the
-/// last waits for the server to acknowledge the others (Nagle's algorithm, which the driver leaves on), which it does after 40 ms.
+/// In one statement, as only PostgreSQL can, or in several that TLS sends each at once. What is longer than one of its records is sent in parts, of
+/// which the last waits for the server to acknowledge the others (Nagle's algorithm, which the driver leaves on), which it does after 40 ms.
 async fn at_once_on_postgres(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
     let rows: Vec<[Cell; 16]> = entries.iter().map(Entry::cells).collect();
     let sizes: Vec<usize> = rows.iter().map(|cells| cells.iter().map(Cell::size).sum()).collect();
@@ -211,20 +226,22 @@ const PLACE: usize = 32;
 
 /// The keys are taken beforehand: joined by what was inserted, each row would be compared with each.
 async fn run_on_postgres(txn: &Txn, run: Vec<[Cell; 16]>, taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
-    let written: Vec<(i64, i64)> = sql(
+    let written: Vec<(i64, i64)> = sql(concat!(
         "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS regclass))) AS id, v.* \
              FROM {rows:iiddtiiididttttt} v), \
          taken AS (UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 AND place.day = p.c1 \
              AND place.taken + p.c2 BETWEEN 0 AND place.capacity RETURNING 1), \
-         made AS (INSERT INTO reservation (id, student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, \
-                 placed_from, joined_at, first_lesson_day) \
-             SELECT q.id, q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10 FROM q), \
+         made AS (INSERT INTO reservation (id, ",
+        columns!(),
+        ") SELECT q.id, ",
+        values!(),
+        " FROM q), \
          told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, remark, request_id, changed_at) \
              SELECT q.c1, q.id, q.c2, q.c3, 1, q.c11, q.c12, '', q.c13, CAST(? AS BIGINT) FROM q WHERE q.c11 <> ''), \
          asked AS (INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
              SELECT q.c14, q.c13, q.c15, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q WHERE q.c14 <> '') \
          SELECT q.id, (SELECT COUNT(*) FROM taken) FROM q ORDER BY q.id",
-    )
+    ))
     .rows(run)
     .rows(places(taken))
     .bind(now)
@@ -251,11 +268,13 @@ macro_rules! at_once {
             "UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 AND place.day = p.c1 \
              AND place.taken + p.c2 BETWEEN 0 AND place.capacity; \
              SELECT changes(), 0; \
-             INSERT INTO reservation (id, student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, \
-                 placed_from, joined_at, first_lesson_day) \
-             SELECT ",
+             INSERT INTO reservation (id, ",
+            columns!(),
+            ") SELECT ",
             last_id!(),
-            " + q.c11, q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10 FROM {rows:iiddtiiididi} q; \
+            " + q.c11, ",
+            values!(),
+            " FROM {rows:iiddtiiididi} q; \
              INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, request_id, changed_at) \
              SELECT t.c0, ",
             last_id!(),

@@ -4,10 +4,12 @@ use etutor::domain::calendar::parse_day;
 use etutor::domain::state::{PlaceCause, ReservationState};
 use etutor::domain::time::{Day, Instant};
 use etutor::error::{Error, Result};
+use etutor::storage::entity::reservation;
 use etutor::storage::sign_up::{Entry, NewRow, entry_insert_set_in_txn};
 use etutor::storage::sql::sql;
 use etutor::testing::{Academy, TestApp, on_every_app};
 use etutor::write_txn;
+use sea_orm::EntityTrait;
 
 /// A sign-up of a student for one day, by a request id of its own or none.
 fn entry(student_id: i64, template_id: i64, request_id: &str) -> Entry<'_> {
@@ -58,19 +60,41 @@ fn a_set_of_sign_ups_is_written_whole_or_not_at_all() {
         assert_eq!(all.1, [3]);
         assert_eq!(all.2, [(ids[0], "b".to_owned()), (ids[1], String::new()), (ids[2], "a".to_owned())]);
         assert_eq!(all.3, [("a".to_owned(), ids[2].to_string()), ("b".to_owned(), ids[0].to_string())]);
+        let day = |text| parse_day(text).unwrap();
         // More than there are places; a request id that somebody else has stored meanwhile.
         let many = write(&app, &[of(3, "c"), of(4, "")], 2).await.unwrap_err();
         assert!(matches!(many, Error::Contended(_)), "{many}");
         let again = write(&app, &[of(3, "a")], 1).await.unwrap_err();
         assert!(matches!(again, Error::Contended(_)), "{again}");
         assert_eq!(written(&app).await, all);
-        // Who only waits takes no place and is no line of the ledger.
-        let waits = Entry { cause: None, row: NewRow { state: ReservationState::Waitlisted, ..of(3, "").row }, ..of(3, "d") };
-        let waiting = write_txn!(app.db(), "test.wait", |txn| entry_insert_set_in_txn(txn, &[waits], &[], waits.row.created_at).await);
-        assert!(waiting.unwrap()[0] > ids[2]);
+        // One that waits, in the middle of others: it takes no place and is no line of the ledger. Every column is its own.
+        let waits = NewRow {
+            state: ReservationState::Waitlisted,
+            end_day: day("2026-03-21"),
+            expires_at: Some(Instant::from_unix(5)),
+            waits: Some((Instant::from_unix(7), day("2026-03-14"))),
+            ..of(3, "").row
+        };
+        let waits = Entry { cause: None, row: waits, ..of(3, "d") };
+        let held =
+            NewRow { state: ReservationState::Held, end_day: day("2026-03-28"), expires_at: Some(Instant::from_unix(9)), ..of(4, "").row };
+        let set = [Entry { cause: Some(PlaceCause::Hold), row: held, ..of(4, "") }, waits, Entry { cause: None, ..of(3, "e") }];
+        let now = Instant::from_unix(0);
+        let ids = write_txn!(app.db(), "test.wait", |txn| entry_insert_set_in_txn(txn, &set, &[], now).await).unwrap();
+        for (entry, id) in set.iter().zip(&ids) {
+            let row = reservation::Entity::find_by_id(*id).one(app.db().reader()).await.unwrap().unwrap();
+            assert_eq!(row, entry.row.as_written(*id));
+        }
         let after = written(&app).await;
-        assert_eq!((after.0.len(), &after.1, &after.2, after.3.len()), (4, &all.1, &all.2, 3));
-        let none = write_txn!(app.db(), "test.none", |txn| entry_insert_set_in_txn(txn, &[], &[], waits.row.created_at).await);
+        assert_eq!((after.0.len(), &after.1, after.3.len()), (6, &all.1, 4));
+        assert_eq!(after.2, [&all.2[..], &[(ids[0], String::new())]].concat());
+        let line: Vec<(Day, Day, String)> = sql("SELECT first_day, last_day, cause FROM place_change WHERE reservation_id = ?")
+            .bind(ids[0])
+            .tuples(app.db().reader())
+            .await
+            .unwrap();
+        assert_eq!(line, [(day("2026-03-07"), day("2026-03-28"), "HOLD".to_owned())]);
+        let none = write_txn!(app.db(), "test.none", |txn| entry_insert_set_in_txn(txn, &[], &[], now).await);
         assert_eq!(none.unwrap(), Vec::<i64>::new());
     });
 }
@@ -102,9 +126,12 @@ fn a_set_that_is_too_long_for_one_message_is_written_in_parts() {
         assert!(ids.iter().zip(&requests).all(|(id, request)| made.contains(&(request.clone(), id.to_string()))));
         let taken: Vec<i64> = sql("SELECT CAST(SUM(taken) AS {bigint}) FROM place").column(app.db().reader()).await.unwrap();
         assert_eq!(taken, [600]);
-        // A day that is full, in whichever part.
-        let full = [(days[0].0, days[0].1, 1), (days[599].0, days[599].1, 1_000_000)];
-        let again = write_txn!(app.db(), "test.full", |txn| entry_insert_set_in_txn(txn, &entries[..1], &full, now).await);
+        // A day that is full, in the last part.
+        let full: Vec<(i64, Day, i64)> =
+            days.iter().map(|(template, day)| (*template, *day, if *day == days[599].1 { 1_000_000 } else { 1 })).collect();
+        let before = written(&app).await;
+        let again = write_txn!(app.db(), "test.full", |txn| entry_insert_set_in_txn(txn, &entries, &full, now).await);
         assert!(matches!(again, Err(Error::Contended(_))), "{again:?}");
+        assert_eq!(written(&app).await, before);
     });
 }

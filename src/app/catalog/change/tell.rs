@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::message::text::Facts;
 use crate::storage::Txn;
 use crate::storage::entity::{lesson, message, place};
+use crate::storage::message::message_lessons_empty;
 use crate::storage::season_edit::{self as store, Claim};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -107,7 +108,7 @@ pub async fn tell(
     let mut drafts = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
     let assigned = assigned_anew(&teller, txn, scene, lessons).await?;
-    drafts.extend(coaches(&teller, txn, scene, lessons, followed, &assigned).await?);
+    drafts.extend(coaches(&teller, txn, scene, lessons, &assigned).await?);
     drafts.extend(assigned.into_values());
     drafts.extend(reminders_anew(txn, scene, moved, now).await?);
     for MovedTask { task, coaches } in moved {
@@ -257,12 +258,12 @@ async fn coaches(
     txn: &Txn,
     scene: &Scene<'_>,
     lessons: &ClassLessons,
-    followed: &Followed,
     assigned: &BTreeMap<i64, Draft>,
 ) -> Result<Vec<Draft>> {
     let ClassLessons { cancelled, moved, added } = lessons;
     let all = || cancelled.iter().chain(added).chain(moved.iter().map(|(row, _)| row));
     let contacts = store::coach_contacts(txn, all().map(|row| row.coach_id)).await?;
+    let told_empty = message_lessons_empty(txn, contacts.values().map(|(user_name, _)| user_name.as_str())).await?;
     let template_of: HashMap<i64, i64> = scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
     let known = |class_id: i64, coach_id: i64| {
         let edit = template_of.get(&class_id).and_then(|template| scene.edit_of(*template))?;
@@ -275,8 +276,8 @@ async fn coaches(
             let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
             let lesson = Lesson { day: row.day, start_at: row.start_at, end_at: row.end_at };
             let draft = Draft { class_id: Some(row.class_id), ..teller.draft(kind, person, edit, lesson) };
-            // A coach who was told that all are on leave, as LESSON_EMPTY says.
-            let empty = kind == MessageKind::LessonCancelled && was_empty(scene, row, followed);
+            // Who knows that all are on leave does not know that their leave is given back with the lesson.
+            let empty = kind == MessageKind::LessonCancelled && told_empty.contains(&(row.class_id, row.start_at));
             drafts.push(if empty { on_leave(draft) } else { draft });
         }
     }
@@ -286,12 +287,4 @@ async fn coaches(
         drafts.extend(teller.moved(person, edit, row.day).map(|draft| Draft { class_id: Some(row.class_id), ..draft }));
     }
     Ok(drafts)
-}
-
-/// Whether all students of a class were on leave from a lesson, and have it given back.
-fn was_empty(scene: &Scene<'_>, lesson: &lesson::Model, followed: &Followed) -> bool {
-    let of_class = |claim: &&Claim| claim.class_id == Some(lesson.class_id) && claim.state == ReservationState::Placed;
-    let comes = |claim: &&Claim| claim.placed_from.unwrap_or(claim.start_day) <= lesson.day && lesson.day <= claim.last_day;
-    let mut roster = scene.claims.iter().filter(of_class).filter(comes).peekable();
-    roster.peek().is_some() && roster.all(|claim| followed.leave.contains(&(claim.id, lesson.day)))
 }
