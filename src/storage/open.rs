@@ -226,6 +226,9 @@ impl Db {
     }
 }
 
+/// Rows that SQLite's thread reads ahead. A set of sign-ups fits, so that the thread need not wait for us in the middle of a statement.
+const SQLITE_ROWS: usize = 512;
+
 /// Opens a pool. SQLite cannot wait for another process that is just turning a new file to its write-ahead log, so we do.
 async fn open(options: &DbOptions, connections: u32, uses: Use) -> Result<DatabaseConnection> {
     let mut tried = 0;
@@ -260,6 +263,7 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
             .create_if_missing(true)
             .foreign_keys(true)
             .statement_cache_capacity(STATEMENTS)
+            .row_buffer_size(SQLITE_ROWS)
             .busy_timeout(lock.max(Duration::from_secs(5)))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(if full { SqliteSynchronous::Full } else { SqliteSynchronous::Off });
