@@ -7,9 +7,20 @@ use etutor::app::staffing::{alarm, check, create, form, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
-use etutor::testing::{Academy, explain, on_every_app_at};
+use etutor::testing::{Academy, TestApp, explain, on_every_app_at};
 use etutor::write_txn;
 use sea_orm::{ConnectionTrait, DbBackend};
+
+/// Ten templates a day, with their history.
+async fn with_history(app: TestApp) -> Stage {
+    let mut academy = Academy::new().coaches(6).students(1);
+    for hour in 10..20 {
+        academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
+    }
+    let stage = Stage::set(app, academy).await;
+    history(&stage).await;
+    stage
+}
 
 /// A year behind us: every lesson day had a task that was formed, every coach was asked for it, and a student came.
 async fn history(stage: &Stage) {
@@ -57,12 +68,7 @@ async fn idle(stage: &Stage, what: &str, run: impl AsyncFnOnce() -> Result<Repor
 #[test]
 fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
     on_every_app_at(SATURDAY, async |app| {
-        let mut academy = Academy::new().coaches(6).students(1);
-        for hour in 10..20 {
-            academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
-        }
-        let stage = Stage::set(app, academy).await;
-        history(&stage).await;
+        let stage = with_history(app).await;
         let now: Instant = stage.instant("2026-05-07T14:00");
         // invitation_due or invitation_deadline: both begin with the state, and none is in the states that are looked for.
         let (open, asked) = ("class_task_state", "invitation_d");
@@ -80,12 +86,7 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
 #[test]
 fn one_days_tasks_are_found_by_their_day() {
     on_every_app_at(SATURDAY, async |app| {
-        let mut academy = Academy::new().coaches(6).students(1);
-        for hour in 10..20 {
-            academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
-        }
-        let stage = Stage::set(app, academy).await;
-        history(&stage).await;
+        let stage = with_history(app).await;
         let (now, day) = (stage.instant("2026-05-07T14:00"), "2026-05-10".parse().unwrap());
         let tasks = async || etutor::storage::staffing::task_list_open(stage.db().reader(), Some(day)).await.map(|_| Report::default());
         let (_, sent) = stage.statements().of(tasks).await;
@@ -98,12 +99,7 @@ fn one_days_tasks_are_found_by_their_day() {
 #[test]
 fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
     on_every_app_at(SATURDAY, async |app| {
-        let mut academy = Academy::new().coaches(6).students(1);
-        for hour in 10..20 {
-            academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
-        }
-        let stage = Stage::set(app, academy).await;
-        history(&stage).await;
+        let stage = with_history(app).await;
         write_txn!(stage.db(), "test.ahead", |txn| {
             let few = "DELETE FROM invitation WHERE task_id IN (SELECT id FROM class_task WHERE day >= '2026-05-05')";
             sql(few).execute(txn).await?;

@@ -69,6 +69,15 @@ async fn leave(stage: &Stage, students: impl IntoIterator<Item = usize>) {
     }
 }
 
+/// The lesson of 26 March falls away and comes back, and in the morning the messages go out.
+async fn away_and_back_until_morning(stage: &Stage) {
+    let holiday = pb::Season { except_days: vec!["2026-03-26".into()], ..stage.academy.season.clone() };
+    edit_season(stage, &holiday, false).await.unwrap();
+    edit_season(stage, &stage.academy.season.clone(), false).await.unwrap();
+    stage.set_clock("2026-03-17T07:00").await;
+    stage.fire("sms send", None).await;
+}
+
 #[test]
 fn who_was_on_leave_hears_of_a_lesson_that_is_taken_away_and_put_back_in_the_same_night() {
     on_every_app_at(SATURDAY, async |app| {
@@ -112,11 +121,7 @@ fn a_coach_who_was_told_that_nobody_comes_hears_that_they_come_after_all() {
             async |kind: &str| -> Vec<MessageState> { texts(&stage, kind, "coach-001").await.into_iter().map(|text| text.0).collect() };
         assert_eq!(states("LESSON_EMPTY").await, [MessageState::Captured]);
         stage.set_clock("2026-03-16T23:00").await;
-        let holiday = pb::Season { except_days: vec!["2026-03-26".into()], ..stage.academy.season.clone() };
-        edit_season(&stage, &holiday, false).await.unwrap();
-        edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
-        stage.set_clock("2026-03-17T07:00").await;
-        stage.fire("sms send", None).await;
+        away_and_back_until_morning(&stage).await;
         assert_eq!(states("LESSON_CANCELLED").await, [MessageState::Cancelled]);
         assert_eq!(states("LESSON_ADDED").await, [MessageState::Captured]);
         no_drift(&stage).await;
@@ -131,11 +136,7 @@ fn a_coach_who_was_not_told_yet_that_nobody_comes_hears_nothing() {
         stage.set_clock("2026-03-16T22:50").await;
         leave(&stage, 1..=6).await;
         assert_eq!(unsent(&stage, "LESSON_EMPTY coach-001").await.len(), 1);
-        let holiday = pb::Season { except_days: vec!["2026-03-26".into()], ..stage.academy.season.clone() };
-        edit_season(&stage, &holiday, false).await.unwrap();
-        edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
-        stage.set_clock("2026-03-17T07:00").await;
-        stage.fire("sms send", None).await;
+        away_and_back_until_morning(&stage).await;
         for kind in ["LESSON_EMPTY", "LESSON_CANCELLED", "LESSON_ADDED"] {
             let told = texts(&stage, kind, "coach-001").await;
             assert!(told.iter().all(|text| text.0 == MessageState::Cancelled), "{told:?}");
