@@ -91,6 +91,14 @@ macro_rules! values {
     };
 }
 
+/// As [`place_change_in_txn`] does by itself.
+macro_rules! take_places {
+    () => {
+        "UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 AND place.day = p.c1 \
+         AND place.taken + p.c2 BETWEEN 0 AND place.capacity"
+    };
+}
+
 macro_rules! insert_returning {
     ($before:literal, $after:literal) => {
         concat!(
@@ -229,8 +237,9 @@ async fn run_on_postgres(txn: &Txn, run: Vec<[Cell; 16]>, taken: &[(i64, Day, i6
     let written: Vec<(i64, i64)> = sql(concat!(
         "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS regclass))) AS id, v.* \
              FROM {rows:iiddtiiididttttt} v), \
-         taken AS (UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 AND place.day = p.c1 \
-             AND place.taken + p.c2 BETWEEN 0 AND place.capacity RETURNING 1), \
+         taken AS (",
+        take_places!(),
+        " RETURNING 1), \
          made AS (INSERT INTO reservation (id, ",
         columns!(),
         ") SELECT q.id, ",
@@ -265,9 +274,8 @@ macro_rules! last_id {
 macro_rules! at_once {
     ($($requests:tt)*) => {
         concat!(
-            "UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 AND place.day = p.c1 \
-             AND place.taken + p.c2 BETWEEN 0 AND place.capacity; \
-             SELECT changes(), 0; \
+            take_places!(),
+            "; SELECT changes(), 0; \
              INSERT INTO reservation (id, ",
             columns!(),
             ") SELECT ",
