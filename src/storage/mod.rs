@@ -15,6 +15,7 @@ pub mod import;
 pub mod leave;
 pub mod ledger;
 pub mod message;
+mod migrate;
 pub mod migration;
 mod open;
 pub mod opening;

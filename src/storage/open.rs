@@ -1,20 +1,16 @@
-//! Connecting and migrating.
+//! Connecting.
 
 use super::desk::DeskThread;
 use super::fault;
-use super::migration::Migrator;
 use super::sql::sql;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, sqlx};
-use sea_orm_migration::MigratorTrait;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// How long a process waits for another one that is migrating.
-const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 /// After a row lock is had, each statement sees what was committed before it.
 const ISOLATION: &str = "READ COMMITTED";
 
@@ -123,56 +119,6 @@ impl Db {
     /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's writer has one already.)
     pub fn spawn_at_desk<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         if self.is_sqlite() { tokio::spawn(task) } else { self.desk_thread.spawn(task) }
-    }
-
-    /// Connects, brings the schema up to date and disconnects. Processes that start together take turns.
-    pub async fn migrate_at(options: &DbOptions) -> Result<()> {
-        let mut single = options.clone();
-        // A session lock (MySQL) needs one connection from lock to unlock.
-        single.max_connections = 1;
-        single.statement_timeout = Duration::from_secs(600);
-        single.lock_timeout = MIGRATION_WAIT;
-        single.lazy = false;
-        let db = Self::connect(&single).await?;
-        let done = db.migrate().await;
-        db.close().await;
-        done
-    }
-
-    async fn migrate(&self) -> Result<()> {
-        if self.backend() == DbBackend::MySql {
-            // Each statement of a schema commits by itself there, so no transaction can hold the lock.
-            let seconds = i64::try_from(MIGRATION_WAIT.as_secs()).unwrap_or(i64::MAX);
-            let taken =
-                sql("SELECT CAST(GET_LOCK('etutor_migrate', ?) AS SIGNED)").bind(seconds).column::<Option<i64>>(&self.writer).await?;
-            if taken != [Some(1)] {
-                return Err(Error::Contended("the migration"));
-            }
-            let done = Migrator::up(&self.writer, None).await;
-            let _released = sql("SELECT CAST(RELEASE_LOCK('etutor_migrate') AS SIGNED)").fetch(&self.writer).await?;
-            return Ok(done?);
-        }
-        // One transaction for all: whoever comes second waits (SQLite: for the writer's place) and finds nothing to do;
-        // a migration that fails leaves no trace.
-        let transaction = self.begin_write().await?;
-        if self.backend() == DbBackend::Postgres {
-            let _turn = sql("SELECT 1, pg_advisory_xact_lock(727205)").fetch(&transaction).await?;
-        }
-        Migrator::up(&transaction, None).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Whether the schema is the one of this program; reads only.
-    pub async fn check_schema(&self) -> Result<()> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
-        match pending.first() {
-            None => Ok(()),
-            Some(first) => Err(Error::internal(format!(
-                "the database's schema is behind by {} (from {}); run `etutord migrate`",
-                pending.len(),
-                first.name()
-            ))),
-        }
     }
 
     /// The connection for reading outside a transaction.
