@@ -2,9 +2,8 @@
 
 use crate::domain::time::Instant;
 use crate::error::Result;
-use crate::storage::Db;
 use crate::storage::entity::test_clock;
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use std::time::Duration;
 
 /// Where `now` comes from.
@@ -17,12 +16,13 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// The current instant by this clock.
-    pub async fn now(&self, db: &Db) -> Result<Instant> {
+    /// The current instant by this clock, read over `conn`: inside a transaction its own connection.
+    pub async fn now(&self, conn: &impl ConnectionTrait) -> Result<Instant> {
         match self {
             Self::System => Ok(system_now()),
             Self::Test => {
-                Ok(test_clock::Entity::find_by_id(1).one(db.reader()).await?.map_or_else(system_now, |row| read(&row, system_now())))
+                let row = test_clock::Entity::find_by_id(1).one(conn).await?;
+                Ok(row.map_or_else(system_now, |row| read(&row, system_now())))
             }
         }
     }

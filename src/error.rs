@@ -59,6 +59,9 @@ pub enum Error {
     /// Others changed the same rows too often; the whole call may be tried again.
     #[error("too much contention in {0}; try again")]
     Contended(&'static str),
+    /// So many wait for the same thing already that this one was not begun; the whole call may be tried again.
+    #[error("{0} is busy; try again")]
+    Busy(&'static str),
     /// The database cannot be reached at the moment.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),

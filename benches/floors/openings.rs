@@ -87,7 +87,7 @@ async fn served(kind: &Kind, rows: i64) -> Served {
     Db::migrate_at(&options).await.unwrap();
     let db =
         Db::connect(&DbOptions { statement_timeout: Duration::from_secs(1_800), max_connections: 1, ..options.clone() }).await.unwrap();
-    let today = Config::default().rules.time.day(Clock::System.now(&db).await.unwrap());
+    let today = Config::default().rules.time.day(Clock::System.now(db.reader()).await.unwrap());
     let first = add_days(today, 7);
     numbers(&db, rows.max(TEMPLATES), (0..DAYS).map(|k| (k, add_days(first, k)))).await;
     run(&db, sql("INSERT INTO subject (id, name) VALUES (1, 'mathematics')")).await;

@@ -15,6 +15,7 @@ pub mod place;
 pub mod report;
 pub mod staffing;
 pub mod student;
+pub mod turns;
 pub mod upkeep;
 
 use crate::clock::Clock;
@@ -22,9 +23,10 @@ use crate::config::Config;
 use crate::domain::rules::Rules;
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
-use crate::storage::Db;
+use crate::storage::{Db, Txn};
 use enrollment::desk::Desk;
 use std::sync::Arc;
+use turns::Turns;
 
 /// What every use case needs; cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,17 +39,24 @@ pub struct App {
     pub config: Arc<Config>,
     /// Where sign-ups wait to be decided together.
     pub desk: Desk,
+    /// Where writers of the same rows wait for each other.
+    pub turns: Turns,
 }
 
 impl App {
     /// An application on a database.
     pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
-        Self { db, clock, config: config.into(), desk: Desk::default() }
+        Self { db, clock, config: config.into(), desk: Desk::default(), turns: Turns::default() }
     }
 
     /// The current instant by the one clock.
     pub async fn now(&self) -> Result<Instant> {
-        self.clock.now(&self.db).await
+        self.clock.now(self.db.reader()).await
+    }
+
+    /// The same inside a transaction, which may have waited for a lock since it began.
+    pub async fn now_in(&self, txn: &Txn) -> Result<Instant> {
+        self.clock.now(txn).await
     }
 
     /// The tunable numbers.

@@ -81,6 +81,8 @@ fn database(config: &Config, found: &mut Findings) {
     found.refuse(!known, "database.url", || "must begin with sqlite://, postgres:// or mysql://".to_owned());
     found.refuse(database.url == "sqlite://", "database.url", || "names no file".to_owned());
     found.within("database.max_connections", database.max_connections, 1, 1000);
+    found.within("database.write_connections", database.write_connections, 1, 1000);
+    found.within("database.sign_up_connections", database.sign_up_connections, 1, 100);
     found.within("database.acquire_timeout_ms", database.acquire_timeout_ms, 1, 60_000);
     found.within("database.statement_timeout_ms", database.statement_timeout_ms, 1, 600_000);
     found.within("database.lock_timeout_ms", database.lock_timeout_ms, 1, 600_000);

@@ -78,8 +78,12 @@ pub struct DatabaseConfig {
     pub url: String,
     /// The file the URL was read from, unless the environment gave it.
     pub url_file: Option<PathBuf>,
-    /// Connections of the pool (SQLite: of the readers; the others: two more are for sign-ups).
+    /// Connections that read.
     pub max_connections: u32,
+    /// Connections that write; SQLite has one.
+    pub write_connections: u32,
+    /// Connections that sign-ups are written over; SQLite uses the one that writes.
+    pub sign_up_connections: u32,
     /// How long a call waits for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
     /// The longest a statement may run, in milliseconds.
@@ -96,6 +100,8 @@ impl DatabaseConfig {
         DbOptions {
             url: self.url.clone(),
             max_connections: self.max_connections,
+            write_connections: self.write_connections,
+            sign_up_connections: self.sign_up_connections,
             acquire_timeout: Duration::from_millis(self.acquire_timeout_ms),
             statement_timeout: Duration::from_millis(self.statement_timeout_ms),
             lock_timeout: Duration::from_millis(self.lock_timeout_ms),
@@ -115,12 +121,23 @@ impl DatabaseConfig {
 
 impl fmt::Debug for DatabaseConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url: _, url_file, max_connections, acquire_timeout_ms, statement_timeout_ms, lock_timeout_ms, sqlite_synchronous } =
-            self;
+        let Self {
+            url: _,
+            url_file,
+            max_connections,
+            write_connections,
+            sign_up_connections,
+            acquire_timeout_ms,
+            statement_timeout_ms,
+            lock_timeout_ms,
+            sqlite_synchronous,
+        } = self;
         f.debug_struct("DatabaseConfig")
             .field("url", &self.shown_url())
             .field("url_file", url_file)
             .field("max_connections", max_connections)
+            .field("write_connections", write_connections)
+            .field("sign_up_connections", sign_up_connections)
             .field("acquire_timeout_ms", acquire_timeout_ms)
             .field("statement_timeout_ms", statement_timeout_ms)
             .field("lock_timeout_ms", lock_timeout_ms)

@@ -58,6 +58,7 @@ impl From<Error> for Status {
                 let details = ErrorDetails::with_retry_info(Some(RETRY_CONTENDED));
                 Self::with_error_details(Code::Aborted, format!("too much contention in {what}; try again"), details)
             }
+            Error::Busy(what) => unavailable(&format!("{what} is busy; try again")),
             Error::Unavailable(cause) => {
                 tracing::warn!(%cause, "the database cannot be reached");
                 unavailable("the database cannot be reached at the moment; try again")
@@ -159,6 +160,7 @@ mod tests {
             (Error::precondition(Reason::TooLate, "the first day is 2026-01-09"), Code::FailedPrecondition, "the first day is 2026-01-09"),
             (Error::precondition(Reason::PlacesExhausted, "full"), Code::FailedPrecondition, "full"),
             (Error::Contended("invitation.accept"), Code::Aborted, "too much contention in invitation.accept; try again"),
+            (Error::Busy("the database"), Code::Unavailable, "the database is busy; try again"),
             (Error::Unavailable("10.0.0.7 refused".into()), Code::Unavailable, "the database cannot be reached at the moment; try again"),
         ];
         for (error, code, text) in cases {

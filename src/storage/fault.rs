@@ -4,12 +4,14 @@ use super::dialect::{self, Fault};
 use crate::error::{Error, Reason};
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
-use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlErr, SqlxError, sqlx};
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Self::Unavailable(error.to_string()),
+            // Nothing inside a transaction asks for another connection, nor goes on after an error; see `txn`.
+            DbErr::Custom(text) => return Self::Internal(text.clone()),
             DbErr::Type(text) => return Self::Internal(format!("a stored value cannot be read: {text}")),
             _ => {}
         }
@@ -25,6 +27,23 @@ impl From<DbErr> for Error {
             Fault::Other => Self::Internal(error.to_string()),
         }
     }
+}
+
+/// Why a pool gave no connection: all are in use, or none can be opened.
+pub(super) fn not_acquired(pool: &DatabaseConnection, error: &SqlxError) -> Error {
+    let (size, idle, most) = match pool.get_database_backend() {
+        DbBackend::Sqlite => counts(pool.get_sqlite_connection_pool()),
+        DbBackend::Postgres => counts(pool.get_postgres_connection_pool()),
+        _ => counts(pool.get_mysql_connection_pool()),
+    };
+    match error {
+        SqlxError::PoolTimedOut if size >= most && idle == 0 => Error::Busy("the database"),
+        error => Error::Unavailable(error.to_string()),
+    }
+}
+
+fn counts<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> (u32, usize, u32) {
+    (pool.size(), pool.num_idle(), pool.options().get_max_connections())
 }
 
 /// Whether an insert lost against an equal key: the one way to learn who won (facts: finding 8).

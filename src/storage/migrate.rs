@@ -4,7 +4,7 @@ use super::migration::Migrator;
 use super::sql::sql;
 use super::{Db, DbOptions};
 use crate::error::{Error, Result};
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ impl Db {
         let mut single = options.clone();
         // A session lock (MySQL) needs one connection from lock to unlock.
         single.max_connections = 1;
+        single.write_connections = 1;
         single.statement_timeout = Duration::from_secs(600);
         single.lock_timeout = MIGRATION_WAIT;
         single.lazy = false;
@@ -41,7 +42,10 @@ impl Db {
         }
         // One transaction for all: whoever comes second waits (SQLite: for the writer's place) and finds nothing to do;
         // a migration that fails leaves no trace.
-        let transaction = self.begin_write().await?;
+        let sqlite_transaction_mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        #[expect(clippy::disallowed_methods, reason = "the migrator takes the ORM's own; the connection is closed afterwards")]
+        let transaction = self.writer().begin_with_options(options).await?;
         if self.backend() == DbBackend::Postgres {
             let _turn = sql("SELECT 1, pg_advisory_xact_lock(727205)").fetch(&transaction).await?;
         }
@@ -51,7 +55,7 @@ impl Db {
 
     /// Whether the schema is the one of this program; reads only.
     pub async fn check_schema(&self) -> Result<()> {
-        let pending = Migrator::get_pending_migrations_read_only(self.reader()).await?;
+        let pending = Migrator::get_pending_migrations_read_only(self.reader().pool()).await?;
         match pending.first() {
             None => Ok(()),
             Some(first) => Err(Error::internal(format!(

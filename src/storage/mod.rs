@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod class;
 pub mod coach;
 pub mod column;
+mod conn;
 mod desk;
 pub mod dialect;
 pub mod entity;
@@ -23,6 +24,7 @@ pub mod overview;
 pub mod page;
 pub mod place;
 pub mod pool;
+mod reader;
 pub mod reservation;
 pub mod schedule;
 pub mod season_edit;
@@ -38,6 +40,9 @@ mod txn;
 pub mod upkeep;
 pub mod waitlist;
 
+#[cfg(feature = "testing")]
+pub use conn::Provoke;
 pub use fault::{again_if_taken, refuse_if_referred, unique_violation};
-pub use open::{Db, DbOptions};
-pub use txn::{Retries, Txn};
+pub use open::{Db, DbOptions, MetricCallback};
+pub use reader::Reader;
+pub use txn::{Retries, TRIES, Txn, within};

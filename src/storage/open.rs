@@ -2,6 +2,7 @@
 
 use super::desk::DeskThread;
 use super::fault;
+use super::reader::Reader;
 use super::sql::sql;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -14,13 +15,21 @@ use tokio::task::JoinHandle;
 /// After a row lock is had, each statement sees what was committed before it.
 const ISOLATION: &str = "READ COMMITTED";
 
+/// How long a transaction may do nothing: a server that has vanished or stopped in the middle of one must not keep its locks.
+/// PostgreSQL and MariaDB then end its connection. (MySQL has no such limit; SQLite's other processes wait for its writer in vain.)
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
+
 /// How to connect; the configuration's section `database`.
 #[derive(Clone)]
 pub struct DbOptions {
     /// `sqlite://PATH`, `postgres://…` or `mysql://…`.
     pub url: String,
-    /// Connections of the pool (SQLite: of the readers; there is one writer. The others: two more are for sign-ups).
+    /// Connections that read (SQLite: four at most).
     pub max_connections: u32,
+    /// Connections that write (SQLite has one, whatever this says).
+    pub write_connections: u32,
+    /// Connections that sign-ups are written over (PostgreSQL, MySQL; SQLite's is the one that writes).
+    pub sign_up_connections: u32,
     /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
     /// The longest a statement may run (PostgreSQL, MySQL).
@@ -46,6 +55,8 @@ impl DbOptions {
         Self {
             url: url.into(),
             max_connections: 10,
+            write_connections: 8,
+            sign_up_connections: 4,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(3),
@@ -53,15 +64,35 @@ impl DbOptions {
             lazy: false,
         }
     }
+
+    /// Connections that one server opens at most, to databases other than SQLite.
+    pub fn connections(&self) -> u32 {
+        self.max_connections + self.write_connections + self.sign_up_connections + 1
+    }
 }
 
-/// The database. SQLite has one writing connection and readers beside it; the others have one pool, and a small one for sign-ups.
-#[derive(Clone, Debug)]
+/// Told of every statement; for tests that count them.
+pub type MetricCallback = Arc<dyn Fn(&sea_orm::metric::Info<'_>) + Send + Sync>;
+
+/// The database. Whoever reads, writes, signs up or asks for the sake of health does so over connections of its own: none of them
+/// can use up those of the others.
+#[derive(Clone)]
 pub struct Db {
+    reader: Reader,
     writer: DatabaseConnection,
-    reader: DatabaseConnection,
     desk: DatabaseConnection,
+    health: DatabaseConnection,
     desk_thread: Arc<DeskThread>,
+    lanes: u32,
+    metric: Option<MetricCallback>,
+    #[cfg(feature = "testing")]
+    provoke: Option<super::Provoke>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("backend", &self.backend()).finish_non_exhaustive()
+    }
 }
 
 /// A connection for sign-ups that has done nothing for so long is looked at before it is used; one in constant use is not, which saves a round
@@ -83,10 +114,12 @@ enum Use {
     Write,
     /// Sign-ups: a few rows of large tables, found by their indexes.
     Desk,
+    /// Asking whether the database is well.
+    Health,
 }
 
-/// One set of sign-ups is decided at a time; the other connection is for the moment in which the first is given back.
-const DESK_CONNECTIONS: u32 = 2;
+/// The longest that a statement of sign-ups waits for a lock. (MySQL counts in whole seconds.)
+const DESK_LOCK: Duration = Duration::from_secs(1);
 
 /// PostgreSQL plans once how to look up a set, for ten rows, and by index: else it would plan anew for every set, and read whole tables
 /// whenever its statistics are behind, as on the day on which sign-ups begin.
@@ -102,13 +135,31 @@ impl Db {
                 std::fs::create_dir_all(folder).map_err(|error| Error::Unavailable(format!("{}: {error}", folder.display())))?;
             }
             let writer = open(options, 1, Use::Write).await?;
-            let reader = open(options, options.max_connections.clamp(1, 4), Use::Read).await?;
-            return Ok(Self { desk: writer.clone(), writer, reader, desk_thread: Arc::default() });
+            let reader = Reader::new(open(options, options.max_connections.clamp(1, 4), Use::Read).await?);
+            let health = open(options, 1, Use::Health).await?;
+            return Ok(Self::of(reader, (writer.clone(), writer, health), 1));
         }
-        let pool = open(options, options.max_connections, Use::Write).await?;
-        // Not before the first sign-up, and then on its thread.
-        let desk = open(&DbOptions { lazy: true, ..options.clone() }, DESK_CONNECTIONS, Use::Desk).await?;
-        Ok(Self { writer: pool.clone(), reader: pool, desk, desk_thread: Arc::default() })
+        // One that connects tells whether the database is there; the others connect when they are needed.
+        let reader = Reader::new(open(options, options.max_connections, Use::Read).await?);
+        let lazy = DbOptions { lazy: true, ..options.clone() };
+        let writer = open(&lazy, options.write_connections, Use::Write).await?;
+        let desk = open(&lazy, options.sign_up_connections, Use::Desk).await?;
+        let health = open(&lazy, 1, Use::Health).await?;
+        Ok(Self::of(reader, (desk, writer, health), options.sign_up_connections))
+    }
+
+    fn of(reader: Reader, (desk, writer, health): (DatabaseConnection, DatabaseConnection, DatabaseConnection), lanes: u32) -> Self {
+        Self {
+            reader,
+            writer,
+            desk,
+            health,
+            desk_thread: Arc::default(),
+            lanes,
+            metric: None,
+            #[cfg(feature = "testing")]
+            provoke: None,
+        }
     }
 
     /// The same database, for transactions that look up a few rows of large tables: sign-ups.
@@ -116,19 +167,29 @@ impl Db {
         Self { writer: self.desk.clone(), ..self.clone() }
     }
 
+    /// Sets of sign-ups that can be decided at once.
+    pub fn sign_up_lanes(&self) -> u32 {
+        self.lanes
+    }
+
     /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's writer has one already.)
     pub fn spawn_at_desk<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         if self.is_sqlite() { tokio::spawn(task) } else { self.desk_thread.spawn(task) }
     }
 
-    /// The connection for reading outside a transaction.
-    pub fn reader(&self) -> &DatabaseConnection {
+    /// The connections for reading outside a transaction.
+    pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// The connection that writes; use `write_txn!`.
+    /// The connections that write; use `write_txn!`.
     pub(super) fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    /// Who is told of every statement.
+    pub(super) fn metric(&self) -> Option<&MetricCallback> {
+        self.metric.as_ref()
     }
 
     /// Which database it is.
@@ -141,30 +202,51 @@ impl Db {
         self.backend() == DbBackend::Sqlite
     }
 
-    /// What [`Db::ping`] asks.
-    pub const PING: &str = "SELECT 1, 1";
-
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        if !self.is_sqlite() {
-            // Connections of their own: without them there are no sign-ups.
-            let desk = self.desk.clone();
-            let answered = self.spawn_at_desk(async move { sql(Self::PING).fetch(&desk).await.map(drop) }).await;
-            answered.unwrap_or_else(|_| Err(Error::internal("the desk's thread has ended")))?;
+    /// What [`Db::ping`] asks: nothing, and whether the database takes writes.
+    pub fn ping_text(&self) -> &'static str {
+        match self.backend() {
+            DbBackend::Sqlite => "SELECT 0",
+            // On where the server is a standby, or was made read-only.
+            DbBackend::Postgres => "SELECT CAST(current_setting('transaction_read_only') AS BOOLEAN)::int",
+            _ => "SELECT CAST(@@global.read_only AS SIGNED)",
         }
-        sql(Self::PING).fetch(&self.reader).await.map(drop)
+    }
+
+    /// Whether the database answers and takes writes, over a connection of its own: how busy the others are does not matter.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn ping(&self) -> Result<()> {
+        let read_only = sql(self.ping_text()).fetch(&self.health).await?;
+        let read_only =
+            read_only.first().map(|row| row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from)));
+        match read_only {
+            Some(Ok(0)) => Ok(()),
+            Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
+            _ => Err(Error::internal("the database gave no answer to a ping")),
+        }
     }
 
     /// Calls `callback` for every statement; for tests that count them. Call it before the first use.
     pub fn observe(&mut self, callback: impl Fn(&sea_orm::metric::Info<'_>) + Send + Sync + Clone + 'static) {
-        self.writer.set_metric_callback(callback.clone());
-        self.reader.set_metric_callback(callback.clone());
-        self.desk.set_metric_callback(callback);
+        self.reader.pool_mut().set_metric_callback(callback.clone());
+        self.metric = Some(Arc::new(callback));
+    }
+
+    /// Lets tests do something to the connection of a transaction between two of its steps. Call it before the first use.
+    #[cfg(feature = "testing")]
+    pub fn provoke(&mut self, provoke: super::Provoke) {
+        self.provoke = Some(provoke);
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn provoked_by(&self) -> Option<&super::Provoke> {
+        self.provoke.as_ref()
     }
 
     /// Closes the connections.
     pub async fn close(self) {
-        for connection in [self.desk, self.writer, self.reader] {
+        for connection in [self.desk, self.health, self.writer, self.reader.pool().clone()] {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "a connection could not be closed");
             }
@@ -202,7 +284,9 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
     if uses == Use::Desk {
         connect.test_before_acquire_if_idle_for(DESK_TESTED);
     }
-    let (statement_ms, lock) = (options.statement_timeout.as_millis(), options.lock_timeout);
+    let statement_ms = options.statement_timeout.as_millis();
+    // A set of sign-ups waits for a lock for a moment only: it is decided again by itself, and others wait for the set.
+    let lock = if uses == Use::Desk { options.lock_timeout.min(DESK_LOCK) } else { options.lock_timeout };
     let full = options.sqlite_synchronous_full;
     connect.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
@@ -214,14 +298,13 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(if full { SqliteSynchronous::Full } else { SqliteSynchronous::Off });
         // A write beside the writer would fail now and then (facts: finding 7); like this it fails always.
-        if uses == Use::Read { sqlite.pragma("query_only", "ON") } else { sqlite }
+        if matches!(uses, Use::Read | Use::Health) { sqlite.pragma("query_only", "ON") } else { sqlite }
     });
     connect.map_sqlx_postgres_opts(move |postgres| {
         let postgres = postgres.statement_cache_capacity(STATEMENTS).options([
             ("statement_timeout", format!("{statement_ms}ms")),
             ("lock_timeout", format!("{}ms", lock.as_millis())),
-            // A client that vanishes inside a transaction must not hold its locks.
-            ("idle_in_transaction_session_timeout", "10s".to_owned()),
+            ("idle_in_transaction_session_timeout", format!("{}ms", IDLE_IN_TRANSACTION.as_millis())),
             ("default_transaction_isolation", ISOLATION.to_owned()),
             // No statement runs long enough to be worth compiling.
             ("jit", "off".to_owned()),
@@ -233,13 +316,13 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
     let session = format!(
         "SET SESSION TRANSACTION ISOLATION LEVEL {ISOLATION};
          SET SESSION /*M! max_statement_time = {seconds}, */ /*!50701 max_execution_time = {statement_ms}, */
-             innodb_lock_wait_timeout = {lock}, wait_timeout = 28800,
+             /*M! idle_transaction_timeout = {idle}, */ innodb_lock_wait_timeout = {lock}, wait_timeout = 28800,
              sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO')",
         seconds = options.statement_timeout.as_secs_f64(),
         lock = lock.as_secs().max(1),
+        idle = IDLE_IN_TRANSACTION.as_secs(),
     );
-    let statements =
-        usize::try_from(MYSQL_STATEMENTS / (options.max_connections + DESK_CONNECTIONS)).unwrap_or(STATEMENTS).clamp(100, STATEMENTS);
+    let statements = usize::try_from(MYSQL_STATEMENTS / options.connections()).unwrap_or(STATEMENTS).clamp(100, STATEMENTS);
     connect.map_sqlx_mysql_opts(move |mysql| mysql.statement_cache_capacity(statements));
     connect.map_sqlx_mysql_pool_opts(move |pool| {
         let session = session.clone();

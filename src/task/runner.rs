@@ -206,7 +206,7 @@ fn told(error: &Error) -> String {
         Error::Precondition { reason, detail, days: _ } => format!("{reason}: {detail}"),
         Error::Unavailable(_) => "the database cannot be reached".to_owned(),
         Error::Internal(_) => "a fault of the service; its log says more".to_owned(),
-        Error::Invalid { .. } | Error::Contended(_) | Error::Corrupt { .. } => error.to_string(),
+        Error::Invalid { .. } | Error::Contended(_) | Error::Busy(_) | Error::Corrupt { .. } => error.to_string(),
     };
     text.chars().take(1000).collect()
 }

@@ -1,6 +1,7 @@
 //! The whole service in this process, on a free port, with a clock that stands still until it is moved.
 
 use super::database::{TestDb, on_every_kind};
+use super::faults::Faults;
 use super::statements::Statements;
 use crate::app::App;
 use crate::clock::Clock;
@@ -98,6 +99,11 @@ impl TestApp {
     /// The statements sent to the database.
     pub fn statements(&self) -> &Statements {
         self.db.statements()
+    }
+
+    /// What may happen to the transactions of its database.
+    pub fn faults(&self) -> &Faults {
+        self.db.faults()
     }
 
     /// The database.

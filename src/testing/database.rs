@@ -1,5 +1,6 @@
 //! A fresh, migrated database for each test, dropped at its end.
 
+use super::faults::Faults;
 use super::servers::{PREFIX, Server, is_leftover};
 use super::statements::Statements;
 use crate::clock::system_now;
@@ -12,8 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 /// Comma-separated URLs of the databases that tests run on; the word `sqlite` stands for SQLite, which is also what an empty list means.
 pub const URLS: &str = "ETUTOR_TEST_DATABASE_URLS";
-/// Connections of a test's pool.
-const CONNECTIONS: u32 = 5;
+/// Connections of a test that read, and as many that write.
+const CONNECTIONS: u32 = 4;
 /// Databases that live on servers at once, in this process: a server takes 100 connections in all.
 const MOST_LIVE: usize = 6;
 
@@ -82,6 +83,7 @@ pub struct TestDb {
     db: Db,
     options: DbOptions,
     statements: Statements,
+    faults: Faults,
     home: Arc<Home>,
 }
 
@@ -107,13 +109,17 @@ impl TestDb {
     async fn open(home: Arc<Home>) -> Self {
         let mut options = DbOptions::new(home.url());
         options.max_connections = CONNECTIONS;
+        options.write_connections = CONNECTIONS;
+        options.sign_up_connections = 2;
         // Machines that run tests are slow at times, and no test is about a pool that is too small.
         options.acquire_timeout = std::time::Duration::from_secs(30);
         options.sqlite_synchronous_full = false;
         let mut db = Db::connect(&options).await.unwrap();
         let statements = Statements::default();
         statements.observe(&mut db);
-        Self { db, options, statements, home }
+        let faults = Faults::default();
+        faults.provoke(&mut db);
+        Self { db, options, statements, faults, home }
     }
 
     /// The database.
@@ -124,6 +130,11 @@ impl TestDb {
     /// How to connect to it once more.
     pub fn options(&self) -> &DbOptions {
         &self.options
+    }
+
+    /// What may happen to its transactions.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// The statements sent through this pool.

@@ -17,10 +17,12 @@
 pub mod academy;
 pub mod app;
 pub mod database;
+pub mod faults;
 pub mod servers;
 pub mod statements;
 
 pub use academy::Academy;
 pub use app::{TestApp, on_every_app, on_every_app_at, on_every_app_with};
 pub use database::{TestDb, on_every_database, on_every_empty_database};
+pub use faults::Faults;
 pub use statements::{Statements, explain};

@@ -4,8 +4,8 @@ use crate::storage::Db;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use std::sync::{Arc, Mutex};
 
-/// The statements sent to a database, in order. Those of `BEGIN` and `COMMIT` are not among them, nor is [`Db::PING`]: a server asks it
-/// by itself every few seconds, whatever a test is about.
+/// The statements sent to a database, in order. Those of `BEGIN` and `COMMIT` are not among them, nor is what a server asks
+/// for the sake of its health, over a connection of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Statements {
     sent: Arc<Mutex<Vec<Statement>>>,
@@ -14,11 +14,7 @@ pub struct Statements {
 impl Statements {
     pub(super) fn observe(&self, db: &mut Db) {
         let sent = self.sent.clone();
-        db.observe(move |info| {
-            if info.statement.sql != Db::PING {
-                sent.lock().unwrap().push(info.statement.clone());
-            }
-        });
+        db.observe(move |info| sent.lock().unwrap().push(info.statement.clone()));
     }
 
     /// How many there were so far.
@@ -43,7 +39,7 @@ pub async fn explain(db: &Db, statement: &Statement) -> String {
     asked.sql.insert_str(0, prefix);
     // Rolled back when dropped; nothing is written.
     #[expect(clippy::disallowed_methods, reason = "nothing is written")]
-    let txn = db.reader().begin().await.unwrap();
+    let txn = db.reader().pool().begin().await.unwrap();
     if backend == DbBackend::Postgres {
         txn.execute_unprepared("SET LOCAL enable_seqscan = off").await.unwrap();
     }

@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod demo;
 mod enrollment;
+mod faults;
 mod forming;
 mod grpc;
 mod harness;

@@ -33,7 +33,7 @@ pub async fn ground(kind: &Kind, students: i64, spread: i64) -> Ground {
     Db::migrate_at(&options).await.unwrap();
     let slow = std::time::Duration::from_secs(600);
     let db = Db::connect(&DbOptions { statement_timeout: slow, max_connections: 1, ..options.clone() }).await.unwrap();
-    let today = Config::default().rules.time.day(Clock::System.now(&db).await.unwrap());
+    let today = Config::default().rules.time.day(Clock::System.now(db.reader()).await.unwrap());
     let base = add_days(today, 60);
     let length = SLOT * SHAPES.len() as i64;
     numbers(&db, students.max(spread + 1), (0..length).map(|k| (k, add_days(base, k)))).await;

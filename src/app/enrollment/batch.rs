@@ -83,13 +83,13 @@ pub enum Decision {
     Before(i64),
 }
 
-/// Decides a set, each by itself, and stores what was accepted.
+/// Decides a set, each by itself, and stores what was accepted; tried so often when others have locked its rows.
 ///
 /// # Errors
 /// Those that are nobody's own: the set can be tried again, one by one.
-pub async fn decide(app: &App, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
+pub async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
     let begun = app.now().await?;
-    write_txn!(&app.db.desk(), "reservation.create", |txn| {
+    write_txn!(&app.db.desk(), "reservation.create", keep: true, tries: tries, |txn| {
         let now = take_turns_at_cut_off(app, txn, asks, begun).await?;
         decide_in_txn(app, txn, asks, now).await
     })
@@ -154,8 +154,9 @@ pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Inst
 
 /// The turn itself; the clock's time then.
 pub async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
-    sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await?;
-    app.now().await
+    // Shared: those who take it so do not wait for each other, only for `invite create`, which takes it for itself.
+    sql("SELECT name, version FROM mutex WHERE name = 'create' {share}").fetch(txn).await?;
+    app.now_in(txn).await
 }
 
 /// What a set asks about: templates, students (locked), and what its request ids were used for.

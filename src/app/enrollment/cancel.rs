@@ -41,6 +41,7 @@ pub async fn cancel_reservation(app: &App, cancel: &Cancel, key: &RequestKey, no
     let actor = if cancel.operator.is_empty() { known.student } else { cancel.operator.clone() };
     let by = By { actor, remark: cancel.remark.clone(), request_id: key.request_id.clone() };
     let template_id = known.reservation.template_id;
+    let _turn = app.turns.of_template(template_id).await?;
     write_txn!(&app.db, "reservation.cancel", |txn| {
         let before = lock_in_txn(txn, template_id, cancel.id).await?;
         if key.claimed(txn, CANCEL).await?.is_none() {
@@ -57,6 +58,7 @@ async fn give_up(app: &App, id: i64, what: &[ReservationState], now: Instant) ->
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
     let template_id = known.reservation.template_id;
+    let _turn = app.turns.of_template(template_id).await?;
     write_txn!(&app.db, "reservation.give_up", |txn| {
         let before = lock_in_txn(txn, template_id, id).await?;
         if what.contains(&before.state) {

@@ -27,7 +27,7 @@ use crate::storage::sign_up::{NewRow, reservation_insert_set_in_txn};
 use crate::storage::sql::sql;
 use crate::storage::{Txn, catalog, leave, seat};
 use crate::write_txn;
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 
 /// What a sign-up is changed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,13 @@ pub struct Parts {
 pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
     const SCOPE: &str = "ChangeReservation";
     let known = stored(app, change.id).await?;
+    let from = known.reservation.template_id;
+    let wanted = target(app.db.reader(), change, &known).await?;
+    let to = match catalog::template_by_code(app.db.reader(), &wanted).await? {
+        Some(template) => template.id,
+        None => from,
+    };
+    let _turns = app.turns.of_templates(from, to).await?;
     let begun = app.now().await?;
     let id = write_txn!(&app.db, "reservation.change", |txn| {
         let target = target(txn, change, &known).await?;
@@ -177,12 +184,12 @@ async fn sign_up_in_txn(app: &App, txn: &Txn, ask: &Ask, now: Instant) -> Result
 }
 
 /// The template that is changed to.
-async fn target(txn: &Txn, change: &Change, known: &ReservationRow) -> Result<String> {
+async fn target(conn: &impl ConnectionTrait, change: &Change, known: &ReservationRow) -> Result<String> {
     let Some(class_id) = change.class_id else {
         return Ok(change.class_template.clone().unwrap_or_else(|| known.class_template.clone()));
     };
-    let class = class::Entity::find_by_id(class_id).one(txn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
-    let codes = catalog::template_codes(txn, [class.template_id]).await?;
+    let class = class::Entity::find_by_id(class_id).one(conn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
+    let codes = catalog::template_codes(conn, [class.template_id]).await?;
     let code = codes.get(&class.template_id).ok_or_else(|| Error::not_found("class template", class.template_id))?;
     match &change.class_template {
         Some(wanted) if wanted != code => Err(Error::invalid("class_template", "is not the template of class_id")),
@@ -212,6 +219,7 @@ pub async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Insta
     const SCOPE: &str = "MoveStudent";
     let known = stored(app, wanted.id).await?;
     let by = By { actor: wanted.operator.clone(), remark: wanted.remark.clone(), request_id: key.request_id.clone() };
+    let _turn = app.turns.of_template(known.reservation.template_id).await?;
     let id = write_txn!(&app.db, "reservation.move", |txn| {
         let before = lock_in_txn(txn, known.reservation.template_id, wanted.id).await?;
         if let Some(made) = key.claimed(txn, SCOPE).await? {

@@ -54,6 +54,7 @@ pub(super) async fn confirm(
     gone: impl Fn(ReservationState) -> Error,
 ) -> Result<ReservationRow> {
     let template_id = stored(app, id).await?.reservation.template_id;
+    let _turn = app.turns.of_template(template_id).await?;
     let begun = app.now().await?;
     write_txn!(&app.db, "reservation.confirm", |txn| {
         // Close to a cut-off by turns with `invite create`, as CreateReservation.
@@ -86,6 +87,7 @@ pub(super) async fn confirm(
 /// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when it was confirmed.
 pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     let template_id = stored(app, id).await?.reservation.template_id;
+    let _turn = app.turns.of_template(template_id).await?;
     write_txn!(&app.db, "hold.renew", |txn| {
         let before = lock_in_txn(txn, template_id, id).await?;
         match before.state.at(before.expires_at, now) {

@@ -1,29 +1,49 @@
-//! Where sign-ups wait to be decided together: whoever comes first turns all who wait at that moment into one transaction (group commit).
+//! Where sign-ups wait to be decided together: a worker turns all who wait at that moment into one transaction (group commit).
 //!
-//! There is no timer: a sign-up that comes alone is decided at once, and those that come while one transaction runs are the next one. It is an
-//! optimisation of one server; what keeps several servers apart is the locks that each transaction takes.
+//! There is no timer: a sign-up that comes alone is decided at once, and those that come while one transaction runs are the next
+//! one. It is an optimisation of one server; what keeps several servers apart is the locks that each transaction takes.
+//!
+//! Normally there is one worker: two were no faster, and waited for each other's places. But a set that waits for a lock of
+//! somebody else's must not hold up the others. A worker whose set takes longer than [`PATIENCE`] is joined by another one, which
+//! takes those who ask for other templates and are other students; and a set of several templates that could not have its locks
+//! is decided again template by template, so that only those of the blocked one go on waiting.
 
 use super::batch::{self, Ask, Decision};
 use crate::app::App;
 use crate::error::{Error, Result};
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Sign-ups that may wait; more are told to come again.
 const MOST_WAITING: usize = 10_000;
 
-/// The desk of one server; its clones are the same desk.
+/// A set that takes longer than this is blocked, and another worker goes on with the rest.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// For so long a template that may be blocked is decided by itself.
+const APART: Duration = Duration::from_secs(5);
+
+/// The queue of one server; its clones are the same queue.
 #[derive(Clone, Debug, Default)]
 pub struct Desk {
-    line: Arc<Mutex<Line>>,
+    queue: Arc<Mutex<Queue>>,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct Queue {
     waiting: VecDeque<Waiting>,
-    /// A clerk decides those who wait, and does not stop before nobody does. One at a time: two were no faster, and waited for each other's places.
-    open: bool,
+    /// Workers in all.
+    workers: u32,
+    /// Workers whose set has taken too long.
+    blocked: u32,
+    /// Templates and students of the sets that are being decided.
+    templates: HashSet<String>,
+    students: HashSet<String>,
+    /// Templates that are decided by themselves, and until when.
+    apart: HashMap<String, Instant>,
 }
 
 #[derive(Debug)]
@@ -36,78 +56,197 @@ impl Desk {
     /// Waits in line with one sign-up; what was decided, after it is stored.
     ///
     /// # Errors
-    /// Those of the sign-up itself; `Unavailable` when too many wait.
+    /// Those of the sign-up itself; `Busy` when too many wait, or others keep the template's places locked.
     pub(super) async fn decide(&self, app: &App, ask: Ask) -> Result<Decision> {
         let (answer, decided) = oneshot::channel();
-        let was_open = {
-            let mut line = self.line();
-            if line.waiting.len() >= MOST_WAITING {
-                return Err(Error::Unavailable("too many sign-ups wait".to_owned()));
+        let hire = {
+            let mut queue = self.queue();
+            if queue.waiting.len() >= MOST_WAITING {
+                return Err(Error::Busy("the queue of sign-ups"));
             }
-            line.waiting.push_back(Waiting { ask, answer });
-            std::mem::replace(&mut line.open, true)
+            queue.waiting.push_back(Waiting { ask, answer });
+            queue.hire(app)
         };
-        if !was_open {
-            // A task of its own, because they must be answered even when the caller who came first goes away.
-            app.db.spawn_at_desk(Clerk { desk: self.clone(), app: app.clone(), at_work: true }.work());
+        if hire {
+            self.work(app);
         }
         decided.await.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early")))
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    /// Starts a worker that was hired. A task of its own, because the others must be answered even when the caller goes away.
+    fn work(&self, app: &App) {
+        app.db.spawn_at_desk(Worker { desk: self.clone(), app: app.clone(), blocked: false, on_duty: true }.work());
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while this is held.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// Whether another worker is to be started: none is free to come, and there is a connection for it.
+    fn hire(&mut self, app: &App) -> bool {
+        let hire = self.workers == self.blocked && self.workers < app.db.sign_up_lanes() && self.has_free();
+        if hire {
+            self.workers += 1;
+        }
+        hire
+    }
+
+    fn is_free(&self, ask: &Ask) -> bool {
+        !self.templates.contains(&ask.class_template) && !self.students.contains(&ask.student)
+    }
+
+    fn has_free(&self) -> bool {
+        self.waiting.iter().any(|one| self.is_free(&one.ask))
+    }
+
+    /// The next to be decided together, in the order in which they came.
+    fn next_set(&mut self, most: usize, now: Instant) -> Vec<Waiting> {
+        self.apart.retain(|_, until| now < *until);
+        let (mut set, mut kept) = (Vec::<Waiting>::new(), Vec::new());
+        while set.len() < most
+            && let Some(one) = self.waiting.pop_front()
+        {
+            let template = &one.ask.class_template;
+            // By itself, if it or what the set begins with is to be decided by itself.
+            let fits = set.first().is_none_or(|first| {
+                first.ask.class_template == *template
+                    || !(self.apart.contains_key(&first.ask.class_template) || self.apart.contains_key(template))
+            });
+            if fits && self.is_free(&one.ask) { set.push(one) } else { kept.push(one) }
+        }
+        for one in kept.into_iter().rev() {
+            self.waiting.push_front(one);
+        }
+        for one in &set {
+            self.templates.insert(one.ask.class_template.clone());
+            self.students.insert(one.ask.student.clone());
+        }
+        set
+    }
+
+    /// A set has been decided: its templates and students are free again.
+    fn release(&mut self, keys: &[(String, String)]) {
+        for (template, student) in keys {
+            self.templates.remove(template);
+            self.students.remove(student);
+        }
+    }
+
+    /// Puts a set that could not have its locks back at the front, to be decided template by template.
+    fn split(&mut self, set: Vec<Waiting>, now: Instant) {
+        for one in set.into_iter().rev() {
+            self.apart.insert(one.ask.class_template.clone(), now + APART);
+            self.waiting.push_front(one);
+        }
     }
 }
 
 /// Who decides those who wait.
-struct Clerk {
+struct Worker {
     desk: Desk,
     app: App,
-    /// Until nobody waits any more.
-    at_work: bool,
+    /// Its set has taken too long.
+    blocked: bool,
+    /// Until it leaves, under the lock of the queue: whoever comes next must know whether somebody will look.
+    on_duty: bool,
 }
 
-impl Clerk {
+impl Worker {
     async fn work(mut self) {
         loop {
-            let set = self.next_set();
-            if set.is_empty() {
-                return;
-            }
+            let Some(set) = self.next_set() else { return };
+            let keys: Vec<(String, String)> = set.iter().map(|one| (one.ask.class_template.clone(), one.ask.student.clone())).collect();
+            let _taken = Taken { desk: &self.desk, keys: &keys };
             // A task of its own: should it end early (a bug), those of its set hear of it, and the others are decided all the same.
-            let _ended = tokio::spawn(answer(self.app.clone(), set)).await;
+            let mut deciding = tokio::spawn(answer(self.app.clone(), set));
+            let undecided = match tokio::time::timeout(PATIENCE, &mut deciding).await {
+                Ok(undecided) => undecided,
+                Err(_slow) => {
+                    self.blocked = true;
+                    let hire = {
+                        let mut queue = self.desk.queue();
+                        queue.blocked += 1;
+                        queue.hire(&self.app)
+                    };
+                    if hire {
+                        self.desk.work(&self.app);
+                    }
+                    deciding.await
+                }
+            };
+            if let Ok(undecided) = undecided
+                && !undecided.is_empty()
+            {
+                self.desk.queue().split(undecided, Instant::now());
+            }
         }
-    }
-
-    /// Those who wait; when nobody does, whoever comes next opens the desk again.
-    fn next_set(&mut self) -> Vec<Waiting> {
-        let most = usize::try_from(self.app.rules().sign_up_batch).unwrap_or(1).max(1);
-        let mut line = self.desk.line();
-        let count = line.waiting.len().min(most);
-        self.at_work = count > 0;
-        line.open = self.at_work;
-        line.waiting.drain(..count).collect()
     }
 }
 
-impl Drop for Clerk {
+impl Drop for Worker {
     fn drop(&mut self) {
-        // Gone in the middle, as the runtime ends: those who wait hear of it, and whoever comes next opens the desk again.
-        if self.at_work {
-            let mut line = self.desk.line();
-            line.open = false;
-            line.waiting.clear();
+        if !self.on_duty {
+            return;
+        }
+        // Gone in the middle, as the runtime ends: those who wait hear of it, and whoever comes next starts another worker.
+        let mut queue = self.desk.queue();
+        queue.workers -= 1;
+        queue.blocked -= u32::from(self.blocked);
+        if queue.workers == 0 {
+            queue.waiting.clear();
         }
     }
 }
 
-async fn answer(app: App, set: Vec<Waiting>) {
+impl Worker {
+    /// What it decides next; none = it has left.
+    fn next_set(&mut self) -> Option<Vec<Waiting>> {
+        let most = usize::try_from(self.app.rules().sign_up_batch).unwrap_or(1).max(1);
+        let mut queue = self.desk.queue();
+        let was_blocked = std::mem::take(&mut self.blocked);
+        queue.blocked -= u32::from(was_blocked);
+        // Whoever came instead goes on.
+        let set = if was_blocked && queue.workers - queue.blocked > 1 { Vec::new() } else { queue.next_set(most, Instant::now()) };
+        if set.is_empty() {
+            queue.workers -= 1;
+            self.on_duty = false;
+            return None;
+        }
+        Some(set)
+    }
+}
+
+/// The templates and students of a set, for as long as it is being decided.
+struct Taken<'a> {
+    desk: &'a Desk,
+    keys: &'a [(String, String)],
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.desk.queue().release(self.keys);
+    }
+}
+
+/// Decides a set and answers it; those of a set of several templates that could not have its locks are given back.
+async fn answer(app: App, set: Vec<Waiting>) -> Vec<Waiting> {
     let (asks, answers): (Vec<Ask>, Vec<oneshot::Sender<Result<Decision>>>) = set.into_iter().map(|one| (one.ask, one.answer)).unzip();
+    let mixed = asks.iter().any(|ask| ask.class_template != asks[0].class_template);
     // Who has gone needs no answer, but was decided like the others: a retry finds it.
-    match batch::decide(&app, &asks).await {
+    match batch::decide(&app, &asks, if mixed { 1 } else { crate::storage::TRIES }).await {
         Ok(decisions) => answers.into_iter().zip(decisions).for_each(|(answer, decision)| drop(answer.send(decision))),
+        Err(Error::Contended(_)) if mixed => {
+            return asks.into_iter().zip(answers).map(|(ask, answer)| Waiting { ask, answer }).collect();
+        }
         Err(Error::Unavailable(cause)) => answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Unavailable(cause.clone()))))),
+        Err(Error::Busy(what)) => answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Busy(what))))),
+        // Others keep its places locked: one by one they would only wait longer.
+        Err(Error::Contended(_)) if asks.len() > 1 => {
+            answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Busy("the class template")))));
+        }
         // One that cannot be stored must not fail its neighbours: each by itself.
         Err(error) => {
             if asks.len() > 1 {
@@ -117,12 +256,13 @@ async fn answer(app: App, set: Vec<Waiting>) {
             for (ask, answer) in asks.iter().zip(answers) {
                 let alone = match first.take() {
                     Some(error) => Err(error),
-                    None => batch::decide(&app, std::slice::from_ref(ask)).await.and_then(only),
+                    None => batch::decide(&app, std::slice::from_ref(ask), crate::storage::TRIES).await.and_then(only),
                 };
                 drop(answer.send(alone));
             }
         }
     }
+    Vec::new()
 }
 
 fn only(decisions: Vec<Result<Decision>>) -> Result<Decision> {

@@ -27,6 +27,7 @@ use sea_orm::{EntityTrait, FromQueryResult};
 pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
+    let _turn = app.turns.of_template(known.reservation.template_id).await?;
     write_txn!(&app.db, "leave.request", |txn| {
         // By turns with `invite create`: what it does not see its tasks must be told, and it shows them only when it is done.
         let now = now.max(take_turn(app, txn).await?);
@@ -64,6 +65,7 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
 pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
+    let _turn = app.turns.of_template(known.reservation.template_id).await?;
     write_txn!(&app.db, "leave.cancel", |txn| {
         let now = now.max(take_turn(app, txn).await?);
         let before = lock_in_txn(txn, known.reservation.template_id, id).await?;

@@ -22,6 +22,7 @@ use sea_orm::EntityTrait;
 /// NOT_FOUND; NOT_YOURS; TASK_FORMED or TASK_CLOSED when it is too late; the reason why the coach is not eligible (any more).
 pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
+    let _turn = app.turns.of_task(found.task_id).await?;
     write_txn!(&app.db, "invitation.accept", |txn| {
         let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;
@@ -67,6 +68,7 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
 /// NOT_FOUND; NOT_YOURS; TASK_FORMED when the coach has the class already (admins are told).
 pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
+    let _turn = app.turns.of_task(found.task_id).await?;
     let (after, judged) = write_txn!(&app.db, "invitation.decline", |txn| {
         let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;

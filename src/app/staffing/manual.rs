@@ -45,6 +45,7 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
     let overriding = wanted.overriding.to_string();
     let parts = [wanted.task_id.to_string(), wanted.coach.clone(), wanted.operator.clone(), overriding, wanted.remark.clone()];
     let fingerprint = idempotency::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+    let _turn = app.turns.of_task(wanted.task_id).await?;
     let made = write_txn!(&app.db, "invitation.manual", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
         if let Some(id) = idempotency::claimed(txn, "InviteCoach", &wanted.request_id, &fingerprint).await? {
@@ -125,6 +126,7 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
 /// NOT_FOUND; TASK_FORMED when the coach has the class.
 pub async fn cancel_invitation(app: &App, invitation_id: i64, operator: &str, remark: &str, now: Instant) -> Result<invitation::Model> {
     let found = staffing::invitation_by_id(app.db.reader(), invitation_id).await?;
+    let _turn = app.turns.of_task(found.task_id).await?;
     write_txn!(&app.db, "invitation.cancel", |txn| {
         let task = staffing::task_lock_in_txn(txn, found.task_id).await?;
         coach_lock_in_txn(txn, &[found.coach_id]).await?;

@@ -1,8 +1,8 @@
 //! `write_txn!`: tried again where the database asks for it, all or nothing, and no place sold twice.
 
 use etutor::error::{Error, Result};
+use etutor::storage::Db;
 use etutor::storage::sql::sql;
-use etutor::storage::{Db, unique_violation};
 use etutor::testing::{TestDb, on_every_database};
 use etutor::write_txn;
 use sea_orm::{EntityTrait, Set};
@@ -132,20 +132,21 @@ fn of_three_equal_inserts_one_wins_and_all_know_it() {
         let racers = (0..3).map(|_| {
             let db = (*db).clone();
             tokio::spawn(async move {
-                let inserted: Result<bool> = write_txn!(&db, "test.race", |txn| {
+                let inserted: Result<()> = write_txn!(&db, "test.race", |txn| {
                     let row = subject::ActiveModel { id: Set(7), name: Set("x".to_owned()) };
-                    match subject::Entity::insert(row).exec_without_returning(txn).await {
-                        Ok(_) => Ok(true),
-                        Err(error) if unique_violation(&error) => Ok(false),
-                        Err(error) => Err(error.into()),
-                    }
+                    subject::Entity::insert(row).exec_without_returning(txn).await?;
+                    Ok(())
                 });
-                inserted
+                match inserted {
+                    Ok(()) => true,
+                    Err(Error::AlreadyExists { .. }) => false,
+                    Err(error) => panic!("{error}"),
+                }
             })
         });
         let mut won = 0;
         for racer in racers.collect::<Vec<_>>() {
-            won += u32::from(racer.await.unwrap().unwrap());
+            won += u32::from(racer.await.unwrap());
         }
         assert_eq!(won, 1);
     });

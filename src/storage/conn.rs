@@ -1,0 +1,150 @@
+//! A connection taken out of its pool for one transaction, and the one place that decides whether it may be used again.
+//!
+//! The drivers keep a count of open transactions that the database does not always share: SQLite rolls back by itself when the disk
+//! is full, MariaDB after a deadlock, and PostgreSQL answers a COMMIT of a failed transaction with success after rolling it back. A
+//! connection handed back in such a state makes the next "transaction" one that is never committed. So the rule here is simple: a
+//! connection goes back to its pool only when a BEGIN, every statement, and the COMMIT or ROLLBACK were answered with success (a
+//! ROLLBACK may follow one failed statement). In every other case it is closed, and the pool opens a new one.
+
+use super::fault;
+use crate::error::{Error, Result};
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor, MySql, Postgres, Sqlite};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
+use sea_query_sqlx::SqlxValues;
+
+/// A connection of one of the three databases.
+enum Raw {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    MySql(PoolConnection<MySql>),
+}
+
+/// Says what is to be run on a connection before its next step; for tests of faults.
+#[cfg(feature = "testing")]
+pub type Provoke = std::sync::Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// A connection that is closed when it is dropped, unless it was found fit for use again.
+pub(super) struct Conn {
+    raw: Raw,
+    /// Whether it may go back to its pool.
+    fit: bool,
+    #[cfg(feature = "testing")]
+    provoke: Option<Provoke>,
+}
+
+/// The same expression for each kind of connection; `$raw` is a `&mut PoolConnection`.
+macro_rules! on_each {
+    ($conn:expr, |$raw:ident| $body:expr) => {
+        match &mut $conn.raw {
+            Raw::Sqlite($raw) => $body,
+            Raw::Postgres($raw) => $body,
+            Raw::MySql($raw) => $body,
+        }
+    };
+}
+
+/// A prepared statement of whatever database `$raw` is of.
+macro_rules! query {
+    ($statement:expr) => {{
+        let Statement { sql, values, .. } = $statement;
+        sqlx::query_with(AssertSqlSafe(sql.as_str()), SqlxValues(values.clone().unwrap_or(Values(Vec::new()))))
+    }};
+}
+
+impl Conn {
+    /// Takes one out of a pool.
+    ///
+    /// # Errors
+    /// `Busy` when all connections are in use for as long as the pool waits, `Unavailable` when none can be opened.
+    pub async fn take(pool: &DatabaseConnection) -> Result<Self> {
+        let raw = match pool.get_database_backend() {
+            DbBackend::Sqlite => pool.get_sqlite_connection_pool().acquire().await.map(Raw::Sqlite),
+            DbBackend::Postgres => pool.get_postgres_connection_pool().acquire().await.map(Raw::Postgres),
+            _ => pool.get_mysql_connection_pool().acquire().await.map(Raw::MySql),
+        };
+        match raw {
+            Ok(raw) => Ok(Self {
+                raw,
+                fit: false,
+                #[cfg(feature = "testing")]
+                provoke: None,
+            }),
+            Err(error) => Err(fault::not_acquired(pool, &error)),
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub fn provoked_by(mut self, provoke: Option<&Provoke>) -> Self {
+        self.provoke = provoke.cloned();
+        self
+    }
+
+    /// What tests do to a connection between two steps.
+    async fn step(&mut self) -> Result<(), DbErr> {
+        #[cfg(feature = "testing")]
+        if let Some(text) = self.provoke.as_ref().and_then(|provoke| provoke()) {
+            self.send(&text).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a prepared statement.
+    pub async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
+        self.step().await?;
+        on_each!(self, |raw| query!(statement).execute(&mut **raw).await.map(Into::into)).map_err(exec_error)
+    }
+
+    /// Runs a prepared statement and reads every row: an error may come after the first.
+    pub async fn fetch(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.step().await?;
+        on_each!(self, |raw| query!(statement).fetch_all(&mut **raw).await.map(|rows| rows.into_iter().map(Into::into).collect()))
+            .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+    }
+
+    /// Runs a text that is not prepared: one statement or several.
+    pub async fn run(&mut self, text: &str) -> Result<ExecResult, DbErr> {
+        self.step().await?;
+        self.send(text).await
+    }
+
+    async fn send(&mut self, text: &str) -> Result<ExecResult, DbErr> {
+        on_each!(self, |raw| raw.execute(AssertSqlSafe(text.to_owned())).await.map(Into::into)).map_err(exec_error)
+    }
+
+    /// Begins a transaction. Of SQLite it takes the write lock at once; an isolation level is the session's (see `open`).
+    pub async fn begin(&mut self) -> Result<(), DbErr> {
+        let begin = if matches!(self.raw, Raw::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        self.run(begin).await.map(drop)
+    }
+
+    /// Commits or rolls back, and lets the connection go back to its pool when that went well.
+    pub async fn end(mut self, commit: bool) -> Result<(), DbErr> {
+        self.run(if commit { "COMMIT" } else { "ROLLBACK" }).await?;
+        self.fit = true;
+        Ok(())
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if !self.fit {
+            on_each!(self, |raw| raw.close_on_drop());
+        }
+    }
+}
+
+fn exec_error(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+}
+
+impl std::fmt::Debug for Conn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conn").field("fit", &self.fit).finish_non_exhaustive()
+    }
+}
+
+/// What the first failed statement of a transaction was told.
+pub(super) fn spoiled() -> Error {
+    Error::internal("a transaction went on after one of its statements had failed")
+}

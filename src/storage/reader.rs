@@ -1,0 +1,54 @@
+//! Reading outside a transaction, over connections that never write and that no writer can use up.
+
+use super::txn::refuse_within;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+
+/// The pool of the connections that read. It refuses inside a transaction, where the transaction's own is to be asked.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pool: DatabaseConnection,
+}
+
+impl Reader {
+    pub(super) fn new(pool: DatabaseConnection) -> Self {
+        Self { pool }
+    }
+
+    /// The pool itself, for what is no statement: closing it, and plans in tests.
+    pub fn pool(&self) -> &DatabaseConnection {
+        &self.pool
+    }
+
+    pub(super) fn pool_mut(&mut self) -> &mut DatabaseConnection {
+        &mut self.pool
+    }
+}
+
+const READING: &str = "reading over another connection";
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.pool.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        refuse_within(READING)?;
+        self.pool.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
+        refuse_within(READING)?;
+        self.pool.execute_unprepared(text).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        refuse_within(READING)?;
+        self.pool.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        refuse_within(READING)?;
+        self.pool.query_all_raw(statement).await
+    }
+}

@@ -1,0 +1,44 @@
+//! Faults of the database at a chosen statement of a transaction: real ones, provoked on its own connection.
+
+use crate::storage::Db;
+use std::sync::{Arc, Mutex};
+
+/// What happens to the transactions of a database. Every BEGIN, statement, COMMIT and ROLLBACK of any transaction is a step.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    armed: Arc<Mutex<Option<Armed>>>,
+}
+
+#[derive(Debug)]
+struct Armed {
+    steps: usize,
+    text: String,
+}
+
+impl Faults {
+    pub(super) fn provoke(&self, db: &mut Db) {
+        let armed = self.armed.clone();
+        db.provoke(Arc::new(move || {
+            let mut armed = armed.lock().unwrap();
+            match &mut *armed {
+                Some(Armed { steps: 0, .. }) => armed.take().map(|armed| armed.text),
+                Some(Armed { steps, .. }) => {
+                    *steps -= 1;
+                    None
+                }
+                None => None,
+            }
+        }));
+    }
+
+    /// Runs `text` on the connection of whichever transaction comes after so many steps, in place of that step where it fails,
+    /// and before it where it does not.
+    pub fn arm(&self, steps: usize, text: &str) {
+        *self.armed.lock().unwrap() = Some(Armed { steps, text: text.to_owned() });
+    }
+
+    /// Nothing happens any more; whether it had happened.
+    pub fn disarm(&self) -> bool {
+        self.armed.lock().unwrap().take().is_none()
+    }
+}
