@@ -24,6 +24,7 @@ pub mod overview;
 pub mod page;
 pub mod place;
 pub mod pool;
+mod reach;
 mod reader;
 pub mod reservation;
 pub mod schedule;

@@ -2,6 +2,7 @@
 
 use super::desk::DeskThread;
 use super::fault;
+use super::reach;
 use super::reader::Reader;
 use super::sql::sql;
 use crate::error::{Error, Result};
@@ -109,7 +110,7 @@ const MYSQL_STATEMENTS: u32 = 4_000;
 
 /// What the connections of a pool are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     Read,
     Write,
     /// Sign-ups: a few rows of large tables, found by their indexes.
@@ -129,11 +130,7 @@ const DESK_PLANS: [(&str, &str); 4] =
 impl Db {
     /// Connects. A SQLite file is made where it is missing.
     pub async fn connect(options: &DbOptions) -> Result<Self> {
-        if let Some(path) = options.url.strip_prefix("sqlite://") {
-            let path = path.split('?').next().unwrap_or(path);
-            if let Some(folder) = std::path::Path::new(path).parent() {
-                std::fs::create_dir_all(folder).map_err(|error| Error::Unavailable(format!("{}: {error}", folder.display())))?;
-            }
+        if options.url.starts_with("sqlite:") {
             let writer = open(options, 1, Use::Write).await?;
             let reader = Reader::new(open(options, options.max_connections.clamp(1, 4), Use::Read).await?);
             let health = open(options, 1, Use::Health).await?;
@@ -257,8 +254,10 @@ impl Db {
 /// Rows that SQLite's thread reads ahead. A set of sign-ups fits, so that the thread need not wait for us in the middle of a statement.
 const SQLITE_ROWS: usize = 512;
 
-/// Opens a pool. SQLite cannot wait for another process that is just turning a new file to its write-ahead log, so we do.
-async fn open(options: &DbOptions, connections: u32, uses: Use) -> Result<DatabaseConnection> {
+/// Opens a pool. The folder of a SQLite file is made where it is missing; and SQLite cannot wait for another process that is just
+/// turning a new file to its write-ahead log, so we do.
+pub(super) async fn open(options: &DbOptions, connections: u32, uses: Use) -> Result<DatabaseConnection> {
+    reach::make_folder(&options.url)?;
     let mut tried = 0;
     loop {
         match Database::connect(connect_options(options, connections, uses)).await {
@@ -266,7 +265,8 @@ async fn open(options: &DbOptions, connections: u32, uses: Use) -> Result<Databa
                 tried += 1;
                 crate::clock::pause_before_retry(tried.min(4)).await;
             }
-            connected => return Ok(connected?),
+            Err(error) => return Err(reach::explain(options, error).await),
+            Ok(connection) => return Ok(connection),
         }
     }
 }

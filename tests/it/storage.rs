@@ -1,5 +1,7 @@
 //! The database: the same on SQLite, PostgreSQL and MariaDB.
 
+mod migrations;
+mod opening;
 mod schema;
 mod sets;
 mod sign_ups;

@@ -1,33 +1,42 @@
 //! The first schema: catalogue, people, reservations, class tasks, invitations, classes, messages, runs.
 //!
-//! One text for the three databases; what must differ is substituted by `storage/dialect.rs`:
-//! `{id}` an automatic BIGINT key, `{options}` the table options (MySQL: utf8mb4, byte-wise comparison, as the others do).
+//! One text for the three databases; what must differ is substituted by `storage/dialect.rs`: `{id}` is an automatic BIGINT key.
+//! (Tables of MySQL hold utf8mb4 and compare byte by byte, as the others do.)
 //! Instants are BIGINT seconds since 1970 UTC (columns `…_at`), civil days DATE (columns `…_day`), states text.
 
-use crate::storage::dialect;
-use sea_orm_migration::prelude::*;
+use super::step::{Migration, Step};
 
 /// This migration.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub const MIGRATION: Migration = Migration { name: "m20261122_season_staffed", steps: STEPS };
 
-const UP: &[&str] = &[
-    "CREATE TABLE subject (
+const STEPS: &[Step] = &[
+    Step::Table {
+        name: "subject",
+        columns: "
         id BIGINT PRIMARY KEY,
-        name VARCHAR(100) NOT NULL){options}",
-    "CREATE TABLE season (
+        name VARCHAR(100) NOT NULL",
+    },
+    Step::Table {
+        name: "season",
+        columns: "
         id {id},
         code VARCHAR(64) NOT NULL UNIQUE,
         year INTEGER NOT NULL,
         type VARCHAR(10) NOT NULL,
         start_day DATE NOT NULL,
-        end_day DATE NOT NULL){options}",
-    "CREATE TABLE season_except_day (
+        end_day DATE NOT NULL",
+    },
+    Step::Table {
+        name: "season_except_day",
+        columns: "
         season_id BIGINT NOT NULL,
         day DATE NOT NULL,
         PRIMARY KEY (season_id, day),
-        FOREIGN KEY (season_id) REFERENCES season (id)){options}",
-    "CREATE TABLE period (
+        FOREIGN KEY (season_id) REFERENCES season (id)",
+    },
+    Step::Table {
+        name: "period",
+        columns: "
         id {id},
         code VARCHAR(64) NOT NULL,
         season_id BIGINT NOT NULL,
@@ -35,8 +44,11 @@ const UP: &[&str] = &[
         start_time VARCHAR(5) NOT NULL,
         end_time VARCHAR(5) NOT NULL,
         UNIQUE (season_id, code),
-        FOREIGN KEY (season_id) REFERENCES season (id)){options}",
-    "CREATE TABLE class_template (
+        FOREIGN KEY (season_id) REFERENCES season (id)",
+    },
+    Step::Table {
+        name: "class_template",
+        columns: "
         id {id},
         code VARCHAR(64) NOT NULL UNIQUE,
         season_id BIGINT NOT NULL,
@@ -48,9 +60,12 @@ const UP: &[&str] = &[
         max_students_per_class INTEGER NOT NULL,
         FOREIGN KEY (season_id) REFERENCES season (id),
         FOREIGN KEY (subject_id) REFERENCES subject (id),
-        FOREIGN KEY (period_id) REFERENCES period (id)){options}",
+        FOREIGN KEY (period_id) REFERENCES period (id)",
+    },
     // One row a lesson day of a template: its places, and when its lesson is.
-    "CREATE TABLE place (
+    Step::Table {
+        name: "place",
+        columns: "
         template_id BIGINT NOT NULL,
         day DATE NOT NULL,
         start_at BIGINT NOT NULL,
@@ -61,10 +76,13 @@ const UP: &[&str] = &[
         not_held_told BOOLEAN NOT NULL DEFAULT FALSE,
         PRIMARY KEY (template_id, day),
         CHECK (taken >= 0 AND taken <= capacity),
-        FOREIGN KEY (template_id) REFERENCES class_template (id)){options}",
-    "CREATE INDEX place_day ON place (day)",
-    "CREATE INDEX place_not_held ON place (not_held_told, not_held_at)",
-    "CREATE TABLE coach (
+        FOREIGN KEY (template_id) REFERENCES class_template (id)",
+    },
+    Step::Index { name: "place_day", table: "place", columns: "(day)" },
+    Step::Index { name: "place_not_held", table: "place", columns: "(not_held_told, not_held_at)" },
+    Step::Table {
+        name: "coach",
+        columns: "
         id {id},
         user_name VARCHAR(64) NOT NULL UNIQUE,
         real_name VARCHAR(100) NOT NULL,
@@ -82,9 +100,12 @@ const UP: &[&str] = &[
         last_login_at BIGINT,
         last_invited_at BIGINT,
         version BIGINT NOT NULL DEFAULT 0,
-        FOREIGN KEY (subject_id) REFERENCES subject (id)){options}",
-    "CREATE INDEX coach_subject ON coach (subject_id, grade_type, job_status)",
-    "CREATE TABLE coach_status_change (
+        FOREIGN KEY (subject_id) REFERENCES subject (id)",
+    },
+    Step::Index { name: "coach_subject", table: "coach", columns: "(subject_id, grade_type, job_status)" },
+    Step::Table {
+        name: "coach_status_change",
+        columns: "
         id {id},
         coach_id BIGINT NOT NULL,
         from_status VARCHAR(12) NOT NULL,
@@ -92,9 +113,12 @@ const UP: &[&str] = &[
         operator VARCHAR(64) NOT NULL,
         remark VARCHAR(500) NOT NULL,
         changed_at BIGINT NOT NULL,
-        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
-    "CREATE INDEX coach_status_change_coach ON coach_status_change (coach_id, id)",
-    "CREATE TABLE coach_availability (
+        FOREIGN KEY (coach_id) REFERENCES coach (id)",
+    },
+    Step::Index { name: "coach_status_change_coach", table: "coach_status_change", columns: "(coach_id, id)" },
+    Step::Table {
+        name: "coach_availability",
+        columns: "
         id {id},
         coach_id BIGINT NOT NULL,
         season_id BIGINT NOT NULL,
@@ -105,8 +129,11 @@ const UP: &[&str] = &[
         UNIQUE (coach_id, season_id, period_id, recurrence, start_day),
         FOREIGN KEY (coach_id) REFERENCES coach (id),
         FOREIGN KEY (season_id) REFERENCES season (id),
-        FOREIGN KEY (period_id) REFERENCES period (id)){options}",
-    "CREATE TABLE software_test (
+        FOREIGN KEY (period_id) REFERENCES period (id)",
+    },
+    Step::Table {
+        name: "software_test",
+        columns: "
         id {id},
         coach_id BIGINT NOT NULL,
         camera BOOLEAN NOT NULL,
@@ -116,9 +143,12 @@ const UP: &[&str] = &[
         whiteboard BOOLEAN NOT NULL,
         passed BOOLEAN NOT NULL,
         tested_at BIGINT NOT NULL,
-        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
-    "CREATE INDEX software_test_coach ON software_test (coach_id, tested_at)",
-    "CREATE TABLE student (
+        FOREIGN KEY (coach_id) REFERENCES coach (id)",
+    },
+    Step::Index { name: "software_test_coach", table: "software_test", columns: "(coach_id, tested_at)" },
+    Step::Table {
+        name: "student",
+        columns: "
         id {id},
         user_name VARCHAR(64) NOT NULL UNIQUE,
         real_name VARCHAR(100) NOT NULL,
@@ -126,9 +156,12 @@ const UP: &[&str] = &[
         school_name VARCHAR(200) NOT NULL,
         grade INTEGER NOT NULL,
         phone VARCHAR(20) NOT NULL,
-        version BIGINT NOT NULL DEFAULT 0){options}",
+        version BIGINT NOT NULL DEFAULT 0",
+    },
     // The need for new classes of one template on one lesson day. `closes_at` is F, or s − 30 min when staff reopened it.
-    "CREATE TABLE class_task (
+    Step::Table {
+        name: "class_task",
+        columns: "
         id {id},
         template_id BIGINT NOT NULL,
         day DATE NOT NULL,
@@ -148,11 +181,14 @@ const UP: &[&str] = &[
         created_at BIGINT NOT NULL,
         version BIGINT NOT NULL DEFAULT 0,
         UNIQUE (template_id, day),
-        FOREIGN KEY (template_id) REFERENCES class_template (id)){options}",
-    "CREATE INDEX class_task_state ON class_task (state, closes_at)",
-    "CREATE INDEX class_task_day ON class_task (day)",
+        FOREIGN KEY (template_id) REFERENCES class_template (id)",
+    },
+    Step::Index { name: "class_task_state", table: "class_task", columns: "(state, closes_at)" },
+    Step::Index { name: "class_task_day", table: "class_task", columns: "(day)" },
     // A class that was formed.
-    "CREATE TABLE class (
+    Step::Table {
+        name: "class",
+        columns: "
         id {id},
         template_id BIGINT NOT NULL,
         task_id BIGINT NOT NULL,
@@ -164,10 +200,13 @@ const UP: &[&str] = &[
         version BIGINT NOT NULL DEFAULT 0,
         FOREIGN KEY (template_id) REFERENCES class_template (id),
         FOREIGN KEY (task_id) REFERENCES class_task (id),
-        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
-    "CREATE INDEX class_template_days ON class (template_id, last_day)",
-    "CREATE INDEX class_coach ON class (coach_id, state)",
-    "CREATE TABLE lesson (
+        FOREIGN KEY (coach_id) REFERENCES coach (id)",
+    },
+    Step::Index { name: "class_template_days", table: "class", columns: "(template_id, last_day)" },
+    Step::Index { name: "class_coach", table: "class", columns: "(coach_id, state)" },
+    Step::Table {
+        name: "lesson",
+        columns: "
         id {id},
         class_id BIGINT NOT NULL,
         day DATE NOT NULL,
@@ -177,11 +216,14 @@ const UP: &[&str] = &[
         state VARCHAR(12) NOT NULL,
         UNIQUE (class_id, day),
         FOREIGN KEY (class_id) REFERENCES class (id),
-        FOREIGN KEY (coach_id) REFERENCES coach (id)){options}",
-    "CREATE INDEX lesson_coach ON lesson (coach_id, start_at)",
+        FOREIGN KEY (coach_id) REFERENCES coach (id)",
+    },
+    Step::Index { name: "lesson_coach", table: "lesson", columns: "(coach_id, start_at)" },
     // `last_day` is the last day that still counts: `end_day`, or earlier after a cancellation. `task_id` is the open task that counts
     // the student; `class_id` the class, from `placed_from` on. A reservation is in one class at most because it is one column.
-    "CREATE TABLE reservation (
+    Step::Table {
+        name: "reservation",
+        columns: "
         id {id},
         student_id BIGINT NOT NULL,
         template_id BIGINT NOT NULL,
@@ -198,13 +240,16 @@ const UP: &[&str] = &[
         FOREIGN KEY (student_id) REFERENCES student (id),
         FOREIGN KEY (template_id) REFERENCES class_template (id),
         FOREIGN KEY (task_id) REFERENCES class_task (id),
-        FOREIGN KEY (class_id) REFERENCES class (id)){options}",
-    "CREATE INDEX reservation_unplaced ON reservation (state, template_id, start_day, last_day)",
-    "CREATE INDEX reservation_student ON reservation (student_id, template_id, start_day, end_day, created_at)",
-    "CREATE INDEX reservation_task ON reservation (task_id)",
-    "CREATE INDEX reservation_class ON reservation (class_id)",
+        FOREIGN KEY (class_id) REFERENCES class (id)",
+    },
+    Step::Index { name: "reservation_unplaced", table: "reservation", columns: "(state, template_id, start_day, last_day)" },
+    Step::Index { name: "reservation_student", table: "reservation", columns: "(student_id, template_id, start_day, end_day, created_at)" },
+    Step::Index { name: "reservation_task", table: "reservation", columns: "(task_id)" },
+    Step::Index { name: "reservation_class", table: "reservation", columns: "(class_id)" },
     // `valid_until` bounds a QUEUED invitation, `expires_at` a SENT one. `last_day` is the last lesson day it was planned for.
-    "CREATE TABLE invitation (
+    Step::Table {
+        name: "invitation",
+        columns: "
         id {id},
         task_id BIGINT NOT NULL,
         coach_id BIGINT NOT NULL,
@@ -227,21 +272,27 @@ const UP: &[&str] = &[
         UNIQUE (class_id),
         FOREIGN KEY (task_id) REFERENCES class_task (id),
         FOREIGN KEY (coach_id) REFERENCES coach (id),
-        FOREIGN KEY (class_id) REFERENCES class (id)){options}",
-    "CREATE INDEX invitation_coach ON invitation (coach_id, queued_at)",
-    "CREATE INDEX invitation_due ON invitation (state, expires_at)",
-    "CREATE INDEX invitation_deadline ON invitation (state, test_deadline)",
+        FOREIGN KEY (class_id) REFERENCES class (id)",
+    },
+    Step::Index { name: "invitation_coach", table: "invitation", columns: "(coach_id, queued_at)" },
+    Step::Index { name: "invitation_due", table: "invitation", columns: "(state, expires_at)" },
+    Step::Index { name: "invitation_deadline", table: "invitation", columns: "(state, test_deadline)" },
     // A day of an availability row that an accepted invitation (later its class) uses. The key makes using it twice impossible.
-    "CREATE TABLE availability_use (
+    Step::Table {
+        name: "availability_use",
+        columns: "
         availability_id BIGINT NOT NULL,
         day DATE NOT NULL,
         invitation_id BIGINT NOT NULL,
         PRIMARY KEY (availability_id, day),
         FOREIGN KEY (availability_id) REFERENCES coach_availability (id),
-        FOREIGN KEY (invitation_id) REFERENCES invitation (id)){options}",
-    "CREATE INDEX availability_use_invitation ON availability_use (invitation_id)",
+        FOREIGN KEY (invitation_id) REFERENCES invitation (id)",
+    },
+    Step::Index { name: "availability_use_invitation", table: "availability_use", columns: "(invitation_id)" },
     // The outbox. `dedup_key` = kind, subject, person, version; `due_at` is when a sender should look at it next.
-    "CREATE TABLE message (
+    Step::Table {
+        name: "message",
+        columns: "
         id {id},
         dedup_key VARCHAR(190) NOT NULL UNIQUE,
         kind VARCHAR(24) NOT NULL,
@@ -267,15 +318,18 @@ const UP: &[&str] = &[
         error VARCHAR(500) NOT NULL DEFAULT '',
         FOREIGN KEY (task_id) REFERENCES class_task (id),
         FOREIGN KEY (invitation_id) REFERENCES invitation (id),
-        FOREIGN KEY (class_id) REFERENCES class (id)){options}",
-    "CREATE INDEX message_due ON message (state, due_at)",
-    "CREATE INDEX message_lease ON message (state, lease_until)",
-    "CREATE INDEX message_address ON message (address, settled_at)",
-    "CREATE INDEX message_person ON message (person, created_at)",
-    "CREATE INDEX message_invitation ON message (invitation_id)",
-    "CREATE INDEX message_task ON message (task_id)",
+        FOREIGN KEY (class_id) REFERENCES class (id)",
+    },
+    Step::Index { name: "message_due", table: "message", columns: "(state, due_at)" },
+    Step::Index { name: "message_lease", table: "message", columns: "(state, lease_until)" },
+    Step::Index { name: "message_address", table: "message", columns: "(address, settled_at)" },
+    Step::Index { name: "message_person", table: "message", columns: "(person, created_at)" },
+    Step::Index { name: "message_invitation", table: "message", columns: "(invitation_id)" },
+    Step::Index { name: "message_task", table: "message", columns: "(task_id)" },
     // One row a run of a scheduled task; a tick is unique per task, forever.
-    "CREATE TABLE task_run (
+    Step::Table {
+        name: "task_run",
+        columns: "
         id {id},
         task VARCHAR(40) NOT NULL,
         tick_at BIGINT,
@@ -288,44 +342,38 @@ const UP: &[&str] = &[
         lease_until BIGINT NOT NULL,
         report TEXT NOT NULL,
         error VARCHAR(1000) NOT NULL DEFAULT '',
-        UNIQUE (task, tick_at)){options}",
-    "CREATE INDEX task_run_task ON task_run (task, id)",
+        UNIQUE (task, tick_at)",
+    },
+    Step::Index { name: "task_run_task", table: "task_run", columns: "(task, id)" },
     // The clock of a testing server: one row. `running` = it goes on from `set_to` since the real instant `set_at`.
-    "CREATE TABLE test_clock (
+    Step::Table {
+        name: "test_clock",
+        columns: "
         id BIGINT PRIMARY KEY,
         set_to BIGINT NOT NULL,
         set_at BIGINT NOT NULL,
-        running BOOLEAN NOT NULL){options}",
+        running BOOLEAN NOT NULL",
+    },
     // What a request id was used for, so that a retry gets the same answer.
-    "CREATE TABLE request_log (
+    Step::Table {
+        name: "request_log",
+        columns: "
         scope VARCHAR(64) NOT NULL,
         request_id VARCHAR(64) NOT NULL,
         fingerprint VARCHAR(64) NOT NULL,
         result TEXT NOT NULL,
         created_at BIGINT NOT NULL,
-        PRIMARY KEY (scope, request_id)){options}",
+        PRIMARY KEY (scope, request_id)",
+    },
     // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever makes tasks,
     // `sms` whoever judges which messages may go.
-    "CREATE TABLE mutex (
+    Step::Table {
+        name: "mutex",
+        columns: "
         name VARCHAR(20) PRIMARY KEY,
-        version BIGINT NOT NULL){options}",
-    "INSERT INTO mutex (name, version) VALUES ('invite', 0)",
-    "INSERT INTO mutex (name, version) VALUES ('create', 0)",
-    "INSERT INTO mutex (name, version) VALUES ('sms', 0)",
+        version BIGINT NOT NULL",
+    },
+    Step::Row { table: "mutex", cells: &[("name", "'invite'"), ("version", "0")] },
+    Step::Row { table: "mutex", cells: &[("name", "'create'"), ("version", "0")] },
+    Step::Row { table: "mutex", cells: &[("name", "'sms'"), ("version", "0")] },
 ];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        for text in UP {
-            connection.execute_unprepared(&dialect::schema(manager.get_database_backend(), text)).await?;
-        }
-        Ok(())
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        // SQLite and PostgreSQL undo a half-made schema; MySQL commits each statement whatever we say.
-        Some(true)
-    }
-}

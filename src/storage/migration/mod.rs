@@ -1,23 +1,32 @@
-//! The schema, one file a step. A released migration is never edited.
+//! The schema, one file a step of its history.
+//!
+//! A migration is a list of [`Step`]s and nothing else, so that each can be killed anywhere and taken again (see `step`); a test
+//! kills it at every statement. To add one: a file `mYYYYMMDD_what.rs` with a `MIGRATION` of that name, and its line below.
+//! A released migration is never edited: what it makes stays as it is.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m20261122_season_staffed;
 mod m20261125_sign_ups;
 mod m20261126_catalog_version;
 mod m20261127_days_of_templates;
+mod step;
+
+pub use step::{Migration, Step};
 
 /// All migrations, oldest first.
+pub const ALL: &[Migration] = &[
+    m20261122_season_staffed::MIGRATION,
+    m20261125_sign_ups::MIGRATION,
+    m20261126_catalog_version::MIGRATION,
+    m20261127_days_of_templates::MIGRATION,
+];
+
+/// Takes them in order and remembers which were taken.
 pub struct Migrator;
 
-#[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m20261122_season_staffed::Migration),
-            Box::new(m20261125_sign_ups::Migration),
-            Box::new(m20261126_catalog_version::Migration),
-            Box::new(m20261127_days_of_templates::Migration),
-        ]
+        ALL.iter().map(|migration| Box::new(*migration) as Box<dyn MigrationTrait>).collect()
     }
 }

@@ -1,0 +1,125 @@
+//! What a migration may consist of: steps that look at what is there, so that each can be taken again.
+//!
+//! MySQL and MariaDB commit every statement of a schema by itself: a process that is killed leaves half a migration, and the
+//! next one goes over all its steps again. A step there is therefore one statement that changes something, behind a look at
+//! whether anything is left to change; and a migration is made of nothing but steps.
+
+use crate::storage::dialect;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+/// A migration: its name, which the database keeps, and its steps in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// The name of its file.
+    pub name: &'static str,
+    /// What it does.
+    pub steps: &'static [Step],
+}
+
+/// One step. After it the thing is there as it is written here, whether it was there before or not.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// A table.
+    Table {
+        /// Its name.
+        name: &'static str,
+        /// What stands between the brackets of CREATE TABLE. `{id}` is an automatic BIGINT key.
+        columns: &'static str,
+    },
+    /// A column of a table that is there.
+    Column {
+        /// The table.
+        table: &'static str,
+        /// The name of the column.
+        name: &'static str,
+        /// Its type, and what it holds in the rows that are there.
+        definition: &'static str,
+    },
+    /// An index; one of the same name that is there is replaced.
+    Index {
+        /// Its name.
+        name: &'static str,
+        /// The table.
+        table: &'static str,
+        /// Its columns, and `{given:column}` after them where only rows with that column are wanted (see `dialect::schema`).
+        columns: &'static str,
+    },
+    /// A row of a table, unless one with its key is there.
+    Row {
+        /// The table.
+        table: &'static str,
+        /// Names and values (as SQL writes them) of its columns, the key first.
+        cells: &'static [(&'static str, &'static str)],
+    },
+    /// The rows of a table that is new with this migration, from others; nothing if it holds any.
+    Fill {
+        /// The table.
+        table: &'static str,
+        /// Its columns.
+        columns: &'static str,
+        /// The SELECT of the rows.
+        rows: &'static str,
+    },
+}
+
+impl Step {
+    async fn take(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+        let backend = manager.get_database_backend();
+        let replaces_in_one = backend == DbBackend::MySql;
+        let texts = match *self {
+            Self::Table { name, .. } if manager.has_table(name).await? => vec![],
+            Self::Table { name, columns } => vec![format!("CREATE TABLE {name} ({columns}){{options}}")],
+            Self::Column { table, name, .. } if manager.has_column(table, name).await? => vec![],
+            Self::Column { table, name, definition } => vec![format!("ALTER TABLE {table} ADD COLUMN {name} {definition}")],
+            Self::Index { name, table, columns } => {
+                let create = format!("CREATE INDEX {name} ON {table} {columns}");
+                match manager.has_index(table, name).await? {
+                    false => vec![create],
+                    // A foreign key may need it at every moment.
+                    true if replaces_in_one => vec![format!("ALTER TABLE {table} DROP INDEX {name}, ADD INDEX {name} {columns}")],
+                    true => vec![format!("DROP INDEX {name}"), create],
+                }
+            }
+            Self::Row { table, cells } => {
+                let names: Vec<_> = cells.iter().map(|(name, _)| *name).collect();
+                let values: Vec<_> = cells.iter().map(|(name, value)| format!("{value} AS {name}")).collect();
+                let (key, value) = cells.first().copied().unwrap_or_default();
+                vec![format!(
+                    "INSERT INTO {table} ({}) SELECT * FROM (SELECT {}) n WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {key} = {value})",
+                    names.join(", "),
+                    values.join(", ")
+                )]
+            }
+            Self::Fill { table, columns, rows } => {
+                vec![format!("INSERT INTO {table} ({columns}) SELECT * FROM ({rows}) n WHERE NOT EXISTS (SELECT 1 FROM {table})")]
+            }
+        };
+        for text in texts {
+            manager.get_connection().execute_raw(Statement::from_string(backend, dialect::schema(backend, &text))).await?;
+        }
+        Ok(())
+    }
+}
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (index, step) in self.steps.iter().enumerate() {
+            tracing::debug!(migration = self.name, step = index + 1, of = self.steps.len(), "step of a migration");
+            step.take(manager).await?;
+        }
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        // There is one around all of them already; MySQL would have lost a savepoint by the first table.
+        Some(false)
+    }
+}
