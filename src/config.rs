@@ -1,10 +1,18 @@
 //! The configuration: one struct per YAML section, layered from `etc/default.yml`, a file and the environment.
 //!
 //! `etc/default.yml` documents every key and is compiled in. A file holds what differs, `ETUTOR__SECTION__KEY` wins over both.
-//! Whatever is wrong is refused with the name of the key, all of it at once.
+//! Whatever is wrong is refused all at once, each with its key, where it is written and what is allowed.
+//!
+//! A text becomes a configuration in four steps: `node` reads YAML as it is written, `read` lays the layers over each other and gives
+//! every value the type that `schema` wants, `sections` makes structs of them, and `check` holds the rules between several keys.
+//! A new key needs three lines, and a test tells which is missing: one in `schema` (what may be written), one with a comment in
+//! `etc/default.yml`, and the field in `sections`.
 
 mod check;
-mod layer;
+mod node;
+mod read;
+mod schema;
+mod secret;
 mod sections;
 mod words;
 
@@ -13,6 +21,8 @@ pub use sections::{
 };
 
 use crate::domain::rules::Rules;
+use node::Place;
+use read::Reader;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -46,30 +56,57 @@ pub struct Config {
 /// One thing that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key as a path, `section.key`; the file's name where no key can be blamed.
+    /// Where it is written: `FILE:LINE:COLUMN`, the name of a variable, or nothing where nothing is written.
+    pub place: String,
+    /// The key as a path, `section.key`; nothing where no key can be blamed.
     pub key: String,
     /// What is wrong with it and what would be right. Never a secret.
     pub reason: String,
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.place, &self.key].into_iter().filter(|part| !part.is_empty()) {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
 /// All that is wrong with the configuration, one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// At least one.
+    /// At least one, in the order in which they are written.
     pub problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    fn of(mut faults: Vec<Fault>) -> Self {
+        faults.sort_by(|one, other| (&one.at, &one.key).cmp(&(&other.at, &other.key)));
+        let problem = |Fault { key, at, reason }: Fault| Problem { place: at.map(|at| at.to_string()).unwrap_or_default(), key, reason };
+        Self { problems: faults.into_iter().map(problem).collect() }
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { key, reason }) in self.problems.iter().enumerate() {
-            let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{key}: {reason}")?;
+        if let [one] = self.problems.as_slice() {
+            return one.fmt(f);
         }
-        Ok(())
+        write!(f, "the configuration has {} faults", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }
 
 impl std::error::Error for ConfigError {}
+
+/// A [`Problem`], with the place by which they are put in order.
+#[derive(Debug)]
+struct Fault {
+    key: String,
+    at: Option<Place>,
+    reason: String,
+}
 
 /// The environment of the process. `std::env::vars` would end the program on any variable that is not Unicode, ours or not.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
@@ -82,13 +119,13 @@ impl Config {
     /// # Errors
     /// All that is wrong: unreadable or malformed YAML, unknown keys, wrong types and units, settings that contradict each other.
     pub fn load(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut layers = layer::Layers::new();
+        let mut reader = Reader::default();
         if let Some(file) = file {
-            layers.add_file(file)?;
+            reader.add_file(file);
+            secret::check_file(&mut reader);
         }
-        layers.add_env(env)?;
-        layers.add_url_file()?;
-        sections::config(layers)
+        reader.add_env(env);
+        Self::finish(reader)
     }
 
     /// The same from the text of a file.
@@ -96,19 +133,29 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let mut layers = layer::Layers::new();
-        layers.add_text("the configuration", text)?;
-        layers.add_url_file()?;
-        sections::config(layers)
+        let mut reader = Reader::default();
+        reader.add_text("the configuration", text);
+        secret::check_file(&mut reader);
+        Self::finish(reader)
     }
 
-    /// What contradicts itself or cannot work; [`Config::load`] has done this already, a program that changes the result should again.
-    ///
-    /// # Errors
-    /// Every problem found, each with the name of its key.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let problems = check::problems(self);
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+    fn finish(mut reader: Reader) -> Result<Self, ConfigError> {
+        secret::add_url_file(&mut reader);
+        let tree = reader.read();
+        let (origins, mut faults) = reader.finish();
+        match sections::config(tree) {
+            Ok(config) => {
+                faults.extend(check::faults(&config, &origins));
+                if faults.is_empty() { Ok(config) } else { Err(ConfigError::of(faults)) }
+            }
+            // Values stand in for those refused, and serde need not like them.
+            Err(reason) => {
+                if faults.is_empty() {
+                    faults.push(Fault { key: String::new(), at: None, reason });
+                }
+                Err(ConfigError::of(faults))
+            }
+        }
     }
 
     /// Where the server of this configuration is reached: `server.listen`, with the loopback for an unspecified address.
@@ -117,12 +164,21 @@ impl Config {
     /// # Errors
     /// An unreadable or malformed file; a `server.listen` that is no address.
     pub fn server_address(file: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<SocketAddr, ConfigError> {
-        let mut layers = layer::Layers::new();
-        layers.add_file(file)?;
-        layers.add_env(env)?;
-        let listen = layers.text("server", "listen").unwrap_or_default();
-        let mut address: SocketAddr =
-            listen.parse().map_err(|_| problem("server.listen", format!("{listen:?} is no address and port such as 127.0.0.1:50051")))?;
+        let mut reader = Reader::default();
+        reader.add_file(file);
+        reader.add_env(env);
+        let tree = reader.read();
+        let (_, mut faults) = reader.finish();
+        // What has no key made the file unreadable.
+        faults.retain(|fault| ["", "server", "server.listen"].contains(&fault.key.as_str()));
+        if !faults.is_empty() {
+            return Err(ConfigError::of(faults));
+        }
+        let listen = tree["server"]["listen"].as_str().unwrap_or_default();
+        // `schema` lets only addresses through.
+        let mut address: SocketAddr = listen.parse().map_err(|_| {
+            ConfigError::of(vec![Fault { key: "server.listen".to_owned(), at: None, reason: "is no address and port".to_owned() }])
+        })?;
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -137,9 +193,4 @@ impl Default for Config {
         // The text is compiled in, and the test `the_defaults_are_in_order` loads it.
         Self::parse("").expect("etc/default.yml is in order")
     }
-}
-
-/// An error of one problem.
-fn problem(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
-    ConfigError { problems: vec![Problem { key: key.into(), reason: reason.into() }] }
 }

@@ -2,6 +2,7 @@
 
 use super::idempotency;
 use crate::domain::calendar::has_end;
+use crate::domain::person;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -65,20 +66,15 @@ impl Fields<'_> {
         }
     }
 
-    /// A phone number: `+` and 5 to 15 digits, or the 11 digits of a Chinese mobile number.
+    /// A phone number, see [`person::is_phone`].
     pub fn phone(self, field: &str, value: &str) -> Result<()> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let good = match value.strip_prefix('+') {
-            Some(rest) => (5..=15).contains(&rest.len()) && digits(rest),
-            None => value.len() == 11 && value.starts_with('1') && digits(value),
-        };
         // The number itself stays out of texts.
         if value.trim().is_empty() {
             Err(self.invalid(field, "is missing"))
-        } else if good {
+        } else if person::is_phone(value) {
             Ok(())
         } else {
-            Err(self.invalid(field, "is not a phone number: + and 5 to 15 digits, or 11 digits that begin with 1"))
+            Err(self.invalid(field, format!("is not {}", person::PHONES)))
         }
     }
 

@@ -1,13 +1,14 @@
 //! The sections as they stand in YAML, and what the program makes of them.
 
-use super::layer::{Layers, Userinfo};
-use super::{Config, ConfigError, problem, words};
+use super::secret::Userinfo;
+use super::{Config, words};
 use crate::domain::rules::{AfterGate, Rules};
 use crate::domain::time::{BusinessTime, Window};
 use crate::storage::DbOptions;
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use serde::Deserialize;
+use serde_yaml::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -345,27 +346,13 @@ struct Messages {
     cap_day: u32,
 }
 
-/// The configuration of merged layers, checked.
-pub(super) fn config(layers: Layers) -> Result<Config, ConfigError> {
-    let tree = layers.finish()?;
-    // From text again, because only then do the errors name the path of the key.
-    let text = serde_yaml::to_string(&tree).map_err(|error| problem("the configuration", error.to_string()))?;
-    let file: File = serde_yaml::from_str(&text).map_err(|error| typed(&error.to_string()))?;
-    let zone: Tz = file.zone.parse().map_err(|_| problem("zone", format!("{:?} is no IANA time zone such as Asia/Shanghai", file.zone)))?;
+/// The configuration of a complete tree, in which every value is one that `schema` allows.
+pub(super) fn config(tree: Value) -> Result<Config, String> {
+    let file: File = serde_yaml::from_value(tree).map_err(|error| error.to_string())?;
+    let zone: Tz = file.zone.parse().map_err(|_| format!("zone: {}", file.zone))?;
     let rules = rules(zone, &file);
     let File { testing, server, database, log, tasks, sms, mail, admins, .. } = file;
-    let config = Config { testing, rules, server, database, log, tasks, sms, mail, admins };
-    config.validate()?;
-    Ok(config)
-}
-
-/// `path: what is wrong at line 1 column 2` as a problem; the place is one in the merged text, which nobody has seen.
-fn typed(error: &str) -> ConfigError {
-    let error = error.split(" at line ").next().unwrap_or(error);
-    match error.split_once(": ") {
-        Some((key, reason)) if !key.contains(' ') => problem(key, reason),
-        _ => problem("the configuration", error),
-    }
+    Ok(Config { testing, rules, server, database, log, tasks, sms, mail, admins })
 }
 
 fn rules(zone: Tz, file: &File) -> Rules {

@@ -6,6 +6,7 @@ pub mod eligibility;
 pub mod invitation;
 pub mod message;
 pub mod opening;
+pub mod person;
 pub mod places;
 pub mod rules;
 pub mod sign_up;
