@@ -3,6 +3,7 @@
 pub mod watch;
 
 use super::App;
+use crate::domain::city::city;
 use crate::domain::opening::{Offer, OwnLesson};
 use crate::domain::places::PlaceDay;
 use crate::domain::time::{Day, Instant, add_days};
@@ -10,7 +11,6 @@ use crate::error::{Error, Reason, Result};
 use crate::storage::entity::student;
 use crate::storage::opening::{self as store, DayRange, HoldRow, RunningClass, RunningClasses, TemplateChoice, TemplateRow, Waiting};
 use crate::storage::page::{Page, Paged};
-use crate::storage::pool::city;
 use crate::storage::{catalog, student as students};
 use std::collections::HashMap;
 

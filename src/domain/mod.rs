@@ -1,6 +1,7 @@
 //! Rules without input or output: everything is an argument, `now` included. Imports std, chrono, thiserror and pure crates only.
 
 pub mod calendar;
+pub mod city;
 pub mod class_task;
 pub mod eligibility;
 pub mod invitation;

@@ -5,7 +5,7 @@
 pub struct Pupil {
     /// The reservation.
     pub id: i64,
-    /// The student's city: the first four digits of the area code.
+    /// The student's city.
     pub city: String,
 }
 

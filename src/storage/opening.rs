@@ -4,13 +4,13 @@
 use super::page::Page;
 use super::seat::roster_fill;
 use super::sql::sql;
+use crate::domain::city::city;
 use crate::domain::class_task::Seats;
 use crate::domain::opening::OwnLesson;
 use crate::domain::places::PlaceDay;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::entity::{place, season};
-use crate::storage::pool::city;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use std::collections::{BTreeMap, HashMap};
 

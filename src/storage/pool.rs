@@ -2,6 +2,7 @@
 
 use super::sql::sql;
 use crate::domain::calendar::{lesson_days, parse_time};
+use crate::domain::city::city;
 use crate::domain::eligibility::{Candidate, Held, Need, Offer, Span};
 use crate::domain::state::{GradeType, InvitationState};
 use crate::domain::time::{Day, Instant};
@@ -154,11 +155,6 @@ fn candidate(row: coach::Model) -> Result<Candidate> {
         test_passed: row.test_passed_at,
         version: row.version,
     })
-}
-
-/// The first four digits of an area code (DOMAIN.md §10).
-pub fn city(area_code: &str) -> String {
-    area_code.chars().take(4).collect()
 }
 
 async fn add_offers(conn: &impl ConnectionTrait, ids: &[i64], candidates: &mut HashMap<i64, Candidate>) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use super::Txn;
 use super::sql::sql;
+use crate::domain::city::city;
 use crate::domain::class_task::Seats;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use crate::storage::pool::city;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap};
 

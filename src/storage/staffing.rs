@@ -1,6 +1,7 @@
 //! Queries about class tasks and invitations.
 
 use super::sql::sql;
+use crate::domain::city::city;
 use crate::domain::class_task::Counts;
 use crate::domain::state::{InvitationState, TaskState};
 use crate::domain::time::{Day, Instant};
@@ -183,15 +184,15 @@ pub async fn task_last_days(conn: &impl ConnectionTrait, ids: impl IntoIterator<
 
 /// How many students of each task come from each city.
 pub async fn task_cities(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, BTreeMap<String, i64>>> {
-    let rows: Vec<(i64, String, i64)> = sql("SELECT r.task_id, SUBSTR(s.area_code, 1, 4) AS city, COUNT(*) AS n \
+    let rows: Vec<(i64, String, i64)> = sql("SELECT r.task_id, s.area_code, COUNT(*) AS n \
          FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' \
-         GROUP BY r.task_id, SUBSTR(s.area_code, 1, 4)")
+         GROUP BY r.task_id, s.area_code")
     .ids(ids)
     .tuples(conn)
     .await?;
     let mut cities: HashMap<i64, BTreeMap<String, i64>> = HashMap::new();
-    for (task, city, count) in rows {
-        cities.entry(task).or_default().insert(city, count);
+    for (task, area_code, count) in rows {
+        *cities.entry(task).or_default().entry(city(&area_code)).or_default() += count;
     }
     Ok(cities)
 }

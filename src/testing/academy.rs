@@ -253,7 +253,11 @@ pub fn student(number: usize) -> String {
     format!("student-{number:03}")
 }
 
-/// An area code in a city of its own.
+/// An area code in a city of its own: of no municipality, each of which is one city.
 fn area_code(number: usize) -> String {
-    format!("{:04}01", 1000 + number % 8000)
+    let mut city = 1300 + number % 8000;
+    for municipality in [3100, 5000] {
+        city += if city >= municipality { 100 } else { 0 };
+    }
+    format!("{city:04}01")
 }

@@ -4,6 +4,7 @@ use super::notice;
 use crate::app::outbox::{Draft, Person};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
+use crate::domain::city::city;
 use crate::domain::eligibility::Span;
 use crate::domain::spreading::{self, Group, Pupil};
 use crate::domain::state::{ClassState, InvitationState, LessonState, MessageKind, TaskState};
@@ -152,10 +153,9 @@ async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Form
     settle::coach_lock_in_txn(txn, &ids).await?;
     let coaches: HashMap<i64, coach::Model> =
         coach::Entity::find().filter(coach::Column::Id.is_in(ids)).all(txn).await?.into_iter().map(|row| (row.id, row)).collect();
-    let pupils: Vec<Pupil> =
-        students.iter().map(|student| Pupil { id: student.reservation_id, city: pool::city(&student.area_code) }).collect();
+    let pupils: Vec<Pupil> = students.iter().map(|student| Pupil { id: student.reservation_id, city: city(&student.area_code) }).collect();
     let group = |coach: &InvitedCoach| Group {
-        forbidden_city: coaches.get(&coach.coach_id).filter(|row| row.forbid_same_city).map(|row| pool::city(&row.area_code)),
+        forbidden_city: coaches.get(&coach.coach_id).filter(|row| row.forbid_same_city).map(|row| city(&row.area_code)),
     };
     let groups: Vec<Group> = ready.iter().map(group).collect();
     let spread = spreading::spread(&pupils, &groups, usize::try_from(task.max_students_per_class).unwrap_or(0));

@@ -6,6 +6,7 @@ use super::settle::settle;
 use super::{notice, settle as steps};
 use crate::app::{App, outbox};
 use crate::domain::calendar::cut_off;
+use crate::domain::city::city;
 use crate::domain::class_task::{self, Asked, LetGo, Seats, Seeker};
 use crate::domain::eligibility::{self, Need, Purpose};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
@@ -127,7 +128,7 @@ async fn seat(txn: &Txn, tasks: &[TaskRow], classes: &mut HashMap<i64, Vec<Seats
         let Some(task) = hopeful.get(&row.task_id) else { continue };
         let days = spans.get(&task.template_id).into_iter().flatten().map(|span| span.day);
         let days = days.filter(|lesson| day <= *lesson && *lesson <= row.last_day).collect();
-        seekers.entry(row.task_id).or_default().push(Seeker { reservation_id: row.id, city: pool::city(&row.area_code), days });
+        seekers.entry(row.task_id).or_default().push(Seeker { reservation_id: row.id, city: city(&row.area_code), days });
     }
     let mut filled = Vec::new();
     for (task_id, seekers) in &seekers {

@@ -65,3 +65,27 @@ fn whom_the_city_rule_keeps_out_is_reported_with_the_reason() {
         assert!(left.body.contains("有5名学员未能入班（同城限制）"), "{}", left.body);
     });
 }
+
+#[test]
+fn a_municipality_is_one_city_and_each_unit_directly_under_a_province_is_another() {
+    for (coach, student, asked) in [
+        ("310104", "310230", 2..=3),
+        ("110101", "110229", 2..=3),
+        ("441900", "441900", 2..=3),
+        ("371200", "371203", 2..=3),
+        ("429004", "429004", 2..=3),
+        // Two units directly under Hubei; two prefectures of one province.
+        ("429004", "429005", 1..=2),
+        ("371200", "371301", 1..=2),
+    ] {
+        on_every_app_at(SATURDAY, async |app| {
+            let mut academy = academy(6, 6, 3);
+            academy.coaches[0].area_code = coach.to_owned();
+            academy.students.iter_mut().for_each(|one| one.area_code = student.to_owned());
+            let stage = Stage::monday(app, academy, 6).await;
+            stage.ignore_messages("this story is about who is asked");
+            stage.minute("2026-03-02T08:00").await;
+            assert_eq!(stage.asked(MATH).await, each(asked.clone(), "SENT"), "coach in {coach}, students in {student}");
+        });
+    }
+}
