@@ -1,8 +1,9 @@
 //! The places of class templates, made again when a template, its period or its season was written (DOMAIN.md §2).
 
 use super::App;
-use crate::domain::calendar::{RecurrenceError, parse_time};
+use crate::domain::calendar::parse_time;
 use crate::domain::places::{PlaceDay, Slot, show_days};
+use crate::domain::recurrence::RecurrenceError;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;

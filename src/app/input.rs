@@ -1,8 +1,8 @@
 //! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
 
 use super::idempotency;
-use crate::domain::calendar::has_end;
 use crate::domain::person;
+use crate::domain::recurrence::{End, Recurrence, RecurrenceError};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -83,11 +83,15 @@ impl Fields<'_> {
         if least <= value && value <= most { Ok(()) } else { Err(self.invalid(field, format!("is from {least} to {most}"))) }
     }
 
-    /// The text of a recurrence rule without COUNT and UNTIL; whether it is one is told by `domain::calendar`.
+    /// A recurrence that says on which days, and not where it ends; whether it gives a day in its season is asked where the season is known.
     pub fn recurrence(self, field: &str, value: &str) -> Result<()> {
-        self.text(field, value, 200)?;
+        let rule: Recurrence = value.parse().map_err(|wrong: RecurrenceError| self.invalid(field, wrong.to_string()))?;
         // Only of what is said anew: a rule that was stored before goes on as it is.
-        if has_end(value) { Err(self.invalid(field, "is without COUNT and UNTIL: the season says where it ends")) } else { Ok(()) }
+        match rule.end() {
+            None => Ok(()),
+            Some(End::Count(_)) => Err(self.invalid(field, "COUNT: does not stand here: the season says where a recurrence ends")),
+            Some(End::Until(_)) => Err(self.invalid(field, "UNTIL: does not stand here: the season says where a recurrence ends")),
+        }
     }
 }
 

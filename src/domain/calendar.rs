@@ -1,9 +1,9 @@
-//! Lesson days and the timeline of a class: recurrences expanded, lessons as instants, and the instants that follow from a lesson's start.
+//! Lesson days and the timeline of a class: lessons as instants, and the instants that follow from a lesson's start.
 
+use super::recurrence::{Recurrence, RecurrenceError};
 use super::rules::Rules;
 use super::time::{BusinessTime, Day, Instant, add_days};
-use chrono::{Datelike, NaiveTime, TimeDelta, TimeZone};
-use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
+use chrono::{Datelike, NaiveTime, TimeDelta};
 use std::collections::BTreeSet;
 
 /// The longest season that is expanded, in days; far beyond any term.
@@ -11,42 +11,14 @@ pub const MAX_SEASON_DAYS: i64 = 400;
 /// The longest period (DOMAIN.md §1).
 pub const MAX_PERIOD: TimeDelta = TimeDelta::hours(4);
 
-/// Why a recurrence cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecurrenceError {
-    /// It is not an RFC 5545 rule.
-    #[error("is not an RFC 5545 recurrence rule: {0}")]
-    Malformed(String),
-    /// It says more than on which days.
-    #[error("may only say on which days: FREQ=DAILY, WEEKLY, MONTHLY or YEARLY without BYHOUR, BYMINUTE, BYSECOND")]
-    NotDays,
-}
-
 /// The days of a recurrence in `[start, end]`, less the excepted ones, in order. The rule is counted from `start`, the season's first day.
 ///
 /// # Errors
-/// When the rule is malformed or says more than on which days.
+/// When the text is no recurrence.
 pub fn lesson_days(recurrence: &str, start: Day, end: Day, except: &BTreeSet<Day>) -> Result<Vec<Day>, RecurrenceError> {
-    let rule: RRule<Unvalidated> = recurrence.parse().map_err(|error: rrule::RRuleError| RecurrenceError::Malformed(error.to_string()))?;
-    if rule.get_interval() == 0 {
-        return Err(RecurrenceError::Malformed("INTERVAL is at least 1".to_owned()));
-    }
-    let by_days = matches!(rule.get_freq(), Frequency::Daily | Frequency::Weekly | Frequency::Monthly | Frequency::Yearly);
-    if !by_days || !rule.get_by_hour().is_empty() || !rule.get_by_minute().is_empty() || !rule.get_by_second().is_empty() {
-        return Err(RecurrenceError::NotDays);
-    }
-    // Days are counted in UTC, where each has 24 hours, and are civil days of the business zone only by name.
-    let midnight = |day: Day| Tz::UTC.from_utc_datetime(&day.and_time(NaiveTime::MIN));
+    let rule: Recurrence = recurrence.parse()?;
     let last = end.min(add_days(start, MAX_SEASON_DAYS));
-    let set: RRuleSet = rule.build(midnight(start)).map_err(|error| RecurrenceError::Malformed(error.to_string()))?;
-    let found = set.before(midnight(last)).all(MAX_SEASON_DAYS as u16 + 1).dates;
-    Ok(found.into_iter().map(|date| date.date_naive()).filter(|day| start <= *day && *day <= last && !except.contains(day)).collect())
-}
-
-/// Whether a rule says by itself where it ends (`COUNT`, `UNTIL`); one that is none does not.
-pub fn has_end(recurrence: &str) -> bool {
-    let rule: Result<RRule<Unvalidated>, _> = recurrence.parse();
-    rule.is_ok_and(|rule| rule.get_count().is_some() || rule.get_until().is_some())
+    Ok(rule.days(start, last).into_iter().filter(|day| !except.contains(day)).collect())
 }
 
 /// Start and end of a lesson of a period on a day; an end not after the start is on the next day (DOMAIN.md §1).
@@ -153,36 +125,6 @@ mod tests {
         assert_eq!(every_other, [day("2026-03-02"), day("2026-03-04"), day("2026-03-06")]);
         let daily = lesson_days("FREQ=DAILY", day("2026-03-02"), day("2026-03-04"), &BTreeSet::new()).unwrap();
         assert_eq!(daily.len(), 3);
-    }
-
-    #[test]
-    fn rules_that_are_none_or_say_hours_are_refused() {
-        let season = (day("2026-03-02"), day("2026-06-30"));
-        for bad in ["", "weekly", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;INTERVAL=0", "INTERVAL=2", "FREQ=WEEKLY;BYDAY="] {
-            assert!(matches!(lesson_days(bad, season.0, season.1, &BTreeSet::new()), Err(RecurrenceError::Malformed(_))), "{bad:?}");
-        }
-        for bad in ["FREQ=HOURLY", "FREQ=DAILY;BYHOUR=8,9"] {
-            assert_eq!(lesson_days(bad, season.0, season.1, &BTreeSet::new()), Err(RecurrenceError::NotDays), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_rule_that_says_where_it_ends_is_told_from_one_that_does_not() {
-        for ends in ["FREQ=WEEKLY;COUNT=3", "COUNT=1;FREQ=DAILY", "FREQ=WEEKLY;BYDAY=TH;UNTIL=20260910T000000Z"] {
-            assert!(has_end(ends), "{ends}");
-        }
-        for endless in ["FREQ=WEEKLY;BYDAY=TH", "FREQ=DAILY;INTERVAL=2", "", "weekly"] {
-            assert!(!has_end(endless), "{endless:?}");
-        }
-        // A beginning is no part of a rule.
-        let begins = lesson_days("FREQ=WEEKLY;DTSTART=20260910T000000Z", day("2026-03-02"), day("2026-06-30"), &BTreeSet::new());
-        assert!(matches!(begins, Err(RecurrenceError::Malformed(_))), "{begins:?}");
-    }
-
-    #[test]
-    fn a_rule_without_days_ends() {
-        let never = lesson_days("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31", day("2026-03-02"), day("2026-06-30"), &BTreeSet::new());
-        assert_eq!(never.unwrap(), Vec::<Day>::new());
     }
 
     /// The worked examples of DOMAIN.md §3, D = Thursday 2026-03-05.

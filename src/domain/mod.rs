@@ -9,6 +9,7 @@ pub mod message;
 pub mod opening;
 pub mod person;
 pub mod places;
+pub mod recurrence;
 pub mod rules;
 pub mod sign_up;
 pub mod spreading;

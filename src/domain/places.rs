@@ -1,6 +1,7 @@
 //! Places: the lesson days of a template, and who gets a seat on them (DOMAIN.md §2, §6), decided in memory.
 
-use super::calendar::{RecurrenceError, Timeline, lesson_days, lesson_span};
+use super::calendar::{Timeline, lesson_days, lesson_span};
+use super::recurrence::RecurrenceError;
 use super::rules::Rules;
 use super::time::{Day, Instant, add_days};
 use crate::error::{Days, Error, Reason};

@@ -183,11 +183,12 @@ async fn add_offers(conn: &impl ConnectionTrait, ids: &[i64], candidates: &mut H
             Some(days) => Arc::clone(days),
             None => {
                 let days = lesson_days(&row.recurrence, season.start_day, season.end_day, &BTreeSet::new());
-                let days = Arc::new(days.map_err(|_| Error::Corrupt {
-                    table: "coach_availability",
-                    column: "recurrence",
-                    id: row.id.to_string(),
-                })?);
+                // Stored by a version that asked less: the offer is of no day until it is made anew. It is no reason to ask nobody.
+                let days = days.unwrap_or_else(|wrong| {
+                    tracing::warn!(coach_availability.id = row.id, %wrong, "the recurrence of an offer cannot be used: it offers no day");
+                    Vec::new()
+                });
+                let days = Arc::new(days);
                 expanded.insert((row.season_id, row.recurrence.clone()), Arc::clone(&days));
                 days
             }

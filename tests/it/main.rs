@@ -24,6 +24,7 @@ mod overview;
 mod people;
 mod plans;
 mod races;
+mod recurrences;
 mod registry;
 mod replay;
 mod season;
