@@ -21,10 +21,11 @@ pub fn lesson_days(recurrence: &str, start: Day, end: Day, except: &BTreeSet<Day
     Ok(rule.days(start, last).into_iter().filter(|day| !except.contains(day)).collect())
 }
 
-/// Start and end of a lesson of a period on a day; an end not after the start is on the next day (DOMAIN.md §1).
+/// Start and end of a lesson of a period on a day. It lasts as long as its period does by the clock, also where a zone change makes the clock's
+/// face skip or repeat an hour in the middle of it. All lessons get their instants here.
 pub fn lesson_span(time: BusinessTime, day: Day, start: NaiveTime, end: NaiveTime) -> (Instant, Instant) {
-    let end_day = if end <= start { add_days(day, 1) } else { day };
-    (time.at(day, start), time.at(end_day, end))
+    let start_at = time.at(day, start);
+    (start_at, start_at + period_length(start, end))
 }
 
 /// How long a period is by the clock; an end not after the start is on the next day.
@@ -156,6 +157,30 @@ mod tests {
         let (start, end) = lesson_span(time, day("2026-03-05"), parse_time("23:30").unwrap(), parse_time("00:30").unwrap());
         assert_eq!((start, end), (local("2026-03-05 23:30"), local("2026-03-06 00:30")));
         assert_eq!(period_length(parse_time("23:30").unwrap(), parse_time("00:30").unwrap()), TimeDelta::hours(1));
+    }
+
+    /// New York skips 02:00 to 03:00 on 14 March 2027 and repeats 01:00 to 02:00 on 1 November 2026; Lord Howe does so by half an hour.
+    #[test]
+    fn a_lesson_keeps_its_length_when_the_clocks_change() {
+        use chrono_tz::{America::New_York, Australia::Lord_Howe};
+        for (zone, on, start, end, from, to) in [
+            (New_York, "2027-03-14", "02:00", "03:00", "2027-03-14 03:00", "2027-03-14 04:00"),
+            (New_York, "2027-03-14", "02:15", "03:05", "2027-03-14 03:15", "2027-03-14 04:05"),
+            (New_York, "2027-03-14", "01:30", "02:30", "2027-03-14 01:30", "2027-03-14 03:30"),
+            (New_York, "2027-03-13", "23:30", "00:30", "2027-03-13 23:30", "2027-03-14 00:30"),
+            (New_York, "2027-03-13", "23:30", "03:00", "2027-03-13 23:30", "2027-03-14 04:00"),
+            (New_York, "2026-11-01", "01:30", "02:30", "2026-11-01 01:30", "2026-11-01 01:30"),
+            (New_York, "2026-11-01", "00:30", "02:30", "2026-11-01 00:30", "2026-11-01 01:30"),
+            (Lord_Howe, "2026-10-04", "02:00", "02:30", "2026-10-04 02:30", "2026-10-04 03:00"),
+            (Lord_Howe, "2026-10-04", "01:45", "02:15", "2026-10-04 01:45", "2026-10-04 02:45"),
+            (Lord_Howe, "2026-04-05", "01:15", "02:15", "2026-04-05 01:15", "2026-04-05 01:45"),
+        ] {
+            let time = BusinessTime::new(zone);
+            let (start, end) = (parse_time(start).unwrap(), parse_time(end).unwrap());
+            let (start_at, end_at) = lesson_span(time, day(on), start, end);
+            assert_eq!((time.show(start_at).as_str(), time.show(end_at).as_str()), (from, to), "{zone} {on} {start}-{end}");
+            assert_eq!(end_at - start_at, period_length(start, end), "{zone} {on} {start}-{end}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Instants (UTC, whole seconds) and the business zone that turns them into civil days and times.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -87,22 +87,32 @@ impl BusinessTime {
         self.zone
     }
 
-    /// The instant of a day's time of day. A time that a zone change skips is the first instant after the gap; one that comes twice is the first.
+    /// The instant of a day's time of day. One that a zone change skips is read with the offset before the gap (RFC 5545 §3.3.5: 02:30
+    /// becomes 03:30); of one that comes twice it is the first.
     pub fn at(self, day: Day, time: NaiveTime) -> Instant {
-        let mut local = day.and_time(time);
-        // No zone has ever skipped more than a day (Samoa, 2011), so this ends within 25 steps.
-        for _ in 0..=50 {
-            if let Some(found) = self.zone.from_local_datetime(&local).earliest() {
-                return Instant::from_utc(found.to_utc());
+        let local = day.and_time(time);
+        match self.zone.from_local_datetime(&local) {
+            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Instant::from_utc(at.to_utc()),
+            LocalResult::None => {
+                let before = self.before_gap(local).unwrap_or_default();
+                Instant::from_utc(local.and_utc()) - TimeDelta::seconds(before)
             }
-            let Some(later) = local.checked_add_signed(TimeDelta::minutes(30)) else { break };
-            local = later;
         }
-        Instant::from_utc(local.and_utc())
     }
 
-    /// The first instant of a day.
+    /// The offset in seconds that held before the gap in which a local time lies.
+    fn before_gap(self, local: NaiveDateTime) -> Option<i64> {
+        // No zone has ever skipped more than a day (Samoa, 2011).
+        (1..=100).find_map(|quarters| {
+            let earlier = local.checked_sub_signed(TimeDelta::minutes(15 * quarters))?;
+            let offset = self.zone.offset_from_local_datetime(&earlier).latest()?;
+            Some(i64::from(offset.fix().local_minus_utc()))
+        })
+    }
+
+    /// The first instant of a day; of a day that the zone skips, the first after it.
     pub fn midnight(self, day: Day) -> Instant {
+        // Zones that skip a midnight (Cairo, Beirut, Asunción …) begin with it, so that the old offset leads to the end of the gap.
         self.at(day, NaiveTime::MIN)
     }
 
@@ -148,22 +158,23 @@ pub struct Window {
 }
 
 impl Window {
+    /// From when to when the window is open on a day. Where a zone change skips or repeats one of its ends, it is what [`BusinessTime::at`]
+    /// makes of it, here and in all that follows.
+    fn on(self, time: BusinessTime, day: Day) -> (Instant, Instant) {
+        (time.at(day, self.from), time.at(day, self.to))
+    }
+
     /// Whether the window is open at `now`.
     pub fn is_open(self, time: BusinessTime, now: Instant) -> bool {
-        let clock = time.time(now);
-        self.from <= clock && clock < self.to
+        let (open, close) = self.on(time, time.day(now));
+        open <= now && now < close
     }
 
     /// `now` itself when open, otherwise the next opening.
     pub fn next_open(self, time: BusinessTime, now: Instant) -> Instant {
-        let local = time.local(now);
-        if local.time() < self.from {
-            time.at(local.date(), self.from)
-        } else if local.time() < self.to {
-            now
-        } else {
-            time.at(add_days(local.date(), 1), self.from)
-        }
+        let today = time.day(now);
+        let (open, close) = self.on(time, today);
+        if now < close { open.max(now) } else { time.at(add_days(today, 1), self.from) }
     }
 
     /// How much window time lies in `[from, to)`; zero when `to` is not after `from`.
@@ -171,7 +182,8 @@ impl Window {
         let mut total = TimeDelta::zero();
         let (mut day, last) = (time.day(from), time.day(to));
         while from < to && day <= last {
-            let (open, close) = (time.at(day, self.from).max(from), time.at(day, self.to).min(to));
+            let (open, close) = self.on(time, day);
+            let (open, close) = (open.max(from), close.min(to));
             if open < close {
                 total += close - open;
             }
@@ -186,7 +198,8 @@ impl Window {
         let (mut left, mut day) = (span, time.day(from));
         // Each turn uses up a whole day's window; spans are hours, so this is short.
         loop {
-            let (open, close) = (time.at(day, self.from).max(from), time.at(day, self.to));
+            let (open, close) = self.on(time, day);
+            let open = open.max(from);
             if open < close {
                 if left <= close - open {
                     return open + left;
@@ -197,6 +210,64 @@ impl Window {
                 return from + span;
             }
             day = add_days(day, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::{America, Australia, Pacific};
+
+    fn at(zone: Tz, text: &str) -> String {
+        let (day, time) = text.split_once(' ').unwrap();
+        BusinessTime::new(zone).at(day.parse().unwrap(), NaiveTime::parse_from_str(time, "%H:%M").unwrap()).to_string()
+    }
+
+    #[test]
+    fn a_skipped_time_is_read_with_the_offset_before_the_gap_and_a_repeated_one_is_the_first() {
+        for (zone, local, instant) in [
+            // 02:00 to 03:00 do not exist.
+            (America::New_York, "2027-03-14 01:59", "2027-03-14T06:59:00Z"),
+            (America::New_York, "2027-03-14 02:00", "2027-03-14T07:00:00Z"),
+            (America::New_York, "2027-03-14 02:30", "2027-03-14T07:30:00Z"),
+            (America::New_York, "2027-03-14 03:00", "2027-03-14T07:00:00Z"),
+            // 01:00 to 02:00 come twice.
+            (America::New_York, "2026-11-01 01:30", "2026-11-01T05:30:00Z"),
+            (America::New_York, "2026-11-01 02:00", "2026-11-01T07:00:00Z"),
+            // Half an hour, from 02:00 to 02:30 and back from 02:00 to 01:30.
+            (Australia::Lord_Howe, "2026-10-04 02:15", "2026-10-03T15:45:00Z"),
+            (Australia::Lord_Howe, "2026-04-05 01:45", "2026-04-04T14:45:00Z"),
+            // A whole day: 30 December 2011.
+            (Pacific::Apia, "2011-12-30 12:00", "2011-12-30T22:00:00Z"),
+            (Pacific::Apia, "2011-12-31 00:00", "2011-12-30T10:00:00Z"),
+            // Midnight itself.
+            (America::Asuncion, "2023-10-01 00:00", "2023-10-01T04:00:00Z"),
+        ] {
+            assert_eq!(at(zone, local), instant, "{zone} {local}");
+        }
+    }
+
+    #[test]
+    fn a_window_whose_end_is_skipped_or_repeated_is_open_once_a_day() {
+        let time = BusinessTime::new(America::New_York);
+        let clock = |text| NaiveTime::parse_from_str(text, "%H:%M").unwrap();
+        let minute = TimeDelta::minutes(1);
+        for (day, from, to, length) in [
+            // Opens at 03:30, for 02:30 does not exist; closes for good when it is 01:30 for the first time.
+            ("2027-03-14", "02:30", "05:00", 90),
+            ("2026-11-01", "00:30", "01:30", 60),
+            ("2026-11-01", "00:30", "02:30", 180),
+        ] {
+            let (day, window) = (day.parse().unwrap(), Window { from: clock(from), to: clock(to) });
+            let (first, last) = (time.midnight(day), time.midnight(add_days(day, 1)));
+            let all = (0..).map(|n| first + minute * n).take_while(|at| *at < last);
+            let open: Vec<Instant> = all.filter(|at| window.is_open(time, *at)).collect();
+            assert_eq!(open.len(), length, "{day} {from} to {to}");
+            assert!(open.is_sorted_by(|a, b| *b == *a + minute), "{day}: in one piece");
+            assert_eq!(window.next_open(time, first), open[0]);
+            assert_eq!(window.span_between(time, first, last), minute * i32::try_from(length).unwrap());
+            assert_eq!(window.after(time, first, minute * 30), open[0] + minute * 30);
         }
     }
 }
