@@ -6,6 +6,7 @@ use crate::config::{Config, LogConfig, LogFormat};
 use crate::demo;
 use crate::error::{Error, Result};
 use crate::rpc::{self, server};
+use crate::storage::zone::zone_claim;
 use crate::storage::{Db, DbOptions};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -126,7 +127,7 @@ async fn serve(config: Config) -> Result<()> {
     let shutdown = CancellationToken::new();
     end_by_signal(shutdown.clone())?;
 
-    let db = open_database(&config.database.options()).await?;
+    let db = open_database(&config).await?;
     let testing = config.testing;
     let clock = if testing { Clock::Test } else { Clock::System };
     tracing::info!(
@@ -150,18 +151,20 @@ async fn serve(config: Config) -> Result<()> {
 }
 
 /// Opens the database. One that is away is waited for, NOT_SERVING; one whose schema is behind is refused, except for SQLite, whose file is ours.
-async fn open_database(options: &DbOptions) -> Result<Db> {
-    if options.url.starts_with("sqlite:") {
-        Db::migrate_at(options).await?;
-        return Db::connect(options).await;
-    }
+/// One whose data is of another zone is refused.
+async fn open_database(config: &Config) -> Result<Db> {
+    let options = &config.database.options();
     let opened = async {
+        if options.url.starts_with("sqlite:") {
+            Db::migrate_at(options).await?;
+        }
         let db = Db::connect(options).await?;
         db.check_schema().await?;
+        zone_claim(&db, config.rules.time.zone().name()).await?;
         Ok(db)
     };
     match opened.await {
-        Err(Error::Unavailable(cause)) => {
+        Err(Error::Unavailable(cause)) if !options.url.starts_with("sqlite:") => {
             tracing::warn!(%cause, "the database cannot be reached; waiting for it");
             Db::connect(&DbOptions { lazy: true, ..options.clone() }).await
         }

@@ -3,6 +3,7 @@
 use super::pb::DESCRIPTORS;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::storage::zone::zone_claim;
 use prost::Message as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Health {
     pub reporter: HealthReporter,
     names: Arc<[String]>,
-    /// Whether the database has been found with the right schema since the start.
+    /// Whether the database has been found with the right schema and zone since the start.
     pub ready: Arc<AtomicBool>,
 }
 
@@ -46,6 +47,7 @@ impl Health {
                 return app.db.ping().await;
             }
             app.db.check_schema().await?;
+            zone_claim(&app.db, app.time().zone().name()).await?;
             self.ready.store(true, Ordering::Relaxed);
             Ok(())
         };

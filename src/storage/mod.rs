@@ -40,6 +40,7 @@ pub mod test_clock;
 mod txn;
 pub mod upkeep;
 pub mod waitlist;
+pub mod zone;
 
 #[cfg(feature = "testing")]
 pub use conn::Provoke;

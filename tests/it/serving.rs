@@ -10,6 +10,7 @@ mod drain;
 mod lost_writes;
 mod outage;
 mod reflection;
+mod zone;
 
 use etutor::app::App;
 use etutor::clock::Clock;

@@ -19,6 +19,7 @@ pub mod request_log;
 pub mod reservation;
 pub mod season;
 pub mod season_except_day;
+pub mod setting;
 pub mod software_test;
 pub mod student;
 pub mod student_leave;

@@ -10,6 +10,7 @@ mod m20261122_season_staffed;
 mod m20261125_sign_ups;
 mod m20261126_catalog_version;
 mod m20261127_days_of_templates;
+mod m20261129_setting;
 mod step;
 
 pub use step::{Migration, Step};
@@ -20,6 +21,7 @@ pub const ALL: &[Migration] = &[
     m20261125_sign_ups::MIGRATION,
     m20261126_catalog_version::MIGRATION,
     m20261127_days_of_templates::MIGRATION,
+    m20261129_setting::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -20,7 +20,7 @@ fn etutord(settings: &[(&str, &str)]) -> Command {
 }
 
 /// A running program and what it has said so far; killed when dropped.
-struct Daemon {
+pub struct Daemon {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -46,7 +46,7 @@ impl Daemon {
     }
 
     /// Started, and where it listens.
-    async fn start(settings: &[(&str, &str)]) -> (Self, String) {
+    pub async fn start(settings: &[(&str, &str)]) -> (Self, String) {
         let daemon = Self::spawn(etutord(&[settings, &[("ETUTOR__LOG__FORMAT", "json")]].concat()));
         let address = || {
             let lines = daemon.log();
@@ -65,7 +65,7 @@ impl Daemon {
     }
 
     /// Ends it by a signal; its whole log.
-    async fn end(mut self, signal: &str) -> Vec<String> {
+    pub async fn end(mut self, signal: &str) -> Vec<String> {
         assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
         assert_eq!(self.exit_code().await, 0);
         eventually("the log ends", || async { self.log().last().is_some_and(|line| line.contains("\"ended\"")) }).await;
@@ -79,7 +79,7 @@ async fn health(address: &str) -> ServingStatus {
 }
 
 /// The exit code and the text of a program that ends by itself.
-async fn told(settings: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
+pub async fn told(settings: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
     let mut command = etutord(settings);
     command.args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap());
