@@ -173,7 +173,7 @@ fn a_task() {
         let stage = stage(app).await;
         stage.academy.reserve_all(&stage, "math", 1, 3, None).await;
         let tasks = async || {
-            let found: Vec<(i64, i64)> = sql("SELECT id, students FROM class_task").tuples(stage.db().reader()).await.unwrap();
+            let found: Vec<(i64, i64)> = sql("SELECT id, template_id FROM class_task").tuples(stage.db().reader()).await.unwrap();
             found.len()
         };
         stage.set_clock("2026-03-02T00:00").await;
