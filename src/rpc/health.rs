@@ -13,7 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 /// How long the database may take to answer.
-const PROBE_LIMIT: Duration = Duration::from_secs(2);
+const PROBE_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// What is known of the server's health.
 #[derive(Clone, Debug)]
@@ -43,16 +43,17 @@ impl Health {
     /// Asks the database once.
     pub async fn probe(&self, app: &App) -> Result<()> {
         let answer = async {
-            if self.ready.load(Ordering::Relaxed) {
-                return app.db.ping().await;
+            if !self.ready.load(Ordering::Relaxed) {
+                app.db.check_schema().await?;
+                zone_claim(&app.db, app.time().zone().name()).await?;
+                self.ready.store(true, Ordering::Relaxed);
             }
-            app.db.check_schema().await?;
-            zone_claim(&app.db, app.time().zone().name()).await?;
-            self.ready.store(true, Ordering::Relaxed);
-            Ok(())
+            app.db.ping().await
         };
         let answer = tokio::time::timeout(PROBE_LIMIT, answer).await;
-        answer.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", PROBE_LIMIT.as_secs()))))
+        // One that answers is not away, whatever it says.
+        app.db.set_away(answer.is_err());
+        answer.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} ms", PROBE_LIMIT.as_millis()))))
     }
 
     /// Keeps asking, and says when the answer has changed; `last` is the first one.

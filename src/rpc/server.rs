@@ -53,7 +53,7 @@ impl Default for ServeOptions {
             task_timeout: Duration::from_secs(300),
             concurrency: 256,
             drain: Duration::from_secs(8),
-            probe_every: Duration::from_secs(1),
+            probe_every: Duration::from_millis(500),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! connection goes back to its pool only when a BEGIN, every statement, and the COMMIT or ROLLBACK were answered with success (a
 //! ROLLBACK may follow one failed statement). In every other case it is closed, and the pool opens a new one.
 
+use super::away::{Away, given_up};
 use super::fault;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::pool::PoolConnection;
@@ -29,6 +30,9 @@ pub(super) struct Conn {
     raw: Raw,
     /// Whether it may go back to its pool.
     fit: bool,
+    away: Away,
+    /// An answer was given up: nothing more can be said over it.
+    lost: bool,
     #[cfg(feature = "testing")]
     provoke: Option<Provoke>,
 }
@@ -57,7 +61,7 @@ impl Conn {
     ///
     /// # Errors
     /// `Busy` when all connections are in use for as long as the pool waits, `Unavailable` when none can be opened.
-    pub async fn take(pool: &DatabaseConnection) -> Result<Self> {
+    pub async fn take(pool: &DatabaseConnection, away: &Away) -> Result<Self> {
         let raw = match pool.get_database_backend() {
             DbBackend::Sqlite => pool.get_sqlite_connection_pool().acquire().await.map(Raw::Sqlite),
             DbBackend::Postgres => pool.get_postgres_connection_pool().acquire().await.map(Raw::Postgres),
@@ -67,6 +71,8 @@ impl Conn {
             Ok(raw) => Ok(Self {
                 raw,
                 fit: false,
+                away: away.clone(),
+                lost: false,
                 #[cfg(feature = "testing")]
                 provoke: None,
             }),
@@ -92,14 +98,20 @@ impl Conn {
     /// Runs a prepared statement.
     pub async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
         self.step().await?;
-        on_each!(self, |raw| query!(statement).execute(&mut **raw).await.map(Into::into)).map_err(exec_error)
+        let away = self.away.clone();
+        let done = on_each!(self, |raw| away.unless(query!(statement).execute(&mut **raw)).await.map(Into::into));
+        self.answered(done).map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
     }
 
     /// Runs a prepared statement and reads every row: an error may come after the first.
     pub async fn fetch(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.step().await?;
-        on_each!(self, |raw| query!(statement).fetch_all(&mut **raw).await.map(|rows| rows.into_iter().map(Into::into).collect()))
-            .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+        let away = self.away.clone();
+        let rows = on_each!(self, |raw| away
+            .unless(query!(statement).fetch_all(&mut **raw))
+            .await
+            .map(|rows| rows.into_iter().map(Into::into).collect()));
+        self.answered(rows).map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
     }
 
     /// Runs a text that is not prepared: one statement or several.
@@ -109,7 +121,14 @@ impl Conn {
     }
 
     async fn send(&mut self, text: &str) -> Result<ExecResult, DbErr> {
-        on_each!(self, |raw| raw.execute(AssertSqlSafe(text.to_owned())).await.map(Into::into)).map_err(exec_error)
+        let away = self.away.clone();
+        let done = on_each!(self, |raw| away.unless(raw.execute(AssertSqlSafe(text.to_owned()))).await.map(Into::into));
+        self.answered(done).map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
+    }
+
+    fn answered<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        self.lost |= result.as_ref().is_err_and(given_up);
+        result
     }
 
     /// Begins a transaction. Of SQLite it takes the write lock at once; an isolation level is the session's (see `open`).
@@ -120,6 +139,9 @@ impl Conn {
 
     /// Commits or rolls back, and lets the connection go back to its pool when that went well.
     pub async fn end(mut self, commit: bool) -> Result<(), DbErr> {
+        if self.lost {
+            return Err(DbErr::Conn(RuntimeErr::Internal("the connection was given up".to_owned())));
+        }
         self.run(if commit { "COMMIT" } else { "ROLLBACK" }).await?;
         self.fit = true;
         Ok(())
@@ -132,10 +154,6 @@ impl Drop for Conn {
             on_each!(self, |raw| raw.close_on_drop());
         }
     }
-}
-
-fn exec_error(error: sqlx::Error) -> DbErr {
-    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
 }
 
 impl std::fmt::Debug for Conn {

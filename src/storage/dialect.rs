@@ -185,8 +185,8 @@ pub fn fault(code: &str) -> Fault {
         return match code.parse::<u32>().map(|code| code & 0xff) {
             // BUSY and LOCKED, whatever the reason.
             Ok(5 | 6) => Fault::Again,
-            // The disk is full, or the file cannot be opened.
-            Ok(13 | 14) => Fault::Away,
+            // The file is read-only, cannot be read or written, or cannot be opened; the disk is full.
+            Ok(8 | 10 | 13 | 14) => Fault::Away,
             _ => Fault::Other,
         };
     }
@@ -195,6 +195,8 @@ pub fn fault(code: &str) -> Fault {
         "40001" | "40P01" | "55P03" => Fault::Again,
         // The time limit of a statement, or of a transaction that did nothing.
         "57014" | "25P03" => Fault::Away,
+        // Read-only: a standby, after a failover.
+        "25006" => Fault::Away,
         // Shutting down, starting up.
         "57P01" | "57P02" | "57P03" => Fault::Away,
         // Connection lost; out of connections, memory or disk.
@@ -208,6 +210,8 @@ pub fn mysql_fault(number: u16, state: &str) -> Fault {
     match number {
         // Record changed since last read, lock wait time-out, deadlock.
         1020 | 1205 | 1213 => Fault::Again,
+        // Read-only, or an option such as it forbids the statement.
+        1290 | 1792 | 1836 => Fault::Away,
         // Disk full; too many connections; shutting down; interrupted; killed; time limit of a statement (MariaDB, MySQL); no room for another
         // prepared statement.
         1021 | 1040 | 1203 | 1053 | 1317 | 1927 | 1969 | 3024 | 1461 => Fault::Away,

@@ -3,6 +3,7 @@
 //! Three databases run the same SQL; `dialect.rs` holds what must differ. Functions are noun first (`invitation_list_due`),
 //! take any connection, and are called `…_in_txn` when they need a transaction.
 
+mod away;
 pub mod catalog;
 pub mod class;
 pub mod coach;

@@ -1,5 +1,6 @@
 //! Connecting.
 
+use super::away::Away;
 use super::desk::DeskThread;
 use super::fault;
 use super::reach;
@@ -85,6 +86,7 @@ pub struct Db {
     health: DatabaseConnection,
     desk_thread: Arc<DeskThread>,
     lanes: u32,
+    away: Away,
     metric: Option<MetricCallback>,
     #[cfg(feature = "testing")]
     provoke: Option<super::Provoke>,
@@ -132,12 +134,12 @@ impl Db {
     pub async fn connect(options: &DbOptions) -> Result<Self> {
         if options.url.starts_with("sqlite:") {
             let writer = open(options, 1, Use::Write).await?;
-            let reader = Reader::new(open(options, options.max_connections.clamp(1, 4), Use::Read).await?);
+            let reader = open(options, options.max_connections.clamp(1, 4), Use::Read).await?;
             let health = open(options, 1, Use::Health).await?;
             return Ok(Self::of(reader, (writer.clone(), writer, health), 1));
         }
         // One that connects tells whether the database is there; the others connect when they are needed.
-        let reader = Reader::new(open(options, options.max_connections, Use::Read).await?);
+        let reader = open(options, options.max_connections, Use::Read).await?;
         let lazy = DbOptions { lazy: true, ..options.clone() };
         let writer = open(&lazy, options.write_connections, Use::Write).await?;
         let desk = open(&lazy, options.sign_up_connections, Use::Desk).await?;
@@ -145,9 +147,15 @@ impl Db {
         Ok(Self::of(reader, (desk, writer, health), options.sign_up_connections))
     }
 
-    fn of(reader: Reader, (desk, writer, health): (DatabaseConnection, DatabaseConnection, DatabaseConnection), lanes: u32) -> Self {
+    fn of(
+        reader: DatabaseConnection,
+        (desk, writer, health): (DatabaseConnection, DatabaseConnection, DatabaseConnection),
+        lanes: u32,
+    ) -> Self {
+        let away = Away::default();
         Self {
-            reader,
+            reader: Reader::new(reader, away.clone()),
+            away,
             writer,
             desk,
             health,
@@ -182,6 +190,15 @@ impl Db {
     /// The connections that write; use `write_txn!`.
     pub(super) fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    /// Says whether the database is away, as the health check has found. While it is, calls do not wait for its answers for long.
+    pub fn set_away(&self, away: bool) {
+        self.away.set(away);
+    }
+
+    pub(super) fn away(&self) -> &Away {
+        &self.away
     }
 
     /// Who is told of every statement.

@@ -68,3 +68,54 @@ fn a_server_outlives_its_database() {
         server.end().await;
     });
 }
+
+#[test]
+fn a_database_that_has_stopped_is_not_waited_for() {
+    on_every_database(async |db| {
+        let Some((cable, url)) = through_a_cable(&db.options().url, Duration::ZERO).await else { return };
+        cable.plug().await;
+        let behind = Db::connect(&DbOptions::new(url)).await.unwrap();
+        let server = Server::start(&behind, options()).await;
+        eventually("SERVING", || async { health(&server).await == ServingStatus::Serving }).await;
+        server.call(INSERT, "1").await.unwrap();
+
+        // Those in the middle of something hear of it as well as those that come later.
+        cable.freeze(true);
+        tokio::join!(told_unavailable(&server, COUNT), told_unavailable(&server, INSERT));
+        tokio::join!(told_unavailable(&server, COUNT), told_unavailable(&server, INSERT));
+        assert_eq!(health(&server).await, ServingStatus::NotServing);
+
+        cable.freeze(false);
+        eventually("SERVING again", || async { health(&server).await == ServingStatus::Serving }).await;
+        server.call(INSERT, "2").await.unwrap();
+        assert_eq!(server.call(COUNT, "").await.unwrap(), "2");
+        server.end().await;
+    });
+}
+
+#[test]
+fn a_database_that_takes_no_writes_is_not_served() {
+    on_every_database(async |db| {
+        let (off, on) = match db.backend() {
+            sea_orm::DbBackend::Postgres => ("on", "off"),
+            // SQLite is ours alone, and MariaDB's switch is everybody's.
+            _ => return,
+        };
+        let name = db.options().url.rsplit('/').next().unwrap().to_owned();
+        let admin = sea_orm::Database::connect(db.options().url.clone()).await.unwrap();
+        let switch = async |to: &str| {
+            let text = format!("ALTER DATABASE {name} SET default_transaction_read_only = {to}");
+            // It counts for new sessions, this one's own transaction must be able to write.
+            let text = format!("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; {text}");
+            sea_orm::ConnectionTrait::execute_unprepared(&admin, &text).await.unwrap();
+        };
+        switch(off).await;
+        let standby = Db::connect(db.options()).await.unwrap();
+        let server = Server::start(&standby, options()).await;
+        assert_eq!(health(&server).await, ServingStatus::NotServing);
+        told_unavailable(&server, INSERT).await;
+        switch(on).await;
+        server.end().await;
+        admin.close().await.unwrap();
+    });
+}
