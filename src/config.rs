@@ -1,11 +1,14 @@
-//! The configuration: one struct per YAML section, layered from `etc/default.yml`, a file and the environment.
+//! The configuration: one struct per YAML section, layered from `etc/default.yml`, a file and the
+//! environment.
 //!
-//! `etc/default.yml` documents every key and is compiled in. A file holds what differs, `ETUTOR__SECTION__KEY` wins over both.
-//! Whatever is wrong is refused all at once, each with its key, where it is written and what is allowed.
+//! `etc/default.yml` documents every key and is compiled in. A file holds what differs,
+//! `ETUTOR__SECTION__KEY` wins over both. Whatever is wrong is refused all at once, each with its
+//! key, where it is written and what is allowed.
 //!
-//! A text becomes a configuration in four steps: `node` reads YAML as it is written, `read` lays the layers over each other and gives
-//! every value the type that `schema` wants, `sections` makes structs of them, and `check` holds the rules between several keys.
-//! A new key needs three lines, and a test tells which is missing: one in `schema` (what may be written), one with a comment in
+//! A text becomes a configuration in four steps: `node` reads YAML as it is written, `read` lays
+//! the layers over each other and gives every value the type that `schema` wants, `sections` makes
+//! structs of them, and `check` holds the rules between several keys. A new key needs three lines,
+//! and a test tells which is missing: one in `schema` (what may be written), one with a comment in
 //! `etc/default.yml`, and the field in `sections`.
 
 mod check;
@@ -56,7 +59,8 @@ pub struct Config {
 /// One thing that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is written: `FILE:LINE:COLUMN`, the name of a variable, or nothing where nothing is written.
+    /// Where it is written: `FILE:LINE:COLUMN`, the name of a variable, or nothing where nothing is
+    /// written.
     pub place: String,
     /// The key as a path, `section.key`; nothing where no key can be blamed.
     pub key: String,
@@ -86,6 +90,12 @@ impl ConfigError {
         let problem = |Fault { key, at, reason }: Fault| Problem { place: at.map(|at| at.to_string()).unwrap_or_default(), key, reason };
         Self { problems: faults.into_iter().map(problem).collect() }
     }
+
+    /// `{"faults": [{"place": …, "key": …, "reason": …}, …]}`, for programs.
+    pub fn to_json(&self) -> String {
+        let fault = |Problem { place, key, reason }: &Problem| serde_json::json!({ "place": place, "key": key, "reason": reason });
+        serde_json::json!({ "faults": self.problems.iter().map(fault).collect::<Vec<_>>() }).to_string()
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -108,16 +118,18 @@ struct Fault {
     reason: String,
 }
 
-/// The environment of the process. `std::env::vars` would end the program on any variable that is not Unicode, ours or not.
+/// The environment of the process. `std::env::vars` would end the program on any variable that is
+/// not Unicode, ours or not.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
 impl Config {
-    /// The defaults, then the file if one is given, then the variables `ETUTOR__…` of `env` (for the programs: [`environment`]).
+    /// The defaults, then the file if one is given, then the variables `ETUTOR__…` of `env` (for
+    /// the programs: [`environment`]).
     ///
-    /// # Errors
-    /// All that is wrong: unreadable or malformed YAML, unknown keys, wrong types and units, settings that contradict each other.
+    /// # Errors All that is wrong: unreadable or malformed YAML, unknown keys, wrong types and
+    /// units, settings that contradict each other.
     pub fn load(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut reader = Reader::default();
         if let Some(file) = file {
@@ -158,8 +170,9 @@ impl Config {
         }
     }
 
-    /// Where the server of this configuration is reached: `server.listen`, with the loopback for an unspecified address.
-    /// Reads nothing else, so that a command needs no access to the server's secrets.
+    /// Where the server of this configuration is reached: `server.listen`, with the loopback for an
+    /// unspecified address. Reads nothing else, so that a command needs no access to the server's
+    /// secrets.
     ///
     /// # Errors
     /// An unreadable or malformed file; a `server.listen` that is no address.

@@ -9,7 +9,7 @@ use crate::rpc::{self, server};
 use crate::storage::zone::zone_claim;
 use crate::storage::{Db, DbOptions};
 use clap::{Parser, Subcommand};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,6 +34,12 @@ enum What {
     Serve,
     /// Bring the database's schema up to date and end
     Migrate,
+    /// Look at the configuration (file and environment), tell everything that is wrong, and end; touches nothing else
+    Check {
+        /// One JSON object, for scripts
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what it does: a small academy of its own, from its sign-ups to its classes, in a few seconds; needs and changes nothing else
     Demo {
         /// Then serve that academy, at server.listen, until Ctrl-C
@@ -47,6 +53,10 @@ enum What {
 
 /// How long the database's connections may take to close.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// EX_UNAVAILABLE of sysexits: the database cannot be reached.
+const UNREACHABLE: u8 = 69;
+/// EX_TEMPFAIL of sysexits: another process has been migrating for too long.
+const TRY_AGAIN: u8 = 75;
 /// EX_SOFTWARE of sysexits: it failed.
 const FAILED: u8 = 70;
 /// EX_CONFIG of sysexits: the configuration is wrong.
@@ -58,10 +68,18 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let mut config = match Config::load(arguments.config.as_deref(), crate::config::environment()) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("etutord: {error}");
+            if matches!(what, What::Check { json: true }) {
+                say(&error.to_json());
+            } else {
+                eprintln!("etutord: {error}");
+            }
             return ExitCode::from(WRONG_CONFIGURATION);
         }
     };
+    if let What::Check { json } = what {
+        say(if json { r#"{"faults":[]}"# } else { "the configuration is in order" });
+        return ExitCode::SUCCESS;
+    }
     if matches!(what, What::Demo { .. }) {
         // What goes well is in the story.
         "warn".clone_into(&mut config.log.filter);
@@ -75,6 +93,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
             match what {
                 What::Serve => serve(config).await,
                 What::Migrate => migrate(&config).await,
+                // Done before the log began.
+                What::Check { .. } => Ok(()),
                 What::Demo { serve, json } => demo(config, serve, json).await,
             }
         });
@@ -85,9 +105,19 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
-            ExitCode::from(if matches!(error, Error::Invalid { .. }) { WRONG_CONFIGURATION } else { FAILED })
+            ExitCode::from(match error {
+                Error::Invalid { .. } => WRONG_CONFIGURATION,
+                Error::Unavailable(_) => UNREACHABLE,
+                Error::Contended(_) => TRY_AGAIN,
+                _ => FAILED,
+            })
         }
     }
+}
+
+/// A line on stdout; whoever has closed it does not want it.
+fn say(line: &str) {
+    let _closed = writeln!(std::io::stdout(), "{line}");
 }
 
 fn start_log(config: &LogConfig) -> std::result::Result<(), tracing_subscriber::filter::ParseError> {

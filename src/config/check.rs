@@ -1,4 +1,5 @@
-//! Rules between several keys: settings that contradict each other. What one key may hold stands in `schema`.
+//! Rules between several keys: settings that contradict each other. What one key may hold stands in
+//! `schema`.
 
 use super::read::Origins;
 use super::{Config, Fault};
@@ -6,10 +7,12 @@ use crate::domain::time::Window;
 use chrono::{NaiveTime, TimeDelta};
 use std::collections::BTreeSet;
 
-/// The shortest life of an invitation (DOMAIN.md §5): a window shorter than this could not hold one.
+/// The shortest life of an invitation (DOMAIN.md §5): a window shorter than this could not hold
+/// one.
 const SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(10);
 
-/// Everything in a configuration that contradicts itself. Keys of which a value was refused already are left alone.
+/// Everything in a configuration that contradicts itself. Keys of which a value was refused already
+/// are left alone.
 pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     let mut found = Findings { origins, faults: Vec::new() };
     server(config, &mut found);
@@ -78,7 +81,8 @@ fn invite(config: &Config, found: &mut Findings<'_>) {
     found.refuse(rules.gate_lead <= rules.freeze_lead, &["invite.gate_lead_h", "class.freeze_lead_h"], || {
         format!("must be more than class.freeze_lead_h ({}): the gate comes before the freeze", rules.freeze_lead.num_hours())
     });
-    // The latest morning class: gate at morning_before − gate_lead, freeze at morning_freeze on the day before.
+    // The latest morning class: gate at morning_before − gate_lead, freeze at morning_freeze on the
+    // day before.
     let latest_gate = rules.morning_before - NaiveTime::MIN - rules.gate_lead;
     let freeze = rules.morning_freeze - NaiveTime::MIN - TimeDelta::days(1);
     let keys = ["invite.gate_lead_h", "class.morning_before", "class.morning_freeze"];

@@ -1,14 +1,17 @@
-//! YAML as it is written: a tree that keeps the text of every scalar, how it was written, and where.
+//! YAML as it is written: a tree that keeps the text of every scalar, how it was written, and
+//! where.
 //!
-//! What a scalar means is decided by the key it belongs to (see `schema`), never by how it looks: `+8613800138000` is a phone number
-//! under `phone` though YAML calls it an integer, and `null` is never the text "null".
+//! What a scalar means is decided by the key it belongs to (see `schema`), never by how it looks:
+//! `+8613800138000` is a phone number under `phone` though YAML calls it an integer, and `null` is
+//! never the text "null".
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-/// More levels than any configuration has; a text that is deeper is refused, so that nothing that walks the tree runs out of stack.
+/// More levels than any configuration has; a text that is deeper is refused, so that nothing that
+/// walks the tree runs out of stack.
 const DEEPEST: usize = 16;
 
 /// Where something is written.

@@ -1,7 +1,8 @@
-//! From what is written to values of the right types: layers over the defaults, and every fault of theirs at once.
+//! From what is written to values of the right types: layers over the defaults, and every fault of
+//! theirs at once.
 //!
-//! A value that is faulty is told of and the next layer's taken in its place, so that reading goes on; in the end there are either
-//! faults or a complete tree, which serde turns into the sections.
+//! A value that is faulty is told of and the next layer's taken in its place, so that reading goes
+//! on; in the end there are either faults or a complete tree, which serde turns into the sections.
 
 use super::node::{self, Entry, Node, Place, Source, What};
 use super::schema::{FILE, Key, Kind};
@@ -50,7 +51,8 @@ impl Reader {
     /// Lays the variables `ETUTOR__SECTION__KEY` over it; others are none of our business.
     pub(super) fn add_env(&mut self, env: impl IntoIterator<Item = (String, String)>) {
         let mut ours: Vec<(String, String)> = env.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
-        // In the order of the names: a key's own variable comes after that of its section, and is stronger.
+        // In the order of the names: a key's own variable comes after that of its section, and is
+        // stronger.
         ours.sort();
         for (name, text) in ours {
             let path: Vec<String> = name[PREFIX.len()..].to_lowercase().split("__").map(str::to_owned).collect();
@@ -299,7 +301,8 @@ fn allowed(kind: &Kind) -> String {
     }
 }
 
-/// A whole number in decimal digits. A leading zero is refused: YAML 1.1 counts such numbers by eights, YAML 1.2 by tens.
+/// A whole number in decimal digits. A leading zero is refused: YAML 1.1 counts such numbers by
+/// eights, YAML 1.2 by tens.
 fn whole(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
@@ -365,7 +368,8 @@ fn paths(keys: &'static [Key], path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The key that was probably meant, wherever it stands: `; did you mean server.listen?`, or nothing.
+/// The key that was probably meant, wherever it stands: `; did you mean server.listen?`, or
+/// nothing.
 fn meant(dotted: &str) -> String {
     let mut known = Vec::new();
     paths(FILE, "", &mut known);

@@ -1,7 +1,8 @@
 //! Every key, and what may be written there.
 //!
-//! To add a key: its line here, its lines (a comment and the default) in `etc/default.yml`, and its field in `sections`. A test fails
-//! as long as one of the three is missing. A rule between several keys stands in `check`.
+//! To add a key: its line here, its lines (a comment and the default) in `etc/default.yml`, and its
+//! field in `sections`. A test fails as long as one of the three is missing. A rule between several
+//! keys stands in `check`.
 
 use super::words;
 use crate::domain::person;
@@ -24,7 +25,8 @@ pub(super) struct Key {
 pub(super) enum Kind {
     /// Keys of their own; those that are not given keep their defaults.
     Table(&'static [Key]),
-    /// Keys of their own, which are given all together or not at all: leaving one out must be seen, not filled in.
+    /// Keys of their own, which are given all together or not at all: leaving one out must be seen,
+    /// not filled in.
     Together(&'static [Key]),
     /// Any number of the same.
     List(&'static Kind),

@@ -3,7 +3,8 @@
 use super::node::Place;
 use super::read::Reader;
 
-/// Refuses a password in the file that was just added, unless the database is on this machine; and two places for one URL.
+/// Refuses a password in the file that was just added, unless the database is on this machine; and
+/// two places for one URL.
 pub(super) fn check_file(reader: &mut Reader) {
     let Some((url, at)) = reader.written("database", "url").map(|(url, at)| (url.to_owned(), at.clone())) else { return };
     if let Some(Userinfo { password: Some(_), host }) = Userinfo::of(&url)
@@ -42,7 +43,8 @@ impl<'a> Userinfo<'a> {
     pub(super) fn of(url: &'a str) -> Option<Self> {
         let (_, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        // A password may hold an unescaped `/`, so the last `@` of all decides whether there is one.
+        // A password may hold an unescaped `/`, so the last `@` of all decides whether there is
+        // one.
         let (user, host) = match rest.rfind('@') {
             Some(at) => (&rest[..at], rest[at + 1..].split(['/', '?', '#']).next().unwrap_or_default()),
             None => ("", authority),

@@ -14,14 +14,15 @@ use std::time::Duration;
 /// How long a process waits for another one that is migrating.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
-/// The longest one statement of a migration may run: one that was cut short would begin anew, and never end.
+/// The longest one statement of a migration may run: one that was cut short would begin anew, and
+/// never end.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Db {
     /// Brings the schema up to date. Processes that start together take turns.
     ///
-    /// A process that is killed leaves nothing behind on SQLite and PostgreSQL, and on MySQL some steps, which the next one finds
-    /// done (see `migration::step`).
+    /// A process that is killed leaves nothing behind on SQLite and PostgreSQL, and on MySQL some
+    /// steps, which the next one finds done (see `migration::step`).
     pub async fn migrate_at(options: &DbOptions) -> Result<()> {
         Self::migrate_over(Self::connect_to_migrate(options).await?).await
     }
@@ -57,8 +58,9 @@ impl Db {
 }
 
 async fn bring_up_to_date(connection: &DatabaseConnection) -> Result<()> {
-    // One transaction for all: whoever comes second waits (SQLite: here) and finds nothing to do; a migration that fails leaves no
-    // trace. MySQL, which commits each statement of a schema by itself, is held to one session by it, the one that has the lock.
+    // One transaction for all: whoever comes second waits (SQLite: here) and finds nothing to do; a
+    // migration that fails leaves no trace. MySQL, which commits each statement of a schema by
+    // itself, is held to one session by it, the one that has the lock.
     let sqlite_transaction_mode = (connection.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
     let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
     #[expect(clippy::disallowed_methods, reason = "the migrator takes a transaction of the ORM; the connection is closed afterwards")]
@@ -84,7 +86,8 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<()> {
             }
         }
         DbBackend::MySql => {
-            // The lock of a host that vanished ends with its session, which is never silent for so long while it works.
+            // The lock of a host that vanished ends with its session, which is never silent for so
+            // long while it works.
             sql("SET SESSION wait_timeout = 30").execute(transaction).await?;
             if !mysql_lock(transaction, Duration::ZERO).await? {
                 tell_of_wait();
@@ -99,7 +102,8 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<()> {
     Ok(())
 }
 
-/// Takes the lock of whoever is migrating, which ends with its session. It belongs to the server and so says which database it is of.
+/// Takes the lock of whoever is migrating, which ends with its session. It belongs to the server
+/// and so says which database it is of.
 async fn mysql_lock(transaction: &DatabaseTransaction, wait: Duration) -> Result<bool> {
     let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
     let taken = sql("SELECT CAST(GET_LOCK(LEFT(CONCAT('etutor_migrate ', DATABASE()), 64), ?) AS SIGNED)").bind(seconds);

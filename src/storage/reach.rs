@@ -1,4 +1,5 @@
-//! Why a database cannot be opened, so that whoever reads it knows what to mend: which server or file, and what it says.
+//! Why a database cannot be opened, so that whoever reads it knows what to mend: which server or
+//! file, and what it says.
 
 use super::DbOptions;
 use crate::error::{Error, Result};
@@ -16,7 +17,8 @@ const KNOCK: Duration = Duration::from_secs(1);
 /// SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_NOTADB.
 const NOT_OURS: [i32; 3] = [14, 8, 26];
 
-/// What servers answer to whoever may not come in, or asks for a database that is not there: SQLSTATEs of PostgreSQL and numbers of MySQL.
+/// What servers answer to whoever may not come in, or asks for a database that is not there:
+/// SQLSTATEs of PostgreSQL and numbers of MySQL.
 const REFUSED: [&str; 3] = ["28P01", "28000", "3D000"];
 const REFUSED_BY_MYSQL: [u16; 4] = [1044, 1045, 1049, 1698];
 

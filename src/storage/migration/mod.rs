@@ -1,8 +1,9 @@
 //! The schema, one file a step of its history.
 //!
-//! A migration is a list of [`Step`]s and nothing else, so that each can be killed anywhere and taken again (see `step`); a test
-//! kills it at every statement. To add one: a file `mYYYYMMDD_what.rs` with a `MIGRATION` of that name, and its line below.
-//! A released migration is never edited: what it makes stays as it is.
+//! A migration is a list of [`Step`]s and nothing else, so that each can be killed anywhere and
+//! taken again (see `step`); a test kills it at every statement. To add one: a file
+//! `mYYYYMMDD_what.rs` with a `MIGRATION` of that name, and its line below. A released migration is
+//! never edited: what it makes stays as it is.
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 

@@ -1,8 +1,10 @@
-//! What a migration may consist of: steps that look at what is there, so that each can be taken again.
+//! What a migration may consist of: steps that look at what is there, so that each can be taken
+//! again.
 //!
-//! MySQL and MariaDB commit every statement of a schema by itself: a process that is killed leaves half a migration, and the
-//! next one goes over all its steps again. A step there is therefore one statement that changes something, behind a look at
-//! whether anything is left to change; and a migration is made of nothing but steps.
+//! MySQL and MariaDB commit every statement of a schema by itself: a process that is killed leaves
+//! half a migration, and the next one goes over all its steps again. A step there is therefore one
+//! statement that changes something, behind a look at whether anything is left to change; and a
+//! migration is made of nothing but steps.
 
 use crate::storage::dialect;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
@@ -42,7 +44,8 @@ pub enum Step {
         name: &'static str,
         /// The table.
         table: &'static str,
-        /// Its columns, and `{given:column}` after them where only rows with that column are wanted (see `dialect::schema`).
+        /// Its columns, and `{given:column}` after them where only rows with that column are wanted
+        /// (see `dialect::schema`).
         columns: &'static str,
     },
     /// A row of a table, unless one with its key is there.
@@ -119,7 +122,8 @@ impl MigrationTrait for Migration {
     }
 
     fn use_transaction(&self) -> Option<bool> {
-        // There is one around all of them already; MySQL would have lost a savepoint by the first table.
+        // There is one around all of them already; MySQL would have lost a savepoint by the first
+        // table.
         Some(false)
     }
 }

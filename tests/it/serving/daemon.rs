@@ -116,6 +116,46 @@ async fn it_refuses_what_cannot_be_meant_and_names_the_key() {
     assert_eq!(told(&[database], &["dance"]).await.0, 2);
 }
 
+#[tokio::test]
+async fn a_database_that_cannot_be_opened_ends_it_with_a_code_and_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().display().to_string();
+    for (url, code, word) in [
+        ("postgres://etutor:s3cret@127.0.0.1:1/etutor".to_owned(), 69, "PostgreSQL at 127.0.0.1:1: Connection refused"),
+        ("mysql://etutor:s3cret@127.0.0.1:1/etutor".to_owned(), 69, "MySQL at 127.0.0.1:1: Connection refused"),
+        (format!("sqlite://{place}"), 78, "is a folder"),
+        ("sqlite:///proc/etutor/etutor.db".to_owned(), 78, "database.url: sqlite:///proc/etutor/etutor.db: the folder"),
+        (
+            "oracle://etutor:s3cret@127.0.0.1/etutor".to_owned(),
+            78,
+            "ETUTOR__DATABASE__URL: database.url: cannot be used; it must be sqlite://PATH",
+        ),
+    ] {
+        let (ended, text) = told(&[("ETUTOR__DATABASE__URL", &url), ("ETUTOR__DATABASE__ACQUIRE_TIMEOUT_MS", "200")], &["migrate"]).await;
+        assert!(ended == code && text.contains(word) && !text.contains("s3cret"), "{url}: {ended} {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_can_be_looked_at_without_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("etutor.yml");
+    let check = async |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = etutord(&[]);
+        command.stdout(Stdio::piped()).args(["-c", file.to_str().unwrap(), "check"]).args(more);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check("server: { drain_s: 3 }", &[]).await, (0, "the configuration is in order\n".to_owned(), String::new()));
+    assert_eq!(check("server: { drain_s: 3 }", &["--json"]).await, (0, "{\"faults\":[]}\n".to_owned(), String::new()));
+    let (code, stdout, stderr) = check("server: { drain_s: soon }\nzone: null", &[]).await;
+    assert!(code == 78 && stdout.is_empty() && stderr.contains("etutor.yml:1:20: server.drain_s") && stderr.contains("zone"), "{stderr}");
+    let (code, stdout, stderr) = check("server: { drain_s: soon }\nzone: null", &["--json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert!(code == 78 && stderr.is_empty() && told["faults"][1]["key"] == "zone", "{stdout}");
+}
+
 #[test]
 fn a_schema_that_is_behind_is_told_of_and_migrated_on_demand() {
     on_every_database(async |db| {

@@ -1,4 +1,5 @@
-//! Migrations that are killed, at every moment, and go on; and programs that are older than their database.
+//! Migrations that are killed, at every moment, and go on; and programs that are older than their
+//! database.
 
 use etutor::storage::migration::{ALL, Migrator};
 use etutor::storage::sql::sql;
@@ -36,7 +37,8 @@ async fn all_of(db: &Db) -> BTreeSet<String> {
             let table: String = row.try_get_by_index(0).unwrap();
             let shown = query(format!("SHOW CREATE TABLE {table}")).await;
             let text: String = shown[0].try_get_by_index(1).unwrap();
-            // By lines, because their order is that in which indexes were last made, and without the next number of the automatic key.
+            // By lines, because their order is that in which indexes were last made, and without
+            // the next number of the automatic key.
             let lines = text.lines().map(|line| line.split(" AUTO_INCREMENT=").next().unwrap().trim_end_matches(','));
             found.extend(lines.map(|line| format!("{table}: {line}")));
         }
@@ -75,7 +77,8 @@ fn is_change(text: &str) -> bool {
     ["CREATE", "ALTER", "DROP", "INSERT"].iter().any(|verb| text.starts_with(verb)) && !text.contains("IF NOT EXISTS")
 }
 
-/// Ends all other sessions of a database on a server, as the death of their clients does, and waits until they are gone.
+/// Ends all other sessions of a database on a server, as the death of their clients does, and waits
+/// until they are gone.
 fn kill_sessions(url: &str) {
     let url = url.to_owned();
     let killer = std::thread::spawn(move || {
@@ -123,7 +126,8 @@ async fn migrate_until_killed(options: &DbOptions, allowed: usize) -> bool {
     Db::migrate_over(migrating).await.is_ok()
 }
 
-/// Migrates and returns what a process that was killed after any of the changes would have left in its file.
+/// Migrates and returns what a process that was killed after any of the changes would have left in
+/// its file.
 async fn files_after_each_change(options: &DbOptions, folder: &Path) -> Vec<PathBuf> {
     let mut migrating = Db::connect_to_migrate(options).await.unwrap();
     let file = PathBuf::from(options.url.strip_prefix("sqlite://").unwrap());
@@ -166,7 +170,8 @@ async fn goes_on_after_every_kill(kind: &Kind, stage: impl AsyncFn(&TestDb)) {
             kills += 1;
         }
     } else {
-        // On MySQL each change stays, so that every process can do one more; elsewhere the next must do them all again.
+        // On MySQL each change stays, so that every process can do one more; elsewhere the next
+        // must do them all again.
         let stays = killed.backend() == DbBackend::MySql;
         while !migrate_until_killed(killed.options(), if stays { 1 } else { kills + 1 }).await {
             kills += 1;
