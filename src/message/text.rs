@@ -170,6 +170,8 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
             format!("您候补的{class}有名额了：首课{span}，{}。请{by}到客户端确认，逾期将让给下一位。", course(facts))
         }
         MessageKind::OfferExpired => format!("您候补的{first}名额未在截止时间前确认，已让给下一位。"),
+        // With a reason: a yes elsewhere has ended it.
+        MessageKind::WaitlistClosed if !facts.reason.is_empty() => format!("您已约了这个时间的课，{first}的候补随之结束。"),
         MessageKind::WaitlistClosed => format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。"),
         MessageKind::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
         MessageKind::LessonEmpty => format!("{first}（{}）的课学员均已请假，目前无人上课。如有变化会另行通知。", facts.template),

@@ -12,6 +12,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::entity::place;
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::collections::BTreeSet;
 
 /// A class template, as far as sign-ups need it.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -76,6 +77,17 @@ pub struct Taking {
     pub last_day: Day,
 }
 
+/// What [`look`] finds.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// What is to be looked after of the templates.
+    pub due: Due,
+    /// What the students are signed up for, holds and offers that last included.
+    pub taking: Vec<Taking>,
+    /// The students who are on a waiting list.
+    pub waiting: BTreeSet<i64>,
+}
+
 /// A row of [`look`]: a template, or (with a student) a reservation.
 #[derive(FromQueryResult)]
 struct Look {
@@ -99,7 +111,7 @@ pub async fn look(
     student_ids: impl IntoIterator<Item = i64>,
     (first, last): (Day, Day),
     now: Instant,
-) -> Result<(Due, Vec<Taking>)> {
+) -> Result<Looked> {
     let found: Vec<Look> = sql(concat!(
         "SELECT q.c0 AS template_id, ",
         due_columns!(),
@@ -118,19 +130,22 @@ pub async fn look(
     .bind(first)
     .all(conn)
     .await?;
-    let (mut due, mut taking) = (Due::default(), Vec::new());
+    let mut looked = Looked::default();
     for row in found {
         let (Some(student_id), Some(start_day), Some(last_day), Some(state)) = (row.student_id, row.start_day, row.last_day, row.state)
         else {
-            due.note(row.template_id, row.lapsed, row.waiting, row.running);
+            looked.due.note(row.template_id, row.lapsed, row.waiting, row.running);
             continue;
         };
         // Not in the statement: SQLite and PostgreSQL would take that for a reason to read by state.
-        if start_day <= last_day && state.takes_places() && row.expires_at.is_none_or(|until| now < until) {
-            taking.push(Taking { student_id, template_id: row.template_id, start_day, last_day });
+        let lasts = start_day <= last_day && row.expires_at.is_none_or(|until| now < until);
+        if lasts && state.takes_places() {
+            looked.taking.push(Taking { student_id, template_id: row.template_id, start_day, last_day });
+        } else if lasts && state == ReservationState::Waitlisted {
+            looked.waiting.insert(student_id);
         }
     }
-    Ok((due, taking))
+    Ok(looked)
 }
 
 /// What students are signed up for between two days, holds and offers that last included.
@@ -141,7 +156,7 @@ pub async fn taking_list(
     last: Day,
     now: Instant,
 ) -> Result<Vec<Taking>> {
-    Ok(look(conn, &[], first, student_ids, (first, last), now).await?.1)
+    Ok(look(conn, &[], first, student_ids, (first, last), now).await?.taking)
 }
 
 /// The lesson days of templates in ranges: (template, first day, last day).

@@ -7,6 +7,7 @@ use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::collections::BTreeSet;
 
 /// A reservation with what an offer needs of its student.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -114,6 +115,24 @@ pub async fn waiting_list(conn: &impl ConnectionTrait, template_ids: &[i64], now
         .bind(most)
         .all(conn)
         .await
+}
+
+/// What these students wait for between two days, where the list has not closed.
+pub async fn waiting_list_of_students(
+    conn: &impl ConnectionTrait,
+    student_ids: impl IntoIterator<Item = i64>,
+    (first, last): (Day, Day),
+    now: Instant,
+) -> Result<Vec<Waiting>> {
+    sql("SELECT r.*, s.user_name, s.phone, s.area_code FROM {rows:i} q \
+         {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? AND r.last_day >= ?} \
+         JOIN student s ON s.id = r.student_id WHERE r.state = 'WAITLISTED' AND r.expires_at > ? ORDER BY r.id")
+    .rows(student_ids.into_iter().collect::<BTreeSet<i64>>().into_iter().map(|id| [Cell::from(id)]))
+    .bind(last)
+    .bind(first)
+    .bind(now)
+    .all(conn)
+    .await
 }
 
 /// Who waits for something that can no longer be had: the rosters of its first lesson are frozen.

@@ -4,6 +4,7 @@ mod changes;
 mod days;
 mod holds;
 mod leave;
+mod passed_over;
 mod schedule;
 mod waitlist;
 

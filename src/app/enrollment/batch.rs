@@ -3,6 +3,7 @@
 //!
 //! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
 
+use super::elsewhere::{Yes, said_yes_in_txn};
 use super::offer;
 use crate::app::App;
 use crate::app::input::RequestKey;
@@ -132,6 +133,7 @@ pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> 
         // Who waits may have an offer a moment later, and is read again.
         decisions[position] = Some(Ok(if waits { Decision::Before(id) } else { Decision::Made(Box::new(row)) }));
     }
+    said_yes_in_txn(app, txn, &desk.said_yes(&accepted), now).await?;
     let waiting: BTreeSet<i64> =
         accepted.iter().filter(|one| one.row.state == ReservationState::Waitlisted).map(|one| one.row.template_id).collect();
     if !waiting.is_empty() {
@@ -216,6 +218,7 @@ impl Known {
             students: HashMap::new(),
             seats: HashMap::new(),
             waiting: Vec::new(),
+            waiting_before: BTreeSet::new(),
         };
         let mut ranges: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
@@ -233,13 +236,14 @@ impl Known {
         // Asked once tasks and students are locked: whoever formed a class or joined a list meanwhile has done so.
         let (ids, today): (Vec<i64>, Day) = (ranges.keys().copied().collect(), app.time().day(now));
         let look = || sign_up::look(txn, &ids, today, self.students.values().map(|student| student.id), (first, last), now);
-        let (due, mut taking) = look().await?;
+        let sign_up::Looked { due, mut taking, waiting } = look().await?;
         // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
         if due.is_urgent() && !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
             offer::refresh_due_in_txn(app, txn, &due, now).await?;
             // A student of the set may have been made an offer.
-            (_, taking) = look().await?;
+            taking = look().await?.taking;
         }
+        desk.waiting_before = waiting;
         if !due.running.is_empty() && seat::seat_lock_in_txn(txn, &due.running, today).await? > 0 {
             desk.seats = seat::seat_list(txn, &due.running, today).await?;
         }
@@ -300,6 +304,8 @@ struct Desk<'a> {
     seats: HashMap<i64, Vec<Seats>>,
     /// Who has joined a waiting list in this set: (student, template, first day, last day).
     waiting: Vec<(i64, i64, Day, Day)>,
+    /// Students who are on a waiting list at that time.
+    waiting_before: BTreeSet<i64>,
 }
 
 /// A sign-up that is to be written.
@@ -411,6 +417,14 @@ impl Desk<'_> {
             seat: None,
             waits: Some((now, first.day)),
         }))
+    }
+
+    /// The sign-ups of those who wait for something.
+    fn said_yes(&self, accepted: &[Accepted<'_>]) -> Vec<Yes> {
+        let waits = |student: i64| self.waiting_before.contains(&student) || self.waiting.iter().any(|(who, ..)| *who == student);
+        let rows = accepted.iter().map(|one| &one.row).filter(|row| !ReservationState::RUNNING_OUT.contains(&row.state));
+        let yes = |row: &NewRow| Yes { student_id: row.student_id, template_id: row.template_id, first: row.start_day, last: row.end_day };
+        rows.filter(|row| waits(row.student_id)).map(yes).collect()
     }
 
     /// The seat in a running class for these days: its position among the template's classes.

@@ -1,6 +1,7 @@
 //! A hold or an offer becomes a sign-up; a hold is renewed (DOMAIN.md §6).
 
 use super::batch::take_turn;
+use super::elsewhere::{Yes, said_yes_in_txn};
 use super::{get_reservation, stored};
 use crate::app::App;
 use crate::app::staffing::demand::demand_changed;
@@ -76,7 +77,10 @@ pub(super) async fn confirm(
         .bind(before.version)
         .execute(txn)
         .await?;
-        if done == 1 { Ok(()) } else { Err(Error::Contended("reservation.confirm")) }
+        if done != 1 {
+            return Err(Error::Contended("reservation.confirm"));
+        }
+        said_yes_in_txn(app, txn, &[Yes::to(&before)], now).await.map(drop)
     })?;
     get_reservation(app, id).await
 }

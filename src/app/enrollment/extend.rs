@@ -1,6 +1,7 @@
 //! Another last day for a sign-up that keeps its template: it stays the same reservation, with its task or class, its seat and its leave, and
 //! only the days that are new or given up take or free anything (DOMAIN.md §6).
 
+use super::elsewhere::{Yes, said_yes_in_txn};
 use super::free::free_in_txn;
 use super::leave::is_counted;
 use crate::app::App;
@@ -58,6 +59,7 @@ pub(super) async fn extend_in_txn(
             return Ok(false);
         }
         take_in_txn(txn, before, (first, last), days.len(), now).await?;
+        said_yes_in_txn(app, txn, &[Yes { first, last, ..Yes::to(before) }], now).await?;
     }
     set_last_day(txn, before, last).await?;
     let change = PlaceChange {

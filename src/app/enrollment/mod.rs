@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod change;
 pub mod confirm;
 pub mod desk;
+pub mod elsewhere;
 mod extend;
 mod free;
 pub mod leave;

@@ -1,6 +1,7 @@
-//! What is free goes to who waits (DOMAIN.md §6): holds and offers that have run out are reaped, and free places offered, first come, first served
-//! among those for whom all days are free; who waits for more is passed over and keeps the place in the list. Whoever takes or frees places of a
-//! template calls this first or last, so that no newcomer has what somebody waits for and could have.
+//! What is free goes to who waits (docs/domain.md §6): holds and offers that have run out are reaped, and free places offered, first come, first
+//! served among those who can be served now. Who cannot (not all days are free, or the student has something else at that time that may still go)
+//! is passed over, stands in nobody's way and keeps the place in the list: only leaving, F, or a yes elsewhere (`elsewhere`) ends it.
+//! Whoever takes or frees places of a template calls this first or last, so that no newcomer has what somebody waits for and could have.
 
 use super::tell::Course;
 use crate::app::enrollment::confirm;
@@ -18,7 +19,7 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
-use crate::storage::reservation::{ReservationRow, waiting_cancel_set_in_txn};
+use crate::storage::reservation::ReservationRow;
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
@@ -57,7 +58,7 @@ async fn close_lists(app: &App, now: Instant) -> Result<Report> {
         let closed = store::closed_list(txn, now, MOST).await?;
         let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
         store::waiting_expire_in_txn(txn, &ids, "WAITLISTED").await?;
-        let messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
+        let messages = tell(app, txn, (MessageKind::WaitlistClosed, None), &closed, now).await?;
         Ok((ids.len() as u64, messages))
     })?;
     (report.examined, report.changed, report.messages) = (changed, changed, messages);
@@ -126,15 +127,14 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
     }
     write_places(txn, counts, &ledger, now).await?;
     let offered: Vec<Waiting> = lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
-    tell(app, txn, MessageKind::OfferExpired, &offered, now).await
+    tell(app, txn, (MessageKind::OfferExpired, None), &offered, now).await
 }
 
 /// Offers free places to who waits; how many offers and messages.
 async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<(u64, u64)> {
     let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
-    let wanted = ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
-    // A look without locks: most of the time nothing is free, and nobody need wait for anybody.
-    let places = by_template(sign_up::place_list_in(txn, &wanted).await?);
+    // Two looks without locks: most of the time nothing is free, or who waits cannot have it now, and nobody need wait for anybody.
+    let places = by_template(sign_up::place_list_in(txn, &wanted(&waiting)).await?);
     let hopeful = |one: &&Waiting| {
         let days = places.get(&one.reservation.template_id).map_or(&[][..], Vec::as_slice);
         let days = places_between(days, one.reservation.start_day, one.reservation.last_day);
@@ -143,37 +143,25 @@ async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -
     if !waiting.iter().any(|one| hopeful(&one)) {
         return Ok((0, 0));
     }
+    let mut round = Round::open(app, txn, &waiting, false, now).await?;
+    if !waiting.iter().any(|one| round.offer(app, one, now).is_some()) {
+        return Ok((0, 0));
+    }
     let ids: BTreeSet<i64> = waiting.iter().map(|one| one.reservation.student_id).collect();
     sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await?;
     // Who waits may have left the list, or be in another one's hands by now; who has just joined is not locked, and looked at by who joined.
     let mut waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
     waiting.retain(|one| ids.contains(&one.reservation.student_id));
-    let wanted = ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
-    let mut round = Round::open(app, txn, &waiting, &wanted, now).await?;
-    let (mut offers, mut closed) = (Vec::new(), Vec::new());
-    for one in &waiting {
-        match round.offer(app, one, now) {
-            Outcome::Offer(offer) => offers.push((one, offer)),
-            // Passed over, and not in the way of those behind: what is free would only go to a newcomer.
-            Outcome::Waits => {}
-            Outcome::Closed => closed.push(one.clone()),
-        }
-    }
-    let ended: Vec<(i64, Day)> = closed.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
-    if !ended.is_empty() {
-        waiting_cancel_set_in_txn(txn, &ended, now).await?;
-    }
-    let mut messages = tell(app, txn, MessageKind::WaitlistClosed, &closed, now).await?;
-    messages += write_offers(app, txn, &offers, &round, now).await?;
+    let mut round = Round::open(app, txn, &waiting, true, now).await?;
+    // Who is passed over is not in the way of those behind: what is free would only go to a newcomer.
+    let offers: Vec<(&Waiting, OfferRow)> = waiting.iter().filter_map(|one| Some((one, round.offer(app, one, now)?))).collect();
+    let messages = write_offers(app, txn, &offers, &round, now).await?;
     Ok((offers.len() as u64, messages))
 }
 
-/// What came of looking at one who waits.
-enum Outcome {
-    Offer(OfferRow),
-    Waits,
-    /// The student has other lessons at that time by now.
-    Closed,
+/// The lesson days for which these wait.
+fn wanted(waiting: &[Waiting]) -> Vec<(i64, Day, Day)> {
+    ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)))
 }
 
 /// What offers are decided by: places, seats and what the students have.
@@ -185,14 +173,17 @@ struct Round {
 }
 
 impl Round {
-    async fn open(app: &App, txn: &Txn, waiting: &[Waiting], wanted: &[(i64, Day, Day)], now: Instant) -> Result<Self> {
+    /// Reads what is needed, and with `lock` keeps it as it is until the transaction ends; the students are locked then.
+    async fn open(app: &App, txn: &Txn, waiting: &[Waiting], lock: bool, now: Instant) -> Result<Self> {
+        let wanted = wanted(waiting);
         let mut round = Self { book: Book::default(), templates: HashMap::new(), students: HashMap::new(), seats: HashMap::new() };
         let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
         let today = app.time().day(now);
-        if seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
+        if !lock || seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
             round.seats = seat::seat_list(txn, &ids, today).await?;
         }
-        let mut places = by_template(sign_up::place_lock_list_in(txn, wanted).await?);
+        let places = if lock { sign_up::place_lock_list_in(txn, &wanted).await? } else { sign_up::place_list_in(txn, &wanted).await? };
+        let mut places = by_template(places);
         for template in catalog::template_by_ids(txn, ids).await? {
             let key = round.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
             round.templates.insert(template.id, (key, i64::from(template.max_students_per_class)));
@@ -219,37 +210,29 @@ impl Round {
         Ok(round)
     }
 
-    fn offer(&mut self, app: &App, one: &Waiting, now: Instant) -> Outcome {
+    /// The offer that a student can be made now; none = the student is passed over.
+    fn offer(&mut self, app: &App, one: &Waiting, now: Instant) -> Option<OfferRow> {
         let reservation = &one.reservation;
-        let (Some((key, max)), Some(student)) =
-            (self.templates.get(&reservation.template_id).copied(), self.students.get(&reservation.student_id).copied())
-        else {
-            return Outcome::Waits;
-        };
+        let (key, max) = self.templates.get(&reservation.template_id).copied()?;
+        let student = self.students.get(&reservation.student_id).copied()?;
         let (start, last) = (reservation.start_day, reservation.last_day);
-        let Some(first) = places_between(self.book.places(key), start, last).first().copied() else { return Outcome::Closed };
+        let first = places_between(self.book.places(key), start, last).first().copied()?;
         let days: Vec<Day> = places_between(self.book.places(key), start, last).iter().map(|place| place.day).collect();
-        // Who cannot be served keeps the position, whatever else the student has until then.
-        if places_between(self.book.places(key), start, last).iter().any(|place| place.taken >= place.capacity) {
-            return Outcome::Waits;
-        }
-        if self.book.check(student, key, start, last).is_err() {
-            return Outcome::Closed;
-        }
         let mut classes = self.seats.get_mut(&reservation.template_id);
         let seat = classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
         let rule = start_rule(app.rules(), first.day, first.start_at, now);
         let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
         let expires_at = offer_until(app.rules(), first.day, first.start_at, seat.is_some(), now);
+        // Not if a day is full, nor beside whatever else the student has at that time until then.
         if !may || expires_at <= now || self.book.sign_up(student, key, start, last).is_err() {
-            return Outcome::Waits;
+            return None;
         }
         let class = seat.and_then(|position| classes.as_mut().and_then(|classes| classes.get_mut(position)));
         let seat = class.map(|class| {
             class.take(&days);
             (class.class_id, first.day)
         });
-        Outcome::Offer(OfferRow { reservation_id: reservation.id, expires_at, seat })
+        Some(OfferRow { reservation_id: reservation.id, expires_at, seat })
     }
 }
 
@@ -277,7 +260,7 @@ async fn write_offers(app: &App, txn: &Txn, offers: &[(&Waiting, OfferRow)], rou
             one
         })
         .collect();
-    tell(app, txn, MessageKind::WaitlistOffer, &offered, now).await
+    tell(app, txn, (MessageKind::WaitlistOffer, None), &offered, now).await
 }
 
 async fn write_places(txn: &Txn, counts: BTreeMap<(i64, Day), i64>, ledger: &[(PlaceChange, By)], now: Instant) -> Result<()> {
@@ -311,8 +294,14 @@ fn by_template(places: Vec<crate::storage::entity::place::Model>) -> HashMap<i64
     found
 }
 
-/// Tells students of what became of their entries; messages written.
-async fn tell(app: &App, txn: &Txn, kind: MessageKind, entries: &[Waiting], now: Instant) -> Result<u64> {
+/// Tells students of what became of their entries, and why if that is to be said; messages written.
+pub(super) async fn tell(
+    app: &App,
+    txn: &Txn,
+    (kind, why): (MessageKind, Option<Reason>),
+    entries: &[Waiting],
+    now: Instant,
+) -> Result<u64> {
     let mut courses: HashMap<i64, Course> = HashMap::new();
     let wanted = ranges(entries.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.end_day)));
     let lessons = if wanted.is_empty() { HashMap::new() } else { by_template(sign_up::place_list_in(txn, &wanted).await?) };
@@ -328,7 +317,7 @@ async fn tell(app: &App, txn: &Txn, kind: MessageKind, entries: &[Waiting], now:
         let Some(first) = places.first() else { continue };
         let days: Vec<Day> = places.iter().map(|place| place.day).collect();
         let deadline = if kind == MessageKind::WaitlistOffer { reservation.expires_at } else { None };
-        let facts = Facts { deadline, ..course.facts(&days) };
+        let facts = Facts { deadline, reason: why.map(|why| why.to_string()).unwrap_or_default(), ..course.facts(&days) };
         let person = Person::Student { user_name: user_name.clone(), phone: phone.clone() };
         let draft =
             course.draft(kind, person, facts, first.start_at, format!("{}.{}", now.unix(), reservation.joined_at.map_or(0, Instant::unix)));

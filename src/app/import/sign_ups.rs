@@ -4,8 +4,9 @@ use super::catalogue::Catalogue;
 use super::files::{RESERVATIONS, Row, SignUp};
 use super::people::People;
 use super::{Problem, Run};
+use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
 use crate::domain::places::{Book, Key, PlaceDay};
-use crate::domain::state::PlaceCause;
+use crate::domain::state::{PlaceCause, ReservationState};
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::import as store;
@@ -37,6 +38,8 @@ impl Run<'_> {
             return Ok(BTreeSet::new());
         }
         asked.sort_by_key(|ask| (ask.row.value.created_at, ask.row.line));
+        let waiting: HashSet<i64> =
+            held.iter().filter(|held| held.state == ReservationState::Waitlisted).map(|held| held.student_id).collect();
         let mut desk = self.open_desk(catalogue, &asked, &held).await?;
 
         let (mut inserts, mut refused) = (Vec::with_capacity(asked.len()), Vec::new());
@@ -63,6 +66,8 @@ impl Run<'_> {
             return Ok(touched);
         }
         // The places are locked: whoever else signs up for these templates has a key up to this one, or waits.
+        let of_waiting = inserts.iter().filter(|insert| waiting.contains(&insert.student_id));
+        let said_yes: Vec<Yes> = of_waiting.map(yes).collect();
         let before = store::reservation_last_id(self.txn).await?;
         store::insert_set_in_txn(self.txn, inserts.into_iter().map(ReservationInsert::active).collect()).await?;
         let counted = place_count_new_in_txn(self.txn, &Vec::from_iter(touched.iter().copied()), before).await?;
@@ -71,6 +76,7 @@ impl Run<'_> {
         }
         let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor("import"));
         place_change_write_new_in_txn(self.txn, &templates, before, PlaceCause::Import, &by, self.now).await?;
+        said_yes_in_txn(self.app, self.txn, &said_yes, self.now).await?;
         Ok(touched)
     }
 
@@ -99,6 +105,11 @@ impl Run<'_> {
         }
         Ok(desk)
     }
+}
+
+fn yes(insert: &ReservationInsert) -> Yes {
+    let ReservationInsert { student_id, template_id, start_day, end_day, created_at: _ } = *insert;
+    Yes { student_id, template_id, first: start_day, last: end_day }
 }
 
 impl Asked<'_> {

@@ -99,17 +99,34 @@ impl Model {
             "HELD" => Some(hold_until(&self.rules, day, start, false, now)),
             _ => None,
         };
+        if state == "BOOKED" {
+            self.said_yes(student, template, (first, last));
+        }
         self.entries.push(Entry { id: 0, student, template, first, last, state, until, renewed: false, leave: BTreeSet::new() });
         Ok(state)
     }
 
+    /// A sign-up, or an accepted offer, ends what the student waits for at that time.
+    fn said_yes(&mut self, student: usize, template: usize, (first, last): (Day, Day)) {
+        let taken = self.lessons(template, first, last);
+        for at in 0..self.entries.len() {
+            let entry = &self.entries[at];
+            let theirs = self.lessons(entry.template, entry.first, entry.last);
+            let overlaps = taken.iter().any(|(_, from, to)| theirs.iter().any(|(_, start, end)| start < to && from < end));
+            if entry.student == student && entry.state == "WAITLISTED" && overlaps {
+                (self.entries[at].state, self.entries[at].until) = ("CANCELLED", None);
+            }
+        }
+    }
+
     /// A hold is confirmed, or an offer taken.
     pub fn confirm(&mut self, at: usize, from: &'static str, gone: &'static str) -> Said {
-        let entry = &mut self.entries[at];
-        if entry.state == from {
-            (entry.state, entry.until) = ("BOOKED", None);
+        if self.entries[at].state == from {
+            let Entry { student, template, first, last, .. } = self.entries[at];
+            (self.entries[at].state, self.entries[at].until) = ("BOOKED", None);
+            self.said_yes(student, template, (first, last));
         }
-        if entry.state == "BOOKED" { Ok("BOOKED") } else { Err(gone) }
+        if self.entries[at].state == "BOOKED" { Ok("BOOKED") } else { Err(gone) }
     }
 
     pub fn renew(&mut self, at: usize, now: Instant) -> Said {
@@ -262,7 +279,7 @@ impl Model {
         }
     }
 
-    /// Served in the order of joining is the first for whom all days are free.
+    /// Served in the order of joining is who can have all days now; who cannot is passed over and keeps the place.
     fn offer(&mut self, template: usize, now: Instant) {
         let waits =
             |entry: &Entry| entry.template == template && entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until > now);
@@ -273,11 +290,7 @@ impl Model {
         for at in waiting {
             let Entry { student, first, last, .. } = self.entries[at];
             let (day, start, _) = self.lessons(template, first, last)[0];
-            if !self.is_free(template, first, last) {
-                continue;
-            }
-            if self.in_the_way(student, template, first, last).is_some() {
-                (self.entries[at].state, self.entries[at].until) = ("CANCELLED", None);
+            if !self.is_free(template, first, last) || self.in_the_way(student, template, first, last).is_some() {
                 continue;
             }
             let until = offer_until(&self.rules, day, start, false, now);
