@@ -1,6 +1,6 @@
 //! The one error of the library. It knows nothing of transport: `rpc/status.rs` turns it into a gRPC status.
 
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use std::fmt;
 
 /// The result of everything that can fail here.
@@ -13,6 +13,8 @@ pub struct Days {
     pub refused: Vec<Day>,
     /// The first day that would be possible instead.
     pub first_possible: Option<Day>,
+    /// From when on the same would be possible.
+    pub possible_from: Option<Instant>,
     /// Ids of reservations.
     pub reservations: Vec<i64>,
     /// Ids of classes.
@@ -99,6 +101,15 @@ impl Error {
     /// A refusal by the rules that is about days.
     pub fn refused_on(reason: Reason, detail: impl Into<String>, days: impl IntoIterator<Item = Day>) -> Self {
         Self::Precondition { reason, detail: detail.into(), days: Days { refused: days.into_iter().collect(), ..Days::default() } }
+    }
+
+    /// The same refusal, with the moment from which on it would be none.
+    #[must_use]
+    pub fn possible_from(mut self, at: Instant) -> Self {
+        if let Self::Precondition { days, .. } = &mut self {
+            days.possible_from = Some(at);
+        }
+        self
     }
 
     /// The same refusal, with the ids of the reservations that stand in the way.
@@ -243,6 +254,10 @@ reasons! {
     InUse = "IN_USE",
     /// The hold was renewed before.
     AlreadyRenewed = "ALREADY_RENEWED",
+    /// The student holds a place at that time, or is offered one.
+    Held = "HELD",
+    /// The student has held these days as long as is allowed for now.
+    HoldLimit = "HOLD_LIMIT",
 }
 
 impl fmt::Display for Reason {

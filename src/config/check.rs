@@ -105,6 +105,9 @@ fn invite(config: &Config, found: &mut Findings<'_>) {
 
 fn enrollment(config: &Config, found: &mut Findings<'_>) {
     let rules = &config.rules;
+    found.refuse(rules.hold_span < rules.hold_limit, &["enrollment.hold_span_min", "enrollment.hold_limit_min"], || {
+        format!("must not be less than enrollment.hold_limit_min ({})", rules.hold_limit.num_minutes())
+    });
     found.refuse(rules.offer_near > rules.offer_far, &["enrollment.offer_near_h", "enrollment.offer_far_h"], || {
         format!("must not be more than enrollment.offer_far_h ({})", rules.offer_far.num_hours())
     });

@@ -135,6 +135,8 @@ const COACH: &[Key] = &[
 
 const ENROLLMENT: &[Key] = &[
     key("hold_min", Kind::Whole(1, DAY_MIN)),
+    key("hold_limit_min", Kind::Whole(1, DAY_MIN)),
+    key("hold_span_min", Kind::Whole(1, WEEK_MIN)),
     key("offer_long_min", Kind::Whole(1, WEEK_MIN)),
     key("offer_middle_min", Kind::Whole(1, WEEK_MIN)),
     key("offer_short_min", Kind::Whole(1, WEEK_MIN)),

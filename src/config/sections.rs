@@ -306,6 +306,8 @@ struct Coach {
 #[serde(deny_unknown_fields)]
 struct Enrollment {
     hold_min: u16,
+    hold_limit_min: u16,
+    hold_span_min: u16,
     offer_long_min: u16,
     offer_middle_min: u16,
     offer_short_min: u16,
@@ -393,6 +395,8 @@ fn rules(zone: Tz, file: &File) -> Rules {
         cap_span: minutes(messages.cap_span_min),
         cap_day: messages.cap_day,
         hold: minutes(enrollment.hold_min),
+        hold_limit: minutes(enrollment.hold_limit_min),
+        hold_span: minutes(enrollment.hold_span_min),
         offer_long: minutes(enrollment.offer_long_min),
         offer_middle: minutes(enrollment.offer_middle_min),
         offer_short: minutes(enrollment.offer_short_min),

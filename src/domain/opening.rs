@@ -2,16 +2,18 @@
 
 use super::calendar::Timeline;
 use super::class_task::Seats;
-use super::places::PlaceDay;
+use super::places::{Claim, PlaceDay};
 use super::rules::Rules;
 use super::time::{Day, Instant};
 use crate::error::Reason;
 
-/// A lesson the student is signed up for already.
+/// A lesson the student has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnLesson {
     /// The template.
     pub template_id: i64,
+    /// By what.
+    pub claim: Claim,
     /// The day of its start.
     pub day: Day,
     /// Start.
@@ -48,12 +50,14 @@ impl Offer<'_> {
             return Some(Reason::TooLate);
         }
         let overlaps = |own: &&OwnLesson| own.start_at < lesson.end_at && lesson.start_at < own.end_at;
-        let mut overlapping = self.own.iter().filter(overlaps).peekable();
-        if overlapping.peek().is_some() {
-            let same = overlapping.any(|own| own.template_id == self.template_id);
-            return Some(if same { Reason::AlreadyReserved } else { Reason::ScheduleConflict });
-        }
-        (lesson.taken >= lesson.capacity).then_some(Reason::PlacesExhausted)
+        let in_the_way = self.own.iter().filter(overlaps).map(|own| match own.claim {
+            Claim::SignUp if own.template_id == self.template_id => Reason::AlreadyReserved,
+            Claim::SignUp => Reason::ScheduleConflict,
+            Claim::Hold | Claim::Offer => Reason::Held,
+        });
+        let order =
+            |reason: &Reason| [Reason::AlreadyReserved, Reason::ScheduleConflict].iter().position(|first| first == reason).unwrap_or(2);
+        in_the_way.min_by_key(order).or((lesson.taken >= lesson.capacity).then_some(Reason::PlacesExhausted))
     }
 
     fn has_seat(&self, day: Day) -> bool {
@@ -111,7 +115,7 @@ mod tests {
 
     fn own(template_id: i64, start: &str) -> OwnLesson {
         let PlaceDay { day, start_at, end_at, .. } = lesson(start, 0);
-        OwnLesson { template_id, day, start_at, end_at }
+        OwnLesson { template_id, claim: Claim::SignUp, day, start_at, end_at }
     }
 
     fn seats(class_id: i64, rosters: &[(&str, i64)], forbidden_city: Option<&str>) -> Seats {

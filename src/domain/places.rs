@@ -1,10 +1,12 @@
 //! Places: the lesson days of a template, and who gets a seat on them (DOMAIN.md §2, §6), decided in memory.
 
+pub use super::refusal::{Refusal, show_days, show_ids};
+
 use super::calendar::{Timeline, lesson_days, lesson_span};
 use super::recurrence::RecurrenceError;
 use super::rules::Rules;
+use super::state::ReservationState;
 use super::time::{Day, Instant, add_days};
-use crate::error::{Days, Error, Reason};
 use chrono::NaiveTime;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -69,91 +71,6 @@ pub fn places_of(rules: &Rules, slot: &Slot<'_>) -> Result<Vec<PlaceDay>, Recurr
         .collect())
 }
 
-/// Why a sign-up is refused, with the days concerned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The code of DOMAIN.md §9.
-    pub reason: Reason,
-    /// One sentence that names the days.
-    pub detail: String,
-    /// The days, for programs.
-    pub days: Days,
-}
-
-impl Refusal {
-    fn on(reason: Reason, days: &[Day], detail: String) -> Self {
-        Self { reason, detail, days: Days { refused: days.to_vec(), ..Days::default() } }
-    }
-
-    /// The student's grade is not the template's.
-    pub fn grade(student: i32, template: i32) -> Self {
-        Self::on(Reason::GradeMismatch, &[], format!("the class template is for grade {template}, the student is in grade {student}"))
-    }
-
-    /// No lesson day in the range.
-    pub fn no_lesson_day(first: Day, last: Day) -> Self {
-        if first == last {
-            return Self::on(Reason::NotALessonDay, &[first], format!("there is no lesson on {first}"));
-        }
-        Self::on(Reason::NotALessonDay, &[first, last], format!("there is no lesson day from {first} to {last}"))
-    }
-
-    /// The student has the template on these days.
-    pub fn already_reserved(days: &[Day]) -> Self {
-        Self::on(Reason::AlreadyReserved, days, format!("the student has this class template already on {}", show_days(days)))
-    }
-
-    /// The student has lessons that overlap on these days.
-    pub fn conflict(days: &[Day]) -> Self {
-        Self::on(Reason::ScheduleConflict, days, format!("the student has another lesson at that time on {}", show_days(days)))
-    }
-
-    /// No place is left on these days.
-    pub fn full(days: &[Day]) -> Self {
-        Self::on(Reason::PlacesExhausted, days, format!("no place is left on {}", show_days(days)))
-    }
-
-    /// It is too late to start on `day`; `possible` is the first lesson day that can be had.
-    pub fn too_late(day: Day, possible: Option<Day>) -> Self {
-        let detail = match possible {
-            Some(possible) => format!("it is too late to start on {day}; the first possible day is {possible}"),
-            None => format!("it is too late to start on {day}; no lesson day of the class template with a free place is left"),
-        };
-        Self { reason: Reason::TooLate, detail, days: Days { refused: vec![day], first_possible: possible, ..Days::default() } }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { reason, detail, days } = refusal;
-        Self::Precondition { reason, detail, days }
-    }
-}
-
-/// How many days a detail names before it only counts the rest.
-const DAYS_NAMED: usize = 10;
-/// Ids that a text names.
-const IDS_NAMED: usize = 10;
-
-/// `2013-10-01, 2013-10-08 and 12 more days`.
-pub fn show_days(days: &[Day]) -> String {
-    let named: Vec<String> = days.iter().take(DAYS_NAMED).map(Day::to_string).collect();
-    match days.len().saturating_sub(DAYS_NAMED) {
-        0 => named.join(", "),
-        1 => format!("{} and 1 more day", named.join(", ")),
-        more => format!("{} and {more} more days", named.join(", ")),
-    }
-}
-
-/// Ids for people: the first of them, and how many more there are.
-pub fn show_ids(ids: &[i64]) -> String {
-    let named = ids.iter().take(IDS_NAMED).map(i64::to_string).collect::<Vec<_>>().join(", ");
-    match ids.len().saturating_sub(IDS_NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
-}
-
 /// The first day on which a sign-up made today may still start: today + 4 (DOMAIN.md §6).
 pub fn first_possible_day(today: Day) -> Day {
     add_days(today, 4)
@@ -181,10 +98,34 @@ struct Pupil {
     held: Vec<Held>,
 }
 
-/// A sign-up that counts: its template, first and last day.
+/// By what a student has days of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Signed up.
+    SignUp,
+    /// Held for a while.
+    Hold,
+    /// Offered from the waiting list for a while.
+    Offer,
+}
+
+impl Claim {
+    /// That of a reservation; none = it takes no places.
+    pub fn of(state: ReservationState) -> Option<Self> {
+        match state {
+            ReservationState::Held => Some(Self::Hold),
+            ReservationState::Offered => Some(Self::Offer),
+            ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => Some(Self::SignUp),
+            ReservationState::Waitlisted | ReservationState::Cancelled | ReservationState::Expired => None,
+        }
+    }
+}
+
+/// What a student has: of which template, by what, first and last day.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     template: Key,
+    claim: Claim,
     first: Day,
     last: Day,
 }
@@ -210,10 +151,10 @@ impl Book {
         self.students.len() - 1
     }
 
-    /// Notes a sign-up the student has already; its places are counted in `taken` already.
-    pub fn note(&mut self, student: Key, template: Key, first: Day, last: Day) {
+    /// Notes what the student has already; its places are counted in `taken` already.
+    pub fn note(&mut self, student: Key, template: Key, claim: Claim, first: Day, last: Day) {
         if let Some(pupil) = self.students.get_mut(student) {
-            pupil.held.push(Held { template, first, last });
+            pupil.held.push(Held { template, claim, first, last });
         }
     }
 
@@ -230,7 +171,7 @@ impl Book {
     /// Whether a student may have these days of a template, whatever places there are; its lesson days.
     ///
     /// # Errors
-    /// The first refusal of: grade, no lesson day, reserved already, overlap.
+    /// The first refusal of: grade, no lesson day, reserved already, overlap, only held or offered.
     pub fn check(&self, student: Key, template: Key, first: Day, last: Day) -> Result<&[PlaceDay], Refusal> {
         let (Some(pupil), Some(offered)) = (self.students.get(student), self.templates.get(template)) else {
             return Err(Refusal::no_lesson_day(first, last));
@@ -243,9 +184,15 @@ impl Book {
             return Err(Refusal::no_lesson_day(first, last));
         }
         let (mut reserved, mut overlapping) = (BTreeSet::new(), BTreeSet::new());
+        let (mut holds, mut offers) = (BTreeSet::new(), BTreeSet::new());
         for held in &pupil.held {
             let theirs = places_between(self.places(held.template), held.first, held.last);
-            let days = if held.template == template { &mut reserved } else { &mut overlapping };
+            let days = match held.claim {
+                Claim::SignUp if held.template == template => &mut reserved,
+                Claim::SignUp => &mut overlapping,
+                Claim::Hold => &mut holds,
+                Claim::Offer => &mut offers,
+            };
             days.extend(overlapping_days(wanted, theirs));
         }
         if !reserved.is_empty() {
@@ -253,6 +200,11 @@ impl Book {
         }
         if !overlapping.is_empty() {
             return Err(Refusal::conflict(&Vec::from_iter(overlapping)));
+        }
+        for (claim, days) in [(Claim::Hold, holds), (Claim::Offer, offers)] {
+            if !days.is_empty() {
+                return Err(Refusal::promised(claim, &Vec::from_iter(days)));
+            }
         }
         Ok(wanted)
     }
@@ -262,6 +214,14 @@ impl Book {
     /// # Errors
     /// As [`Self::check`], and then: no place left.
     pub fn sign_up(&mut self, student: Key, template: Key, first: Day, last: Day) -> Result<usize, Refusal> {
+        self.take(student, template, Claim::SignUp, first, last)
+    }
+
+    /// The same for a hold or an offer.
+    ///
+    /// # Errors
+    /// As [`Self::sign_up`].
+    pub fn take(&mut self, student: Key, template: Key, claim: Claim, first: Day, last: Day) -> Result<usize, Refusal> {
         let wanted = self.check(student, template, first, last)?;
         let full: Vec<Day> = wanted.iter().filter(|place| place.taken >= place.capacity).map(|place| place.day).collect();
         if !full.is_empty() {
@@ -271,7 +231,7 @@ impl Book {
         if let Some(offered) = self.templates.get_mut(template) {
             offered.places.iter_mut().filter(|place| first <= place.day && place.day <= last).for_each(|place| place.taken += 1);
         }
-        self.note(student, template, first, last);
+        self.note(student, template, claim, first, last);
         Ok(count)
     }
 }
@@ -295,6 +255,7 @@ fn overlapping_days(mine: &[PlaceDay], theirs: &[PlaceDay]) -> Vec<Day> {
 mod tests {
     use super::*;
     use crate::domain::calendar::{parse_day, parse_time};
+    use crate::error::Reason;
     use chrono_tz::Asia::Shanghai;
     use proptest::prelude::*;
 
@@ -366,6 +327,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_held_or_offered_is_told_from_a_sign_up() {
+        let mut book = Book::default();
+        let nine = book.add_template(7, template("FREQ=DAILY", "09:00", "10:30", 6));
+        let ten = book.add_template(7, template("FREQ=DAILY", "10:00", "11:00", 6));
+        let student = book.add_student(7);
+        let (from, to) = (day("2026-03-02"), day("2026-03-04"));
+        assert_eq!(book.take(student, nine, Claim::Hold, from, from), Ok(1));
+        assert_eq!(book.take(student, nine, Claim::Offer, to, to), Ok(1));
+        for wanted in [nine, ten] {
+            let held = book.sign_up(student, wanted, from, to).unwrap_err();
+            assert_eq!((held.reason, held.days.refused.as_slice()), (Reason::Held, &[from][..]));
+            let offered = book.sign_up(student, wanted, to, to).unwrap_err();
+            assert_eq!((offered.reason, offered.detail.contains("offered")), (Reason::Held, true));
+        }
+        assert_eq!(book.sign_up(student, ten, day("2026-03-03"), day("2026-03-03")), Ok(1));
+        assert_eq!(reason(book.sign_up(student, nine, from, to)), Reason::ScheduleConflict, "what stays is told first");
+    }
+
+    #[test]
     fn a_lesson_over_midnight_overlaps_with_the_early_one_of_the_next_day() {
         let mut book = Book::default();
         let late = book.add_template(7, template("FREQ=WEEKLY;BYDAY=FR", "23:30", "00:30", 6));
@@ -374,20 +354,6 @@ mod tests {
         assert_eq!(book.sign_up(student, late, day("2026-03-06"), day("2026-03-06")), Ok(1));
         let refusal = book.sign_up(student, early, day("2026-03-07"), day("2026-03-31")).unwrap_err();
         assert_eq!(refusal.detail, "the student has another lesson at that time on 2026-03-07");
-    }
-
-    #[test]
-    fn a_day_without_a_lesson_is_named_once() {
-        let (one, two) = (day("2026-03-12"), day("2026-03-13"));
-        let refusal = Refusal::no_lesson_day(one, one);
-        assert_eq!((refusal.days.refused.as_slice(), refusal.detail.as_str()), (&[one][..], "there is no lesson on 2026-03-12"));
-        assert_eq!(Refusal::no_lesson_day(one, two).days.refused, [one, two]);
-    }
-
-    #[test]
-    fn many_days_are_counted_not_listed() {
-        let days: Vec<Day> = (0..13).map(|n| add_days(day("2026-03-02"), n)).collect();
-        assert!(show_days(&days).ends_with("2026-03-11 and 3 more days"));
     }
 
     proptest! {

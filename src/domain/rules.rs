@@ -79,6 +79,10 @@ pub struct Rules {
     pub cap_day: u32,
     /// How long a hold lasts (15 min, §6); it may be renewed once.
     pub hold: TimeDelta,
+    /// A student's holds on a template's days last together at most this long (30 min, §6) …
+    pub hold_limit: TimeDelta,
+    /// … in any span of this length (2 h).
+    pub hold_span: TimeDelta,
     /// How long an offer lasts when the lesson is more than `offer_far` away (12 h, §6) …
     pub offer_long: TimeDelta,
     /// … when it is at least `offer_near` away (2 h) …
@@ -132,6 +136,8 @@ impl Rules {
             cap_span: TimeDelta::minutes(10),
             cap_day: 20,
             hold: TimeDelta::minutes(15),
+            hold_limit: TimeDelta::minutes(30),
+            hold_span: TimeDelta::hours(2),
             offer_long: TimeDelta::hours(12),
             offer_middle: TimeDelta::hours(2),
             offer_short: TimeDelta::minutes(15),

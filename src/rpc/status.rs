@@ -82,7 +82,8 @@ fn metadata(days: &Days) -> HashMap<String, String> {
         (!some.is_empty()).then(|| (name.to_owned(), some.join(",")))
     };
     let standing = ids("reservations", &days.reservations).into_iter().chain(ids("classes", &days.classes));
-    refused.into_iter().chain(possible).chain(standing).collect()
+    let from = days.possible_from.map(|at| ("possible_from_time".to_owned(), at.to_string()));
+    refused.into_iter().chain(possible).chain(from).chain(standing).collect()
 }
 
 /// Something needed is away for a moment; the same call may be tried again.

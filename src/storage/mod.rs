@@ -13,6 +13,7 @@ mod desk;
 pub mod dialect;
 pub mod entity;
 mod fault;
+pub mod held_time;
 pub mod import;
 pub mod leave;
 pub mod ledger;

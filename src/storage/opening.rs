@@ -7,7 +7,8 @@ use super::sql::sql;
 use crate::domain::city::city;
 use crate::domain::class_task::Seats;
 use crate::domain::opening::OwnLesson;
-use crate::domain::places::PlaceDay;
+use crate::domain::places::{Claim, PlaceDay};
+use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::entity::{place, season};
@@ -237,19 +238,22 @@ pub async fn running_classes(
 
 /// The lessons a student is signed up for in a range; holds and offers count until they run out.
 pub async fn own_lessons(conn: &impl ConnectionTrait, student_id: i64, range: DayRange, now: Instant) -> Result<Vec<OwnLesson>> {
-    let rows: Vec<(i64, Day, Instant, Instant)> = sql("SELECT r.template_id, p.day, p.start_at, p.end_at FROM reservation r \
+    let rows: Vec<(i64, ReservationState, Day, Instant, Instant)> =
+        sql("SELECT r.template_id, r.state, p.day, p.start_at, p.end_at FROM reservation r \
          JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
          WHERE r.student_id = ? AND r.start_day <= ? AND r.last_day >= ? AND p.day BETWEEN ? AND ? \
          AND (r.state IN ('BOOKED', 'PLACED', 'ENDED') OR (r.state IN ('HELD', 'OFFERED') AND r.expires_at > ?))")
-    .bind(student_id)
-    .bind(range.last)
-    .bind(range.first)
-    .bind(range.first)
-    .bind(range.last)
-    .bind(now)
-    .tuples(conn)
-    .await?;
-    Ok(rows.into_iter().map(|(template_id, day, start_at, end_at)| OwnLesson { template_id, day, start_at, end_at }).collect())
+        .bind(student_id)
+        .bind(range.last)
+        .bind(range.first)
+        .bind(range.first)
+        .bind(range.last)
+        .bind(now)
+        .tuples(conn)
+        .await?;
+    let own =
+        |(template_id, state, day, start_at, end_at)| Some(OwnLesson { template_id, claim: Claim::of(state)?, day, start_at, end_at });
+    Ok(rows.into_iter().filter_map(own).collect())
 }
 
 /// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes, the passing of holds and edits of the catalogue

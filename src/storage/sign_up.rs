@@ -7,6 +7,7 @@ pub use write::{Entry, NewRow, RowKey, entry_insert_set_in_txn, reservation_inse
 use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
 use super::waitlist::{Due, due_columns};
+use crate::domain::places::Claim;
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
@@ -71,6 +72,8 @@ pub struct Taking {
     pub student_id: i64,
     /// The template.
     pub template_id: i64,
+    /// By what.
+    pub claim: Claim,
     /// First day.
     pub start_day: Day,
     /// Last day that counts.
@@ -139,10 +142,12 @@ pub async fn look(
         };
         // Not in the statement: SQLite and PostgreSQL would take that for a reason to read by state.
         let lasts = start_day <= last_day && row.expires_at.is_none_or(|until| now < until);
-        if lasts && state.takes_places() {
-            looked.taking.push(Taking { student_id, template_id: row.template_id, start_day, last_day });
-        } else if lasts && state == ReservationState::Waitlisted {
-            looked.waiting.insert(student_id);
+        match Claim::of(state) {
+            Some(claim) if lasts => {
+                looked.taking.push(Taking { student_id, template_id: row.template_id, claim, start_day, last_day });
+            }
+            None if lasts && state == ReservationState::Waitlisted => drop(looked.waiting.insert(student_id)),
+            _ => {}
         }
     }
     Ok(looked)

@@ -91,7 +91,7 @@ fn holds_that_have_run_out_are_free_places_before_anything_finds_them_out() {
 }
 
 #[test]
-fn a_student_sees_what_is_reserved_already_and_what_overlaps() {
+fn a_student_sees_what_is_reserved_already_what_overlaps_and_what_is_only_held() {
     on_every_app_at(WEDNESDAY, async |app: TestApp| {
         academy().build(&app).await;
         Row::booked(1, "sat", ("2026-03-14", "2026-03-21")).write(&app).await;
@@ -99,7 +99,7 @@ fn a_student_sees_what_is_reserved_already_and_what_overlaps() {
         Row::new(1, "sat", ReservationState::Cancelled, ("2026-03-28", "2026-03-28")).write(&app).await;
         assert_eq!(days_of(&app, 1, "sat", "2026-03-28").await[1..], ["14 ALREADY_RESERVED 1", "21 ALREADY_RESERVED 1", "28 ok 2"]);
         let daily = days_of(&app, 1, "daily", "2026-03-21").await;
-        assert_eq!(daily[9..14], ["13 ok 6", "14 SCHEDULE_CONFLICT 6", "15 ok 6", "16 ALREADY_RESERVED 5", "17 ok 6"]);
+        assert_eq!(daily[9..14], ["13 ok 6", "14 SCHEDULE_CONFLICT 6", "15 ok 6", "16 HELD 5", "17 ok 6"]);
         assert_eq!(days_of(&app, 2, "daily", "2026-03-21").await[10], "14 ok 6", "others are not concerned");
     });
 }

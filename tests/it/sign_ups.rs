@@ -2,6 +2,7 @@
 
 mod changes;
 mod days;
+mod hold_limit;
 mod holds;
 mod leave;
 mod passed_over;

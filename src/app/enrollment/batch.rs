@@ -4,6 +4,7 @@
 //! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
 
 use super::elsewhere::{Yes, said_yes_in_txn};
+use super::hold::{HoldDays, allowed_until, held_before, note_holds_in_txn};
 use super::offer;
 use crate::app::App;
 use crate::app::input::RequestKey;
@@ -11,11 +12,12 @@ use crate::app::staffing::demand::demand_changed;
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
-use crate::domain::places::{Book, Key, PlaceDay, Refusal, first_possible_day, places_between};
-use crate::domain::sign_up::{Start, confirm_until, hold_until, start_rule};
+use crate::domain::places::{Book, Claim, Key, PlaceDay, Refusal, first_possible_day, places_between};
+use crate::domain::sign_up::{Start, confirm_until, start_rule};
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
+use crate::storage::held_time::HeldTimes;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::storage::sql::sql;
@@ -219,6 +221,7 @@ impl Known {
             seats: HashMap::new(),
             waiting: Vec::new(),
             waiting_before: BTreeSet::new(),
+            held: HashMap::new(),
         };
         let mut ranges: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
@@ -256,6 +259,11 @@ impl Known {
             let key = desk.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
             desk.templates.insert(template.id, key);
         }
+        let holds = asks.iter().filter(|ask| ask.wish == Wish::Hold).filter_map(|ask| {
+            let (student, template) = (self.students.get(&ask.student)?, self.templates.get(&ask.class_template)?);
+            Some((student.id, template.id))
+        });
+        desk.held = held_before(app, txn, holds, now).await?;
         self.note(txn, &mut desk, &taking, (first, last)).await?;
         Ok(desk)
     }
@@ -284,7 +292,7 @@ impl Known {
             let Some(student) = desk.students.get(&taken.student_id).copied() else { continue };
             let wanted = desk.templates.get(&taken.template_id);
             for template in wanted.into_iter().chain(keys.get(&taken.template_id)) {
-                desk.book.note(student, *template, taken.start_day, taken.last_day);
+                desk.book.note(student, *template, taken.claim, taken.start_day, taken.last_day);
             }
         }
         Ok(())
@@ -306,6 +314,8 @@ struct Desk<'a> {
     waiting: Vec<(i64, i64, Day, Day)>,
     /// Students who are on a waiting list at that time.
     waiting_before: BTreeSet<i64>,
+    /// How long who holds something held it before.
+    held: HeldTimes,
 }
 
 /// A sign-up that is to be written.
@@ -355,7 +365,20 @@ impl Desk<'_> {
         if ask.wish == Wish::Wait {
             return self.accept_waiting(app, txn, ask, (student, template), (pupil, key), now).await;
         }
-        if let Err(refusal) = self.book.sign_up(pupil, key, ask.start_day, ask.end_day) {
+        let (mut claim, mut held_until) = (Claim::SignUp, None);
+        if ask.wish == Wish::Hold {
+            // What is in the way is told before for how long.
+            if let Err(refusal) = self.book.check(pupil, key, ask.start_day, ask.end_day) {
+                return Ok(Err(refusal.into()));
+            }
+            let held = self.held.get(&(student.id, template.id)).map_or(&[][..], Vec::as_slice);
+            let of = HoldDays { days: &days, first_start: first.start_at, has_seat: seat.is_some(), lasts_until: None };
+            match allowed_until(app, of, held, now) {
+                Ok(until) => (claim, held_until) = (Claim::Hold, Some(until)),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        if let Err(refusal) = self.book.take(pupil, key, claim, ask.start_day, ask.end_day) {
             return Ok(Err(refusal.into()));
         }
         let class = seat.and_then(|position| self.seats.get_mut(&template.id).and_then(|classes| classes.get_mut(position)));
@@ -368,7 +391,6 @@ impl Desk<'_> {
             (_, Some(_)) => ReservationState::Placed,
             (_, None) => ReservationState::Booked,
         };
-        let held = state == ReservationState::Held;
         Ok(Ok(NewRow {
             student_id: student.id,
             template_id: template.id,
@@ -376,7 +398,7 @@ impl Desk<'_> {
             end_day: ask.end_day,
             state,
             created_at: now,
-            expires_at: held.then(|| hold_until(app.rules(), first.day, first.start_at, class_id.is_some(), now)),
+            expires_at: held_until,
             seat: class_id.map(|class| (class, first.day)),
             waits: None,
         }))
@@ -403,7 +425,7 @@ impl Desk<'_> {
         };
         let range = (ask.start_day, ask.end_day);
         if self.waiting.iter().any(waits) || store::reservation_is_waiting(txn, student.id, template.id, range, now).await? {
-            return Ok(Err(Refusal::already_reserved(&[first.day]).into()));
+            return Ok(Err(Refusal::waiting(&[first.day]).into()));
         }
         self.waiting.push((student.id, template.id, ask.start_day, ask.end_day));
         Ok(Ok(NewRow {
@@ -467,6 +489,8 @@ async fn write<'a>(txn: &Txn, accepted: &[Accepted<'a>], desk: &Desk<'_>, now: I
     };
     let entries: Vec<sign_up::Entry<'_>> = accepted.iter().map(entry).collect();
     let ids = sign_up::entry_insert_set_in_txn(txn, &entries, &changes, now).await?;
+    let written = accepted.iter().map(|one| one.row).zip(&ids);
+    note_holds_in_txn(txn, written.filter(|(row, _)| row.state == ReservationState::Held).map(|(row, id)| (*id, row))).await?;
     let written = accepted.iter().zip(ids).map(|(Accepted { ask, row, position }, id)| {
         let (student, class_template) = (ask.student.clone(), ask.class_template.clone());
         (*position, ReservationRow { reservation: row.as_written(id), student, class_template })

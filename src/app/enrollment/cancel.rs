@@ -10,6 +10,7 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::entity::reservation;
+use crate::storage::held_time::held_time_end_in_txn;
 use crate::storage::ledger::By;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::write_txn;
@@ -104,5 +105,8 @@ async fn end_in_txn(app: &App, txn: &Txn, before: &reservation::Model, from_day:
     let something_left = days.iter().any(|(day, _)| *day < from);
     let (from, state) = if something_left { (from, before.state) } else { (before.start_day, ReservationState::Cancelled) };
     give_back_in_txn(app, txn, before, GivenBack { from, state, cause }, by, now).await?;
+    if cause == PlaceCause::HoldReleased {
+        held_time_end_in_txn(txn, &[before.id], now).await?;
+    }
     offer::refresh_in_txn(app, txn, &[before.template_id], now).await.map(drop)
 }

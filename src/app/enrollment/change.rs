@@ -8,7 +8,7 @@ use super::confirm::lock_in_txn;
 use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
 use super::tell::Course;
-use super::{get_reservation, offer, seat as one_seat, stored};
+use super::{get_reservation, offer, seat as one_seat, still_there, stored};
 use crate::app::input::RequestKey;
 use crate::app::outbox::Person;
 use crate::app::staffing::demand::demand_changed;
@@ -142,7 +142,7 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
         Ok(made)
     })?;
-    Ok(Parts { after: get_reservation(app, id).await?, before: get_reservation(app, change.id).await? })
+    parts(app, id, change.id).await
 }
 
 /// The templates of which a change takes or frees places.
@@ -232,7 +232,16 @@ pub async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Insta
         key.record(txn, SCOPE, made, now).await?;
         Ok(made)
     })?;
-    Ok(Parts { after: get_reservation(app, id).await?, before: get_reservation(app, wanted.id).await? })
+    parts(app, id, wanted.id).await
+}
+
+/// Both parts as they are now.
+///
+/// # Errors
+/// CANCELLED when the request made the new one before and it was cancelled since.
+async fn parts(app: &App, after: i64, before: i64) -> Result<Parts> {
+    let after = still_there(Wish::Change(None), get_reservation(app, after).await?)?;
+    Ok(Parts { after, before: get_reservation(app, before).await? })
 }
 
 /// From a day on in another class of the same template; the places stay the student's. The key of the part in that class: the same reservation

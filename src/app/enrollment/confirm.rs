@@ -2,15 +2,16 @@
 
 use super::batch::take_turn;
 use super::elsewhere::{Yes, said_yes_in_txn};
+use super::hold::{HoldDays, allowed_until, held_before};
 use super::{get_reservation, stored};
 use crate::app::App;
 use crate::app::staffing::demand::demand_changed;
-use crate::domain::sign_up::hold_until;
 use crate::domain::state::ReservationState;
-use crate::domain::time::{Instant, add_days};
+use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::entity::reservation;
+use crate::storage::held_time::{held_time_end_in_txn, held_time_renew_in_txn};
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sql::sql;
 use crate::write_txn;
@@ -27,7 +28,8 @@ pub async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
 fn no_hold(state: ReservationState) -> Error {
     let detail = match state {
         ReservationState::Waitlisted | ReservationState::Offered => "the reservation is on the waiting list: it is no hold",
-        _ => "the hold has run out or was given back",
+        ReservationState::Cancelled => "the hold was given back, or its sign-up cancelled",
+        _ => "the hold has run out",
     };
     Error::precondition(Reason::HoldExpired, detail)
 }
@@ -80,6 +82,9 @@ pub(super) async fn confirm(
         if done != 1 {
             return Err(Error::Contended("reservation.confirm"));
         }
+        if from == ReservationState::Held {
+            held_time_end_in_txn(txn, &[id], now).await?;
+        }
         said_yes_in_txn(app, txn, &[Yes::to(&before)], now).await.map(drop)
     })?;
     get_reservation(app, id).await
@@ -88,7 +93,7 @@ pub(super) async fn confirm(
 /// Keeps a hold for as long as a new one, once.
 ///
 /// # Errors
-/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when it was confirmed.
+/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when it was confirmed, HOLD_LIMIT.
 pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     let template_id = stored(app, id).await?.reservation.template_id;
     let _turn = app.turns.of_template(template_id).await?;
@@ -108,8 +113,12 @@ pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationR
             return Err(Error::precondition(Reason::AlreadyRenewed, "the hold was renewed before; it can be renewed once"));
         }
         let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
-        let (day, start) = days.first().copied().ok_or_else(|| no_hold(before.state))?;
-        let until = hold_until(app.rules(), day, start, before.class_id.is_some(), now);
+        let first_start = days.first().map(|(_, start)| *start).ok_or_else(|| no_hold(before.state))?;
+        let days: Vec<Day> = days.into_iter().map(|(day, _)| day).collect();
+        let of = (before.student_id, before.template_id);
+        let held = held_before(app, txn, [of].into_iter(), now).await?.remove(&of).unwrap_or_default();
+        let (has_seat, lasts_until) = (before.class_id.is_some(), before.expires_at);
+        let until = allowed_until(app, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held, now)?;
         let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
              WHERE id = ? AND state = 'HELD' AND renewed = FALSE AND version = ?")
         .bind(until)
@@ -117,7 +126,10 @@ pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationR
         .bind(before.version)
         .execute(txn)
         .await?;
-        if done == 1 { Ok(()) } else { Err(Error::Contended("hold.renew")) }
+        if done != 1 {
+            return Err(Error::Contended("hold.renew"));
+        }
+        held_time_renew_in_txn(txn, id, until).await
     })?;
     get_reservation(app, id).await
 }

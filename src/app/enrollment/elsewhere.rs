@@ -1,9 +1,10 @@
-//! A yes elsewhere ends a student's places on the waiting lists (docs/domain.md §6): a sign-up or an accepted offer whose lessons are at the time of
-//! those waited for. A hold or an open offer is no yes, and ends nothing.
+//! A yes elsewhere ends a student's places on the waiting lists (docs/domain.md §6): a sign-up or
+//! an accepted offer whose lessons are at the time of those waited for. A hold or an open offer is
+//! no yes, and ends nothing.
 
 use super::offer::tell;
 use crate::app::App;
-use crate::domain::places::{Book, Key, PlaceDay};
+use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::MessageKind;
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Reason, Result};
@@ -34,12 +35,14 @@ impl Yes {
     }
 }
 
-/// WAITLISTED → CANCELLED where the student has something else at that time by now; each is told why. How many messages.
+/// WAITLISTED → CANCELLED where the student has something else at that time by now; each is told
+/// why. How many messages.
 pub async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -> Result<u64> {
     let (Some(first), Some(last)) = (said.iter().map(|yes| yes.first).min(), said.iter().map(|yes| yes.last).max()) else {
         return Ok(0);
     };
-    // A lesson of the day before may last into the first day, and the last may last into the day after.
+    // A lesson of the day before may last into the first day, and the last may last into the day
+    // after.
     let (first, last) = (add_days(first, -1), add_days(last, 1));
     let waiting = waiting_list_of_students(txn, said.iter().map(|yes| yes.student_id), (first, last), now).await?;
     if waiting.is_empty() {
@@ -73,7 +76,7 @@ fn ended(said: &[Yes], waiting: Vec<Waiting>, lessons: HashMap<i64, Vec<PlaceDay
     for yes in said {
         let student = *students.entry(yes.student_id).or_insert_with(|| book.add_student(0));
         if let Some(template) = templates.get(&yes.template_id) {
-            book.note(student, *template, yes.first, yes.last);
+            book.note(student, *template, Claim::SignUp, yes.first, yes.last);
         }
     }
     let clashes = |one: &Waiting| {

@@ -114,7 +114,7 @@ async fn take_in_txn(txn: &Txn, of: &reservation::Model, (first, last): (Day, Da
     let pupil = book.add_student(person.grade);
     for taken in &taking {
         let template = others.get(&taken.template_id).copied().unwrap_or(wanted);
-        book.note(pupil, template, taken.start_day, taken.last_day);
+        book.note(pupil, template, taken.claim, taken.start_day, taken.last_day);
     }
     book.sign_up(pupil, wanted, first, last)?;
     let taken = store::place_take_in_txn(txn, id, first, last).await?;

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod elsewhere;
 mod extend;
 mod free;
+mod hold;
 pub mod leave;
 pub mod offer;
 pub mod schedule;
@@ -21,7 +22,7 @@ use super::App;
 use super::input::RequestKey;
 use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::storage::page::{Page, Paged};
 use crate::storage::reservation as store;
 use crate::storage::reservation::ReservationFilter;
@@ -70,10 +71,31 @@ async fn submit(app: &App, ask: Ask) -> Result<ReservationRow> {
     if ask.end_day < ask.start_day {
         return Err(Error::invalid("end_day", "is before start_day"));
     }
+    let wish = ask.wish;
     match app.desk.decide(app, ask).await? {
         Decision::Made(row) => Ok(*row),
-        Decision::Before(id) => get_reservation(app, id).await,
+        Decision::Before(id) => still_there(wish, get_reservation(app, id).await?),
     }
+}
+
+/// What a request has made before, if there is anything left of it: whoever asks again must not take for made what is over.
+///
+/// # Errors
+/// HOLD_EXPIRED for a hold; for others EXPIRED when it has run out, CANCELLED when it was taken back.
+fn still_there(wish: Wish, row: ReservationRow) -> Result<ReservationRow> {
+    let how = match row.reservation.state {
+        ReservationState::Expired => "has run out",
+        ReservationState::Cancelled => "was given up",
+        _ => return Ok(row),
+    };
+    let (what, reason) = match (wish, row.reservation.state) {
+        (Wish::Hold, _) => ("hold", Reason::HoldExpired),
+        (Wish::Wait, ReservationState::Expired) => ("place on the waiting list", Reason::Expired),
+        (Wish::Wait, _) => ("place on the waiting list", Reason::Cancelled),
+        (Wish::SignUp | Wish::Change(_), _) => ("sign-up", Reason::Cancelled),
+    };
+    let detail = format!("the {what} that this request made {how} since; to ask anew takes another request_id");
+    Err(Error::precondition(reason, detail).of_reservations(vec![row.reservation.id]))
 }
 
 /// One reservation, as it is now.

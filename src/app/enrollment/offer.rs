@@ -12,7 +12,7 @@ use crate::app::staffing::roster::student_left;
 use crate::app::{App, outbox};
 use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
-use crate::domain::places::{Book, Key, PlaceDay, places_between};
+use crate::domain::places::{Book, Claim, Key, PlaceDay, places_between};
 use crate::domain::sign_up::{Start, offer_until, start_rule};
 use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
@@ -204,7 +204,7 @@ impl Round {
             held.into_iter().map(|id| (id, round.book.add_template(0, lessons.remove(&id).unwrap_or_default()))).collect();
         for taken in &taking {
             if let (Some(student), Some(template)) = (round.students.get(&taken.student_id), keys.get(&taken.template_id)) {
-                round.book.note(*student, *template, taken.start_day, taken.last_day);
+                round.book.note(*student, *template, taken.claim, taken.start_day, taken.last_day);
             }
         }
         Ok(round)
@@ -224,7 +224,7 @@ impl Round {
         let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
         let expires_at = offer_until(app.rules(), first.day, first.start_at, seat.is_some(), now);
         // Not if a day is full, nor beside whatever else the student has at that time until then.
-        if !may || expires_at <= now || self.book.sign_up(student, key, start, last).is_err() {
+        if !may || expires_at <= now || self.book.take(student, key, Claim::Offer, start, last).is_err() {
             return None;
         }
         let class = seat.and_then(|position| classes.as_mut().and_then(|classes| classes.get_mut(position)));

@@ -5,7 +5,7 @@ use super::files::{RESERVATIONS, Row, SignUp};
 use super::people::People;
 use super::{Problem, Run};
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
-use crate::domain::places::{Book, Key, PlaceDay};
+use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
@@ -99,8 +99,9 @@ impl Run<'_> {
             desk.templates.insert(template.id, desk.book.add_template(template.grade, days));
         }
         for held in held {
-            if let (Some(student), Some(template)) = (desk.students.get(&held.student_id), desk.templates.get(&held.template_id)) {
-                desk.book.note(*student, *template, held.start_day, held.last_day);
+            let known = (desk.students.get(&held.student_id), desk.templates.get(&held.template_id), Claim::of(held.state));
+            if let (Some(student), Some(template), Some(claim)) = known {
+                desk.book.note(*student, *template, claim, held.start_day, held.last_day);
             }
         }
         Ok(desk)

@@ -11,6 +11,7 @@ mod m20261122_season_staffed;
 mod m20261125_sign_ups;
 mod m20261126_catalog_version;
 mod m20261127_days_of_templates;
+mod m20261129_held_time;
 mod m20261129_setting;
 mod step;
 
@@ -23,6 +24,7 @@ pub const ALL: &[Migration] = &[
     m20261126_catalog_version::MIGRATION,
     m20261127_days_of_templates::MIGRATION,
     m20261129_setting::MIGRATION,
+    m20261129_held_time::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -74,6 +74,12 @@ impl Student<'_> {
         };
         let reservation_id = match self.heard(made)? {
             Ok(made) => made.reservation_id,
+            // What was made is over, because it was cancelled before the answer got lost.
+            Err(refusal) if before.may_be_cancelled && ["HOLD_EXPIRED", "CANCELLED"].contains(&refusal.as_str()) => {
+                let mut told = self.told.lock().unwrap();
+                (told.booked, told.cancelled) = (true, true);
+                return Ok(());
+            }
             Err(refusal) => {
                 assert_eq!((refusal.as_str(), before.made), ("PLACES_EXHAUSTED", None), "student {number}");
                 return Ok(());

@@ -242,12 +242,12 @@ pub async fn play(app: &TestApp, steps: &[Step]) {
                 let at = entry_of(step) % model.entries.len();
                 let (id, template) = (model.entries[at].id, model.entries[at].template);
                 let said = match step {
-                    Step::Confirm { .. } => model.confirm(at, "HELD", "HOLD_EXPIRED"),
+                    Step::Confirm { .. } => model.confirm(at, "HELD", "HOLD_EXPIRED", now),
                     Step::Renew { .. } => model.renew(at, now),
-                    Step::Release { .. } => model.give_up(at, &["HELD"]),
-                    Step::Accept { .. } => model.confirm(at, "OFFERED", "EXPIRED"),
-                    Step::Decline { .. } => model.give_up(at, &["OFFERED"]),
-                    Step::LeaveList { .. } => model.give_up(at, &["WAITLISTED", "OFFERED"]),
+                    Step::Release { .. } => model.give_up(at, &["HELD"], now),
+                    Step::Accept { .. } => model.confirm(at, "OFFERED", "EXPIRED", now),
+                    Step::Decline { .. } => model.give_up(at, &["OFFERED"], now),
+                    Step::LeaveList { .. } => model.give_up(at, &["WAITLISTED", "OFFERED"], now),
                     Step::Cancel { from, .. } => model.cancel(at, from.map(day), now),
                     Step::Change { template, from, length, .. } => model.change(at, *template, changed(*from, *length), now),
                     Step::Leave { day: on, .. } => model.take_leave(at, day(*on), now),

@@ -24,6 +24,8 @@ pub struct Entry {
     pub until: Option<Instant>,
     pub renewed: bool,
     pub leave: BTreeSet<Day>,
+    /// Days that were held, since when and until when.
+    pub held: Option<(Day, Day, Instant, Instant)>,
 }
 
 pub struct Model {
@@ -63,10 +65,13 @@ impl Model {
         };
         let own: Vec<&Entry> =
             self.entries.iter().filter(|entry| entry.student == student && Self::takes(entry) && overlaps(entry)).collect();
-        if own.iter().any(|entry| entry.template == template) {
+        if own.iter().any(|entry| entry.template == template && entry.state == "BOOKED") {
             return Some("ALREADY_RESERVED");
         }
-        (!own.is_empty()).then_some("SCHEDULE_CONFLICT")
+        if own.iter().any(|entry| entry.state == "BOOKED") {
+            return Some("SCHEDULE_CONFLICT");
+        }
+        (!own.is_empty()).then_some("HELD")
     }
 
     fn refusal(&self, student: usize, template: usize, first: Day, last: Day, now: Instant) -> Option<&'static str> {
@@ -95,15 +100,50 @@ impl Model {
                 }
                 Some(Timeline::of(&self.rules, day, start).freeze_at)
             }
+            "HELD" => {
+                let most = hold_until(&self.rules, day, start, false, now);
+                let until = self.hold_at_most(student, template, (first, last), now, most);
+                let Some(until) = until else { return Err("HOLD_LIMIT") };
+                if !self.is_free(template, first, last) {
+                    return Err("PLACES_EXHAUSTED");
+                }
+                Some(until)
+            }
             _ if !self.is_free(template, first, last) => return Err("PLACES_EXHAUSTED"),
-            "HELD" => Some(hold_until(&self.rules, day, start, false, now)),
             _ => None,
         };
         if state == "BOOKED" {
             self.said_yes(student, template, (first, last));
         }
-        self.entries.push(Entry { id: 0, student, template, first, last, state, until, renewed: false, leave: BTreeSet::new() });
+        let held = until.filter(|_| state == "HELD").map(|until| (first, last, now, until));
+        let leave = BTreeSet::new();
+        self.entries.push(Entry { id: 0, student, template, first, last, state, until, renewed: false, leave, held });
         Ok(state)
+    }
+
+    /// The latest minute until which days may be held, if for one at least: in no two hours more than half an hour, on no day.
+    fn hold_at_most(&self, student: usize, template: usize, (first, last): (Day, Day), now: Instant, most: Instant) -> Option<Instant> {
+        let minutes = |count| chrono::TimeDelta::minutes(count);
+        let of: Vec<(Day, Day, Instant, Instant)> = self
+            .entries
+            .iter()
+            .filter(|entry| (entry.student, entry.template) == (student, template))
+            .filter_map(|entry| entry.held)
+            .collect();
+        let fits = |length: i64| {
+            self.lessons(template, first, last).iter().all(|(day, ..)| {
+                let mut spans: Vec<(Instant, Instant)> =
+                    of.iter().filter(|(from, to, ..)| from <= day && day <= to).map(|held| (held.2, held.3.min(now))).collect();
+                spans.push((now, now + minutes(length)));
+                (0..=length).all(|end| {
+                    let (from, to) = (now + minutes(end - 120), now + minutes(end));
+                    let used: i64 = spans.iter().map(|span| (span.1.min(to) - span.0.max(from)).num_minutes().max(0)).sum();
+                    used <= 30
+                })
+            })
+        };
+        let longest = (1..=(most - now).num_minutes()).rev().find(|length| fits(*length))?;
+        Some(now + minutes(longest))
     }
 
     /// A sign-up, or an accepted offer, ends what the student waits for at that time.
@@ -120,9 +160,10 @@ impl Model {
     }
 
     /// A hold is confirmed, or an offer taken.
-    pub fn confirm(&mut self, at: usize, from: &'static str, gone: &'static str) -> Said {
+    pub fn confirm(&mut self, at: usize, from: &'static str, gone: &'static str, now: Instant) -> Said {
         if self.entries[at].state == from {
             let Entry { student, template, first, last, .. } = self.entries[at];
+            self.stop_holding(at, now);
             (self.entries[at].state, self.entries[at].until) = ("BOOKED", None);
             self.said_yes(student, template, (first, last));
         }
@@ -135,8 +176,13 @@ impl Model {
         match (entry.state, entry.renewed) {
             ("HELD", true) => Err("ALREADY_RENEWED"),
             ("HELD", false) => {
-                let until = hold_until(&self.rules, lessons[0].0, lessons[0].1, false, now);
-                (self.entries[at].until, self.entries[at].renewed) = (Some(until), true);
+                let most = hold_until(&self.rules, lessons[0].0, lessons[0].1, false, now);
+                let until = self.hold_at_most(entry.student, entry.template, (entry.first, entry.last), now, most);
+                let more = until.filter(|until| *until == most || Some(*until) > entry.until);
+                let Some(until) = more else { return Err("HOLD_LIMIT") };
+                let entry = &mut self.entries[at];
+                (entry.until, entry.renewed) = (Some(until), true);
+                entry.held = entry.held.map(|(first, last, from, _)| (first, last, from, until));
                 Ok("HELD")
             }
             ("BOOKED", _) => Err("ALREADY_RESERVED"),
@@ -145,7 +191,10 @@ impl Model {
     }
 
     /// Gives up what is in one of these states.
-    pub fn give_up(&mut self, at: usize, states: &[&str]) -> Said {
+    pub fn give_up(&mut self, at: usize, states: &[&str], now: Instant) -> Said {
+        if states.contains(&self.entries[at].state) {
+            self.stop_holding(at, now);
+        }
         let entry = &mut self.entries[at];
         if states.contains(&entry.state) {
             (entry.state, entry.until) = ("CANCELLED", None);
@@ -153,9 +202,16 @@ impl Model {
         Ok(entry.state)
     }
 
+    fn stop_holding(&mut self, at: usize, now: Instant) {
+        let entry = &mut self.entries[at];
+        if entry.state == "HELD" {
+            entry.held = entry.held.map(|(first, last, from, _)| (first, last, from, now));
+        }
+    }
+
     pub fn cancel(&mut self, at: usize, from: Option<Day>, now: Instant) -> Said {
         if self.entries[at].state != "BOOKED" {
-            return self.give_up(at, &["HELD", "OFFERED", "WAITLISTED"]);
+            return self.give_up(at, &["HELD", "OFFERED", "WAITLISTED"], now);
         }
         let entry = &self.entries[at];
         let lessons = self.lessons(entry.template, entry.first, entry.last);

@@ -1,4 +1,5 @@
-//! Who waits and cannot be served just now is passed over and keeps the place; a yes elsewhere ends it.
+//! Who waits and cannot be served just now is passed over and keeps the place; a yes elsewhere ends
+//! it.
 
 use super::waitlist::{RANGE, accept, decline, id, join, join_other, listed, told};
 use super::{cancel, get, no_drift, said, small, state};
@@ -31,7 +32,8 @@ async fn confirm(app: &TestApp, reservation_id: i64) -> String {
     said(answer.map(|answer| answer.into_inner().reservation.unwrap()))
 }
 
-/// `one` is full, students 2 and 3 wait for it in this order; the sign-up that fills it, and who waits.
+/// `one` is full, students 2 and 3 wait for it in this order; the sign-up that fills it, and who
+/// waits.
 async fn two_wait(app: &TestApp) -> (Academy, i64, [i64; 2]) {
     let academy = small().build(app).await;
     let full = academy.reserve(app, &student(1), "one", Some(RANGE)).await.unwrap().reservation_id;
@@ -158,14 +160,18 @@ fn who_holds_something_while_others_give_up_and_take_at_once_keeps_the_place() {
         let (academy, full, [second, third]) = two_wait(&app).await;
         let replica = app.replica().await;
         let held = hold_daily(&app, 2).await;
-        let newcomers = (4..=7).map(|number| academy.reserve(&replica, &student(number), "one", Some(RANGE)));
+        let newcomers = (4..=7).map(|number| {
+            let (academy, replica) = (&academy, &replica);
+            async move { academy.reserve(replica, &student(number), "one", Some(RANGE)).await }
+        });
         let (.., taken) = tokio::join!(
             cancel(&app, full, ""),
             release(&replica, held),
             app.try_fire("clazz offer_places", None, None),
             join_all(newcomers)
         );
-        // Whichever came first: one of the two has the offer, in turn, and no newcomer came before them.
+        // Whichever came first: one of the two has the offer, in turn, and no newcomer came before
+        // them.
         assert!(taken.into_iter().all(|taken| said(taken) == "PLACES_EXHAUSTED"));
         let found = states(&app, [second, third]).await;
         assert!(found == ["OFFERED", "WAITLISTED"] || found == ["WAITLISTED", "OFFERED"], "{found:?}");

@@ -9,6 +9,7 @@ use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
 use crate::storage::entity::place;
+use crate::storage::held_time::{held_time_end_in_txn, held_time_follow_in_txn};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::reservation_cancel_set_in_txn;
 use crate::storage::season_edit::{self as store, Claim};
@@ -90,9 +91,11 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Re
     }
     if !gone.is_empty() {
         reservation_cancel_set_in_txn(txn, &gone, now).await?;
+        held_time_end_in_txn(txn, &gone.iter().map(|(id, _)| *id).collect::<Vec<_>>(), now).await?;
     }
     if !waits.is_empty() {
         store::reservation_wait_set_in_txn(txn, &waits).await?;
+        held_time_follow_in_txn(txn, waits.iter().map(|(id, ..)| *id)).await?;
     }
     Ok(Followed { gone: gone.into_iter().map(|(id, _)| id).collect(), leave: given_back })
 }
