@@ -35,10 +35,11 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
     }
 
     async fn list_subjects(&self, request: Request<pb::ListSubjectsRequest>) -> Result<Response<pb::ListSubjectsResponse>, Status> {
-        let pb::ListSubjectsRequest { page_size, page_token } = request.into_inner();
-        let page = convert::page(page_size, &page_token)?;
-        let found = catalog::list_subjects(&self.app, &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListSubjectsRequest { page_size: _, page_token: _ } = request;
+        let found = catalog::list_subjects(&self.app, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let subjects = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListSubjectsResponse { subjects, next_page_token }))
     }
@@ -64,10 +65,11 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
     }
 
     async fn list_seasons(&self, request: Request<pb::ListSeasonsRequest>) -> Result<Response<pb::ListSeasonsResponse>, Status> {
-        let pb::ListSeasonsRequest { page_size, page_token } = request.into_inner();
-        let page = convert::page(page_size, &page_token)?;
-        let found = catalog::list_seasons(&self.app, &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListSeasonsRequest { page_size: _, page_token: _ } = request;
+        let found = catalog::list_seasons(&self.app, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let seasons = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListSeasonsResponse { seasons, next_page_token }))
     }
@@ -94,10 +96,12 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
     }
 
     async fn list_periods(&self, request: Request<pb::ListPeriodsRequest>) -> Result<Response<pb::ListPeriodsResponse>, Status> {
-        let pb::ListPeriodsRequest { season, page_size, page_token } = request.into_inner();
-        let (season, page) = (convert::optional_code("season", season)?, convert::page(page_size, &page_token)?);
-        let found = catalog::list_periods(&self.app, season.as_deref(), &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListPeriodsRequest { season, page_size: _, page_token: _ } = request;
+        let season = convert::optional_code("season", season)?;
+        let found = catalog::list_periods(&self.app, season.as_deref(), &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let periods = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListPeriodsResponse { periods, next_page_token }))
     }
@@ -133,15 +137,16 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
         &self,
         request: Request<pb::ListClassTemplatesRequest>,
     ) -> Result<Response<pb::ListClassTemplatesResponse>, Status> {
-        let pb::ListClassTemplatesRequest { season, subject_id, grade, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListClassTemplatesRequest { season, subject_id, grade, page_size: _, page_token: _ } = request;
         let query = TemplateQuery {
             season: convert::optional_code("season", season)?,
             subject_id: convert::optional_id("subject_id", subject_id)?,
             grade: convert::people::optional_grade(grade)?,
         };
-        let page = convert::page(page_size, &page_token)?;
-        let found = catalog::list_templates(&self.app, &query, &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = catalog::list_templates(&self.app, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let class_templates = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListClassTemplatesResponse { class_templates, next_page_token }))
     }
@@ -156,12 +161,13 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
     }
 
     async fn list_lesson_days(&self, request: Request<pb::ListLessonDaysRequest>) -> Result<Response<pb::ListLessonDaysResponse>, Status> {
-        let pb::ListLessonDaysRequest { class_template, from_day, to_day, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListLessonDaysRequest { class_template, from_day, to_day, page_size: _, page_token: _ } = request;
         let template = convert::code("class_template", class_template)?;
         let (from, to) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
-        let page = convert::page_by_day(page_size, &page_token)?;
-        let found = catalog::list_lesson_days(&self.app, &template, from, to, &page).await?;
-        let next_page_token = convert::next_page_token_by_day(found.next);
+        let found = catalog::list_lesson_days(&self.app, &template, from, to, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let lesson_days = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListLessonDaysResponse { lesson_days, next_page_token }))
     }

@@ -21,7 +21,9 @@ impl ClassRpc {
 #[tonic::async_trait]
 impl pb::class_service_server::ClassService for ClassRpc {
     async fn list_classes(&self, request: Request<pb::ListClassesRequest>) -> Result<Response<pb::ListClassesResponse>, Status> {
-        let pb::ListClassesRequest { class_template, coach, student, states, day, task_id, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListClassesRequest { class_template, coach, student, states, day, task_id, page_size: _, page_token: _ } = request;
         let query = ClassQuery {
             class_template: convert::optional_code("class_template", class_template)?,
             coach: convert::optional_code("coach", coach)?,
@@ -30,8 +32,8 @@ impl pb::class_service_server::ClassService for ClassRpc {
             day: convert::optional_day("day", &day)?,
             task_id: convert::optional_id("task_id", task_id)?,
         };
-        let found = class::list_classes(&self.app, &query, &convert::page(page_size, &page_token)?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = class::list_classes(&self.app, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let classes = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListClassesResponse { classes, next_page_token }))
     }

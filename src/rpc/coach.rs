@@ -36,10 +36,12 @@ impl pb::coach_service_server::CoachService for CoachRpc {
     }
 
     async fn list_coaches(&self, request: Request<pb::ListCoachesRequest>) -> Result<Response<pb::ListCoachesResponse>, Status> {
-        let pb::ListCoachesRequest { subject_id, grade_type, job_status, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListCoachesRequest { subject_id, grade_type, job_status, page_size: _, page_token: _ } = request;
         let filter = convert::people::coach_filter(subject_id, grade_type, job_status)?;
-        let found = coach::list_coaches(&self.app, &filter, &convert::page(page_size, &page_token)?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = coach::list_coaches(&self.app, &filter, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let coaches = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListCoachesResponse { coaches, next_page_token }))
     }
@@ -68,11 +70,12 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         &self,
         request: Request<pb::ListAvailabilityRequest>,
     ) -> Result<Response<pb::ListAvailabilityResponse>, Status> {
-        let pb::ListAvailabilityRequest { coach: user_name, season, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListAvailabilityRequest { coach: user_name, season, page_size: _, page_token: _ } = request;
         let (user_name, season) = (convert::code("coach", user_name)?, convert::optional_code("season", season)?);
-        let page = convert::page(page_size, &page_token)?;
-        let found = coach::list_availability(&self.app, &user_name, season.as_deref(), &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = coach::list_availability(&self.app, &user_name, season.as_deref(), &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let availability = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListAvailabilityResponse { availability, next_page_token }))
     }

@@ -75,7 +75,9 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         &self,
         request: Request<pb::ListReservationsRequest>,
     ) -> Result<Response<pb::ListReservationsResponse>, Status> {
-        let pb::ListReservationsRequest { student, class_template, states, day, class_id, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListReservationsRequest { student, class_template, states, day, class_id, page_size: _, page_token: _ } = request;
         let query = ReservationQuery {
             student: convert::optional_code("student", student)?,
             class_template: convert::optional_code("class_template", class_template)?,
@@ -83,8 +85,8 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
             states: convert::words("states", &states)?,
             class_id: convert::optional_id("class_id", class_id)?,
         };
-        let found = enrollment::list_reservations(&self.app, &query, &convert::page(page_size, &page_token)?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = enrollment::list_reservations(&self.app, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let reservations = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListReservationsResponse { reservations, next_page_token }))
     }

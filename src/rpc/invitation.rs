@@ -25,15 +25,17 @@ impl pb::invitation_service_server::InvitationService for InvitationRpc {
         &self,
         request: Request<pb::ListInvitationsRequest>,
     ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
-        let pb::ListInvitationsRequest { coach, states, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListInvitationsRequest { coach, states, page_size: _, page_token: _ } = request;
         let query = InvitationQuery {
             coach: Some(convert::code("coach", coach)?),
             states: convert::words("states", &states)?,
             latest_first: true,
             ..InvitationQuery::default()
         };
-        let found = list::list_invitations(&self.app, query, &convert::page(page_size, &page_token)?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = list::list_invitations(&self.app, query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let invitations = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListInvitationsResponse { invitations, next_page_token }))
     }

@@ -20,9 +20,11 @@ impl MessageRpc {
 #[tonic::async_trait]
 impl pb::message_service_server::MessageService for MessageRpc {
     async fn list_messages(&self, request: Request<pb::ListMessagesRequest>) -> Result<Response<pb::ListMessagesResponse>, Status> {
-        let (filter, page) = convert::message::filter(request.into_inner())?;
-        let found = outbox::list_messages(&self.app, &filter, &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let filter = convert::message::filter(request)?;
+        let found = outbox::list_messages(&self.app, &filter, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let messages = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListMessagesResponse { messages, next_page_token }))
     }

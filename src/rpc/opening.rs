@@ -42,11 +42,12 @@ impl OpeningRpc {
 #[tonic::async_trait]
 impl pb::opening_service_server::OpeningService for OpeningRpc {
     async fn list_openings(&self, request: Request<pb::ListOpeningsRequest>) -> Result<Response<pb::ListOpeningsResponse>, Status> {
-        let pb::ListOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size: _, page_token: _ } = request;
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
-        let page = convert::page(page_size, &page_token)?;
-        let found = opening::list_openings(&self.app, &query, &page, self.app.now().await?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = opening::list_openings(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let next_page_token = paging.next(found.next);
         let openings = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListOpeningsResponse { openings, next_page_token }))
     }
@@ -56,7 +57,7 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
     async fn watch_openings(&self, request: Request<pb::WatchOpeningsRequest>) -> Result<Response<Self::WatchOpeningsStream>, Status> {
         let pb::WatchOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size } = request.into_inner();
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
-        let size = convert::page(page_size, "")?.size;
+        let size = convert::page_size(page_size)?;
         if size > WATCHED_MAX {
             return Err(Error::invalid("page_size", format!("is from 0 to {WATCHED_MAX}")).into());
         }

@@ -29,8 +29,10 @@ impl pb::place_service_server::PlaceService for PlaceRpc {
         &self,
         request: Request<pb::GetEnrollmentOverviewRequest>,
     ) -> Result<Response<pb::GetEnrollmentOverviewResponse>, Status> {
-        let pb::GetEnrollmentOverviewRequest { season, subject_id, grade, class_template, from_day, to_day, page_size, page_token } =
-            request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::GetEnrollmentOverviewRequest { season, subject_id, grade, class_template, from_day, to_day, page_size: _, page_token: _ } =
+            request;
         let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
         let query = OverviewQuery {
             season: convert::optional_code("season", season)?,
@@ -40,25 +42,25 @@ impl pb::place_service_server::PlaceService for PlaceRpc {
             from_day,
             to_day,
         };
-        let page = convert::page(page_size, &page_token)?;
-        let found = place::enrollment_overview(&self.app, &query, &page, self.app.now().await?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = place::enrollment_overview(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let next_page_token = paging.next(found.next);
         let enrollments = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetEnrollmentOverviewResponse { enrollments, next_page_token }))
     }
 
     async fn explain_places(&self, request: Request<pb::ExplainPlacesRequest>) -> Result<Response<pb::ExplainPlacesResponse>, Status> {
-        let pb::ExplainPlacesRequest { class_template, day, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ExplainPlacesRequest { class_template, day, page_size: _, page_token: _ } = request;
         let (class_template, day) = (convert::code("class_template", class_template)?, convert::day("day", &day)?);
-        let page = convert::page(page_size, &page_token)?;
         let PlacesExplained { capacity, taken, counted, ledger_sum, changes } =
-            place::explain_places(&self.app, &class_template, day, &page).await?;
+            place::explain_places(&self.app, &class_template, day, &paging.page).await?;
         Ok(Response::new(pb::ExplainPlacesResponse {
             capacity,
             taken,
             counted: convert::count(counted),
             ledger_sum: convert::count(ledger_sum),
-            next_page_token: convert::next_page_token(changes.next),
+            next_page_token: paging.next(changes.next),
             changes: changes.items.into_iter().map(Into::into).collect(),
         }))
     }

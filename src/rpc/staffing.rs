@@ -22,13 +22,14 @@ impl StaffingRpc {
 #[tonic::async_trait]
 impl pb::staffing_service_server::StaffingService for StaffingRpc {
     async fn list_class_tasks(&self, request: Request<pb::ListClassTasksRequest>) -> Result<Response<pb::ListClassTasksResponse>, Status> {
-        let pb::ListClassTasksRequest { class_template, from_day, to_day, states, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListClassTasksRequest { class_template, from_day, to_day, states, page_size: _, page_token: _ } = request;
         let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
         let class_template = convert::optional_code("class_template", class_template)?;
         let query = TaskQuery { class_template, from_day, to_day, states: convert::words("states", &states)? };
-        let page = convert::page(page_size, &page_token)?;
-        let found = list::list_tasks(&self.app, &query, &page, self.app.now().await?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = list::list_tasks(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let next_page_token = paging.next(found.next);
         let class_tasks = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListClassTasksResponse { class_tasks, next_page_token }))
     }
@@ -45,6 +46,8 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         &self,
         request: Request<pb::StaffingServiceListInvitationsRequest>,
     ) -> Result<Response<pb::StaffingServiceListInvitationsResponse>, Status> {
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
         let pb::StaffingServiceListInvitationsRequest {
             task_id,
             coach,
@@ -53,9 +56,9 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
             to_day,
             states,
             kind,
-            page_size,
-            page_token,
-        } = request.into_inner();
+            page_size: _,
+            page_token: _,
+        } = request;
         let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
         let query = InvitationQuery {
             task_id: convert::optional_id("task_id", task_id)?,
@@ -67,8 +70,8 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
             kind: convert::staffing::optional_kind(kind)?,
             latest_first: false,
         };
-        let found = list::list_invitations(&self.app, query, &convert::page(page_size, &page_token)?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = list::list_invitations(&self.app, query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let invitations = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::StaffingServiceListInvitationsResponse { invitations, next_page_token }))
     }

@@ -35,10 +35,12 @@ impl pb::student_service_server::StudentService for StudentRpc {
     }
 
     async fn list_students(&self, request: Request<pb::ListStudentsRequest>) -> Result<Response<pb::ListStudentsResponse>, Status> {
-        let pb::ListStudentsRequest { grade, page_size, page_token } = request.into_inner();
-        let (grade, page) = (convert::people::optional_grade(grade)?, convert::page(page_size, &page_token)?);
-        let found = student::list_students(&self.app, grade, &page).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListStudentsRequest { grade, page_size: _, page_token: _ } = request;
+        let grade = convert::people::optional_grade(grade)?;
+        let found = student::list_students(&self.app, grade, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let students = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListStudentsResponse { students, next_page_token }))
     }

@@ -56,10 +56,12 @@ macro_rules! fires {
                 &self,
                 request: Request<pb::ListTaskRunsRequest>,
             ) -> Result<Response<pb::ListTaskRunsResponse>, Status> {
-                let pb::ListTaskRunsRequest { task, state, page_size, page_token } = request.into_inner();
+                let request = request.into_inner();
+                let paging = convert::paging(&request)?;
+                let pb::ListTaskRunsRequest { task, state, page_size: _, page_token: _ } = request;
                 let (task, state) = (task_of(&task)?, convert::optional_word("state", state)?);
-                let found = list::runs(&self.app, task, state, &convert::page(page_size, &page_token)?).await?;
-                let next_page_token = convert::next_page_token(found.next);
+                let found = list::runs(&self.app, task, state, &paging.page).await?;
+                let next_page_token = paging.next(found.next);
                 let runs = found.items.into_iter().map(report).collect();
                 Ok(Response::new(pb::ListTaskRunsResponse { runs, next_page_token }))
             }

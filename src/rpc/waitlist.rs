@@ -39,14 +39,16 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
     }
 
     async fn list_waitlist(&self, request: Request<pb::ListWaitlistRequest>) -> Result<Response<pb::ListWaitlistResponse>, Status> {
-        let pb::ListWaitlistRequest { class_template, first_lesson_day, student, page_size, page_token } = request.into_inner();
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListWaitlistRequest { class_template, first_lesson_day, student, page_size: _, page_token: _ } = request;
         let query = WaitlistQuery {
             class_template: convert::optional_code("class_template", class_template)?,
             first_lesson_day: convert::optional_day("first_lesson_day", &first_lesson_day)?,
             student: convert::optional_code("student", student)?,
         };
-        let found = waitlist::list_waitlist(&self.app, &query, &convert::page(page_size, &page_token)?).await?;
-        let next_page_token = convert::next_page_token(found.next);
+        let found = waitlist::list_waitlist(&self.app, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
         let entries = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListWaitlistResponse { entries, next_page_token }))
     }

@@ -3,10 +3,10 @@
 use super::entity::{class_template, period, place, season, season_except_day, subject};
 use super::page::Page;
 use super::sql::sql;
-use super::{Txn, again_if_taken, refuse_if_referred};
+use super::{Txn, again_if_taken};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::{BTreeSet, HashMap};
 
 /// A subject.
@@ -32,8 +32,7 @@ pub async fn subject_rename_in_txn(txn: &Txn, id: i64, name: &str) -> Result<u64
 
 /// Deletes a subject; how many there were.
 pub async fn subject_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
-    let done = subject::Entity::delete_by_id(id).exec(txn).await;
-    Ok(done.map_err(|error| refuse_if_referred(error, "subject"))?.rows_affected)
+    Ok(subject::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// The season of a code.
@@ -99,8 +98,7 @@ pub async fn season_except_days_replace_in_txn(txn: &Txn, season_id: i64, days: 
 /// Deletes a season that nothing refers to but its excepted days; how many there were.
 pub async fn season_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("DELETE FROM season_except_day WHERE season_id = ?").bind(id).execute(txn).await?;
-    let done = season::Entity::delete_by_id(id).exec(txn).await;
-    Ok(done.map_err(|error| refuse_if_referred(error, "season"))?.rows_affected)
+    Ok(season::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// The period of a code in a season.
@@ -137,8 +135,7 @@ pub async fn period_update_in_txn(txn: &Txn, row: period::ActiveModel) -> Result
 
 /// Deletes a period; how many there were.
 pub async fn period_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
-    let done = period::Entity::delete_by_id(id).exec(txn).await;
-    Ok(done.map_err(|error| refuse_if_referred(error, "period"))?.rows_affected)
+    Ok(period::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// Which class templates to list.
@@ -203,15 +200,7 @@ pub async fn template_update_in_txn(txn: &Txn, row: class_template::ActiveModel)
 /// Deletes a class template with its places; how many there were.
 pub async fn template_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("DELETE FROM place WHERE template_id = ?").bind(id).execute(txn).await?;
-    let done = class_template::Entity::delete_by_id(id).exec(txn).await;
-    Ok(done.map_err(|error| refuse_if_referred(error, "class template"))?.rows_affected)
-}
-
-/// Whether a class template was ever reserved or had a class task.
-pub async fn template_was_used(conn: &impl ConnectionTrait, id: i64) -> Result<bool> {
-    use super::entity::{class_task, reservation};
-    let reserved = reservation::Entity::find().filter(reservation::Column::TemplateId.eq(id)).limit(1).count(conn).await?;
-    Ok(reserved > 0 || class_task::Entity::find().filter(class_task::Column::TemplateId.eq(id)).limit(1).count(conn).await? > 0)
+    Ok(class_template::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// The days of the lessons of classes that are ahead.

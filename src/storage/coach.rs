@@ -117,6 +117,18 @@ pub async fn availability_used_days(
     Ok(days)
 }
 
+/// What uses an offer from a day on: invitations that have no class yet, and classes.
+pub async fn availability_users(conn: &impl ConnectionTrait, id: i64, from: Day) -> Result<(Vec<i64>, Vec<i64>)> {
+    let rows: Vec<(i64, Option<i64>)> = sql("SELECT DISTINCT i.id, i.class_id FROM availability_use u \
+         JOIN invitation i ON i.id = u.invitation_id WHERE u.availability_id = ? AND u.day >= ? ORDER BY i.id")
+    .bind(id)
+    .bind(from)
+    .tuples(conn)
+    .await?;
+    let classes = rows.iter().filter_map(|(_, class)| *class).collect();
+    Ok((rows.iter().filter(|(_, class)| class.is_none()).map(|(id, _)| *id).collect(), classes))
+}
+
 /// Writes offers.
 pub async fn availability_insert_in_txn(txn: &Txn, rows: Vec<coach_availability::ActiveModel>) -> Result<()> {
     if !rows.is_empty() {

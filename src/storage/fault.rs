@@ -1,7 +1,7 @@
 //! Errors of the database as errors of the library.
 
 use super::dialect::{self, Fault};
-use crate::error::{Error, Reason};
+use crate::error::Error;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlErr, SqlxError, sqlx};
@@ -54,14 +54,6 @@ pub fn unique_violation(error: &DbErr) -> bool {
 /// The error of an insert: when another wrote the same key first, the transaction runs again and finds it.
 pub fn again_if_taken(error: DbErr) -> Error {
     if unique_violation(&error) { Error::Contended("an equal key") } else { error.into() }
-}
-
-/// The error of a delete: when other rows refer to it, it is a refusal.
-pub fn refuse_if_referred(error: DbErr, kind: &'static str) -> Error {
-    match error.sql_err() {
-        Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::precondition(Reason::InUse, format!("the {kind} is in use")),
-        _ => error.into(),
-    }
 }
 
 /// Whether a SQLite file could not be opened because another process had it for a moment.

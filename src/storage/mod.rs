@@ -28,6 +28,7 @@ pub mod place;
 pub mod pool;
 mod reach;
 mod reader;
+pub mod referrers;
 pub mod reservation;
 pub mod schedule;
 pub mod season_edit;
@@ -46,7 +47,7 @@ pub mod zone;
 
 #[cfg(feature = "testing")]
 pub use conn::Provoke;
-pub use fault::{again_if_taken, refuse_if_referred, unique_violation};
+pub use fault::{again_if_taken, unique_violation};
 pub use open::{Db, DbOptions, MetricCallback};
 pub use reader::Reader;
 pub use txn::{Retries, TRIES, Txn, within};

@@ -1,8 +1,11 @@
 //! The catalogue: what can be signed up for, and what cannot be taken away from those who did.
 
 use etutor::rpc::pb;
+use etutor::storage::referrers::Part;
+use etutor::storage::sql::sql;
 use etutor::testing::{Academy, TestApp, on_every_app};
 use futures_util::future::join_all;
+use std::collections::BTreeSet;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -185,9 +188,16 @@ fn what_others_refer_to_is_not_deleted() {
         let period = || pb::DeletePeriodRequest { season: "spring".into(), code: "p1900".into() };
         let subject = || pb::DeleteSubjectRequest { subject_id: 1 };
         let template = || pb::DeleteClassTemplateRequest { code: "sat".into() };
-        assert_eq!(reason(&catalog.delete_season(season()).await.unwrap_err()), "IN_USE");
-        assert_eq!(reason(&catalog.delete_period(period()).await.unwrap_err()), "IN_USE");
-        assert_eq!(reason(&catalog.delete_subject(subject()).await.unwrap_err()), "IN_USE");
+        let by = |refused: Status| {
+            assert_eq!(reason(&refused), "IN_USE");
+            refused.message().to_owned()
+        };
+        let refused = by(catalog.delete_season(season()).await.unwrap_err());
+        assert_eq!(refused, "season spring is used by 1 period (p1900) and 1 class template (sat)");
+        let refused = by(catalog.delete_period(period()).await.unwrap_err());
+        assert_eq!(refused, "period spring/p1900 is used by 1 class template (sat)");
+        let refused = by(catalog.delete_subject(subject()).await.unwrap_err());
+        assert_eq!(refused, "subject 1 is used by 1 class template (sat)");
         catalog.delete_class_template(template()).await.unwrap();
         catalog.delete_period(period()).await.unwrap();
         catalog.delete_season(season()).await.unwrap();
@@ -206,7 +216,74 @@ fn a_template_that_was_signed_up_for_is_not_deleted() {
         sign_up(&app, "student-001", "sat", "2026-03-07", "2026-03-28").await;
         let refused = app.catalog().delete_class_template(pb::DeleteClassTemplateRequest { code: "sat".into() }).await.unwrap_err();
         assert_eq!(reason(&refused), "IN_USE");
+        let ids: Vec<i64> = sql("SELECT id FROM reservation").column(app.db().reader()).await.unwrap();
+        assert_eq!(refused.message(), format!("class template sat is used by 1 reservation ({})", ids[0]));
+        assert_eq!(refused.get_details_error_info().unwrap().metadata["reservations"], ids[0].to_string());
         assert_eq!(days(&app, "sat").await.len(), 4);
+    });
+}
+
+#[test]
+fn many_that_refer_to_it_are_counted_and_people_are_not_named() {
+    on_every_app(async |app| {
+        let mut academy = saturdays().coaches(3);
+        for number in 0..11 {
+            academy = academy.template(&format!("more-{number}"), "FREQ=DAILY");
+        }
+        academy.build(&app).await;
+        let refused = app.catalog().delete_subject(pb::DeleteSubjectRequest { subject_id: 1 }).await.unwrap_err();
+        let first = (0..9).map(|number| format!("more-{number}")).collect::<Vec<_>>().join(", ");
+        assert_eq!(refused.message(), format!("subject 1 is used by 12 class templates (sat, {first} and 2 more) and 3 coaches"));
+    });
+}
+
+#[test]
+fn whatever_refers_to_a_part_of_the_catalogue_is_told() {
+    on_every_app(async |app| {
+        if !app.db().is_sqlite() {
+            return;
+        }
+        // What is deleted with it needs no word.
+        let along = ["season_except_day", "place"];
+        for part in Part::ALL {
+            let found: Vec<String> = sql("SELECT t.name FROM sqlite_master t, pragma_foreign_key_list(t.name) r \
+                 WHERE t.type = 'table' AND r.\"table\" = ?")
+            .bind(part.table())
+            .column(app.db().reader())
+            .await
+            .unwrap();
+            let expected: BTreeSet<&str> = found.iter().map(String::as_str).filter(|table| !along.contains(table)).collect();
+            assert_eq!(part.referrers().iter().map(|referrer| referrer.table).collect::<BTreeSet<_>>(), expected, "{part:?}");
+        }
+    });
+}
+
+#[test]
+fn a_page_token_of_another_list_or_other_filters_is_refused() {
+    on_every_app(async |app| {
+        saturdays().period("08:00", "09:00").template("early", "FREQ=DAILY").template("late", "FREQ=DAILY").build(&app).await;
+        let mut catalog = app.catalog();
+        let templates = |grade, page_size, page_token: &str| {
+            let (season, page_token) = ("spring".to_owned(), page_token.to_owned());
+            pb::ListClassTemplatesRequest { season, grade, page_size, page_token, ..Default::default() }
+        };
+        let first = catalog.list_class_templates(templates(7, 1, "")).await.unwrap().into_inner();
+        let token = first.next_page_token.as_str();
+        let second = catalog.list_class_templates(templates(7, 2, token)).await.unwrap().into_inner().class_templates;
+        assert_eq!(second.iter().map(|template| template.code.as_str()).collect::<Vec<_>>(), ["early", "late"]);
+        assert_eq!(field(&catalog.list_class_templates(templates(0, 1, token)).await.unwrap_err()), "page_token");
+        let periods = pb::ListPeriodsRequest { season: "spring".into(), page_token: token.to_owned(), ..Default::default() };
+        assert_eq!(field(&catalog.list_periods(periods).await.unwrap_err()), "page_token");
+        let days = |class_template: &str, page_token: &str| {
+            let (class_template, page_token) = (class_template.to_owned(), page_token.to_owned());
+            pb::ListLessonDaysRequest { class_template, page_size: 1, page_token, ..Default::default() }
+        };
+        let of_early = catalog.list_lesson_days(days("early", "")).await.unwrap().into_inner().next_page_token;
+        assert_eq!(catalog.list_lesson_days(days("early", &of_early)).await.unwrap().into_inner().lesson_days.len(), 1);
+        assert_eq!(field(&catalog.list_lesson_days(days("late", &of_early)).await.unwrap_err()), "page_token");
+        let mut staffing = app.staffing();
+        let other = pb::ListClassTasksRequest { page_token: token.to_owned(), ..Default::default() };
+        assert_eq!(field(&staffing.list_class_tasks(other).await.unwrap_err()), "page_token");
     });
 }
 

@@ -137,7 +137,11 @@ fn an_offer_that_is_used_stays_until_its_last_used_day() {
         let request = pb::ListAvailabilityRequest { coach: "coach-001".into(), ..Default::default() };
         let listed = app.coaches().list_availability(request).await.unwrap();
         assert_eq!(listed.into_inner().availability[0].used_days, ["2026-03-07", "2026-03-14"]);
-        assert_eq!(reason(&set_availability(&app, &[]).await.unwrap_err()), "IN_USE");
+        let refused = set_availability(&app, &[]).await.unwrap_err();
+        assert_eq!(reason(&refused), "IN_USE");
+        assert!(refused.message().starts_with("the offer FREQ=DAILY from 2026-03-02 to "), "{}", refused.message());
+        assert!(refused.message().contains(" is used by invitation "), "{}", refused.message());
+        assert!(refused.message().ends_with(" on 2026-03-07, 2026-03-14"), "{}", refused.message());
         let short = offer("FREQ=DAILY", "2026-03-02", "2026-03-13");
         assert_eq!(reason(&set_availability(&app, &[short]).await.unwrap_err()), "IN_USE");
         let enough = offer("FREQ=DAILY", "2026-03-02", "2026-03-14");

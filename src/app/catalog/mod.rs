@@ -21,6 +21,7 @@ use crate::storage::Txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::entity::{class_template, period, subject};
 use crate::storage::page::{Page, Paged};
+use crate::storage::referrers::{Part, refuse_if_used};
 use crate::storage::season_edit;
 use crate::write_txn;
 use change::{Asked, CatalogChange, carry_out};
@@ -73,6 +74,7 @@ pub async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>>
 /// `NotFound`; IN_USE when a coach or template is of it.
 pub async fn delete_subject(app: &App, id: i64) -> Result<()> {
     write_txn!(&app.db, "subject.delete", |txn| {
+        refuse_if_used(txn, Part::Subject, id, &id.to_string()).await?;
         match store::subject_delete_in_txn(txn, id).await? {
             0 => Err(Error::not_found("subject", id)),
             _ => store::catalog_changed_in_txn(txn).await,
@@ -170,6 +172,7 @@ pub async fn delete_period(app: &App, season: &str, code: &str) -> Result<()> {
         let (season, _) = season_by_code(txn, season).await?;
         let missing = || Error::not_found("period", format!("{}/{code}", season.code));
         let row = store::period_by_code(txn, season.id, code).await?.ok_or_else(missing)?;
+        refuse_if_used(txn, Part::Period, row.id, &format!("{}/{code}", season.code)).await?;
         match store::period_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
             _ => Ok(()),

@@ -10,6 +10,7 @@ use crate::storage::Txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::entity::season;
 use crate::storage::page::{Page, Paged};
+use crate::storage::referrers::{Part, refuse_if_used};
 use crate::write_txn;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
@@ -95,6 +96,7 @@ pub async fn delete_season(app: &App, code: &str) -> Result<()> {
     write_txn!(&app.db, "season.delete", |txn| {
         let missing = || Error::not_found("season", code);
         let row = store::season_by_code(txn, code).await?.ok_or_else(missing)?;
+        refuse_if_used(txn, Part::Season, row.id, code).await?;
         match store::season_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
             _ => store::catalog_changed_in_txn(txn).await,

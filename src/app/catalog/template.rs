@@ -13,6 +13,7 @@ use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::class::class_loads;
 use crate::storage::entity::{class_template, place};
 use crate::storage::page::{Page, Paged};
+use crate::storage::referrers::{Part, refuse_if_used};
 use crate::write_txn;
 use sea_orm::ActiveValue::NotSet;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
@@ -95,8 +96,9 @@ async fn check_change(app: &App, txn: &Txn, before: &class_template::Model, want
         return Err(FIELDS.invalid("season", "cannot be changed"));
     }
     let of_other = (before.subject_id, before.grade) != (wanted.subject_id, wanted.grade);
-    if of_other && store::template_was_used(txn, before.id).await? {
-        return Err(in_use(&before.code, "it was signed up for, so its subject and grade stay"));
+    if of_other {
+        // What refers to it keeps it from becoming something else, as it keeps it from being deleted.
+        refuse_if_used(txn, Part::Template, before.id, &format!("{} keeps its subject and grade: it", before.code)).await?;
     }
     let loads = class_loads(txn, &[before.id], app.time().day(now)).await?;
     let larger = loads.iter().filter(|(.., students)| i64::from(wanted.max_students_per_class) < *students);
@@ -160,6 +162,7 @@ pub async fn delete_template(app: &App, code: &str) -> Result<()> {
     write_txn!(&app.db, "class_template.delete", |txn| {
         let missing = || Error::not_found("class template", code);
         let row = store::template_by_code(txn, code).await?.ok_or_else(missing)?;
+        refuse_if_used(txn, Part::Template, row.id, code).await?;
         match store::template_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
             _ => store::catalog_changed_in_txn(txn).await,
@@ -178,10 +181,6 @@ pub async fn list_lesson_days(
     let conn = app.db.reader();
     let row = store::template_by_code(conn, template).await?.ok_or_else(|| Error::not_found("class template", template))?;
     Ok(page.cut(store::place_page(conn, row.id, from, to, page).await?, |row| row.day))
-}
-
-fn in_use(code: &str, detail: &str) -> Error {
-    Error::precondition(Reason::InUse, format!("class template {code:?}: {detail}"))
 }
 
 async fn named(app: &App, rows: Vec<class_template::Model>) -> Result<Vec<TemplateSpec>> {

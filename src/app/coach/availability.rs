@@ -5,6 +5,7 @@ use crate::app::catalog::{SeasonSpec, season_by_code};
 use crate::app::input::Fields;
 use crate::app::staffing::demand::coach_changed;
 use crate::domain::calendar::lesson_days;
+use crate::domain::places::{show_days, show_ids};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
@@ -86,13 +87,15 @@ pub async fn set_availability(app: &App, coach: &str, season: &str, wanted: &[Av
             let wish = left.remove(&(row.period_id, row.recurrence.clone(), row.start_day));
             let last_used = days.and_then(|days| days.last().copied());
             match wish {
-                Some(end_day) if last_used.is_some_and(|last| today <= last && end_day < last) => return Err(in_use(last_used)),
+                Some(end_day) if last_used.is_some_and(|last| today <= last && end_day < last) => {
+                    return Err(in_use(txn, &row, days, today).await?);
+                }
                 Some(end_day) if end_day != row.end_day => {
                     store::availability_end_in_txn(txn, row.id, end_day.max(last_used.unwrap_or(end_day))).await?;
                 }
                 Some(_) => {}
                 None => match last_used {
-                    Some(last) if today <= last => return Err(in_use(last_used)),
+                    Some(last) if today <= last => return Err(in_use(txn, &row, days, today).await?),
                     Some(last) => drop(store::availability_end_in_txn(txn, row.id, last).await?),
                     None => dropped.push(row.id),
                 },
@@ -171,7 +174,19 @@ async fn rows_by_key(
     Ok(rows)
 }
 
-fn in_use(last: Option<Day>) -> Error {
-    let until = last.map(|day| format!(" until {day}")).unwrap_or_default();
-    Error::precondition(Reason::InUse, format!("the offer is used by an invitation or a class{until}"))
+/// Why an offer stays: by which classes and invitations it is used, and on which days.
+async fn in_use(txn: &Txn, row: &coach_availability::Model, days: Option<&BTreeSet<Day>>, today: Day) -> Result<Error> {
+    let days: Vec<Day> = days.into_iter().flatten().copied().filter(|day| today <= *day).collect();
+    let (invitations, classes) = store::availability_users(txn, row.id, today).await?;
+    let mut users = Vec::new();
+    for (one, many, ids) in [("class", "classes", &classes), ("invitation", "invitations", &invitations)] {
+        match ids.as_slice() {
+            [] => {}
+            [id] => users.push(format!("{one} {id}")),
+            ids => users.push(format!("{many} {}", show_ids(ids))),
+        }
+    }
+    let of = format!("{} from {} to {}", row.recurrence, row.start_day, row.end_day);
+    let detail = format!("the offer {of} is used by {} on {}", users.join(" and "), show_days(&days));
+    Ok(Error::refused_on(Reason::InUse, detail, days).of_classes(classes))
 }

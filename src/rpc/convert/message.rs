@@ -1,19 +1,18 @@
 //! Messages between protobuf and the domain.
 
-use super::{REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, page, timestamp, words};
+use super::{REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, timestamp, words};
 use crate::domain::message::NEVER;
 use crate::domain::state::MessageState;
 use crate::error::{Error, Result};
 use crate::rpc::pb;
 use crate::storage::entity::message;
 use crate::storage::message::MessageFilter;
-use crate::storage::page::Page;
 
 /// Characters of a user name or an admin's name.
 const PERSON_MAX: usize = 64;
 
 /// Which messages are asked for.
-pub fn filter(request: pb::ListMessagesRequest) -> Result<(MessageFilter, Page)> {
+pub fn filter(request: pb::ListMessagesRequest) -> Result<MessageFilter> {
     let pb::ListMessagesRequest {
         person,
         kinds,
@@ -24,8 +23,8 @@ pub fn filter(request: pb::ListMessagesRequest) -> Result<(MessageFilter, Page)>
         invitation_id,
         class_id,
         audience,
-        page_size,
-        page_token,
+        page_size: _,
+        page_token: _,
     } = request;
     REQUEST.optional_text("person", &person, PERSON_MAX)?;
     let filter = MessageFilter {
@@ -42,7 +41,7 @@ pub fn filter(request: pb::ListMessagesRequest) -> Result<(MessageFilter, Page)>
     if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
         return Err(Error::invalid("to_time", "is before from_time"));
     }
-    Ok((filter, page(page_size, &page_token)?))
+    Ok(filter)
 }
 
 impl From<message::Model> for pb::Message {

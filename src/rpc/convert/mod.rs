@@ -5,10 +5,12 @@ pub mod catalog;
 mod catalog_change;
 pub mod enrollment;
 pub mod message;
+mod paging;
 pub mod people;
 pub mod staffing;
 mod words;
 
+pub use paging::{Paging, page_size, paging};
 pub use words::{Word, number, optional_word, word, words};
 
 use super::pb;
@@ -17,18 +19,12 @@ use crate::app::input::{EditKey, Fields, RequestKey};
 use crate::domain::calendar::{parse_day, parse_time};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::page::Page;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::NaiveTime;
 
 /// Fields that stand in the request itself.
 pub const REQUEST: Fields<'static> = Fields { path: "" };
-
-/// Items on a page when the caller does not say.
-const PAGE_SIZE: i32 = 50;
-/// Items on a page at most.
-const PAGE_SIZE_MAX: i32 = 1000;
 
 /// A message that must be there.
 pub fn required<T>(field: &str, value: Option<T>) -> Result<T> {
@@ -173,45 +169,6 @@ pub fn edit_key(request_id: &str, validate_only: bool, request: &impl prost::Mes
     Ok(EditKey { key: request_key(request_id, request)?, validate_only })
 }
 
-/// A page of a list in order of keys.
-pub fn page(page_size: i32, page_token: &str) -> Result<Page<i64>> {
-    let after = token_key(page_token, 'i', |text| text.parse::<i64>().ok())?;
-    Ok(Page { after, size: size(page_size)? })
-}
-
-/// A page of a list in order of days.
-pub fn page_by_day(page_size: i32, page_token: &str) -> Result<Page<Day>> {
-    let after = token_key(page_token, 'd', parse_day)?;
-    Ok(Page { after, size: size(page_size)? })
-}
-
-/// The token of the page that begins after a key; empty = there is none.
-pub fn next_page_token(next: Option<i64>) -> String {
-    next.map(|key| BASE64.encode(format!("i{key}"))).unwrap_or_default()
-}
-
-/// The token of the page that begins after a day; empty = there is none.
-pub fn next_page_token_by_day(next: Option<Day>) -> String {
-    next.map(|day| BASE64.encode(format!("d{day}"))).unwrap_or_default()
-}
-
-fn size(page_size: i32) -> Result<u64> {
-    let size = if page_size == 0 { PAGE_SIZE } else { page_size };
-    REQUEST.range("page_size", size, 1, PAGE_SIZE_MAX).map_err(|_| Error::invalid("page_size", "is from 0 to 1000"))?;
-    Ok(u64::from(size.unsigned_abs()))
-}
-
-fn token_key<K>(token: &str, sort: char, parse: impl Fn(&str) -> Option<K>) -> Result<Option<K>> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    // Longer than any that was ever given out.
-    let bytes = (token.len() <= 64).then(|| BASE64.decode(token).ok()).flatten();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let key = text.as_deref().and_then(|text| text.strip_prefix(sort)).and_then(parse);
-    key.map(Some).ok_or_else(|| Error::invalid("page_token", "is not what this list answered as next_page_token"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,22 +177,6 @@ mod tests {
         match error {
             Error::Invalid { field, .. } => field,
             other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn page_tokens_come_back_and_others_are_refused() {
-        let token = next_page_token(Some(42));
-        assert_eq!(page(0, &token).unwrap(), Page { after: Some(42), size: 50 });
-        assert_eq!(page(1000, "").unwrap(), Page { after: None, size: 1000 });
-        assert_eq!(next_page_token(None), "");
-        let day = parse_day("2026-03-07").unwrap();
-        assert_eq!(page_by_day(7, &next_page_token_by_day(Some(day))).unwrap(), Page { after: Some(day), size: 7 });
-        for bad in ["x", "42", &next_page_token_by_day(Some(day)), &BASE64.encode("i"), &BASE64.encode([b'i', 0xff]), &"A".repeat(10_000)] {
-            assert_eq!(field(page(0, bad).unwrap_err()), "page_token", "{bad}");
-        }
-        for bad in [-1, i32::MIN, 1001, i32::MAX] {
-            assert_eq!(field(page(bad, "").unwrap_err()), "page_size", "{bad}");
         }
     }
 

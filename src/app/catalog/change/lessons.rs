@@ -63,7 +63,9 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -
             && let Some(place) = edit.rows.get(&row.day)
         {
             if asked.other_period {
-                return Err(edit.refuse(Reason::InUse, &[row.day], "the coaches of its classes offered the period it is in, on"));
+                return Err(edit
+                    .refuse(Reason::InUse, &[row.day], "the coaches of its classes offered the period it is in, on")
+                    .of_classes(vec![row.class_id]));
             }
             found.moved.push((row.clone(), place.clone()));
         }
@@ -101,7 +103,7 @@ fn begun<'s>(app: &App, scene: &'s Scene<'_>, edit_of: &impl Fn(&lesson::Model) 
             && (row.day == today || row.end_at > now)
             && let Some(edit) = edit_of(row).filter(|edit| !edit.moved.is_empty())
         {
-            return Err(edit.refuse(Reason::InUse, &[row.day], "a lesson of a class has begun, on"));
+            return Err(edit.refuse(Reason::InUse, &[row.day], "a lesson of a class has begun, on").of_classes(vec![row.class_id]));
         }
     }
     Ok(())
@@ -172,7 +174,9 @@ async fn add(app: &App, txn: &Txn, scene: &Scene<'_>, wanted: BTreeMap<i64, Vec<
         }
         if let Some((_, reason)) = refused.first() {
             let days: Vec<Day> = refused.iter().map(|(day, _)| *day).collect();
-            return Err(edit.refuse(Reason::InUse, &days, &format!("the coach of class {} cannot teach ({reason}), on", class.id)));
+            return Err(edit
+                .refuse(Reason::InUse, &days, &format!("the coach of class {} cannot teach ({reason}), on", class.id))
+                .of_classes(vec![class.id]));
         }
     }
     let back: Vec<_> = added.iter().filter(|row| row.id != 0).map(|row| (row.id, row.start_at, row.end_at, row.coach_id)).collect();

@@ -128,22 +128,27 @@ impl<'a> Edit<'a> {
     pub fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
         let claimed = |day: Day| claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day);
         let of = |days: &mut dyn Iterator<Item = Day>| -> Vec<Day> { days.filter(|day| claimed(*day)).collect() };
+        let by = |days: &[Day]| -> Vec<i64> {
+            let covers = |claim: &&&Claim| days.iter().any(|day| claim.start_day <= *day && *day <= claim.last_day);
+            claims.iter().filter(|claim| takes(claim)).filter(covers).map(|claim| claim.id).collect()
+        };
+        let refuse = |reason, days: &[Day], why| self.refuse(reason, days, why).of_reservations(by(days));
         let begun = of(&mut self.removed.values().filter(|row| row.start_at <= now).map(|row| row.day));
         if !begun.is_empty() {
-            return Some(self.refuse(Reason::InUse, &begun, "the lesson has begun and stays, on"));
+            return Some(refuse(Reason::InUse, &begun, "the lesson has begun and stays, on"));
         }
         let late = |day: &Day| self.rows.get(day).is_some_and(|row| row.start_at <= now);
         let past = of(&mut self.moved.keys().copied().filter(late));
         if !past.is_empty() {
-            return Some(self.refuse(Reason::InUse, &past, "the lesson would have begun already, on"));
+            return Some(refuse(Reason::InUse, &past, "the lesson would have begun already, on"));
         }
         let crowded = |day: &Day| self.rows.get(day).is_some_and(|row| row.taken > row.capacity);
         let full: Vec<Day> = self.added.iter().copied().filter(crowded).collect();
         if !full.is_empty() {
-            return Some(self.refuse(Reason::PlacesExhausted, &full, "more students are signed up than there would be places, on"));
+            return Some(refuse(Reason::PlacesExhausted, &full, "more students are signed up than there would be places, on"));
         }
         let small: Vec<Day> = self.rows.keys().copied().filter(|day| crowded(day) && !self.added.contains(day)).collect();
-        (!small.is_empty()).then(|| self.refuse(Reason::InUse, &small, "more places are taken than there would be, on"))
+        (!small.is_empty()).then(|| refuse(Reason::InUse, &small, "more places are taken than there would be, on"))
     }
 
     /// A refusal about days of this template.
