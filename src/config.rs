@@ -20,7 +20,8 @@ mod sections;
 mod words;
 
 pub use sections::{
-    Admin, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, ServerConfig, SmsConfig, SqliteSynchronous, TasksConfig,
+    Admin, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, RetentionConfig, ServerConfig, SmsConfig, SqliteSynchronous,
+    TasksConfig,
 };
 
 use crate::domain::rules::Rules;
@@ -48,6 +49,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The runner of the scheduled tasks.
     pub tasks: TasksConfig,
+    /// How long what is old is kept.
+    pub retention: RetentionConfig,
     /// The SMS gateway and the sender.
     pub sms: SmsConfig,
     /// The mail gateway.

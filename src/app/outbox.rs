@@ -274,6 +274,7 @@ fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel 
         handed_at: Set(None),
         settled_at: Set(None),
         error: Set(String::new()),
+        purged_at: Set(None),
     }
 }
 

@@ -46,6 +46,12 @@ impl Report {
         }
     }
 
+    /// Whether the run changed nothing and has nothing to say.
+    pub fn is_idle(&self) -> bool {
+        let Self { examined: _, changed, skipped: _, failed, messages, notes } = self;
+        *changed == 0 && *failed == 0 && *messages == 0 && notes.is_empty()
+    }
+
     /// Adds another report to this one.
     pub fn add(&mut self, other: Report) {
         self.examined += other.examined;

@@ -84,6 +84,9 @@ pub(super) enum Command {
     /// SMS: send what is due
     #[command(subcommand)]
     Sms(Sms),
+    /// Old messages: remove their contents, with old request ids and runs
+    #[command(subcommand)]
+    Message(Message),
     /// Import the CSV files of a folder; all or nothing
     Import {
         /// The folder; the files that are there are read
@@ -135,6 +138,7 @@ impl Command {
             Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
             Self::Clazz(Clazz::OfferPlaces(when)) => (Task::ClazzOfferPlaces, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
+            Self::Message(Message::Purge(when)) => (Task::MessagePurge, &when.when),
             _ => return None,
         };
         Some((task, argument.as_deref()))
@@ -193,6 +197,14 @@ pub(super) enum Clazz {
 pub(super) enum Sms {
     #[command(about = Task::SmsSend.info().description)]
     Send(WhenArgument),
+}
+
+/// `message …`
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Message {
+    #[command(about = Task::MessagePurge.info().description)]
+    Purge(WhenArgument),
 }
 
 /// `clock …`

@@ -50,6 +50,7 @@ async fn fire(connection: &Connection, task: Task, tick: Option<Tick>, when: &st
         Task::InviteCheck => call!(connection, task, check_invitations, pb::CheckInvitationsRequest { firing, day }),
         Task::InviteNotifyTest => call!(connection, task, notify_software_tests, pb::NotifySoftwareTestsRequest { firing }),
         Task::InviteNotifyClass => call!(connection, task, notify_unstaffed_classes, pb::NotifyUnstaffedClassesRequest { firing }),
+        Task::MessagePurge => call!(connection, task, purge_messages, pb::PurgeMessagesRequest { firing }),
         Task::SmsSend => call!(connection, task, send_sms, pb::SendSmsRequest { firing }),
         Task::ClazzInitPlace => call!(connection, task, init_places, pb::InitPlacesRequest { firing }),
         Task::ClazzRemoveExpiredStudents => {

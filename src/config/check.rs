@@ -23,6 +23,7 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
             config.server.task_timeout_s
         )
     });
+    retention(config, &mut found);
     invite(config, &mut found);
     enrollment(config, &mut found);
     class(config, &mut found);
@@ -68,6 +69,13 @@ fn database(config: &Config, found: &mut Findings<'_>) {
     let keys = ["database.lock_timeout_ms", "database.statement_timeout_ms"];
     found.refuse(database.lock_timeout_ms > database.statement_timeout_ms, &keys, || {
         format!("must not be more than database.statement_timeout_ms ({}), which would end the wait first", database.statement_timeout_ms)
+    });
+}
+
+fn retention(config: &Config, found: &mut Findings<'_>) {
+    let keep = &config.retention;
+    found.refuse(keep.run_d < keep.idle_run_d, &["retention.run_d", "retention.idle_run_d"], || {
+        format!("must not be less than retention.idle_run_d ({})", keep.idle_run_d)
     });
 }
 

@@ -71,6 +71,7 @@ pub(super) const FILE: &[Key] = &[
     key("database", Kind::Table(DATABASE)),
     key("log", Kind::Table(&[key("filter", Kind::Text(log_filter)), key("format", Kind::Word(&["text", "json"]))])),
     key("tasks", Kind::Table(&[key("lease_s", Kind::Whole(1, 86_400))])),
+    key("retention", Kind::Table(RETENTION)),
     key("invite", Kind::Table(INVITE)),
     key("coach", Kind::Table(COACH)),
     key("enrollment", Kind::Table(ENROLLMENT)),
@@ -103,6 +104,14 @@ const DATABASE: &[Key] = &[
     key("statement_timeout_ms", Kind::Whole(1, 600_000)),
     key("lock_timeout_ms", Kind::Whole(1, 600_000)),
     key("sqlite_synchronous", Kind::Word(&["full", "off"])),
+];
+
+const RETENTION: &[Key] = &[
+    key("message_d", Kind::Whole(1, 36_500)),
+    key("request_id_h", Kind::Whole(1, YEAR_H)),
+    key("idle_run_d", Kind::Whole(1, 36_500)),
+    key("run_d", Kind::Whole(1, 36_500)),
+    key("per_run_max", Kind::Whole(1, 10_000_000)),
 ];
 
 const INVITE: &[Key] = &[

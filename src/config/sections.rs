@@ -182,6 +182,22 @@ impl TasksConfig {
     }
 }
 
+/// Section `retention`: how long what is old is kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Number or address, subject line and body of messages that have ended, in days.
+    pub message_d: u32,
+    /// Request ids, in hours.
+    pub request_id_h: u32,
+    /// Runs that changed nothing, in days.
+    pub idle_run_d: u32,
+    /// Other runs, in days.
+    pub run_d: u32,
+    /// Rows of each kind that one run of `message purge` removes at most.
+    pub per_run_max: u32,
+}
+
 /// Where messages are handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -257,6 +273,7 @@ struct File {
     database: DatabaseConfig,
     log: LogConfig,
     tasks: TasksConfig,
+    retention: RetentionConfig,
     invite: Invite,
     coach: Coach,
     enrollment: Enrollment,
@@ -353,8 +370,8 @@ pub(super) fn config(tree: Value) -> Result<Config, String> {
     let file: File = serde_yaml::from_value(tree).map_err(|error| error.to_string())?;
     let zone: Tz = file.zone.parse().map_err(|_| format!("zone: {}", file.zone))?;
     let rules = rules(zone, &file);
-    let File { testing, server, database, log, tasks, sms, mail, admins, .. } = file;
-    Ok(Config { testing, rules, server, database, log, tasks, sms, mail, admins })
+    let File { testing, server, database, log, tasks, retention, sms, mail, admins, .. } = file;
+    Ok(Config { testing, rules, server, database, log, tasks, retention, sms, mail, admins })
 }
 
 fn rules(zone: Tz, file: &File) -> Rules {

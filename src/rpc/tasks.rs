@@ -82,6 +82,7 @@ fires! {
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
+    purge_messages(PurgeMessagesRequest) -> PurgeMessagesResponse = MessagePurge;
 }
 
 /// How a task is fired, as it is read.

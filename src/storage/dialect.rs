@@ -160,6 +160,17 @@ pub fn update_by_rows(backend: DbBackend, table: &str, rows: &str, on: &str, set
     }
 }
 
+/// A DELETE of the rows of `table` for which `on` holds with a row `p` of a set, by the table's index.
+pub fn delete_by_rows(backend: DbBackend, table: &str, rows: &str, on: &str) -> String {
+    match backend {
+        DbBackend::Sqlite => {
+            format!("DELETE FROM {table} WHERE rowid IN (SELECT {table}.rowid FROM {rows} p CROSS JOIN {table} ON {on})")
+        }
+        DbBackend::Postgres => format!("DELETE FROM {table} USING {rows} p WHERE {on}"),
+        _ => format!("DELETE {table} FROM {rows} p STRAIGHT_JOIN {table} ON {on}"),
+    }
+}
+
 /// An UPDATE of the rows of `table` whose `key` is the `a` of a pair; `set` may use the pair's `p.b`. The pairs are the first parameter.
 pub fn update_by_pairs(backend: DbBackend, table: &str, key: &str, set: &str, and: &str) -> String {
     match backend {

@@ -26,6 +26,7 @@ pub mod overview;
 pub mod page;
 pub mod place;
 pub mod pool;
+pub mod purge;
 mod reach;
 mod reader;
 pub mod referrers;

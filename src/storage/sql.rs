@@ -139,6 +139,11 @@ pub fn update_by_rows(conn: &impl ConnectionTrait, table: &'static str, rows: &'
     Sql { text: dialect::update_by_rows(conn.get_database_backend(), table, rows, on, set), values: Vec::new() }
 }
 
+/// A DELETE of the rows of a table that rows `p` of a set name; see [`dialect::delete_by_rows`]. The set is the only parameter.
+pub fn delete_by_rows(conn: &impl ConnectionTrait, table: &'static str, rows: &'static str, on: &'static str) -> Sql {
+    Sql { text: dialect::delete_by_rows(conn.get_database_backend(), table, rows, on), values: Vec::new() }
+}
+
 /// An UPDATE of many rows, each with a value of its own; see [`dialect::update_by_pairs`].
 pub fn update_by_pairs(
     conn: &impl ConnectionTrait,

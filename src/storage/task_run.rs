@@ -38,6 +38,7 @@ pub async fn task_run_insert(conn: &impl ConnectionTrait, task: &str, tick_at: O
         lease_until: Set(begin.lease_until),
         report: Set(String::new()),
         error: Set(String::new()),
+        idle: Set(false),
     };
     Ok(row.insert(conn).await?)
 }
@@ -51,7 +52,7 @@ pub async fn task_run_by_tick(conn: &impl ConnectionTrait, task: &str, tick_at: 
 pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin: Begin<'_>) -> Result<bool> {
     let rows =
         sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, lease_token = ?, lease_until = ?, \
-         report = '', error = '' WHERE id = ? AND state = ? AND lease_token = ?")
+         report = '', error = '', idle = FALSE WHERE id = ? AND state = ? AND lease_token = ?")
         .bind(RunState::Running)
         .bind(begin.logical_at)
         .bind(begin.started_at)
@@ -68,16 +69,18 @@ pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin:
 
 /// Ends a run; whether it was still ours to end.
 pub async fn task_run_end(conn: &impl ConnectionTrait, run: &Model) -> Result<bool> {
-    let rows = sql("UPDATE task_run SET state = ?, ended_at = ?, report = ?, error = ? WHERE id = ? AND state = ? AND lease_token = ?")
-        .bind(run.state)
-        .bind(run.ended_at)
-        .bind(run.report.as_str())
-        .bind(run.error.as_str())
-        .bind(run.id)
-        .bind(RunState::Running)
-        .bind(run.lease_token.as_str())
-        .execute(conn)
-        .await?;
+    let rows =
+        sql("UPDATE task_run SET state = ?, ended_at = ?, report = ?, error = ?, idle = ? WHERE id = ? AND state = ? AND lease_token = ?")
+            .bind(run.state)
+            .bind(run.ended_at)
+            .bind(run.report.as_str())
+            .bind(run.error.as_str())
+            .bind(run.idle)
+            .bind(run.id)
+            .bind(RunState::Running)
+            .bind(run.lease_token.as_str())
+            .execute(conn)
+            .await?;
     Ok(rows == 1)
 }
 

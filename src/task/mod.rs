@@ -13,6 +13,7 @@ mod invite_exec;
 mod invite_notify_class;
 mod invite_notify_test;
 pub mod list;
+mod message_purge;
 pub mod registry;
 pub mod runner;
 mod sms_send;
@@ -45,5 +46,6 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(app, scope).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(app, scope).await,
         Task::ClazzOfferPlaces => clazz_offer_places::run(app, scope).await,
+        Task::MessagePurge => message_purge::run(app, scope).await,
     }
 }

@@ -23,6 +23,8 @@ pub enum Task {
     ClazzAssignStudents,
     /// `clazz offer_places`
     ClazzOfferPlaces,
+    /// `message purge`
+    MessagePurge,
 }
 
 /// What the test argument of a task means (DOMAIN.md §8).
@@ -64,6 +66,7 @@ impl Task {
         Self::ClazzRemoveExpiredStudents,
         Self::ClazzAssignStudents,
         Self::ClazzOfferPlaces,
+        Self::MessagePurge,
     ];
 
     /// What there is to know about it.
@@ -148,6 +151,14 @@ impl Task {
                 schedules: &["* * * * *"],
                 argument: Argument::Instant,
                 description: "Offers free places to who waits, and passes on what has run out.",
+            },
+            Self::MessagePurge => Info {
+                name: "message_purge",
+                words: "message purge",
+                rpc: "PurgeMessages",
+                schedules: &["0 4 * * *"],
+                argument: Argument::Instant,
+                description: "Removes the contents of old messages, old request ids and old runs.",
             },
         }
     }

@@ -149,6 +149,7 @@ async fn begin(app: &App, task: Task, tick_at: Option<Instant>, logical_at: Inst
                 lease_until,
                 report: String::new(),
                 error: String::new(),
+                idle: false,
                 ..old
             }));
         }
@@ -161,6 +162,7 @@ async fn end(app: &App, mut run: Model, result: Result<Report>) -> Result<Outcom
     let outcome = match result {
         Ok(report) => {
             run.state = RunState::Done;
+            run.idle = report.is_idle();
             run.report = serde_json::to_string(&report).map_err(Error::internal)?;
             Ok(report)
         }

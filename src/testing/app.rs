@@ -187,6 +187,7 @@ impl TestApp {
             }
             "clazz assign_students" => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
             "clazz offer_places" => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
+            "message purge" => tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report,
             "sms send" => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
             _ => panic!("no task is called {words:?}"),
         };

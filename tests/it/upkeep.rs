@@ -1,5 +1,7 @@
 //! Nightly upkeep: whatever the places say that the reservations do not is found, told and put right; who is through leaves the rosters.
 
+mod purge;
+
 use crate::replay::import_through_rpc;
 use etutor::app::import::{ImportData, ImportFile, ImportRow};
 use etutor::domain::state::{MessageKind, PlaceCause, ReservationState};

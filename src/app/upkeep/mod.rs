@@ -1,7 +1,8 @@
-//! Nightly upkeep: places agree with the reservations, and rosters with the calendar.
+//! Nightly upkeep: places agree with the reservations, rosters with the calendar, and what is old goes.
 
 pub mod expired;
 pub mod places;
+pub mod purge;
 
 use super::report::Report;
 

@@ -70,6 +70,7 @@ impl From<message::Model> for pb::Message {
             handed_at,
             settled_at,
             error,
+            purged_at,
         } = row;
         let waits = match state {
             MessageState::Queued | MessageState::Retry | MessageState::Deferred => true,
@@ -97,6 +98,7 @@ impl From<message::Model> for pb::Message {
             settle_time: optional_timestamp(settled_at),
             attempts,
             error,
+            purge_time: optional_timestamp(purged_at),
         }
     }
 }

@@ -32,6 +32,7 @@ pub struct Model {
     pub handed_at: Option<Instant>,
     pub settled_at: Option<Instant>,
     pub error: String,
+    pub purged_at: Option<Instant>,
 }
 
 /// Joins are written out where they are needed.

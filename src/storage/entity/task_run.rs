@@ -21,6 +21,7 @@ pub struct Model {
     pub lease_until: Instant,
     pub report: String,
     pub error: String,
+    pub idle: bool,
 }
 
 /// Joins are written out where they are needed.

@@ -13,6 +13,7 @@ mod m20261126_catalog_version;
 mod m20261127_days_of_templates;
 mod m20261129_held_time;
 mod m20261129_setting;
+mod m20261130_retention;
 mod step;
 
 pub use step::{Migration, Step};
@@ -25,6 +26,7 @@ pub const ALL: &[Migration] = &[
     m20261127_days_of_templates::MIGRATION,
     m20261129_setting::MIGRATION,
     m20261129_held_time::MIGRATION,
+    m20261130_retention::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

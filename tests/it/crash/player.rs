@@ -17,7 +17,7 @@ use tonic::{Code, Response, Status};
 /// The hours of a day at which the tasks are fired.
 const HOURS: [u32; 13] = [0, 8, 9, 11, 12, 14, 15, 17, 18, 19, 20, 21, 22];
 /// What is fired at each of them, in this order.
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     Task::InviteCreate,
     Task::InviteNotifyTest,
     Task::InviteCheck,
@@ -28,6 +28,7 @@ const TASKS: [Task; 10] = [
     Task::ClazzOfferPlaces,
     Task::ClazzRemoveExpiredStudents,
     Task::ClazzInitPlace,
+    Task::MessagePurge,
 ];
 const HABITS: Behaviour = Behaviour { accept_probability: 0.55, median_answer_minutes: 60.0, pass_test_probability: 0.75 };
 

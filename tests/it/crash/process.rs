@@ -111,6 +111,7 @@ pub async fn fire(channel: Channel, task: Task, tick: etutor::domain::time::Inst
         }
         Task::ClazzAssignStudents => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
         Task::ClazzOfferPlaces => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
+        Task::MessagePurge => tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report,
         Task::SmsSend => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
     };
     Ok(report.unwrap())

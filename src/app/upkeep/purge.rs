@@ -1,0 +1,112 @@
+//! `message purge`: what is older than it is kept for goes (docs/domain.md §8), so that no table
+//! grows for ever.
+
+use crate::app::App;
+use crate::app::report::Report;
+use crate::domain::time::Instant;
+use crate::error::Result;
+use crate::storage::purge as store;
+use crate::write_txn;
+use chrono::TimeDelta;
+
+/// Rows of one transaction.
+const SET: usize = 5_000;
+
+/// What goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    Messages,
+    RequestIds,
+    IdleRuns,
+    Runs,
+    HeldTimes,
+}
+
+impl Old {
+    const ALL: [Self; 5] = [Self::Messages, Self::RequestIds, Self::IdleRuns, Self::Runs, Self::HeldTimes];
+
+    /// How long it is kept.
+    fn kept(self, app: &App) -> TimeDelta {
+        let keep = &app.config.retention;
+        match self {
+            Self::Messages => TimeDelta::days(keep.message_d.into()),
+            Self::RequestIds => TimeDelta::hours(keep.request_id_h.into()),
+            Self::IdleRuns => TimeDelta::days(keep.idle_run_d.into()),
+            Self::Runs => TimeDelta::days(keep.run_d.into()),
+            Self::HeldTimes => app.rules().hold_span,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Messages => "contents of messages",
+            Self::RequestIds => "request ids",
+            Self::IdleRuns => "runs that changed nothing",
+            Self::Runs => "other runs",
+            Self::HeldTimes => "times of holds",
+        }
+    }
+}
+
+/// Removes what is old, each kind in sets of some thousand rows, and at most as many as one run
+/// may. What is left is for the next run.
+pub async fn purge(app: &App, now: Instant) -> Result<Report> {
+    let mut report = Report::default();
+    let last_runs = store::task_run_last_ids(app.db.reader()).await?;
+    for old in Old::ALL {
+        let done = purge_one(app, old, &last_runs, now).await;
+        let Some((removed, is_all)) = report.or_failed(old.word(), done)? else { continue };
+        report.examined += removed;
+        report.changed += removed;
+        if removed > 0 {
+            let more = if is_all { "" } else { "; there are more, for the next run" };
+            report.notes.push(format!("{}: {removed} removed{more}", old.word()));
+        }
+    }
+    Ok(report)
+}
+
+/// How many rows of a kind went, and whether they were all.
+async fn purge_one(app: &App, old: Old, last_runs: &[i64], now: Instant) -> Result<(u64, bool)> {
+    let (before, most) = (now - old.kept(app), app.config.retention.per_run_max as usize);
+    let (mut looked_at, mut removed) = (0, 0);
+    while looked_at < most {
+        let size = SET.min(most - looked_at);
+        let (found, gone) = purge_set(app, old, last_runs, before, now, size).await?;
+        looked_at += found;
+        removed += gone;
+        if found < size {
+            return Ok((removed, true));
+        }
+        tracing::debug!(what = old.word(), removed, "old rows are being removed");
+    }
+    Ok((removed, false))
+}
+
+/// How many rows of a kind were found to be old, at most `size`, and how many of them went: another
+/// server may have been there first.
+async fn purge_set(app: &App, old: Old, last_runs: &[i64], before: Instant, now: Instant, size: usize) -> Result<(usize, u64)> {
+    let (conn, limit) = (app.db.reader(), i64::try_from(size).unwrap_or(i64::MAX));
+    if old == Old::RequestIds {
+        let keys = store::request_list_old(conn, before, limit).await?;
+        if keys.is_empty() {
+            return Ok((0, 0));
+        }
+        let gone = write_txn!(&app.db, "request_log.purge", |txn| store::request_delete_in_txn(txn, &keys).await)?;
+        return Ok((keys.len(), gone));
+    }
+    let ids = match old {
+        Old::Messages => store::message_list_old(conn, before, limit).await?,
+        Old::IdleRuns | Old::Runs => store::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?,
+        Old::HeldTimes | Old::RequestIds => store::held_time_list_old(conn, before, limit).await?,
+    };
+    if ids.is_empty() {
+        return Ok((0, 0));
+    }
+    let gone = write_txn!(&app.db, "purge", |txn| match old {
+        Old::Messages => store::message_purge_in_txn(txn, &ids, now).await,
+        Old::IdleRuns | Old::Runs => store::task_run_delete_in_txn(txn, &ids).await,
+        Old::HeldTimes | Old::RequestIds => store::held_time_delete_in_txn(txn, &ids).await,
+    })?;
+    Ok((ids.len(), gone))
+}
