@@ -1,6 +1,7 @@
 //! ImportService: a stream of rows in, counts and every bad row out.
 
 use super::pb;
+use super::upload::{Next, Upload, read_whole};
 use crate::app::App;
 use crate::app::import::{self, FileReport, ImportData, ImportFile, ImportOutcome, ImportRow, Problem};
 use crate::error::{Error, Result};
@@ -37,12 +38,8 @@ impl ImportRpc {
 #[tonic::async_trait]
 impl pb::import_service_server::ImportService for ImportRpc {
     async fn import(&self, request: Request<Streaming<pb::ImportRequest>>) -> Result<Response<pb::ImportResponse>, Status> {
-        let mut stream = request.into_inner();
-        let mut received = Received::default();
-        while let Some(step) = stream.message().await? {
-            received.take(step)?;
-        }
-        let (data, strict) = received.finish()?;
+        let Received { strict, data, .. } = read_whole(Received::default(), request.into_inner()).await?;
+        let strict = strict.unwrap_or_default();
         let outcome = import::import(&self.app, &data, strict, self.app.now().await?).await?;
         Ok(Response::new(outcome.into()))
     }
@@ -57,20 +54,38 @@ struct Received {
     bytes: usize,
 }
 
-impl Received {
-    fn take(&mut self, request: pb::ImportRequest) -> Result<()> {
+impl Upload for Received {
+    type Step = pb::ImportRequest;
+
+    fn take(&mut self, request: pb::ImportRequest) -> Result<Next> {
         use pb::import_request::Step;
         let pb::ImportRequest { step } = request;
         match (step.ok_or_else(|| Error::invalid("step", "is missing"))?, self.strict) {
-            (Step::Start(pb::ImportStart { strict }), None) => {
-                self.strict = Some(strict);
-                Ok(())
-            }
-            (Step::Start(_), Some(_)) => Err(Error::invalid("start", "comes only once, first")),
-            (_, None) => Err(Error::invalid("start", "is missing: it comes first")),
-            (Step::File(file), Some(_)) => self.file(file),
-            (Step::Rows(rows), Some(_)) => self.rows(rows),
+            (Step::Start(pb::ImportStart { strict }), None) => self.strict = Some(strict),
+            (Step::Start(_), Some(_)) => return Err(Error::invalid("start", "comes only once, first")),
+            (_, None) => return Err(Error::invalid("start", "is missing: it comes first")),
+            (Step::File(file), Some(_)) => self.file(file)?,
+            (Step::Rows(rows), Some(_)) => self.rows(rows)?,
+            (Step::End(end), Some(_)) => return self.end(end),
         }
+        Ok(Next::Step)
+    }
+
+    fn so_far(&self) -> String {
+        format!("{} files and {} rows", self.data.files.len(), self.rows)
+    }
+}
+
+impl Received {
+    fn end(&self, end: pb::ImportEnd) -> Result<Next> {
+        let pb::ImportEnd { files, rows } = end;
+        for (field, said, came) in [("end.files", files, self.data.files.len()), ("end.rows", rows, self.rows)] {
+            if usize::try_from(said) != Ok(came) {
+                let reason = format!("says {said}, but {} came; nothing is written", self.so_far());
+                return Err(Error::invalid(field, reason));
+            }
+        }
+        Ok(Next::Nothing)
     }
 
     fn file(&mut self, file: pb::ImportFile) -> Result<()> {
@@ -114,11 +129,6 @@ impl Received {
             file.rows.push(ImportRow { line, values });
         }
         Ok(())
-    }
-
-    fn finish(self) -> Result<(ImportData, bool)> {
-        let strict = self.strict.ok_or_else(|| Error::invalid("start", "is missing: it comes first"))?;
-        Ok((self.data, strict))
     }
 }
 

@@ -16,11 +16,13 @@ mod norm;
 pub mod opening;
 pub mod place;
 pub mod presence;
+mod rest;
 pub mod server;
 pub mod staffing;
 pub mod status;
 pub mod student;
 pub mod tasks;
+mod upload;
 pub mod waitlist;
 
 pub use norm::TESTING_HEADER;

@@ -3,6 +3,7 @@
 //! tonic alone answers CANCELLED at a deadline, OUT_OF_RANGE to a message that is too large, ignores a `grpc-timeout` that
 //! it cannot read and has no ceiling of its own.
 
+use super::rest::WithRest;
 use super::status;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
@@ -48,6 +49,8 @@ pub(super) struct Norm<S> {
     pub ceilings: Ceilings,
     /// Every answer says so ([`TESTING_HEADER`]).
     pub testing: bool,
+    /// No new calls are taken; what is left of requests that are answered is no longer read.
+    pub stop: CancellationToken,
     /// Ends the streams that are open.
     pub ending: CancellationToken,
 }
@@ -65,6 +68,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
+        let request = request.map(|body| Body::new(WithRest::new(body, self.stop.clone())));
         let ceiling = self.ceilings.of(request.uri().path());
         let limit = match grpc_timeout(request.headers()) {
             Ok(None) => ceiling,

@@ -40,6 +40,10 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// How often the database is asked for the sake of health.
     pub probe_every: Duration,
+    /// How long a connection may say nothing until its peer is asked whether it is still there.
+    pub keepalive_interval: Duration,
+    /// How long the peer may take to answer that; then the connection is given up.
+    pub keepalive_timeout: Duration,
 }
 
 impl Default for ServeOptions {
@@ -54,6 +58,8 @@ impl Default for ServeOptions {
             concurrency: 256,
             drain: Duration::from_secs(8),
             probe_every: Duration::from_millis(500),
+            keepalive_interval: Duration::from_secs(60),
+            keepalive_timeout: Duration::from_secs(20),
         }
     }
 }
@@ -78,9 +84,6 @@ impl From<&ServerConfig> for ServeOptions {
 const STREAMS_PER_CONNECTION: u32 = 256;
 /// A request's headers.
 const HEADER_LIST_BYTES: u32 = 16 * 1024;
-/// A peer that has vanished is noticed after these two.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long what was cut off may take to end; what is left then is rolled back by the database.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -112,6 +115,7 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
         inner: Detach::new(routes, free, options.concurrency, tracker.clone(), health.ready.clone()),
         ceilings: Ceilings { call: options.request_timeout, task: options.task_timeout },
         testing,
+        stop: stop.clone(),
         ending: ending.clone(),
     };
     let door = Door { max_connections: options.max_connections, first_bytes_timeout: options.first_bytes_timeout };
@@ -119,8 +123,8 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
     let server = tonic::transport::Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_keepalive_interval(Some(options.keepalive_interval))
+        .http2_keepalive_timeout(Some(options.keepalive_timeout))
         .serve_with_incoming_shutdown(stack, connections, stop.clone().cancelled_owned());
     let mut server = std::pin::pin!(server);
 

@@ -1,6 +1,7 @@
 //! Import of an academy from files: all or nothing, and twice is as once.
 
 mod broken;
+mod whole;
 
 use etutor::app::App;
 use etutor::app::import::{FILES, ImportData, ImportFile, ImportOutcome, ImportRow, import};
@@ -367,6 +368,10 @@ pub fn steps(data: &ImportData, strict: bool) -> Vec<pb::ImportRequest> {
             steps.push(Step::Rows(pb::ImportRows { rows: rows.collect() }));
         }
     }
+    steps.push(Step::End(pb::ImportEnd {
+        files: data.files.len() as i64,
+        rows: data.files.iter().map(|file| file.rows.len() as i64).sum(),
+    }));
     steps.into_iter().map(|step| pb::ImportRequest { step: Some(step) }).collect()
 }
 

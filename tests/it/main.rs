@@ -13,6 +13,7 @@ mod demo;
 mod enrollment;
 mod faults;
 mod forming;
+mod frames;
 mod grpc;
 mod harness;
 mod histories;

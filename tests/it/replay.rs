@@ -13,17 +13,7 @@ use std::path::Path;
 
 /// Imports files through the RPC, as `etutorctl import` does.
 pub async fn import_through_rpc(app: &TestApp, data: &ImportData) -> pb::ImportResponse {
-    use pb::import_request::Step;
-    let mut steps = vec![Step::Start(pb::ImportStart { strict: false })];
-    for file in &data.files {
-        steps.push(Step::File(pb::ImportFile { name: file.name.clone(), columns: file.columns.clone() }));
-        for rows in file.rows.chunks(500) {
-            let rows = rows.iter().map(|row| pb::ImportRow { line: row.line, values: row.values.clone() }).collect();
-            steps.push(Step::Rows(pb::ImportRows { rows }));
-        }
-    }
-    let stream = tokio_stream::iter(steps.into_iter().map(|step| pb::ImportRequest { step: Some(step) }));
-    app.imports().import(stream).await.unwrap().into_inner()
+    crate::import::send(app, crate::import::steps(data, false)).await.unwrap()
 }
 
 /// The habits of `coach_behaviour.csv`.

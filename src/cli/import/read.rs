@@ -147,16 +147,18 @@ impl Lines<'_> {
     }
 }
 
-/// The steps of the import, made as they are sent.
+/// The steps of the import, made as they are sent. The last one says how much they were.
 pub(super) fn steps(files: Vec<CsvFile>, strict: bool) -> impl Iterator<Item = pb::ImportRequest> + Send {
     let step = |step| pb::ImportRequest { step: Some(step) };
     let start = step(pb::import_request::Step::Start(pb::ImportStart { strict }));
+    let (count, rows) = (files.len() as i64, files.iter().map(|file| file.rows.len() as i64).sum());
+    let end = step(pb::import_request::Step::End(pb::ImportEnd { files: count, rows }));
     let files = files.into_iter().flat_map(move |CsvFile { name, columns, rows }| {
         let file = step(pb::import_request::Step::File(pb::ImportFile { name: name.to_owned(), columns }));
         let batches = Batches { rows: rows.into_iter().peekable() };
         std::iter::once(file).chain(batches.map(move |rows| step(pb::import_request::Step::Rows(pb::ImportRows { rows }))))
     });
-    std::iter::once(start).chain(files)
+    std::iter::once(start).chain(files).chain([end])
 }
 
 /// Rows in portions that fit into a message.

@@ -189,7 +189,7 @@ fn an_import_is_a_start_then_files_each_with_its_rows() {
             app.imports().import(tokio_stream::iter(steps.collect::<Vec<_>>())).await
         };
         let long = "x".repeat(10_001);
-        refused(import(vec![]).await, "start");
+        refused(import(vec![]).await, "end");
         refused(import(vec![file("subjects.csv")]).await, "start");
         refused(import(vec![start(), start()]).await, "start");
         refused(import(vec![start(), row(2, &["1", "数学"])]).await, "rows");
@@ -198,10 +198,20 @@ fn an_import_is_a_start_then_files_each_with_its_rows() {
         refused(import(vec![start(), file("subjects.csv"), row(2, &["1", &long])]).await, "rows.rows.values");
         let none = app.imports().import(tokio_stream::iter([pb::ImportRequest { step: None }])).await;
         refused(none, "step");
+        let end = |files, rows| Step::End(pb::ImportEnd { files, rows });
+        refused(import(vec![start()]).await, "end");
+        refused(import(vec![end(0, 0)]).await, "start");
+        refused(import(vec![start(), end(0, 0), end(0, 0)]).await, "end");
+        for (files, rows, field) in
+            [(0, 1, "end.files"), (2, 1, "end.files"), (-1, 1, "end.files"), (1, 0, "end.rows"), (1, i64::MAX, "end.rows")]
+        {
+            refused(import(vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), end(files, rows)]).await, field);
+        }
 
         // Rows that are wrong are told one by one, and nothing is written.
-        let steps = vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), row(3, &["x", "语文"])];
-        let answer = import(steps).await;
+        let steps = vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), row(3, &["x", "语文"]), end(1, 2)];
+        let answer = import(steps).await.unwrap().into_inner();
+        assert!(!answer.written && answer.problems.len() == 1, "{answer:?}");
         let subjects = app.catalog().list_subjects(pb::ListSubjectsRequest::default()).await.unwrap().into_inner().subjects;
         assert!(subjects.is_empty(), "{answer:?}");
     });

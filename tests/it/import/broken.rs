@@ -146,7 +146,8 @@ fn a_stream_that_is_none_is_refused_and_names_the_field() {
             step(Step::Rows(pb::ImportRows { rows: vec![row; count] }))
         };
         let cases = [
-            (vec![], "start"),
+            (vec![], "end"),
+            (vec![start()], "end"),
             (vec![pb::ImportRequest { step: None }], "step"),
             (vec![file("subjects.csv")], "start"),
             (vec![start(), start()], "start"),
