@@ -1,11 +1,12 @@
 //! What this work costs, beside what it can cost at best, in the same run. Nothing here asserts a time: it prints.
 //!
-//! `cargo bench --bench floors -- [create] [idle] [places] [openings] [reserve] [ladder] [rpc] [cli]`; without a word all of them. The first six run on every
+//! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [reserve] [ladder] [rpc] [cli]`; without a word all of them. The first seven run on every
 //! database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows (1,000,000), `ETUTOR_BENCH_CALLS` the most
 //! sign-ups of a round (8,000). Figures are in benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]
 
 mod cli;
+mod exhausted;
 mod jobs;
 mod openings;
 mod places;
@@ -37,6 +38,9 @@ fn main() {
     }
     if wanted("idle") || wanted("create") {
         runtime.block_on(jobs::run(large, wanted("idle"), wanted("create")));
+    }
+    if wanted("exhausted") {
+        exhausted::run(if quick { 5 } else { 200 });
     }
     if wanted("openings") {
         runtime.block_on(openings::run_all(large, quick));

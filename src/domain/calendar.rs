@@ -100,6 +100,11 @@ pub fn cut_off(time: BusinessTime, day: Day) -> Instant {
     time.midnight(add_days(day, -3))
 }
 
+/// The last day whose cut-off has come at `now`.
+pub fn last_day_cut_off(time: BusinessTime, now: Instant) -> Day {
+    add_days(time.day(now), 3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

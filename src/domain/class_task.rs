@@ -17,6 +17,8 @@ pub struct Counts {
     pub live: i64,
     /// Coaches in reserve.
     pub reserve: i64,
+    /// When the first of those who are live or accepted runs out of time.
+    pub changes_at: Option<Instant>,
 }
 
 impl Counts {
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_wave_asks_twice_the_missing_when_fewer_are_live_than_missing() {
-        let counts = |needed, accepted, ready, live| Counts { needed, accepted, ready, live, reserve: 0 };
+        let counts = |needed, accepted, ready, live| Counts { needed, accepted, ready, live, ..Counts::default() };
         assert_eq!(counts(3, 0, 0, 0).wave(2.0), 6);
         assert_eq!(counts(3, 1, 1, 0).wave(2.0), 2);
         assert_eq!(counts(3, 0, 0, 2).wave(2.0), 4);

@@ -71,6 +71,8 @@ pub struct Held {
     pub task_id: i64,
     /// The lessons it would mean.
     pub spans: Vec<Span>,
+    /// Until when it holds the time; `None` = until something happens.
+    pub until: Option<Instant>,
 }
 
 /// A coach as the rules see one.
@@ -210,6 +212,19 @@ pub fn check(rules: &Rules, coach: &Candidate, need: &Need, purpose: Purpose, no
         }
     }
     Ok(())
+}
+
+/// When time alone may make another answer of a refusal of an automatic invitation; `None` = only what somebody does can, or the next
+/// midnight (budgets of a day and of a week). Never later than it really is: a look too many finds the same again.
+pub fn may_change_at(rules: &Rules, coach: &Candidate, reason: Reason, rescue: bool, now: Instant) -> Option<Instant> {
+    let held = coach.held.iter().filter_map(|held| held.until);
+    match reason {
+        Reason::OverlapInvitation => held.min(),
+        // A class counts until its last lesson is over.
+        Reason::RankLimit => held.chain(coach.lessons.iter().map(|lesson| lesson.end).filter(|end| *end > now)).min(),
+        Reason::Spacing => coach.last_auto.map(|last| last + if rescue { rules.spacing_rescue } else { rules.spacing }),
+        _ => None,
+    }
 }
 
 /// The availability row that is used on each planned day, or `None` when a day is not covered. The row of the lowest id wins.
@@ -359,10 +374,10 @@ mod tests {
         let before = |end: &str| spans(&["2026-03-12"], "17:00", end);
         assert_eq!(refused(|coach| coach.lessons = before("18:45"), AUTO), None);
         assert_eq!(refused(|coach| coach.lessons = before("18:46"), AUTO), Some(Reason::OverlapClass));
-        let held = |end: &str| vec![Held { task_id: 2, spans: before(end) }];
+        let held = |end: &str| vec![Held { task_id: 2, spans: before(end), until: None }];
         assert_eq!(refused(|coach| coach.held = held("18:46"), AUTO), Some(Reason::OverlapInvitation));
         assert_eq!(refused(|coach| coach.held = held("18:46"), Purpose::Answer), Some(Reason::OverlapInvitation));
-        assert_eq!(refused(|coach| coach.held = vec![Held { task_id: 1, spans: before("18:46") }], Purpose::Answer), None);
+        assert_eq!(refused(|coach| coach.held = vec![Held { task_id: 1, spans: before("18:46"), until: None }], Purpose::Answer), None);
     }
 
     #[test]
@@ -391,6 +406,22 @@ mod tests {
             assert_eq!(refused(set, Purpose::Answer), None);
             assert_eq!(refused(set, Purpose::Manual { overriding: false }), None);
         }
+    }
+
+    #[test]
+    fn a_refusal_may_change_with_time_when_what_holds_the_coach_ends() {
+        let mut coach = coach();
+        let hold = |until: Option<&str>| Held { task_id: 2, spans: Vec::new(), until: until.map(at) };
+        coach.held = vec![hold(None), hold(Some("2026-03-02 12:00")), hold(Some("2026-03-02 11:00"))];
+        coach.lessons = spans(&["2026-03-02"], "08:00", "10:30");
+        coach.last_auto = Some(at("2026-03-02 08:50"));
+        let changes = |reason, rescue| may_change_at(&rules(), &coach, reason, rescue, at("2026-03-02 09:00"));
+        assert_eq!(changes(Reason::OverlapInvitation, false), Some(at("2026-03-02 11:00")));
+        assert_eq!(changes(Reason::RankLimit, false), Some(at("2026-03-02 10:30")));
+        assert_eq!(changes(Reason::Spacing, false), Some(at("2026-03-02 09:20")));
+        assert_eq!(changes(Reason::Spacing, true), Some(at("2026-03-02 09:00")));
+        assert_eq!(changes(Reason::NoAvailability, false), None);
+        assert_eq!(changes(Reason::BudgetDay, false), None, "the next midnight is everybody's");
     }
 
     #[test]

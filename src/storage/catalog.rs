@@ -1,6 +1,7 @@
 //! Subjects, seasons, periods, class templates and their places.
 
 use super::entity::{class_template, period, place, season, season_except_day, subject};
+use super::insert::insert_rows;
 use super::page::Page;
 use super::sql::sql;
 use super::{Txn, again_if_taken};
@@ -89,10 +90,7 @@ pub async fn season_update_in_txn(txn: &Txn, row: season::ActiveModel) -> Result
 pub async fn season_except_days_replace_in_txn(txn: &Txn, season_id: i64, days: &BTreeSet<Day>) -> Result<()> {
     sql("DELETE FROM season_except_day WHERE season_id = ?").bind(season_id).execute(txn).await?;
     let rows = days.iter().map(|day| season_except_day::ActiveModel { season_id: Set(season_id), day: Set(*day) });
-    if !days.is_empty() {
-        season_except_day::Entity::insert_many(rows).exec_without_returning(txn).await?;
-    }
-    Ok(())
+    Ok(insert_rows(txn, rows).await?)
 }
 
 /// Deletes a season that nothing refers to but its excepted days; how many there were.

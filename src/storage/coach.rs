@@ -1,6 +1,7 @@
 //! Coaches, the history of their status, and what they offer.
 
 use super::entity::{availability_use, coach, coach_availability, coach_status_change};
+use super::insert::insert_rows;
 use super::page::Page;
 use super::sql::sql;
 use super::{Txn, again_if_taken};
@@ -131,10 +132,7 @@ pub async fn availability_users(conn: &impl ConnectionTrait, id: i64, from: Day)
 
 /// Writes offers.
 pub async fn availability_insert_in_txn(txn: &Txn, rows: Vec<coach_availability::ActiveModel>) -> Result<()> {
-    if !rows.is_empty() {
-        coach_availability::Entity::insert_many(rows).exec_without_returning(txn).await.map_err(again_if_taken)?;
-    }
-    Ok(())
+    insert_rows(txn, rows).await.map_err(again_if_taken)
 }
 
 /// Changes the last day of an offer.

@@ -1,7 +1,7 @@
 //! Sets of rows for the import: looked up by names, inserted and updated in chunks.
 
 use super::entity::{coach, coach_availability, reservation, student};
-use super::place::CHUNK;
+use super::insert::insert_rows;
 use super::sql::sql;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
@@ -99,16 +99,9 @@ pub async fn availability_last_used(conn: &impl ConnectionTrait, ids: &[i64]) ->
     Ok(found.into_iter().collect())
 }
 
-/// Inserts rows in chunks.
+/// Inserts rows.
 pub async fn insert_set_in_txn<A: ActiveModelTrait>(txn: &impl ConnectionTrait, rows: Vec<A>) -> Result<()> {
-    let mut rows = rows.into_iter();
-    loop {
-        let chunk: Vec<A> = rows.by_ref().take(CHUNK).collect();
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        <A::Entity as EntityTrait>::insert_many(chunk).exec_without_returning(txn).await?;
-    }
+    Ok(insert_rows(txn, rows).await?)
 }
 
 /// Rows to be updated: key, and one value for each of the columns.

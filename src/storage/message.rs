@@ -2,6 +2,7 @@
 
 use super::Txn;
 use super::entity::message;
+use super::insert::insert_rows;
 use super::page::Page;
 use super::sql::sql;
 use super::unique_violation;
@@ -12,32 +13,22 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::{BTreeSet, HashSet};
 
-/// Rows of one INSERT.
-const INSERT_ROWS: usize = 500;
 /// Keys of one look-up.
 const KEYS: usize = 5_000;
 
 /// Which of these keys exist.
 pub async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<HashSet<String>> {
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let mut known = HashSet::new();
-    for some in keys.chunks(KEYS) {
-        let query = message::Entity::find().select_only().column(message::Column::DedupKey);
-        known.extend(query.filter(message::Column::DedupKey.is_in(some.iter().copied())).into_tuple::<String>().all(txn).await?);
-    }
-    Ok(known)
+    let known: Vec<String> =
+        sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})").texts(keys.iter().map(String::as_str)).column(txn).await?;
+    Ok(known.into_iter().collect())
 }
 
 /// Inserts messages. A key that another transaction has written meanwhile is [`Error::Contended`].
 pub async fn message_insert(txn: &Txn, rows: Vec<message::ActiveModel>) -> Result<()> {
-    for some in rows.chunks(INSERT_ROWS) {
-        match message::Entity::insert_many(some.to_vec()).exec_without_returning(txn).await {
-            Ok(_) => {}
-            Err(error) if unique_violation(&error) => return Err(Error::Contended("message")),
-            Err(error) => return Err(error.into()),
-        }
+    match insert_rows(txn, rows).await {
+        Err(error) if unique_violation(&error) => Err(Error::Contended("message")),
+        done => Ok(done?),
     }
-    Ok(())
 }
 
 /// Withdraws the INVITATION messages of these invitations that nobody has handed over.
@@ -123,13 +114,11 @@ pub async fn message_lessons_empty<'a>(
 
 /// Which of these keys are of messages that were withdrawn.
 pub async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
-    use message::Column;
-    let mut cancelled = HashSet::new();
-    for some in keys.chunks(KEYS) {
-        let query = message::Entity::find().select_only().column(Column::DedupKey).filter(Column::State.eq(MessageState::Cancelled));
-        cancelled.extend(query.filter(Column::DedupKey.is_in(some.iter().cloned())).into_tuple::<String>().all(txn).await?);
-    }
-    Ok(cancelled)
+    let cancelled: Vec<String> = sql("SELECT dedup_key FROM message WHERE state = 'CANCELLED' AND dedup_key IN ({texts})")
+        .texts(keys.iter().map(String::as_str))
+        .column(txn)
+        .await?;
+    Ok(cancelled.into_iter().collect())
 }
 
 /// A message that a sender should look at.

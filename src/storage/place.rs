@@ -1,15 +1,13 @@
 //! Places of templates as sets: read, locked and written anew.
 
 use super::entity::{class_template, period, place, season, season_except_day};
+use super::insert::insert_rows;
 use super::sql::sql;
 use crate::domain::places::PlaceDay;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 use std::collections::{BTreeSet, HashMap};
-
-/// Rows of one INSERT.
-pub const CHUNK: usize = 500;
 
 impl From<&place::Model> for PlaceDay {
     fn from(row: &place::Model) -> Self {
@@ -89,20 +87,17 @@ pub async fn place_replace_in_txn(txn: &impl ConnectionTrait, template_ids: &[i6
 
 /// Writes new places.
 pub async fn place_insert_in_txn(txn: &impl ConnectionTrait, rows: &[place::Model]) -> Result<()> {
-    for chunk in rows.chunks(CHUNK) {
-        let new = chunk.iter().map(|row| place::ActiveModel {
-            template_id: Set(row.template_id),
-            day: Set(row.day),
-            start_at: Set(row.start_at),
-            end_at: Set(row.end_at),
-            capacity: Set(row.capacity),
-            taken: Set(row.taken),
-            not_held_at: Set(row.not_held_at),
-            not_held_told: Set(row.not_held_told),
-        });
-        place::Entity::insert_many(new).exec_without_returning(txn).await?;
-    }
-    Ok(())
+    let new = rows.iter().map(|row| place::ActiveModel {
+        template_id: Set(row.template_id),
+        day: Set(row.day),
+        start_at: Set(row.start_at),
+        end_at: Set(row.end_at),
+        capacity: Set(row.capacity),
+        taken: Set(row.taken),
+        not_held_at: Set(row.not_held_at),
+        not_held_told: Set(row.not_held_told),
+    });
+    Ok(insert_rows(txn, new).await?)
 }
 
 /// The range of a reservation that counts.

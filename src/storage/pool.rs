@@ -97,6 +97,7 @@ struct HeldRow {
     template_id: i64,
     day: Day,
     last_day: Day,
+    until_at: Option<Instant>,
 }
 
 /// Coaches as the rules see them at `now`. Versions are read first: a writer that repeats them learns whether anything changed since.
@@ -236,7 +237,8 @@ async fn add_lessons(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, can
 }
 
 async fn add_held(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, candidates: &mut HashMap<i64, Candidate>) -> Result<()> {
-    let rows: Vec<HeldRow> = sql("SELECT i.coach_id, i.task_id, i.state, t.template_id, t.day, i.last_day \
+    let rows: Vec<HeldRow> = sql("SELECT i.coach_id, i.task_id, i.state, t.template_id, t.day, i.last_day, \
+             CASE i.state WHEN 'QUEUED' THEN i.valid_until WHEN 'SENT' THEN i.expires_at WHEN 'ACCEPTED' THEN i.test_deadline END AS until_at \
          FROM invitation i JOIN class_task t ON t.id = i.task_id WHERE i.coach_id IN ({ids}) AND ( \
              (i.state = 'QUEUED' AND i.valid_until > ?) OR (i.state = 'SENT' AND i.expires_at > ?) \
              OR (i.state = 'ACCEPTED' AND i.test_deadline > ?) OR i.state = 'READY')")
@@ -255,7 +257,7 @@ async fn add_held(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, candid
         }
         let all = spans.get(&row.template_id).map_or(&[][..], Vec::as_slice);
         let spans = all.iter().copied().filter(|span| row.day <= span.day && span.day <= row.last_day).collect();
-        candidate.held.push(Held { task_id: row.task_id, spans });
+        candidate.held.push(Held { task_id: row.task_id, spans, until: row.until_at });
     }
     Ok(())
 }

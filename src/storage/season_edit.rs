@@ -2,13 +2,13 @@
 //! in set statements.
 
 use super::entity::{availability_use, lesson};
-use super::place::CHUNK;
+use super::insert::insert_rows;
 use super::sql::{Cell, sql, update_by_rows};
 use super::{Txn, unique_violation};
 use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, EntityTrait, FromQueryResult};
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap};
 
 /// Keeps class tasks from being made while the lesson days they are made for change; it comes before all other locks.
@@ -139,19 +139,16 @@ pub async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i6
 
 /// Lessons that come.
 pub async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -> Result<()> {
-    for chunk in lessons.chunks(CHUNK) {
-        let rows = chunk.iter().map(|row| lesson::ActiveModel {
-            id: NotSet,
-            class_id: Set(row.class_id),
-            day: Set(row.day),
-            start_at: Set(row.start_at),
-            end_at: Set(row.end_at),
-            coach_id: Set(row.coach_id),
-            state: Set(LessonState::Scheduled),
-        });
-        lesson::Entity::insert_many(rows).exec_without_returning(txn).await?;
-    }
-    Ok(())
+    let rows = lessons.iter().map(|row| lesson::ActiveModel {
+        id: NotSet,
+        class_id: Set(row.class_id),
+        day: Set(row.day),
+        start_at: Set(row.start_at),
+        end_at: Set(row.end_at),
+        coach_id: Set(row.coach_id),
+        state: Set(LessonState::Scheduled),
+    });
+    Ok(insert_rows(txn, rows).await?)
 }
 
 /// First day, last day and state of classes.
@@ -182,19 +179,15 @@ pub async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]) -> Re
 /// # Errors
 /// `Contended` when one is used by now.
 pub async fn availability_take_in_txn(txn: &Txn, uses: &[(i64, Day, i64)]) -> Result<()> {
-    for chunk in uses.chunks(CHUNK) {
-        let rows = chunk.iter().map(|(availability_id, day, invitation_id)| availability_use::ActiveModel {
-            availability_id: Set(*availability_id),
-            day: Set(*day),
-            invitation_id: Set(*invitation_id),
-        });
-        match availability_use::Entity::insert_many(rows).exec_without_returning(txn).await {
-            Ok(_) => {}
-            Err(error) if unique_violation(&error) => return Err(Error::Contended("availability_use")),
-            Err(error) => return Err(error.into()),
-        }
+    let rows = uses.iter().map(|(availability_id, day, invitation_id)| availability_use::ActiveModel {
+        availability_id: Set(*availability_id),
+        day: Set(*day),
+        invitation_id: Set(*invitation_id),
+    });
+    match insert_rows(txn, rows).await {
+        Err(error) if unique_violation(&error) => Err(Error::Contended("availability_use")),
+        done => Ok(done?),
     }
-    Ok(())
 }
 
 /// A day of an offer in one period that a class in another period uses.

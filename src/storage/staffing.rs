@@ -121,15 +121,52 @@ pub async fn task_list_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Re
     Ok(in_order(tasks))
 }
 
+/// How many tasks are open, of all days or of one.
+pub async fn task_count_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Result<u64> {
+    let counted = match day {
+        Some(day) => sql("SELECT COUNT(*) FROM class_task WHERE day = ? AND state IN ('PENDING', 'INVITING', 'COVERED')").bind(day),
+        None => sql("SELECT COUNT(*) FROM class_task WHERE state IN ('PENDING', 'INVITING', 'COVERED')"),
+    };
+    let found: Vec<i64> = counted.column(conn).await?;
+    Ok(found.first().map_or(0, |count| count.unsigned_abs()))
+}
+
+/// Tasks with an acceptance whose test deadline has come.
+pub async fn task_ids_lapsing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
+    sql("SELECT task_id FROM invitation WHERE state = 'ACCEPTED' AND test_deadline <= ?").bind(now).column(conn).await
+}
+
+/// Open tasks that are not in line at `now`: to be sized again, past their gate and still PENDING, with a test that is overdue (`lapsing`);
+/// those COVERED too when classes form at once.
+pub async fn task_list_unsettled(conn: &impl ConnectionTrait, lapsing: Vec<i64>, form_at_once: bool, now: Instant) -> Result<Vec<TaskRow>> {
+    let found = sql(task_select!(
+        "t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND (t.dirty = TRUE OR (t.state = 'PENDING' AND t.gate_at <= ?) \
+         OR t.state = ? OR t.id IN ({ids}))"
+    ));
+    let covered = if form_at_once { TaskState::Covered.as_str() } else { "" };
+    Ok(in_order(found.bind(now).bind(now).bind(covered).ids(lapsing).all(conn).await?))
+}
+
+/// Open tasks that look for coaches by themselves, but those that were looked at in this `world` in vain and for which time has changed
+/// nothing since (`task_look`).
+pub async fn task_list_asking(conn: &impl ConnectionTrait, world: &str, now: Instant) -> Result<Vec<TaskRow>> {
+    let found = sql(task_select!(
+        "t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND t.reopened = FALSE AND NOT EXISTS \
+         (SELECT 1 FROM task_look k WHERE k.task_id = t.id AND k.task_version = t.version AND k.world = ? \
+          AND k.looked_at <= ? AND k.again_at > ?)"
+    ));
+    Ok(in_order(found.bind(now).bind(world).bind(now).bind(now).all(conn).await?))
+}
+
 /// Open tasks whose F (or reopened end) has come.
 pub async fn task_list_closing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<TaskRow>> {
     Ok(in_order(sql(task_select!("t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at <= ?")).bind(now).all(conn).await?))
 }
 
-/// Open tasks of a template on later days than `day`, earliest first.
-pub async fn task_list_later(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<Vec<TaskRow>> {
-    let open = sql(task_select!("t.template_id = ? AND t.day > ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')"));
-    Ok(in_order(open.bind(template_id).bind(day).all(conn).await?))
+/// The open task of a template on a day.
+pub async fn task_open_of_template(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<Option<TaskRow>> {
+    let open = sql(task_select!("t.template_id = ? AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')"));
+    open.bind(template_id).bind(day).one(conn).await
 }
 
 /// Locks a task for the transaction and reads it as it is now. Everything that counts on a task starts here.
@@ -149,6 +186,7 @@ pub async fn task_counts(conn: &impl ConnectionTrait, tasks: &[TaskRow], now: In
         ready: i64,
         live: i64,
         reserve: i64,
+        changes_at: Option<Instant>,
     }
     let mut counts: HashMap<i64, Counts> =
         tasks.iter().map(|task| (task.id, Counts { needed: i64::from(task.needed), ..Counts::default() })).collect();
@@ -156,8 +194,13 @@ pub async fn task_counts(conn: &impl ConnectionTrait, tasks: &[TaskRow], now: In
              COUNT(CASE WHEN state = 'ACCEPTED' AND test_deadline > ? THEN 1 END) AS accepted, \
              COUNT(CASE WHEN state = 'READY' THEN 1 END) AS ready, \
              COUNT(CASE WHEN (state = 'QUEUED' AND valid_until > ?) OR (state = 'SENT' AND expires_at > ?) THEN 1 END) AS live, \
-             COUNT(CASE WHEN state = 'RESERVE' THEN 1 END) AS reserve \
+             COUNT(CASE WHEN state = 'RESERVE' THEN 1 END) AS reserve, \
+             MIN(CASE WHEN state = 'QUEUED' AND valid_until > ? THEN valid_until WHEN state = 'SENT' AND expires_at > ? THEN expires_at \
+                 WHEN state = 'ACCEPTED' AND test_deadline > ? THEN test_deadline END) AS changes_at \
          FROM invitation WHERE task_id IN ({ids}) GROUP BY task_id")
+    .bind(now)
+    .bind(now)
+    .bind(now)
     .bind(now)
     .bind(now)
     .bind(now)
@@ -166,7 +209,8 @@ pub async fn task_counts(conn: &impl ConnectionTrait, tasks: &[TaskRow], now: In
     .await?;
     for row in rows {
         if let Some(counts) = counts.get_mut(&row.task_id) {
-            *counts = Counts { accepted: row.accepted, ready: row.ready, live: row.live, reserve: row.reserve, ..*counts };
+            let Row { task_id: _, accepted, ready, live, reserve, changes_at } = row;
+            *counts = Counts { accepted, ready, live, reserve, changes_at, ..*counts };
         }
     }
     Ok(counts)
@@ -259,11 +303,6 @@ pub async fn invited_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Resul
     Ok(rows)
 }
 
-/// Acceptances whose test deadline has come.
-pub async fn invited_list_lapsing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<InvitedCoach>> {
-    sql(invited_select!("i.state = 'ACCEPTED' AND i.test_deadline <= ?")).bind(now).all(conn).await
-}
-
 /// Acceptances whose test deadline lies in `[from, to]`.
 pub async fn invited_list_deadline_in(conn: &impl ConnectionTrait, from: Instant, to: Instant) -> Result<Vec<InvitedCoach>> {
     sql(invited_select!("i.state = 'ACCEPTED' AND i.test_deadline >= ? AND i.test_deadline <= ?")).bind(from).bind(to).all(conn).await
@@ -286,6 +325,10 @@ pub async fn invitation_end_in_txn(
     if ids.is_empty() {
         return Ok(0);
     }
+    // What has run out frees its coach by time alone; everything else is a change of the coach.
+    if to != InvitationState::Expired {
+        coach_freed_in_txn(txn, ids).await?;
+    }
     sql("UPDATE invitation SET state = ?, reason = ?, ended_at = ?, version = version + 1 WHERE state = ? AND id IN ({ids})")
         .bind(to)
         .bind(reason)
@@ -296,11 +339,21 @@ pub async fn invitation_end_in_txn(
         .await
 }
 
+/// Counts a change of the coaches of invitations: whatever was found out about them may be otherwise now.
+async fn coach_freed_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Result<()> {
+    let mut coaches: Vec<i64> =
+        sql("SELECT coach_id FROM invitation WHERE id IN ({ids})").ids(invitation_ids.iter().copied()).column(txn).await?;
+    coaches.sort_unstable();
+    coaches.dedup();
+    super::import::coach_bump_set_in_txn(txn, &coaches).await
+}
+
 /// Frees the availability that invitations used.
 pub async fn availability_free_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Result<u64> {
     if invitation_ids.is_empty() {
         return Ok(0);
     }
+    coach_freed_in_txn(txn, invitation_ids).await?;
     sql("DELETE FROM availability_use WHERE invitation_id IN ({ids})").ids(invitation_ids.iter().copied()).execute(txn).await
 }
 

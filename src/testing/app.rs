@@ -4,6 +4,7 @@ use super::database::{TestDb, on_every_kind};
 use super::faults::Faults;
 use super::statements::Statements;
 use crate::app::App;
+use crate::app::staffing::wave;
 use crate::clock::Clock;
 use crate::config::{Admin, Config};
 use crate::domain::time::Instant;
@@ -75,6 +76,19 @@ impl TestApp {
     /// A second replica: another server with a pool of its own, on the same database.
     pub async fn replica(&self) -> Self {
         Self::serve(self.db.replica().await, (*self.app.config).clone(), self.messages.clone(), true).await
+    }
+
+    /// A second replica with another configuration.
+    pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = (*self.app.config).clone();
+        change(&mut config);
+        Self::serve(self.db.replica().await, config, self.messages.clone(), true).await
+    }
+
+    /// That `invite exec`, which has just run, remembers nothing that would have been asked: a look at everything finds nobody to ask.
+    pub async fn nobody_is_overlooked(&self) {
+        let now = self.app.now().await.unwrap();
+        assert_eq!(wave::would_ask(&self.app, now).await.unwrap(), Vec::<String>::new(), "not asked at {}", self.app.time().show(now));
     }
 
     async fn serve(db: TestDb, config: Config, messages: Arc<Messages>, is_replica: bool) -> Self {

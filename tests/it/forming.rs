@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod city;
+mod daily;
 mod freeze;
 mod left_over;
 mod reopening;

@@ -6,6 +6,7 @@ use etutor::domain::calendar::parse_day;
 use etutor::domain::state::{InvitationKind, InvitationState, TaskState};
 use etutor::rpc::pb;
 use etutor::storage::entity::{availability_use, class_task, class_template, coach, coach_availability, invitation};
+use etutor::storage::insert::insert_rows;
 use etutor::testing::{Academy, TestApp, on_every_app};
 use etutor::write_txn;
 use sea_orm::{ActiveValue::NotSet, EntityTrait, Set};
@@ -190,7 +191,7 @@ async fn use_offer(app: &TestApp, days: &[&str]) {
             day: Set(parse_day(day).unwrap()),
             invitation_id: Set(invitation_id),
         });
-        availability_use::Entity::insert_many(uses).exec_without_returning(txn).await?;
+        insert_rows(txn, uses).await?;
         Ok(())
     })
     .unwrap();

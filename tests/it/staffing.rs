@@ -4,6 +4,7 @@ mod alarms;
 mod asking;
 mod budgets;
 mod creating;
+mod memory;
 mod next_day;
 mod resizing;
 pub mod stage;

@@ -3,13 +3,12 @@
 use super::{settle::settle, sizing};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
-use crate::domain::state::{InvitationState, TaskState};
+use crate::domain::state::InvitationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::sql::sql;
 use crate::storage::staffing;
 use crate::write_txn;
-use std::collections::BTreeSet;
 
 /// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or coaches changed, and their states follow.
 /// With a day only that day's tasks.
@@ -22,17 +21,20 @@ pub async fn check_invitations(app: &App, now: Instant, day: Option<Day>) -> Res
 /// All of it but what only marks invitations as run out. Whoever judges tasks by their counts calls it first, so that it does not matter
 /// which of the jobs of a minute runs before the other (DOMAIN.md §3).
 pub async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
-    let tasks = staffing::task_list_open(app.db.reader(), day).await?;
-    let mut report = Report { examined: tasks.len() as u64, ..Report::default() };
-    let lapsing: BTreeSet<i64> =
-        staffing::invited_list_lapsing(app.db.reader(), now).await?.into_iter().map(|coach| coach.task_id).collect();
-    for task in &tasks {
-        // What has run out changes nothing but the next wave; the rest is looked at under the task's lock.
-        let gate_passed = task.state == TaskState::Pending && task.gate_at <= now;
-        let early = app.rules().form_when_covered && task.state == TaskState::Covered;
-        if !(task.dirty || gate_passed || early || lapsing.contains(&task.id)) || now >= task.closes_at {
-            continue;
-        }
+    let examined = staffing::task_count_open(app.db.reader(), day).await?;
+    settle_due(app, examined, now, day).await
+}
+
+/// The same, for somebody who has counted the open tasks.
+pub(super) async fn settle_due(app: &App, examined: u64, now: Instant, day: Option<Day>) -> Result<Report> {
+    let mut report = Report { examined, ..Report::default() };
+    let lapsing = staffing::task_ids_lapsing(app.db.reader(), now).await?;
+    if examined == 0 {
+        return Ok(report);
+    }
+    // What has run out changes nothing but the next wave; the rest is looked at under the task's lock.
+    let tasks = staffing::task_list_unsettled(app.db.reader(), lapsing, app.rules().form_when_covered, now).await?;
+    for task in tasks.iter().filter(|task| day.is_none_or(|day| day == task.day)) {
         let checked = write_txn!(&app.db, "class_task.check", |txn| {
             let task = staffing::task_lock_in_txn(txn, task.id).await?;
             if task.dirty {

@@ -8,14 +8,12 @@ use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::class_task;
+use crate::storage::insert::insert_rows;
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
 use crate::storage::{Txn, unique_violation};
 use crate::write_txn;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait};
-
-/// Rows of one INSERT, far below every database's limit of parameters.
-const ROWS: usize = 500;
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 
 /// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and sizes those that are open. Running it again changes nothing.
 pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Report> {
@@ -105,36 +103,53 @@ async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut
             report.skip(Reason::TooLate, 1);
             continue;
         }
-        rows.push(class_task::ActiveModel {
-            id: NotSet,
-            template_id: Set(template_id),
-            day: Set(day),
-            state: Set(TaskState::Pending),
-            start_at: Set(start),
-            gate_at: Set(line.gate_at),
-            freeze_at: Set(line.freeze_at),
-            closes_at: Set(line.freeze_at),
-            reopened: Set(false),
-            cancelled_by: Set(String::new()),
-            students: Set(0),
-            needed: Set(0),
-            dirty: Set(false),
-            early_warned: Set(false),
-            told_uncovered: Set(0),
-            gate_alarmed: Set(false),
-            created_at: Set(now),
-            version: Set(0),
-        });
+        rows.push(new_task(app, template_id, day, start, now));
     }
     let made = rows.iter().filter_map(|row| row.template_id.try_as_ref().copied()).collect();
-    for chunk in rows.chunks(ROWS) {
-        match class_task::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(txn).await {
-            Ok(_) => {}
-            Err(error) if unique_violation(&error) => return Err(Error::Contended("class_task")),
-            Err(error) => return Err(error.into()),
-        }
-    }
+    insert_in_txn(txn, rows).await?;
     Ok(made)
+}
+
+/// A new task, PENDING, not sized yet.
+pub(super) fn new_task(app: &App, template_id: i64, day: Day, start: Instant, now: Instant) -> class_task::ActiveModel {
+    let line = Timeline::of(app.rules(), day, start);
+    class_task::ActiveModel {
+        id: NotSet,
+        template_id: Set(template_id),
+        day: Set(day),
+        state: Set(TaskState::Pending),
+        start_at: Set(start),
+        gate_at: Set(line.gate_at),
+        freeze_at: Set(line.freeze_at),
+        closes_at: Set(line.freeze_at),
+        reopened: Set(false),
+        cancelled_by: Set(String::new()),
+        students: Set(0),
+        needed: Set(0),
+        dirty: Set(false),
+        early_warned: Set(false),
+        told_uncovered: Set(0),
+        gate_alarmed: Set(false),
+        created_at: Set(now),
+        version: Set(0),
+    }
+}
+
+/// Inserts tasks; one that another transaction made first makes this one run again, and find it.
+pub(super) async fn insert_in_txn(txn: &Txn, rows: Vec<class_task::ActiveModel>) -> Result<()> {
+    match insert_rows(txn, rows).await {
+        Err(error) if unique_violation(&error) => Err(Error::Contended("class_task")),
+        done => Ok(done?),
+    }
+}
+
+/// CANCELLED for want of demand → PENDING.
+pub(super) async fn reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
+    sql("UPDATE class_task SET state = 'PENDING', version = version + 1 WHERE state = 'CANCELLED' AND id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
+        .map(drop)
 }
 
 /// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation stays. The templates concerned.
@@ -152,9 +167,6 @@ async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<V
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    sql("UPDATE class_task SET state = 'PENDING', version = version + 1 WHERE state = 'CANCELLED' AND id IN ({ids})")
-        .ids(wanted.iter().map(|(id, _)| *id))
-        .execute(txn)
-        .await?;
+    reopen_in_txn(txn, &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
     Ok(wanted.into_iter().map(|(_, template)| template).collect())
 }

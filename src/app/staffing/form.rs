@@ -12,6 +12,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::entity::{class, coach, lesson};
+use crate::storage::insert::insert_rows;
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use crate::storage::{Txn, pool};
@@ -19,10 +20,7 @@ use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use std::collections::HashMap;
 
-use super::{settle, sizing};
-
-/// Rows of one INSERT.
-const ROWS: usize = 500;
+use super::{next_day, settle, sizing};
 
 /// `clazz assign_students`: forms what is due, reports who is left over, and tells students whose lesson does not take place.
 pub async fn assign_students(app: &App, now: Instant) -> Result<Report> {
@@ -89,7 +87,7 @@ async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64
     staffing::task_state_set_in_txn(txn, task.id, task.state, state).await?;
     sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task.id).execute(txn).await?;
     if !formed.left.is_empty() {
-        sizing::pass_on_in_txn(txn, &task).await?;
+        messages += next_day::pass_on(app, txn, task.template_id, task.day, now).await?;
         let facts = Facts {
             students: formed.left.iter().map(|student| student.user_name.clone()).collect(),
             needed: i64::from(task.needed),
@@ -182,7 +180,7 @@ async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Form
 
 async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedCoach, Vec<&Student>)], now: Instant) -> Result<u64> {
     // Later tasks of the template were sized without these classes: there are free seats now, and fewer classes that may be added.
-    sizing::pass_on_in_txn(txn, task).await?;
+    sizing::mark_later_in_txn(txn, task.template_id, task.day).await?;
     let all = pool::span_list(txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
     let lessons_of = |members: &[&Student]| -> Vec<Span> {
         let last = members.iter().map(|student| student.last_day).max().unwrap_or(task.day);
@@ -199,7 +197,7 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
         formed_at: Set(now),
         version: Set(0),
     });
-    class::Entity::insert_many(rows).exec_without_returning(txn).await?;
+    insert_rows(txn, rows).await?;
     let coaches: Vec<i64> = filled.iter().map(|(coach, _)| coach.coach_id).collect();
     let made =
         class::Entity::find().filter(class::Column::TaskId.eq(task.id)).filter(class::Column::CoachId.is_in(coaches)).all(txn).await?;
@@ -229,9 +227,7 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
         let draft = notice::to_coach(MessageKind::Assigned, task, coach, 1, facts);
         drafts.push(Draft { class_id: Some(class_id), lesson_at: Some(next), valid_until, ..draft });
     }
-    for chunk in lessons.chunks(ROWS) {
-        lesson::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(txn).await?;
-    }
+    insert_rows(txn, lessons).await?;
     sizing::place_in_txn(txn, &placed, task.day).await?;
     let set = "class_id = p.b, state = 'ASSIGNED', version = version + 1";
     let rows = update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned).execute(txn).await?;

@@ -11,6 +11,8 @@ pub mod demand;
 pub mod form;
 pub mod list;
 pub mod manual;
+pub mod memory;
+pub mod next_day;
 pub mod notice;
 pub mod roster;
 pub mod sent;

@@ -9,11 +9,12 @@ use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::entity::availability_use;
+use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use crate::storage::{Txn, unique_violation};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::ActiveValue::Set;
 
 /// Brings a locked task in line at `now`; messages written.
 pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
@@ -164,7 +165,7 @@ pub async fn hold(
     if rows != 1 {
         return Err(Error::Contended("invitation.state"));
     }
-    candidate.held.push(Held { task_id: task.id, spans: need.spans.clone() });
+    candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: deadline });
     candidate.classes += 1;
     for (offer, day) in &uses {
         if let Some(offer) = candidate.offers.iter_mut().find(|row| row.id == *offer) {
@@ -218,11 +219,10 @@ async fn take_availability(txn: &Txn, invitation_id: i64, uses: &[(i64, crate::d
         day: Set(*day),
         invitation_id: Set(invitation_id),
     };
-    match availability_use::Entity::insert_many(uses.iter().map(row)).exec_without_returning(txn).await {
-        Ok(_) => Ok(()),
+    match insert_rows(txn, uses.iter().map(row)).await {
         // Another acceptance of the coach took the row since it was read.
         Err(error) if unique_violation(&error) => Err(Error::Contended("availability_use")),
-        Err(error) => Err(error.into()),
+        done => Ok(done?),
     }
 }
 

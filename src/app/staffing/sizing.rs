@@ -3,7 +3,7 @@
 //! The number of statements does not depend on the number of students.
 
 use super::settle::settle;
-use super::{notice, settle as steps};
+use super::{next_day, notice, settle as steps};
 use crate::app::{App, outbox};
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
@@ -170,7 +170,7 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
     // An overdue test counts for nothing: neither for the size nor for the reserve.
     let mut messages = steps::lapse_overdue(app, txn, &task, now).await?;
     // A student who cancelled from before D on, or is on leave that day, no longer needs this task.
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ? \
+    let freed = sql("UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ? \
          OR EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id AND v.day = ?))")
     .bind(task_id)
     .bind(task.day)
@@ -191,6 +191,10 @@ pub async fn resize_in_txn(app: &App, txn: &Txn, task_id: i64, answering: Option
         let_go(app, txn, task_id, (i64::from(task.needed), size.needed), answering, now).await?
     };
     messages += settle(app, txn, task_id, now).await?;
+    if freed > 0 {
+        // Who is on leave on this day comes to the next one.
+        messages += next_day::pass_on(app, txn, task.template_id, task.day, now).await?;
+    }
     Ok((messages, size))
 }
 
@@ -325,16 +329,16 @@ pub async fn cancel_in_txn(app: &App, txn: &Txn, task_id: i64, by: &str, now: In
     staffing::task_state_set_in_txn(txn, task_id, task.state, TaskState::Cancelled).await?;
     sql("UPDATE class_task SET cancelled_by = ? WHERE id = ?").bind(by).bind(task_id).execute(txn).await?;
     sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task_id).execute(txn).await?;
-    pass_on_in_txn(txn, &task).await?;
+    mark_later_in_txn(txn, task.template_id, task.day).await?;
     Ok(messages)
 }
 
 /// What happened on a task's day concerns the template's later open tasks, which are sized again: students left over belong to the next
 /// one, and classes that were formed have seats and count.
-pub async fn pass_on_in_txn(txn: &Txn, task: &TaskRow) -> Result<()> {
+pub async fn mark_later_in_txn(txn: &Txn, template_id: i64, day: Day) -> Result<()> {
     sql("UPDATE class_task SET dirty = TRUE WHERE template_id = ? AND day > ? AND state IN ('PENDING', 'INVITING', 'COVERED')")
-        .bind(task.template_id)
-        .bind(task.day)
+        .bind(template_id)
+        .bind(day)
         .execute(txn)
         .await
         .map(drop)

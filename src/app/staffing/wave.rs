@@ -2,6 +2,7 @@
 //!
 //! The order of asking and the size of a wave are one replaceable policy: `plan`.
 
+use super::memory::{self, Looked};
 use super::{check, notice, settle::budget_starts};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
@@ -14,16 +15,14 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::entity::invitation;
+use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, TaskRow};
 use crate::storage::{Txn, unique_violation};
 use crate::write_txn;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, EntityTrait};
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait};
 use std::collections::{BTreeMap, HashMap};
-
-/// Rows of one INSERT.
-const ROWS: usize = 500;
 
 /// Asks more coaches for every open task (or those of one day) with fewer live invitations than missing coaches.
 pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
@@ -32,21 +31,41 @@ pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Resu
         report.skip(Reason::OutsideWindow, 1);
         return Ok(report);
     }
+    let (mut world, open) = memory::world(app, app.db.reader()).await?;
+    let examined = if day.is_some() { staffing::task_count_open(app.db.reader(), day).await? } else { open };
     // Who lapsed makes room for the reserve, and a task that shrank asks nobody, whether or not `invite check` has run this minute.
-    let told = check::bring_in_line(app, now, day).await?.messages;
+    let Report { changed, messages: told, .. } = check::settle_due(app, examined, now, day).await?;
+    if changed > 0 {
+        world = memory::world(app, app.db.reader()).await?.0;
+    }
     // First without any lock: most minutes nobody is to be asked.
-    let (plan, mut report) = look(app, app.db.reader(), now, day).await?;
+    let (plan, mut report) = look(app, app.db.reader(), &world, now, day).await?;
     if plan.asks.is_empty() {
-        report.messages += told;
-        return Ok(report);
+        if examined > 0 {
+            report.add(memory::report_known(app.db.reader(), &world, now, day).await?);
+        }
+        memory::remember(app, &world, &plan.looked, now).await;
+        return Ok(Report { examined, messages: told, ..report });
     }
     write_txn!(&app.db, "invitation.ask", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
-        let (plan, mut report) = look(app, txn, now, day).await?;
-        report.changed = plan.asks.len() as u64;
-        report.messages = told + write(app, txn, &plan, now).await?;
-        Ok(report)
+        let (world, _) = memory::world(app, txn).await?;
+        let (plan, mut report) = look(app, txn, &world, now, day).await?;
+        report.add(memory::report_known(txn, &world, now, day).await?);
+        let messages = told + write(app, txn, &plan, now).await?;
+        Ok(Report { examined, changed: plan.asks.len() as u64, messages, ..report })
     })
+}
+
+/// Whom a look that remembers nothing would ask at `now`, as `coach for template@day`: after `invite exec` at this instant nobody.
+#[cfg(feature = "testing")]
+pub async fn would_ask(app: &App, now: Instant) -> Result<Vec<String>> {
+    if !app.rules().invitation_window.is_open(app.time(), now) {
+        return Ok(Vec::new());
+    }
+    let (plan, _) = look(app, app.db.reader(), "", now, None).await?;
+    let named = |(task, coach): &(usize, usize)| format!("{} for {}", plan.candidates[*coach].user_name, plan.tasks[*task].about());
+    Ok(plan.asks.iter().map(named).collect())
 }
 
 /// Whom to ask for what.
@@ -58,26 +77,36 @@ struct Plan {
     candidates: Vec<Candidate>,
     /// (position in `tasks`, position in `candidates`).
     asks: Vec<(usize, usize)>,
+    /// The tasks that were looked at, for a look that asks nobody.
+    looked: Vec<Looked>,
 }
 
-async fn look(app: &App, conn: &impl ConnectionTrait, now: Instant, day: Option<Day>) -> Result<(Plan, Report)> {
-    let mut report = Report::default();
-    let mut tasks = staffing::task_list_open(conn, day).await?;
-    report.examined = tasks.len() as u64;
+/// Looks at the tasks of which `world` is not known to leave nobody to ask.
+async fn look(app: &App, conn: &impl ConnectionTrait, world: &str, now: Instant, day: Option<Day>) -> Result<(Plan, Report)> {
     // After F it is staff's business whom to ask: a task that they reopened sends no invitations by itself.
-    tasks.retain(|task| now < task.closes_at && !task.reopened);
+    let mut tasks = staffing::task_list_asking(conn, world, now).await?;
+    tasks.retain(|task| day.is_none_or(|day| day == task.day));
     if tasks.is_empty() {
-        return Ok((Plan::default(), report));
+        return Ok((Plan::default(), Report::default()));
     }
     let counts = staffing::task_counts(conn, &tasks, now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
     let rules = app.rules();
-    let all = tasks.len();
+    let tomorrow = memory::tomorrow(app, now);
+    let mut looked: Vec<Looked> = tasks
+        .iter()
+        .map(|task| {
+            let borders = [Some(task.gate_at).filter(|gate| now < *gate), count(task).changes_at, Some(tomorrow)];
+            let again_at = borders.into_iter().flatten().min().unwrap_or(tomorrow);
+            let covered = (count(task).wave(rules.wave_factor) <= 0).then(|| (Reason::TaskCovered.to_string(), 1));
+            Looked { task_id: task.id, version: task.version, again_at, skipped: covered.into_iter().collect() }
+        })
+        .collect();
     tasks.retain(|task| count(task).wave(rules.wave_factor) > 0);
-    report.skip(Reason::TaskCovered, (all - tasks.len()) as u64);
     tasks.retain(|task| rules.after_gate == AfterGate::Auto || now < task.gate_at);
     if tasks.is_empty() {
-        return Ok((Plan::default(), report));
+        let report = reported(&looked);
+        return Ok((Plan { looked, ..Plan::default() }, report));
     }
     let (today, week) = budget_starts(app, now);
     let mut subjects: Vec<i64> = tasks.iter().map(|task| task.subject_id).collect();
@@ -87,11 +116,21 @@ async fn look(app: &App, conn: &impl ConnectionTrait, now: Instant, day: Option<
     let mut candidates = pool::candidate_list(conn, &Which::OfSubjects(subjects), now, today, week).await?;
     pool::asked_add(conn, tasks.iter().map(|task| task.id), &mut candidates).await?;
     let needs = pool::need_list(conn, &tasks).await?;
-    let asks = plan(rules, &tasks, &counts, &needs, &mut candidates, now, &mut report);
-    Ok((Plan { tasks, needs, candidates, asks }, report))
+    let asks = plan(rules, &tasks, &counts, &needs, &mut candidates, now, &mut looked);
+    let report = reported(&looked);
+    Ok((Plan { tasks, needs, candidates, asks, looked }, report))
 }
 
-/// The policy: tasks in order of their lessons, coaches in the order of DOMAIN.md §5, a wave of ⌈missing × factor⌉.
+fn reported(looked: &[Looked]) -> Report {
+    let mut report = Report::default();
+    for (reason, count) in looked.iter().flat_map(|look| &look.skipped) {
+        report.skip(reason, *count);
+    }
+    report
+}
+
+/// The policy: tasks in order of their lessons, coaches in the order of DOMAIN.md §5, a wave of ⌈missing × factor⌉. Why coaches
+/// were not asked, and when time alone may change that, goes to `looked`.
 fn plan(
     rules: &Rules,
     tasks: &[TaskRow],
@@ -99,23 +138,29 @@ fn plan(
     needs: &HashMap<i64, Need>,
     candidates: &mut [Candidate],
     now: Instant,
-    report: &mut Report,
+    looked: &mut [Looked],
 ) -> Vec<(usize, usize)> {
     let mut asks = Vec::new();
+    let mut looks: HashMap<i64, &mut Looked> = looked.iter_mut().map(|look| (look.task_id, look)).collect();
     let positions: HashMap<i64, usize> = candidates.iter().enumerate().map(|(position, candidate)| (candidate.id, position)).collect();
     let mut of_subject: HashMap<i64, Vec<usize>> = HashMap::new();
     for (position, candidate) in candidates.iter().enumerate() {
         of_subject.entry(candidate.subject_id).or_default().push(position);
     }
     for (position, task) in tasks.iter().enumerate() {
-        let (Some(need), Some(counts)) = (needs.get(&task.id), counts.get(&task.id)) else { continue };
-        let purpose = Purpose::Auto { rescue: now >= task.gate_at };
+        let (Some(need), Some(counts), Some(look)) = (needs.get(&task.id), counts.get(&task.id), looks.get_mut(&task.id)) else { continue };
+        let rescue = now >= task.gate_at;
+        let purpose = Purpose::Auto { rescue };
         let mut refusals: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut eligible: Vec<&Candidate> = Vec::new();
         for candidate in of_subject.get(&task.subject_id).into_iter().flatten().map(|position| &candidates[*position]) {
             match eligibility::check(rules, candidate, need, purpose, now) {
                 Ok(()) => eligible.push(candidate),
-                Err(reason) => *refusals.entry(reason).or_default() += 1,
+                Err(reason) => {
+                    *refusals.entry(reason).or_default() += 1;
+                    let border = eligibility::may_change_at(rules, candidate, reason, rescue, now);
+                    look.again_at = border.map_or(look.again_at, |border| look.again_at.min(border));
+                }
             }
         }
         eligibility::order(&mut eligible);
@@ -123,20 +168,20 @@ fn plan(
         refusals.insert(Reason::RankedBelow, eligible.len().saturating_sub(wanted) as u64);
         let chosen: Vec<i64> = eligible.iter().take(wanted).map(|candidate| candidate.id).collect();
         if chosen.len() < wanted {
-            report.skip("NO_COACH_LEFT", (wanted - chosen.len()) as u64);
+            look.skipped.insert("NO_COACH_LEFT".to_owned(), (wanted - chosen.len()) as u64);
         }
         for id in chosen {
             let index = positions[&id];
             let candidate = &mut candidates[index];
             candidate.asked.insert(task.id);
-            candidate.held.push(Held { task_id: task.id, spans: need.spans.clone() });
+            candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: None });
             candidate.today += 1;
             candidate.week += 1;
             candidate.last_auto = Some(now);
             asks.push((position, index));
         }
         for (reason, count) in refusals {
-            report.skip(reason, count);
+            *look.skipped.entry(reason.to_string()).or_default() += count;
         }
     }
     asks
@@ -211,14 +256,10 @@ pub(super) fn new_invitation(
 
 /// Inserts invitations; one that another transaction made first makes this one run again.
 pub(super) async fn insert(txn: &Txn, rows: Vec<invitation::ActiveModel>) -> Result<()> {
-    for chunk in rows.chunks(ROWS) {
-        match invitation::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(txn).await {
-            Ok(_) => {}
-            Err(error) if unique_violation(&error) => return Err(Error::Contended("invitation")),
-            Err(error) => return Err(error.into()),
-        }
+    match insert_rows(txn, rows).await {
+        Err(error) if unique_violation(&error) => Err(Error::Contended("invitation")),
+        done => Ok(done?),
     }
-    Ok(())
 }
 
 /// The message of an invitation; of no use when the invitation has run out.

@@ -24,5 +24,6 @@ pub mod software_test;
 pub mod student;
 pub mod student_leave;
 pub mod subject;
+pub mod task_look;
 pub mod task_run;
 pub mod test_clock;

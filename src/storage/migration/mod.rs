@@ -14,6 +14,7 @@ mod m20261127_days_of_templates;
 mod m20261129_held_time;
 mod m20261129_setting;
 mod m20261130_retention;
+mod m20261129_task_looks;
 mod step;
 
 pub use step::{Migration, Step};
@@ -27,6 +28,7 @@ pub const ALL: &[Migration] = &[
     m20261129_setting::MIGRATION,
     m20261129_held_time::MIGRATION,
     m20261130_retention::MIGRATION,
+    m20261129_task_looks::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -94,6 +94,9 @@ impl<'a> Player<'a> {
             if job == "sms send" {
                 sent = report.messages;
             }
+            if job == "invite exec" {
+                self.app.nobody_is_overlooked().await;
+            }
         }
         if sent > 0 {
             self.read_invitations().await;

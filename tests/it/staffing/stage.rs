@@ -57,6 +57,9 @@ impl Stage {
         self.set_clock(at).await;
         for words in ["invite check", "invite exec", "clazz assign_students", "sms send"] {
             self.fire(words, None).await;
+            if words == "invite exec" {
+                self.nobody_is_overlooked().await;
+            }
         }
     }
 

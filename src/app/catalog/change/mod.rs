@@ -165,6 +165,7 @@ pub async fn carry_out(app: &App, txn: &Txn, templates: &[class_template::Model]
     change.lessons = lessons::changes(&scene, &class_lessons);
     let followed = reservations::follow(app, txn, &scene, asked.now).await?;
     change.reservations = reservations::changes(&scene, &followed.gone);
+    change.messages += tasks::pass_on(app, txn, &scene, &change.tasks, asked.now).await?;
     change.messages += tell::tell(app, txn, &scene, &class_lessons, &followed, &moved, asked.now).await?;
     change.messages += places_came_free(app, txn, &scene, asked.now).await?;
     sort(&mut change);

@@ -4,7 +4,7 @@ use super::plan::Edit;
 use super::{CatalogChange, Scene, TaskChange};
 use crate::app::App;
 use crate::app::outbox::{self, Draft};
-use crate::app::staffing::{sizing, wave};
+use crate::app::staffing::{next_day, sizing, wave};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::{InvitationState, TaskChangeKind, TaskState};
 use crate::domain::time::{Instant, add_days};
@@ -60,6 +60,19 @@ pub async fn end(app: &App, txn: &Txn, scene: &Scene<'_>, messages: &mut u64, no
     others.retain(|id| by.get(id).is_none_or(String::is_empty));
     store::task_end_in_txn(txn, &others, BY).await?;
     Ok(changes)
+}
+
+/// The students of tasks whose lesson fell away go on to the next lesson day. Sign-ups and places are as they will be.
+pub async fn pass_on(app: &App, txn: &Txn, scene: &Scene<'_>, changes: &[TaskChange], now: Instant) -> Result<u64> {
+    let mut messages = 0;
+    for edit in &scene.edits {
+        let of_template = changes.iter().filter(|change| change.class_template == edit.template.code);
+        let fell = of_template.filter(|change| change.kind == TaskChangeKind::Cancelled).map(|change| change.day);
+        if let Some(first) = fell.min() {
+            messages += next_day::pass_on(app, txn, edit.template.id, first, now).await?;
+        }
+    }
+    Ok(messages)
 }
 
 /// Tasks whose lesson is at another time or back; those that are sized again are named. The places are written.

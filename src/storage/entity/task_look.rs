@@ -1,0 +1,23 @@
+//! `task_look`: what `invite exec` found out about a task. The columns are explained in the migration that makes them.
+
+use crate::domain::time::Instant;
+use sea_orm::entity::prelude::*;
+
+/// A row of `task_look`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "task_look")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub task_id: i64,
+    pub task_version: i64,
+    pub world: String,
+    pub looked_at: Instant,
+    pub again_at: Instant,
+    pub skipped: String,
+}
+
+/// Joins are written out where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
