@@ -13,8 +13,8 @@ mod m20261126_catalog_version;
 mod m20261127_days_of_templates;
 mod m20261129_held_time;
 mod m20261129_setting;
-mod m20261130_retention;
 mod m20261129_task_looks;
+mod m20261130_retention;
 mod step;
 
 pub use step::{Migration, Step};
@@ -27,8 +27,8 @@ pub const ALL: &[Migration] = &[
     m20261127_days_of_templates::MIGRATION,
     m20261129_setting::MIGRATION,
     m20261129_held_time::MIGRATION,
-    m20261130_retention::MIGRATION,
     m20261129_task_looks::MIGRATION,
+    m20261130_retention::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.
