@@ -170,17 +170,17 @@ async fn goes_on_after_every_kill(kind: &Kind, stage: impl AsyncFn(&TestDb)) {
             kills += 1;
         }
     } else {
-        // On MySQL each change stays, so that every process can do one more; elsewhere the next
-        // must do them all again.
+        // On MySQL each change stays, so that every process can do one more. PostgreSQL takes all of
+        // them back, so that the next must do them all again: the more there were, the fewer kills.
         let stays = killed.backend() == DbBackend::MySql;
-        while !migrate_until_killed(killed.options(), if stays { 1 } else { kills + 1 }).await {
+        let mut allowed = 1;
+        while !migrate_until_killed(killed.options(), allowed).await {
             kills += 1;
-            let behind = killed.replica().await.check_schema().await.unwrap_err();
-            assert!(behind.to_string().contains("is behind"), "killed after change {kills}: {behind}");
+            allowed += if stays { 0 } else { 1 + allowed / 8 };
         }
         assert_eq!(all_of(killed.replica().await.db()).await, expected);
     }
-    assert!(kills > 15, "{kills}");
+    assert!(kills > 10, "{kills}");
 }
 
 #[test]
