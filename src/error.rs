@@ -22,7 +22,7 @@ pub struct Days {
 }
 
 /// What went wrong, in terms a caller can act on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The thing named by the request does not exist.
     #[error("{kind} {id:?} does not exist")]

@@ -1,18 +1,19 @@
-//! `ListOpenings`, one page of a sign-up form: it must cost the same whatever the number of sign-ups.
+//! `ListOpenings`, one page of a sign-up form: it must cost the same whatever the number of
+//! sign-ups, and not much more than reading its places; and the same page kept open by many.
 
-use crate::rows::{numbers, run};
+use crate::rows::{Took, numbers, run, statements, watch};
 use crate::rpc::{channels, serve};
 use crate::{head, line, ms, ratio};
 use etutor::clock::Clock;
 use etutor::config::Config;
-use etutor::domain::time::{Day, add_days};
+use etutor::domain::time::{Day, Instant as At, add_days};
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
 use etutor::storage::{Db, DbOptions};
 use etutor::testing::TestDb;
 use etutor::testing::database::Kind;
 use pb::opening_service_client::OpeningServiceClient;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use std::time::{Duration, Instant};
 use tonic::transport::Channel;
 
@@ -24,21 +25,31 @@ const ASKED: i64 = 50;
 const TEMPLATES: i64 = 1_000;
 const DAYS: i64 = 60;
 
+/// Identical pages that are open at a time, over how many connections, and how long they are
+/// watched.
+const PAGES: usize = 200;
+const CONNECTIONS: usize = 4;
+const WATCHED: Duration = Duration::from_secs(10);
+
 /// A served database with so many sign-ups; gone when this is dropped.
 struct Served {
-    channel: Channel,
+    channels: Vec<Channel>,
     first: Day,
+    /// Another process, as it were.
+    beside: Db,
+    took: Took,
     _home: TestDb,
 }
 
-/// The same page at few and at many sign-ups, on every configured database.
+/// The same page at few and at many sign-ups beside the bare SELECT, and kept open, on every
+/// configured database.
 pub async fn run_all(large: i64, quick: bool) {
     let (few, rounds) = (FEW.min(large), if quick { 3 } else { ROUNDS });
     for kind in Kind::configured() {
         let (small, big) = (served(kind, few).await, served(kind, large).await);
         let title = format!("ListOpenings over gRPC, {}, {ASKED} templates: {rounds} calls each, interleaved", kind.name());
-        head(&title, ["sign-ups", "median", "p99", "to the fewest"]);
-        let (mut at_few, mut at_many) = (Vec::new(), Vec::new());
+        head(&title, ["sign-ups", "median", "p99", "to the fewest", "to the bare SELECT"]);
+        let (mut at_few, mut at_many, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         // The first call of each prepares statements.
         for round in 0..=rounds {
             for (of, times) in [(&small, &mut at_few), (&big, &mut at_many)] {
@@ -47,13 +58,83 @@ pub async fn run_all(large: i64, quick: bool) {
                     times.push(took);
                 }
             }
+            let took = timed(async || select(&big).await).await;
+            if round > 0 {
+                bare.push(took);
+            }
         }
-        let first = at(&mut at_few, 50);
-        for (rows, times) in [(few, &mut at_few), (large, &mut at_many)] {
+        statements(&big.took);
+        let (first, floor) = (at(&mut at_few, 50), at(&mut bare, 50));
+        let cells = |rows: &str, times: &mut Vec<Duration>| {
             let middle = at(times, 50);
-            line([&rows.to_string(), &ms(middle), &ms(at(times, 99)), &ratio(middle, first)]);
+            line([rows, &ms(middle), &ms(at(times, 99)), &ratio(middle, first), &ratio(middle, floor)]);
+        };
+        cells("the bare SELECT of the places", &mut bare);
+        cells(&few.to_string(), &mut at_few);
+        cells(&large.to_string(), &mut at_many);
+        let watched = if quick { Duration::from_secs(2) } else { WATCHED };
+        let title = format!("The same page kept open for {} s with a sign-up a second, {}", watched.as_secs(), kind.name());
+        head(&title, ["pages", "statements", "time in them", "to one page"]);
+        let one = keep_open(&big, 1, watched).await;
+        let many = keep_open(&big, PAGES, watched).await;
+        for (pages, (number, time)) in [(1, one), (PAGES, many)] {
+            line([&pages.to_string(), &number.to_string(), &ms(time), &ratio(time, one.1)]);
         }
     }
+}
+
+/// The floor: the lesson days of the page, read by position.
+async fn select(of: &Served) {
+    let ids: Vec<String> = (1..=ASKED).map(|id| id.to_string()).collect();
+    let text = format!(
+        "SELECT template_id, day, start_at, end_at, capacity, taken FROM place WHERE template_id IN ({}) AND day BETWEEN '{}' AND '{}'",
+        ids.join(", "),
+        of.first,
+        add_days(of.first, DAYS)
+    );
+    let db = of.beside.reader();
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), text)).await.unwrap();
+    let rows = rows.iter().map(|row| row.try_get_many_by_index().unwrap());
+    let rows: Vec<(i64, Day, At, At, i32, i32)> = rows.collect();
+    assert_eq!(rows.len() as i64, ASKED * DAYS);
+}
+
+/// Keeps as many identical pages open: the statements of the server meanwhile, and the time spent
+/// in them.
+async fn keep_open(of: &Served, pages: usize, watched: Duration) -> (usize, Duration) {
+    of.took.lock().unwrap().clear();
+    let until = Instant::now() + watched;
+    let readers: Vec<_> = (0..pages)
+        .map(|page| {
+            let request = pb::WatchOpeningsRequest {
+                grade: 7,
+                subject_id: 1,
+                season: "S".to_owned(),
+                from_day: of.first.to_string(),
+                ..pb::WatchOpeningsRequest::default()
+            };
+            let channel = of.channels[page % CONNECTIONS].clone();
+            tokio::spawn(async move {
+                let mut stream = OpeningServiceClient::new(channel).watch_openings(request).await.unwrap().into_inner();
+                let mut told = 0;
+                while let Ok(message) = tokio::time::timeout_at(until.into(), stream.message()).await {
+                    told += message.unwrap().unwrap().openings.len();
+                }
+                told
+            })
+        })
+        .collect();
+    while Instant::now() + Duration::from_secs(1) < until {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sign_up = sql("UPDATE place SET taken = taken + 1 WHERE template_id = 1 AND day = ?").bind(of.first);
+        run(&of.beside, sign_up).await;
+    }
+    for reader in readers {
+        // All of the page, and then what has changed.
+        assert!(reader.await.unwrap() > ASKED as usize);
+    }
+    let took = std::mem::take(&mut *of.took.lock().unwrap());
+    (took.len(), took.iter().map(|(_, took)| *took).sum())
 }
 
 async fn timed(call: impl AsyncFnOnce()) -> Duration {
@@ -75,7 +156,7 @@ async fn list(of: &Served) {
         from_day: of.first.to_string(),
         ..pb::ListOpeningsRequest::default()
     };
-    let page = OpeningServiceClient::new(of.channel.clone()).list_openings(request).await.unwrap().into_inner();
+    let page = OpeningServiceClient::new(of.channels[0].clone()).list_openings(request).await.unwrap().into_inner();
     assert!(!page.openings.is_empty());
 }
 
@@ -138,7 +219,8 @@ async fn served(kind: &Kind, rows: i64) -> Served {
     };
     db.reader().execute_unprepared(analyze).await.unwrap();
     db.close().await;
-    let served = serve(Db::connect(&options).await.unwrap()).await;
-    let channel = channels(served, 1).await.remove(0);
-    Served { channel, first, _home: home }
+    let mut db = Db::connect(&options).await.unwrap();
+    let took = watch(&mut db);
+    let channels = channels(serve(db).await, CONNECTIONS).await;
+    Served { channels, first, beside: Db::connect(&options).await.unwrap(), took, _home: home }
 }

@@ -1,15 +1,15 @@
 //! Openings: what can be signed up for, as a sign-up page shows it (DOMAIN.md §6). Nothing is decided here: whoever signs up is judged again.
 
+pub mod share;
 pub mod watch;
 
 use super::App;
 use crate::domain::city::city;
-use crate::domain::opening::{Offer, OwnLesson};
-use crate::domain::places::PlaceDay;
+use crate::domain::opening::{LessonDay, Offer, OwnLesson, open_from};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::student;
-use crate::storage::opening::{self as store, DayRange, HoldRow, RunningClass, RunningClasses, TemplateChoice, TemplateRow, Waiting};
+use crate::storage::opening::{self as store, DayRange, HoldRow, Queue, RunningClass, RunningClasses, TemplateChoice, TemplateRow};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, student as students};
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ const RANGE_DAYS: i64 = 60;
 const RANGE_DAYS_MAX: i64 = 99;
 
 /// What openings are wanted, by names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OpeningQuery {
     /// For the student with this user name.
     pub student: Option<String>,
@@ -40,7 +40,7 @@ pub struct OpeningQuery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpeningDay {
     /// The lesson; what has run out is not among the seats taken.
-    pub place: PlaceDay,
+    pub place: LessonDay,
     /// Why a sign-up made now cannot start on it.
     pub reason: Option<Reason>,
 }
@@ -83,11 +83,14 @@ pub async fn list_openings(app: &App, query: &OpeningQuery, page: &Page, now: In
 
 async fn page_of(app: &App, wanted: &Wanted, page: &Page, now: Instant) -> Result<Paged<Opening>> {
     let rows = page.cut(store::template_page(app.db.reader(), &wanted.choice, page).await?, |row| row.id);
+    if rows.items.is_empty() {
+        check_names(app, wanted).await?;
+    }
     let next = rows.next;
     Ok(Paged { items: paint(app, wanted, rows.items, now).await?, next })
 }
 
-/// A query with its names looked up.
+/// A query with its student looked up.
 struct Wanted {
     student: Option<student::Model>,
     choice: TemplateChoice,
@@ -111,18 +114,26 @@ async fn wanted(app: &App, query: &OpeningQuery, now: Instant) -> Result<Wanted>
         (None, Some(grade)) => grade,
         (None, None) => return Err(Error::invalid("grade", "is missing: without a student it says for whom")),
     };
-    if let Some(id) = *subject_id {
+    let open_on = season.is_none().then_some(today);
+    let choice = TemplateChoice { season: season.clone(), open_on, subject_id: *subject_id, grade: Some(grade), template_id: None, range };
+    Ok(Wanted { student, choice })
+}
+
+/// That there is what an empty page was asked for; on any other it is.
+async fn check_names(app: &App, wanted: &Wanted) -> Result<()> {
+    let (conn, choice) = (app.db.reader(), &wanted.choice);
+    if let Some(id) = choice.subject_id {
         catalog::subject_by_id(conn, id).await?.ok_or_else(|| Error::not_found("subject", id))?;
     }
-    let season_ids = match season {
-        Some(code) => vec![catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?.id],
-        None => store::season_list_open(conn, today).await?.into_iter().map(|season| season.id).collect(),
-    };
-    if season_ids.is_empty() {
-        return Err(Error::precondition(Reason::NoSeason, "there is no season that is not over"));
+    if let Some(code) = &choice.season {
+        catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
     }
-    let choice = TemplateChoice { season_ids: Some(season_ids), subject_id: *subject_id, grade: Some(grade), template_id: None, range };
-    Ok(Wanted { student, choice })
+    match choice.open_on {
+        Some(today) if store::season_list_open(conn, today).await?.is_empty() => {
+            Err(Error::precondition(Reason::NoSeason, "there is no season that is not over"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A range of lesson days as it is asked for: its first day is today unless it is given, its length bounded.
@@ -143,11 +154,12 @@ pub fn range((from, to): (Option<Day>, Option<Day>), today: Day, usual: i64, mos
 
 /// What a page of templates is judged by.
 struct Findings {
-    places: HashMap<i64, Vec<PlaceDay>>,
-    holds: HashMap<i64, Vec<HoldRow>>,
-    waiting: HashMap<i64, Waiting>,
+    places: HashMap<i64, Vec<LessonDay>>,
+    queues: HashMap<i64, Queue>,
     classes: HashMap<i64, RunningClasses>,
     own: Vec<OwnLesson>,
+    city: String,
+    open_from: Day,
 }
 
 async fn paint(app: &App, wanted: &Wanted, rows: Vec<TemplateRow>, now: Instant) -> Result<Vec<Opening>> {
@@ -157,8 +169,7 @@ async fn paint(app: &App, wanted: &Wanted, rows: Vec<TemplateRow>, now: Instant)
     let findings = Findings {
         // Read before the holds: what is found out between the two is missing from both, and looks taken rather than free.
         places: store::place_window(conn, &ids, range).await?,
-        holds: store::hold_list(conn, &ids, range, now).await?,
-        waiting: store::waiting_list(conn, &ids, now).await?,
+        queues: store::queue_list(conn, &ids, range, now).await?,
         classes: store::running_classes(conn, &ids, range.first, now).await?,
         own: match &wanted.student {
             // A lesson over midnight belongs to the day before.
@@ -168,59 +179,46 @@ async fn paint(app: &App, wanted: &Wanted, rows: Vec<TemplateRow>, now: Instant)
             }
             None => Vec::new(),
         },
+        city: wanted.student.as_ref().map(|student| city(&student.area_code)).unwrap_or_default(),
+        open_from: open_from(app.rules(), now),
     };
-    let city = wanted.student.as_ref().map(|student| city(&student.area_code)).unwrap_or_default();
-    Ok(rows.into_iter().map(|row| opening(app, findings.of(&row), &findings.own, &city, row, now)).collect())
-}
-
-/// What was found about one template.
-struct OfTemplate<'a> {
-    places: &'a [PlaceDay],
-    holds: &'a [HoldRow],
-    waiting: i64,
-    classes: Option<&'a RunningClasses>,
+    Ok(rows.into_iter().map(|row| findings.opening(app, row, now)).collect())
 }
 
 impl Findings {
-    fn of(&self, row: &TemplateRow) -> OfTemplate<'_> {
-        OfTemplate {
-            places: self.places.get(&row.id).map_or(&[], Vec::as_slice),
-            holds: self.holds.get(&row.id).map_or(&[], Vec::as_slice),
-            waiting: self.waiting.get(&row.id).into_iter().flatten().map(|(_, number)| number).sum(),
-            classes: self.classes.get(&row.id),
-        }
+    fn opening(&self, app: &App, template: TemplateRow, now: Instant) -> Opening {
+        let id = template.id;
+        let queue = self.queues.get(&id);
+        let holds = queue.map_or(&[][..], |queue| &queue.holds);
+        let classes = self.classes.get(&id);
+        let offer = Offer {
+            template_id: id,
+            max_students: i64::from(template.max_students_per_class),
+            classes: classes.map_or(&[], |classes| classes.seats.as_slice()),
+            own: &self.own,
+            city: &self.city,
+            open_from: self.open_from,
+        };
+        let judge = |place: &LessonDay| {
+            let place = without_run_out(place, holds);
+            OpeningDay { place, reason: offer.why_not(app.rules(), &place, now) }
+        };
+        let days: Vec<OpeningDay> = self.places.get(&id).into_iter().flatten().map(judge).collect();
+        let first_possible = days.iter().find(|day| day.reason.is_none()).map(|day| day.place.day);
+        let free = first_possible.map(|first| offer.free_classes(first)).unwrap_or_default();
+        let shown = |class_id: i64| classes.and_then(|classes| classes.shown.get(&class_id)).cloned();
+        let classes = free
+            .into_iter()
+            .filter_map(|(class_id, free_seats)| Some(OpeningClass { class_id, class: shown(class_id)?, free_seats }))
+            .collect();
+        let waiting = queue.into_iter().flat_map(|queue| &queue.waiting).map(|(_, number)| number).sum();
+        Opening { template, first_possible, days, classes, waiting }
     }
 }
 
-fn opening(app: &App, found: OfTemplate<'_>, own: &[OwnLesson], city: &str, template: TemplateRow, now: Instant) -> Opening {
-    let offer = Offer {
-        template_id: template.id,
-        max_students: i64::from(template.max_students_per_class),
-        classes: found.classes.map_or(&[], |classes| classes.seats.as_slice()),
-        own,
-        city,
-    };
-    let days: Vec<OpeningDay> = found
-        .places
-        .iter()
-        .map(|place| {
-            let place = without_run_out(place, found.holds);
-            OpeningDay { place, reason: offer.why_not(app.rules(), &place, now) }
-        })
-        .collect();
-    let first_possible = days.iter().find(|day| day.reason.is_none()).map(|day| day.place.day);
-    let free = first_possible.map(|first| offer.free_classes(first)).unwrap_or_default();
-    let shown = |class_id: i64| found.classes.and_then(|classes| classes.shown.get(&class_id)).cloned();
-    let classes = free
-        .into_iter()
-        .filter_map(|(class_id, free_seats)| Some(OpeningClass { class_id, class: shown(class_id)?, free_seats }))
-        .collect();
-    Opening { template, first_possible, days, classes, waiting: found.waiting }
-}
-
 /// A lesson day whose seats taken are less those of holds and offers that have run out: they are free, whether or not a task has run.
-pub fn without_run_out(place: &PlaceDay, holds: &[HoldRow]) -> PlaceDay {
+pub fn without_run_out(place: &LessonDay, holds: &[HoldRow]) -> LessonDay {
     let ran_out: i64 = holds.iter().filter(|hold| hold.covers(place.day)).map(|hold| hold.ran_out).sum();
     let ran_out = i32::try_from(ran_out).unwrap_or(i32::MAX);
-    PlaceDay { taken: place.taken.saturating_sub(ran_out).max(0), ..*place }
+    LessonDay { taken: place.taken.saturating_sub(ran_out).max(0), ..*place }
 }

@@ -2,11 +2,12 @@
 
 use super::App;
 use super::opening::{range, without_run_out};
-use crate::domain::places::{PlaceDay, Refusal};
+use crate::domain::opening::LessonDay;
+use crate::domain::places::Refusal;
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::storage::entity::place_change;
-use crate::storage::opening::{self as store, DayRange, TemplateChoice, TemplateRow};
+use crate::storage::opening::{self as store, DayRange, Queue, TemplateChoice, TemplateRow};
 use crate::storage::overview::{self, Attendance};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, ledger};
@@ -38,7 +39,7 @@ pub struct OverviewQuery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnrollmentDay {
     /// The lesson; what has run out is not among the seats taken.
-    pub place: PlaceDay,
+    pub place: LessonDay,
     /// Who is signed up.
     pub attendance: Attendance,
     /// Seats taken on the template's lesson day seven days earlier; none = there was no such day.
@@ -66,10 +67,9 @@ pub async fn enrollment_overview(app: &App, query: &OverviewQuery, page: &Page, 
     let conn = app.db.reader();
     let OverviewQuery { season, subject_id, grade, class_template, from_day, to_day } = query;
     let range = range((*from_day, *to_day), app.time().day(now), RANGE_DAYS, RANGE_DAYS_MAX)?;
-    let season_ids = match season {
-        Some(code) => Some(vec![catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?.id]),
-        None => None,
-    };
+    if let Some(code) = season {
+        catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
+    }
     if let Some(id) = *subject_id {
         catalog::subject_by_id(conn, id).await?.ok_or_else(|| Error::not_found("subject", id))?;
     }
@@ -77,7 +77,7 @@ pub async fn enrollment_overview(app: &App, query: &OverviewQuery, page: &Page, 
         Some(code) => Some(catalog::template_by_code(conn, code).await?.ok_or_else(|| Error::not_found("class template", code))?.id),
         None => None,
     };
-    let choice = TemplateChoice { season_ids, subject_id: *subject_id, grade: *grade, template_id, range };
+    let choice = TemplateChoice { season: season.clone(), open_on: None, subject_id: *subject_id, grade: *grade, template_id, range };
     let rows = page.cut(store::template_page(conn, &choice, page).await?, |row| row.id);
     let next = rows.next;
     Ok(Paged { items: enrollments(app, rows.items, range, now).await?, next })
@@ -88,14 +88,12 @@ async fn enrollments(app: &App, templates: Vec<TemplateRow>, range: DayRange, no
     let ids: Vec<i64> = templates.iter().map(|template| template.id).collect();
     let with_last_week = DayRange { first: add_days(range.first, -7), last: range.last };
     let places = store::place_window(conn, &ids, with_last_week).await?;
-    let holds = store::hold_list(conn, &ids, with_last_week, now).await?;
-    let waiting = store::waiting_list(conn, &ids, now).await?;
+    let mut queues = store::queue_list(conn, &ids, with_last_week, now).await?;
     let attendance = overview::attendance(conn, &ids, range).await?;
-    let of_template = |template: TemplateRow| {
-        let holds = holds.get(&template.id).map_or(&[][..], Vec::as_slice);
-        let places = places.get(&template.id).into_iter().flatten().map(|place| (place.day, without_run_out(place, holds)));
-        let places: HashMap<Day, PlaceDay> = places.collect();
-        let waiting = waiting.get(&template.id).map_or(&[][..], Vec::as_slice);
+    let mut of_template = |template: TemplateRow| {
+        let Queue { holds, waiting } = queues.remove(&template.id).unwrap_or_default();
+        let places = places.get(&template.id).into_iter().flatten().map(|place| (place.day, without_run_out(place, &holds)));
+        let places: HashMap<Day, LessonDay> = places.collect();
         let mut days: Vec<EnrollmentDay> = places
             .values()
             .filter(|place| range.first <= place.day)
@@ -110,7 +108,7 @@ async fn enrollments(app: &App, templates: Vec<TemplateRow>, range: DayRange, no
         days.sort_unstable_by_key(|day| day.place.day);
         Enrollment { template, days }
     };
-    Ok(templates.into_iter().map(of_template).collect())
+    Ok(templates.into_iter().map(&mut of_template).collect())
 }
 
 /// The places of a lesson day, three times counted.

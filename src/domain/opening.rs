@@ -1,10 +1,10 @@
 //! Openings: on which lesson days of a template a sign-up made now could start, and why not on the others (DOMAIN.md §3, §6).
 
-use super::calendar::Timeline;
+use super::calendar::{Timeline, cut_off};
 use super::class_task::Seats;
-use super::places::{Claim, PlaceDay};
+use super::places::Claim;
 use super::rules::Rules;
-use super::time::{Day, Instant};
+use super::time::{Day, Instant, add_days};
 use crate::error::Reason;
 
 /// A lesson the student has already.
@@ -22,6 +22,30 @@ pub struct OwnLesson {
     pub end_at: Instant,
 }
 
+/// A lesson day of a template with its places, as a page shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LessonDay {
+    /// The day of the lesson's start.
+    pub day: Day,
+    /// Start.
+    pub start_at: Instant,
+    /// End; its first moment outside.
+    pub end_at: Instant,
+    /// Places.
+    pub capacity: i32,
+    /// Places taken.
+    pub taken: i32,
+}
+
+/// The first day whose cut-off is ahead of `now`; a later day's is later still.
+pub fn open_from(rules: &Rules, now: Instant) -> Day {
+    let mut day = rules.time.day(now);
+    while cut_off(rules.time, day) <= now && day < Day::MAX {
+        day = add_days(day, 1);
+    }
+    day
+}
+
 /// What a template's lesson days are judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer<'a> {
@@ -35,19 +59,23 @@ pub struct Offer<'a> {
     pub own: &'a [OwnLesson],
     /// The student's city; empty without a student.
     pub city: &'a str,
+    /// See [`open_from`]. Asked once for a page: each answer takes a look into the zone's history.
+    pub open_from: Day,
 }
 
 impl Offer<'_> {
     /// Why a sign-up made at `now` cannot start on a lesson day; `None` = it can. The order is that in which a sign-up is refused.
     ///
     /// A season that is over needs no word of its own: all its lessons have begun.
-    pub fn why_not(&self, rules: &Rules, lesson: &PlaceDay, now: Instant) -> Option<Reason> {
+    pub fn why_not(&self, rules: &Rules, lesson: &LessonDay, now: Instant) -> Option<Reason> {
         if lesson.start_at <= now {
             return Some(Reason::NotOpen);
         }
-        let timeline = Timeline::of(rules, lesson.day, lesson.start_at);
-        if timeline.cut_off <= now && (timeline.freeze_at <= now || !self.has_seat(lesson.day)) {
-            return Some(Reason::TooLate);
+        if lesson.day < self.open_from {
+            let freeze_at = Timeline::of(rules, lesson.day, lesson.start_at).freeze_at;
+            if freeze_at <= now || !self.has_seat(lesson.day) {
+                return Some(Reason::TooLate);
+            }
         }
         let overlaps = |own: &&OwnLesson| own.start_at < lesson.end_at && lesson.start_at < own.end_at;
         let in_the_way = self.own.iter().filter(overlaps).map(|own| match own.claim {
@@ -81,12 +109,20 @@ impl Offer<'_> {
 
 /// The next instant after `now` at which a lesson day is judged otherwise although nobody has done anything: its cut-off, its freeze, its
 /// start.
-pub fn next_turn<'a>(rules: &Rules, lessons: impl IntoIterator<Item = &'a PlaceDay>, now: Instant) -> Option<Instant> {
-    let turns = lessons.into_iter().filter(|lesson| now < lesson.start_at).flat_map(|lesson| {
-        let timeline = Timeline::of(rules, lesson.day, lesson.start_at);
-        [timeline.cut_off, timeline.freeze_at, lesson.start_at]
-    });
-    turns.filter(|turn| now < *turn).min()
+pub fn next_turn<'a>(rules: &Rules, lessons: impl IntoIterator<Item = &'a LessonDay>, now: Instant) -> Option<Instant> {
+    let open_from = open_from(rules, now);
+    let mut first_open = None;
+    let mut next = None;
+    for lesson in lessons.into_iter().filter(|lesson| now < lesson.start_at) {
+        if open_from <= lesson.day {
+            // Nothing of it comes before its cut-off, and the earliest day's is the first.
+            first_open = Some(first_open.map_or(lesson.day, |first: Day| first.min(lesson.day)));
+            continue;
+        }
+        let turns = [Timeline::of(rules, lesson.day, lesson.start_at).freeze_at, lesson.start_at];
+        next = turns.into_iter().filter(|turn| now < *turn).chain(next).min();
+    }
+    first_open.map(|day| cut_off(rules.time, day)).into_iter().chain(next).min()
 }
 
 #[cfg(test)]
@@ -107,14 +143,14 @@ mod tests {
     }
 
     /// A lesson of an hour and a half with six places.
-    fn lesson(start: &str, taken: i32) -> PlaceDay {
+    fn lesson(start: &str, taken: i32) -> LessonDay {
         let start_at = at(start);
         let end_at = start_at + TimeDelta::minutes(90);
-        PlaceDay { day: day(&start[..10]), start_at, end_at, capacity: 6, taken, not_held_at: start_at }
+        LessonDay { day: day(&start[..10]), start_at, end_at, capacity: 6, taken }
     }
 
     fn own(template_id: i64, start: &str) -> OwnLesson {
-        let PlaceDay { day, start_at, end_at, .. } = lesson(start, 0);
+        let LessonDay { day, start_at, end_at, .. } = lesson(start, 0);
         OwnLesson { template_id, claim: Claim::SignUp, day, start_at, end_at }
     }
 
@@ -123,9 +159,9 @@ mod tests {
         Seats { class_id, rosters, forbidden_city: forbidden_city.map(str::to_owned) }
     }
 
-    /// Template 1, with classes of six.
-    fn offer<'a>(classes: &'a [Seats], own: &'a [OwnLesson], city: &'a str) -> Offer<'a> {
-        Offer { template_id: 1, max_students: 6, classes, own, city }
+    /// Template 1, with classes of six, at an instant.
+    fn offer<'a>(classes: &'a [Seats], own: &'a [OwnLesson], city: &'a str, now: Instant) -> Offer<'a> {
+        Offer { template_id: 1, max_students: 6, classes, own, city, open_from: open_from(&Rules::new(Shanghai), now) }
     }
 
     #[test]
@@ -137,7 +173,7 @@ mod tests {
         let evening = lesson("2026-03-05 19:00", 5);
         let early = lesson("2026-03-05 09:00", 5);
         let late = Some(Reason::TooLate);
-        type Row<'a> = (&'a str, &'a PlaceDay, &'a [Seats], &'a str, Option<Reason>);
+        type Row<'a> = (&'a str, &'a LessonDay, &'a [Seats], &'a str, Option<Reason>);
         let table: [Row<'_>; 11] = [
             ("the second before the cut-off", &evening, &[], "2026-03-01 23:59", None),
             ("the cut-off itself", &evening, &[], "2026-03-02 00:00", late),
@@ -152,7 +188,7 @@ mod tests {
             ("over", &evening, &with_seat, "2026-07-01 00:00", Some(Reason::NotOpen)),
         ];
         for (what, lesson, classes, now, expected) in table {
-            assert_eq!(offer(classes, &[], "").why_not(&rules, lesson, at(now)), expected, "{what}");
+            assert_eq!(offer(classes, &[], "", at(now)).why_not(&rules, lesson, at(now)), expected, "{what}");
         }
     }
 
@@ -160,7 +196,7 @@ mod tests {
     fn places_and_the_students_own_lessons_stand_in_the_way() {
         let rules = Rules::new(Shanghai);
         let now = at("2026-02-20 12:00");
-        let table: [(&str, PlaceDay, &[OwnLesson], Option<Reason>); 7] = [
+        let table: [(&str, LessonDay, &[OwnLesson], Option<Reason>); 7] = [
             ("the last place", lesson("2026-03-05 19:00", 5), &[], None),
             ("no place", lesson("2026-03-05 19:00", 6), &[], Some(Reason::PlacesExhausted)),
             ("more taken than there are", lesson("2026-03-05 19:00", 7), &[], Some(Reason::PlacesExhausted)),
@@ -170,10 +206,10 @@ mod tests {
             ("over midnight", lesson("2026-03-06 00:15", 5), &[own(2, "2026-03-05 23:00")], Some(Reason::ScheduleConflict)),
         ];
         for (what, lesson, own, expected) in table {
-            assert_eq!(offer(&[], own, "4101").why_not(&rules, &lesson, now), expected, "{what}");
+            assert_eq!(offer(&[], own, "4101", now).why_not(&rules, &lesson, now), expected, "{what}");
         }
         let both = [own(2, "2026-03-05 18:00"), own(1, "2026-03-05 19:00")];
-        let reason = offer(&[], &both, "4101").why_not(&rules, &lesson("2026-03-05 19:00", 0), now);
+        let reason = offer(&[], &both, "4101", now).why_not(&rules, &lesson("2026-03-05 19:00", 0), now);
         assert_eq!(reason, Some(Reason::AlreadyReserved), "what is reserved already is told first");
     }
 
@@ -184,14 +220,15 @@ mod tests {
             seats(8, &[("2026-03-05", 2), ("2026-03-12", 6)], None),
             seats(9, &[("2026-03-05", 2)], Some("4101")),
         ];
-        let free = |city: &str, first: &str| offer(&classes, &[], city).free_classes(day(first));
+        let now = at("2026-03-04 12:00");
+        let free = |city: &str, first: &str| offer(&classes, &[], city, now).free_classes(day(first));
         assert_eq!(free("3201", "2026-03-05"), [(9, 4)]);
         assert_eq!(free("4101", "2026-03-05"), [], "the coach of class 9 takes nobody of the own city");
         assert_eq!(free("", "2026-03-06"), [(7, 1)]);
         assert_eq!(free("", "2026-03-20"), [], "no lesson is left");
         let rules = Rules::new(Shanghai);
         let lesson = lesson("2026-03-05 19:00", 0);
-        let reason = |classes: &[Seats], city: &str| offer(classes, &[], city).why_not(&rules, &lesson, at("2026-03-04 12:00"));
+        let reason = |classes: &[Seats], city: &str| offer(classes, &[], city, now).why_not(&rules, &lesson, now);
         assert_eq!((reason(&classes[2..], "3201"), reason(&classes[2..], "4101")), (None, Some(Reason::TooLate)));
     }
 

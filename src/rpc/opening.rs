@@ -3,22 +3,17 @@
 use super::convert::{self, timestamp};
 use super::{pb, status};
 use crate::app::App;
-use crate::app::opening::watch::{News, Watch};
+use crate::app::opening::share::{Boards, Reader};
+use crate::app::opening::watch::News;
 use crate::app::opening::{self, Opening, OpeningClass, OpeningDay, OpeningQuery};
-use crate::domain::places::PlaceDay;
+use crate::domain::opening::LessonDay;
 use crate::error::{Error, Result};
 use crate::storage::opening::{RunningClass, TemplateRow};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// How often an open page is looked at. Replicas write too, so it is the database that is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Pages that are looked at at a time: however many are open and however often they change, sign-ups have the rest of the database.
-const LOOKS_AT_ONCE: usize = 2;
 /// Pages that one server keeps open.
 const WATCHES_MAX: usize = 1000;
 /// Openings on an open page at most.
@@ -28,14 +23,14 @@ const WATCHED_MAX: u64 = 200;
 #[derive(Clone, Debug)]
 pub struct OpeningRpc {
     app: App,
+    boards: Boards,
     watches: Arc<Semaphore>,
-    looks: Arc<Semaphore>,
 }
 
 impl OpeningRpc {
     /// The service of an application.
     pub fn new(app: App) -> Self {
-        Self { app, watches: Arc::new(Semaphore::new(WATCHES_MAX)), looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)) }
+        Self { boards: Boards::new(app.clone()), app, watches: Arc::new(Semaphore::new(WATCHES_MAX)) }
     }
 }
 
@@ -48,7 +43,7 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
         let found = opening::list_openings(&self.app, &query, &paging.page, self.app.now().await?).await?;
         let next_page_token = paging.next(found.next);
-        let openings = found.items.into_iter().map(Into::into).collect();
+        let openings = found.items.iter().map(Into::into).collect();
         Ok(Response::new(pb::ListOpeningsResponse { openings, next_page_token }))
     }
 
@@ -63,48 +58,34 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         }
         let Ok(permit) = self.watches.clone().try_acquire_owned() else { return Err(status::shed()) };
         // What is wrong with the request is its answer, not the end of a stream.
-        let (watch, first) = Watch::open(self.app.clone(), query, size).await?;
+        let (reader, first) = self.boards.open(query, size).await?;
         // One message that waits to be read: a slow reader is shown what has changed since what it has read.
         let (say, heard) = mpsc::channel(1);
-        tokio::spawn(show(watch, first, say, self.looks.clone(), permit));
+        tokio::spawn(show(reader, first, say, permit));
         Ok(Response::new(ReceiverStream::new(heard)))
     }
 }
 
-/// Shows a page until its reader has gone or the database is away. It is work of its own because a look must come to its end: it is not
-/// dropped in the middle when the reader goes.
+/// Shows a page until its reader has gone or the page cannot be looked at any more.
 async fn show(
-    mut watch: Watch,
+    mut reader: Reader,
     first: News,
     say: mpsc::Sender<Result<pb::WatchOpeningsResponse, Status>>,
-    looks_at_once: Arc<Semaphore>,
     _permit: OwnedSemaphorePermit,
 ) {
-    let mut news = Some(first);
-    let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        if let Some(news) = news.take()
-            && say.send(Ok(news.into())).await.is_err()
-        {
+    let mut news = Ok(first);
+    while let Ok(shown) = news {
+        if say.send(Ok(shown.into())).await.is_err() {
             return;
         }
-        tokio::select! {
+        news = tokio::select! {
             () = say.closed() => return,
-            _ = looks.tick() => {}
-        }
-        // Never closed, so always had.
-        let turn = looks_at_once.acquire().await;
-        let looked = watch.look().await;
-        drop(turn);
-        news = match looked {
-            Ok(news) => news,
-            Err(error) => {
-                // The reader may have gone meanwhile.
-                let _heard = say.send(Err(error.into())).await;
-                return;
-            }
+            news = reader.next() => news,
         };
+    }
+    if let Err(error) = news {
+        // The reader may have gone meanwhile.
+        let _heard = say.send(Err(error.into())).await;
     }
 }
 
@@ -123,33 +104,33 @@ fn query((student, grade): (String, i32), subject_id: i64, season: String, (from
 impl From<News> for pb::WatchOpeningsResponse {
     fn from(news: News) -> Self {
         let News { openings, removed } = news;
-        Self { openings: openings.into_iter().map(Into::into).collect(), removed }
+        Self { openings: openings.iter().map(|opening| (&**opening).into()).collect(), removed }
     }
 }
 
-impl From<Opening> for pb::Opening {
-    fn from(opening: Opening) -> Self {
+impl From<&Opening> for pb::Opening {
+    fn from(opening: &Opening) -> Self {
         let Opening { template, first_possible, days, classes, waiting } = opening;
         let TemplateRow { id: _, code, subject_id, grade, recurrence, max_students_per_class: _, season, start_time, end_time } = template;
         Self {
-            class_template: code,
-            subject_id,
-            grade,
-            season,
-            start_time,
-            end_time,
-            recurrence,
+            class_template: code.clone(),
+            subject_id: *subject_id,
+            grade: *grade,
+            season: season.clone(),
+            start_time: start_time.clone(),
+            end_time: end_time.clone(),
+            recurrence: recurrence.clone(),
             first_possible_day: first_possible.map(|day| day.to_string()).unwrap_or_default(),
-            days: days.into_iter().map(Into::into).collect(),
-            classes: classes.into_iter().map(Into::into).collect(),
-            waiting: convert::count(waiting),
+            days: days.iter().copied().map(Into::into).collect(),
+            classes: classes.iter().map(Into::into).collect(),
+            waiting: convert::count(*waiting),
         }
     }
 }
 
 impl From<OpeningDay> for pb::OpeningDay {
     fn from(day: OpeningDay) -> Self {
-        let OpeningDay { place: PlaceDay { day, start_at, end_at, capacity, taken, not_held_at: _ }, reason } = day;
+        let OpeningDay { place: LessonDay { day, start_at, end_at, capacity, taken }, reason } = day;
         Self {
             day: day.to_string(),
             start_time: Some(timestamp(start_at)),
@@ -161,9 +142,15 @@ impl From<OpeningDay> for pb::OpeningDay {
     }
 }
 
-impl From<OpeningClass> for pb::OpeningClass {
-    fn from(class: OpeningClass) -> Self {
+impl From<&OpeningClass> for pb::OpeningClass {
+    fn from(class: &OpeningClass) -> Self {
         let OpeningClass { class_id, class: RunningClass { coach, first_day, last_day }, free_seats } = class;
-        Self { class_id, coach, first_day: first_day.to_string(), last_day: last_day.to_string(), free_seats: convert::count(free_seats) }
+        Self {
+            class_id: *class_id,
+            coach: coach.clone(),
+            first_day: first_day.to_string(),
+            last_day: last_day.to_string(),
+            free_seats: convert::count(*free_seats),
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::convert::{self, number, timestamp};
 use super::pb;
 use crate::app::App;
 use crate::app::place::{self, Enrollment, EnrollmentDay, OverviewQuery, PlacesExplained};
-use crate::domain::places::PlaceDay;
+use crate::domain::opening::LessonDay;
 use crate::storage::entity::place_change;
 use crate::storage::opening::TemplateRow;
 use crate::storage::overview::Attendance;
@@ -79,7 +79,7 @@ impl From<Enrollment> for pb::Enrollment {
 impl From<EnrollmentDay> for pb::EnrollmentDay {
     fn from(day: EnrollmentDay) -> Self {
         let EnrollmentDay { place, attendance, last_week, held, waiting } = day;
-        let PlaceDay { day, start_at, end_at: _, capacity, taken, not_held_at: _ } = place;
+        let LessonDay { day, start_at, end_at: _, capacity, taken } = place;
         let Attendance { students, continuing, on_leave } = attendance;
         Self {
             day: day.to_string(),

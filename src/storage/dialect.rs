@@ -28,7 +28,9 @@ pub fn schema(backend: DbBackend, text: &str) -> String {
 /// (MySQL's `{ids}` of an UPDATE or DELETE are parameters, see [`lists_keys`].)
 /// `{join}` joins a set with the table whose rows it names; `{look_up:table t ON …}` does so where nothing of the table is locked, by the
 /// table's index even when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. `{lock}` and `{lock:p}` end a SELECT
-/// whose rows (those of `p`) are locked until the transaction ends, `{share}` one whose rows others may lock so too. `{bigint}` is that type in a CAST.
+/// whose rows (those of `p`) are locked until the transaction ends, `{share}` one whose rows others
+/// may lock so too. `{list:…}` is an aggregate: the texts of its rows, in any order, `;` between.
+/// `{bigint}` is that type in a CAST.
 pub fn statement(backend: DbBackend, text: &str) -> String {
     let (ids, pairs) = match backend {
         DbBackend::Sqlite => ("SELECT value FROM json_each(?)", "(SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each(?))"),
@@ -60,6 +62,10 @@ pub fn statement(backend: DbBackend, text: &str) -> String {
         .replace("{share}", share(backend))
         .replace("{bigint}", bigint(backend));
     let text = tokens(text, "{look_up:", |what| look_up(backend, join, what));
+    let text = tokens(text, "{list:", |what| match backend {
+        DbBackend::MySql => format!("GROUP_CONCAT({what} SEPARATOR ';')"),
+        _ => format!("STRING_AGG({what}, ';')"),
+    });
     let text = tokens(tokens(text, "{rows:", |letters| rows(backend, letters)), "{lock", |of| lock(backend, of));
     if backend != DbBackend::Postgres {
         return text;

@@ -332,11 +332,12 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
         if uses == Use::Desk { postgres.options(DESK_PLANS) } else { postgres }
     });
     // MariaDB and MySQL name the limit differently, and each skips the other's comment. MySQL's is for SELECT only.
-    // Not strict, they would cut texts and take wrong dates as zero.
+    // Not strict, they would cut texts and take wrong dates as zero. MySQL cuts GROUP_CONCAT after
+    // 1,024 bytes, MariaDB after so many as here.
     let session = format!(
         "SET SESSION TRANSACTION ISOLATION LEVEL {ISOLATION};
          SET SESSION /*M! max_statement_time = {seconds}, */ /*!50701 max_execution_time = {statement_ms}, */
-             /*M! idle_transaction_timeout = {idle}, */ innodb_lock_wait_timeout = {lock}, wait_timeout = 28800,
+             /*M! idle_transaction_timeout = {idle}, */ innodb_lock_wait_timeout = {lock}, wait_timeout = 28800, group_concat_max_len = 1048576,
              sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO')",
         seconds = options.statement_timeout.as_secs_f64(),
         lock = lock.as_secs().max(1),

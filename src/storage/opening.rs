@@ -6,12 +6,12 @@ use super::seat::roster_fill;
 use super::sql::sql;
 use crate::domain::city::city;
 use crate::domain::class_task::Seats;
-use crate::domain::opening::OwnLesson;
-use crate::domain::places::{Claim, PlaceDay};
+use crate::domain::opening::{LessonDay, OwnLesson};
+use crate::domain::places::Claim;
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
-use crate::error::Result;
-use crate::storage::entity::{place, season};
+use crate::error::{Error, Result};
+use crate::storage::entity::season;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,8 +27,10 @@ pub struct DayRange {
 /// Which templates a page shows: those with a lesson day in the range.
 #[derive(Clone, Debug)]
 pub struct TemplateChoice {
-    /// Of these seasons; none = of all.
-    pub season_ids: Option<Vec<i64>>,
+    /// Of the season with this code.
+    pub season: Option<String>,
+    /// Of seasons that are not over on this day.
+    pub open_on: Option<Day>,
     /// Of this subject.
     pub subject_id: Option<i64>,
     /// Of this grade.
@@ -69,14 +71,16 @@ pub async fn season_list_open(conn: &impl ConnectionTrait, today: Day) -> Result
 
 /// Templates with a lesson day in the range, in order of keys.
 pub async fn template_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<TemplateRow>> {
-    let TemplateChoice { season_ids, subject_id, grade, template_id, range } = choice;
+    let TemplateChoice { season, open_on, subject_id, grade, template_id, range } = choice;
     sql("SELECT t.id, t.code, t.subject_id, t.grade, t.recurrence, t.max_students_per_class, s.code AS season, p.start_time, p.end_time \
          FROM class_template t JOIN season s ON s.id = t.season_id JOIN period p ON p.id = t.period_id \
-         WHERE t.id > ? AND (? OR t.season_id IN ({ids})) AND (? = 0 OR t.subject_id = ?) AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
+         WHERE t.id > ? AND (? = '' OR s.code = ?) AND (? OR s.end_day >= ?) AND (? = 0 OR t.subject_id = ?) AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
          AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) ORDER BY t.id LIMIT ?")
     .bind(page.after.unwrap_or(0))
-    .bind(season_ids.is_none())
-    .ids(season_ids.iter().flatten().copied())
+    .bind(season.as_deref().unwrap_or_default())
+    .bind(season.as_deref().unwrap_or_default())
+    .bind(open_on.is_none())
+    .bind(open_on.unwrap_or(range.first))
     .bind(subject_id.unwrap_or(0))
     .bind(subject_id.unwrap_or(0))
     .bind(grade.unwrap_or(0))
@@ -91,25 +95,41 @@ pub async fn template_page(conn: &impl ConnectionTrait, choice: &TemplateChoice,
 }
 
 /// The lesson days of templates in a range, by template, in order of days.
-pub async fn place_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<HashMap<i64, Vec<PlaceDay>>> {
-    let rows: Vec<place::Model> = sql("SELECT * FROM place WHERE template_id IN ({ids}) AND day BETWEEN ? AND ? ORDER BY template_id, day")
-        .ids(template_ids.iter().copied())
-        .bind(range.first)
-        .bind(range.last)
-        .all(conn)
-        .await?;
-    let mut found: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
-    for row in rows {
-        found.entry(row.template_id).or_default().push(PlaceDay::from(&row));
-    }
-    Ok(found)
+///
+/// Those of a template come as one text: thousands of rows cost several times as much on their way
+/// as what is in them.
+pub async fn place_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<HashMap<i64, Vec<LessonDay>>> {
+    let rows: Vec<(i64, i64, String)> = sql("SELECT d.template_id, COUNT(*), \
+         {list:CONCAT_WS(',', d.day, d.start_at, d.end_at, d.capacity, d.taken)} \
+         FROM {rows:i} q {look_up:place d ON d.template_id = q.c0 AND d.day BETWEEN ? AND ?} GROUP BY d.template_id")
+    .rows(template_ids.iter().map(|id| [(*id).into()]))
+    .bind(range.first)
+    .bind(range.last)
+    .tuples(conn)
+    .await?;
+    let read = |(template_id, number, list): (i64, i64, String)| {
+        let mut days: Vec<LessonDay> = list.split(';').filter_map(lesson_day).collect();
+        days.sort_unstable_by_key(|lesson| lesson.day);
+        let whole = i64::try_from(days.len()) == Ok(number);
+        whole.then_some((template_id, days)).ok_or(Error::Corrupt { table: "place", column: "day", id: template_id.to_string() })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// A lesson day as [`place_window`] lists it.
+fn lesson_day(text: &str) -> Option<LessonDay> {
+    let mut parts = text.split(',');
+    let mut date = parts.next()?.splitn(3, '-');
+    let (year, month, day) = (date.next()?.parse().ok()?, date.next()?.parse().ok()?, date.next()?.parse().ok()?);
+    let mut at = || Some(Instant::from_unix(parts.next()?.parse().ok()?));
+    let (start_at, end_at) = (at()?, at()?);
+    let (capacity, taken) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(LessonDay { day: Day::from_ymd_opt(year, month, day)?, start_at, end_at, capacity, taken })
 }
 
 /// Holds and offers over the same days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldRow {
-    /// The template.
-    pub template_id: i64,
     /// First day.
     pub start_day: Day,
     /// Last day.
@@ -127,44 +147,43 @@ impl HoldRow {
     }
 }
 
-/// The holds and offers of templates that cover a day of the range. There are never more than places.
-pub async fn hold_list(
-    conn: &impl ConnectionTrait,
-    template_ids: &[i64],
-    range: DayRange,
-    now: Instant,
-) -> Result<HashMap<i64, Vec<HoldRow>>> {
-    let rows: Vec<HoldRow> = sql("SELECT template_id, start_day, last_day, COUNT(*) AS number, \
-         CAST(SUM(CASE WHEN expires_at <= ? THEN 1 ELSE 0 END) AS {bigint}) AS ran_out FROM reservation \
-         WHERE state IN ('HELD', 'OFFERED') AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? \
-         GROUP BY template_id, start_day, last_day")
-    .bind(now)
-    .ids(template_ids.iter().copied())
-    .bind(range.last)
-    .bind(range.first)
-    .all(conn)
-    .await?;
-    let mut found: HashMap<i64, Vec<HoldRow>> = HashMap::new();
-    for row in rows {
-        found.entry(row.template_id).or_default().push(row);
-    }
-    Ok(found)
-}
-
 /// Lesson days with the number of students in the waiting list of each: none = those whose first lesson is not known.
 pub type Waiting = Vec<(Option<Day>, i64)>;
 
-/// The open waiting lists of templates.
-pub async fn waiting_list(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<HashMap<i64, Waiting>> {
-    let rows: Vec<(i64, Option<Day>, i64)> = sql("SELECT template_id, first_lesson_day, COUNT(*) FROM reservation \
-         WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ? GROUP BY template_id, first_lesson_day")
-    .ids(template_ids.iter().copied())
-    .bind(now)
-    .tuples(conn)
-    .await?;
-    let mut found: HashMap<i64, Waiting> = HashMap::new();
-    for (template_id, day, number) in rows {
-        found.entry(template_id).or_default().push((day, number));
+/// What keeps places of a template, or waits for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Holds and offers.
+    pub holds: Vec<HoldRow>,
+    /// The open waiting lists.
+    pub waiting: Waiting,
+}
+
+/// The holds and offers of templates that cover a day of the range, of which there are never more
+/// than places, and their open waiting lists.
+pub async fn queue_list(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange, now: Instant) -> Result<HashMap<i64, Queue>> {
+    let rows: Vec<(i64, Option<Day>, Option<Day>, i64, i64)> =
+        sql("SELECT template_id, start_day, last_day, COUNT(*), CAST(SUM(CASE WHEN expires_at <= ? THEN 1 ELSE 0 END) AS {bigint}) \
+             FROM reservation WHERE state IN ('HELD', 'OFFERED') AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? \
+             GROUP BY template_id, start_day, last_day \
+             UNION ALL \
+             SELECT template_id, first_lesson_day, NULL, COUNT(*), CAST(0 AS {bigint}) \
+             FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ? GROUP BY template_id, first_lesson_day")
+        .bind(now)
+        .ids(template_ids.iter().copied())
+        .bind(range.last)
+        .bind(range.first)
+        .ids(template_ids.iter().copied())
+        .bind(now)
+        .tuples(conn)
+        .await?;
+    let mut found: HashMap<i64, Queue> = HashMap::new();
+    for (template_id, first, last, number, ran_out) in rows {
+        let queue = found.entry(template_id).or_default();
+        match (first, last) {
+            (Some(start_day), Some(last_day)) => queue.holds.push(HoldRow { start_day, last_day, number, ran_out }),
+            _ => queue.waiting.push((first, number)),
+        }
     }
     Ok(found)
 }
@@ -228,6 +247,9 @@ pub async fn running_classes(
             let forbidden_city = forbid_same_city.then(|| city(&area_code));
             of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), forbidden_city });
         }
+    }
+    if rosters.is_empty() {
+        return Ok(found);
     }
     roster_fill(conn, &mut rosters, first, now).await?;
     for seats in found.values_mut().flat_map(|classes| &mut classes.seats) {
@@ -304,4 +326,20 @@ pub async fn opening_mark(
     .bind("catalog")
     .tuples(conn)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lesson_day_is_read_as_it_is_listed_or_not_at_all() {
+        let lesson = lesson_day("2026-03-07,1772881200,1772884800,6,2").unwrap();
+        assert_eq!(lesson.day, Day::from_ymd_opt(2026, 3, 7).unwrap());
+        assert_eq!((lesson.start_at, lesson.end_at), (Instant::from_unix(1_772_881_200), Instant::from_unix(1_772_884_800)));
+        assert_eq!((lesson.capacity, lesson.taken), (6, 2));
+        for cut in ["", "2026-03-07", "2026-03-07,1772881200,1772884800,6", "2026-02-30,1,2,6,2", "2026-03,1,2,6,2", "2026-03-07,1,2,6,"] {
+            assert_eq!(lesson_day(cut), None, "{cut:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::storage::opening::{self as store, DayRange, Mark};
 use crate::storage::page::Page;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The page is painted again at every so-manieth look, whatever the look says: that a student or a coach is now of another city comes to light so.
 const LOOKS: u32 = 30;
@@ -15,7 +16,7 @@ const LOOKS: u32 = 30;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
     /// Openings that are new or have changed.
-    pub openings: Vec<Opening>,
+    pub openings: Vec<Arc<Opening>>,
     /// Codes of the templates that are no longer on the page.
     pub removed: Vec<String>,
 }
@@ -26,7 +27,7 @@ pub struct Watch {
     app: App,
     query: OpeningQuery,
     page: Page,
-    shown: HashMap<i64, Opening>,
+    shown: HashMap<i64, Arc<Opening>>,
     mark: Mark,
     student_id: Option<i64>,
     range: DayRange,
@@ -68,34 +69,42 @@ impl Watch {
         self.looks += 1;
         // A test clock may go back.
         let turned = now < self.painted_at || self.turns_at <= now;
-        if !turned && self.looks < LOOKS && self.mark_now(now).await? == self.mark {
+        if !turned && self.looks < LOOKS && self.mark_of(self.student_id, self.range, now).await? == self.mark {
             return Ok(None);
         }
         let news = self.paint(now).await?;
         Ok((news != News::default()).then_some(news))
     }
 
-    async fn mark_now(&self, now: Instant) -> Result<Mark> {
+    async fn mark_of(&self, student_id: Option<i64>, range: DayRange, now: Instant) -> Result<Mark> {
         let ids: Vec<i64> = self.shown.keys().copied().collect();
-        store::opening_mark(self.app.db.reader(), &ids, self.student_id, self.range, now).await
+        store::opening_mark(self.app.db.reader(), &ids, student_id, range, now).await
     }
 
     async fn paint(&mut self, now: Instant) -> Result<News> {
         let wanted = wanted(&self.app, &self.query, now).await?;
-        (self.student_id, self.range) = (wanted.student.as_ref().map(|student| student.id), wanted.choice.range);
         // The mark comes before the page, and is of the templates shown so far: what changes between the two, or is new on the page, is painted
-        // twice rather than never.
-        self.mark = self.mark_now(now).await?;
+        // twice rather than never. Nothing is kept before all is read: who is dropped in between
+        // has seen nothing.
+        let student_id = wanted.student.as_ref().map(|student| student.id);
+        let mark = self.mark_of(student_id, wanted.choice.range, now).await?;
         let painted = page_of(&self.app, &wanted, &self.page, now).await?.items;
+        (self.student_id, self.range, self.mark) = (student_id, wanted.choice.range, mark);
         let mut gone = std::mem::take(&mut self.shown);
         let mut news = News::default();
         for opening in painted {
-            if gone.remove(&opening.template.id).as_ref() != Some(&opening) {
-                news.openings.push(opening.clone());
-            }
-            self.shown.insert(opening.template.id, opening);
+            let id = opening.template.id;
+            let opening = match gone.remove(&id) {
+                Some(shown) if *shown == opening => shown,
+                _ => {
+                    let opening = Arc::new(opening);
+                    news.openings.push(opening.clone());
+                    opening
+                }
+            };
+            self.shown.insert(id, opening);
         }
-        news.removed = gone.into_values().map(|opening| opening.template.code).collect();
+        news.removed = gone.into_values().map(|opening| opening.template.code.clone()).collect();
         news.removed.sort();
         self.turns_at = self.next_turn(now);
         (self.painted_at, self.looks) = (now, 0);

@@ -100,7 +100,7 @@ fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_who
         let tuesday = Some("2026-03-10".parse().unwrap());
         let query = OpeningQuery { grade: Some(7), from_day: tuesday, to_day: tuesday, ..OpeningQuery::default() };
         let (mut watch, first) = Watch::open((*app).clone(), query, 50).await.unwrap();
-        let codes = |news: News| news.openings.into_iter().map(|opening| opening.template.code).collect::<Vec<_>>();
+        let codes = |news: News| news.openings.iter().map(|opening| opening.template.code.clone()).collect::<Vec<_>>();
         assert_eq!(codes(first), ["daily"]);
         // An edit that is only tried is none.
         let on_tuesdays = pb::ClassTemplate { recurrence: "FREQ=WEEKLY;BYDAY=TU".to_owned(), ..academy.templates[0].clone() };
@@ -130,6 +130,41 @@ fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_who
         let outcome = import_through_rpc(&app, &ImportData { files: vec![file] }).await;
         assert!(outcome.written, "{outcome:?}");
         assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["tue"]);
+    });
+}
+
+#[test]
+fn a_page_that_many_have_open_is_painted_once_for_all_and_each_is_told_what_it_has_not_seen() {
+    on_every_app_at(WEDNESDAY, async |app: TestApp| {
+        let academy = academy().build(&app).await;
+        let of_student = || pb::WatchOpeningsRequest { student: student(1), grade: 0, ..of_grade() };
+        let (mut streams, sent) = app
+            .statements()
+            .of(async || {
+                let pages = (0..40).map(|page| open(&app, if page < 20 { of_grade() } else { of_student() }));
+                let mut streams = futures_util::future::try_join_all(pages).await.unwrap();
+                for stream in &mut streams {
+                    assert_eq!(codes(&next(stream).await.unwrap()), ["sat", "daily"]);
+                }
+                streams
+            })
+            .await;
+        let painted = sent.iter().filter(|statement| statement.sql.contains("FROM class_template t")).count();
+        assert!(painted <= 2 * 2, "each question once, and once more at the first look: {painted}");
+        // The own lesson is on the student's page only, and one that is opened now begins with what
+        // is so now.
+        academy.reserve(&app, &student(1), "sat", Some(("2026-03-14", "2026-03-14"))).await.unwrap();
+        let mut late = open(&app, of_student()).await.unwrap();
+        assert_eq!(days(&next(&mut late).await.unwrap().openings[0])[1], "14 ALREADY_RESERVED 1");
+        for (page, stream) in streams.iter_mut().enumerate() {
+            let sat = next(stream).await.unwrap().openings.into_iter().find(|opening| opening.class_template == "sat").unwrap();
+            assert_eq!(days(&sat)[1], if page < 20 { "14 ok 1" } else { "14 ALREADY_RESERVED 1" });
+        }
+        // One that is closed takes nothing from the others.
+        streams.truncate(1);
+        drop(late);
+        academy.reserve(&app, &student(2), "sat", Some(("2026-03-14", "2026-03-14"))).await.unwrap();
+        assert_eq!(days(&next(&mut streams[0]).await.unwrap().openings[0])[1], "14 PLACES_EXHAUSTED 0");
     });
 }
 
