@@ -1,12 +1,14 @@
 //! What this work costs, beside what it can cost at best, in the same run. Nothing here asserts a time: it prints.
 //!
-//! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [reserve] [ladder] [rpc] [cli]`; without a word all of them. The first seven run on every
+//! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [import] [reserve]
+//! [ladder] [rpc] [cli]`; without a word all of them. All but the last two run on every
 //! database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows (1,000,000), `ETUTOR_BENCH_CALLS` the most
 //! sign-ups of a round (8,000). Figures are in benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]
 
 mod cli;
 mod exhausted;
+mod import;
 mod jobs;
 mod openings;
 mod places;
@@ -44,6 +46,9 @@ fn main() {
     }
     if wanted("openings") {
         runtime.block_on(openings::run_all(large, quick));
+    }
+    if wanted("import") {
+        runtime.block_on(import::run(if quick { 1 } else { 5 }));
     }
     if wanted("places") {
         runtime.block_on(places::run(large));

@@ -1,60 +1,52 @@
 //! Sets of rows for the import: looked up by names, inserted and updated in chunks.
 
 use super::entity::{coach, coach_availability, reservation, student};
-use super::insert::insert_rows;
-use super::sql::sql;
+use super::insert;
+use super::sql::{Cell, insert_rows, sql};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityName, EntityTrait, IdenStatic, Iterable, QueryFilter, Value,
+};
 use std::collections::{HashMap, HashSet};
 
-/// Names of one look-up.
-const NAMES: usize = 1000;
 /// Rows of one UPDATE: each column is a CASE with a branch a row.
 const UPDATES: usize = 100;
 
 /// The coaches of these user names.
 pub async fn coach_list_by_names(conn: &impl ConnectionTrait, names: &[&str]) -> Result<Vec<coach::Model>> {
-    let mut found = Vec::with_capacity(names.len());
-    for chunk in names.chunks(NAMES) {
-        found.extend(coach::Entity::find().filter(coach::Column::UserName.is_in(chunk.iter().copied())).all(conn).await?);
-    }
-    Ok(found)
+    sql("SELECT * FROM coach WHERE user_name IN ({texts})").texts(names.iter().copied()).all_in_parts(conn).await
 }
 
 /// The students of these user names.
 pub async fn student_list_by_names(conn: &impl ConnectionTrait, names: &[&str]) -> Result<Vec<student::Model>> {
-    let mut found = Vec::with_capacity(names.len());
-    for chunk in names.chunks(NAMES) {
-        found.extend(student::Entity::find().filter(student::Column::UserName.is_in(chunk.iter().copied())).all(conn).await?);
-    }
-    Ok(found)
+    sql("SELECT * FROM student WHERE user_name IN ({texts})").texts(names.iter().copied()).all_in_parts(conn).await
 }
 
 /// Locks coaches until the transaction ends, without changing them.
 pub async fn coach_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
-    sql("UPDATE coach SET version = version WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await.map(drop)
+    sql("UPDATE coach SET version = version WHERE id IN ({ids})").ids(ids.iter().copied()).execute_in_parts(txn).await.map(drop)
 }
 
 /// Marks coaches as changed.
 pub async fn coach_bump_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
-    sql("UPDATE coach SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await.map(drop)
+    sql("UPDATE coach SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute_in_parts(txn).await.map(drop)
 }
 
 /// Locks students until the transaction ends, without changing them.
 pub async fn student_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
-    sql("UPDATE student SET version = version WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await.map(drop)
+    sql("UPDATE student SET version = version WHERE id IN ({ids})").ids(ids.iter().copied()).execute_in_parts(txn).await.map(drop)
 }
 
 /// All availability of coaches.
 pub async fn availability_list(conn: &impl ConnectionTrait, coach_ids: &[i64]) -> Result<Vec<coach_availability::Model>> {
-    sql("SELECT * FROM coach_availability WHERE coach_id IN ({ids})").ids(coach_ids.iter().copied()).all(conn).await
+    sql("SELECT * FROM coach_availability WHERE coach_id IN ({ids})").ids(coach_ids.iter().copied()).all_in_parts(conn).await
 }
 
 /// All reservations of students.
 pub async fn reservation_list_of_students(conn: &impl ConnectionTrait, student_ids: &[i64]) -> Result<Vec<reservation::Model>> {
-    sql("SELECT * FROM reservation WHERE student_id IN ({ids})").ids(student_ids.iter().copied()).all(conn).await
+    sql("SELECT * FROM reservation WHERE student_id IN ({ids})").ids(student_ids.iter().copied()).all_in_parts(conn).await
 }
 
 /// The highest key of a reservation; 0 = there is none.
@@ -99,9 +91,41 @@ pub async fn availability_last_used(conn: &impl ConnectionTrait, ids: &[i64]) ->
     Ok(found.into_iter().collect())
 }
 
-/// Inserts rows.
+/// Inserts rows, all with the same columns, in as few statements as their database takes them
+/// fastest.
 pub async fn insert_set_in_txn<A: ActiveModelTrait>(txn: &impl ConnectionTrait, rows: Vec<A>) -> Result<()> {
-    Ok(insert_rows(txn, rows).await?)
+    if txn.get_database_backend() == DbBackend::Sqlite {
+        return Ok(insert::insert_rows(txn, rows).await?);
+    }
+    insert_by_set(txn, &rows).await
+}
+
+/// As sets of values: a parameter for each value would have to be named, bound and planned.
+async fn insert_by_set<A: ActiveModelTrait>(txn: &impl ConnectionTrait, rows: &[A]) -> Result<()> {
+    let given = |row: &A| -> Vec<(<A::Entity as EntityTrait>::Column, Value)> {
+        <A::Entity as EntityTrait>::Column::iter().filter_map(|column| Some((column, row.get(column).into_value()?))).collect()
+    };
+    let Some(first) = rows.first().map(given) else { return Ok(()) };
+    let columns = first.into_iter().map(|(column, value)| Ok((column.as_str().to_owned(), cell(value)?.0)));
+    let columns: Vec<(String, char)> = columns.collect::<Result<_>>()?;
+    let cells = rows.iter().flat_map(given).map(|(_, value)| Ok(cell(value)?.1)).collect::<Result<Vec<Cell>>>()?;
+    if cells.len() != rows.len() * columns.len() {
+        return Err(Error::internal("rows of one set have different columns"));
+    }
+    let table = <A::Entity as Default>::default();
+    insert_rows(table.table_name(), &columns, cells).execute_in_parts(txn).await.map(drop)
+}
+
+/// A value as a cell, with the letter of its column.
+fn cell(value: Value) -> Result<(char, Cell)> {
+    Ok(match value {
+        Value::BigInt(value) => ('i', value.into()),
+        Value::Int(value) => ('i', value.map(i64::from).into()),
+        Value::Bool(value) => ('b', value.map(i64::from).into()),
+        Value::ChronoDate(value) => ('d', value.into()),
+        Value::String(Some(value)) => ('t', value.as_str().into()),
+        _ => return Err(Error::internal("a value of a kind that no set has")),
+    })
 }
 
 /// Rows to be updated: key, and one value for each of the columns.

@@ -1,7 +1,7 @@
 //! Places of templates as sets: read, locked and written anew.
 
 use super::entity::{class_template, period, place, season, season_except_day};
-use super::insert::insert_rows;
+use super::import::insert_set_in_txn;
 use super::sql::sql;
 use crate::domain::places::PlaceDay;
 use crate::domain::time::Day;
@@ -68,15 +68,22 @@ pub async fn place_lock_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64])
 
 /// The places of templates, by template, in order of days.
 pub async fn place_list(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<HashMap<i64, Vec<place::Model>>> {
-    let rows: Vec<place::Model> = sql("SELECT * FROM place WHERE template_id IN ({ids}) ORDER BY template_id, day")
-        .ids(template_ids.iter().copied())
-        .all(conn)
-        .await?;
+    let rows = sql("SELECT * FROM place WHERE template_id IN ({ids}) ORDER BY template_id, day");
+    Ok(by_template(rows.ids(template_ids.iter().copied()).all(conn).await?))
+}
+
+/// The same, locked against sign-ups until the transaction ends.
+pub async fn place_lock_list_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<HashMap<i64, Vec<place::Model>>> {
+    let rows = sql("SELECT p.* FROM {rows:i} q {join} place p ON p.template_id = q.c0 ORDER BY p.template_id, p.day {lock:p}");
+    Ok(by_template(rows.rows(template_ids.iter().map(|id| [(*id).into()])).all(txn).await?))
+}
+
+fn by_template(rows: Vec<place::Model>) -> HashMap<i64, Vec<place::Model>> {
     let mut found: HashMap<i64, Vec<place::Model>> = HashMap::new();
     for row in rows {
         found.entry(row.template_id).or_default().push(row);
     }
-    Ok(found)
+    found
 }
 
 /// Writes the places of templates anew; whoever calls this has locked them and read what was taken.
@@ -97,7 +104,7 @@ pub async fn place_insert_in_txn(txn: &impl ConnectionTrait, rows: &[place::Mode
         not_held_at: Set(row.not_held_at),
         not_held_told: Set(row.not_held_told),
     });
-    Ok(insert_rows(txn, new).await?)
+    insert_set_in_txn(txn, new.collect()).await
 }
 
 /// The range of a reservation that counts.
@@ -117,16 +124,5 @@ pub async fn reservation_ranges(conn: &impl ConnectionTrait, template_ids: &[i64
          WHERE template_id IN ({ids}) AND state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') AND start_day <= last_day")
     .ids(template_ids.iter().copied())
     .all(conn)
-    .await
-}
-
-/// Counts the BOOKED reservations with a key above `after` into the places of templates, which are locked.
-pub async fn place_count_new_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64], after: i64) -> Result<u64> {
-    sql("UPDATE place SET taken = taken + (SELECT COUNT(*) FROM reservation r WHERE r.state = 'BOOKED' \
-         AND r.template_id = place.template_id AND r.id > ? AND r.start_day <= place.day AND r.last_day >= place.day) \
-         WHERE template_id IN ({ids})")
-    .bind(after)
-    .ids(template_ids.iter().copied())
-    .execute(txn)
     .await
 }

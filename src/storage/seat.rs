@@ -14,7 +14,7 @@ pub async fn seat_lock_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Resu
     sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? AND state IN ('OPEN', 'RUNNING')")
         .ids(template_ids.iter().copied())
         .bind(day)
-        .execute(txn)
+        .execute_in_parts(txn)
         .await
 }
 
@@ -45,7 +45,7 @@ pub async fn seat_list(conn: &impl ConnectionTrait, template_ids: &[i64], from: 
     .ids(template_ids.iter().copied())
     .bind(from)
     .bind(from)
-    .all(conn)
+    .all_in_parts(conn)
     .await?;
     let mut classes: BTreeMap<i64, (i64, Seats)> = BTreeMap::new();
     for row in rows {

@@ -194,7 +194,7 @@ pub async fn place_change_in_txn(txn: &Txn, changes: &[(i64, Day, i64)]) -> Resu
     let on = "place.template_id = p.c0 AND place.day = p.c1 AND place.taken + p.c2 BETWEEN 0 AND place.capacity";
     let done = update_by_rows(txn, "place", "{rows:idi}", on, "taken = place.taken + p.c2")
         .rows(changes.iter().map(|(template, day, by)| [(*template).into(), (*day).into(), (*by).into()]))
-        .execute(txn)
+        .execute_in_parts(txn)
         .await?;
     if usize::try_from(done) == Ok(changes.len()) { Ok(()) } else { Err(Error::Contended("place.taken")) }
 }

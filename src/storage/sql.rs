@@ -96,6 +96,15 @@ impl From<&str> for Cell {
 }
 
 impl Cell {
+    /// How many bytes it is when it is written out, with what stands between it and the next.
+    fn written(&self) -> usize {
+        match self {
+            Self::Number(value) => value.map_or(5, digits),
+            Self::Day(_) => 13,
+            Self::Text(value) => value.len() + 3,
+        }
+    }
+
     fn write_json(&self, json: &mut String) {
         // Writing to a String cannot fail.
         let _ = match self {
@@ -132,6 +141,17 @@ fn write_text_element(text: &str, array: &mut String) {
 /// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}`, `{texts}`, `{pairs}` and `{rows:…}` for sets (see `dialect`).
 pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
+}
+
+/// An INSERT of rows that are given value by value in the order of the columns: (name, letter as in
+/// `{rows:…}`, or `b` for a truth value).
+pub fn insert_rows(table: &str, columns: &[(String, char)], cells: Vec<Cell>) -> Sql {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let value = |(n, (_, letter)): (usize, &(String, char))| if *letter == 'b' { format!("q.c{n} <> 0") } else { format!("q.c{n}") };
+    let values: Vec<String> = columns.iter().enumerate().map(value).collect();
+    let letters: String = columns.iter().map(|(_, letter)| if *letter == 'b' { 'i' } else { *letter }).collect();
+    let text = format!("INSERT INTO {table} ({}) SELECT {} FROM {{rows:{letters}}} q", names.join(", "), values.join(", "));
+    Sql { text, values: vec![Parameter::Many(Set::Rows { width: columns.len(), cells })] }
 }
 
 /// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the first parameter.
@@ -214,6 +234,49 @@ impl Sql {
         Ok(conn.execute_raw(self.build(conn)).await?.rows_affected())
     }
 
+    /// Runs it for parts of its first set, each of which is sent at once (see [`RECORD`]): for what
+    /// does not depend on the set as a whole. How many rows it touched in all.
+    pub async fn execute_in_parts(self, conn: &impl ConnectionTrait) -> Result<u64> {
+        let mut touched = 0;
+        for part in self.parts(conn) {
+            touched += part.execute(conn).await?;
+        }
+        Ok(touched)
+    }
+
+    /// All rows as structs, asked for as [`Sql::execute_in_parts`] does.
+    pub async fn all_in_parts<T: FromQueryResult>(self, conn: &impl ConnectionTrait) -> Result<Vec<T>> {
+        let mut found = Vec::new();
+        for part in self.parts(conn) {
+            found.extend(part.all(conn).await?);
+        }
+        Ok(found)
+    }
+
+    /// All rows as tuples, asked for as [`Sql::execute_in_parts`] does.
+    pub async fn tuples_in_parts<T: TryGetableMany>(self, conn: &impl ConnectionTrait) -> Result<Vec<T>> {
+        let mut found = Vec::new();
+        for part in self.parts(conn) {
+            found.extend(part.tuples(conn).await?);
+        }
+        Ok(found)
+    }
+
+    fn parts(mut self, conn: &impl ConnectionTrait) -> Vec<Self> {
+        let set = self.values.iter().position(|parameter| matches!(parameter, Parameter::Many(_)));
+        let (Some(at), true) = (set, conn.get_database_backend() != DbBackend::Sqlite) else { return vec![self] };
+        // What stands in its place is put there again by each part.
+        let Parameter::Many(set) = std::mem::replace(&mut self.values[at], Parameter::Many(Set::Ids(Vec::new()))) else {
+            return vec![self];
+        };
+        let part = |set| {
+            let mut part = self.clone();
+            part.values[at] = Parameter::Many(set);
+            part
+        };
+        set.parts().into_iter().map(part).collect()
+    }
+
     /// All rows as they come.
     pub async fn fetch(self, conn: &impl ConnectionTrait) -> Result<Vec<QueryResult>> {
         Ok(conn.query_all_raw(self.build(conn)).await?)
@@ -244,7 +307,46 @@ impl Sql {
     }
 }
 
+/// Bytes of values in one message to a database: a TLS record (16 KiB) less what else is in it.
+/// What is longer is sent in several, of which the last waits for the server to acknowledge the
+/// others (Nagle's algorithm, which the drivers leave on), which it does after 40 ms.
+pub const RECORD: usize = 15_500;
+
+/// Splits items into as few parts as fit a record each; one at least, which may be empty.
+fn fitting<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let (mut parts, mut part, mut full) = (Vec::new(), Vec::new(), 0);
+    for item in items {
+        let size = size(&item);
+        if full + size > RECORD && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+            full = 0;
+        }
+        full += size;
+        part.push(item);
+    }
+    parts.push(part);
+    parts
+}
+
+/// How many bytes a number is when it is written out, with what stands between it and the next.
+fn digits(number: i64) -> usize {
+    number.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 3
+}
+
 impl Set {
+    fn parts(self) -> Vec<Self> {
+        match self {
+            Self::Ids(ids) => fitting(ids, |id| digits(*id)).into_iter().map(Self::Ids).collect(),
+            Self::Pairs(pairs) => fitting(pairs, |(a, b)| digits(*a) + digits(*b) + 2).into_iter().map(Self::Pairs).collect(),
+            Self::Texts(texts) => fitting(texts, |text| text.len() + 3).into_iter().map(Self::Texts).collect(),
+            Self::Rows { width, cells } => {
+                let rows = cells.chunks(width.max(1)).map(<[Cell]>::to_vec).collect();
+                let size = |row: &Vec<Cell>| row.iter().map(Cell::written).sum::<usize>() + 3;
+                fitting(rows, size).into_iter().map(|rows| Self::Rows { width, cells: rows.concat() }).collect()
+            }
+        }
+    }
+
     /// As one JSON array: of values, or of rows.
     fn json(&self) -> String {
         let mut json = String::from("[");
@@ -299,4 +401,25 @@ fn array<T>(items: impl Iterator<Item = T>, write: impl Fn(T, &mut String)) -> V
     }
     array.push('}');
     array.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_sent_in_parts_that_fit_a_record_each_and_nothing_is_lost() {
+        let ids: Vec<i64> = (0..10_000).collect();
+        let parts = Set::Ids(ids.clone()).parts();
+        assert_eq!(parts.len(), 4);
+        assert!(parts.iter().all(|part| part.json().len() <= RECORD));
+        let all = parts.iter().flat_map(|part| if let Set::Ids(ids) = part { ids.clone() } else { Vec::new() });
+        assert_eq!(all.collect::<Vec<_>>(), ids);
+        let cells = (0..3_000).flat_map(|n| [Cell::from(n), Cell::from("王小明"), Cell::Day(None)]).collect();
+        let parts = Set::Rows { width: 3, cells }.parts();
+        assert_eq!(parts.len(), 7);
+        assert!(parts.iter().all(|part| part.json().len() <= RECORD));
+        assert_eq!(Set::Texts(Vec::new()).parts().len(), 1, "an empty set is asked for as well");
+        assert_eq!(Set::Texts(vec!["x".repeat(RECORD), "y".repeat(RECORD)]).parts().len(), 2, "what is too long by itself is sent");
+    }
 }

@@ -43,7 +43,8 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         assert_eq!(number(&db, "SELECT COUNT(*) FROM reservation WHERE state = 'BOOKED'").await, 6_468);
         let employed = number(&db, "SELECT COUNT(*) FROM coach WHERE job_status <> 'reserve'").await;
         assert_eq!(number(&db, "SELECT COUNT(*) FROM coach_status_change WHERE operator = 'import'").await, employed);
-        assert!(statements < 150, "{statements} statements for 16,000 rows");
+        // A set that is longer than what is sent at once goes in parts.
+        assert!(statements < 200, "{statements} statements for 16,000 rows");
 
         let before = snapshot(&db).await;
         let again = import(&app, &data, false, BEFORE).await.unwrap();

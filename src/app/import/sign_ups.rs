@@ -7,13 +7,15 @@ use super::{Problem, Run};
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
 use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::{PlaceCause, ReservationState};
+use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::import as store;
 use crate::storage::ledger::{By, place_change_write_new_in_txn};
-use crate::storage::place::{place_count_new_in_txn, place_list, place_lock_in_txn};
+use crate::storage::place::{place_list, place_lock_list_in_txn};
 use crate::storage::reservation::ReservationInsert;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use crate::storage::sign_up::place_change_in_txn;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A sign-up that is not stored yet.
 struct Asked<'a> {
@@ -70,10 +72,7 @@ impl Run<'_> {
         let said_yes: Vec<Yes> = of_waiting.map(yes).collect();
         let before = store::reservation_last_id(self.txn).await?;
         store::insert_set_in_txn(self.txn, inserts.into_iter().map(ReservationInsert::active).collect()).await?;
-        let counted = place_count_new_in_txn(self.txn, &Vec::from_iter(touched.iter().copied()), before).await?;
-        if usize::try_from(counted) != Ok(desk.places(&touched)) {
-            return Err(Error::Contended("import"));
-        }
+        place_change_in_txn(self.txn, &desk.taken()).await?;
         let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor("import"));
         place_change_write_new_in_txn(self.txn, &templates, before, PlaceCause::Import, &by, self.now).await?;
         said_yes_in_txn(self.app, self.txn, &said_yes, self.now).await?;
@@ -92,10 +91,14 @@ impl Run<'_> {
         let mut concerned = wanted.clone();
         concerned.extend(held.iter().map(|held| held.template_id));
 
-        place_lock_in_txn(self.txn, &Vec::from_iter(wanted)).await?;
-        let mut places = place_list(self.txn, &Vec::from_iter(concerned.iter().copied())).await?;
+        let mut places = place_lock_list_in_txn(self.txn, &Vec::from_iter(wanted.iter().copied())).await?;
+        let others = Vec::from_iter(concerned.difference(&wanted).copied());
+        if !others.is_empty() {
+            places.extend(place_list(self.txn, &others).await?);
+        }
         for template in catalogue.templates.values().filter(|template| concerned.contains(&template.id)) {
-            let days = places.remove(&template.id).unwrap_or_default().iter().map(PlaceDay::from).collect();
+            let days: Vec<PlaceDay> = places.remove(&template.id).unwrap_or_default().iter().map(PlaceDay::from).collect();
+            desk.before.extend(days.iter().map(|place| ((template.id, place.day), place.taken)));
             desk.templates.insert(template.id, desk.book.add_template(template.grade, days));
         }
         for held in held {
@@ -124,6 +127,8 @@ impl Asked<'_> {
 #[derive(Default)]
 struct Desk {
     book: Book,
+    /// Places taken by template and day when the desk was opened.
+    before: HashMap<(i64, Day), i32>,
     students: HashMap<i64, Key>,
     templates: HashMap<i64, Key>,
 }
@@ -137,9 +142,15 @@ impl Desk {
         self.book.sign_up(student, template, start_day, end_day)
     }
 
-    /// How many lesson days these templates have.
-    fn places(&self, templates: &BTreeSet<i64>) -> usize {
-        templates.iter().filter_map(|id| self.templates.get(id)).map(|key| self.book.places(*key).len()).sum()
+    /// The places that were taken since the desk was opened: (template, day, how many).
+    fn taken(&self) -> Vec<(i64, Day, i64)> {
+        let templates = self.templates.iter().collect::<BTreeMap<_, _>>();
+        let days = templates.into_iter().flat_map(|(id, key)| self.book.places(*key).iter().map(|place| (*id, place)));
+        days.filter_map(|(id, place)| {
+            let had = self.before.get(&(id, place.day)).copied().unwrap_or_default();
+            (place.taken != had).then(|| (id, place.day, i64::from(place.taken) - i64::from(had)))
+        })
+        .collect()
     }
 }
 

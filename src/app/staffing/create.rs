@@ -4,16 +4,18 @@ use super::{settle::settle, sizing};
 use crate::app::App;
 use crate::app::report::Report;
 use crate::domain::calendar::{Timeline, cut_off};
+use crate::domain::class_task;
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::entity::class_task;
+use crate::storage::entity::class_task as task;
 use crate::storage::insert::insert_rows;
-use crate::storage::sql::sql;
+use crate::storage::sql::{Cell, sql};
 use crate::storage::staffing::{self, TaskRow};
 use crate::storage::{Txn, unique_violation};
 use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
+use std::collections::{HashMap, HashSet};
 
 /// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and sizes those that are open. Running it again changes nothing.
 pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Report> {
@@ -23,6 +25,7 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
         let made = insert_tasks(app, txn, now, day, &mut report).await?;
         let reopened = reopen_wanted(app, txn, now, day).await?;
         let mut tasks = staffing::task_list_open(txn, Some(day)).await?;
+        let open = tasks.len();
         tasks.retain(|task| now < task.freeze_at);
         report.examined += tasks.len() as u64;
         if tasks.is_empty() {
@@ -30,6 +33,7 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
         }
         // Only new and reopened tasks are sized here: the others are the business of `invite check`, which tells coaches what follows.
         tasks.retain(|task| made.contains(&task.template_id) || reopened.contains(&task.template_id));
+        let others = open - tasks.len();
         if tasks.is_empty() {
             mark_changed(app, txn, day).await?;
             return Ok(report);
@@ -38,13 +42,15 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
         sizing::attach_in_txn(app, txn, day, &templates).await?;
         let sizes = sizing::size_in_txn(txn, &tasks, day).await?;
         let size = |task: &TaskRow| sizes.get(&task.id).copied().unwrap_or_default();
-        let seated: Vec<&TaskRow> = tasks.iter().filter(|task| size(task).students == 0).collect();
-        sql("UPDATE class_task SET state = ? WHERE state = ? AND id IN ({ids})")
-            .bind(TaskState::Formed)
-            .bind(TaskState::Pending)
-            .ids(seated.iter().map(|task| task.id))
-            .execute(txn)
-            .await?;
+        let seated: Vec<i64> = tasks.iter().filter(|task| size(task).students == 0).map(|task| task.id).collect();
+        if !seated.is_empty() {
+            sql("UPDATE class_task SET state = ? WHERE state = ? AND id IN ({ids})")
+                .bind(TaskState::Formed)
+                .bind(TaskState::Pending)
+                .ids(seated)
+                .execute(txn)
+                .await?;
+        }
         for task in tasks.iter().filter(|task| now >= task.gate_at && size(task).students > 0) {
             settle(app, txn, task.id, now).await?;
         }
@@ -56,7 +62,9 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
                 report.notes.push(format!("{}: {} students do not fit into the classes that are left", task.about(), size.over));
             }
         }
-        mark_changed(app, txn, day).await?;
+        if others > 0 {
+            mark_changed(app, txn, day).await?;
+        }
         Ok(report)
     })
 }
@@ -77,13 +85,17 @@ async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
     if templates.is_empty() { Ok(()) } else { super::demand::demand_changed(txn, &templates).await }
 }
 
-/// Templates that need a task on the day and have none; the templates for which one was made.
-async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut Report) -> Result<Vec<i64>> {
+/// Templates that need a task on the day and have none; the templates for which one was made. Each
+/// has the size that follows from the sign-ups as they are counted here, which is its size unless
+/// there are running classes or somebody is just signing up.
+async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut Report) -> Result<HashSet<i64>> {
     // The day is said wherever it can be: where it must be taken from `p`, MariaDB reads the tasks of all days.
-    let wanted: Vec<(i64, Instant)> = sql("SELECT p.template_id, p.start_at FROM place p JOIN \
-             (SELECT r.template_id FROM reservation r WHERE r.state = 'BOOKED' AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
+    let wanted: Vec<(i64, Instant, i64, i32, i32)> =
+        sql("SELECT p.template_id, p.start_at, q.n, ct.max_students_per_class, ct.max_classes FROM place p JOIN \
+             (SELECT r.template_id, COUNT(*) AS n FROM reservation r WHERE r.state = 'BOOKED' AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
               AND (r.task_id IS NULL OR r.task_id IN (SELECT l.id FROM class_task l WHERE l.day > ? AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
               AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?) GROUP BY r.template_id) q ON q.template_id = p.template_id \
+         JOIN class_template ct ON ct.id = p.template_id \
          WHERE p.day = ? AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id AND t.day = ?) \
          ORDER BY p.template_id")
     .bind(day)
@@ -95,25 +107,44 @@ async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut
     .bind(day)
     .tuples(txn)
     .await?;
-    let mut rows = Vec::with_capacity(wanted.len());
-    for (template_id, start) in wanted {
-        let line = Timeline::of(app.rules(), day, start);
+    // Many templates share few times of day.
+    let mut lines: HashMap<Instant, Timeline> = HashMap::new();
+    let mut rows: Vec<[Cell; 6]> = Vec::with_capacity(wanted.len());
+    let mut made = HashSet::with_capacity(wanted.len());
+    for (template_id, start, students, max_students, max_classes) in wanted {
+        let line = lines.entry(start).or_insert_with(|| Timeline::of(app.rules(), day, start));
         if now >= line.freeze_at {
             // Nothing could be formed any more: these students wait for the next lesson.
             report.skip(Reason::TooLate, 1);
             continue;
         }
-        rows.push(new_task(app, template_id, day, start, now));
+        let (needed, _) = class_task::needed(students, i64::from(max_students), i64::from(max_classes), 0);
+        rows.push([template_id.into(), start.into(), line.gate_at.into(), line.freeze_at.into(), students.into(), needed.into()]);
+        made.insert(template_id);
     }
-    let made = rows.iter().filter_map(|row| row.template_id.try_as_ref().copied()).collect();
-    insert_in_txn(txn, rows).await?;
-    Ok(made)
+    if made.is_empty() {
+        return Ok(made);
+    }
+    let inserted =
+        sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, students, needed, created_at) \
+         SELECT q.c0, ?, ?, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, ? FROM {rows:iiiiii} q")
+        .bind(day)
+        .bind(TaskState::Pending)
+        .bind(now)
+        .rows(rows)
+        .execute_in_parts(txn)
+        .await;
+    match inserted {
+        Ok(_) => Ok(made),
+        Err(Error::AlreadyExists { .. }) => Err(Error::Contended("class_task")),
+        Err(error) => Err(error),
+    }
 }
 
 /// A new task, PENDING, not sized yet.
-pub(super) fn new_task(app: &App, template_id: i64, day: Day, start: Instant, now: Instant) -> class_task::ActiveModel {
+pub(super) fn new_task(app: &App, template_id: i64, day: Day, start: Instant, now: Instant) -> task::ActiveModel {
     let line = Timeline::of(app.rules(), day, start);
-    class_task::ActiveModel {
+    task::ActiveModel {
         id: NotSet,
         template_id: Set(template_id),
         day: Set(day),
@@ -136,7 +167,7 @@ pub(super) fn new_task(app: &App, template_id: i64, day: Day, start: Instant, no
 }
 
 /// Inserts tasks; one that another transaction made first makes this one run again, and find it.
-pub(super) async fn insert_in_txn(txn: &Txn, rows: Vec<class_task::ActiveModel>) -> Result<()> {
+pub(super) async fn insert_in_txn(txn: &Txn, rows: Vec<task::ActiveModel>) -> Result<()> {
     match insert_rows(txn, rows).await {
         Err(error) if unique_violation(&error) => Err(Error::Contended("class_task")),
         done => Ok(done?),

@@ -15,7 +15,7 @@ use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
 use crate::storage::seat;
-use crate::storage::sql::{sql, update_by_pairs};
+use crate::storage::sql::{sql, update_by_pairs, update_by_rows};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use sea_orm::FromQueryResult;
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
     sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') AND template_id IN ({ids})")
         .bind(day)
         .ids(template_ids.iter().copied())
-        .execute(txn)
+        .execute_in_parts(txn)
         .await?;
     // A new version: who is just cancelling or changing a sign-up and found no task to mark begins again, and finds it.
     sql("UPDATE reservation SET version = version + 1, task_id = \
@@ -58,7 +58,7 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
     .bind(cut_off(app.time(), day))
     .bind(day)
     .bind(day)
-    .execute(txn)
+    .execute_in_parts(txn)
     .await?;
     Ok(())
 }
@@ -76,7 +76,7 @@ pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashM
     let rest: HashMap<i64, i64> =
         sql("SELECT task_id, COUNT(*) AS n FROM reservation WHERE task_id IN ({ids}) AND state = 'BOOKED' GROUP BY task_id")
             .ids(tasks.iter().map(|task| task.id))
-            .tuples::<(i64, i64)>(txn)
+            .tuples_in_parts::<(i64, i64)>(txn)
             .await?
             .into_iter()
             .collect();
@@ -87,11 +87,14 @@ pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashM
         Size { students, needed, over, seated: seated.get(&task.id).copied().unwrap_or(0) }
     };
     let sizes: HashMap<i64, Size> = tasks.iter().map(|task| (task.id, size(task))).collect();
-    let students: Vec<(i64, i64)> = tasks.iter().map(|task| (task.id, sizes[&task.id].students)).collect();
-    let needed: Vec<(i64, i64)> = tasks.iter().map(|task| (task.id, sizes[&task.id].needed)).collect();
-    let any = "class_task.id > 0";
-    update_by_pairs(txn, "class_task", "id", "students = p.b, dirty = FALSE", any, &students).execute(txn).await?;
-    update_by_pairs(txn, "class_task", "id", "needed = p.b, version = version + 1", any, &needed).execute(txn).await?;
+    // A task that is just made has mostly the size with which it was made.
+    let is_stale = |task: &&TaskRow| {
+        let Size { students, needed, .. } = size(task);
+        task.version > 0 || (i64::from(task.students), i64::from(task.needed)) != (students, needed)
+    };
+    let stale = tasks.iter().filter(is_stale).map(|task| [task.id.into(), size(task).students.into(), size(task).needed.into()]);
+    let set = "students = p.c1, needed = p.c2, dirty = FALSE, version = class_task.version + 1";
+    update_by_rows(txn, "class_task", "{rows:iii}", "class_task.id = p.c0", set).rows(stale).execute_in_parts(txn).await?;
     Ok(sizes)
 }
 
