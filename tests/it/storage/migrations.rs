@@ -7,7 +7,7 @@ use etutor::storage::{Db, DbOptions};
 use etutor::testing::database::{Kind, on_every_kind};
 use etutor::testing::{TestDb, on_every_database};
 use etutor::write_txn;
-use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,10 @@ fn kill_sessions(url: &str) {
     let killer = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let killer = Database::connect(url).await.unwrap();
+            let mut one = ConnectOptions::new(url);
+            // A second connection of its own would be among those it kills, and the next kill the first.
+            one.max_connections(1);
+            let killer = Database::connect(one).await.unwrap();
             let (backend, text) = match killer.get_database_backend() {
                 DbBackend::Postgres => (
                     DbBackend::Postgres,
