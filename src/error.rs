@@ -56,7 +56,7 @@ pub enum Error {
         /// One sentence for the caller; names days, never people.
         detail: String,
         /// The days concerned, where the refusal is about days.
-        days: Days,
+        days: Box<Days>,
     },
     /// Others changed the same rows too often; the whole call may be tried again.
     #[error("too much contention in {0}; try again")]
@@ -95,12 +95,16 @@ impl Error {
 
     /// A refusal by the rules.
     pub fn precondition(reason: Reason, detail: impl Into<String>) -> Self {
-        Self::Precondition { reason, detail: detail.into(), days: Days::default() }
+        Self::Precondition { reason, detail: detail.into(), days: Box::default() }
     }
 
     /// A refusal by the rules that is about days.
     pub fn refused_on(reason: Reason, detail: impl Into<String>, days: impl IntoIterator<Item = Day>) -> Self {
-        Self::Precondition { reason, detail: detail.into(), days: Days { refused: days.into_iter().collect(), ..Days::default() } }
+        Self::Precondition {
+            reason,
+            detail: detail.into(),
+            days: Box::new(Days { refused: days.into_iter().collect(), ..Days::default() }),
+        }
     }
 
     /// The same refusal, with the moment from which on it would be none.

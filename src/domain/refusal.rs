@@ -12,12 +12,12 @@ pub struct Refusal {
     /// One sentence that names the days.
     pub detail: String,
     /// The days, for programs.
-    pub days: Days,
+    pub days: Box<Days>,
 }
 
 impl Refusal {
     fn on(reason: Reason, days: &[Day], detail: String) -> Self {
-        Self { reason, detail, days: Days { refused: days.to_vec(), ..Days::default() } }
+        Self { reason, detail, days: Box::new(Days { refused: days.to_vec(), ..Days::default() }) }
     }
 
     /// The student's grade is not the template's.
@@ -71,7 +71,7 @@ impl Refusal {
             Some(possible) => format!("it is too late to start on {day}; the first possible day is {possible}"),
             None => format!("it is too late to start on {day}; no lesson day of the class template with a free place is left"),
         };
-        Self { reason: Reason::TooLate, detail, days: Days { refused: vec![day], first_possible: possible, ..Days::default() } }
+        Self { reason: Reason::TooLate, detail, days: Box::new(Days { refused: vec![day], first_possible: possible, ..Days::default() }) }
     }
 }
 

@@ -162,7 +162,9 @@ pub struct Queue {
 /// The holds and offers of templates that cover a day of the range, of which there are never more
 /// than places, and their open waiting lists.
 pub async fn queue_list(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange, now: Instant) -> Result<HashMap<i64, Queue>> {
-    let rows: Vec<(i64, Option<Day>, Option<Day>, i64, i64)> =
+    /// Template, first day, last day (of those that wait: none), how many, and of them those that have run out.
+    type Counted = (i64, Option<Day>, Option<Day>, i64, i64);
+    let rows: Vec<Counted> =
         sql("SELECT template_id, start_day, last_day, COUNT(*), CAST(SUM(CASE WHEN expires_at <= ? THEN 1 ELSE 0 END) AS {bigint}) \
              FROM reservation WHERE state IN ('HELD', 'OFFERED') AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? \
              GROUP BY template_id, start_day, last_day \

@@ -19,12 +19,18 @@ struct Fault {
 
 const NOTHING: &str = "SELECT 1";
 
+/// A table of one's own for what fills the disk. Its rows are the only thing of their statement, so that SQLite has no journal of
+/// it and undoes the whole transaction.
+async fn set(stage: &Stage) {
+    etutor::write_txn!(stage.db(), "test.filler", |txn| sql("CREATE TABLE filler (b VARCHAR(10))").execute(txn).await).unwrap();
+}
+
 fn faults(backend: DbBackend) -> &'static [Fault] {
     match backend {
         DbBackend::Sqlite => &[
             Fault {
                 name: "the disk is full, and SQLite rolls back by itself",
-                text: "PRAGMA max_page_count = 1; CREATE TABLE filler AS SELECT randomblob(1000000) AS b",
+                text: "PRAGMA max_page_count = 1; INSERT INTO filler VALUES (randomblob(1000000))",
                 over: "PRAGMA max_page_count = 1073741823",
             },
             Fault { name: "the transaction is gone", text: "ROLLBACK; SELECT json('no json')", over: NOTHING },
@@ -69,6 +75,7 @@ fn faults(backend: DbBackend) -> &'static [Fault] {
 /// Tries `act` with each fault at each of its steps, and then once more without. `act` and `stored` are given a number that is new each time;
 /// `act` says whether it was acknowledged.
 async fn at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: impl AsyncFn(usize) -> bool) {
+    set(stage).await;
     let mut number = 0;
     for fault in faults(stage.db().backend()) {
         let mut steps = 0;
@@ -149,6 +156,7 @@ fn an_answer() {
 
 /// As [`at_every_step`], over fewer steps: an answer has some thirty, and each takes a coach.
 async fn yes_at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: impl AsyncFn(usize) -> bool) {
+    set(stage).await;
     let mut number = 0;
     for fault in faults(stage.db().backend()) {
         for steps in (0..40).step_by(5) {
@@ -177,6 +185,7 @@ fn a_task() {
             found.len()
         };
         stage.set_clock("2026-03-02T00:00").await;
+        set(&stage).await;
         for fault in faults(stage.db().backend()) {
             let mut steps = 0;
             loop {

@@ -12,9 +12,9 @@ mod m20261125_sign_ups;
 mod m20261126_catalog_version;
 mod m20261127_days_of_templates;
 mod m20261129_held_time;
+mod m20261129_retention;
 mod m20261129_setting;
 mod m20261129_task_looks;
-mod m20261130_retention;
 mod step;
 
 pub use step::{Migration, Step};
@@ -25,10 +25,10 @@ pub const ALL: &[Migration] = &[
     m20261125_sign_ups::MIGRATION,
     m20261126_catalog_version::MIGRATION,
     m20261127_days_of_templates::MIGRATION,
-    m20261129_setting::MIGRATION,
     m20261129_held_time::MIGRATION,
+    m20261129_retention::MIGRATION,
+    m20261129_setting::MIGRATION,
     m20261129_task_looks::MIGRATION,
-    m20261130_retention::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

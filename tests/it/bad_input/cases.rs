@@ -361,6 +361,7 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/RemoveExpiredStudents", pb::RemoveExpiredStudentsRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
         case("TaskService/OfferPlaces", pb::OfferPlacesRequest::default()),
+        case("TaskService/PurgeMessages", pb::PurgeMessagesRequest::default()),
         case("TaskService/SendSms", pb::SendSmsRequest::default()),
         case("TaskService/ListTasks", pb::ListTasksRequest::default()),
         case("TaskService/ListTaskRuns", pb::ListTaskRunsRequest::default()),

@@ -169,12 +169,8 @@ fn a_day_that_staff_open_again_takes_its_students_back_and_passes_them_on_again(
             end_day: "2026-06-28".to_owned(),
             ..Default::default()
         };
-        let request = pb::SetAvailabilityRequest {
-            coach: "coach-900".to_owned(),
-            season: "spring".to_owned(),
-            availability: vec![availability],
-            ..Default::default()
-        };
+        let request =
+            pb::SetAvailabilityRequest { coach: "coach-900".to_owned(), season: "spring".to_owned(), availability: vec![availability] };
         stage.coaches().set_availability(request).await.unwrap();
         stage.set_clock("2026-03-05T16:00").await;
         assert_eq!(stage.invite(900, MATH, None).await, "QUEUED");
