@@ -1,7 +1,5 @@
 //! The server. See `etutord --help`.
 
-use clap::Parser;
-use etutor::daemon::{Arguments, run};
 use std::process::ExitCode;
 
 /// glibc gives each thread a heap of its own and keeps what was freed there: after eleven days of a season four fifths of the server's
@@ -10,5 +8,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    run(Arguments::parse())
+    etutor::daemon::main()
 }

@@ -12,6 +12,7 @@
 //! `etc/default.yml`, and the field in `sections`.
 
 mod check;
+mod keys;
 mod node;
 mod read;
 mod schema;
@@ -19,6 +20,7 @@ mod secret;
 mod sections;
 mod words;
 
+pub use keys::{Keys, LIVE};
 pub use sections::{
     Admin, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, RetentionConfig, ServerConfig, SmsConfig, SqliteSynchronous,
     TasksConfig,
@@ -134,6 +136,14 @@ impl Config {
     /// # Errors All that is wrong: unreadable or malformed YAML, unknown keys, wrong types and
     /// units, settings that contradict each other.
     pub fn load(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        Self::load_with_keys(file, env).map(|(config, _)| config)
+    }
+
+    /// The same, with what every key was given, so that another load can be compared with it.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_keys(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<(Self, Keys), ConfigError> {
         let mut reader = Reader::default();
         if let Some(file) = file {
             reader.add_file(file);
@@ -141,6 +151,17 @@ impl Config {
         }
         reader.add_env(env);
         Self::finish(reader)
+    }
+
+    /// This configuration with the keys of another that a running server follows ([`LIVE`]).
+    #[must_use]
+    pub fn following(&self, new: &Self) -> Self {
+        let mut config = self.clone();
+        config.log.filter.clone_from(&new.log.filter);
+        config.sms.batch_max = new.sms.batch_max;
+        config.sms.per_run_max = new.sms.per_run_max;
+        config.admins.clone_from(&new.admins);
+        config
     }
 
     /// The same from the text of a file.
@@ -151,17 +172,18 @@ impl Config {
         let mut reader = Reader::default();
         reader.add_text("the configuration", text);
         secret::check_file(&mut reader);
-        Self::finish(reader)
+        Self::finish(reader).map(|(config, _)| config)
     }
 
-    fn finish(mut reader: Reader) -> Result<Self, ConfigError> {
+    fn finish(mut reader: Reader) -> Result<(Self, Keys), ConfigError> {
         secret::add_url_file(&mut reader);
         let tree = reader.read();
+        let keys = Keys::of(&tree);
         let (origins, mut faults) = reader.finish();
         match sections::config(tree) {
             Ok(config) => {
                 faults.extend(check::faults(&config, &origins));
-                if faults.is_empty() { Ok(config) } else { Err(ConfigError::of(faults)) }
+                if faults.is_empty() { Ok((config, keys)) } else { Err(ConfigError::of(faults)) }
             }
             // Values stand in for those refused, and serde need not like them.
             Err(reason) => {

@@ -1,20 +1,28 @@
 //! The server as a program: its arguments, its log, its start with or without a database, its end by a signal.
 
+mod reload;
+mod signals;
+
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, LogConfig, LogFormat};
-use crate::demo;
+use crate::config::{Config, Keys};
 use crate::error::{Error, Result};
+use crate::log::{self, Log};
 use crate::rpc::{self, server};
 use crate::storage::zone::zone_claim;
 use crate::storage::{Db, DbOptions};
+use crate::{demo, exit};
 use clap::{Parser, Subcommand};
-use std::io::{IsTerminal as _, Write as _};
+use reload::Reload;
+use signals::Signals;
+use std::io::IsTerminal as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// The coaching operations service. It listens on 127.0.0.1:50051 and keeps its data in var/etutor.db unless told otherwise.
 #[derive(Debug, Parser)]
@@ -29,7 +37,7 @@ pub struct Arguments {
 
 #[derive(Clone, Debug, Default, Subcommand)]
 enum What {
-    /// Serve until SIGTERM or SIGINT (what it does when told nothing)
+    /// Serve until SIGTERM, SIGINT or SIGQUIT (what it does when told nothing)
     #[default]
     Serve,
     /// Bring the database's schema up to date and end
@@ -51,88 +59,77 @@ enum What {
     },
 }
 
-/// How long the database's connections may take to close.
+/// How long the database's connections may take to close, and the last lines of the log to be written.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
-/// EX_UNAVAILABLE of sysexits: the database cannot be reached.
-const UNREACHABLE: u8 = 69;
-/// EX_TEMPFAIL of sysexits: another process has been migrating for too long.
-const TRY_AGAIN: u8 = 75;
-/// EX_SOFTWARE of sysexits: it failed.
-const FAILED: u8 = 70;
-/// EX_CONFIG of sysexits: the configuration is wrong.
-const WRONG_CONFIGURATION: u8 = 78;
+
+/// The program `etutord`.
+pub fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => run(arguments),
+        Err(error) => exit::usage(&error),
+    }
+}
 
 /// Does what the arguments say.
-pub fn run(arguments: Arguments) -> ExitCode {
+fn run(arguments: Arguments) -> ExitCode {
     let what = arguments.what.unwrap_or_default();
-    let mut config = match Config::load(arguments.config.as_deref(), crate::config::environment()) {
-        Ok(config) => config,
+    let file = arguments.config;
+    let (mut config, keys) = match Config::load_with_keys(file.as_deref(), crate::config::environment()) {
+        Ok(loaded) => loaded,
         Err(error) => {
             if matches!(what, What::Check { json: true }) {
-                say(&error.to_json());
-            } else {
-                eprintln!("etutord: {error}");
+                return exit::print(&error.to_json(), exit::WRONG_CONFIGURATION);
             }
-            return ExitCode::from(WRONG_CONFIGURATION);
+            exit::talk(&format!("etutord: {error}"));
+            return ExitCode::from(exit::WRONG_CONFIGURATION);
         }
     };
     if let What::Check { json } = what {
-        say(if json { r#"{"faults":[]}"# } else { "the configuration is in order" });
-        return ExitCode::SUCCESS;
+        let told = if json { r#"{"faults":[]}"# } else { "the configuration is in order" };
+        return exit::print(told, exit::DONE);
     }
     if matches!(what, What::Demo { .. }) {
         // What goes well is in the story.
         "warn".clone_into(&mut config.log.filter);
     }
-    if let Err(error) = start_log(&config.log) {
-        eprintln!("etutord: log.filter: {error}");
-        return ExitCode::from(WRONG_CONFIGURATION);
-    }
+    let log = match Log::start(&config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            exit::talk(&format!("etutord: {error}"));
+            let filter = matches!(error, log::Failed::Filter(_));
+            return ExitCode::from(if filter { exit::WRONG_CONFIGURATION } else { exit::FAILED });
+        }
+    };
     let done = tokio::runtime::Runtime::new().map_err(Error::internal).and_then(|runtime| {
-        let done = runtime.block_on(async {
+        let work = async {
             match what {
-                What::Serve => serve(config).await,
+                What::Serve => serve(config, file, keys, &log).await,
                 What::Migrate => migrate(&config).await,
                 // Done before the log began.
                 What::Check { .. } => Ok(()),
-                What::Demo { serve, json } => demo(config, serve, json).await,
+                What::Demo { serve, json } => demo(config, serve, json, &log).await,
             }
-        });
+        };
+        // A panic is in the log already, which is still to be written.
+        let done = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
+        let done = done.unwrap_or_else(|_| Err(Error::internal("ended by a panic")));
         runtime.shutdown_background();
         done
     });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match done {
+        Ok(()) => exit::DONE,
         Err(error) => {
             tracing::error!("{error}");
-            ExitCode::from(match error {
-                Error::Invalid { .. } => WRONG_CONFIGURATION,
-                Error::Unavailable(_) => UNREACHABLE,
-                Error::Contended(_) => TRY_AGAIN,
-                _ => FAILED,
-            })
+            match error {
+                Error::Invalid { .. } => exit::WRONG_CONFIGURATION,
+                Error::Unavailable(_) => exit::UNREACHABLE,
+                Error::Contended(_) => exit::TRY_AGAIN,
+                _ => exit::FAILED,
+            }
         }
-    }
-}
-
-/// A line on stdout; whoever has closed it does not want it.
-fn say(line: &str) {
-    let _closed = writeln!(std::io::stdout(), "{line}");
-}
-
-fn start_log(config: &LogConfig) -> std::result::Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::builder().parse(&config.filter)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    match config.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    // As lines of the log, not between them.
-    std::panic::set_hook(Box::new(|panic| {
-        let at = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(at, "panic: {}", panic.payload_as_str().unwrap_or("without a text"));
-    }));
-    Ok(())
+    };
+    log.finish(LAST_MOMENT);
+    ExitCode::from(code)
 }
 
 async fn migrate(config: &Config) -> Result<()> {
@@ -141,23 +138,26 @@ async fn migrate(config: &Config) -> Result<()> {
     Ok(())
 }
 
-async fn demo(config: Config, serve: bool, json: bool) -> Result<()> {
+async fn demo(config: Config, serve: bool, json: bool, log: &Log) -> Result<()> {
     let shutdown = CancellationToken::new();
-    end_by_signal(shutdown.clone())?;
+    Signals::take()?.attend(shutdown.clone(), None, log.clone());
     let stdout = std::io::stdout();
     let color = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let options = demo::Options { json, color, every_minute: false, serve: serve.then_some(config.server) };
     demo::run(&options, &mut stdout.lock(), shutdown).await
 }
 
-async fn serve(config: Config) -> Result<()> {
+async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> Result<()> {
     // Before anything is made or waited for.
+    let (shutdown, reload) = (CancellationToken::new(), Arc::<Notify>::default());
+    Signals::take()?.attend(shutdown.clone(), Some(reload.clone()), log.clone());
     let options = server::ServeOptions::from(&config.server);
     let listener = server::bind(&options).await?;
-    let shutdown = CancellationToken::new();
-    end_by_signal(shutdown.clone())?;
 
-    let db = open_database(&config).await?;
+    let db = tokio::select! {
+        opened = open_database(&config) => opened?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let testing = config.testing;
     let clock = if testing { Clock::Test } else { Clock::System };
     tracing::info!(
@@ -171,6 +171,7 @@ async fn serve(config: Config) -> Result<()> {
         tracing::warn!("testing: true: nothing is handed to a gateway, and commands may say what time it is");
     }
     let app = App::new(db.clone(), clock, config);
+    tokio::spawn(Reload { file, keys, log: log.clone(), app: app.clone() }.attend(reload));
     let routes = rpc::routes(&app);
     let served = server::serve(listener, app, routes, &options, shutdown).await;
     // Work that was left behind may still hold a connection; it is not waited for.
@@ -200,25 +201,4 @@ async fn open_database(config: &Config) -> Result<Db> {
         }
         opened => opened,
     }
-}
-
-/// SIGTERM and SIGINT end the server in order; the second one ends it at once.
-fn end_by_signal(shutdown: CancellationToken) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
-    tokio::spawn(async move {
-        for first in [true, false] {
-            let name = tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            };
-            tracing::info!(signal = name, "told to end");
-            if first {
-                shutdown.cancel();
-            }
-        }
-        std::process::exit(i32::from(FAILED));
-    });
-    Ok(())
 }

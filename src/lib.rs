@@ -16,6 +16,14 @@
 //! | [`daemon`] | the server as a program |
 //! | [`demo`] | a small academy and the people who play in it |
 //! | [`cli`] | the command `etutorctl` |
+//! | [`log`] | lines on standard error, which nobody waits for |
+//! | [`exit`] | the exit codes of both programs |
+
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads: cli::output prints, log tells, exit::talk speaks"
+)]
 
 pub mod app;
 pub mod cli;
@@ -25,6 +33,8 @@ pub mod daemon;
 pub mod demo;
 pub mod domain;
 pub mod error;
+pub mod exit;
+pub mod log;
 pub mod message;
 pub mod rpc;
 pub mod storage;

@@ -25,7 +25,7 @@ use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
 use crate::storage::{Db, Txn};
 use enrollment::desk::Desk;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
 
 /// What every use case needs; cheap to clone.
@@ -35,8 +35,10 @@ pub struct App {
     pub db: Db,
     /// The one clock.
     pub clock: Clock,
-    /// The configuration.
+    /// The configuration as it was at the start.
     pub config: Arc<Config>,
+    /// What it said when it was read anew, if it was; see [`App::current`].
+    pub reloaded: Arc<RwLock<Option<Config>>>,
     /// Where sign-ups wait to be decided together.
     pub desk: Desk,
     /// Where writers of the same rows wait for each other.
@@ -46,7 +48,21 @@ pub struct App {
 impl App {
     /// An application on a database.
     pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
-        Self { db, clock, config: config.into(), desk: Desk::default(), turns: Turns::default() }
+        Self { db, clock, config: config.into(), reloaded: Arc::default(), desk: Desk::default(), turns: Turns::default() }
+    }
+
+    /// The configuration as it is now. Only the keys of [`LIVE`](crate::config::LIVE) may differ from `config`: read those here, and
+    /// once for a piece of work.
+    pub fn current(&self) -> Arc<Config> {
+        match &*self.reloaded.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(new) => Arc::new(self.config.following(new)),
+            None => self.config.clone(),
+        }
+    }
+
+    /// From now on, what a new configuration says in those keys.
+    pub fn follow(&self, new: &Config) {
+        *self.reloaded.write().unwrap_or_else(PoisonError::into_inner) = Some(new.clone());
     }
 
     /// The current instant by the one clock.

@@ -5,6 +5,7 @@ mod send;
 pub use send::{send_due, send_through};
 
 use super::App;
+use crate::config::Admin;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
@@ -77,7 +78,8 @@ pub struct Draft {
 /// run again.
 pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
     let mut keys = HashSet::new();
-    let mut letters: Vec<Letter<'_>> = drafts.iter().flat_map(|draft| letters_of(app, draft)).collect();
+    let config = app.current();
+    let mut letters: Vec<Letter<'_>> = drafts.iter().flat_map(|draft| letters_of(&config.admins, draft)).collect();
     letters.retain(|letter| keys.insert(letter.key.clone()));
     take_back(txn, &mut letters, now).await?;
     told_again(txn, &mut letters).await?;
@@ -221,13 +223,13 @@ struct Recipient<'a> {
     address: &'a str,
 }
 
-fn letters_of<'a>(app: &'a App, draft: &'a Draft) -> Vec<Letter<'a>> {
+fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> Vec<Letter<'a>> {
     let sms = |audience, person, address| Recipient { audience, channel: Channel::Sms, person, address };
     let recipients = match &draft.person {
         Person::Coach { user_name, phone } => vec![sms(Audience::Coach, user_name.as_str(), phone.as_str())],
         Person::Student { user_name, phone } => vec![sms(Audience::Student, user_name.as_str(), phone.as_str())],
         Person::Admins { subject_id } => {
-            let told = app.config.admins.iter().filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
+            let told = admins.iter().filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
             told.flat_map(|admin| {
                 let mail = Recipient { audience: Audience::Admin, channel: Channel::Mail, person: &admin.name, address: &admin.mail };
                 [sms(Audience::Admin, &admin.name, &admin.phone), mail]

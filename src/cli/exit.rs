@@ -1,21 +1,10 @@
 //! Exit codes (STYLE.md rule 13) and what is said on standard error.
 
+use crate::exit::talk;
+pub(super) use crate::exit::{BAD_DATA, DONE, FAILED, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};
 use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-
-/// The command line is wrong, or the server says that an argument is.
-pub(super) const USAGE: u8 = 64;
-/// The data to import is wrong.
-pub(super) const BAD_DATA: u8 = 65;
-/// Nobody answers at the server's address.
-pub(super) const UNREACHABLE: u8 = 69;
-/// It failed, or a report counts failures.
-pub(super) const FAILED: u8 = 70;
-/// It may work when tried again.
-pub(super) const TRY_AGAIN: u8 = 75;
-/// Access refused.
-pub(super) const REFUSED: u8 = 77;
 
 /// Fields of requests that were typed under another name: the words of the command (empty = of all others), the field, what was typed.
 const TYPED: [(&str, &str, &str); 16] = [
@@ -65,14 +54,25 @@ impl Failure {
 
     /// Whoever read our output has gone, which is no failure (`etutorctl runs | head`).
     pub(super) fn reader_gone() -> Self {
-        Self::new(0, "")
+        Self::new(DONE, "")
+    }
+
+    /// The end of a command whose work has come to this, and whose output to that: a failure of the work counts more.
+    pub(super) fn of_work_and(work: Result<(), Self>, output: Result<(), Self>) -> Result<(), Self> {
+        match (work, output) {
+            (Err(failed), Err(unwritten)) => {
+                unwritten.say();
+                Err(failed)
+            }
+            (work, output) => work.and(output),
+        }
     }
 
     /// What a server answered, for the words of a command.
     pub(super) fn of(words: &str, status: &Status) -> Self {
         let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
         let code = match status.code() {
-            Code::InvalidArgument | Code::OutOfRange => USAGE,
+            Code::InvalidArgument => USAGE,
             // The test argument of a server that is not for testing.
             Code::FailedPrecondition if reason == "NOT_TESTING" => USAGE,
             Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => TRY_AGAIN,
@@ -92,18 +92,15 @@ impl Failure {
 
     /// Says it, and gives the code.
     pub(super) fn report(self) -> ExitCode {
-        if !self.message.is_empty() {
-            super::output::talk(&format!("etutorctl: {}", self.message));
-        }
+        self.say();
         ExitCode::from(self.code)
     }
-}
 
-/// What clap has to say: help and version are no failures.
-pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    // Nobody is left to be told when this cannot be printed.
-    let _printed = error.print();
-    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+    fn say(&self) {
+        if !self.message.is_empty() {
+            talk(&format!("etutorctl: {}", self.message));
+        }
+    }
 }
 
 #[cfg(test)]

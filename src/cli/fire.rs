@@ -15,12 +15,16 @@ pub(super) async fn run(global: &Global, task: Task, when: Option<&str>) -> Resu
     let connection = Connection::open(global, WORKING_S).await?;
     let report = fire(&connection, task, global.tick, when.unwrap_or_default()).await?;
     let failed = has_failed(&report);
-    if global.json {
-        output::print_json(&json(&report))?;
+    let work = if failed { Err(Failure::new(FAILED, format!("{}: {} failed", task.words(), report.failed))) } else { Ok(()) };
+    let output = if global.json {
+        output::print_json(&json(&report))
     } else if global.verbose || failed || global.tick.is_none() || output::is_terminal() {
-        output::print(&text(&report, connection.zone().await?))?;
-    }
-    if failed { Err(Failure::new(FAILED, format!("{}: {} failed", task.words(), report.failed))) } else { Ok(()) }
+        connection.zone().await.and_then(|zone| output::print(&text(&report, zone)))
+    } else {
+        Ok(())
+    };
+    // Whoever reads the report may have gone; what failed has failed all the same.
+    Failure::of_work_and(work, output)
 }
 
 /// Whether a person must look at it. A firing that did nothing has not failed: whoever ran the tick was told.

@@ -13,27 +13,31 @@ mod openings;
 mod output;
 mod places;
 mod show;
+mod wire;
 
 use crate::task::registry;
 use args::{Args, Command};
 use clap::Parser as _;
 use exit::Failure;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 /// Does what the command line says; the exit code is one of STYLE.md's (see `etutorctl --help`).
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return exit::usage(&error),
+        Err(error) => return crate::exit::usage(&error),
     };
     // One thread: starting more would take longer than most calls.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::new(exit::FAILED, error.to_string()).report(),
     };
-    match runtime.block_on(run(args)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    // A panic has been written already; its own exit code would be none of ours.
+    match catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(args)))) {
+        Ok(Ok(())) => ExitCode::from(exit::DONE),
+        Ok(Err(failure)) => failure.report(),
+        Err(_) => ExitCode::from(exit::FAILED),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::exit::{FAILED, Failure};
 use crate::domain::time::{BusinessTime, Instant};
+pub(super) use crate::exit::talk;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -20,12 +21,6 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Writes one JSON object.
 pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&value.to_string())
-}
-
-/// Writes a line to standard error.
-pub(super) fn talk(line: &str) {
-    // Nobody is left to be told when this cannot be written.
-    let _written = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Whether a person reads standard output.

@@ -5,6 +5,7 @@
 
 use super::rest::WithRest;
 use super::status;
+use crate::log::Pace;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use std::convert::Infallible;
@@ -87,7 +88,7 @@ where
                 let mut answer =
                     answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending));
                 if let Ok(answer) = &mut answer {
-                    log(answer, begun.elapsed());
+                    log(answer, begun.elapsed(), ceiling);
                     if testing {
                         answer.headers_mut().insert(TESTING_HEADER, HeaderValue::from_static("true"));
                     }
@@ -99,12 +100,47 @@ where
     }
 }
 
-fn log(answer: &Response<Body>, duration: Duration) {
+/// A call that took more than this part of its ceiling was slow.
+const SLOW: u32 = 10;
+
+/// Lines about calls that failed, by their codes.
+static FAILED: [Pace; 17] = [const { Pace::new() }; 17];
+
+/// One line a call. What a caller did wrong is told to the caller, and here only to who asks for it.
+fn log(answer: &Response<Body>, duration: Duration, ceiling: Duration) {
     let code = answer.headers().get(GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match code {
-        Code::Ok => tracing::debug!(rpc.code = ?code, duration_ms, "answered"),
-        code => tracing::info!(rpc.code = ?code, duration_ms, "answered"),
+        Code::Ok if duration > ceiling / SLOW => tracing::info!(rpc.code = ?code, duration_ms, "answered slowly"),
+        code if is_ours(code) => {
+            if let Some(passed_over) = FAILED[code as usize].next() {
+                tracing::info!(rpc.code = ?code, duration_ms, passed_over, "not answered");
+            }
+        }
+        code => tracing::debug!(rpc.code = ?code, duration_ms, "answered"),
+    }
+}
+
+/// Whether it is the server that failed, or had too much to do, and not the caller who asked for something wrong.
+fn is_ours(code: Code) -> bool {
+    match code {
+        Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Unauthenticated => false,
     }
 }
 

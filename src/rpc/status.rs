@@ -4,6 +4,7 @@
 
 use crate::clock;
 use crate::error::{Days, Error};
+use crate::log::Pace;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::metadata::MetadataValue;
@@ -22,6 +23,8 @@ const RETRY_CONTENDED: Duration = Duration::from_millis(100);
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 /// When a call that was turned away under load may come back.
 const PUSHBACK_MS: u32 = 500;
+/// Lines about a database that is away: every call has the same to say.
+static UNAVAILABLE: Pace = Pace::new();
 /// Statuses travel in headers, which clients limit: what a caller sent is repeated to this many characters.
 const MAX_TEXT: usize = 300;
 /// Days that the metadata of a refusal lists.
@@ -60,7 +63,9 @@ impl From<Error> for Status {
             }
             Error::Busy(what) => unavailable(&format!("{what} is busy; try again")),
             Error::Unavailable(cause) => {
-                tracing::warn!(%cause, "the database cannot be reached");
+                if let Some(passed_over) = UNAVAILABLE.next() {
+                    tracing::warn!(%cause, passed_over, "the database cannot be reached");
+                }
                 unavailable("the database cannot be reached at the moment; try again")
             }
             error @ (Error::Corrupt { .. } | Error::Internal(_)) => {

@@ -1,5 +1,6 @@
 //! etutorctl as people, scripts and crontabs use it: the real binary against a server.
 
+mod peers;
 mod reading;
 
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
@@ -236,7 +237,6 @@ fn the_exit_code_says_what_to_do() {
             (Code::Internal, 70),
             (Code::NotFound, 70),
             (Code::FailedPrecondition, 70),
-            (Code::Unimplemented, 70),
             (Code::InvalidArgument, 64),
         ] {
             // A service that answers everything so.

@@ -1,7 +1,7 @@
 //! The configuration: the defaults and the samples load, layers override each other, and whatever is wrong is refused by the name of its key.
 
 use chrono::{NaiveTime, TimeDelta};
-use etutor::config::{Config, DEFAULT_YAML, Problem, SqliteSynchronous};
+use etutor::config::{Config, DEFAULT_YAML, LIVE, Problem, SqliteSynchronous};
 use etutor::domain::rules::{AfterGate, Rules};
 use std::path::Path;
 
@@ -367,4 +367,52 @@ fn a_password_is_taken_from_a_file_or_the_environment_and_never_shown() {
     // Nor do errors repeat it.
     let error = Config::load(None, env(&[("ETUTOR__DATABASE__URL", "oracle://a:s3cr3t@db/etutor")])).unwrap_err();
     assert!(!error.to_string().contains("s3cr3t"), "{error}");
+}
+
+#[test]
+fn the_keys_that_a_running_server_follows_are_marked_and_listed() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let listed =
+        readme.split("A running server follows these keys after HUP:").nth(1).unwrap().split('.').take(4).collect::<Vec<_>>().join(".");
+    let (mut marked, mut section) = (Vec::new(), "");
+    let mut lines = DEFAULT_YAML.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !line.starts_with([' ', '#']) {
+            section = line.split(':').next().unwrap();
+        }
+        if line.trim_start().starts_with('#') && line.ends_with(". SIGHUP.") {
+            let key = lines.peek().unwrap().split(':').next().unwrap();
+            marked.push(if key.starts_with(' ') { format!("{section}.{}", key.trim()) } else { key.to_owned() });
+        }
+    }
+    assert_eq!(marked, LIVE);
+    for key in LIVE {
+        assert!(listed.contains(&format!("`{key}`")), "{key}: {listed}");
+    }
+}
+
+#[test]
+fn of_a_new_configuration_only_the_live_keys_are_followed() {
+    let old = Config::default();
+    let text = "log: { filter: debug, format: json }\nsms: { batch_max: 7, per_run_max: 8, lease_s: 9 }\n\
+                admins: [{ name: wang, phone: '+999000000001' }]\nserver: { drain_s: 3 }\ninvite: { budget_day: 1 }\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("etutor.yml");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Config::load_with_keys(Some(&file), []).unwrap()
+    };
+    let (_, mut keys) = load("");
+    let (new, new_keys) = load(text);
+    let changed =
+        ["admins", "invite.budget_day", "log.filter", "log.format", "server.drain_s", "sms.batch_max", "sms.lease_s", "sms.per_run_max"];
+    assert_eq!(keys.changed(&new_keys), changed);
+    let followed = old.following(&new);
+    assert_eq!((followed.log.filter.as_str(), followed.log.format), ("debug", old.log.format));
+    assert_eq!((followed.sms.batch_max, followed.sms.per_run_max, followed.sms.lease_s), (7, 8, old.sms.lease_s));
+    assert_eq!((followed.admins.len(), followed.server.drain_s), (1, old.server.drain_s));
+    assert_eq!(followed.rules.budget_day, old.rules.budget_day);
+    keys.follow(&new_keys);
+    assert_eq!(keys.changed(&new_keys), ["invite.budget_day", "log.format", "server.drain_s", "sms.lease_s"]);
+    assert!(!format!("{keys:?}").contains("999"), "what was given may be a secret");
 }

@@ -10,6 +10,8 @@ mod drain;
 mod lost_writes;
 mod outage;
 mod reflection;
+mod sick_log;
+mod signals;
 mod zone;
 
 use etutor::app::App;

@@ -33,7 +33,8 @@ pub async fn send_due(app: &App, now: Instant) -> Result<Report> {
 
 /// [`send_due`] through other gateways. With `testing: true` they are not called.
 pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Result<Report> {
-    let limit = u64::from(app.config.sms.per_run_max);
+    let settings = app.current().sms.clone();
+    let limit = u64::from(settings.per_run_max);
     let mut report = Report::default();
     // A plain look through an index: a run that finds nothing takes no lock.
     let mut due = store::message_due(app.db.reader(), now, limit).await?;
@@ -51,7 +52,7 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
     due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let ids: Vec<i64> = due.into_iter().map(|message| message.id).collect();
     let mut clock = RunClock::start(app, now).await?;
-    for chunk in ids.chunks(app.config.sms.batch_max.max(1) as usize) {
+    for chunk in ids.chunks(settings.batch_max.max(1) as usize) {
         let at = clock.now(app).await?;
         let lease = Lease { token: new_token(), until: at + app.config.sms.lease() };
         let (taken, counts) = take(app, chunk, &lease, at).await?;

@@ -9,7 +9,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-fn etutord(settings: &[(&str, &str)]) -> Command {
+pub(super) fn etutord(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etutord"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ETUTOR__")) {
         command.env_remove(name);
@@ -21,8 +21,8 @@ fn etutord(settings: &[(&str, &str)]) -> Command {
 
 /// A running program and what it has said so far; killed when dropped.
 pub struct Daemon {
-    child: Child,
-    log: Arc<Mutex<Vec<String>>>,
+    pub(super) child: Child,
+    pub(super) log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Daemon {
@@ -33,7 +33,7 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    fn spawn(mut command: Command) -> Self {
+    pub(super) fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Arc::<Mutex<Vec<String>>>::default();
         let (lines, said) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
@@ -41,13 +41,20 @@ impl Daemon {
         Self { child, log }
     }
 
-    fn log(&self) -> Vec<String> {
+    pub(super) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
     /// Started, and where it listens.
     pub async fn start(settings: &[(&str, &str)]) -> (Self, String) {
-        let daemon = Self::spawn(etutord(&[settings, &[("ETUTOR__LOG__FORMAT", "json")]].concat()));
+        Self::start_with(settings, &[]).await
+    }
+
+    /// The same with arguments.
+    pub(super) async fn start_with(settings: &[(&str, &str)], arguments: &[&str]) -> (Self, String) {
+        let mut command = etutord(&[settings, &[("ETUTOR__LOG__FORMAT", "json")]].concat());
+        command.args(arguments);
+        let daemon = Self::spawn(command);
         let address = || {
             let lines = daemon.log();
             let fields = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["fields"].take());
@@ -58,22 +65,27 @@ impl Daemon {
         (daemon, address)
     }
 
-    async fn exit_code(&mut self) -> i32 {
+    pub(super) async fn exit_code(&mut self) -> i32 {
         let child = Mutex::new(&mut self.child);
         eventually("it ends", || async { child.lock().unwrap().try_wait().unwrap().is_some() }).await;
         self.child.wait().unwrap().code().unwrap()
     }
 
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     /// Ends it by a signal; its whole log.
     pub async fn end(mut self, signal: &str) -> Vec<String> {
-        assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
+        self.signal(signal);
         assert_eq!(self.exit_code().await, 0);
         eventually("the log ends", || async { self.log().last().is_some_and(|line| line.contains("\"ended\"")) }).await;
         self.log()
     }
 }
 
-async fn health(address: &str) -> ServingStatus {
+pub(super) async fn health(address: &str) -> ServingStatus {
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap().into_inner().status()
 }
@@ -88,10 +100,10 @@ pub async fn told(settings: &[(&str, &str)], arguments: &[&str]) -> (i32, String
 }
 
 #[tokio::test]
-async fn it_makes_its_sqlite_file_serves_and_ends_by_either_signal() {
+async fn it_makes_its_sqlite_file_serves_and_ends_by_any_signal_that_asks_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/made/etutor.db", folder.path().display());
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "QUIT"] {
         let (daemon, address) = Daemon::start(&[("ETUTOR__DATABASE__URL", &url)]).await;
         assert_eq!(health(&address).await, ServingStatus::Serving);
         let log = daemon.end(signal).await;
@@ -113,7 +125,7 @@ async fn it_refuses_what_cannot_be_meant_and_names_the_key() {
         assert!(code == 78 && text.contains(key), "{code} {text}");
     }
     assert!(!folder.path().join("etutor.db").exists(), "nothing is made before it is clear what is meant");
-    assert_eq!(told(&[database], &["dance"]).await.0, 2);
+    assert_eq!(told(&[database], &["dance"]).await.0, 64);
 }
 
 #[tokio::test]
