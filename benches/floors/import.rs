@@ -19,7 +19,7 @@ const BEFORE: At = At::from_unix(1_362_067_200);
 /// So many imports on every configured database, turn about.
 pub async fn run(rounds: usize) {
     let season = season();
-    let kinds: Vec<&Kind> = Kind::configured().into_iter().collect();
+    let kinds: Vec<&Kind> = Kind::configured().iter().collect();
     let mut times = vec![(Vec::new(), Vec::new(), 0); kinds.len()];
     for _ in 0..rounds {
         for (kind, (new, again, sent)) in kinds.iter().zip(&mut times) {

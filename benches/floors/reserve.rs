@@ -88,7 +88,7 @@ async fn measure(ground: &Ground, calls: usize) {
     let sides = Sides {
         ours: crate::rpc::serve(db.clone()).await,
         floor: floor::serve(Way::together(Writer::connect(&ground.options).await), ground.base).await,
-        textbook: floor::serve(Way::Alone(textbook.clone()), ground.base).await,
+        textbook: floor::serve(Way::Alone(Box::new(textbook.clone())), ground.base).await,
     };
     let (mut reservations, mut places) = ([0, 0], [0, 0]);
     for (number, shape) in SHAPES.iter().enumerate() {

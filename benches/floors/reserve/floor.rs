@@ -28,7 +28,7 @@ pub enum Way {
     /// Together with whoever waits.
     Together(mpsc::Sender<Waiting>),
     /// BEGIN, UPDATE, INSERT, COMMIT on the pool.
-    Alone(Db),
+    Alone(Box<Db>),
 }
 
 /// Someone who waits for an answer.
