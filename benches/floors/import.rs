@@ -65,7 +65,7 @@ fn season() -> ImportData {
             let line = u32::try_from(record.position().unwrap().line()).unwrap();
             ImportRow { line, values: record.iter().map(str::to_owned).collect() }
         });
-        Some(ImportFile { name: (*name).to_owned(), columns, rows: rows.collect() })
+        Some(ImportFile { name: (*name).to_owned(), columns, rows: rows.collect(), ..ImportFile::default() })
     });
     ImportData { files: files.collect() }
 }

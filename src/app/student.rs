@@ -54,7 +54,8 @@ impl StudentSpec {
         }
     }
 
-    fn is(&self, row: &student::Model) -> bool {
+    /// Whether a row says the same.
+    pub fn is(&self, row: &student::Model) -> bool {
         let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } = row;
         (&self.user_name, &self.real_name, &self.area_code, &self.school_name, &self.grade, &self.phone)
             == (user_name, real_name, area_code, school_name, grade, phone)

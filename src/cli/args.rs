@@ -5,6 +5,7 @@ use super::openings::OpeningArgs;
 use super::places::Places;
 use crate::task::registry::Task;
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use encoding_rs::Encoding;
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -88,13 +89,7 @@ pub(super) enum Command {
     #[command(subcommand)]
     Message(Message),
     /// Import the CSV files of a folder; all or nothing
-    Import {
-        /// The folder; the files that are there are read
-        dir: PathBuf,
-        /// A sign-up that the rules refuse is bad data
-        #[arg(long)]
-        strict: bool,
-    },
+    Import(ImportArgs),
     /// The clock of a testing server
     #[command(subcommand)]
     Clock(Clock),
@@ -143,6 +138,29 @@ impl Command {
         };
         Some((task, argument.as_deref()))
     }
+}
+
+/// `import …`
+#[derive(Debug, ClapArgs)]
+pub(super) struct ImportArgs {
+    /// The folder; the files that are there are read
+    pub(super) dir: PathBuf,
+    /// A sign-up that the rules refuse is bad data
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Read and check everything and say what would become of it; nothing is written
+    #[arg(long)]
+    pub(super) check: bool,
+    /// How files without a byte order mark are encoded: utf-8, gb18030, or another name of the web's encodings
+    #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
+    pub(super) encoding: &'static Encoding,
+    /// Write every problem to a CSV file that opens in a spreadsheet: file, line, column, code, text
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+fn encoding(name: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label(name.as_bytes()).ok_or_else(|| "is no encoding; utf-8 and gb18030 are".to_owned())
 }
 
 /// The argument of tasks that are about a lesson day.

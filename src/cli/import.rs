@@ -1,10 +1,12 @@
 //! Importing the CSV files of a folder (DOMAIN.md §10).
 //!
-//! The files are read before anything is sent, so that one that cannot be read leaves nothing half sent; the server checks the rest.
+//! What could not be read here is told together with what the server says of the rest; then nothing is written.
 
 mod read;
+mod report;
+mod text;
 
-use super::args::Global;
+use super::args::{Global, ImportArgs};
 use super::connect::{Connection, WORKING_S};
 use super::exit::{BAD_DATA, Failure};
 use super::output;
@@ -12,57 +14,93 @@ use crate::app::import::FILES;
 use crate::rpc::pb;
 use crate::rpc::pb::import_service_client::ImportServiceClient;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
-use std::collections::HashSet;
+use read::Folder;
+use report::CsvReport;
+use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::time::Duration;
 
-/// Imports a folder and prints what became of it.
-pub(super) async fn run(global: &Global, dir: &Path, strict: bool) -> Result<(), Failure> {
-    let read::Folder { files, ignored, problems } = read::folder(dir)?;
-    for name in ignored {
-        output::talk(&format!("etutorctl: {name} is not a file to import"));
-    }
-    if files.is_empty() && problems.is_empty() {
+/// Imports a folder, or checks it, and prints what became of it.
+pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure> {
+    let ImportArgs { dir, strict, check, encoding, report } = args;
+    let folder = read::folder(&dir, encoding)?;
+    if folder.files.is_empty() {
+        for problem in folder.problems {
+            output::talk(&format!("etutorctl: {} {}", problem.file, problem.reason));
+        }
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         return Err(Failure::new(BAD_DATA, format!("import: {} holds none of the files {}", dir.display(), names.join(", "))));
     }
-    if !problems.is_empty() {
-        output::talk("etutorctl: only what cannot be read is listed; the rest is checked once this is put right");
-    }
-    let response = if problems.is_empty() {
-        send(global, files, strict).await?
-    } else {
-        pb::ImportResponse { files: Vec::new(), problems, written: false, places: 0 }
+    let report = report.map(|path| CsvReport::create(&path, &folder.paths)).transpose()?;
+    let unread = folder.is_bad();
+    let Folder { files, problems, paths: _ } = folder;
+    let start = pb::ImportStart { strict, check: check || unread };
+    let response = match send(global, files, start).await {
+        Ok(response) => merged(response, problems),
+        Err(failure) if unread => {
+            output::talk("etutorctl: only what cannot be read is listed; the rest could not be checked:");
+            failure.report();
+            pb::ImportResponse { problems, ..Default::default() }
+        }
+        Err(failure) => return Err(failure),
     };
+    if let Some(report) = report {
+        report.write(&response)?;
+    }
     if global.json {
-        output::print_json(&json(&response))?;
+        output::print_json(&report::json(&response, check))?;
     } else {
-        output::print(&text(&response))?;
+        output::print(&report::text(&response))?;
     }
     // A row may have several faults.
-    let bad: HashSet<(&str, u32)> =
-        response.problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect();
-    match bad.len() {
+    match bad_rows(&response.problems).len() {
+        0 if check => {
+            output::talk("etutorctl: import: nothing is written, because this was a check");
+            Ok(())
+        }
         0 => Ok(()),
-        bad => Err(Failure::new(
-            BAD_DATA,
-            format!("import: nothing is written, because {bad} {} bad", if bad == 1 { "row is" } else { "rows are" }),
-        )),
+        1 => Err(Failure::new(BAD_DATA, "import: nothing is written, because 1 row is bad")),
+        bad => Err(Failure::new(BAD_DATA, format!("import: nothing is written, because {bad} rows are bad"))),
     }
 }
 
-async fn send(global: &Global, files: Vec<read::CsvFile>, strict: bool) -> Result<pb::ImportResponse, Failure> {
+fn bad_rows(problems: &[pb::ImportProblem]) -> HashSet<(&str, u32)> {
+    problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect()
+}
+
+/// What the server says with what could not be read, by file and line.
+fn merged(mut response: pb::ImportResponse, mut problems: Vec<pb::ImportProblem>) -> pb::ImportResponse {
+    problems.append(&mut response.problems);
+    // Files that are not read, and what is no more told, come last.
+    let place = |file: &str| FILES.iter().position(|(name, _)| *name == file).unwrap_or(FILES.len());
+    problems.sort_by_key(|problem| (place(&problem.file), problem.line));
+    let mut bad: HashMap<&str, i64> = HashMap::new();
+    for (file, _) in bad_rows(&problems) {
+        *bad.entry(file).or_default() += 1;
+    }
+    if !bad.is_empty() {
+        // As the server does: of an import that is not written nothing is created.
+        response.places = 0;
+        for file in &mut response.files {
+            let pb::ImportFileReport { file: name, read, .. } = std::mem::take(file);
+            let bad = bad.get(name.as_str()).copied().unwrap_or_default();
+            *file = pb::ImportFileReport { file: name, read, bad, ..Default::default() };
+        }
+    }
+    pb::ImportResponse { problems, ..response }
+}
+
+async fn send(global: &Global, files: Vec<read::CsvFile>, start: pb::ImportStart) -> Result<pb::ImportResponse, Failure> {
     let connection = Connection::open(global, WORKING_S).await?;
     let rows = files.iter().map(|file| file.rows.len() as u64).sum();
     let bar = progress(rows);
     let (sent, done) = (bar.clone(), bar.clone());
-    let steps = read::steps(files, strict).inspect(move |step| {
+    let waiting = if start.check { "the server checks" } else { "the server checks and writes" };
+    let steps = read::steps(files, start).inspect(move |step| {
         if let Some(pb::import_request::Step::Rows(rows)) = &step.step {
             sent.inc(rows.rows.len() as u64);
             if sent.position() >= sent.length().unwrap_or_default() {
-                sent.set_message("the server checks and writes");
+                sent.set_message(waiting);
             }
         }
     });
@@ -84,58 +122,4 @@ fn progress(rows: u64) -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
-}
-
-/// `file:line: column: reason`, without what is not known.
-fn line(problem: &pb::ImportProblem) -> String {
-    let pb::ImportProblem { file, line, column, reason, bad: _ } = problem;
-    let place = if *line == 0 { file.clone() } else { format!("{file}:{line}") };
-    if column.is_empty() { format!("{place}: {reason}") } else { format!("{place}: {column}: {reason}") }
-}
-
-fn text(response: &pb::ImportResponse) -> String {
-    let pb::ImportResponse { files, problems, written: _, places } = response;
-    let mut text = String::new();
-    if !files.is_empty() {
-        let rows = files.iter().map(|file| {
-            let pb::ImportFileReport { file, read, created, changed, unchanged, refused, bad } = file;
-            [
-                file.clone(),
-                read.to_string(),
-                created.to_string(),
-                changed.to_string(),
-                unchanged.to_string(),
-                refused.to_string(),
-                bad.to_string(),
-            ]
-        });
-        text = output::table(["FILE", "READ", "CREATED", "CHANGED", "UNCHANGED", "REFUSED", "BAD"], rows);
-        text.push_str(&format!("\n{places} places taken by the sign-ups of this import\n"));
-    }
-    for problem in problems {
-        text.push_str(&line(problem));
-        text.push('\n');
-    }
-    text
-}
-
-fn json(response: &pb::ImportResponse) -> Value {
-    let pb::ImportResponse { files, problems, written, places } = response;
-    let files: Vec<Value> = files
-        .iter()
-        .map(|file| {
-            let pb::ImportFileReport { file, read, created, changed, unchanged, refused, bad } = file;
-            json!({
-                "file": file, "read": read, "created": created, "changed": changed, "unchanged": unchanged, "refused": refused, "bad": bad,
-            })
-        })
-        .collect();
-    let problems: Vec<Value> = problems
-        .iter()
-        .map(|problem| {
-            let pb::ImportProblem { file, line, column, reason, bad } = problem;
-            json!({ "file": file, "line": line, "column": column, "reason": reason, "bad": bad })
-        })
-        .collect();
-    json!({ "written": written, "places": places, "files": files, "problems": problems })
 }

@@ -56,7 +56,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         return fire::run(&global, task, when).await;
     }
     match command {
-        Command::Import { dir, strict } => import::run(&global, &dir, strict).await,
+        Command::Import(args) => import::run(&global, args).await,
         Command::Clock(command) => clock::run(&global, command).await,
         Command::Tasks => show::tasks(&global).await,
         Command::Runs { task, limit } => show::runs(&global, task, limit).await,

@@ -49,7 +49,7 @@ pub(super) fn files() -> Result<ImportData> {
     let files = FILES.iter().map(|(name, text)| {
         let mut lines = rows(text)?.into_iter();
         let columns = lines.next().map(|row| row.values).unwrap_or_default();
-        Ok(ImportFile { name: (*name).to_owned(), columns, rows: lines.collect() })
+        Ok(ImportFile { name: (*name).to_owned(), columns, rows: lines.collect(), ..ImportFile::default() })
     });
     Ok(ImportData { files: files.collect::<Result<_>>()? })
 }

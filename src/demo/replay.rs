@@ -73,7 +73,7 @@ pub(super) async fn run<'a, W: Write>(app: &'a App, timeline: &mut Timeline<'a, 
         format!("{templates} class templates, {coaches} coaches, {students} students, {sign_ups} sign-ups"),
     ))?;
     for problem in &imported.problems {
-        let code = problem.code.map_or("", Reason::as_str);
+        let code = problem.code.as_str();
         timeline.line(line("", Tone::Bad, format!("{}:{} refused, {code}: {}", problem.file, problem.line, problem.reason)))?;
     }
     let mut replay = Replay {

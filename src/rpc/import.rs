@@ -3,7 +3,7 @@
 use super::pb;
 use super::upload::{Next, Upload, read_whole};
 use crate::app::App;
-use crate::app::import::{self, FileReport, ImportData, ImportFile, ImportOutcome, ImportRow, Problem};
+use crate::app::import::{self, Code, FileReport, ImportData, ImportFile, ImportOutcome, ImportRow, Problem};
 use crate::error::{Error, Result};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -38,9 +38,13 @@ impl ImportRpc {
 #[tonic::async_trait]
 impl pb::import_service_server::ImportService for ImportRpc {
     async fn import(&self, request: Request<Streaming<pb::ImportRequest>>) -> Result<Response<pb::ImportResponse>, Status> {
-        let Received { strict, data, .. } = read_whole(Received::default(), request.into_inner()).await?;
-        let strict = strict.unwrap_or_default();
-        let outcome = import::import(&self.app, &data, strict, self.app.now().await?).await?;
+        let Received { start, data, .. } = read_whole(Received::default(), request.into_inner()).await?;
+        let pb::ImportStart { strict, check } = start.unwrap_or_default();
+        let now = self.app.now().await?;
+        let outcome = match check {
+            true => import::check(&self.app, &data, strict, now).await?,
+            false => import::import(&self.app, &data, strict, now).await?,
+        };
         Ok(Response::new(outcome.into()))
     }
 }
@@ -48,7 +52,7 @@ impl pb::import_service_server::ImportService for ImportRpc {
 /// What has come so far.
 #[derive(Debug, Default)]
 struct Received {
-    strict: Option<bool>,
+    start: Option<pb::ImportStart>,
     data: ImportData,
     rows: usize,
     bytes: usize,
@@ -60,8 +64,8 @@ impl Upload for Received {
     fn take(&mut self, request: pb::ImportRequest) -> Result<Next> {
         use pb::import_request::Step;
         let pb::ImportRequest { step } = request;
-        match (step.ok_or_else(|| Error::invalid("step", "is missing"))?, self.strict) {
-            (Step::Start(pb::ImportStart { strict }), None) => self.strict = Some(strict),
+        match (step.ok_or_else(|| Error::invalid("step", "is missing"))?, &self.start) {
+            (Step::Start(start), None) => self.start = Some(start),
             (Step::Start(_), Some(_)) => return Err(Error::invalid("start", "comes only once, first")),
             (_, None) => return Err(Error::invalid("start", "is missing: it comes first")),
             (Step::File(file), Some(_)) => self.file(file)?,
@@ -89,7 +93,7 @@ impl Received {
     }
 
     fn file(&mut self, file: pb::ImportFile) -> Result<()> {
-        let pb::ImportFile { name, columns } = file;
+        let pb::ImportFile { name, columns, incomplete } = file;
         if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
             return Err(Error::invalid("file.name", "is the name of a file without folder"));
         }
@@ -99,7 +103,7 @@ impl Received {
         if self.data.files.len() >= FILES_MAX {
             return Err(Error::invalid("file", format!("comes at most {FILES_MAX} times")));
         }
-        self.data.files.push(ImportFile { name, columns, rows: Vec::new() });
+        self.data.files.push(ImportFile { name, columns, rows: Vec::new(), incomplete });
         Ok(())
     }
 
@@ -136,9 +140,11 @@ impl From<ImportOutcome> for pb::ImportResponse {
     fn from(outcome: ImportOutcome) -> Self {
         let ImportOutcome { files, problems, written, places } = outcome;
         let more = problems.len().saturating_sub(PROBLEMS_MAX);
+        let bad = problems.iter().skip(PROBLEMS_MAX).any(|problem| problem.bad);
         let mut problems: Vec<pb::ImportProblem> = problems.into_iter().take(PROBLEMS_MAX).map(Into::into).collect();
         if more > 0 {
-            problems.push(pb::ImportProblem { reason: format!("and {more} more"), bad: !written, ..Default::default() });
+            let (reason, code) = (format!("and {more} more"), Code::Bad.as_str().to_owned());
+            problems.push(pb::ImportProblem { reason, code, bad, ..Default::default() });
         }
         Self { files: files.into_iter().map(Into::into).collect(), problems, written, places: wire(places) }
     }
@@ -162,11 +168,7 @@ impl From<FileReport> for pb::ImportFileReport {
 impl From<Problem> for pb::ImportProblem {
     fn from(problem: Problem) -> Self {
         let Problem { file, line, column, code, reason, bad } = problem;
-        let reason = match code {
-            Some(code) => format!("{code}: {reason}"),
-            None => reason,
-        };
-        Self { file, line, column, reason, bad }
+        Self { file, line, column, reason, bad, code: code.as_str().to_owned() }
     }
 }
 

@@ -49,6 +49,14 @@ pub async fn reservation_list_of_students(conn: &impl ConnectionTrait, student_i
     sql("SELECT * FROM reservation WHERE student_id IN ({ids})").ids(student_ids.iter().copied()).all_in_parts(conn).await
 }
 
+/// The templates that any of these students is signed up for.
+pub async fn template_ids_of_students(conn: &impl ConnectionTrait, student_ids: &[i64]) -> Result<Vec<i64>> {
+    sql("SELECT DISTINCT template_id FROM reservation WHERE student_id IN ({ids}) AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
+        .ids(student_ids.iter().copied())
+        .column(conn)
+        .await
+}
+
 /// The highest key of a reservation; 0 = there is none.
 pub async fn reservation_last_id(conn: &impl ConnectionTrait) -> Result<i64> {
     let found = sql("SELECT COALESCE(MAX(id), 0) FROM reservation").column(conn).await?;

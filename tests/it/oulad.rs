@@ -32,7 +32,7 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         let statements = db.statements().count() - started;
 
         assert!(outcome.written);
-        let refused: Vec<&str> = outcome.problems.iter().map(|problem| problem.code.unwrap().as_str()).collect();
+        let refused: Vec<&str> = outcome.problems.iter().map(|problem| problem.code.as_str()).collect();
         assert_eq!(refused, ["NOT_A_LESSON_DAY"; 6]);
         assert_eq!(counts(&outcome, "reservations.csv"), (6_468, 0, 0, 6));
         assert_eq!(counts(&outcome, "students.csv"), (6_475, 0, 0, 0));

@@ -31,7 +31,7 @@ async fn import(app: &TestApp, sign_ups: &[(usize, &str, &str, &str)]) -> pb::Im
         let values = ["2026-02-01T08:00", &student(*number), template, first, last].map(str::to_owned).into();
         ImportRow { line, values }
     });
-    let file = ImportFile { name: "reservations.csv".to_owned(), columns, rows: rows.collect() };
+    let file = ImportFile { name: "reservations.csv".to_owned(), columns, rows: rows.collect(), ..Default::default() };
     let outcome = import_through_rpc(app, &ImportData { files: vec![file] }).await;
     assert!(outcome.written && outcome.problems.is_empty(), "{outcome:?}");
     outcome

@@ -8,7 +8,7 @@ mod spec;
 mod template;
 
 pub use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season};
-pub use spec::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
+pub use spec::{MAX_SUBJECT_ID, PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
 pub use template::{TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template};
 
 use super::App;

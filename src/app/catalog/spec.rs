@@ -1,7 +1,7 @@
 //! What the catalogue is told: the things as a caller writes them, with the checks that need nothing but themselves.
 
 use crate::app::input::Fields;
-use crate::domain::calendar::{MAX_PERIOD, MAX_SEASON_DAYS, period_length};
+use crate::domain::calendar::{MAX_PERIOD, MAX_SEASON_DAYS, lesson_days, period_length};
 use crate::domain::state::{GradeType, SeasonType};
 use crate::domain::time::{Day, add_days};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use chrono::NaiveTime;
 use std::collections::BTreeSet;
 
 /// The largest key of a subject: what JSON numbers can hold.
-const MAX_SUBJECT_ID: i64 = (1 << 53) - 1;
+pub const MAX_SUBJECT_ID: i64 = (1 << 53) - 1;
 
 /// 学科
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,11 @@ impl SeasonSpec {
             None => Ok(()),
         }
     }
+
+    /// The days of a recurrence in it, or why it has none.
+    pub fn days(&self, recurrence: &str) -> std::result::Result<Vec<Day>, String> {
+        lesson_days(recurrence, self.start_day, self.end_day, &self.except_days).map_err(|error| error.to_string())
+    }
 }
 
 impl PeriodSpec {
@@ -126,6 +131,24 @@ impl TemplateSpec {
         fields.recurrence("recurrence", &self.recurrence)?;
         fields.range("max_classes", self.max_classes, 1, 1000)?;
         fields.range("max_students_per_class", self.max_students_per_class, 1, 1000)
+    }
+
+    /// Whether its recurrence gives days in its season, of which [`SeasonSpec::days`] said this; `path` stands before the field in the error.
+    pub fn check_in(&self, days: &std::result::Result<Vec<Day>, String>, path: &str) -> Result<()> {
+        let wrong = match days {
+            Ok(days) if days.is_empty() => "gives no lesson day in its season",
+            Ok(_) => return Ok(()),
+            Err(wrong) => wrong,
+        };
+        Err(Fields { path }.invalid("recurrence", wrong))
+    }
+
+    /// Whether its grade is of its period's grade type; `path` stands before the field in the error.
+    pub fn check_grade(&self, period: GradeType, path: &str) -> Result<()> {
+        if self.grade_type() == Some(period) {
+            return Ok(());
+        }
+        Err(Fields { path }.invalid("grade", format!("is not of the period's grade type {period}")))
     }
 
     /// The level of its grade; none only if the grade was never checked.

@@ -4,7 +4,6 @@ use super::change::{Asked, CatalogChange, carry_out};
 use super::{TemplateSpec, demand_changed, season_by_code};
 use crate::app::App;
 use crate::app::input::{EditKey, Fields};
-use crate::domain::calendar::lesson_days;
 use crate::domain::places::{show_days, show_ids};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -55,11 +54,8 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
     if store::subject_by_id(txn, spec.subject_id).await?.is_none() {
         return Err(Error::not_found("subject", spec.subject_id));
     }
-    if spec.grade_type() != Some(period.grade_type) {
-        return Err(FIELDS.invalid("grade", format!("is not of the period's grade type {}", period.grade_type)));
-    }
-    lesson_days(&spec.recurrence, season_spec.start_day, season_spec.end_day, &season_spec.except_days)
-        .map_err(|error| FIELDS.invalid("recurrence", error.to_string()))?;
+    spec.check_grade(period.grade_type, FIELDS.path)?;
+    spec.check_in(&season_spec.days(&spec.recurrence), FIELDS.path)?;
     let mut row = class_template::Model {
         id: before.as_ref().map_or(0, |before| before.id),
         code: spec.code.clone(),

@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::app::catalog::{SeasonSpec, season_by_code};
 use crate::app::input::Fields;
 use crate::app::staffing::demand::coach_changed;
-use crate::domain::calendar::lesson_days;
 use crate::domain::places::{show_days, show_ids};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -44,6 +43,11 @@ pub struct Offer {
 impl AvailabilitySpec {
     /// Whether it can be an offer in the season; `path` stands before the field in the error.
     pub fn check(&self, season: &SeasonSpec, path: &str) -> Result<()> {
+        self.check_in(season, &season.days(&self.recurrence), path)
+    }
+
+    /// The same, with what [`SeasonSpec::days`] said of its recurrence: whoever asks of many offers expands each rule once.
+    pub fn check_in(&self, season: &SeasonSpec, days: &std::result::Result<Vec<Day>, String>, path: &str) -> Result<()> {
         let fields = Fields { path };
         fields.code("period", &self.period)?;
         fields.recurrence("recurrence", &self.recurrence)?;
@@ -56,13 +60,22 @@ impl AvailabilitySpec {
         if season.end_day < self.end_day {
             return Err(fields.invalid("end_day", "is not a day of the season"));
         }
-        let days = lesson_days(&self.recurrence, season.start_day, season.end_day, &season.except_days)
-            .map_err(|error| fields.invalid("recurrence", error.to_string()))?;
+        let days = days.as_ref().map_err(|wrong| fields.invalid("recurrence", wrong.clone()))?;
         if days.iter().any(|day| self.start_day <= *day && *day <= self.end_day) {
             Ok(())
         } else {
             Err(fields.invalid("recurrence", "gives no day from start_day to end_day"))
         }
+    }
+}
+
+/// The last day that an offer has when it is to end on `wanted`: a day used today or later keeps it from ending earlier, which is an
+/// error with that day; days used before today are history, and it ends with the last of them.
+pub fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std::result::Result<Day, Day> {
+    match last_used {
+        Some(last) if today <= last && wanted < last => Err(last),
+        Some(last) => Ok(wanted.max(last)),
+        None => Ok(wanted),
     }
 }
 
@@ -87,13 +100,11 @@ pub async fn set_availability(app: &App, coach: &str, season: &str, wanted: &[Av
             let wish = left.remove(&(row.period_id, row.recurrence.clone(), row.start_day));
             let last_used = days.and_then(|days| days.last().copied());
             match wish {
-                Some(end_day) if last_used.is_some_and(|last| today <= last && end_day < last) => {
-                    return Err(in_use(txn, &row, days, today).await?);
-                }
-                Some(end_day) if end_day != row.end_day => {
-                    store::availability_end_in_txn(txn, row.id, end_day.max(last_used.unwrap_or(end_day))).await?;
-                }
-                Some(_) => {}
+                Some(end_day) => match offer_end(end_day, last_used, today) {
+                    Err(_used) => return Err(in_use(txn, &row, days, today).await?),
+                    Ok(end_day) if end_day == row.end_day => {}
+                    Ok(end_day) => drop(store::availability_end_in_txn(txn, row.id, end_day).await?),
+                },
                 None => match last_used {
                     Some(last) if today <= last => return Err(in_use(txn, &row, days, today).await?),
                     Some(last) => drop(store::availability_end_in_txn(txn, row.id, last).await?),

@@ -2,7 +2,7 @@
 
 mod availability;
 
-pub use availability::{AvailabilitySpec, Offer, list_availability, set_availability};
+pub use availability::{AvailabilitySpec, Offer, list_availability, offer_end, set_availability};
 
 use super::App;
 use super::input::{Change, Fields, RequestKey};
@@ -85,7 +85,7 @@ impl CoachSpec {
     }
 
     /// What an existing coach becomes by this.
-    fn over(&self, before: &coach::Model) -> coach::Model {
+    pub fn over(&self, before: &coach::Model) -> coach::Model {
         coach::Model {
             user_name: self.user_name.clone(),
             real_name: self.real_name.clone(),

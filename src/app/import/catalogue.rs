@@ -1,7 +1,8 @@
 //! Subjects, seasons, periods and class templates of an import.
 
 use super::Run;
-use super::files::{CLASS_TEMPLATES, PERIODS, SEASONS, SUBJECTS, Season};
+use super::files::{CLASS_TEMPLATES, PERIODS, SEASONS, SUBJECTS};
+use crate::app::catalog::SeasonSpec;
 use crate::app::catalog_places::{Conflict, remake_places};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::storage::catalog::{tasks_without_place, templates_without_place};
 use crate::storage::entity::{class_template, period, season, season_except_day, subject};
 use crate::storage::import::{Updates, insert_set_in_txn, update_set_in_txn};
 use crate::storage::sql::sql;
+use chrono::NaiveTime;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -19,6 +21,19 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub(super) struct StoredSeason {
     pub(super) row: season::Model,
     except: BTreeSet<Day>,
+}
+
+impl StoredSeason {
+    /// As a caller would write it.
+    pub(super) fn spec(&self) -> SeasonSpec {
+        let season::Model { id: _, code, year, season_type, start_day, end_day } = self.row.clone();
+        SeasonSpec { code, year, season_type, start_day, end_day, except_days: self.except.clone() }
+    }
+}
+
+/// A time of day as periods store it.
+pub(super) fn clock(time: NaiveTime) -> String {
+    time.format("%H:%M").to_string()
 }
 
 /// The catalogue as it is stored: it is small enough to be looked at as a whole.
@@ -122,9 +137,9 @@ impl Run<'_> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
         for row in &self.parsed.subjects {
             let subject = &row.value;
-            match stored.subjects.get(&subject.id) {
-                None => new.push(subject::ActiveModel { id: Set(subject.id), name: Set(subject.name.clone()) }),
-                Some(name) if *name != subject.name => changed.push((subject.id, vec![subject.name.clone().into()])),
+            match stored.subjects.get(&subject.subject_id) {
+                None => new.push(subject::ActiveModel { id: Set(subject.subject_id), name: Set(subject.name.clone()) }),
+                Some(name) if *name != subject.name => changed.push((subject.subject_id, vec![subject.name.clone().into()])),
                 Some(_) => unchanged += 1,
             }
         }
@@ -136,10 +151,10 @@ impl Run<'_> {
     /// The keys of the seasons that changed; new ones have no templates yet that could.
     async fn write_seasons(&mut self, stored: &Catalogue) -> Result<HashSet<i64>> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
-        let mut with_days: Vec<&Season> = Vec::new();
+        let mut with_days: Vec<&SeasonSpec> = Vec::new();
         for row in &self.parsed.seasons {
             let season = &row.value;
-            let Season { code, year, season_type, start_day, end_day, except } = season;
+            let SeasonSpec { code, year, season_type, start_day, end_day, except_days } = season;
             match stored.seasons.get(code) {
                 None => {
                     with_days.push(season);
@@ -154,7 +169,7 @@ impl Run<'_> {
                 }
                 Some(StoredSeason { row, except: had }) => {
                     let same = (row.year, row.season_type, row.start_day, row.end_day) == (*year, *season_type, *start_day, *end_day);
-                    if same && had == except {
+                    if same && had == except_days {
                         unchanged += 1;
                     } else {
                         with_days.push(season);
@@ -175,7 +190,7 @@ impl Run<'_> {
                 .await?;
             let days = with_days.iter().flat_map(|season| {
                 let id = ids.get(&season.code).copied().unwrap_or_default();
-                season.except.iter().map(move |day| season_except_day::ActiveModel { season_id: Set(id), day: Set(*day) })
+                season.except_days.iter().map(move |day| season_except_day::ActiveModel { season_id: Set(id), day: Set(*day) })
             });
             insert_set_in_txn(self.txn, days.collect()).await?;
         }
@@ -186,24 +201,20 @@ impl Run<'_> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
         for row in &self.parsed.periods {
             let period = &row.value;
+            let (start_time, end_time) = (clock(period.start_time), clock(period.end_time));
             match stored.periods.get(&(period.season.clone(), period.code.clone())) {
                 None => new.push(period::ActiveModel {
                     code: Set(period.code.clone()),
                     season_id: Set(stored.season_id(&period.season)?),
                     grade_type: Set(period.grade_type),
-                    start_time: Set(period.start_time.clone()),
-                    end_time: Set(period.end_time.clone()),
+                    start_time: Set(start_time),
+                    end_time: Set(end_time),
                     ..Default::default()
                 }),
-                Some(row)
-                    if (row.grade_type, &row.start_time, &row.end_time) == (period.grade_type, &period.start_time, &period.end_time) =>
-                {
+                Some(row) if (row.grade_type, &row.start_time, &row.end_time) == (period.grade_type, &start_time, &end_time) => {
                     unchanged += 1;
                 }
-                Some(row) => {
-                    changed
-                        .push((row.id, vec![period.grade_type.into(), period.start_time.clone().into(), period.end_time.clone().into()]));
-                }
+                Some(row) => changed.push((row.id, vec![period.grade_type.into(), start_time.into(), end_time.into()])),
             }
         }
         self.count(PERIODS.0, new.len(), changed.len(), unchanged);

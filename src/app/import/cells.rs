@@ -1,11 +1,17 @@
 //! One row of an import file, read cell by cell: what is wrong with a cell is noted, and the rest of the row is read on.
+//!
+//! How a value may be written is told by `spelling`, what it may be by [`Fields`], which RPCs ask too.
 
 use super::Problem;
+use super::spelling::{self, Reading, folded, trimmed};
 use crate::app::input::Fields;
-use crate::domain::calendar::{parse_day, parse_time};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::error::{Error, Result};
-use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime};
+use chrono::NaiveTime;
+use std::borrow::Cow;
+
+/// A question that RPCs ask of a field.
+type Question = fn(Fields<'static>, &str, &str) -> Result<()>;
 
 /// The cells of a row by the names of their columns.
 pub(super) struct Cells<'a> {
@@ -31,10 +37,16 @@ impl<'a> Cells<'a> {
         Self { file, line, columns, places, values, time, problems }
     }
 
-    /// The cell as it is; a column that is not there reads as empty (the header was checked before).
-    pub(super) fn raw(&self, column: &str) -> &'a str {
+    /// The cell as it is; one that is not there reads as empty (the header was checked before).
+    fn raw(&self, column: &str) -> &'a str {
         let place = self.columns.iter().position(|name| *name == column).and_then(|at| self.places.get(at));
         place.and_then(|place| self.values.get(*place)).map_or("", String::as_str)
+    }
+
+    /// A cell by which other files name the row, as far as it can be read.
+    pub(super) fn key(&self, column: &str) -> String {
+        let text = folded(self.raw(column));
+        spelling::whole(&text).ok().filter(|_| column == "subject_id").map_or_else(|| text.into_owned(), |number| number.to_string())
     }
 
     /// Notes what is wrong with a cell.
@@ -43,137 +55,155 @@ impl<'a> Cells<'a> {
         None
     }
 
-    /// A cell that must not be empty.
-    fn required(&mut self, column: &'static str) -> Option<&'a str> {
-        let text = self.raw(column);
-        if text.trim().is_empty() { self.bad(column, "is missing") } else { Some(text) }
+    /// Notes what is wrong with a row that is whole.
+    pub(super) fn wrong(&mut self, error: Error) {
+        self.problems.push(Problem::of(self.file, self.line, error));
     }
 
-    /// A cell that the same question accepts which RPCs ask.
-    fn checked(&mut self, column: &'static str, check: impl Fn(Fields<'static>, &str, &str) -> Result<()>) -> Option<String> {
-        let text = self.raw(column);
-        match check(Fields { path: "" }, column, text) {
+    /// A cell for people, without blanks around it.
+    fn people(&mut self, column: &'static str) -> Option<&'a str> {
+        let text = trimmed(self.raw(column));
+        match spelling::accident(text) {
+            None => Some(text),
+            Some(wrong) => self.bad(column, wrong),
+        }
+    }
+
+    /// A cell for programs, folded.
+    fn program(&mut self, column: &'static str) -> Option<Cow<'a, str>> {
+        let text = folded(self.raw(column));
+        match spelling::accident(&text) {
+            None => Some(text),
+            Some(wrong) => self.bad(column, wrong),
+        }
+    }
+
+    /// A cell for programs that must not be empty, as a value.
+    fn read<T>(&mut self, column: &'static str, read: impl FnOnce(&str) -> Reading<T>) -> Option<T> {
+        let text = self.program(column)?;
+        if text.is_empty() {
+            return self.bad(column, "is missing");
+        }
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(wrong) => self.bad(column, wrong),
+        }
+    }
+
+    /// A text of which the same question is asked as of RPCs; `hint` adds to the answer.
+    fn asked(&mut self, column: &'static str, text: &str, question: Question, hint: &str) -> Option<String> {
+        match question(Fields { path: "" }, column, text) {
             Ok(()) => Some(text.to_owned()),
-            Err(Error::Invalid { field: _, reason }) => self.bad(column, reason),
+            Err(Error::Invalid { field: _, reason }) => self.bad(column, format!("{reason}{hint}")),
             Err(other) => self.bad(column, other.to_string()),
         }
     }
 
-    /// Text for people: at most `longest` characters, none of them a control character; may be empty.
-    pub(super) fn text(&mut self, column: &'static str, longest: usize) -> Option<String> {
-        self.checked(column, |fields, column, text| fields.optional_text(column, text, longest))
+    /// Text for people: at most 200 characters, none of them a control character; may be empty.
+    pub(super) fn text(&mut self, column: &'static str) -> Option<String> {
+        let text = self.people(column)?;
+        self.asked(column, text, |fields, column, text| fields.optional_text(column, text, 200), "")
     }
 
     /// A name of a person or a thing: 1 to 100 characters.
     pub(super) fn name(&mut self, column: &'static str) -> Option<String> {
-        self.checked(column, Fields::name)
+        let text = self.people(column)?;
+        self.asked(column, text, Fields::name, "")
     }
 
     /// A code or user name: 1 to 64 of `A-Z a-z 0-9 . _ -`.
     pub(super) fn code(&mut self, column: &'static str) -> Option<String> {
-        self.checked(column, Fields::code)
+        let text = self.program(column)?;
+        match spelling::power_of_ten(&text) {
+            None => self.asked(column, &text, Fields::code, ""),
+            Some(wrong) => self.bad(column, wrong),
+        }
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(&mut self, column: &'static str, least: i32, most: i32) -> Option<i32> {
-        let text = self.required(column)?;
-        let digits = text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.parse::<i64>().ok().filter(|_| digits) {
-            None => self.bad(column, "is not a whole number"),
-            Some(number) => match i32::try_from(number).ok().filter(|number| (least..=most).contains(number)) {
-                None => self.bad(column, format!("is not within {least} to {most}")),
-                found => found,
-            },
+    pub(super) fn number(&mut self, column: &'static str, least: i64, most: i64) -> Option<i64> {
+        let number = self.read(column, spelling::whole)?;
+        match (Fields { path: "" }).range(column, number, least, most) {
+            Ok(()) => Some(number),
+            Err(error) => {
+                self.wrong(error);
+                None
+            }
         }
+    }
+
+    /// A whole number within bounds that are not far.
+    pub(super) fn small(&mut self, column: &'static str, least: i32, most: i32) -> Option<i32> {
+        self.number(column, least.into(), most.into()).and_then(|number| i32::try_from(number).ok())
     }
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, column: &'static str) -> Option<bool> {
-        match self.required(column)? {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => self.bad(column, "is neither true nor false"),
-        }
+        self.read(column, spelling::boolean)
     }
 
     /// One of the words of a closed set.
     pub(super) fn word<T: Copy>(&mut self, column: &'static str, all: &[T], show: impl Fn(T) -> &'static str) -> Option<T> {
-        let text = self.required(column)?;
-        match all.iter().copied().find(|value| show(*value) == text) {
-            None => {
-                let words: Vec<&str> = all.iter().map(|value| show(*value)).collect();
-                self.bad(column, format!("is none of {}", words.join(", ")))
-            }
-            found => found,
-        }
+        self.read(column, |text| {
+            let found = all.iter().copied().find(|value| show(*value).eq_ignore_ascii_case(text));
+            found.ok_or_else(|| format!("is none of {}", all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", ")))
+        })
     }
 
     /// A civil day.
     pub(super) fn day(&mut self, column: &'static str) -> Option<Day> {
-        let text = self.required(column)?;
-        match parse_day(text).filter(|day| is_sane(*day)) {
-            None => self.bad(column, DAY),
-            found => found,
-        }
+        self.read(column, spelling::day)
     }
 
-    /// Civil days with `;` between; may be empty.
+    /// Civil days, each once, with `;` between; may be empty.
     pub(super) fn days(&mut self, column: &'static str) -> Option<Vec<Day>> {
-        let text = self.raw(column);
-        if text.is_empty() {
-            return Some(Vec::new());
-        }
-        let days: Option<Vec<Day>> = text.split(';').map(|day| parse_day(day).filter(|day| is_sane(*day))).collect();
-        match days {
-            None => self.bad(column, format!("has a part that {DAY}; there is ; between days")),
-            found => found,
+        let text = self.program(column)?;
+        match spelling::days(&text) {
+            Ok(days) => Some(days),
+            Err(wrong) => self.bad(column, wrong),
         }
     }
 
-    /// A time of day.
-    pub(super) fn time(&mut self, column: &'static str) -> Option<NaiveTime> {
-        let text = self.required(column)?;
-        match parse_time(text) {
-            None => self.bad(column, "is not a time of day HH:MM"),
-            found => found,
-        }
+    /// A time of day at which something begins.
+    pub(super) fn start_time(&mut self, column: &'static str) -> Option<NaiveTime> {
+        self.read(column, spelling::start_time)
     }
 
-    /// An instant: RFC 3339, or date and time in the business zone.
+    /// A time of day at which something ends.
+    pub(super) fn end_time(&mut self, column: &'static str) -> Option<NaiveTime> {
+        self.read(column, spelling::end_time)
+    }
+
+    /// An instant; without an offset it is date and time in the business zone.
     pub(super) fn instant(&mut self, column: &'static str) -> Option<Instant> {
-        let text = self.required(column)?;
-        let local = || ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"].iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-        let read = || match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => Some(Instant::from_utc(at.to_utc())),
-            Err(_) => local().map(|at| self.time.at(at.date(), at.time())),
-        };
-        let found = text.is_char_boundary(10).then(read).flatten().filter(|_| text.get(..10).and_then(parse_day).is_some_and(is_sane));
-        match found {
-            None => self
-                .bad(column, "is not a date and time YYYY-MM-DDTHH:MM:SS, nor one with its offset (RFC 3339), of the years 1970 to 2200"),
-            found => found,
-        }
+        let (day, clock, offset) = self.read(column, spelling::date_time)?;
+        Some(match offset {
+            None => self.time.at(day, clock),
+            Some(offset) => Instant::from_utc(day.and_time(clock).and_utc()) - offset,
+        })
     }
 
-    /// A recurrence rule; whether it can be used is checked once for each different one.
+    /// A recurrence rule; whether it gives days is asked where its season is known.
     pub(super) fn recurrence(&mut self, column: &'static str) -> Option<String> {
-        self.checked(column, Fields::recurrence)
+        let text = self.program(column)?;
+        self.asked(column, &spelling::recurrence(&text), Fields::recurrence, "")
     }
 
     /// Six digits (GB/T 2260).
     pub(super) fn area_code(&mut self, column: &'static str) -> Option<String> {
-        self.checked(column, Fields::area_code)
+        let text = self.program(column)?;
+        self.asked(column, spelling::without_fraction(&text), Fields::area_code, "")
     }
 
     /// `+` and 5 to 15 digits, or the 11 digits of a Chinese mobile number.
     pub(super) fn phone(&mut self, column: &'static str) -> Option<String> {
-        self.checked(column, Fields::phone)
+        let text = self.program(column)?;
+        match spelling::power_of_ten(&text) {
+            None => {
+                let number = spelling::phone(&text);
+                self.asked(column, &number, Fields::phone, spelling::phone_hint(&number))
+            }
+            Some(wrong) => self.bad(column, wrong),
+        }
     }
-}
-
-const DAY: &str = "is not a day YYYY-MM-DD of the years 1970 to 2200";
-
-/// Whether the calendar of the rules goes that far; all three databases do.
-fn is_sane(day: Day) -> bool {
-    day.year() <= 2200
 }

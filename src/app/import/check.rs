@@ -1,14 +1,14 @@
 //! What the rows of an import say about each other and about what is stored.
 
-use super::Run;
-use super::catalogue::Catalogue;
-use super::files::{
-    ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS, SUBJECTS, Template,
-};
+use super::catalogue::{Catalogue, clock};
+use super::entry::{Entry, Named, Offered, Row, period_key};
+use super::files::{ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS, SUBJECTS};
 use super::people::People;
+use super::{Problem, Run};
+use crate::app::catalog::{SeasonSpec, TemplateSpec};
 use crate::domain::state::GradeType;
 use crate::domain::time::Day;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage::class::class_loads;
 use crate::storage::import as store;
 use std::collections::{HashMap, HashSet};
@@ -21,83 +21,71 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn new(parsed: &'a Parsed, catalogue: &Catalogue, people: &People) -> Self {
+        fn keys<T: Entry>(file: &'static str, rows: &[Row<T>]) -> impl Iterator<Item = (&'static str, String)> {
+            rows.iter().map(move |row| (file, row.value.key()))
+        }
         let mut known = HashSet::new();
-        let pair = |season: &str, code: &str| format!("{season}\0{code}");
         known.extend(catalogue.subjects.keys().map(|id| (SUBJECTS.0, id.to_string())));
-        known.extend(parsed.subjects.iter().map(|row| (SUBJECTS.0, row.value.id.to_string())));
+        known.extend(keys(SUBJECTS.0, &parsed.subjects));
         known.extend(catalogue.seasons.keys().map(|code| (SEASONS.0, code.clone())));
-        known.extend(parsed.seasons.iter().map(|row| (SEASONS.0, row.value.code.clone())));
-        known.extend(catalogue.periods.keys().map(|(season, code)| (PERIODS.0, pair(season, code))));
-        known.extend(parsed.periods.iter().map(|row| (PERIODS.0, pair(&row.value.season, &row.value.code))));
+        known.extend(keys(SEASONS.0, &parsed.seasons));
+        known.extend(catalogue.periods.keys().map(|(season, code)| (PERIODS.0, period_key(season, code))));
+        known.extend(keys(PERIODS.0, &parsed.periods));
         known.extend(catalogue.templates.keys().map(|code| (CLASS_TEMPLATES.0, code.clone())));
-        known.extend(parsed.templates.iter().map(|row| (CLASS_TEMPLATES.0, row.value.code.clone())));
+        known.extend(keys(CLASS_TEMPLATES.0, &parsed.templates));
         known.extend(people.coaches.keys().map(|name| (COACHES.0, name.clone())));
-        known.extend(parsed.coaches.iter().map(|row| (COACHES.0, row.value.user_name.clone())));
+        known.extend(keys(COACHES.0, &parsed.coaches));
         known.extend(people.students.keys().map(|name| (STUDENTS.0, name.clone())));
-        known.extend(parsed.students.iter().map(|row| (STUDENTS.0, row.value.user_name.clone())));
+        known.extend(keys(STUDENTS.0, &parsed.students));
         Self { parsed, known }
     }
 
     fn has(&self, file: &'static str, key: &str) -> bool {
-        let key = (file, key.to_owned());
-        self.known.contains(&key) || self.parsed.bad_keys.contains(&key) || self.parsed.bad_keys.contains(&(file, ALL.to_owned()))
+        self.known.contains(&(file, key.to_owned())) || self.parsed.is_bad(file, key)
     }
 }
 
+/// What is said of a name that nothing has.
+fn unknown((_, file, key): &Named) -> String {
+    let what = match *file {
+        "subjects.csv" => "subject",
+        "seasons.csv" => "season",
+        "class_templates.csv" => "class template",
+        "coaches.csv" => "coach",
+        "students.csv" => "student",
+        _ => {
+            let (season, period) = key.split_once('\0').unwrap_or(("", key));
+            return format!("the season {season:?} has no period {period:?}, neither stored nor in the files");
+        }
+    };
+    format!("there is no {what} {key:?}, neither stored nor in the files")
+}
+
 impl Run<'_> {
-    /// Checks all names that rows refer to, and that grades fit.
+    /// Checks all names that rows refer to, and that grades and days fit.
     pub(super) async fn check(&mut self, catalogue: &Catalogue, people: &People) -> Result<()> {
         let parsed = self.parsed;
         let names = Names::new(parsed, catalogue, people);
-        let unknown = |what: &str, name: &str| format!("there is no {what} {name:?}, neither stored nor in the files");
-        for row in &parsed.periods {
-            if !names.has(SEASONS.0, &row.value.season) {
-                self.bad(PERIODS.0, row.line, "season", unknown("season", &row.value.season));
-            }
-        }
-        for row in &parsed.templates {
-            let template = &row.value;
-            if !names.has(SUBJECTS.0, &template.subject_id.to_string()) {
-                self.bad(CLASS_TEMPLATES.0, row.line, "subject_id", unknown("subject", &template.subject_id.to_string()));
-            }
-            self.check_slot(&names, (CLASS_TEMPLATES.0, row.line), &template.season, &template.period, &unknown);
-        }
-        for row in &parsed.coaches {
-            if !names.has(SUBJECTS.0, &row.value.subject_id.to_string()) {
-                self.bad(COACHES.0, row.line, "subject_id", unknown("subject", &row.value.subject_id.to_string()));
-            }
-        }
-        for row in &parsed.availability {
-            if !names.has(COACHES.0, &row.value.coach) {
-                self.bad(COACH_AVAILABILITY.0, row.line, "coach", unknown("coach", &row.value.coach));
-            }
-            self.check_slot(&names, (COACH_AVAILABILITY.0, row.line), &row.value.season, &row.value.period, &unknown);
-        }
-        for row in &parsed.sign_ups {
-            if !names.has(STUDENTS.0, &row.value.student) {
-                self.bad(RESERVATIONS.0, row.line, "student", unknown("student", &row.value.student));
-            }
-            if !names.has(CLASS_TEMPLATES.0, &row.value.class_template) {
-                self.bad(RESERVATIONS.0, row.line, "class_template", unknown("class template", &row.value.class_template));
-            }
-        }
+        self.check_names(&names, PERIODS.0, &parsed.periods);
+        self.check_names(&names, CLASS_TEMPLATES.0, &parsed.templates);
+        self.check_names(&names, COACHES.0, &parsed.coaches);
+        self.check_names(&names, COACH_AVAILABILITY.0, &parsed.availability);
+        self.check_names(&names, RESERVATIONS.0, &parsed.sign_ups);
         self.check_grades(catalogue);
-        self.check_offers(catalogue);
+        self.check_days(catalogue);
         self.check_use(catalogue).await
     }
 
-    fn check_slot(
-        &mut self,
-        names: &Names<'_>,
-        (file, line): (&'static str, u32),
-        season: &str,
-        period: &str,
-        unknown: &impl Fn(&str, &str) -> String,
-    ) {
-        if !names.has(SEASONS.0, season) {
-            self.bad(file, line, "season", unknown("season", season));
-        } else if !names.has(PERIODS.0, &format!("{season}\0{period}")) {
-            self.bad(file, line, "period", format!("the season {season:?} has no period {period:?}, neither stored nor in the files"));
+    fn check_names<T: Entry>(&mut self, names: &Names<'_>, file: &'static str, rows: &[Row<T>]) {
+        for row in rows {
+            let mut missing: Vec<Named> = row.value.names().into_iter().filter(|(_, file, key)| !names.has(file, key)).collect();
+            // A season that is not there has no periods, which need not be said.
+            if missing.iter().any(|(column, ..)| *column == "season") {
+                missing.retain(|(column, ..)| *column != "period");
+            }
+            for name in missing {
+                self.bad(file, row.line, name.0, unknown(&name));
+            }
         }
     }
 
@@ -112,16 +100,15 @@ impl Run<'_> {
         for row in &parsed.periods {
             grade_types.insert((&row.value.season, &row.value.code), (row.value.grade_type, Some(row.line)));
         }
-        let fits = |grade: i32, grade_type: GradeType| u8::try_from(grade).ok().and_then(GradeType::of_grade) == Some(grade_type);
+        grade_types.retain(|(season, code), _| !parsed.is_bad(PERIODS.0, &period_key(season, code)));
         let mut problems = Vec::new();
         let mut in_file = HashSet::new();
         for row in &parsed.templates {
             let template = &row.value;
             in_file.insert(template.code.as_str());
             if let Some((grade_type, _)) = grade_types.get(&(template.season.as_str(), template.period.as_str()))
-                && !fits(template.grade, *grade_type)
+                && let Err(Error::Invalid { field: _, reason }) = template.check_grade(*grade_type, "")
             {
-                let reason = format!("grade {} is not {grade_type}, as the period {:?} is", template.grade, template.period);
                 problems.push((CLASS_TEMPLATES.0, row.line, "grade", reason));
             }
         }
@@ -130,7 +117,7 @@ impl Run<'_> {
             if let Some((season, code)) = period_keys.get(&template.period_id)
                 && season_codes.contains_key(&template.season_id)
                 && let Some((grade_type, Some(line))) = grade_types.get(&(season.as_str(), code.as_str()))
-                && !fits(template.grade, *grade_type)
+                && u8::try_from(template.grade).ok().and_then(GradeType::of_grade) != Some(*grade_type)
             {
                 let reason = format!("the class template {:?} of grade {} is in this period", template.code, template.grade);
                 problems.push((PERIODS.0, *line, "grade_type", reason));
@@ -156,7 +143,7 @@ impl Run<'_> {
             }
         }
         changed.retain(|(row, stored, period)| {
-            let Template { subject_id, grade, max_classes, max_students_per_class, .. } = row.value;
+            let TemplateSpec { subject_id, grade, max_classes, max_students_per_class, .. } = row.value;
             (*period, subject_id, grade) != (Some(stored.period_id), stored.subject_id, stored.grade)
                 || max_classes < stored.max_classes
                 || max_students_per_class < stored.max_students_per_class
@@ -189,7 +176,7 @@ impl Run<'_> {
             .iter()
             .filter_map(|row| {
                 let stored = catalogue.periods.get(&(row.value.season.clone(), row.value.code.clone()))?;
-                let same = (&row.value.start_time, &row.value.end_time) == (&stored.start_time, &stored.end_time);
+                let same = (clock(row.value.start_time), clock(row.value.end_time)) == (stored.start_time.clone(), stored.end_time.clone());
                 (!same).then_some((stored.id, row.line))
             })
             .collect();
@@ -202,19 +189,77 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// An offer is of days of its season.
-    fn check_offers(&mut self, catalogue: &Catalogue) {
+    /// What RPCs ask of a recurrence in its season.
+    fn check_days(&mut self, catalogue: &Catalogue) {
         let parsed = self.parsed;
-        let mut seasons: HashMap<&str, (Day, Day)> =
-            catalogue.seasons.iter().map(|(code, season)| (code.as_str(), (season.row.start_day, season.row.end_day))).collect();
-        seasons.extend(parsed.seasons.iter().map(|row| (row.value.code.as_str(), (row.value.start_day, row.value.end_day))));
-        for row in &parsed.availability {
-            let Some((first, last)) = seasons.get(row.value.season.as_str()) else { continue };
-            for (column, day) in [("start_day", row.value.start_day), ("end_day", row.value.end_day)] {
-                if day < *first || *last < day {
-                    self.bad(COACH_AVAILABILITY.0, row.line, column, "is not a day of the season");
-                }
+        let mut seasons: HashMap<&str, SeasonSpec> =
+            catalogue.seasons.iter().map(|(code, season)| (code.as_str(), season.spec())).collect();
+        seasons.extend(parsed.seasons.iter().map(|row| (row.value.code.as_str(), row.value.clone())));
+        // Nothing is said of a season that is bad itself.
+        seasons.retain(|code, _| !parsed.is_bad(SEASONS.0, code));
+        // Files repeat few rules, and expanding one takes a while.
+        let mut expanded: HashMap<(&str, &str), std::result::Result<Vec<Day>, String>> = HashMap::new();
+        for row in &parsed.templates {
+            let TemplateSpec { season: code, recurrence, .. } = &row.value;
+            let Some(season) = seasons.get(code.as_str()) else { continue };
+            let days = expanded.entry((code, recurrence)).or_insert_with(|| season.days(recurrence));
+            if let Err(error) = row.value.check_in(days, "") {
+                self.outcome.problems.push(Problem::of(CLASS_TEMPLATES.0, row.line, error));
             }
         }
+        for row in &parsed.availability {
+            let Offered { coach: _, season: code, spec } = &row.value;
+            let Some(season) = seasons.get(code.as_str()) else { continue };
+            let days = expanded.entry((code, &spec.recurrence)).or_insert_with(|| season.days(&spec.recurrence));
+            if let Err(error) = spec.check_in(season, days, "") {
+                self.outcome.problems.push(Problem::of(COACH_AVAILABILITY.0, row.line, error));
+            }
+        }
+    }
+}
+
+impl Parsed {
+    /// Whether the row of this key is bad, or may be for all that is known.
+    fn is_bad(&self, file: &'static str, key: &str) -> bool {
+        self.bad_keys.contains(&(file, key.to_owned())) || self.bad_keys.contains(&(file, ALL.to_owned()))
+    }
+
+    /// The rows that nothing is wrong with, and that name none with which something is: the rest of what is wrong is found by them.
+    pub(super) fn without(&self, problems: &[Problem]) -> Self {
+        let bad = problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect();
+        let mut sieve = Sieve { bad, gone: self.bad_keys.clone() };
+        Self {
+            subjects: sieve.keep(SUBJECTS.0, &self.subjects),
+            seasons: sieve.keep(SEASONS.0, &self.seasons),
+            periods: sieve.keep(PERIODS.0, &self.periods),
+            templates: sieve.keep(CLASS_TEMPLATES.0, &self.templates),
+            coaches: sieve.keep(COACHES.0, &self.coaches),
+            availability: sieve.keep(COACH_AVAILABILITY.0, &self.availability),
+            students: sieve.keep(STUDENTS.0, &self.students),
+            sign_ups: sieve.keep(RESERVATIONS.0, &self.sign_ups),
+            ..Self::default()
+        }
+    }
+}
+
+/// Which rows are bad, and which keys are therefore not to be counted on.
+struct Sieve<'a> {
+    bad: HashSet<(&'a str, u32)>,
+    gone: HashSet<(&'static str, String)>,
+}
+
+impl Sieve<'_> {
+    fn keep<T: Entry>(&mut self, file: &'static str, rows: &[Row<T>]) -> Vec<Row<T>> {
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in rows {
+            let names = row.value.names();
+            let counts_on = |(_, file, key): Named| self.gone.contains(&(file, ALL.to_owned())) || self.gone.contains(&(file, key));
+            if self.bad.contains(&(file, row.line)) || names.into_iter().any(counts_on) {
+                self.gone.insert((file, row.value.key()));
+            } else {
+                kept.push(row.clone());
+            }
+        }
+        kept
     }
 }

@@ -1,8 +1,11 @@
 //! Coaches, their availability, and students of an import.
 
-use super::Run;
 use super::catalogue::Catalogue;
-use super::files::{COACH_AVAILABILITY, COACHES, Coach, Parsed, STUDENTS, Student};
+use super::entry::Offered;
+use super::files::{COACH_AVAILABILITY, COACHES, Parsed, STUDENTS};
+use super::{Code, Problem, Run};
+use crate::app::coach::offer_end;
+use crate::app::student::StudentSpec;
 use crate::domain::state::JobStatus;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -10,7 +13,7 @@ use crate::storage::entity::{coach, coach_availability, coach_status_change, stu
 use crate::storage::import as store;
 use crate::storage::import::{Updates, insert_set_in_txn, update_set_in_txn};
 use sea_orm::ActiveValue::Set;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Who the import is about, as stored, by user name.
 #[derive(Clone, Debug, Default)]
@@ -45,64 +48,61 @@ impl People {
     }
 }
 
+/// What an import of coaches and students touched.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Coaches that are new or changed, or whose availability is.
+    pub(super) coaches: BTreeSet<i64>,
+    /// Class templates with a student who has moved to another city.
+    pub(super) templates: BTreeSet<i64>,
+}
+
 impl Run<'_> {
-    /// Writes coaches, availability and students; the people as they are then, and the coaches touched.
-    pub(super) async fn write_people(&mut self, before: People, catalogue: &Catalogue) -> Result<(People, BTreeSet<i64>)> {
+    /// Writes coaches, availability and students; the people as they are then, and what was touched.
+    pub(super) async fn write_people(&mut self, before: People, catalogue: &Catalogue) -> Result<(People, Touched)> {
         let changed = self.write_coaches(&before).await?;
-        self.write_students(&before).await?;
+        let moved = self.write_students(&before).await?;
+        let new = |name: &str| !before.coaches.contains_key(name);
+        let new: HashSet<String> = changed.iter().filter(|name| new(name)).cloned().collect();
         let people = if self.parsed.coaches.is_empty() && self.parsed.students.is_empty() {
             before
         } else {
             People::load(self.txn, self.parsed).await?
         };
-        self.write_history(&people, &changed).await?;
-        let mut touched: BTreeSet<i64> = changed.keys().filter_map(|name| people.coaches.get(name)).map(|row| row.id).collect();
-        touched.extend(self.write_availability(&people, catalogue).await?);
-        Ok((people, touched))
+        self.write_history(&people, &new).await?;
+        let mut coaches: BTreeSet<i64> = changed.iter().filter_map(|name| people.coaches.get(name)).map(|row| row.id).collect();
+        coaches.extend(self.write_availability(&people, catalogue).await?);
+        let templates = match moved.is_empty() {
+            true => BTreeSet::new(),
+            false => store::template_ids_of_students(self.txn, &moved).await?.into_iter().collect(),
+        };
+        Ok((people, Touched { coaches, templates }))
     }
 
-    /// The user names of the coaches that are new or changed, with the status they had.
-    async fn write_coaches(&mut self, stored: &People) -> Result<HashMap<String, JobStatus>> {
+    /// The user names of the coaches that are new or changed. The status of a coach who is there is changed by SetCoachStatus only, with
+    /// operator and remark (docs/domain.md §6): a file that says another is an old one.
+    async fn write_coaches(&mut self, stored: &People) -> Result<BTreeSet<String>> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
-        let mut touched = HashMap::new();
-        for row in &self.parsed.coaches {
-            let Coach { user_name, real_name, area_code, school_name, grade_type, subject_id, phone, job_status, rank, forbid_same_city } =
-                &row.value;
-            let Some(had) = stored.coaches.get(user_name) else {
-                // A new coach begins in reserve.
-                touched.insert(user_name.clone(), JobStatus::Reserve);
-                new.push(coach::ActiveModel {
-                    user_name: Set(user_name.clone()),
-                    real_name: Set(real_name.clone()),
-                    area_code: Set(area_code.clone()),
-                    school_name: Set(school_name.clone()),
-                    grade_type: Set(*grade_type),
-                    subject_id: Set(*subject_id),
-                    phone: Set(phone.clone()),
-                    job_status: Set(*job_status),
-                    coach_rank: Set(*rank),
-                    forbid_same_city: Set(*forbid_same_city),
-                    ..Default::default()
-                });
+        let mut touched = BTreeSet::new();
+        let parsed = self.parsed;
+        for row in &parsed.coaches {
+            let spec = &row.value;
+            let Some(had) = stored.coaches.get(&spec.user_name) else {
+                touched.insert(spec.user_name.clone());
+                new.push(spec.row());
                 continue;
             };
-            let wanted = coach::Model {
-                real_name: real_name.clone(),
-                area_code: area_code.clone(),
-                school_name: school_name.clone(),
-                grade_type: *grade_type,
-                subject_id: *subject_id,
-                phone: phone.clone(),
-                job_status: *job_status,
-                coach_rank: *rank,
-                forbid_same_city: *forbid_same_city,
-                ..had.clone()
-            };
+            if let Some(status) = spec.job_status.filter(|status| *status != had.job_status) {
+                let reason = format!("is {status} here and {} on the server, where it stays; SetCoachStatus changes it", had.job_status);
+                let left = Problem { code: Code::Left, bad: false, ..Problem::bad(COACHES.0, row.line, "job_status", reason) };
+                self.outcome.problems.push(left);
+            }
+            let wanted = spec.over(had);
             if wanted == *had {
                 unchanged += 1;
                 continue;
             }
-            touched.insert(user_name.clone(), had.job_status);
+            touched.insert(spec.user_name.clone());
             changed.push((
                 had.id,
                 vec![
@@ -112,7 +112,6 @@ impl Run<'_> {
                     wanted.grade_type.into(),
                     wanted.subject_id.into(),
                     wanted.phone.into(),
-                    wanted.job_status.into(),
                     wanted.coach_rank.into(),
                     wanted.forbid_same_city.into(),
                 ],
@@ -127,7 +126,6 @@ impl Run<'_> {
             coach::Column::GradeType,
             coach::Column::SubjectId,
             coach::Column::Phone,
-            coach::Column::JobStatus,
             coach::Column::CoachRank,
             coach::Column::ForbidSameCity,
         ];
@@ -135,19 +133,17 @@ impl Run<'_> {
         Ok(touched)
     }
 
-    /// Each change of a job status has operator, remark and time (DOMAIN.md §6).
-    async fn write_history(&self, people: &People, changed: &HashMap<String, JobStatus>) -> Result<()> {
-        let rows = self.parsed.coaches.iter().filter_map(|row| {
-            let (from, coach) = (*changed.get(&row.value.user_name)?, people.coaches.get(&row.value.user_name)?);
-            (from != coach.job_status).then(|| coach_status_change::ActiveModel {
-                coach_id: Set(coach.id),
-                from_status: Set(from),
-                to_status: Set(coach.job_status),
-                operator: Set("import".to_owned()),
-                remark: Set(String::new()),
-                changed_at: Set(self.now),
-                ..Default::default()
-            })
+    /// A new coach begins in reserve; what the file says is the first change of the status, with operator, remark and time.
+    async fn write_history(&self, people: &People, new: &HashSet<String>) -> Result<()> {
+        let rows = new.iter().filter_map(|name| people.coaches.get(name)).filter(|coach| coach.job_status != JobStatus::Reserve);
+        let rows = rows.map(|coach| coach_status_change::ActiveModel {
+            coach_id: Set(coach.id),
+            from_status: Set(JobStatus::Reserve),
+            to_status: Set(coach.job_status),
+            operator: Set("import".to_owned()),
+            remark: Set(String::new()),
+            changed_at: Set(self.now),
+            ..Default::default()
         });
         insert_set_in_txn(self.txn, rows.collect()).await
     }
@@ -166,39 +162,39 @@ impl Run<'_> {
             .map(|row| ((row.coach_id, row.season_id, row.period_id, row.recurrence.clone(), row.start_day), row))
             .collect();
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
-        let (mut touched, mut shortened) = (BTreeSet::new(), Vec::new());
+        let (mut touched, mut ends) = (BTreeSet::new(), Vec::new());
         for row in rows {
-            let offer = &row.value;
-            let coach_id = coach_id(&offer.coach)?;
-            let (season_id, period_id) = (catalogue.season_id(&offer.season)?, catalogue.period_id(&offer.season, &offer.period)?);
-            match stored.get(&(coach_id, season_id, period_id, offer.recurrence.clone(), offer.start_day)) {
-                Some(had) if had.end_day == offer.end_day => {
-                    unchanged += 1;
-                    continue;
+            let Offered { coach, season, spec } = &row.value;
+            let coach_id = coach_id(coach)?;
+            let (season_id, period_id) = (catalogue.season_id(season)?, catalogue.period_id(season, &spec.period)?);
+            let key = (coach_id, season_id, period_id, spec.recurrence.clone(), spec.start_day);
+            match stored.get(&key) {
+                Some(had) => ends.push((had, row)),
+                None => {
+                    touched.insert(coach_id);
+                    new.push(coach_availability::ActiveModel {
+                        coach_id: Set(coach_id),
+                        season_id: Set(season_id),
+                        period_id: Set(period_id),
+                        recurrence: Set(spec.recurrence.clone()),
+                        start_day: Set(spec.start_day),
+                        end_day: Set(spec.end_day),
+                        ..Default::default()
+                    });
                 }
-                Some(had) => {
-                    if offer.end_day < had.end_day {
-                        shortened.push((had.id, row));
-                    }
-                    changed.push((had.id, vec![offer.end_day.into()]));
-                }
-                None => new.push(coach_availability::ActiveModel {
-                    coach_id: Set(coach_id),
-                    season_id: Set(season_id),
-                    period_id: Set(period_id),
-                    recurrence: Set(offer.recurrence.clone()),
-                    start_day: Set(offer.start_day),
-                    end_day: Set(offer.end_day),
-                    ..Default::default()
-                }),
             }
-            touched.insert(coach_id);
         }
-        if !shortened.is_empty() {
-            let ids: Vec<i64> = shortened.iter().map(|(id, _)| *id).collect();
-            let used = store::availability_last_used(self.txn, &ids).await?;
-            for (id, row) in shortened {
-                if let Some(last) = used.get(&id).filter(|last| row.value.end_day < **last) {
+        let shortened: Vec<i64> = ends.iter().filter(|(had, row)| row.value.spec.end_day < had.end_day).map(|(had, _)| had.id).collect();
+        let used = if shortened.is_empty() { HashMap::new() } else { store::availability_last_used(self.txn, &shortened).await? };
+        let today = self.app.time().day(self.now);
+        for (had, row) in ends {
+            match offer_end(row.value.spec.end_day, used.get(&had.id).copied(), today) {
+                Ok(end_day) if end_day == had.end_day => unchanged += 1,
+                Ok(end_day) => {
+                    touched.insert(had.coach_id);
+                    changed.push((had.id, vec![end_day.into()]));
+                }
+                Err(last) => {
                     let reason = format!("the offer is used by an invitation or a class until {last}");
                     self.bad(COACH_AVAILABILITY.0, row.line, "end_day", reason);
                 }
@@ -214,36 +210,22 @@ impl Run<'_> {
         Ok(touched)
     }
 
-    async fn write_students(&mut self, stored: &People) -> Result<()> {
+    /// The keys of the students whose area code is another than before: the city rule looks at the students of a task.
+    async fn write_students(&mut self, stored: &People) -> Result<Vec<i64>> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
+        let mut moved = Vec::new();
         for row in &self.parsed.students {
-            let Student { user_name, real_name, area_code, school_name, grade, phone } = &row.value;
-            match stored.students.get(user_name) {
-                None => new.push(student::ActiveModel {
-                    user_name: Set(user_name.clone()),
-                    real_name: Set(real_name.clone()),
-                    area_code: Set(area_code.clone()),
-                    school_name: Set(school_name.clone()),
-                    grade: Set(*grade),
-                    phone: Set(phone.clone()),
-                    ..Default::default()
-                }),
-                Some(had)
-                    if (&had.real_name, &had.area_code, &had.school_name, &had.grade, &had.phone)
-                        == (real_name, area_code, school_name, grade, phone) =>
-                {
-                    unchanged += 1;
+            let spec = &row.value;
+            match stored.students.get(&spec.user_name) {
+                None => new.push(spec.row()),
+                Some(had) if spec.is(had) => unchanged += 1,
+                Some(had) => {
+                    if had.area_code != spec.area_code {
+                        moved.push(had.id);
+                    }
+                    let StudentSpec { user_name: _, real_name, area_code, school_name, grade, phone } = spec.clone();
+                    changed.push((had.id, vec![real_name.into(), area_code.into(), school_name.into(), grade.into(), phone.into()]));
                 }
-                Some(had) => changed.push((
-                    had.id,
-                    vec![
-                        real_name.clone().into(),
-                        area_code.clone().into(),
-                        school_name.clone().into(),
-                        (*grade).into(),
-                        phone.clone().into(),
-                    ],
-                )),
             }
         }
         self.count(STUDENTS.0, new.len(), changed.len(), unchanged);
@@ -255,6 +237,7 @@ impl Run<'_> {
             student::Column::Grade,
             student::Column::Phone,
         ];
-        update_set_in_txn::<student::Entity>(self.txn, student::Column::Id, Some(student::Column::Version), &columns, &changed).await
+        update_set_in_txn::<student::Entity>(self.txn, student::Column::Id, Some(student::Column::Version), &columns, &changed).await?;
+        Ok(moved)
     }
 }

@@ -1,9 +1,10 @@
 //! Sign-ups of an import: decided in memory in the order in which they were made, written as sets.
 
 use super::catalogue::Catalogue;
-use super::files::{RESERVATIONS, Row, SignUp};
+use super::entry::{Row, SignUp};
+use super::files::RESERVATIONS;
 use super::people::People;
-use super::{Problem, Run};
+use super::{Code, Problem, Run};
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
 use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::{PlaceCause, ReservationState};
@@ -52,7 +53,7 @@ impl Run<'_> {
                     inserts.push(ask.insert());
                 }
                 Err(refusal) => refused.push(Problem {
-                    code: Some(refusal.reason),
+                    code: Code::Refused(refusal.reason),
                     bad: self.strict,
                     ..Problem::bad(RESERVATIONS.0, ask.row.line, "", refusal.detail)
                 }),

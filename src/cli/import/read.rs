@@ -1,10 +1,14 @@
-//! Reading CSV files into the steps of an import.
+//! Reading a folder of CSV files into the steps of an import.
+//!
+//! What a cell may hold is the server's question; here is only what is wrong before there are cells.
 
-use crate::app::import::FILES;
+use super::text::{decode, records, separator, stray_quote};
+use crate::app::import::{Code, FILES, column_of, ignored_column, is_blank};
 use crate::cli::exit::{Failure, USAGE};
 use crate::rpc::pb;
-use csv::ByteRecord;
-use std::path::Path;
+use csv::StringRecord;
+use encoding_rs::Encoding;
+use std::path::{Path, PathBuf};
 
 /// What the protocol takes in one message, with room to spare: rows, and bytes of their values.
 const BATCH_ROWS: usize = 1_000;
@@ -12,149 +16,224 @@ const BATCH_BYTES: usize = 512 * 1024;
 /// What it takes in one row.
 const MOST_COLUMNS: usize = 32;
 const LONGEST_VALUE: usize = 10_000;
+/// How the files of spreadsheets end, beside `.csv`.
+const SPREADSHEETS: &[&str] = &["xlsx", "xls", "xlsm", "xlsb", "et", "ods", "numbers", "tsv"];
 
-/// A file that could be read.
+/// A file as it is sent.
 #[derive(Debug)]
 pub(super) struct CsvFile {
     name: &'static str,
+    /// None of a file that could not be read at all.
     columns: Vec<String>,
     /// All rows but the header.
     pub(super) rows: Vec<pb::ImportRow>,
+    /// Whether some of it could not be read.
+    incomplete: bool,
 }
 
 /// What a folder holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Folder {
     /// The files to import, in their order.
     pub(super) files: Vec<CsvFile>,
-    /// Names of CSV files that are none of them.
-    pub(super) ignored: Vec<String>,
-    /// What could not even be read.
+    /// What could not be read, and what is not read.
     pub(super) problems: Vec<pb::ImportProblem>,
+    /// Where the files are.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// Whether something of it could not be read, so that nothing may be written.
+    pub(super) fn is_bad(&self) -> bool {
+        self.problems.iter().any(|problem| problem.bad)
+    }
 }
 
 /// Reads the files of a folder.
-pub(super) fn folder(dir: &Path) -> Result<Folder, Failure> {
+pub(super) fn folder(dir: &Path, encoding: &'static Encoding) -> Result<Folder, Failure> {
     let unreadable = |error: std::io::Error| Failure::new(USAGE, format!("import: {}: {error}", dir.display()));
-    let mut ignored = Vec::new();
+    let mut there = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".csv") && FILES.iter().all(|(known, _)| *known != name) {
-            ignored.push(name);
-        }
+        there.push(entry.map_err(unreadable)?.file_name());
     }
-    ignored.sort();
-    let (mut files, mut problems) = (Vec::new(), Vec::new());
-    for &(name, _) in FILES {
-        match std::fs::read(dir.join(name)) {
-            Ok(bytes) => files.extend(file(name, &bytes, &mut problems)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => problems.push(bad(name, 0, "", error.to_string())),
-        }
-    }
-    Ok(Folder { files, ignored, problems })
-}
-
-/// Reads one file; `None` when it has no header.
-fn file(name: &'static str, bytes: &[u8], problems: &mut Vec<pb::ImportProblem>) -> Option<CsvFile> {
-    // Rows that are too short or too long are the server's to report, with all the rest that is wrong.
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let mut columns: Option<Vec<String>> = None;
-    let mut rows = Vec::new();
-    let mut lines = Lines { bytes, at: 0, line: 1 };
-    let mut record = ByteRecord::new();
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                problems.push(bad(name, lines.line, "", error.to_string()));
-                break;
+    there.sort();
+    let mut folder = Folder::default();
+    for &(name, columns) in FILES {
+        let found: Vec<_> = there.iter().filter(|file| file.eq_ignore_ascii_case(name)).collect();
+        let mut problems = Problems { file: name, found: Vec::new() };
+        let file = match found.as_slice() {
+            [] => continue,
+            [file] => {
+                let path = dir.join(file);
+                let read = std::fs::read(&path);
+                folder.paths.push(path);
+                match read {
+                    Ok(bytes) => read_file((name, columns), &bytes, encoding, &mut problems),
+                    Err(error) => problems.unreadable(error.to_string()),
+                }
             }
-        }
-        let line = lines.of(&record);
-        let values = values(name, line, &record, columns.as_deref(), problems);
-        match (&columns, values) {
-            (None, values) => columns = Some(values?),
-            (Some(_), Some(values)) => rows.push(pb::ImportRow { line, values }),
-            // What is wrong with it is told already.
-            (Some(_), None) => {}
-        }
+            several => {
+                let names: Vec<_> = several.iter().map(|file| file.to_string_lossy()).collect();
+                problems.unreadable(format!("is there more than once: {}; which one is meant?", names.join(", ")))
+            }
+        };
+        folder.files.push(file);
+        folder.problems.append(&mut problems.found);
     }
-    match columns {
-        Some(columns) => Some(CsvFile { name, columns, rows }),
-        None => {
-            problems.push(bad(name, 1, "", "the header line is missing".to_owned()));
-            None
-        }
-    }
+    let unread = there.iter().map(|file| file.to_string_lossy()).filter_map(|file| Some(ignored(&file, why_unread(&file)?)));
+    folder.problems.extend(unread);
+    Ok(folder)
 }
 
-/// The values of a record as text, or `None` with a problem.
-fn values(
-    name: &str,
-    line: u32,
-    record: &ByteRecord,
-    columns: Option<&[String]>,
-    problems: &mut Vec<pb::ImportProblem>,
-) -> Option<Vec<String>> {
-    if record.len() > MOST_COLUMNS {
-        problems.push(bad(name, line, "", format!("has {} values; {MOST_COLUMNS} are the most a row can have", record.len())));
+/// What to say of a file that looks as if it should be read, and is not.
+fn why_unread(file: &str) -> Option<String> {
+    let lower = file.to_lowercase();
+    if FILES.iter().any(|(name, _)| *name == lower) {
         return None;
     }
-    let mut values = Vec::with_capacity(record.len());
-    for (index, field) in record.iter().enumerate() {
-        let column = columns.and_then(|columns| columns.get(index)).map_or("", String::as_str);
-        match std::str::from_utf8(field) {
-            Ok(text) if text.chars().nth(LONGEST_VALUE).is_some() => {
-                let reason = format!("is longer than {LONGEST_VALUE} characters; perhaps a quotation mark is not closed");
-                problems.push(bad(name, line, column, reason));
-                return None;
+    let (stem, extension) = lower.rsplit_once('.').unwrap_or((&lower, ""));
+    let meant = FILES.iter().find(|(name, _)| stem == *name || name.strip_suffix(".csv") == Some(stem));
+    match meant {
+        Some((name, _)) if SPREADSHEETS.contains(&extension) => Some(format!("is not read: save it as CSV UTF-8, named {name}")),
+        Some((name, _)) => Some(format!("is not read: is it {name}?")),
+        None if lower.contains(".csv") || SPREADSHEETS.contains(&extension) => Some("is not a file to import".to_owned()),
+        None => None,
+    }
+}
+
+fn ignored(file: &str, reason: String) -> pb::ImportProblem {
+    pb::ImportProblem { file: file.to_owned(), reason, code: Code::Ignored.as_str().to_owned(), ..Default::default() }
+}
+
+/// What is wrong with a file.
+struct Problems {
+    file: &'static str,
+    found: Vec<pb::ImportProblem>,
+}
+
+impl Problems {
+    fn bad(&mut self, line: u32, column: &str, reason: impl Into<String>) {
+        let (file, code) = (self.file.to_owned(), Code::Bad.as_str().to_owned());
+        self.found.push(pb::ImportProblem { file, line, column: column.to_owned(), reason: reason.into(), bad: true, code });
+    }
+
+    /// Nothing of the file can be read.
+    fn unreadable(&mut self, reason: String) -> CsvFile {
+        self.bad(0, "", reason);
+        CsvFile { name: self.file, columns: Vec::new(), rows: Vec::new(), incomplete: true }
+    }
+}
+
+/// Reads one file. Rows that cannot be sent are told and left out.
+fn read_file(
+    (name, columns): (&'static str, &'static [&'static str]),
+    bytes: &[u8],
+    encoding: &'static Encoding,
+    problems: &mut Problems,
+) -> CsvFile {
+    let decoded = decode(bytes, encoding);
+    if let Some((line, wrong)) = decoded.wrong {
+        problems.bad(line, "", wrong);
+    }
+    let separator = separator(&decoded.text, |cell| column_of(columns, cell).is_some());
+    let stray = stray_quote(&decoded.text, separator);
+    let mut file = CsvFile { name, columns: Vec::new(), rows: Vec::new(), incomplete: false };
+    let mut header: Option<Header> = None;
+    for (line, record) in records(&decoded.text, separator) {
+        if let Some((at, wrong)) = stray.filter(|(at, _)| line >= *at) {
+            // From here on nobody knows what belongs to which row.
+            problems.bad(at, "", wrong);
+            file.incomplete = true;
+            break;
+        }
+        match &header {
+            None if record.iter().all(is_blank) => {}
+            None => {
+                let read = Header::new((name, columns), line, &record);
+                problems.found.extend(read.ignored.iter().cloned());
+                file.columns = read.select(&record);
+                header = Some(read);
             }
-            Ok(text) => values.push(text.to_owned()),
-            Err(_) => {
-                problems.push(bad(name, line, column, "is not UTF-8".to_owned()));
-                return None;
-            }
+            Some(header) => match header.row(line, &record, decoded.lossy.then_some(encoding), problems) {
+                Some(values) => file.rows.push(pb::ImportRow { line, values }),
+                None => file.incomplete = true,
+            },
         }
     }
-    Some(values)
-}
-
-fn bad(file: &str, line: u32, column: &str, reason: String) -> pb::ImportProblem {
-    pb::ImportProblem { file: file.to_owned(), line, column: column.to_owned(), reason, bad: true }
-}
-
-/// Counts lines. The reader's own count stands before the empty lines that it skips.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    line: u32,
-}
-
-impl Lines<'_> {
-    /// The line on which a record begins; records come in order.
-    fn of(&mut self, record: &ByteRecord) -> u32 {
-        let start = record.position().map_or(0, |position| position.byte()) as usize;
-        while let Some(byte) = self.bytes.get(self.at) {
-            if self.at >= start && !matches!(byte, b'\r' | b'\n') {
-                break;
-            }
-            self.line += u32::from(*byte == b'\n');
-            self.at += 1;
+    if header.is_none() {
+        if !file.incomplete {
+            problems.bad(1, "", "the header line is missing");
         }
-        self.line
+        file.incomplete = true;
+    }
+    file
+}
+
+/// Which columns of a file are sent: not those that are none of the file's, so that what nobody asked for stays here.
+struct Header {
+    names: Vec<String>,
+    left_out: Vec<usize>,
+    ignored: Vec<pb::ImportProblem>,
+}
+
+impl Header {
+    fn new((name, columns): (&'static str, &'static [&'static str]), line: u32, record: &StringRecord) -> Self {
+        let mut header = Self { names: record.iter().map(str::to_owned).collect(), left_out: Vec::new(), ignored: Vec::new() };
+        // Without a single known one it is no header, and the server says what is missing.
+        if record.iter().all(|cell| column_of(columns, cell).is_none()) {
+            return header;
+        }
+        for (at, cell) in record.iter().enumerate().filter(|(_, cell)| !is_blank(cell)) {
+            if column_of(columns, cell).is_none() {
+                header.left_out.push(at);
+                header.ignored.push(pb::ImportProblem { line, ..ignored_column(name, cell, columns).into() });
+            }
+        }
+        header
+    }
+
+    /// The values that are sent; empty ones at the end need not be.
+    fn select(&self, record: &StringRecord) -> Vec<String> {
+        let sent = record.iter().enumerate().filter(|(at, _)| !self.left_out.contains(at));
+        let mut values: Vec<String> = sent.map(|(_, value)| value.to_owned()).collect();
+        while values.last().is_some_and(|value| is_blank(value)) {
+            values.pop();
+        }
+        values
+    }
+
+    /// The values of a row, or `None` with a problem.
+    fn row(&self, line: u32, record: &StringRecord, lossy: Option<&'static Encoding>, problems: &mut Problems) -> Option<Vec<String>> {
+        let values = self.select(record);
+        if values.len() > MOST_COLUMNS {
+            problems.bad(line, "", format!("has {} values; {MOST_COLUMNS} are the most a row can have", values.len()));
+            return None;
+        }
+        for (at, value) in record.iter().enumerate().filter(|(at, _)| !self.left_out.contains(at)) {
+            let column = self.names.get(at).map_or("", String::as_str);
+            if value.chars().nth(LONGEST_VALUE).is_some() {
+                problems.bad(line, column, format!("is longer than {LONGEST_VALUE} characters"));
+                return None;
+            }
+            if let Some(encoding) = lossy
+                && value.contains(char::REPLACEMENT_CHARACTER)
+            {
+                problems.bad(line, column, format!("is not {}", encoding.name()));
+                return None;
+            }
+        }
+        Some(values)
     }
 }
 
 /// The steps of the import, made as they are sent. The last one says how much they were.
-pub(super) fn steps(files: Vec<CsvFile>, strict: bool) -> impl Iterator<Item = pb::ImportRequest> + Send {
+pub(super) fn steps(files: Vec<CsvFile>, start: pb::ImportStart) -> impl Iterator<Item = pb::ImportRequest> + Send {
     let step = |step| pb::ImportRequest { step: Some(step) };
-    let start = step(pb::import_request::Step::Start(pb::ImportStart { strict }));
+    let start = step(pb::import_request::Step::Start(start));
     let (count, rows) = (files.len() as i64, files.iter().map(|file| file.rows.len() as i64).sum());
     let end = step(pb::import_request::Step::End(pb::ImportEnd { files: count, rows }));
-    let files = files.into_iter().flat_map(move |CsvFile { name, columns, rows }| {
-        let file = step(pb::import_request::Step::File(pb::ImportFile { name: name.to_owned(), columns }));
+    let files = files.into_iter().flat_map(move |CsvFile { name, columns, rows, incomplete }| {
+        let file = step(pb::import_request::Step::File(pb::ImportFile { name: name.to_owned(), columns, incomplete }));
         let batches = Batches { rows: rows.into_iter().peekable() };
         std::iter::once(file).chain(batches.map(move |rows| step(pb::import_request::Step::Rows(pb::ImportRows { rows }))))
     });
@@ -186,34 +265,57 @@ fn size(row: &pb::ImportRow) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use encoding_rs::UTF_8;
 
-    fn read(bytes: &[u8]) -> (Option<CsvFile>, Vec<(u32, String)>) {
-        let mut problems = Vec::new();
-        let file = file("subjects.csv", bytes, &mut problems);
-        (file, problems.into_iter().map(|problem| (problem.line, format!("{}: {}", problem.column, problem.reason))).collect())
+    const COLUMNS: &[&str] = &["subject_id", "name"];
+
+    fn read(bytes: &[u8]) -> (CsvFile, Vec<(u32, String)>) {
+        let mut problems = Problems { file: "subjects.csv", found: Vec::new() };
+        let file = read_file(("subjects.csv", COLUMNS), bytes, UTF_8, &mut problems);
+        (file, problems.found.into_iter().map(|problem| (problem.line, format!("{}: {}", problem.column, problem.reason))).collect())
     }
 
     #[test]
-    fn rows_know_their_lines() {
-        let (file, problems) = read("\u{feff}subject_id,name\r\n\r\n1,语文\r\n\n\n2,\"数\n学\"\n3,英语".as_bytes());
-        let file = file.unwrap();
-        assert_eq!(problems, []);
-        assert_eq!(file.columns, ["subject_id", "name"]);
-        let lines: Vec<(u32, &str)> = file.rows.iter().map(|row| (row.line, row.values[1].as_str())).collect();
-        assert_eq!(lines, [(3, "语文"), (6, "数\n学"), (8, "英语")]);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_with_its_place() {
-        assert_eq!(read(b"").1, [(1, ": the header line is missing".to_owned())]);
-        assert_eq!(read(b"\n\n").1, [(1, ": the header line is missing".to_owned())]);
-        let (_, problems) = read(b"subject_id,name\n1,\xff\xfe\n2,ok\n3,\xe8\xaf\n");
+    fn what_cannot_be_read_is_told_with_its_place_and_the_rest_is_sent() {
+        for empty in ["", "\n\n", ",,\n"] {
+            let (file, problems) = read(empty.as_bytes());
+            assert_eq!((problems, file.incomplete), (vec![(1, ": the header line is missing".to_owned())], true), "{empty:?}");
+        }
+        let (file, problems) = read(b"subject_id,name\n1,\xff\xfe\n2,ok\n3,\xe8\xaf\n");
         assert_eq!(problems, [(2, "name: is not UTF-8".to_owned()), (4, "name: is not UTF-8".to_owned())]);
-        let (_, problems) = read(b"\xff\xfes\0u\0");
-        assert_eq!(problems, [(1, ": is not UTF-8".to_owned())]);
-        let open = format!("subject_id,name\n1,\"{}", "x\n".repeat(20_000));
-        assert_eq!(read(open.as_bytes()).1[0].0, 2);
-        assert_eq!(read(format!("a\n{}", ",".repeat(40)).as_bytes()).1[0].0, 2);
+        assert_eq!((file.rows.len(), file.incomplete), (1, true));
+        let open = format!("subject_id,name\n1,ok\n2,\"{}", "x\n".repeat(20_000));
+        let (file, problems) = read(open.as_bytes());
+        assert_eq!((problems.len(), problems[0].0, file.rows.len(), file.incomplete), (1, 3, 1, true), "{problems:?}");
+        assert_eq!(read(format!("subject_id\n{}x", ",".repeat(40)).as_bytes()).1[0].0, 2);
+    }
+
+    #[test]
+    fn columns_of_nobody_are_named_and_stay_here() {
+        let (file, problems) = read("备注,Name,,ＳＵＢＪＥＣＴ_ID,,\nsecret,语文,,1,,\n,,,,,,,\n".as_bytes());
+        assert_eq!(problems, [(1, "备注: the column is not read; those of this file are subject_id, name".to_owned())]);
+        assert_eq!((file.columns.len(), file.incomplete), (3, false), "{file:?}");
+        let rows: Vec<&[String]> = file.rows.iter().map(|row| row.values.as_slice()).collect();
+        assert_eq!(rows, [&["语文".to_owned(), String::new(), "1".to_owned()][..], &[]]);
+    }
+
+    #[test]
+    fn files_that_look_as_if_they_should_be_read_are_named() {
+        let told = |file: &str| why_unread(file).unwrap_or_default();
+        for (file, words) in [
+            ("students.xlsx", "save it as CSV UTF-8, named students.csv"),
+            ("Reservations.CSV.txt", "is it reservations.csv?"),
+            ("students.txt", "is it students.csv?"),
+            ("students", "is it students.csv?"),
+            ("coach_behaviour.csv", "is not a file to import"),
+            ("~$students.xlsx", "is not a file to import"),
+            ("students (1).csv", "is not a file to import"),
+        ] {
+            assert!(told(file).contains(words), "{file}: {}", told(file));
+        }
+        for file in ["STUDENTS.csv", "README.md", ".DS_Store"] {
+            assert_eq!(why_unread(file), None, "{file}");
+        }
     }
 
     #[test]

@@ -181,8 +181,10 @@ fn a_range_does_not_end_before_it_begins_and_a_page_belongs_to_its_list() {
 fn an_import_is_a_start_then_files_each_with_its_rows() {
     use pb::import_request::Step;
     on_every_app(async |app: TestApp| {
-        let start = || Step::Start(pb::ImportStart { strict: false });
-        let file = |name: &str| Step::File(pb::ImportFile { name: name.to_owned(), columns: texts(&["subject_id", "name"]) });
+        let start = || Step::Start(pb::ImportStart::default());
+        let file = |name: &str| {
+            Step::File(pb::ImportFile { name: name.to_owned(), columns: texts(&["subject_id", "name"]), ..Default::default() })
+        };
         let row = |line, values: &[&str]| Step::Rows(pb::ImportRows { rows: vec![pb::ImportRow { line, values: texts(values) }] });
         let import = async |steps: Vec<Step>| {
             let steps = steps.into_iter().map(|step| pb::ImportRequest { step: Some(step) });

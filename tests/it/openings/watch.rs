@@ -126,7 +126,8 @@ fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_who
         let columns = ["code", "season", "subject_id", "grade", "period", "recurrence", "max_classes", "max_students_per_class"];
         let values = ["tue", "spring", "1", "7", "p1900", "FREQ=WEEKLY;BYDAY=TU", "1", "6"].map(str::to_owned).into();
         let rows = vec![ImportRow { line: 2, values }];
-        let file = ImportFile { name: "class_templates.csv".to_owned(), columns: columns.map(str::to_owned).into(), rows };
+        let file =
+            ImportFile { name: "class_templates.csv".to_owned(), columns: columns.map(str::to_owned).into(), rows, ..Default::default() };
         let outcome = import_through_rpc(&app, &ImportData { files: vec![file] }).await;
         assert!(outcome.written, "{outcome:?}");
         assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["tue"]);
