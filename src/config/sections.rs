@@ -27,6 +27,20 @@ pub struct ServerConfig {
     pub max_connections: u32,
     /// Calls at once; more are shed.
     pub concurrency: u32,
+    /// Calls of one connection at once; more of it wait.
+    pub calls_per_connection: u32,
+    /// Scheduled tasks at once; more are shed.
+    pub tasks: u32,
+    /// Imports at once; more are shed.
+    pub imports: u32,
+    /// Memory that the rows of one import may take, in bytes.
+    pub import_max_bytes: u32,
+    /// Time for a request to arrive, and for an upload to go on, in seconds.
+    pub body_timeout_s: u32,
+    /// Time for answers to be read, in seconds.
+    pub unread_timeout_s: u32,
+    /// How long an open page may say nothing, in seconds.
+    pub watch_quiet_s: u32,
     /// Ceiling of every call, in seconds.
     pub request_timeout_s: u32,
     /// Ceiling of calls of TaskService and ImportService, in seconds.
@@ -53,6 +67,21 @@ impl ServerConfig {
     /// Time for the HTTP/2 preface.
     pub fn first_bytes_timeout(&self) -> Duration {
         Duration::from_secs(self.first_bytes_timeout_s.into())
+    }
+
+    /// Time for a request to arrive, and for an upload to go on.
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_s.into())
+    }
+
+    /// Time for answers to be read.
+    pub fn unread_timeout(&self) -> Duration {
+        Duration::from_secs(self.unread_timeout_s.into())
+    }
+
+    /// How long an open page may say nothing.
+    pub fn watch_quiet(&self) -> Duration {
+        Duration::from_secs(self.watch_quiet_s.into())
     }
 
     /// Time for calls in flight after SIGTERM.

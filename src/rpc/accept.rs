@@ -1,6 +1,8 @@
 //! Which connections are let in. Nothing in tonic closes a silent socket, so every connection must show in time that it
-//! speaks HTTP/2, holds a permit for as long as it is open, and can be cut off when the server ends.
+//! speaks HTTP/2, holds a permit for as long as it is open, and can be cut off: when it does not read its answers, and
+//! when the server ends.
 
+use super::peer::{Peer, Peers};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 /// What every HTTP/2 client says first (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -19,12 +21,16 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const BREATH: Duration = Duration::from_millis(50);
 
 /// The limits of the door.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Door {
     /// Connections open at once; one more is closed at once, which its client takes as UNAVAILABLE.
     pub max_connections: usize,
     /// How long a connection may take to show that it speaks HTTP/2.
     pub first_bytes_timeout: Duration,
+    /// How long answers may wait without any of them being read.
+    pub unread_timeout: Duration,
+    /// What a connection may have at once.
+    pub peers: Arc<Peers>,
 }
 
 impl Door {
@@ -60,17 +66,25 @@ impl Door {
                 tracing::warn!(max_connections = self.max_connections, "a connection was turned away: too many are open");
                 continue;
             };
-            let (stop, cut, let_in) = (stop.clone(), cut.clone(), let_in.clone());
+            let (stop, closed, let_in, door) = (stop.clone(), cut.child_token(), let_in.clone(), self.clone());
             tokio::spawn(async move {
                 let greeted = tokio::select! {
                     () = stop.cancelled() => return,
-                    greeted = tokio::time::timeout(self.first_bytes_timeout, greet(stream)) => greeted,
+                    greeted = tokio::time::timeout(door.first_bytes_timeout, greet(stream)) => greeted,
                 };
                 match greeted {
                     Ok(Ok(stream)) => {
-                        let connection = Connection { stream, replayed: 0, cut: Box::pin(cut.cancelled_owned()), _permit: permit };
+                        let (peer, cut) = (door.peers.join(), Box::pin(closed.clone().cancelled_owned()));
+                        let connection =
+                            Connection { stream, replayed: 0, peer: peer.clone(), cut, closed: closed.clone(), _permit: permit };
                         // The other end is gone only when the server is.
                         let _gone = let_in.send(Ok(connection)).await;
+                        peer.stalled(door.unread_timeout, &closed).await;
+                        if !closed.is_cancelled() {
+                            let timeout_s = door.unread_timeout.as_secs();
+                            tracing::warn!(timeout_s, "a connection was closed: it does not read its answers");
+                            closed.cancel();
+                        }
                     }
                     Ok(Err(error)) => tracing::debug!(%error, "a connection was refused"),
                     Err(_) => tracing::debug!("a connection said nothing in time and was closed"),
@@ -101,22 +115,42 @@ async fn greet(mut stream: TcpStream) -> io::Result<TcpStream> {
 pub(super) struct Connection {
     stream: TcpStream,
     replayed: usize,
+    peer: Arc<Peer>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Cancelled to close the connection, and when it is closed.
+    closed: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
+impl Connection {
+    /// Whoever waits to read is woken when the connection is cut, and is the same who writes.
+    fn uncut(&self) -> io::Result<()> {
+        if self.closed.is_cancelled() { Err(cut_off()) } else { Ok(()) }
+    }
+}
+
+fn cut_off() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was cut off")
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Arc<Peer>;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+        self.peer.clone()
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.cut.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has ended")));
+            return Poll::Ready(Err(cut_off()));
         }
         let rest = &PREFACE[self.replayed..];
         if !rest.is_empty() {
@@ -131,10 +165,12 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.uncut()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.uncut()?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -1,42 +1,76 @@
-//! The work of a call goes on when its caller has gone: a handler that is dropped in the middle of `begin` hands a pooled
+//! From a request to the work it asks for: the request is read, its turn and its permits are taken, and the work is
+//! detached from its caller.
+//!
+//! The work goes on when its caller has gone: a handler that is dropped in the middle of `begin` hands a pooled
 //! PostgreSQL connection back inside an open transaction, and later writes that were acknowledged are lost.
+//! Nothing is taken for a request that has not arrived, and no connection or kind of call can take all there is.
 
+use super::kind::{Kind, Kinds};
 use super::norm::Answer;
+use super::peer::{Held, Peer, Peers};
+use super::request::{Arrived, Large, Reading, acquire};
 use super::status;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
 use std::any::Any;
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
-use tower::load_shed::LoadShed;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Service, ServiceExt};
 use tracing::Instrument;
+
+/// How much of each kind is worked at at once.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    calls: Arc<Semaphore>,
+    tasks: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+}
+
+impl Limits {
+    pub fn new(calls: usize, tasks: usize, uploads: usize) -> Self {
+        let [calls, tasks, uploads] = [calls, tasks, uploads].map(|limit| Arc::new(Semaphore::new(limit)));
+        Self { calls, tasks, uploads }
+    }
+
+    /// The limit of a kind, and what is said when there is no more. Open pages have a limit of their own.
+    fn of(&self, kind: Kind) -> Option<(&Arc<Semaphore>, &'static str)> {
+        match kind {
+            Kind::Free | Kind::Page => None,
+            Kind::Call => Some((&self.calls, "the server is busy; try again")),
+            Kind::Task => Some((&self.tasks, "as many tasks are running as the server takes at once; try again")),
+            Kind::Upload => Some((&self.uploads, "as many imports are running as the server takes at once; try again")),
+        }
+    }
+}
 
 /// The services of the application, detached, limited and guarded; beside them health and reflection, which answer under any load.
 #[derive(Clone, Debug)]
 pub(super) struct Detach {
-    /// A permit is taken inside the spawned work, so that work without a caller still counts.
-    limited: LoadShed<ConcurrencyLimit<Routes>>,
-    free: Routes,
-    tracker: TaskTracker,
-    ready: Arc<AtomicBool>,
+    pub routes: Routes,
+    pub free: Routes,
+    pub kinds: Kinds,
+    pub limits: Limits,
+    pub reading: Reading,
+    pub peers: Arc<Peers>,
+    pub tracker: TaskTracker,
+    /// Whether the database has been found in order since the start.
+    pub ready: Arc<AtomicBool>,
 }
 
-impl Detach {
-    /// `ready` tells whether the database has been found in order since the start.
-    pub fn new(routes: Routes, free: Routes, concurrency: usize, tracker: TaskTracker, ready: Arc<AtomicBool>) -> Self {
-        let limited = LoadShed::new(GlobalConcurrencyLimitLayer::new(concurrency).layer(routes.prepare()));
-        Self { limited, free: free.prepare(), tracker, ready }
-    }
+/// What a call holds until its work has ended; the room, until its answer is counted.
+#[derive(Default)]
+struct Holds {
+    room: Option<Held>,
+    _turn: Option<OwnedSemaphorePermit>,
+    _large: Option<Large>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Service<Request<Body>> for Detach {
@@ -49,31 +83,71 @@ impl Service<Request<Body>> for Detach {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        if request.uri().path().starts_with("/grpc.") {
+        let kind = self.kinds.of(request.uri().path());
+        if kind == Kind::Free {
             return Box::pin(self.free.call(request));
         }
         if !self.ready.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Ok(status::unavailable("the database is not ready yet; try again").into_http())));
         }
+        // Under load most is turned away here, where it costs least.
+        if let Some((limit, busy)) = self.limits.of(kind)
+            && limit.available_permits() == 0
+        {
+            return Box::pin(std::future::ready(Ok(status::shed(busy).into_http())));
+        }
+        let detach = self.clone();
+        Box::pin(async move { Ok(detach.answer(kind, request).await.unwrap_or_else(Status::into_http)) })
+    }
+}
+
+impl Detach {
+    async fn answer(self, kind: Kind, request: Request<Body>) -> Result<Response<Body>, Status> {
+        // A connection of ours always has one; what has none is by itself.
+        let peer = request.extensions().get::<Arc<Peer>>().cloned().unwrap_or_else(|| self.peers.join());
         let caller = CancellationToken::new();
-        let request = request.map(|body| Body::new(Abandonable { body, gone: Box::pin(caller.clone().cancelled_owned()) }));
-        let limited = self.limited.clone();
-        let work = async move { limited.oneshot(request).await };
-        let work = self.tracker.spawn(work.instrument(tracing::Span::current()));
-        let guard = caller.drop_guard();
-        Box::pin(async move {
-            let outcome = work.await;
-            guard.disarm();
-            Ok(match outcome {
-                Ok(Ok(answer)) => answer,
-                // The services themselves cannot fail: only the limit does.
-                Ok(Err(_overloaded)) => status::shed().into_http(),
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => status::panicked(text_of(&*panic)).into_http(),
-                    Err(_cancelled) => status::going_away().into_http(),
-                },
-            })
-        })
+        let guard = caller.clone().drop_guard();
+        let (parts, body) = request.into_parts();
+        let (body, holds) = match kind {
+            Kind::Upload => {
+                let turn = acquire(&peer.uploads).await?;
+                let body = self.reading.upload(body, caller.cancelled_owned());
+                (body, Holds { _turn: Some(turn), _permit: self.permit(kind)?, ..Holds::default() })
+            }
+            Kind::Page => {
+                let Arrived { body, large } = self.reading.whole(body, &peer).await?;
+                (body, Holds { _large: large, ..Holds::default() })
+            }
+            Kind::Free | Kind::Call | Kind::Task => {
+                let Arrived { body, large } = self.reading.whole(body, &peer).await?;
+                let (turn, room) = (acquire(&peer.calls).await?, peer.room().await);
+                (body, Holds { room: Some(room), _turn: Some(turn), _large: large, _permit: self.permit(kind)? })
+            }
+        };
+        let (request, tracker) = (Request::from_parts(parts, body), self.tracker.clone());
+        // What is held is held by the work: without a caller it still counts.
+        let work = async move {
+            let mut holds = holds;
+            let mut answer = self.routes.oneshot(request).await?;
+            if let Some(room) = holds.room.take() {
+                answer.extensions_mut().insert(Arc::new(room));
+            }
+            Ok::<_, Infallible>(answer)
+        };
+        let outcome = tracker.spawn(work.instrument(tracing::Span::current())).await;
+        guard.disarm();
+        match outcome {
+            Ok(Ok(answer)) => Ok(answer),
+            Err(error) => Err(match error.try_into_panic() {
+                Ok(panic) => status::panicked(text_of(&*panic)),
+                Err(_cancelled) => status::going_away(),
+            }),
+        }
+    }
+
+    fn permit(&self, kind: Kind) -> Result<Option<OwnedSemaphorePermit>, Status> {
+        let Some((limit, busy)) = self.limits.of(kind) else { return Ok(None) };
+        limit.clone().try_acquire_owned().map(Some).map_err(|_| status::shed(busy))
     }
 }
 
@@ -81,33 +155,5 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
     match panic.downcast_ref::<String>() {
         Some(text) => text,
         None => panic.downcast_ref::<&str>().unwrap_or(&"without a text"),
-    }
-}
-
-/// The body of a request, which breaks off when the caller has gone: a request that never ends must not keep its permit for ever.
-struct Abandonable {
-    body: Body,
-    gone: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-impl http_body::Body for Abandonable {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
-        if self.gone.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(status::caller_gone())));
-        }
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        // tonic takes a body that failed with CANCELLED for one that came to its end: half an upload would pass for a whole one.
-        Poll::Ready(frame.map(|frame| frame.map_err(|_| status::caller_gone())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -17,8 +17,9 @@ const VALUE_MAX: usize = 10_000;
 const FILES_MAX: usize = 32;
 /// Rows of an import at most; they are held in memory.
 const IMPORT_ROWS_MAX: usize = 2_000_000;
-/// Bytes of all values of an import at most.
-const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// What a row and each of its values take in memory beside the text, in bytes.
+const ROW_BYTES: usize = size_of::<ImportRow>() + 16;
+const VALUE_BYTES: usize = size_of::<String>() + 16;
 /// Problems in an answer at most, so that it stays within the size of a message.
 const PROBLEMS_MAX: usize = 20_000;
 
@@ -38,7 +39,8 @@ impl ImportRpc {
 #[tonic::async_trait]
 impl pb::import_service_server::ImportService for ImportRpc {
     async fn import(&self, request: Request<Streaming<pb::ImportRequest>>) -> Result<Response<pb::ImportResponse>, Status> {
-        let Received { start, data, .. } = read_whole(Received::default(), request.into_inner()).await?;
+        let bytes_max = self.app.config.server.import_max_bytes as usize;
+        let Received { start, data, .. } = read_whole(Received { bytes_max, ..Received::default() }, request.into_inner()).await?;
         let pb::ImportStart { strict, check } = start.unwrap_or_default();
         let now = self.app.now().await?;
         let outcome = match check {
@@ -55,7 +57,9 @@ struct Received {
     start: Option<pb::ImportStart>,
     data: ImportData,
     rows: usize,
+    /// Memory that they take, and may take.
     bytes: usize,
+    bytes_max: usize,
 }
 
 impl Upload for Received {
@@ -126,9 +130,13 @@ impl Received {
                 let reason = format!("are at most {COLUMNS_MAX}, of at most {VALUE_MAX} characters each (line {line} of {})", file.name);
                 return Err(Error::invalid("rows.rows.values", reason));
             }
-            self.bytes += values.iter().map(String::len).sum::<usize>();
-            if self.bytes > IMPORT_BYTES_MAX {
-                return Err(Error::invalid("rows", format!("have at most {IMPORT_BYTES_MAX} bytes in one import")));
+            self.bytes += ROW_BYTES + values.iter().map(|value| VALUE_BYTES + value.len()).sum::<usize>();
+            if self.bytes > self.bytes_max {
+                let (most, line, file) = (self.bytes_max, line, &file.name);
+                let reason = format!(
+                    "take more than {most} bytes of memory in one import (server.import_max_bytes), at line {line} of {file}; send them in parts"
+                );
+                return Err(Error::invalid("rows", reason));
             }
             file.rows.push(ImportRow { line, values });
         }

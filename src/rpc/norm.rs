@@ -3,16 +3,20 @@
 //! tonic alone answers CANCELLED at a deadline, OUT_OF_RANGE to a message that is too large, ignores a `grpc-timeout` that
 //! it cannot read and has no ceiling of its own.
 
+use super::peer::{Held, Peer};
 use super::rest::WithRest;
 use super::status;
 use crate::log::Pace;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use std::convert::Infallible;
 use std::future::ready;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -78,7 +82,8 @@ where
             Err(Malformed) => return Box::pin(ready(Ok(status::malformed_timeout().into_http()))),
         };
         // Counted from here, as tonic's is, and not from when the call is first looked after.
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
+        let peer = request.extensions().get::<Arc<Peer>>().cloned();
         let span = tracing::info_span!("rpc", rpc.path = request.uri().path());
         let answer = span.in_scope(|| self.inner.call(request));
         let (ending, testing) = (self.ending.clone(), self.testing);
@@ -86,7 +91,7 @@ where
             async move {
                 let answer = tokio::time::timeout_at(begun + limit, answer).await;
                 let mut answer =
-                    answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending));
+                    answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending, peer));
                 if let Ok(answer) = &mut answer {
                     log(answer, begun.elapsed(), ceiling);
                     if testing {
@@ -145,13 +150,13 @@ fn is_ours(code: Code) -> bool {
 }
 
 /// The answer with the code that the conventions ask for.
-fn normal(mut answer: Response<Body>, ending: CancellationToken) -> Response<Body> {
+fn normal(mut answer: Response<Body>, ending: CancellationToken, peer: Option<Arc<Peer>>) -> Response<Body> {
     if let Some(status) = better(answer.headers()) {
         return status.into_http();
     }
     if !answer.headers().contains_key(GRPC_STATUS) {
-        let body = std::mem::take(answer.body_mut());
-        *answer.body_mut() = Body::new(Ending { body: Some(body), ending, cut: None });
+        let (body, room) = (std::mem::take(answer.body_mut()), answer.extensions_mut().remove());
+        *answer.body_mut() = Body::new(Sent { body: Some(body), peer, room, pieces: Vec::new().into_iter(), ending, cut: None });
     }
     answer
 }
@@ -165,25 +170,42 @@ fn better(headers: &HeaderMap) -> Option<Status> {
     Some(status::too_large(Status::from_header_map(headers).as_ref().map_or("the message is too large", Status::message)))
 }
 
-/// A body whose stream ends with UNAVAILABLE when the server ends, and whose trailers have the right code.
-struct Ending {
+/// A body whose bytes count until they are sent, whose stream ends with UNAVAILABLE when the server ends, and
+/// whose trailers have the right code.
+struct Sent {
     body: Option<Body>,
+    peer: Option<Arc<Peer>>,
+    /// Held until the first bytes count themselves.
+    room: Option<Arc<Held>>,
+    /// What is left of a frame.
+    pieces: std::vec::IntoIter<Bytes>,
     ending: CancellationToken,
     /// Made only when the body makes us wait, which that of an ordinary call never does.
     cut: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
-impl http_body::Body for Ending {
-    type Data = bytes::Bytes;
+impl http_body::Body for Sent {
+    type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let this = &mut *self;
+        if let Some(piece) = this.pieces.next() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         match Pin::new(body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.trailers_ref().and_then(better) {
-                Some(status) => trailers(&status),
-                None => frame,
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match (frame.trailers_ref().and_then(better), &this.peer) {
+                (Some(status), _) => trailers(&status),
+                (None, Some(peer)) => match frame.into_data() {
+                    Ok(data) => {
+                        this.pieces = peer.pieces(data).into_iter();
+                        this.room = None;
+                        Frame::data(this.pieces.next().unwrap_or_default())
+                    }
+                    Err(other) => other,
+                },
+                (None, None) => frame,
             }))),
             Poll::Ready(other) => Poll::Ready(other),
             Poll::Pending => {
@@ -196,11 +218,11 @@ impl http_body::Body for Ending {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
+        self.pieces.as_slice().is_empty() && self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
+        SizeHint::default()
     }
 }
 

@@ -10,7 +10,9 @@ use crate::domain::opening::LessonDay;
 use crate::error::{Error, Result};
 use crate::storage::opening::{RunningClass, TemplateRow};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -25,12 +27,23 @@ pub struct OpeningRpc {
     app: App,
     boards: Boards,
     watches: Arc<Semaphore>,
+    times: Times,
+}
+
+/// The times of an open page.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// After this without news it says that there is none.
+    quiet: Duration,
+    /// It is closed when its reader does not read for so long.
+    unread: Duration,
 }
 
 impl OpeningRpc {
     /// The service of an application.
     pub fn new(app: App) -> Self {
-        Self { boards: Boards::new(app.clone()), app, watches: Arc::new(Semaphore::new(WATCHES_MAX)) }
+        let times = Times { quiet: app.config.server.watch_quiet(), unread: app.config.server.unread_timeout() };
+        Self { boards: Boards::new(app.clone()), app, watches: Arc::new(Semaphore::new(WATCHES_MAX)), times }
     }
 }
 
@@ -56,12 +69,14 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         if size > WATCHED_MAX {
             return Err(Error::invalid("page_size", format!("is from 0 to {WATCHED_MAX}")).into());
         }
-        let Ok(permit) = self.watches.clone().try_acquire_owned() else { return Err(status::shed()) };
+        let Ok(permit) = self.watches.clone().try_acquire_owned() else {
+            return Err(status::shed("as many pages are open as the server takes; try again"));
+        };
         // What is wrong with the request is its answer, not the end of a stream.
         let (reader, first) = self.boards.open(query, size).await?;
         // One message that waits to be read: a slow reader is shown what has changed since what it has read.
         let (say, heard) = mpsc::channel(1);
-        tokio::spawn(show(reader, first, say, permit));
+        tokio::spawn(show(reader, first, say, self.times, permit));
         Ok(Response::new(ReceiverStream::new(heard)))
     }
 }
@@ -71,16 +86,16 @@ async fn show(
     mut reader: Reader,
     first: News,
     say: mpsc::Sender<Result<pb::WatchOpeningsResponse, Status>>,
+    times: Times,
     _permit: OwnedSemaphorePermit,
 ) {
     let mut news = Ok(first);
     while let Ok(shown) = news {
-        if say.send(Ok(shown.into())).await.is_err() {
-            return;
-        }
+        let Ok(Ok(())) = timeout(times.unread, say.send(Ok(shown.into()))).await else { return };
         news = tokio::select! {
             () = say.closed() => return,
-            news = reader.next() => news,
+            // No news is said too: proxies close what is silent.
+            news = timeout(times.quiet, reader.next()) => news.unwrap_or_else(|_| Ok(News::default())),
         };
     }
     if let Err(error) = news {

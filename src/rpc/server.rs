@@ -3,14 +3,18 @@
 //! It ends in order: NOT_SERVING, no new connections, GOAWAY, the calls in flight, the open streams, what is left.
 
 use super::accept::Door;
-use super::detach::Detach;
+use super::detach::{Detach, Limits};
 use super::health::Health;
+use super::kind::Kinds;
 use super::norm::{Ceilings, Norm};
 use super::pb::DESCRIPTORS;
+use super::peer::Peers;
+use super::request::Reading;
 use crate::app::App;
 use crate::config::ServerConfig;
 use crate::error::{Error, Result};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
@@ -36,6 +40,19 @@ pub struct ServeOptions {
     pub task_timeout: Duration,
     /// Calls worked on at once; more are turned away.
     pub concurrency: usize,
+    /// The same of one connection; more of it wait. At most `concurrency`. For each it may leave 32 KiB of
+    /// answers unread.
+    pub calls_per_connection: usize,
+    /// Scheduled tasks worked on at once; more are turned away.
+    pub tasks: usize,
+    /// Imports at once; more are turned away. One connection has one, its others wait.
+    pub imports: usize,
+    /// The largest request, in bytes.
+    pub max_message_bytes: usize,
+    /// How long a request may take to arrive, and an upload to go on.
+    pub body_timeout: Duration,
+    /// How long answers may wait without any of them being read; then their connection is closed.
+    pub unread_timeout: Duration,
     /// How long calls in flight may take when the server is told to end. Less than what the supervisor waits.
     pub drain: Duration,
     /// How often the database is asked for the sake of health.
@@ -56,6 +73,12 @@ impl Default for ServeOptions {
             request_timeout: Duration::from_secs(30),
             task_timeout: Duration::from_secs(300),
             concurrency: 256,
+            calls_per_connection: 128,
+            tasks: 32,
+            imports: 2,
+            max_message_bytes: 4 * 1024 * 1024,
+            body_timeout: Duration::from_secs(10),
+            unread_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(8),
             probe_every: Duration::from_millis(500),
             keepalive_interval: Duration::from_secs(60),
@@ -74,14 +97,23 @@ impl From<&ServerConfig> for ServeOptions {
             request_timeout: config.request_timeout(),
             task_timeout: config.task_timeout(),
             concurrency: config.concurrency as usize,
+            calls_per_connection: config.calls_per_connection as usize,
+            tasks: config.tasks as usize,
+            imports: config.imports as usize,
+            max_message_bytes: config.max_message_bytes as usize,
+            body_timeout: config.body_timeout(),
+            unread_timeout: config.unread_timeout(),
             drain: config.drain(),
             ..Self::default()
         }
     }
 }
 
-/// Calls of one connection at once; its client keeps the rest waiting.
+/// Calls of one connection that are open at once, open pages too; its client keeps the rest waiting.
 const STREAMS_PER_CONNECTION: u32 = 256;
+/// What a call may send before it is read. All of a connection's calls may at once: one that waits does not
+/// keep the others of its connection from sending.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// A request's headers.
 const HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// How long what was cut off may take to end; what is left then is rolled back by the database.
@@ -110,18 +142,35 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
     tokio::spawn(health.clone().watch(app, options.probe_every, answer, stop.clone()));
 
     let tracker = TaskTracker::new();
-    let free = own_routes(&health)?;
+    let peers = Arc::new(Peers::new(options.calls_per_connection, options.concurrency));
+    let detach = Detach {
+        routes: routes.prepare(),
+        free: own_routes(&health)?.prepare(),
+        kinds: Kinds::new(DESCRIPTORS).map_err(Error::internal)?,
+        limits: Limits::new(options.concurrency, options.tasks, options.imports),
+        reading: Reading::new(options.max_message_bytes, options.body_timeout),
+        peers: peers.clone(),
+        tracker: tracker.clone(),
+        ready: health.ready.clone(),
+    };
     let stack = Norm {
-        inner: Detach::new(routes, free, options.concurrency, tracker.clone(), health.ready.clone()),
+        inner: detach,
         ceilings: Ceilings { call: options.request_timeout, task: options.task_timeout },
         testing,
         stop: stop.clone(),
         ending: ending.clone(),
     };
-    let door = Door { max_connections: options.max_connections, first_bytes_timeout: options.first_bytes_timeout };
+    let door = Door {
+        max_connections: options.max_connections,
+        first_bytes_timeout: options.first_bytes_timeout,
+        unread_timeout: options.unread_timeout,
+        peers,
+    };
     let connections = ReceiverStream::new(door.open(listener, stop.clone(), cut.clone()));
     let server = tonic::transport::Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(STREAMS_PER_CONNECTION * STREAM_WINDOW_BYTES)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
         .http2_keepalive_interval(Some(options.keepalive_interval))
         .http2_keepalive_timeout(Some(options.keepalive_timeout))

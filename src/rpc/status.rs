@@ -106,10 +106,13 @@ pub fn malformed_timeout() -> Status {
     Error::invalid("grpc-timeout", "is not a number of at most eight digits and one of the units H, M, S, m, u, n").into()
 }
 
+/// The header by which a client is told when to come back (gRFC A6).
+pub const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
 /// More calls at once than the server takes. Nothing was done.
-pub fn shed() -> Status {
-    let mut status = Status::new(Code::Unavailable, "the server is busy; try again");
-    status.metadata_mut().insert("grpc-retry-pushback-ms", MetadataValue::from(PUSHBACK_MS));
+pub fn shed(text: &'static str) -> Status {
+    let mut status = Status::new(Code::Unavailable, text);
+    status.metadata_mut().insert(PUSHBACK, MetadataValue::from(PUSHBACK_MS));
     status
 }
 
@@ -128,6 +131,12 @@ pub fn panicked(text: &str) -> Status {
 /// The server shuts down while a stream is open.
 pub fn going_away() -> Status {
     Status::new(Code::Unavailable, "the server is shutting down")
+}
+
+/// The request, or more of it, did not come in time. Nothing was done.
+pub fn body_missing(waited: Duration) -> Status {
+    let text = format!("the request did not arrive: nothing came for {} s, and nothing was done", waited.as_secs_f32());
+    Status::new(Code::DeadlineExceeded, text)
 }
 
 /// Whoever called has gone in the middle of the request. Only the handler hears it; it is not CANCELLED because tonic takes that for the end of a stream.
@@ -194,7 +203,7 @@ mod tests {
         let delay = |error: Error| Status::from(error).get_error_details().retry_info().unwrap().retry_delay.unwrap();
         assert_eq!(delay(Error::Contended("x")), Duration::from_millis(100));
         assert_eq!(delay(Error::Unavailable(String::new())), Duration::from_secs(1));
-        assert_eq!(shed().metadata().get("grpc-retry-pushback-ms").unwrap(), "500");
+        assert_eq!(shed("busy").metadata().get("grpc-retry-pushback-ms").unwrap(), "500");
     }
 
     #[test]
@@ -230,7 +239,11 @@ mod tests {
     fn what_the_stack_says_has_its_codes() {
         assert_eq!(deadline_exceeded().code(), Code::DeadlineExceeded);
         assert_eq!(malformed_timeout().code(), Code::InvalidArgument);
-        assert_eq!(shed().code(), Code::Unavailable);
+        assert_eq!(shed("busy").code(), Code::Unavailable);
+        assert_eq!(
+            body_missing(Duration::from_millis(1500)).message(),
+            "the request did not arrive: nothing came for 1.5 s, and nothing was done"
+        );
         assert_eq!(too_large("5 MiB").code(), Code::ResourceExhausted);
         assert_eq!(panicked("x").code(), Code::Internal);
         assert_eq!(going_away().code(), Code::Unavailable);

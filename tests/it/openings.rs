@@ -2,6 +2,7 @@
 
 mod cost;
 mod watch;
+mod watch_many;
 pub mod world;
 
 use crate::grpc::{invalid_field, reason};

@@ -7,6 +7,7 @@ mod daemon;
 mod database;
 mod door;
 mod drain;
+mod limits;
 mod lost_writes;
 mod outage;
 mod reflection;
@@ -76,7 +77,8 @@ impl Server {
         let listener = bind(&options).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, finished, uploaded) = (CancellationToken::new(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let routes = Routes::new(Probe { app: app.clone(), finished: finished.clone(), uploaded: uploaded.clone() });
+        let probe = Probe { app: app.clone(), finished: finished.clone(), uploaded: uploaded.clone() };
+        let routes = Routes::new(probe.clone()).add_service(Uploads(probe.clone())).add_service(Tasks(probe));
         let ended = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { serve(listener, app, routes, &options, shutdown).await }
@@ -127,7 +129,10 @@ const GROW: &str = "/etutor.test.Probe/Grow";
 const INSERT: &str = "/etutor.test.Probe/Insert";
 const INSERT_BARE: &str = "/etutor.test.Probe/InsertBare";
 const COUNT: &str = "/etutor.test.Probe/Count";
-const UPLOAD: &str = "/etutor.test.Probe/Upload";
+/// The path of a method that the protocol knows as an upload.
+const UPLOAD: &str = "/etutor.v1.ImportService/Import";
+/// The path of a scheduled task; it sleeps too.
+const TASK: &str = "/etutor.v1.TaskService/SendSms";
 
 /// A service written by hand, whose messages are strings.
 #[derive(Clone)]
@@ -140,6 +145,35 @@ struct Probe {
 impl NamedService for Probe {
     const NAME: &'static str = "etutor.test.Probe";
 }
+
+/// The probe under the name of a service of the protocol, which says what kind its calls are.
+macro_rules! probe_named {
+    ($service:ident, $name:literal) => {
+        #[derive(Clone)]
+        struct $service(Probe);
+
+        impl NamedService for $service {
+            const NAME: &'static str = $name;
+        }
+
+        impl tower::Service<http::Request<Body>> for $service {
+            type Response = http::Response<Body>;
+            type Error = Infallible;
+            type Future = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+                self.0.call(request)
+            }
+        }
+    };
+}
+
+probe_named!(Uploads, "etutor.v1.ImportService");
+probe_named!(Tasks, "etutor.v1.TaskService");
 
 impl tower::Service<http::Request<Body>> for Probe {
     type Response = http::Response<Body>;
@@ -169,7 +203,7 @@ impl Probe {
     async fn answer(self, path: String, text: String) -> Result<Response<String>, Status> {
         let answer = match path.as_str() {
             ECHO => text,
-            SLEEP_MS => {
+            SLEEP_MS | TASK => {
                 tokio::time::sleep(millis(text.parse().unwrap())).await;
                 text
             }

@@ -37,6 +37,7 @@ struct Board {
     app: App,
     question: Question,
     watch: tokio::sync::Mutex<Option<Watch>>,
+    looks: Arc<Semaphore>,
     /// Looks begun so far, and the number of the last one that came to a good end.
     begun: AtomicU64,
     done: AtomicU64,
@@ -57,7 +58,7 @@ impl Boards {
         let board = self.board((query, size));
         let asked = board.begun.load(Ordering::SeqCst);
         if board.look(asked).await? {
-            tokio::spawn(keep_looking(Arc::downgrade(&board), self.looks.clone()));
+            tokio::spawn(keep_looking(Arc::downgrade(&board)));
         }
         let mut reader = Reader { latest: board.latest.subscribe(), seen: Shown::new(), _board: board };
         let news = reader.news()?;
@@ -75,6 +76,7 @@ impl Boards {
             app: self.app.clone(),
             question: question.clone(),
             watch: tokio::sync::Mutex::default(),
+            looks: self.looks.clone(),
             begun: AtomicU64::new(0),
             done: AtomicU64::new(0),
             latest: watch::Sender::new(Ok(Arc::default())),
@@ -92,6 +94,8 @@ impl Board {
         if self.done.load(Ordering::SeqCst) > asked {
             return Ok(false);
         }
+        // Never closed, so always had. Pages that are opened wait for it too, however many at once.
+        let _turn = self.looks.acquire().await;
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let (news, is_first) = match &mut *watch {
             Some(watch) => (watch.look().await?, false),
@@ -116,7 +120,7 @@ impl Board {
 /// Looks at a page once a second until nobody has it open any more or a look fails. It is work of
 /// its own, because a look must come to its end: it is not dropped in the middle when a reader
 /// goes.
-async fn keep_looking(board: Weak<Board>, looks_at_once: Arc<Semaphore>) {
+async fn keep_looking(board: Weak<Board>) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first comes at once; the page has just been painted.
@@ -124,8 +128,6 @@ async fn keep_looking(board: Weak<Board>, looks_at_once: Arc<Semaphore>) {
     loop {
         looks.tick().await;
         let Some(board) = board.upgrade() else { return };
-        // Never closed, so always had.
-        let _turn = looks_at_once.acquire().await;
         if let Err(error) = board.look(board.begun.load(Ordering::SeqCst)).await {
             drop(board.latest.send_replace(Err(error)));
             return;

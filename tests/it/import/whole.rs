@@ -8,7 +8,7 @@ use etutor::rpc::pb::import_service_client::ImportServiceClient;
 use etutor::rpc::server::{ServeOptions, bind, serve};
 use etutor::storage::Db;
 use etutor::storage::entity::subject;
-use etutor::testing::{TestApp, on_every_app};
+use etutor::testing::{TestApp, on_every_app, on_every_app_with};
 use sea_orm::EntityTrait;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -49,7 +49,8 @@ struct Server {
 
 impl Server {
     async fn start(app: &TestApp, options: ServeOptions) -> Self {
-        let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..options };
+        // Those that break off take a moment to end.
+        let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), imports: 1000, ..options };
         let listener = bind(&options).await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (served, routes, until) = ((**app).clone(), etutor::rpc::routes(app), shutdown.clone());
@@ -176,6 +177,26 @@ fn an_import_that_counts_otherwise_or_goes_on_after_its_end_is_refused_and_names
         }
         assert!(snapshot(app.db()).await.is_empty());
         assert!(super::send(&app, steps(&data, false)).await.unwrap().written);
+    });
+}
+
+#[test]
+fn an_import_that_takes_too_much_memory_is_refused_and_names_the_key() {
+    let with_a_mebibyte = |config: &mut etutor::config::Config| config.server.import_max_bytes = 1024 * 1024;
+    on_every_app_with("2026-03-02", with_a_mebibyte, async |app: TestApp| {
+        let names = |count: usize, length: usize| {
+            let rows = (1..=count).map(|id| format!("{id},{}\n", "x".repeat(length)));
+            only(&[("subjects.csv", &format!("subject_id,name\n{}", rows.collect::<String>()))])
+        };
+        // Much text, or many rows of little.
+        for data in [names(200, 9_000), names(20_000, 1)] {
+            let refused = super::send(&app, steps(&data, false)).await.unwrap_err();
+            assert_eq!(crate::grpc::invalid_field(&refused), "rows");
+            for told in ["server.import_max_bytes", "at line ", "subjects.csv"] {
+                assert!(refused.message().contains(told), "{refused:?}");
+            }
+        }
+        assert!(super::send(&app, steps(&names(100, 30), false)).await.unwrap().written);
     });
 }
 

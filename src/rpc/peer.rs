@@ -1,0 +1,189 @@
+//! What one connection may have at once: calls worked at, uploads, and answers that it has not read yet.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// What a call is taken to hold until its answer is there, in bytes.
+const RESERVED: usize = 32 * 1024;
+/// An answer is handed over in pieces of this many bytes, so that it shows when one is being read.
+const PIECE: usize = 16 * 1024;
+/// How often in `unread_timeout` a connection is looked at.
+const LOOKS: u32 = 4;
+
+/// Limits of every connection, and what all connections together hold.
+#[derive(Debug)]
+pub(super) struct Peers {
+    calls: usize,
+    bytes: usize,
+    bytes_of_all: usize,
+    held: AtomicUsize,
+}
+
+impl Peers {
+    /// So many calls at once for one connection, and for all together; the bytes follow from it.
+    pub fn new(calls: usize, calls_of_all: usize) -> Self {
+        let calls = calls.min(calls_of_all);
+        Self { calls, bytes: calls * RESERVED, bytes_of_all: 8 * calls_of_all * RESERVED, held: AtomicUsize::new(0) }
+    }
+
+    /// A connection.
+    pub fn join(self: &Arc<Self>) -> Arc<Peer> {
+        Arc::new(Peer {
+            calls: Arc::new(Semaphore::new(self.calls)),
+            uploads: Arc::new(Semaphore::new(1)),
+            large: Arc::new(Semaphore::new(1)),
+            all: self.clone(),
+            held: AtomicUsize::new(0),
+            unsent: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
+            freed: Notify::new(),
+            turn: Mutex::new(()),
+        })
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// Calls worked at.
+    pub calls: Arc<Semaphore>,
+    /// Uploads: one, because each is held in memory.
+    pub uploads: Arc<Semaphore>,
+    /// Requests that are large: one, for the same reason.
+    pub large: Arc<Semaphore>,
+    all: Arc<Peers>,
+    /// Bytes of answers that are not sent, and of those that are being made.
+    held: AtomicUsize,
+    /// Bytes of answers that are not sent.
+    unsent: AtomicUsize,
+    /// Pieces that were sent.
+    sent: AtomicU64,
+    freed: Notify,
+    turn: Mutex<()>,
+}
+
+impl Peer {
+    /// Waits until there is room for one more answer: a connection that does not read its answers gets no
+    /// more of them. It always gets one.
+    pub async fn room(self: &Arc<Self>) -> Held {
+        let _turn = self.turn.lock().await;
+        while !self.has_room() {
+            self.freed.notified().await;
+        }
+        self.hold(RESERVED)
+    }
+
+    fn has_room(&self) -> bool {
+        let held = self.held.load(Ordering::Relaxed);
+        let all = self.all.held.load(Ordering::Relaxed);
+        held == 0 || (held + RESERVED <= self.all.bytes && all + RESERVED <= self.all.bytes_of_all)
+    }
+
+    fn hold(self: &Arc<Self>, bytes: usize) -> Held {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        self.all.held.fetch_add(bytes, Ordering::Relaxed);
+        Held { peer: self.clone(), bytes }
+    }
+
+    /// An answer's bytes in pieces, each of which counts until it is sent or dropped.
+    pub fn pieces(self: &Arc<Self>, mut bytes: Bytes) -> Vec<Bytes> {
+        let mut pieces = Vec::with_capacity(bytes.len().div_ceil(PIECE));
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(PIECE));
+            self.unsent.fetch_add(piece.len(), Ordering::Relaxed);
+            let held = self.hold(piece.len());
+            pieces.push(Bytes::from_owner(Piece { bytes: piece, held }));
+        }
+        pieces
+    }
+
+    /// Returns when the connection has had unsent answers for `timeout` and none of them was read, or when
+    /// it is `closed`.
+    pub async fn stalled(&self, timeout: Duration, closed: &CancellationToken) {
+        let (mut sent, mut looks) = (self.sent.load(Ordering::Relaxed), 0);
+        while looks < LOOKS {
+            tokio::select! {
+                () = closed.cancelled() => return,
+                () = tokio::time::sleep(timeout / LOOKS) => {}
+            }
+            let now = self.sent.load(Ordering::Relaxed);
+            let waits = self.unsent.load(Ordering::Relaxed) > 0 && now == sent;
+            looks = if waits { looks + 1 } else { 0 };
+            sent = now;
+        }
+    }
+}
+
+/// Bytes that a connection holds; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    peer: Arc<Peer>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.peer.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.peer.all.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.peer.freed.notify_one();
+    }
+}
+
+/// A piece of an answer.
+struct Piece {
+    bytes: Bytes,
+    held: Held,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let peer = &self.held.peer;
+        peer.unsent.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        peer.sent.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    /// What a future says at its first poll.
+    fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_connection_holds_so_much_and_all_together_so_much_but_each_gets_one_answer() {
+        let all = Arc::new(Peers::new(2, 4));
+        let peer = all.join();
+        let one = peer.pieces(Bytes::from(vec![7; PIECE + 1]));
+        assert_eq!(one.iter().map(Bytes::len).collect::<Vec<_>>(), [PIECE, 1]);
+        let two = poll_once(peer.room()).expect("the second is within the limit");
+        assert!(poll_once(peer.room()).is_none(), "the third is not");
+        drop(one);
+        let three = poll_once(peer.room()).expect("what is read makes room");
+        // Others fill what all together may hold.
+        let other = all.join();
+        let much = other.pieces(Bytes::from(vec![7; 32 * RESERVED]));
+        assert!(poll_once(other.room()).is_none());
+        drop((two, three));
+        assert!(poll_once(peer.room()).is_some(), "who holds nothing gets an answer under any load");
+        drop(much);
+        assert_eq!((all.held.load(Ordering::Relaxed), other.unsent.load(Ordering::Relaxed)), (0, 0));
+    }
+}
