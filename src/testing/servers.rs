@@ -5,6 +5,7 @@
 //! and yesterday's can be told.
 
 use crate::clock::system_now;
+use crate::storage::migration::ALL;
 use crate::storage::{Db, DbOptions};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use sha2::{Digest as _, Sha256};
@@ -194,7 +195,9 @@ async fn schema_digest() -> String {
     if let Some(digest) = DIGEST.get() {
         return digest.clone();
     }
-    let schema = super::database::sqlite_schema().await + include_str!("../storage/dialect.rs");
+    // The names too: a database remembers by them what it was given.
+    let names = ALL.iter().map(|migration| migration.name).collect::<String>();
+    let schema = super::database::sqlite_schema().await + include_str!("../storage/dialect.rs") + &names;
     let digest = Sha256::digest(schema);
     let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     DIGEST.get_or_init(|| digest).clone()
