@@ -3,6 +3,7 @@
 //! when the server ends.
 
 use super::peer::{Peer, Peers};
+use crate::log::Pace;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,11 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long to wait when the machine has no more file descriptors.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// Lines about connections, of which anybody may open as many as there is time for.
+static NOT_ACCEPTED: Pace = Pace::new();
+static TURNED_AWAY: Pace = Pace::new();
+static NOT_READ: Pace = Pace::new();
 
 /// The limits of the door.
 #[derive(Clone, Debug)]
@@ -57,13 +63,18 @@ impl Door {
             let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if let Some(passed_over) = NOT_ACCEPTED.next() {
+                        tracing::warn!(%error, passed_over, "a connection could not be accepted");
+                    }
                     tokio::time::sleep(BREATH).await;
                     continue;
                 }
             };
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                tracing::warn!(max_connections = self.max_connections, "a connection was turned away: too many are open");
+                if let Some(passed_over) = TURNED_AWAY.next() {
+                    let max_connections = self.max_connections;
+                    tracing::warn!(max_connections, passed_over, "a connection was turned away: too many are open");
+                }
                 continue;
             };
             let (stop, closed, let_in, door) = (stop.clone(), cut.child_token(), let_in.clone(), self.clone());
@@ -82,7 +93,9 @@ impl Door {
                         peer.stalled(door.unread_timeout, &closed).await;
                         if !closed.is_cancelled() {
                             let timeout_s = door.unread_timeout.as_secs();
-                            tracing::warn!(timeout_s, "a connection was closed: it does not read its answers");
+                            if let Some(passed_over) = NOT_READ.next() {
+                                tracing::warn!(timeout_s, passed_over, "a connection was closed: it does not read its answers");
+                            }
                             closed.cancel();
                         }
                     }

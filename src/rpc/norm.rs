@@ -108,17 +108,21 @@ where
 /// A call that took more than this part of its ceiling was slow.
 const SLOW: u32 = 10;
 
-/// Lines about calls that failed, by their codes.
-static FAILED: [Pace; 17] = [const { Pace::new() }; 17];
+/// Lines about calls that failed, and slow ones, by their codes.
+static TOLD: [Pace; 17] = [const { Pace::new() }; 17];
 
 /// One line a call. What a caller did wrong is told to the caller, and here only to who asks for it.
 fn log(answer: &Response<Body>, duration: Duration, ceiling: Duration) {
     let code = answer.headers().get(GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match code {
-        Code::Ok if duration > ceiling / SLOW => tracing::info!(rpc.code = ?code, duration_ms, "answered slowly"),
+        Code::Ok if duration > ceiling / SLOW => {
+            if let Some(passed_over) = TOLD[code as usize].next() {
+                tracing::info!(rpc.code = ?code, duration_ms, passed_over, "answered slowly");
+            }
+        }
         code if is_ours(code) => {
-            if let Some(passed_over) = FAILED[code as usize].next() {
+            if let Some(passed_over) = TOLD[code as usize].next() {
                 tracing::info!(rpc.code = ?code, duration_ms, passed_over, "not answered");
             }
         }
