@@ -57,7 +57,7 @@ tokio::task_local! {
     static WITHIN: &'static str;
 }
 
-/// Runs the block of a transaction. Whatever in it asks a pool for a connection of its own is refused, by [`refuse_within`].
+/// Runs the block of a transaction. Whatever in it asks a pool for a connection of its own is refused, by `refuse_within`.
 pub async fn within<T>(name: &'static str, block: impl Future<Output = T>) -> T {
     WITHIN.scope(name, block).await
 }

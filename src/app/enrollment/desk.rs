@@ -4,7 +4,7 @@
 //! one. It is an optimisation of one server; what keeps several servers apart is the locks that each transaction takes.
 //!
 //! Normally there is one worker: two were no faster, and waited for each other's places. But a set that waits for a lock of
-//! somebody else's must not hold up the others. A worker whose set takes longer than [`PATIENCE`] is joined by another one, which
+//! somebody else's must not hold up the others. A worker whose set takes longer than `PATIENCE` is joined by another one, which
 //! takes those who ask for other templates and are other students; and a set of several templates that could not have its locks
 //! is decided again template by template, so that only those of the blocked one go on waiting.
 
