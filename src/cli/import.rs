@@ -44,16 +44,10 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
         }
         Err(failure) => return Err(failure),
     };
-    if let Some(report) = report {
-        report.write(&response)?;
-    }
-    if global.json {
-        output::print_json(&report::json(&response, check))?;
-    } else {
-        output::print(&report::text(&response))?;
-    }
+    let reported = report.map_or(Ok(()), |report| report.write(&response));
+    let printed = if global.json { output::print_json(&report::json(&response, check)) } else { output::print(&report::text(&response)) };
     // A row may have several faults.
-    match bad_rows(&response.problems).len() {
+    let work = match bad_rows(&response.problems).len() {
         0 if check => {
             output::talk("etutorctl: import: nothing is written, because this was a check");
             Ok(())
@@ -61,7 +55,8 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
         0 => Ok(()),
         1 => Err(Failure::new(BAD_DATA, "import: nothing is written, because 1 row is bad")),
         bad => Err(Failure::new(BAD_DATA, format!("import: nothing is written, because {bad} rows are bad"))),
-    }
+    };
+    Failure::of_work_and(work, Failure::of_work_and(reported, printed))
 }
 
 fn bad_rows(problems: &[pb::ImportProblem]) -> HashSet<(&str, u32)> {

@@ -189,6 +189,14 @@ fn all_that_is_wrong_comes_in_one_report_that_opens_in_excel() {
         }
         assert_eq!(student::Entity::find().all(app.db().reader()).await.unwrap().len(), 0);
 
+        // Whoever does not read it all (`| head`) still hears that it is bad.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = etutorctl();
+        command.arg("--server").arg(&server.url).arg("import").arg(folder.path()).args(["--encoding", "gb18030"]).stdout(writer);
+        let ended = tokio::task::spawn_blocking(move || command.stderr(Stdio::null()).status().unwrap()).await.unwrap();
+        assert_eq!(ended.code(), Some(65));
+
         // A report never takes the place of a file to read.
         let target = folder.path().join("STUDENTS.csv");
         let mut command = etutorctl();

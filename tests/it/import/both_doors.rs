@@ -4,7 +4,7 @@
 use super::*;
 use etutor::app::import::check;
 use std::collections::BTreeMap;
-use tonic::Code as Status_;
+use tonic::Code as StatusCode;
 
 /// The values of a row by column.
 type Values = BTreeMap<&'static str, String>;
@@ -249,10 +249,10 @@ fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
             assert_eq!((problem.line, problem.column.as_str(), problem.code), (2, column, Code::Bad), "{case}: {problem:?}");
 
             let refused = call(&app, file, &row).await.expect_err(&case);
-            if refused.code() == Status_::NotFound {
+            if refused.code() == StatusCode::NotFound {
                 assert!(problem.reason.contains("neither stored nor in the files"), "{case}: {problem:?} {refused:?}");
             } else {
-                assert_eq!(refused.code(), Status_::InvalidArgument, "{case}: {refused:?}");
+                assert_eq!(refused.code(), StatusCode::InvalidArgument, "{case}: {refused:?}");
                 let (field, reason) = refused.message().split_once(": ").unwrap();
                 assert_eq!(field.rsplit('.').next().unwrap(), column, "{case}: {refused:?}");
                 let hint = problem.reason.strip_prefix(reason).map(|hint| hint.is_empty() || hint.starts_with("; "));

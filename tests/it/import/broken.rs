@@ -59,7 +59,7 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=HOURLY,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=1SA,1,1"), 2, "recurrence"),
-        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA，SU,1,1"), 2, "recurrence"),
+        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA、SU,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=ÄÖ,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,0,1"), 2, "max_classes"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,1,1001"), 2, "max_students_per_class"),
