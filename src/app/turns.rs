@@ -10,6 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
+/// Writers of the same rows that may wait; more are told to come again, for each of them is a call of the server's.
+const MOST_WAITING: usize = 120;
+
+/// How long one whose turn has come at one template waits for that at another one.
+const SECOND_WAIT: Duration = Duration::from_millis(500);
+
 /// How long a writer waits for its turn: longer than the one before it may wait for a lock, with its retries.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
@@ -48,8 +54,14 @@ impl Turns {
     pub async fn of_templates(&self, one: i64, other: i64) -> Result<(Turn, Option<Turn>)> {
         // In order of keys, so that two who do this cannot wait for each other.
         let first = self.of_template(one.min(other)).await?;
-        let second = if one == other { None } else { Some(self.of_template(one.max(other)).await?) };
-        Ok((first, second))
+        if one == other {
+            return Ok((first, None));
+        }
+        // Not for long: writers of the first wait behind this one.
+        match tokio::time::timeout(SECOND_WAIT, self.of_template(one.max(other))).await {
+            Ok(second) => Ok((first, Some(second?))),
+            Err(_) => Err(Error::Busy("the class template")),
+        }
     }
 
     /// Waits for the turn of a writer of a class task's invitations.
@@ -61,7 +73,12 @@ impl Turns {
     }
 
     async fn turn(&self, of: Of, name: &'static str) -> Result<Turn> {
-        match tokio::time::timeout(LONGEST_WAIT, self.lock(of).lock_owned()).await {
+        let lock = self.lock(of);
+        // Whoever waits has a part in it, and so has whoever has the turn.
+        if Arc::strong_count(&lock) > MOST_WAITING {
+            return Err(Error::Busy(name));
+        }
+        match tokio::time::timeout(LONGEST_WAIT, lock.lock_owned()).await {
             Ok(guard) => Ok(Turn { _guard: guard }),
             Err(_) => Err(Error::Busy(name)),
         }

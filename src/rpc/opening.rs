@@ -100,7 +100,7 @@ async fn show(
     }
     if let Err(error) = news {
         // The reader may have gone meanwhile.
-        let _heard = say.send(Err(error.into())).await;
+        let _heard = timeout(times.unread, say.send(Err(error.into()))).await;
     }
 }
 

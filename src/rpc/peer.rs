@@ -21,13 +21,14 @@ pub(super) struct Peers {
     bytes: usize,
     bytes_of_all: usize,
     held: AtomicUsize,
+    freed: Notify,
 }
 
 impl Peers {
     /// So many calls at once for one connection, and for all together; the bytes follow from it.
     pub fn new(calls: usize, calls_of_all: usize) -> Self {
         let calls = calls.min(calls_of_all);
-        Self { calls, bytes: calls * RESERVED, bytes_of_all: 8 * calls_of_all * RESERVED, held: AtomicUsize::new(0) }
+        Self { calls, bytes: calls * RESERVED, bytes_of_all: 8 * calls_of_all * RESERVED, held: AtomicUsize::new(0), freed: Notify::new() }
     }
 
     /// A connection.
@@ -71,8 +72,17 @@ impl Peer {
     /// more of them. It always gets one.
     pub async fn room(self: &Arc<Self>) -> Held {
         let _turn = self.turn.lock().await;
-        while !self.has_room() {
-            self.freed.notified().await;
+        loop {
+            // Asked for first, so that nothing that is freed meanwhile is missed.
+            let mut of_all = std::pin::pin!(self.all.freed.notified());
+            of_all.as_mut().enable();
+            if self.has_room() {
+                break;
+            }
+            tokio::select! {
+                () = self.freed.notified() => {}
+                () = &mut of_all => {}
+            }
         }
         self.hold(RESERVED)
     }
@@ -130,6 +140,7 @@ impl Drop for Held {
         self.peer.held.fetch_sub(self.bytes, Ordering::Relaxed);
         self.peer.all.held.fetch_sub(self.bytes, Ordering::Relaxed);
         self.peer.freed.notify_one();
+        self.peer.all.freed.notify_waiters();
     }
 }
 

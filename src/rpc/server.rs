@@ -183,9 +183,9 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
     }
     tracing::info!("ending: no new calls are taken");
     let last = tokio::time::Instant::now() + options.drain;
-    health.set(ServingStatus::NotServing).await;
-    // Closes the door; every client is told by GOAWAY to go elsewhere.
+    // Closes the door, and ends the health check; every client is told by GOAWAY to go elsewhere.
     stop.cancel();
+    health.set(ServingStatus::NotServing).await;
     tracker.close();
     let mut ended = false;
     let in_flight = async {

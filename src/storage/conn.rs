@@ -137,6 +137,11 @@ impl Conn {
         self.run(begin).await.map(drop)
     }
 
+    /// Lets a connection that was in no transaction go back to its pool, unless an answer was given up.
+    pub fn release(mut self) {
+        self.fit = !self.lost;
+    }
+
     /// Commits or rolls back, and lets the connection go back to its pool when that went well.
     pub async fn end(mut self, commit: bool) -> Result<(), DbErr> {
         if self.lost {

@@ -4,11 +4,12 @@ use super::dialect::{self, Fault};
 use crate::error::Error;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
-use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlErr, SqlxError, sqlx};
+use sea_orm::{ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlErr, SqlxError, sqlx};
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match &error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => return Self::Busy("the database"),
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Self::Unavailable(error.to_string()),
             // Nothing inside a transaction asks for another connection, nor goes on after an error; see `txn`.
             DbErr::Custom(text) => return Self::Internal(text.clone()),

@@ -1,14 +1,14 @@
 //! Connecting.
 
 use super::away::Away;
+use super::conn::Conn;
 use super::desk::DeskThread;
 use super::fault;
 use super::reach;
 use super::reader::Reader;
-use super::sql::sql;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, sqlx};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, Statement, sqlx};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,11 +234,16 @@ impl Db {
     /// # Errors
     /// `Unavailable`.
     pub async fn ping(&self) -> Result<()> {
-        let read_only = sql(self.ping_text()).fetch(&self.health).await?;
+        let mut conn = Conn::take(&self.health, &self.away).await?;
+        let read_only = conn.fetch(&Statement::from_string(self.backend(), self.ping_text())).await?;
         let read_only =
             read_only.first().map(|row| row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from)));
         match read_only {
-            Some(Ok(0)) => Ok(()),
+            Some(Ok(0)) => {
+                conn.release();
+                Ok(())
+            }
+            // Closed, so that the next one finds the server that takes writes now, behind the same name.
             Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
             _ => Err(Error::internal("the database gave no answer to a ping")),
         }
@@ -246,8 +251,8 @@ impl Db {
 
     /// Calls `callback` for every statement; for tests that count them. Call it before the first use.
     pub fn observe(&mut self, callback: impl Fn(&sea_orm::metric::Info<'_>) + Send + Sync + Clone + 'static) {
-        self.reader.pool_mut().set_metric_callback(callback.clone());
         self.metric = Some(Arc::new(callback));
+        self.reader.metric.clone_from(&self.metric);
     }
 
     /// Lets tests do something to the connection of a transaction between two of its steps. Call it before the first use.

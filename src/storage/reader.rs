@@ -1,19 +1,30 @@
 //! Reading outside a transaction, over connections that never write and that no writer can use up.
 
+use super::MetricCallback;
 use super::away::Away;
+use super::conn::Conn;
 use super::txn::refuse_within;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use crate::error::{Error, Result};
+use sea_orm::{ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use std::time::Instant;
 
 /// The pool of the connections that read. It refuses inside a transaction, where the transaction's own is to be asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reader {
     pool: DatabaseConnection,
     away: Away,
+    pub(super) metric: Option<MetricCallback>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
 }
 
 impl Reader {
     pub(super) fn new(pool: DatabaseConnection, away: Away) -> Self {
-        Self { pool, away }
+        Self { pool, away, metric: None }
     }
 
     /// The pool itself, for what is no statement: closing it, and plans in tests.
@@ -21,14 +32,21 @@ impl Reader {
         &self.pool
     }
 
-    /// Waits for an answer, unless a transaction asks, or the database is away.
-    async fn answer<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    /// Runs one statement, over a connection that is closed when the answer was given up or not waited for: the pool
+    /// would wait for the rest of the answer, for as long as the network lets it.
+    async fn run<T>(&self, statement: Statement, with: impl AsyncFnOnce(&mut Conn, &Statement) -> Result<T, DbErr>) -> Result<T, DbErr> {
         refuse_within("reading over another connection")?;
-        self.away.unless(work).await
-    }
-
-    pub(super) fn pool_mut(&mut self) -> &mut DatabaseConnection {
-        &mut self.pool
+        let mut conn = Conn::take(&self.pool, &self.away).await.map_err(|error| match error {
+            Error::Busy(_) => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+            error => DbErr::Conn(RuntimeErr::Internal(error.to_string())),
+        })?;
+        let begun = self.metric.as_ref().map(|_| Instant::now());
+        let result = with(&mut conn, &statement).await;
+        if let (Some(metric), Some(begun)) = (&self.metric, begun) {
+            metric(&sea_orm::metric::Info { elapsed: begun.elapsed(), statement: &statement, failed: result.is_err() });
+        }
+        conn.release();
+        result
     }
 }
 
@@ -39,18 +57,19 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.answer(self.pool.execute_raw(statement)).await
+        self.run(statement, async |conn, statement| conn.execute(statement).await).await
     }
 
     async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
-        self.answer(self.pool.execute_unprepared(text)).await
+        let statement = Statement::from_string(self.get_database_backend(), text);
+        self.run(statement, async |conn, statement| conn.run(&statement.sql).await).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.answer(self.pool.query_one_raw(statement)).await
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.answer(self.pool.query_all_raw(statement)).await
+        self.run(statement, async |conn, statement| conn.fetch(statement).await).await
     }
 }

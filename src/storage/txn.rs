@@ -151,6 +151,10 @@ impl Retries {
         let Inner { conn, spoiled } = transaction.inner.into_inner();
         let outcome = if spoiled { outcome.and_then(|_| Err(conn::spoiled())) } else { outcome };
         let commit = keep && outcome.is_ok();
+        if let Err(Error::Unavailable(_)) = outcome {
+            // Closed without a word: it may lead to a server that has stopped, or takes no writes any more.
+            return outcome;
+        }
         match conn.end(commit).await {
             Ok(()) => outcome,
             Err(error) if commit => Err(error.into()),

@@ -20,6 +20,12 @@ use tokio::time::Instant;
 /// Sign-ups that may wait; more are told to come again.
 const MOST_WAITING: usize = 10_000;
 
+/// Sign-ups for a template whose set is blocked that may wait.
+const MOST_OF_BLOCKED: usize = 200;
+
+/// From when on a set counts as blocked for them, rather than as slow.
+const SURELY_BLOCKED: Duration = Duration::from_secs(1);
+
 /// A set that takes longer than this is blocked, and another worker goes on with the rest.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -39,6 +45,8 @@ struct Queue {
     workers: u32,
     /// Workers whose set has taken too long.
     blocked: u32,
+    /// Since when there are any.
+    blocked_since: Option<Instant>,
     /// Templates and students of the sets that are being decided.
     templates: HashSet<String>,
     students: HashSet<String>,
@@ -63,6 +71,9 @@ impl Desk {
             let mut queue = self.queue();
             if queue.waiting.len() >= MOST_WAITING {
                 return Err(Error::Busy("the queue of sign-ups"));
+            }
+            if queue.is_crowded(&ask) {
+                return Err(Error::Busy("the class template"));
             }
             queue.waiting.push_back(Waiting { ask, answer });
             queue.hire(app)
@@ -92,6 +103,22 @@ impl Queue {
             self.workers += 1;
         }
         hire
+    }
+
+    /// Whether a set of its template is blocked, and so many wait for that already that they would take the calls of all others.
+    fn is_crowded(&self, ask: &Ask) -> bool {
+        let waits = |one: &&Waiting| one.ask.class_template == ask.class_template;
+        self.blocked_since.is_some_and(|since| since.elapsed() > SURELY_BLOCKED)
+            && self.templates.contains(&ask.class_template)
+            && self.waiting.iter().filter(waits).count() >= MOST_OF_BLOCKED
+    }
+
+    /// A worker that was blocked is not any more.
+    fn unblock(&mut self, was_blocked: bool) {
+        self.blocked -= u32::from(was_blocked);
+        if self.blocked == 0 {
+            self.blocked_since = None;
+        }
     }
 
     fn is_free(&self, ask: &Ask) -> bool {
@@ -169,6 +196,7 @@ impl Worker {
                     let hire = {
                         let mut queue = self.desk.queue();
                         queue.blocked += 1;
+                        queue.blocked_since.get_or_insert_with(Instant::now);
                         queue.hire(&self.app)
                     };
                     if hire {
@@ -194,7 +222,7 @@ impl Drop for Worker {
         // Gone in the middle, as the runtime ends: those who wait hear of it, and whoever comes next starts another worker.
         let mut queue = self.desk.queue();
         queue.workers -= 1;
-        queue.blocked -= u32::from(self.blocked);
+        queue.unblock(self.blocked);
         if queue.workers == 0 {
             queue.waiting.clear();
         }
@@ -207,7 +235,7 @@ impl Worker {
         let most = usize::try_from(self.app.rules().sign_up_batch).unwrap_or(1).max(1);
         let mut queue = self.desk.queue();
         let was_blocked = std::mem::take(&mut self.blocked);
-        queue.blocked -= u32::from(was_blocked);
+        queue.unblock(was_blocked);
         // Whoever came instead goes on.
         let set = if was_blocked && queue.workers - queue.blocked > 1 { Vec::new() } else { queue.next_set(most, Instant::now()) };
         if set.is_empty() {

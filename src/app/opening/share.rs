@@ -91,6 +91,10 @@ impl Board {
     /// Whether this was the first, which paints the page.
     async fn look(&self, asked: u64) -> Result<bool> {
         let mut watch = self.watch.lock().await;
+        // The last look has failed: nobody looks any more, so nobody may join.
+        if let Err(error) = &*self.latest.borrow() {
+            return Err(error.clone());
+        }
         if self.done.load(Ordering::SeqCst) > asked {
             return Ok(false);
         }
@@ -98,7 +102,14 @@ impl Board {
         let _turn = self.looks.acquire().await;
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let (news, is_first) = match &mut *watch {
-            Some(watch) => (watch.look().await?, false),
+            Some(watch) => match watch.look().await {
+                Ok(news) => (news, false),
+                Err(error) => {
+                    // Told to all who read it before anybody else has its turn here.
+                    drop(self.latest.send_replace(Err(error.clone())));
+                    return Err(error);
+                }
+            },
             None => {
                 let (query, size) = self.question.clone();
                 let (opened, news) = Watch::open(self.app.clone(), query, size).await?;
@@ -128,8 +139,7 @@ async fn keep_looking(board: Weak<Board>) {
     loop {
         looks.tick().await;
         let Some(board) = board.upgrade() else { return };
-        if let Err(error) = board.look(board.begun.load(Ordering::SeqCst)).await {
-            drop(board.latest.send_replace(Err(error)));
+        if board.look(board.begun.load(Ordering::SeqCst)).await.is_err() {
             return;
         }
     }

