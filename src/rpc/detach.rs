@@ -64,13 +64,14 @@ pub(super) struct Detach {
     pub ready: Arc<AtomicBool>,
 }
 
-/// What a call holds until its work has ended; the room, until its answer is counted.
+/// What a call holds until its work has ended; the room, until its answer is counted. Given back in this
+/// order: whoever waits for the turn takes a permit next, and is refused when there is none yet.
 #[derive(Default)]
 struct Holds {
+    _permit: Option<OwnedSemaphorePermit>,
+    _large: Option<Large>,
     room: Option<Held>,
     _turn: Option<OwnedSemaphorePermit>,
-    _large: Option<Large>,
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Service<Request<Body>> for Detach {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::frames::{DATA, END_STREAM, WINDOW, Wire, message};
 use etutor::testing::on_every_database;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use std::collections::HashSet;
 use tonic::Code;
 
@@ -51,6 +51,48 @@ fn calls_whose_bodies_never_come_take_nothing_from_others_and_are_ended() {
     });
 }
 
+/// A call that asks again as long as it is turned away: another one of the story may be there for a moment.
+fn until_let_in(channel: Channel, method: &'static str, text: &'static str) -> JoinHandle<Result<String, Status>> {
+    tokio::spawn(async move {
+        loop {
+            match call(channel.clone(), method, text).await {
+                Err(status) if status.code() == Code::Unavailable => tokio::task::yield_now().await,
+                answered => break answered,
+            }
+        }
+    })
+}
+
+#[test]
+fn calls_of_one_connection_wait_for_their_turn_and_leave_room_for_others() {
+    on_every_database(async |db| {
+        // Two of the busy one, one of the other, and one to spare, so that the server is never full.
+        let server = Server::start(&db, ServeOptions { concurrency: 4, calls_per_connection: 2, ..options() }).await;
+        let busy = server.channel().await;
+        let many = tokio::spawn(try_join_all((0..12).map(|_| call(busy.clone(), SLEEP_MS, "50")).collect::<Vec<_>>()));
+        let other = server.channel().await;
+        while !many.is_finished() {
+            call(other.clone(), ECHO, "in between").await.expect("one connection shuts another out");
+        }
+        assert_eq!(many.await.unwrap().expect("a call that waited was refused").len(), 12);
+        server.end().await;
+    });
+}
+
+#[test]
+fn under_load_a_call_is_turned_away_before_its_body_is_read() {
+    on_every_database(async |db| {
+        let server = Server::start(&db, ServeOptions { concurrency: 1, body_timeout: 2 * SOON, ..options() }).await;
+        let long = until_let_in(server.channel().await, SLEEP_MS, "1500");
+        eventually("the server is busy", || async { server.call(ECHO, "x").await.is_err() }).await;
+        let mut wire = Wire::open(server.address, &[]).await;
+        wire.call(1, ECHO).await;
+        answered(&mut wire, 1).await;
+        long.await.unwrap().unwrap();
+        server.end().await;
+    });
+}
+
 #[test]
 fn uploads_and_tasks_have_limits_of_their_own() {
     on_every_database(async |db| {
@@ -68,16 +110,7 @@ fn uploads_and_tasks_have_limits_of_their_own() {
         assert_eq!((refused.code(), refused.message().contains("imports")), (Code::Unavailable, true), "{refused:?}");
         drop(sender);
         server.call(ECHO, "calls go on").await.unwrap();
-        // It may come while one of those below is running, and then it comes again.
-        let channel = server.channel().await;
-        let task = tokio::spawn(async move {
-            loop {
-                match call(channel.clone(), TASK, "1500").await {
-                    Err(status) if status.code() == Code::Unavailable => tokio::task::yield_now().await,
-                    answered => break answered,
-                }
-            }
-        });
+        let task = until_let_in(server.channel().await, TASK, "1500");
         eventually("a second task is refused", || async {
             server.call(TASK, "0").await.is_err_and(|status| status.message().contains("tasks"))
         })
