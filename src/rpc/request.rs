@@ -1,5 +1,5 @@
 //! The bodies of requests: that of one message is read before any work begins, that of an upload breaks
-//! off when its caller has gone or says nothing any more.
+//! off when its caller has gone or says too little.
 
 use super::peer::Peer;
 use super::status;
@@ -19,6 +19,8 @@ use tonic::body::Body;
 const SMALL: usize = 64 * 1024;
 /// Large requests of all connections at once. The others are read as far as they are small.
 const LARGE_AT_ONCE: usize = 16;
+/// Bytes of an upload that buy a second of waiting for more of it. Slow lines bring eight times as much.
+const BYTES_A_SECOND: u32 = 1024;
 
 /// How the bodies of requests are read.
 #[derive(Clone, Debug)]
@@ -86,7 +88,7 @@ impl Reading {
 
     /// The body of an upload.
     pub fn upload(&self, body: Body, gone: WaitForCancellationFutureOwned) -> Body {
-        Body::new(Upload { body, gone: Box::pin(gone), timeout: self.timeout, late: None })
+        Body::new(Upload { body, gone: Box::pin(gone), timeout: self.timeout, left: self.timeout, late: None })
     }
 }
 
@@ -115,14 +117,31 @@ impl http_body::Body for Whole {
     }
 }
 
-/// The body of an upload, which breaks off when the caller has gone, or when nothing comes for a while: one
-/// that never ends must not keep its permit for ever.
+/// The body of an upload, which breaks off when the caller has gone, or when too little comes: one that
+/// never ends must not keep its permit for ever.
+///
+/// Only the time in which it is waited for is counted, so that an upload that is read slowly is not the caller's
+/// fault. Each byte that comes buys a little more of it.
 struct Upload {
     body: Body,
     gone: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The longest wait when nothing comes at all.
     timeout: Duration,
+    /// How long it may still be waited for.
+    left: Duration,
     /// Runs while something is waited for.
     late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Upload {
+    /// Something has come, of so many bytes.
+    fn came(&mut self, bytes: usize) {
+        if let Some(late) = self.late.take() {
+            self.left = late.deadline().saturating_duration_since(Instant::now());
+        }
+        let bought = Duration::from_secs(bytes as u64) / BYTES_A_SECOND;
+        self.left = self.timeout.min(self.left + bought);
+    }
 }
 
 impl http_body::Body for Upload {
@@ -135,16 +154,17 @@ impl http_body::Body for Upload {
             return Poll::Ready(Some(Err(status::caller_gone())));
         }
         match Pin::new(&mut this.body).poll_frame(context) {
-            Poll::Ready(frame) => {
-                this.late = None;
-                // tonic takes a body that failed with CANCELLED for one that came to its end.
-                Poll::Ready(frame.map(|frame| frame.map_err(|_| status::caller_gone())))
+            Poll::Ready(Some(Ok(frame))) => {
+                this.came(frame.data_ref().map_or(0, Bytes::len));
+                Poll::Ready(Some(Ok(frame)))
             }
+            // tonic takes a body that failed with CANCELLED for one that came to its end.
+            Poll::Ready(end) => Poll::Ready(end.map(|_| Err(status::caller_gone()))),
             Poll::Pending => {
-                let until = Instant::now() + this.timeout;
+                let until = Instant::now() + this.left;
                 let late = this.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
                 std::task::ready!(late.as_mut().poll(context));
-                Poll::Ready(Some(Err(status::body_missing(this.timeout))))
+                Poll::Ready(Some(Err(status::upload_too_slow(this.timeout, BYTES_A_SECOND))))
             }
         }
     }
@@ -155,5 +175,49 @@ impl http_body::Body for Upload {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
+
+    const TIMEOUT: Duration = Duration::from_millis(100);
+
+    /// A body of what is sent.
+    struct Sent(mpsc::UnboundedReceiver<Bytes>);
+
+    impl http_body::Body for Sent {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        }
+    }
+
+    fn body() -> (mpsc::UnboundedSender<Bytes>, Body) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (sender, Body::new(Sent(receiver)))
+    }
+
+    async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, Status>> {
+        poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_is_read_slowly_is_no_fault_of_its_caller() {
+        let (sender, sent) = body();
+        let mut upload = Reading::new(1 << 20, TIMEOUT).upload(sent, CancellationToken::new().cancelled_owned());
+        for _ in 0..4 {
+            sender.send(Bytes::from_static(b"x")).unwrap();
+            tokio::time::sleep(TIMEOUT / 2).await;
+            assert!(next(&mut upload).await.unwrap().is_ok(), "it was there all the time");
+        }
+        let silent = next(&mut upload).await.unwrap().unwrap_err();
+        assert_eq!(silent.code(), tonic::Code::DeadlineExceeded);
     }
 }

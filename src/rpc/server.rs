@@ -49,7 +49,7 @@ pub struct ServeOptions {
     pub imports: usize,
     /// The largest request, in bytes.
     pub max_message_bytes: usize,
-    /// How long a request may take to arrive, and an upload to go on.
+    /// How long a request may take to arrive, and an upload to go on, which gains time by what comes.
     pub body_timeout: Duration,
     /// How long answers may wait without any of them being read; then their connection is closed.
     pub unread_timeout: Duration,

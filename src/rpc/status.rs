@@ -139,6 +139,13 @@ pub fn body_missing(waited: Duration) -> Status {
     Status::new(Code::DeadlineExceeded, text)
 }
 
+/// An upload came too slowly, or not at all for a while. Nothing was done.
+pub fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
+    let waited = waited.as_secs_f32();
+    let text = format!("the upload stopped, or came more slowly than {bytes_a_second} bytes a second, for {waited} s; nothing was done");
+    Status::new(Code::DeadlineExceeded, text)
+}
+
 /// Whoever called has gone in the middle of the request. Only the handler hears it; it is not CANCELLED because tonic takes that for the end of a stream.
 pub fn caller_gone() -> Status {
     Status::new(Code::Aborted, "the caller has gone in the middle of the request")

@@ -163,6 +163,34 @@ fn an_upload_of_which_nothing_comes_any_more_is_ended_with_a_code() {
     });
 }
 
+/// Sends rows of so many bytes for as long as they are wanted, `most` at most, each after a pause.
+async fn rows_in_time(channel: Channel, bytes: usize, pause: Duration, most: usize) -> Result<String, Status> {
+    let (sender, rows) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        for _ in 0..most {
+            tokio::time::sleep(pause).await;
+            if sender.send("x".repeat(bytes)).await.is_err() {
+                return;
+            }
+        }
+    });
+    upload(channel, rows).await
+}
+
+#[test]
+fn an_upload_that_trickles_gives_its_permit_back_and_a_slow_line_is_read_to_its_end() {
+    on_every_database(async |db| {
+        let server = Server::start(&db, ServeOptions { imports: 1, body_timeout: millis(800), ..options() }).await;
+        // A message has five bytes before it and a string three: some 400 bytes a second, for ten seconds.
+        let ended = rows_in_time(server.channel().await, 1, millis(20), 500).await.unwrap_err();
+        assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended:?}");
+        assert!(ended.message().contains("1024 bytes a second"), "{ended:?}");
+        // Twice as long as may be waited for an upload of which nothing comes.
+        assert_eq!(rows_in_time(server.channel().await, 1024, millis(40), 40).await.unwrap(), "40");
+        server.end().await;
+    });
+}
+
 #[test]
 fn a_connection_that_does_not_read_gets_no_more_answers_and_is_closed() {
     on_every_database(async |db| {
