@@ -8,7 +8,7 @@
 use super::kind::{Kind, Kinds};
 use super::norm::Answer;
 use super::peer::{Held, Peer, Peers};
-use super::request::{Arrived, Large, Reading, acquire};
+use super::request::{Reading, acquire};
 use super::status;
 use http::{Request, Response};
 use std::any::Any;
@@ -69,7 +69,6 @@ pub(super) struct Detach {
 #[derive(Default)]
 struct Holds {
     _permit: Option<OwnedSemaphorePermit>,
-    _large: Option<Large>,
     room: Option<Held>,
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -115,14 +114,11 @@ impl Detach {
                 let body = self.reading.upload(body, caller.cancelled_owned());
                 (body, Holds { _turn: Some(turn), _permit: self.permit(kind)?, ..Holds::default() })
             }
-            Kind::Page => {
-                let Arrived { body, large } = self.reading.whole(body, &peer).await?;
-                (body, Holds { _large: large, ..Holds::default() })
-            }
+            Kind::Page => (self.reading.whole(body, &peer).await?, Holds::default()),
             Kind::Free | Kind::Call | Kind::Task => {
-                let Arrived { body, large } = self.reading.whole(body, &peer).await?;
+                let body = self.reading.whole(body, &peer).await?;
                 let (turn, room) = (acquire(&peer.calls).await?, peer.room().await);
-                (body, Holds { room: Some(room), _turn: Some(turn), _large: large, _permit: self.permit(kind)? })
+                (body, Holds { room: Some(room), _turn: Some(turn), _permit: self.permit(kind)? })
             }
         };
         let (request, tracker) = (Request::from_parts(parts, body), self.tracker.clone());

@@ -33,15 +33,7 @@ pub(super) struct Reading {
 }
 
 /// What a large request holds: its connection's permit and the server's.
-pub(super) type Large = (OwnedSemaphorePermit, OwnedSemaphorePermit);
-
-/// A request that has arrived.
-pub(super) struct Arrived {
-    /// The body.
-    pub body: Body,
-    /// To be held as long as the body is there.
-    pub large: Option<Large>,
-}
+type Large = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Reading {
     pub fn new(largest: usize, timeout: Duration) -> Self {
@@ -51,17 +43,19 @@ impl Reading {
     /// Reads a body of one message to its end.
     ///
     /// # Errors
-    /// It is too large, does not come in time, or breaks off.
-    pub async fn whole(&self, mut body: Body, peer: &Peer) -> Result<Arrived, Status> {
-        let read = self.read(&mut body, peer);
-        tokio::time::timeout(self.timeout, read).await.unwrap_or_else(|_| Err(status::body_missing(self.timeout)))
-    }
-
-    async fn read(&self, body: &mut Body, peer: &Peer) -> Result<Arrived, Status> {
+    /// It is too large, does not come in time, or breaks off; or too many others are large.
+    pub async fn whole(&self, mut body: Body, peer: &Peer) -> Result<Body, Status> {
         // Five bytes stand before a message.
         let most = self.largest + 5;
         let (mut first, mut rest, mut large) = (Bytes::new(), BytesMut::new(), None);
-        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+        let mut late = std::pin::pin!(tokio::time::sleep(self.timeout));
+        loop {
+            let frame = tokio::select! {
+                biased;
+                frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)) => frame,
+                () = &mut late => return Err(status::body_missing(self.timeout)),
+            };
+            let Some(frame) = frame else { break };
             // What is no data is trailers, and requests have none that matter.
             let Ok(data) = frame.map_err(|_| status::caller_gone())?.into_data() else { continue };
             let length = first.len() + rest.len() + data.len();
@@ -69,8 +63,11 @@ impl Reading {
                 return Err(status::too_large(&format!("the request is larger than {} bytes", self.largest)));
             }
             if length > SMALL && large.is_none() {
-                let permits = (acquire(&peer.large).await?, acquire(&self.large).await?);
-                large = Some(permits);
+                // Meanwhile it cannot come, for nobody reads it.
+                let asked = Instant::now();
+                large = Some(self.turn(peer).await?);
+                let until = late.deadline() + asked.elapsed();
+                late.as_mut().reset(until);
             }
             // Most come in one piece, which is not copied.
             match (first.is_empty(), rest.is_empty()) {
@@ -83,7 +80,14 @@ impl Reading {
             }
         }
         let bytes = if rest.is_empty() { first } else { rest.freeze() };
-        Ok(Arrived { body: Body::new(Whole(Some(bytes))), large })
+        Ok(Body::new(Whole { bytes: Some(bytes), large }))
+    }
+
+    /// Waits until a large request may be read, as long as one may take to come.
+    async fn turn(&self, peer: &Peer) -> Result<Large, Status> {
+        let both = async { Ok((acquire(&peer.large).await?, acquire(&self.large).await?)) };
+        let busy = "as many large requests are being read as the server takes at once; try again";
+        tokio::time::timeout(self.timeout, both).await.unwrap_or_else(|_| Err(status::shed(busy)))
     }
 
     /// The body of an upload.
@@ -98,22 +102,30 @@ pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphore
 }
 
 /// A body that is there.
-struct Whole(Option<Bytes>);
+struct Whole {
+    bytes: Option<Bytes>,
+    /// Given back when the message has been made of the bytes: whoever reads one asks for more before its work begins.
+    large: Option<Large>,
+}
 
 impl http_body::Body for Whole {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        let bytes = self.bytes.take();
+        if bytes.is_none() {
+            self.large = None;
+        }
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        self.bytes.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
     }
 }
 
@@ -180,6 +192,7 @@ impl http_body::Body for Upload {
 
 #[cfg(test)]
 mod tests {
+    use super::super::peer::Peers;
     use super::*;
     use std::future::poll_fn;
     use tokio::sync::mpsc;
@@ -219,5 +232,46 @@ mod tests {
         }
         let silent = next(&mut upload).await.unwrap().unwrap_err();
         assert_eq!(silent.code(), tonic::Code::DeadlineExceeded);
+    }
+
+    /// A large request in two pieces, the second of which makes it large.
+    fn large() -> Body {
+        let (sender, body) = body();
+        for bytes in [SMALL, 1] {
+            sender.send(Bytes::from(vec![7; bytes])).unwrap();
+        }
+        body
+    }
+
+    #[tokio::test]
+    async fn a_large_request_gives_its_permit_back_when_its_message_is_made() {
+        let (reading, peer) = (Reading::new(1 << 20, TIMEOUT), Arc::new(Peers::new(1, 1)).join());
+        let mut one = reading.whole(large(), &peer).await.unwrap();
+        assert!(next(&mut one).await.unwrap().is_ok());
+        assert_eq!(peer.large.available_permits(), 0, "the message is not made yet");
+        assert!(next(&mut one).await.is_none());
+        reading.whole(large(), &peer).await.expect("while the first is still worked at");
+    }
+
+    #[tokio::test]
+    async fn a_large_request_that_waits_for_its_turn_is_not_late_but_told_that_the_server_is_busy() {
+        let peer = Arc::new(Peers::new(1, 1)).join();
+        let permit = acquire(&peer.large).await.unwrap();
+        let busy = Reading::new(1 << 20, TIMEOUT).whole(large(), &peer).await.map(drop).unwrap_err();
+        assert_eq!(busy.code(), tonic::Code::Unavailable, "{busy:?}");
+        assert!(busy.message().contains("large requests") && busy.metadata().contains_key(status::PUSHBACK), "{busy:?}");
+
+        // Both waits together are longer than a request may take to come.
+        let (sender, slow) = body();
+        sender.send(Bytes::from(vec![7; SMALL + 1])).unwrap();
+        let between = tokio::spawn(async move {
+            tokio::time::sleep(TIMEOUT * 6).await;
+            drop(permit);
+            tokio::time::sleep(TIMEOUT * 6).await;
+            sender.send(Bytes::from_static(b"the end")).unwrap();
+        });
+        let arrived = Reading::new(1 << 20, TIMEOUT * 10).whole(slow, &peer).await.expect("only the second wait was for the caller");
+        assert_eq!(arrived.size_hint().exact(), Some(SMALL as u64 + 8));
+        between.await.unwrap();
     }
 }

@@ -133,9 +133,9 @@ pub fn going_away() -> Status {
     Status::new(Code::Unavailable, "the server is shutting down")
 }
 
-/// The request, or more of it, did not come in time. Nothing was done.
+/// The request did not come in time. Nothing was done.
 pub fn body_missing(waited: Duration) -> Status {
-    let text = format!("the request did not arrive: nothing came for {} s, and nothing was done", waited.as_secs_f32());
+    let text = format!("the request did not arrive within {} s; nothing was done", waited.as_secs_f32());
     Status::new(Code::DeadlineExceeded, text)
 }
 
@@ -247,10 +247,7 @@ mod tests {
         assert_eq!(deadline_exceeded().code(), Code::DeadlineExceeded);
         assert_eq!(malformed_timeout().code(), Code::InvalidArgument);
         assert_eq!(shed("busy").code(), Code::Unavailable);
-        assert_eq!(
-            body_missing(Duration::from_millis(1500)).message(),
-            "the request did not arrive: nothing came for 1.5 s, and nothing was done"
-        );
+        assert_eq!(body_missing(Duration::from_millis(1500)).message(), "the request did not arrive within 1.5 s; nothing was done");
         assert_eq!(too_large("5 MiB").code(), Code::ResourceExhausted);
         assert_eq!(panicked("x").code(), Code::Internal);
         assert_eq!(going_away().code(), Code::Unavailable);
