@@ -8,6 +8,7 @@
 
 use super::away::{Away, given_up};
 use super::fault;
+use super::writes::Writes;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, MySql, Postgres, Sqlite};
@@ -33,6 +34,8 @@ pub(super) struct Conn {
     away: Away,
     /// An answer was given up: nothing more can be said over it.
     lost: bool,
+    /// Told when a write is refused, of SQLite.
+    writes: Option<Writes>,
     #[cfg(feature = "testing")]
     provoke: Option<Provoke>,
 }
@@ -73,11 +76,18 @@ impl Conn {
                 fit: false,
                 away: away.clone(),
                 lost: false,
+                writes: None,
                 #[cfg(feature = "testing")]
                 provoke: None,
             }),
             Err(error) => Err(fault::not_acquired(pool, &error)),
         }
+    }
+
+    /// Tells `writes` of every write that SQLite refuses.
+    pub fn telling(mut self, writes: &Writes) -> Self {
+        self.writes = matches!(self.raw, Raw::Sqlite(_)).then(|| writes.clone());
+        self
     }
 
     #[cfg(feature = "testing")]
@@ -127,7 +137,12 @@ impl Conn {
     }
 
     fn answered<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        self.lost |= result.as_ref().is_err_and(given_up);
+        if let Err(error) = &result {
+            self.lost |= given_up(error);
+            if let Some(writes) = &self.writes {
+                writes.failed(error);
+            }
+        }
         result
     }
 

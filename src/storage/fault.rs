@@ -68,6 +68,14 @@ pub(super) fn sqlite_busy(error: &DbErr) -> bool {
     }
 }
 
+/// Whether SQLite cannot write (or read): its file is read-only, the disk is full or fails.
+pub(super) fn sqlite_away(error: &SqlxError) -> bool {
+    match error {
+        SqlxError::Database(cause) => dialect::fault(cause.code().as_deref().unwrap_or("")) == Fault::Away,
+        _ => false,
+    }
+}
+
 fn driver_fault(error: &DbErr) -> Fault {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
         return Fault::Other;

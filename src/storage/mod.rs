@@ -46,6 +46,7 @@ pub mod test_clock;
 mod txn;
 pub mod upkeep;
 pub mod waitlist;
+mod writes;
 pub mod zone;
 
 #[cfg(feature = "testing")]

@@ -6,6 +6,7 @@ use super::desk::DeskThread;
 use super::fault;
 use super::reach;
 use super::reader::Reader;
+use super::writes::Writes;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, Statement, sqlx};
@@ -87,6 +88,7 @@ pub struct Db {
     desk_thread: Arc<DeskThread>,
     lanes: u32,
     away: Away,
+    writes: Writes,
     metric: Option<MetricCallback>,
     #[cfg(feature = "testing")]
     provoke: Option<super::Provoke>,
@@ -159,6 +161,7 @@ impl Db {
         Self {
             reader: Reader::new(reader, away.clone()),
             away,
+            writes: Writes::default(),
             writer,
             desk,
             health,
@@ -204,6 +207,11 @@ impl Db {
         &self.away
     }
 
+    /// Whether writes are taken, as far as SQLite has said.
+    pub(super) fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
     /// Who is told of every statement.
     pub(super) fn metric(&self) -> Option<&MetricCallback> {
         self.metric.as_ref()
@@ -239,10 +247,7 @@ impl Db {
         let read_only =
             read_only.first().map(|row| row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from)));
         match read_only {
-            Some(Ok(0)) => {
-                conn.release();
-                Ok(())
-            }
+            Some(Ok(0)) => self.writes.look(conn).await,
             // Closed, so that the next one finds the server that takes writes now, behind the same name.
             Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
             _ => Err(Error::internal("the database gave no answer to a ping")),

@@ -185,7 +185,7 @@ impl Db {
     /// Begins a write transaction; only `write_txn!` and the migration call this, so that none goes without its retries.
     pub async fn begin_write(&self) -> Result<Txn> {
         refuse_within("a second transaction")?;
-        let mut conn = Conn::take(self.writer(), self.away()).await?;
+        let mut conn = Conn::take(self.writer(), self.away()).await?.telling(self.writes());
         #[cfg(feature = "testing")]
         {
             conn = conn.provoked_by(self.provoked_by());

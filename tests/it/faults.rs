@@ -1,6 +1,8 @@
 //! A fault of the database at every step of a sign-up, a cancellation, an answer and a task: what was acknowledged is stored, what
 //! was refused is not, and the next call is well. The faults are real ones, provoked on the transaction's own connection.
 
+mod file;
+
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
