@@ -9,10 +9,16 @@ pub struct Faults {
     armed: Arc<Mutex<Option<Armed>>>,
 }
 
-#[derive(Debug)]
 struct Armed {
     steps: usize,
     text: String,
+    act: Box<dyn FnOnce() + Send>,
+}
+
+impl std::fmt::Debug for Armed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Armed").field("steps", &self.steps).field("text", &self.text).finish_non_exhaustive()
+    }
 }
 
 impl Faults {
@@ -21,7 +27,11 @@ impl Faults {
         db.provoke(Arc::new(move || {
             let mut armed = armed.lock().unwrap();
             match &mut *armed {
-                Some(Armed { steps: 0, .. }) => armed.take().map(|armed| armed.text),
+                Some(Armed { steps: 0, .. }) => {
+                    let Armed { text, act, .. } = armed.take()?;
+                    act();
+                    (!text.is_empty()).then_some(text)
+                }
                 Some(Armed { steps, .. }) => {
                     *steps -= 1;
                     None
@@ -34,7 +44,12 @@ impl Faults {
     /// Runs `text` on the connection of whichever transaction comes after so many steps, in place of that step where it fails,
     /// and before it where it does not.
     pub fn arm(&self, steps: usize, text: &str) {
-        *self.armed.lock().unwrap() = Some(Armed { steps, text: text.to_owned() });
+        self.arm_with(steps, text, || {});
+    }
+
+    /// The same, and does something to the world outside before it. Without a text, the step is what comes next.
+    pub fn arm_with(&self, steps: usize, text: &str, act: impl FnOnce() + Send + 'static) {
+        *self.armed.lock().unwrap() = Some(Armed { steps, text: text.to_owned(), act: Box::new(act) });
     }
 
     /// Nothing happens any more; whether it had happened.

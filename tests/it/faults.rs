@@ -21,6 +21,26 @@ struct Fault {
 
 const NOTHING: &str = "SELECT 1";
 
+impl Fault {
+    /// Lets it happen after so many steps.
+    fn arm(&self, stage: &Stage, steps: usize) {
+        // In a process of its own it is the file system that fails. Nearly all that a statement changes has to be written at once.
+        match file::is_alone() {
+            true => stage.faults().arm_with(steps, "PRAGMA cache_size = 1", || file::refuse_writes(true)),
+            false => stage.faults().arm(steps, self.text),
+        }
+    }
+
+    /// The trouble is over; whether there was any.
+    fn ends(stage: &Stage) -> bool {
+        let happened = stage.faults().disarm();
+        if file::is_alone() {
+            file::refuse_writes(false);
+        }
+        happened
+    }
+}
+
 /// A table of one's own for what fills the disk. Its rows are the only thing of their statement, so that SQLite has no journal of
 /// it and undoes the whole transaction.
 async fn set(stage: &Stage) {
@@ -29,6 +49,7 @@ async fn set(stage: &Stage) {
 
 fn faults(backend: DbBackend) -> &'static [Fault] {
     match backend {
+        DbBackend::Sqlite if file::is_alone() => &[Fault { name: "nothing can be written to any file", text: "", over: NOTHING }],
         DbBackend::Sqlite => &[
             Fault {
                 name: "the disk is full, and SQLite rolls back by itself",
@@ -84,9 +105,9 @@ async fn at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: 
         loop {
             number += 1;
             assert!(!stored(number).await);
-            stage.faults().arm(steps, fault.text);
+            fault.arm(stage, steps);
             let acknowledged = act(number).await;
-            let happened = stage.faults().disarm();
+            let happened = Fault::ends(stage);
             let what = format!("{}, at step {steps}", fault.name);
             assert_eq!(stored(number).await, acknowledged, "acknowledged: {acknowledged}; {what}");
             stage.faults().arm(0, fault.over);
@@ -115,10 +136,12 @@ async fn states(app: &TestApp, student: &str) -> Vec<String> {
 }
 
 /// Students there are; more than steps and faults in any of these stories.
-const STUDENTS: usize = 400;
+fn students() -> usize {
+    if file::is_alone() { 100 } else { 400 }
+}
 
 async fn stage(app: TestApp) -> Stage {
-    Stage::set(app, evening().classes(40, 50).coaches(2).students(STUDENTS)).await
+    Stage::set(app, evening().classes(40, 50).coaches(2).students(students())).await
 }
 
 #[test]
@@ -134,7 +157,7 @@ fn a_sign_up() {
 fn a_cancellation() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = stage(app).await;
-        let made = stage.academy.reserve_all(&stage, "math", 1, STUDENTS, None).await;
+        let made = stage.academy.reserve_all(&stage, "math", 1, students(), None).await;
         let act = async |number: usize| {
             let reservation_id = made[number - 1].reservation_id;
             let request = pb::CancelReservationRequest { reservation_id, ..Default::default() };
@@ -191,9 +214,9 @@ fn a_task() {
         for fault in faults(stage.db().backend()) {
             let mut steps = 0;
             loop {
-                stage.faults().arm(steps, fault.text);
+                fault.arm(&stage, steps);
                 let answer = stage.try_fire("invite create", None, None).await;
-                let happened = stage.faults().disarm();
+                let happened = Fault::ends(&stage);
                 let what = format!("{}, at step {steps}: {answer:?}", fault.name);
                 assert!(
                     !answer.as_ref().is_ok_and(|report| report.error.is_empty()) || tasks().await == 1,

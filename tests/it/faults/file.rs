@@ -1,4 +1,4 @@
-//! I/O errors of SQLite, real ones: the process may write to no file any more. It would hit all tests that run
+//! An I/O error of SQLite at every step, a real one: the process may write to no file any more. It would hit all tests that run
 //! beside it, so such a story runs in a process of its own.
 
 use crate::staffing::stage::{SATURDAY, Stage, evening};
@@ -18,12 +18,12 @@ const ALONE: &str = "ETUTOR_TEST_ALONE";
 const XFSZ: i32 = 25;
 
 /// Whether this is the process of such a story.
-fn is_alone() -> bool {
+pub fn is_alone() -> bool {
     std::env::var_os(ALONE).is_some()
 }
 
 /// Every write to a file fails (EFBIG), or none does. What is longer already can still be read.
-fn refuse_writes(refuse: bool) {
+pub fn refuse_writes(refuse: bool) {
     let most = if refuse { "--fsize=0:" } else { "--fsize=unlimited:" };
     let prlimit = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), most]).status();
     assert!(prlimit.expect("prlimit is a part of util-linux").success());
@@ -41,6 +41,15 @@ fn alone(name: &str, story: impl FnOnce()) {
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_to_at_every_step() {
+    alone("faults::file::a_file_that_cannot_be_written_to_at_every_step", || {
+        super::a_sign_up();
+        super::a_cancellation();
+        super::a_task();
+    });
 }
 
 async fn health(stage: &Stage) -> ServingStatus {
