@@ -78,6 +78,11 @@ impl TestApp {
         Self::serve(self.db.replica().await, (*self.app.config).clone(), self.messages.clone(), true).await
     }
 
+    /// A second replica that reaches the database by another way.
+    pub async fn replica_at(&self, url: &str) -> Self {
+        Self::serve(self.db.replica_at(url).await, (*self.app.config).clone(), self.messages.clone(), true).await
+    }
+
     /// A second replica with another configuration.
     pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = (*self.app.config).clone();
@@ -123,6 +128,11 @@ impl TestApp {
     /// The database.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Where the database is.
+    pub fn url(&self) -> &str {
+        &self.db.options().url
     }
 
     /// The instant of a local time `YYYY-MM-DDTHH:MM` or `YYYY-MM-DD` (its 00:00).

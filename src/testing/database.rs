@@ -92,27 +92,34 @@ impl TestDb {
     pub async fn new(kind: &Kind) -> Self {
         // Boxed: the compiler gives up on futures nested much deeper than this.
         let home: Pin<Box<dyn Future<Output = Home> + Send + '_>> = Box::pin(Home::new(kind, true));
-        Self::open(Arc::new(home.await)).await
+        Self::open(Arc::new(home.await), None).await
     }
 
     /// Makes one without the schema.
     pub async fn empty(kind: &Kind) -> Self {
         let home: Pin<Box<dyn Future<Output = Home> + Send + '_>> = Box::pin(Home::new(kind, false));
-        Self::open(Arc::new(home.await)).await
+        Self::open(Arc::new(home.await), None).await
     }
 
     /// The same database through another pool, as a second replica of the service has it.
     pub async fn replica(&self) -> Self {
-        Self::open(self.home.clone()).await
+        Self::open(self.home.clone(), None).await
     }
 
-    async fn open(home: Arc<Home>) -> Self {
-        let mut options = DbOptions::new(home.url());
+    /// The same by another way that leads to it, and may be cut: nobody waits longer for a connection than usual.
+    pub async fn replica_at(&self, url: &str) -> Self {
+        Self::open(self.home.clone(), Some(url)).await
+    }
+
+    async fn open(home: Arc<Home>, url: Option<&str>) -> Self {
+        let mut options = DbOptions::new(url.map_or_else(|| home.url(), str::to_owned));
         options.max_connections = CONNECTIONS;
         options.write_connections = CONNECTIONS;
         options.sign_up_connections = 2;
-        // Machines that run tests are slow at times, and no test is about a pool that is too small.
-        options.acquire_timeout = std::time::Duration::from_secs(30);
+        if url.is_none() {
+            // Machines that run tests are slow at times, and no test is about a pool that is too small.
+            options.acquire_timeout = std::time::Duration::from_secs(30);
+        }
         options.sqlite_synchronous_full = false;
         let mut db = Db::connect(&options).await.unwrap();
         let statements = Statements::default();

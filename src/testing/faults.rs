@@ -54,6 +54,11 @@ impl Faults {
 
     /// Nothing happens any more; whether it had happened.
     pub fn disarm(&self) -> bool {
-        self.armed.lock().unwrap().take().is_none()
+        self.steps_left().is_none()
+    }
+
+    /// The same; how many steps were still to come until it would have happened, and none when it had.
+    pub fn steps_left(&self) -> Option<usize> {
+        self.armed.lock().unwrap().take().map(|armed| armed.steps)
     }
 }

@@ -2,6 +2,7 @@
 //! was refused is not, and the next call is well. The faults are real ones, provoked on the transaction's own connection.
 
 mod file;
+mod frozen;
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::rpc::pb;
@@ -141,7 +142,12 @@ fn students() -> usize {
 }
 
 async fn stage(app: TestApp) -> Stage {
-    Stage::set(app, evening().classes(40, 50).coaches(2).students(students())).await
+    stage_of(app, students()).await
+}
+
+/// An academy with places for all of so many students.
+async fn stage_of(app: TestApp, students: usize) -> Stage {
+    Stage::set(app, evening().classes(40, 50).coaches(2).students(students)).await
 }
 
 #[test]

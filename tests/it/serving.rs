@@ -1,7 +1,7 @@
 //! Attacks on the serving stack, each through real sockets against the complete stack.
 //! Every story stands for something that was measured to go wrong without our own layers.
 
-mod cable;
+pub mod cable;
 mod codes;
 mod daemon;
 mod database;
