@@ -8,12 +8,15 @@
 
 use super::away::{Away, given_up};
 use super::fault;
+use super::park::Park;
 use super::writes::Writes;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, MySql, Postgres, Sqlite};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// A connection of one of the three databases.
 enum Raw {
@@ -24,7 +27,7 @@ enum Raw {
 
 /// Says what is to be run on a connection before its next step; for tests of faults.
 #[cfg(feature = "testing")]
-pub type Provoke = std::sync::Arc<dyn Fn() -> Option<String> + Send + Sync>;
+pub type Provoke = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// A connection that is closed when it is dropped, unless it was found fit for use again.
 pub(super) struct Conn {
@@ -36,6 +39,9 @@ pub(super) struct Conn {
     lost: bool,
     /// Told when a write is refused, of SQLite.
     writes: Option<Writes>,
+    /// Where it waits for its next use instead of in its pool, and since when it has been out of that.
+    park: Option<Arc<Park>>,
+    taken_at: Instant,
     #[cfg(feature = "testing")]
     provoke: Option<Provoke>,
 }
@@ -77,6 +83,8 @@ impl Conn {
                 away: away.clone(),
                 lost: false,
                 writes: None,
+                park: None,
+                taken_at: Instant::now(),
                 #[cfg(feature = "testing")]
                 provoke: None,
             }),
@@ -88,6 +96,21 @@ impl Conn {
     pub fn telling(mut self, writes: &Writes) -> Self {
         self.writes = matches!(self.raw, Raw::Sqlite(_)).then(|| writes.clone());
         self
+    }
+
+    /// Takes one that waits in a park, or one of the pool that goes there afterwards.
+    pub async fn take_parked(park: &Arc<Park>, pool: &DatabaseConnection, away: &Away) -> Result<Self> {
+        let mut conn = match park.take() {
+            Some(conn) => conn,
+            None => Self::take(pool, away).await?,
+        };
+        (conn.fit, conn.park) = (false, Some(Arc::clone(park)));
+        Ok(conn)
+    }
+
+    /// Since when it has been out of its pool.
+    pub fn taken_at(&self) -> Instant {
+        self.taken_at
     }
 
     #[cfg(feature = "testing")]
@@ -164,6 +187,9 @@ impl Conn {
         }
         self.run(if commit { "COMMIT" } else { "ROLLBACK" }).await?;
         self.fit = true;
+        if let Some(park) = self.park.take() {
+            park.put(self);
+        }
         Ok(())
     }
 }

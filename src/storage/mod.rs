@@ -25,6 +25,7 @@ mod open;
 pub mod opening;
 pub mod overview;
 pub mod page;
+mod park;
 pub mod place;
 pub mod pool;
 pub mod purge;

@@ -4,6 +4,7 @@ use super::away::Away;
 use super::conn::Conn;
 use super::desk::DeskThread;
 use super::fault;
+use super::park::Park;
 use super::reach;
 use super::reader::Reader;
 use super::writes::Writes;
@@ -86,6 +87,9 @@ pub struct Db {
     desk: DatabaseConnection,
     health: DatabaseConnection,
     desk_thread: Arc<DeskThread>,
+    /// Where the connections of sign-ups wait, and whether transactions are to look there: those of [`Db::desk`].
+    desk_park: Arc<Park>,
+    parks: bool,
     lanes: u32,
     away: Away,
     writes: Writes,
@@ -166,6 +170,8 @@ impl Db {
             desk,
             health,
             desk_thread: Arc::default(),
+            desk_park: Arc::default(),
+            parks: false,
             lanes,
             metric: None,
             #[cfg(feature = "testing")]
@@ -175,7 +181,8 @@ impl Db {
 
     /// The same database, for transactions that look up a few rows of large tables: sign-ups.
     pub fn desk(&self) -> Self {
-        Self { writer: self.desk.clone(), ..self.clone() }
+        // SQLite's is the one that all write over.
+        Self { writer: self.desk.clone(), parks: !self.is_sqlite(), ..self.clone() }
     }
 
     /// Sets of sign-ups that can be decided at once.
@@ -201,6 +208,11 @@ impl Db {
     /// Says whether the database is away, as the health check has found. While it is, calls do not wait for its answers for long.
     pub fn set_away(&self, away: bool) {
         self.away.set(away);
+    }
+
+    /// Where the connections that write wait for their next use, if it is not in their pool.
+    pub(super) fn park(&self) -> Option<&Arc<Park>> {
+        self.parks.then_some(&self.desk_park)
     }
 
     pub(super) fn away(&self) -> &Away {
@@ -273,6 +285,7 @@ impl Db {
 
     /// Closes the connections.
     pub async fn close(self) {
+        self.desk_park.close();
         for connection in [self.desk, self.health, self.writer, self.reader.pool().clone()] {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "a connection could not be closed");

@@ -185,7 +185,11 @@ impl Db {
     /// Begins a write transaction; only `write_txn!` and the migration call this, so that none goes without its retries.
     pub async fn begin_write(&self) -> Result<Txn> {
         refuse_within("a second transaction")?;
-        let mut conn = Conn::take(self.writer(), self.away()).await?.telling(self.writes());
+        let conn = match self.park() {
+            Some(park) => Conn::take_parked(park, self.writer(), self.away()).await?,
+            None => Conn::take(self.writer(), self.away()).await?,
+        };
+        let mut conn = conn.telling(self.writes());
         #[cfg(feature = "testing")]
         {
             conn = conn.provoked_by(self.provoked_by());

@@ -55,6 +55,11 @@ impl Due {
         !self.lapsed.is_empty() || !self.waiting.is_empty()
     }
 
+    /// Somebody waits, a hold or an offer has run out, or there are classes.
+    pub fn is_anything(&self) -> bool {
+        self.is_urgent() || !self.running.is_empty()
+    }
+
     /// Notes one template.
     pub(super) fn note(&mut self, template_id: i64, lapsed: bool, waiting: bool, running: bool) {
         for (list, is) in [(&mut self.lapsed, lapsed), (&mut self.waiting, waiting), (&mut self.running, running)] {

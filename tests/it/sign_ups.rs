@@ -7,6 +7,7 @@ mod holds;
 mod leave;
 mod passed_over;
 mod schedule;
+mod trips;
 mod waitlist;
 
 use crate::grpc::reason;

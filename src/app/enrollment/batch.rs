@@ -1,27 +1,26 @@
-//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read by one statement each, decided in memory in the
-//! order in which they came (`domain::places::Book`), and written by one statement each, or all at once where the database can.
+//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read in two trips to the database (`known`), decided in
+//! memory in the order in which they came (`domain::places::Book`), and written in one.
 //!
 //! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
 
 use super::elsewhere::{Yes, said_yes_in_txn};
-use super::hold::{HoldDays, allowed_until, held_before, note_holds_in_txn};
+use super::hold::{HoldDays, allowed_until, note_holds_in_txn};
+use super::known::{Desk, Known, reused};
 use super::offer;
 use crate::app::App;
 use crate::app::input::RequestKey;
-use crate::app::staffing::demand::demand_changed;
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
-use crate::domain::class_task::{Seats, find_seat};
-use crate::domain::places::{Book, Claim, Key, PlaceDay, Refusal, first_possible_day, places_between};
+use crate::domain::class_task::find_seat;
+use crate::domain::places::{Claim, Key, Refusal, first_possible_day, places_between};
 use crate::domain::sign_up::{Start, confirm_until, start_rule};
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
-use crate::error::{Error, Reason, Result};
-use crate::storage::held_time::HeldTimes;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::storage::sql::sql;
-use crate::storage::{Txn, seat};
 use crate::write_txn;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -41,7 +40,7 @@ pub enum Wish {
 
 impl Wish {
     /// The scope of its request ids.
-    fn scope(self) -> &'static str {
+    pub(super) fn scope(self) -> &'static str {
         match self {
             Self::SignUp => "CreateReservation",
             Self::Hold => "HoldPlaces",
@@ -108,7 +107,7 @@ pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> 
     for (position, ask) in asks.iter().enumerate() {
         let id = (ask.wish.scope(), ask.key.request_id.as_str());
         let first = if id.1.is_empty() { None } else { firsts.get(&id).copied() };
-        let decision = match (known.answered(ask), first) {
+        let decision = match (desk.answered(ask), first) {
             (Some(answer), _) => Some(answer),
             (None, Some(first)) if asks[first].key.fingerprint != ask.key.fingerprint => Some(Err(reused())),
             (None, Some(first)) => {
@@ -161,161 +160,6 @@ pub async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
     // Shared: those who take it so do not wait for each other, only for `invite create`, which takes it for itself.
     sql("SELECT name, version FROM mutex WHERE name = 'create' {share}").fetch(txn).await?;
     app.now_in(txn).await
-}
-
-/// What a set asks about: templates, students (locked), and what its request ids were used for.
-struct Known {
-    templates: HashMap<String, WantedTemplate>,
-    students: HashMap<String, WantingStudent>,
-    requests: HashMap<(&'static str, String), (String, String)>,
-}
-
-impl Known {
-    async fn read(txn: &Txn, asks: &[Ask]) -> Result<Self> {
-        let codes: BTreeSet<&str> = asks.iter().map(|ask| ask.class_template.as_str()).collect();
-        let templates = sign_up::template_list_by_codes(txn, codes).await?;
-        // Marked first, though it may come to nothing: tasks are locked before students and places.
-        let ids: Vec<i64> = templates.iter().filter(|template| template.has_open_tasks).map(|template| template.id).collect();
-        if !ids.is_empty() {
-            demand_changed(txn, &ids).await?;
-        }
-        let names: BTreeSet<&str> = asks.iter().map(|ask| ask.student.as_str()).collect();
-        let students = sign_up::student_lock_by_names(txn, names).await?;
-        // Asked under the students' locks: of two equal requests the second finds what the first has made.
-        let mut requests = HashMap::new();
-        for scope in [Wish::SignUp.scope(), Wish::Hold.scope(), Wish::Wait.scope()] {
-            let of = asks.iter().filter(|ask| ask.wish.scope() == scope && !ask.key.request_id.is_empty());
-            let ids: BTreeSet<&str> = of.map(|ask| ask.key.request_id.as_str()).collect();
-            if !ids.is_empty() {
-                let found = sign_up::request_list(txn, scope, ids).await?;
-                requests.extend(found.into_iter().map(|(id, fingerprint, result)| ((scope, id), (fingerprint, result))));
-            }
-        }
-        Ok(Self {
-            templates: templates.into_iter().map(|template| (template.code.clone(), template)).collect(),
-            students: students.into_iter().map(|student| (student.user_name.clone(), student)).collect(),
-            requests,
-        })
-    }
-
-    /// The answer that a request id has had before.
-    fn answered(&self, ask: &Ask) -> Option<Result<Decision>> {
-        if ask.key.request_id.is_empty() {
-            return None;
-        }
-        let (fingerprint, result) = self.requests.get(&(ask.wish.scope(), ask.key.request_id.clone()))?;
-        if *fingerprint != ask.key.fingerprint {
-            return Some(Err(reused()));
-        }
-        let corrupt = || Error::Corrupt { table: "request_log", column: "result", id: ask.key.request_id.clone() };
-        Some(result.parse().map(Decision::Before).map_err(|_| corrupt()))
-    }
-
-    /// Locks and reads the places, seats and sign-ups that the set is about.
-    async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
-        let mut desk = Desk {
-            known: self,
-            book: Book::default(),
-            templates: HashMap::new(),
-            students: HashMap::new(),
-            seats: HashMap::new(),
-            waiting: Vec::new(),
-            waiting_before: BTreeSet::new(),
-            held: HashMap::new(),
-        };
-        let mut ranges: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
-        for ask in asks {
-            if let Some(template) = self.templates.get(&ask.class_template) {
-                let range = ranges.entry(template.id).or_insert((ask.start_day, ask.end_day));
-                *range = (range.0.min(ask.start_day), range.1.max(ask.end_day));
-            }
-        }
-        let (Some(first), Some(last)) = (ranges.values().map(|(first, _)| *first).min(), ranges.values().map(|(_, last)| *last).max())
-        else {
-            return Ok(desk);
-        };
-        // A lesson of the day before may last into the first day, and the last may last into the day after.
-        let (first, last) = (add_days(first, -1), add_days(last, 1));
-        // Asked once tasks and students are locked: whoever formed a class or joined a list meanwhile has done so.
-        let (ids, today): (Vec<i64>, Day) = (ranges.keys().copied().collect(), app.time().day(now));
-        let look = || sign_up::look(txn, &ids, today, self.students.values().map(|student| student.id), (first, last), now);
-        let sign_up::Looked { due, mut taking, waiting } = look().await?;
-        // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
-        if due.is_urgent() && !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
-            offer::refresh_due_in_txn(app, txn, &due, now).await?;
-            // A student of the set may have been made an offer.
-            taking = look().await?.taking;
-        }
-        desk.waiting_before = waiting;
-        if !due.running.is_empty() && seat::seat_lock_in_txn(txn, &due.running, today).await? > 0 {
-            desk.seats = seat::seat_list(txn, &due.running, today).await?;
-        }
-        let wanted: Vec<(i64, Day, Day)> = ranges.iter().map(|(id, (first, last))| (*id, *first, *last)).collect();
-        let mut places: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
-        for place in sign_up::place_lock_list_in(txn, &wanted).await? {
-            places.entry(place.template_id).or_default().push((&place).into());
-        }
-        for template in self.templates.values() {
-            let key = desk.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
-            desk.templates.insert(template.id, key);
-        }
-        let holds = asks.iter().filter(|ask| ask.wish == Wish::Hold).filter_map(|ask| {
-            let (student, template) = (self.students.get(&ask.student)?, self.templates.get(&ask.class_template)?);
-            Some((student.id, template.id))
-        });
-        desk.held = held_before(app, txn, holds, now).await?;
-        self.note(txn, &mut desk, &taking, (first, last)).await?;
-        Ok(desk)
-    }
-
-    /// Notes what the students have already, with the lessons of those templates.
-    async fn note(&self, txn: &Txn, desk: &mut Desk<'_>, taking: &[sign_up::Taking], (first, last): (Day, Day)) -> Result<()> {
-        for student in self.students.values() {
-            let key = desk.book.add_student(student.grade);
-            desk.students.insert(student.id, key);
-        }
-        if taking.is_empty() {
-            return Ok(());
-        }
-        // Of a wanted template only the wanted days were read: as what others may overlap with, it is there once more.
-        let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
-        let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
-        let mut lessons: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
-        for place in sign_up::place_list_in(txn, &ranges).await? {
-            lessons.entry(place.template_id).or_default().push((&place).into());
-        }
-        let mut keys: HashMap<i64, Key> = HashMap::new();
-        for id in held {
-            keys.insert(id, desk.book.add_template(0, lessons.remove(&id).unwrap_or_default()));
-        }
-        for taken in taking {
-            let Some(student) = desk.students.get(&taken.student_id).copied() else { continue };
-            let wanted = desk.templates.get(&taken.template_id);
-            for template in wanted.into_iter().chain(keys.get(&taken.template_id)) {
-                desk.book.note(student, *template, taken.claim, taken.start_day, taken.last_day);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn reused() -> Error {
-    Error::precondition(Reason::RequestIdReused, "this request_id was used for another request")
-}
-
-/// What a set is decided by.
-struct Desk<'a> {
-    known: &'a Known,
-    book: Book,
-    templates: HashMap<i64, Key>,
-    students: HashMap<i64, Key>,
-    seats: HashMap<i64, Vec<Seats>>,
-    /// Who has joined a waiting list in this set: (student, template, first day, last day).
-    waiting: Vec<(i64, i64, Day, Day)>,
-    /// Students who are on a waiting list at that time.
-    waiting_before: BTreeSet<i64>,
-    /// How long who holds something held it before.
-    held: HeldTimes,
 }
 
 /// A sign-up that is to be written.

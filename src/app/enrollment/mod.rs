@@ -11,6 +11,7 @@ pub mod elsewhere;
 mod extend;
 mod free;
 mod hold;
+mod known;
 pub mod leave;
 pub mod offer;
 pub mod schedule;

@@ -286,7 +286,7 @@ fn ranges(all: impl Iterator<Item = (i64, Day, Day)>) -> Vec<(i64, Day, Day)> {
     found.into_iter().map(|(template, (first, last))| (template, first, last)).collect()
 }
 
-fn by_template(places: Vec<crate::storage::entity::place::Model>) -> HashMap<i64, Vec<PlaceDay>> {
+pub(super) fn by_template(places: Vec<crate::storage::entity::place::Model>) -> HashMap<i64, Vec<PlaceDay>> {
     let mut found: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
     for place in places {
         found.entry(place.template_id).or_default().push((&place).into());

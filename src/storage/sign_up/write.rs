@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::reservation;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
-use crate::storage::sql::{Cell, Sql, sql};
+use crate::storage::sql::{Cell, RECORD, Sql, sql};
 use sea_orm::{ConnectionTrait, DbBackend};
 use std::collections::HashMap;
 
@@ -156,6 +156,21 @@ impl Entry<'_> {
     }
 }
 
+impl Entry<'_> {
+    /// Its line in the ledger, if it has one; its key is told by a number.
+    fn ledger_cells(&self, number: i64) -> Option<[Cell; 7]> {
+        let (row, cause) = (&self.row, self.cause?.as_str());
+        let (first, last) = (row.start_day.into(), row.end_day.into());
+        Some([row.template_id.into(), number.into(), first, last, cause.into(), self.student.into(), self.request_id.into()])
+    }
+
+    /// What its request id was used for, if that is to be stored.
+    fn request_cells(&self, number: i64) -> Option<[Cell; 4]> {
+        let (scope, fingerprint) = self.request?;
+        Some([scope.into(), self.request_id.into(), fingerprint.into(), number.into()])
+    }
+}
+
 /// Writes a set of sign-ups and the places it takes, (template, day, how many); their keys, in the same order. In one go where the database can,
 /// because the set waits for each. An empty set writes nothing.
 ///
@@ -227,8 +242,6 @@ async fn at_once_on_postgres(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
     Ok(ids)
 }
 
-/// Bytes of values in one message: a TLS record (16 KiB) less what else is in it.
-const RECORD: usize = 15_500;
 /// Bytes of a place that is taken.
 const PLACE: usize = 32;
 
@@ -311,17 +324,8 @@ async fn at_once_on_sqlite(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day,
         let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = row.cells();
         [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, number.into()]
     });
-    let ledger = numbered().filter_map(|(number, Entry { row, cause, student, request_id, .. })| -> Option<[Cell; 7]> {
-        let cause = cause.as_ref()?.as_str();
-        let (first, last) = (row.start_day.into(), row.end_day.into());
-        Some([row.template_id.into(), (count - number).into(), first, last, cause.into(), (*student).into(), (*request_id).into()])
-    });
-    let requests: Vec<[Cell; 4]> = numbered()
-        .filter_map(|(number, Entry { request_id, request, .. })| {
-            let (scope, fingerprint) = (*request)?;
-            Some([scope.into(), (*request_id).into(), fingerprint.into(), (count - number).into()])
-        })
-        .collect();
+    let ledger = numbered().filter_map(|(number, entry)| entry.ledger_cells(count - number));
+    let requests: Vec<[Cell; 4]> = numbered().filter_map(|(number, entry)| entry.request_cells(count - number)).collect();
     let write = |text: &'static str| -> Sql { sql(text).rows(places(taken)).rows(cells).bind(now).rows(ledger) };
     let write = if requests.is_empty() { write(WITHOUT_REQUESTS) } else { write(WITH_REQUESTS).bind(now).rows(requests) };
     let done: Vec<(i64, i64)> = write.tuples(txn).await?;
