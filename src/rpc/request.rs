@@ -227,7 +227,7 @@ mod tests {
         let mut upload = Reading::new(1 << 20, TIMEOUT).upload(sent, CancellationToken::new().cancelled_owned());
         for _ in 0..4 {
             sender.send(Bytes::from_static(b"x")).unwrap();
-            tokio::time::sleep(TIMEOUT / 2).await;
+            tokio::time::sleep(TIMEOUT).await;
             assert!(next(&mut upload).await.unwrap().is_ok(), "it was there all the time");
         }
         let silent = next(&mut upload).await.unwrap().unwrap_err();
@@ -265,12 +265,12 @@ mod tests {
         let (sender, slow) = body();
         sender.send(Bytes::from(vec![7; SMALL + 1])).unwrap();
         let between = tokio::spawn(async move {
-            tokio::time::sleep(TIMEOUT * 6).await;
+            tokio::time::sleep(TIMEOUT * 15).await;
             drop(permit);
-            tokio::time::sleep(TIMEOUT * 6).await;
+            tokio::time::sleep(TIMEOUT * 15).await;
             sender.send(Bytes::from_static(b"the end")).unwrap();
         });
-        let arrived = Reading::new(1 << 20, TIMEOUT * 10).whole(slow, &peer).await.expect("only the second wait was for the caller");
+        let arrived = Reading::new(1 << 20, TIMEOUT * 25).whole(slow, &peer).await.expect("only the second wait was for the caller");
         assert_eq!(arrived.size_hint().exact(), Some(SMALL as u64 + 8));
         between.await.unwrap();
     }

@@ -3,20 +3,23 @@
 //! The drivers keep a count of open transactions that the database does not always share: SQLite rolls back by itself when the disk
 //! is full, MariaDB after a deadlock, and PostgreSQL answers a COMMIT of a failed transaction with success after rolling it back. A
 //! connection handed back in such a state makes the next "transaction" one that is never committed. So the rule here is simple: a
-//! connection goes back to its pool only when a BEGIN, every statement, and the COMMIT or ROLLBACK were answered with success (a
+//! connection goes back to its pool (or park) only when a BEGIN, every statement, and the COMMIT or ROLLBACK were answered with success (a
 //! ROLLBACK may follow one failed statement). In every other case it is closed, and the pool opens a new one.
 
 use super::away::{Away, given_up};
 use super::fault;
-use super::park::Park;
+use super::park::{Park, Parked};
 use super::writes::Writes;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::{self, AssertSqlSafe, Executor, MySql, Postgres, Sqlite};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, MySql, Postgres, Sqlite};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a connection that has waited for a while may take to answer before it is used.
+const ASKED: Duration = Duration::from_secs(1);
 
 /// A connection of one of the three databases.
 enum Raw {
@@ -39,8 +42,9 @@ pub(super) struct Conn {
     lost: bool,
     /// Told when a write is refused, of SQLite.
     writes: Option<Writes>,
-    /// Where it waits for its next use instead of in its pool, and since when it has been out of that.
+    /// Where it waits for its next use instead of in its pool.
     park: Option<Arc<Park>>,
+    /// Since when it has been out of its pool.
     taken_at: Instant,
     #[cfg(feature = "testing")]
     provoke: Option<Provoke>,
@@ -100,12 +104,32 @@ impl Conn {
 
     /// Takes one that waits in a park, or one of the pool that goes there afterwards.
     pub async fn take_parked(park: &Arc<Park>, pool: &DatabaseConnection, away: &Away) -> Result<Self> {
-        let mut conn = match park.take() {
-            Some(conn) => conn,
-            None => Self::take(pool, away).await?,
+        let mut conn = loop {
+            match park.take() {
+                Some(Parked::Fresh(conn)) => break conn,
+                Some(Parked::Stale(mut conn)) => {
+                    // Not fit until it has answered: one that leads nowhere is closed.
+                    conn.fit = false;
+                    if conn.is_well().await {
+                        break conn;
+                    }
+                }
+                None => break Self::take(pool, away).await?,
+            }
         };
         (conn.fit, conn.park) = (false, Some(Arc::clone(park)));
         Ok(conn)
+    }
+
+    /// Whether the server answers over it, soon.
+    async fn is_well(&mut self) -> bool {
+        let asked = async { on_each!(self, |raw| raw.ping().await) };
+        matches!(tokio::time::timeout(ASKED, asked).await, Ok(Ok(())))
+    }
+
+    /// Closes it, whatever state it is in.
+    pub fn close(mut self) {
+        self.fit = false;
     }
 
     /// Since when it has been out of its pool.

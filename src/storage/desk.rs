@@ -1,6 +1,6 @@
 //! The thread on which sign-ups are decided.
 //!
-//! A set of them is some ten round trips to the database, one after the other. Among the tasks that serve RPCs each would wait in line behind all
+//! A set of them is at least five round trips to the database, one after the other. Among the tasks that serve RPCs each would wait in line behind all
 //! requests that have come meanwhile; here it goes on as soon as the database has answered (benches/RESULTS.md says what that is worth).
 
 use std::convert::Infallible;

@@ -1,5 +1,5 @@
-//! All that differs between SQLite, PostgreSQL and MySQL/MariaDB, in one place; but how a set of sign-ups is written, which has a file of its own
-//! (`sign_up::write`).
+//! All that differs between SQLite, PostgreSQL and MySQL/MariaDB, in one place; but how a set of sign-ups is read and written, which has files of its own
+//! (`sign_up::read`, `sign_up::write`).
 
 use sea_orm::DbBackend;
 

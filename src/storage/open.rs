@@ -86,10 +86,11 @@ pub struct Db {
     writer: DatabaseConnection,
     desk: DatabaseConnection,
     health: DatabaseConnection,
-    desk_thread: Arc<DeskThread>,
-    /// Where the connections of sign-ups wait, and whether transactions are to look there: those of [`Db::desk`].
+    /// Where the connections of sign-ups wait. Dropped before the thread that watches them.
     desk_park: Arc<Park>,
+    /// Whether transactions are to look there: those of [`Db::desk`].
     parks: bool,
+    desk_thread: Arc<DeskThread>,
     lanes: u32,
     away: Away,
     writes: Writes,
@@ -179,7 +180,8 @@ impl Db {
         }
     }
 
-    /// The same database, for transactions that look up a few rows of large tables: sign-ups.
+    /// The same database, for transactions that look up a few rows of large tables: sign-ups. For the workers of the desk alone, of which
+    /// there are never more than connections: a connection that waits aside wakes nobody who waits for the pool.
     pub fn desk(&self) -> Self {
         // SQLite's is the one that all write over.
         Self { writer: self.desk.clone(), parks: !self.is_sqlite(), ..self.clone() }

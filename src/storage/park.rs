@@ -1,16 +1,20 @@
 //! Where the connections of sign-ups wait between two sets.
 //!
 //! A pool asks the server after each use whether the connection is still well, and lets whoever comes next wait for the answer: one trip for
-//! nothing when the next set is there already. So a connection that has just been answered is kept aside for a moment.
+//! nothing when the next set is there already. So a connection that has just been answered is kept aside; one that has waited for more
+//! than a moment is asked before its next use, and one that has waited for long is closed.
 
 use super::conn::Conn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For so long a connection counts as just used; then the pool looks after it.
+/// For so long a connection counts as just used.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// After so long it goes back to its pool all the same, which ends it when it has grown old.
+/// A connection that has waited for so long is not asked: whatever stands in between may have forgotten it.
+const OLD: Duration = Duration::from_secs(300);
+
+/// After so long out of its pool it goes back there, which ends it when its time has come.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The connections that wait. Each still counts as one of its pool.
@@ -25,16 +29,30 @@ struct Waiting {
     closed: bool,
 }
 
+/// What a park has.
+#[derive(Debug)]
+pub(super) enum Parked {
+    /// A connection that was used only a moment ago.
+    Fresh(Conn),
+    /// One that is to be asked first.
+    Stale(Conn),
+}
+
 impl Park {
-    /// The one that was used last, if that is a moment ago.
-    pub fn take(&self) -> Option<Conn> {
-        let mut waiting = self.waiting();
-        // The others have waited longer: dropped, they go back to their pool.
-        waiting.conns.retain(|(_, since)| since.elapsed() < FRESH);
-        waiting.conns.pop().map(|(conn, _)| conn)
+    /// The one that was used last.
+    pub fn take(&self) -> Option<Parked> {
+        let (conn, since) = self.waiting().conns.pop()?;
+        match since.elapsed() {
+            waited if waited < FRESH => Some(Parked::Fresh(conn)),
+            waited if waited < OLD => Some(Parked::Stale(conn)),
+            _ => {
+                conn.close();
+                None
+            }
+        }
     }
 
-    /// Keeps a connection that is fit for use again, until it is taken or has waited too long.
+    /// Keeps a connection that is fit for use again, or gives it back to its pool.
     pub fn put(&self, conn: Conn) {
         let mut waiting = self.waiting();
         if !waiting.closed && conn.taken_at().elapsed() < LONGEST {
@@ -42,11 +60,14 @@ impl Park {
         }
     }
 
-    /// Gives all back to their pool, which is about to be closed, and keeps none any more.
+    /// Closes all, because their pool is about to be closed, and keeps none any more.
     pub fn close(&self) {
-        let mut waiting = self.waiting();
-        waiting.closed = true;
-        waiting.conns.clear();
+        let conns = {
+            let mut waiting = self.waiting();
+            waiting.closed = true;
+            std::mem::take(&mut waiting.conns)
+        };
+        conns.into_iter().for_each(|(conn, _)| conn.close());
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -1,5 +1,5 @@
-//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read in two trips to the database (`known`), decided in
-//! memory in the order in which they came (`domain::places::Book`), and written in one.
+//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read (`known`), decided in memory in the order in
+//! which they came (`domain::places::Book`), and written; where the database can, in two trips and one.
 //!
 //! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
 

@@ -21,7 +21,8 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Who {
     /// The templates.
     pub templates: Vec<WantedTemplate>,
-    /// The students, locked, in order of keys; none when a template has open tasks, for tasks are locked before students.
+    /// The students, locked, in order of keys; none when a template has open tasks, for tasks are locked before students. (On SQLite, where
+    /// the writer has all locks, always.)
     pub students: Option<Vec<WantingStudent>>,
 }
 
@@ -47,7 +48,7 @@ macro_rules! students {
 
 /// The templates of codes; and the students of user names, locked: whoever changes what they are signed up for takes this turn first.
 pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<Who> {
-    let mut rows = match txn.get_database_backend() {
+    let rows = match txn.get_database_backend() {
         DbBackend::Postgres => {
             let asked = sql(concat!(
                 "WITH templates AS MATERIALIZED (",
@@ -63,7 +64,12 @@ pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> R
         _ => sql(templates!()).rows(texts(codes)).fetch(txn).await?,
     };
     let mut templates = Vec::new();
-    for row in rows.extract_if(.., |row| at::<i32>(row, 0).is_ok_and(|part| part == 1)) {
+    let mut others = Vec::with_capacity(rows.len());
+    for row in rows {
+        if at::<i32>(&row, 0)? != 1 {
+            others.push(row);
+            continue;
+        }
         templates.push(WantedTemplate {
             id: at(&row, 1)?,
             code: at(&row, 2)?,
@@ -74,9 +80,9 @@ pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> R
     }
     let has_open_tasks = templates.iter().any(|template| template.has_open_tasks);
     let students = match txn.get_database_backend() {
-        DbBackend::Sqlite => Some(read_students(&rows)?),
+        DbBackend::Sqlite => Some(read_students(&others)?),
         _ if has_open_tasks => None,
-        DbBackend::Postgres => Some(read_students(&rows)?),
+        DbBackend::Postgres => Some(read_students(&others)?),
         _ => Some(student_lock_by_names(txn, names).await?),
     };
     Ok(Who { templates, students })
@@ -118,7 +124,8 @@ pub struct Question<'a> {
 pub struct What {
     /// What is to be looked after of the templates, and what the students have.
     pub looked: Looked,
-    /// The lesson days, locked, by template, in order of days; none when anything is to be looked after first: classes are locked before places.
+    /// The lesson days, locked, by template, in order of days; none when anything is to be looked after first, for classes are locked before
+    /// places. (On SQLite always.)
     pub places: Option<HashMap<i64, Vec<PlaceDay>>>,
     /// What the request ids were used for: scope, id, hash of the request, result.
     pub requests: Vec<(String, String, String, String)>,
@@ -165,6 +172,9 @@ macro_rules! requests {
     };
 }
 
+/// Request ids of the longest kind that fit into one message with as many students and templates (see [`RECORD`](crate::storage::sql::RECORD)).
+const TOGETHER: usize = 100;
+
 /// What is to be looked after of the templates, their lesson days (locked), what the students are signed up for, holds and offers that last
 /// included, and what request ids were used for. Asked once the students are locked: of two equal requests the second finds what the first has made.
 pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
@@ -177,6 +187,7 @@ pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
     let requests: Vec<[Cell; 2]> = requests.iter().map(|(scope, id)| [Cell::from(*scope), Cell::from(*id)]).collect();
     let rows = match backend {
         DbBackend::Postgres => {
+            let (together, apart) = if requests.len() <= TOGETHER { (requests, Vec::new()) } else { (Vec::new(), requests) };
             let asked = sql(concat!(
                 "WITH due AS MATERIALIZED (",
                 due!(),
@@ -187,7 +198,11 @@ pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
                 " UNION ALL ",
                 requests!()
             ));
-            students(due(asked).rows(wanted())).rows(requests).fetch(txn).await?
+            let mut rows = students(due(asked).rows(wanted())).rows(together).fetch(txn).await?;
+            for some in apart.chunks(TOGETHER) {
+                rows.extend(sql(requests!()).rows(some.to_vec()).fetch(txn).await?);
+            }
+            rows
         }
         DbBackend::Sqlite => {
             let asked = sql(concat!(due!(), "; ", places!(""), "; ", taking!(), "; ", requests!()));
@@ -205,7 +220,10 @@ pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
         }
     };
     let (mut what, mut places) = (sort(&rows, *now)?, HashMap::<i64, Vec<PlaceDay>>::new());
-    for row in rows.iter().filter(|row| at::<i32>(row, 0).is_ok_and(|part| part == 2)) {
+    for row in &rows {
+        if at::<i32>(row, 0)? != 2 {
+            continue;
+        }
         places.entry(at(row, 1)?).or_default().push(PlaceDay {
             day: at(row, 6)?,
             start_at: at(row, 9)?,

@@ -157,7 +157,7 @@ impl Entry<'_> {
 }
 
 impl Entry<'_> {
-    /// Its line in the ledger, if it has one; its key is told by a number.
+    /// Its line in the ledger, if it has one; `number` keys before the last one of its set its reservation has its own.
     fn ledger_cells(&self, number: i64) -> Option<[Cell; 7]> {
         let (row, cause) = (&self.row, self.cause?.as_str());
         let (first, last) = (row.start_day.into(), row.end_day.into());

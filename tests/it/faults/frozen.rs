@@ -106,6 +106,8 @@ fn a_task_on_a_server_that_stops() {
         let answer = far.try_fire("invite create", None, None).await;
         assert!(far.faults().disarm(), "it has fewer steps than that");
         assert!(!answer.as_ref().is_ok_and(|report| report.error.is_empty()), "said to be done: {answer:?}");
+        let runs: Vec<String> = sql("SELECT task FROM task_run").column(stage.db().reader()).await.unwrap();
+        assert_eq!(runs.iter().filter(|task| *task == "invite_create").count(), 1, "it was in the work, not before it: {runs:?}");
         cable.freeze(false);
         let tasks: Vec<i64> = sql("SELECT id FROM class_task").column(stage.db().reader()).await.unwrap();
         assert!(tasks.is_empty(), "refused, and stored");

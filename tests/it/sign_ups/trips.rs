@@ -47,6 +47,7 @@ fn names_and_request_ids_with_quotes_are_no_sql() {
     on_every_app(async |app: TestApp| {
         small().build(&app).await;
         let odd = ["it's", "\\", "\\'; DROP TABLE place; --", "? ?", "\"; SELECT 1", "学员'"];
+        let mut accepted = 0;
         for (number, odd) in (1..).zip(odd) {
             for request in [request(odd, "daily", "a"), request("student-001", odd, "a")] {
                 let status = app.enrollment().create_reservation(request).await.unwrap_err();
@@ -58,6 +59,7 @@ fn names_and_request_ids_with_quotes_are_no_sql() {
             let (first, again) = (made().await, made().await);
             match first {
                 Ok(first) => {
+                    accepted += 1;
                     assert_eq!(again.unwrap().reservation_id, first.reservation_id, "{odd}");
                     let told: Vec<(i64, String)> = sql("SELECT reservation_id, request_id FROM place_change WHERE request_id = ?")
                         .bind(odd)
@@ -71,6 +73,7 @@ fn names_and_request_ids_with_quotes_are_no_sql() {
                 }
             }
         }
+        assert!(accepted >= 3, "{accepted} request ids were accepted");
         super::no_drift(&app).await;
     });
 }
