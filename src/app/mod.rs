@@ -25,6 +25,7 @@ use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
 use crate::storage::{Db, Txn};
 use enrollment::desk::Desk;
+use opening::Calendars;
 use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
 
@@ -43,12 +44,15 @@ pub struct App {
     pub desk: Desk,
     /// Where writers of the same rows wait for each other.
     pub turns: Turns,
+    /// What is known of the lesson days of templates.
+    pub calendars: Calendars,
 }
 
 impl App {
     /// An application on a database.
     pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
-        Self { db, clock, config: config.into(), reloaded: Arc::default(), desk: Desk::default(), turns: Turns::default() }
+        let (desk, turns, calendars) = (Desk::default(), Turns::default(), Calendars::default());
+        Self { db, clock, config: config.into(), reloaded: Arc::default(), desk, turns, calendars }
     }
 
     /// The configuration as it is now. Only the keys of [`LIVE`](crate::config::LIVE) may differ from `config`: read those here, and

@@ -1,7 +1,10 @@
 //! Openings: what can be signed up for, as a sign-up page shows it (DOMAIN.md §6). Nothing is decided here: whoever signs up is judged again.
 
+mod calendars;
 pub mod share;
 pub mod watch;
+
+pub use calendars::Calendars;
 
 use super::App;
 use crate::domain::city::city;
@@ -9,7 +12,9 @@ use crate::domain::opening::{LessonDay, Offer, OwnLesson, open_from};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::student;
-use crate::storage::opening::{self as store, DayRange, HoldRow, Queue, RunningClass, RunningClasses, TemplateChoice, TemplateRow};
+use crate::storage::opening::{
+    self as store, DayRange, HoldRow, OpeningRow, Queue, RunningClass, RunningClasses, TemplateChoice, TemplateRow,
+};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, student as students};
 use std::collections::HashMap;
@@ -71,8 +76,8 @@ pub struct Opening {
     pub waiting: i64,
 }
 
-/// Openings in the order in which their templates were made. The number of statements is fixed, and none reads more reservations than the
-/// templates' places and classes hold at a time.
+/// Openings in the order in which their templates were made. The number of statements is fixed (one more when the catalogue was edited), and
+/// none reads more reservations than the templates' places and classes hold at a time.
 ///
 /// # Errors
 /// `NotFound` for the student, subject or season; `Precondition` with NO_SEASON or GRADE_MISMATCH; `Invalid` for the grade or the range.
@@ -82,7 +87,7 @@ pub async fn list_openings(app: &App, query: &OpeningQuery, page: &Page, now: In
 }
 
 async fn page_of(app: &App, wanted: &Wanted, page: &Page, now: Instant) -> Result<Paged<Opening>> {
-    let rows = page.cut(store::template_page(app.db.reader(), &wanted.choice, page).await?, |row| row.id);
+    let rows = page.cut(store::opening_page(app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
     if rows.items.is_empty() {
         check_names(app, wanted).await?;
     }
@@ -162,27 +167,36 @@ struct Findings {
     open_from: Day,
 }
 
-async fn paint(app: &App, wanted: &Wanted, rows: Vec<TemplateRow>, now: Instant) -> Result<Vec<Opening>> {
+async fn paint(app: &App, wanted: &Wanted, rows: Vec<OpeningRow>, now: Instant) -> Result<Vec<Opening>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let conn = app.db.reader();
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.template.id).collect();
     let range = wanted.choice.range;
-    let findings = Findings {
-        // Read before the holds: what is found out between the two is missing from both, and looks taken rather than free.
-        places: store::place_window(conn, &ids, range).await?,
-        queues: store::queue_list(conn, &ids, range, now).await?,
-        classes: store::running_classes(conn, &ids, range.first, now).await?,
-        own: match &wanted.student {
+    let own_lessons = async {
+        match &wanted.student {
             // A lesson over midnight belongs to the day before.
             Some(student) => {
                 let around = DayRange { first: add_days(range.first, -1), last: add_days(range.last, 1) };
-                store::own_lessons(conn, student.id, around, now).await?
+                store::own_lessons(conn, student.id, around, now).await
             }
-            None => Vec::new(),
-        },
+            None => Ok(Vec::new()),
+        }
+    };
+    // Read before the holds: what is found out between the two is missing from both, and looks taken rather than free.
+    let places = app.calendars.lesson_days(conn, &rows, range).await?;
+    let (queues, classes, own) =
+        tokio::join!(store::queue_list(conn, &ids, range, now), store::running_classes(conn, &ids, range.first, now), own_lessons);
+    let findings = Findings {
+        places,
+        queues: queues?,
+        classes: classes?,
+        own: own?,
         city: wanted.student.as_ref().map(|student| city(&student.area_code)).unwrap_or_default(),
         open_from: open_from(app.rules(), now),
     };
-    Ok(rows.into_iter().map(|row| findings.opening(app, row, now)).collect())
+    Ok(rows.into_iter().map(|row| findings.opening(app, row.template, now)).collect())
 }
 
 impl Findings {

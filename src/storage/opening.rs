@@ -3,7 +3,7 @@
 
 use super::page::Page;
 use super::seat::roster_fill;
-use super::sql::sql;
+use super::sql::{Sql, sql};
 use crate::domain::city::city;
 use crate::domain::class_task::Seats;
 use crate::domain::opening::{LessonDay, OwnLesson};
@@ -69,62 +69,136 @@ pub async fn season_list_open(conn: &impl ConnectionTrait, today: Day) -> Result
     Ok(season::Entity::find().filter(season::Column::EndDay.gte(today)).order_by_asc(season::Column::Id).all(conn).await?)
 }
 
-/// Templates with a lesson day in the range, in order of keys.
-pub async fn template_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<TemplateRow>> {
-    let TemplateChoice { season, open_on, subject_id, grade, template_id, range } = choice;
-    sql("SELECT t.id, t.code, t.subject_id, t.grade, t.recurrence, t.max_students_per_class, s.code AS season, p.start_time, p.end_time \
-         FROM class_template t JOIN season s ON s.id = t.season_id JOIN period p ON p.id = t.period_id \
-         WHERE t.id > ? AND (? = '' OR s.code = ?) AND (? OR s.end_day >= ?) AND (? = 0 OR t.subject_id = ?) AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
-         AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) ORDER BY t.id LIMIT ?")
-    .bind(page.after.unwrap_or(0))
-    .bind(season.as_deref().unwrap_or_default())
-    .bind(season.as_deref().unwrap_or_default())
-    .bind(open_on.is_none())
-    .bind(open_on.unwrap_or(range.first))
-    .bind(subject_id.unwrap_or(0))
-    .bind(subject_id.unwrap_or(0))
-    .bind(grade.unwrap_or(0))
-    .bind(grade.unwrap_or(0))
-    .bind(template_id.unwrap_or(0))
-    .bind(template_id.unwrap_or(0))
-    .bind(range.first)
-    .bind(range.last)
-    .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
-    .all(conn)
-    .await
+/// A template of a page with what sign-ups change of its lesson days.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct OpeningRow {
+    /// The template with names.
+    #[sea_orm(nested)]
+    pub template: TemplateRow,
+    /// The version of the catalogue.
+    pub version: i64,
+    /// Its lesson days of the range with the seats taken, for [`days_taken`].
+    pub taken: String,
 }
 
-/// The lesson days of templates in a range, by template, in order of days.
-///
+/// The templates with a lesson day in the range, in order of keys.
+macro_rules! template_page {
+    () => {
+        "SELECT t.id, t.code, t.subject_id, t.grade, t.recurrence, t.max_students_per_class, s.code AS season, p.start_time, p.end_time \
+         FROM class_template t JOIN season s ON s.id = t.season_id JOIN period p ON p.id = t.period_id \
+         WHERE t.id > ? AND (? = '' OR s.code = ?) AND (? OR s.end_day >= ?) AND (? = 0 OR t.subject_id = ?) AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
+         AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) ORDER BY t.id LIMIT ?"
+    };
+}
+
+/// Templates with a lesson day in the range, in order of keys.
+pub async fn template_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<TemplateRow>> {
+    choose(sql(template_page!()), choice, page).all(conn).await
+}
+
+/// The same with what sign-ups change of their lesson days; the rest of these changes only with the
+/// catalogue, and is most of what there would be to read.
+pub async fn opening_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<OpeningRow>> {
+    let page_of_taken = sql(concat!(
+        "SELECT q.*, (SELECT m.version FROM mutex m WHERE m.name = 'catalog') AS version, \
+         (SELECT {list:CONCAT(d.day, d.taken)} FROM place d WHERE d.template_id = q.id AND d.day BETWEEN ? AND ?) AS taken FROM (",
+        template_page!(),
+        ") q ORDER BY q.id"
+    ));
+    choose(page_of_taken.bind(choice.range.first).bind(choice.range.last), choice, page).all(conn).await
+}
+
+/// Binds what `template_page!` asks for.
+fn choose(statement: Sql, choice: &TemplateChoice, page: &Page) -> Sql {
+    let TemplateChoice { season, open_on, subject_id, grade, template_id, range } = choice;
+    statement
+        .bind(page.after.unwrap_or(0))
+        .bind(season.as_deref().unwrap_or_default())
+        .bind(season.as_deref().unwrap_or_default())
+        .bind(open_on.is_none())
+        .bind(open_on.unwrap_or(range.first))
+        .bind(subject_id.unwrap_or(0))
+        .bind(subject_id.unwrap_or(0))
+        .bind(grade.unwrap_or(0))
+        .bind(grade.unwrap_or(0))
+        .bind(template_id.unwrap_or(0))
+        .bind(template_id.unwrap_or(0))
+        .bind(range.first)
+        .bind(range.last)
+        .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
+}
+
+/// The lesson days of templates, by template, in order of days.
+pub type LessonDays = HashMap<i64, Vec<LessonDay>>;
+
+/// The lesson days of templates in a range.
+pub async fn place_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<LessonDays> {
+    Ok(versioned_window(conn, template_ids, range).await?.1)
+}
+
+/// All lesson days of templates, and the version of the catalogue that they are of; none = there are no lesson days.
+pub async fn place_all(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<(Option<i64>, LessonDays)> {
+    versioned_window(conn, template_ids, DayRange { first: Day::default(), last: LAST_DAY }).await
+}
+
+/// Later than all lesson days.
+const LAST_DAY: Day = match Day::from_ymd_opt(9999, 12, 31) {
+    Some(day) => day,
+    None => Day::MAX,
+};
+
 /// Those of a template come as one text: thousands of rows cost several times as much on their way
 /// as what is in them.
-pub async fn place_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<HashMap<i64, Vec<LessonDay>>> {
-    let rows: Vec<(i64, i64, String)> = sql("SELECT d.template_id, COUNT(*), \
-         {list:CONCAT_WS(',', d.day, d.start_at, d.end_at, d.capacity, d.taken)} \
-         FROM {rows:i} q {look_up:place d ON d.template_id = q.c0 AND d.day BETWEEN ? AND ?} GROUP BY d.template_id")
-    .rows(template_ids.iter().map(|id| [(*id).into()]))
-    .bind(range.first)
-    .bind(range.last)
-    .tuples(conn)
-    .await?;
-    let read = |(template_id, number, list): (i64, i64, String)| {
+async fn versioned_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<(Option<i64>, LessonDays)> {
+    let rows: Vec<(i64, i64, i64, String)> =
+        sql("SELECT d.template_id, COUNT(*), (SELECT m.version FROM mutex m WHERE m.name = 'catalog'), \
+             {list:CONCAT_WS(',', d.day, d.start_at, d.end_at, d.capacity, d.taken)} \
+             FROM {rows:i} q {look_up:place d ON d.template_id = q.c0 AND d.day BETWEEN ? AND ?} GROUP BY d.template_id")
+        .rows(template_ids.iter().map(|id| [(*id).into()]))
+        .bind(range.first)
+        .bind(range.last)
+        .tuples(conn)
+        .await?;
+    let version = rows.first().map(|(_, _, version, _)| *version);
+    let read = |(template_id, number, _, list): (i64, i64, i64, String)| {
         let mut days: Vec<LessonDay> = list.split(';').filter_map(lesson_day).collect();
         days.sort_unstable_by_key(|lesson| lesson.day);
         let whole = i64::try_from(days.len()) == Ok(number);
         whole.then_some((template_id, days)).ok_or(Error::Corrupt { table: "place", column: "day", id: template_id.to_string() })
     };
-    rows.into_iter().map(read).collect()
+    Ok((version, rows.into_iter().map(read).collect::<Result<_>>()?))
+}
+
+/// Days with the seats taken, as [`opening_page`] lists them, in order of days; none = it is no such list.
+pub fn days_taken(list: &str) -> Option<Vec<(Day, i32)>> {
+    let one = |text: &str| {
+        let (day, taken) = text.split_at_checked("YYYY-MM-DD".len())?;
+        Some((read_day(day)?, taken.parse().ok()?))
+    };
+    let mut days = list.split(';').map(one).collect::<Option<Vec<_>>>()?;
+    days.sort_unstable();
+    Some(days)
+}
+
+/// A day as all databases write it.
+fn read_day(text: &str) -> Option<Day> {
+    let number =
+        |digits: &str| digits.bytes().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| 10 * number + u32::from(digit - b'0')));
+    if text.len() != "YYYY-MM-DD".len() {
+        return None;
+    }
+    let (year, month, day) = (number(text.get(..4)?)?, number(text.get(5..7)?)?, number(text.get(8..10)?)?);
+    Day::from_ymd_opt(year.cast_signed(), month, day)
 }
 
 /// A lesson day as [`place_window`] lists it.
 fn lesson_day(text: &str) -> Option<LessonDay> {
     let mut parts = text.split(',');
-    let mut date = parts.next()?.splitn(3, '-');
-    let (year, month, day) = (date.next()?.parse().ok()?, date.next()?.parse().ok()?, date.next()?.parse().ok()?);
+    let day = read_day(parts.next()?)?;
     let mut at = || Some(Instant::from_unix(parts.next()?.parse().ok()?));
     let (start_at, end_at) = (at()?, at()?);
     let (capacity, taken) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some(LessonDay { day: Day::from_ymd_opt(year, month, day)?, start_at, end_at, capacity, taken })
+    Some(LessonDay { day, start_at, end_at, capacity, taken })
 }
 
 /// Holds and offers over the same days.
@@ -342,6 +416,16 @@ mod tests {
         assert_eq!((lesson.capacity, lesson.taken), (6, 2));
         for cut in ["", "2026-03-07", "2026-03-07,1772881200,1772884800,6", "2026-02-30,1,2,6,2", "2026-03,1,2,6,2", "2026-03-07,1,2,6,"] {
             assert_eq!(lesson_day(cut), None, "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn days_with_the_seats_taken_are_read_in_order_or_not_at_all() {
+        let day = |number| Day::from_ymd_opt(2026, 3, number).unwrap();
+        assert_eq!(days_taken("2026-03-08250000;2026-03-070"), Some(vec![(day(7), 0), (day(8), 250_000)]));
+        for cut in ["", "2026-03-07", "2026-03-071;", "2026-03-071;2026", "2026-02-301", "2026-3-071", "2026-03-07x", "２０２６-03-071"]
+        {
+            assert_eq!(days_taken(cut), None, "{cut:?}");
         }
     }
 }
