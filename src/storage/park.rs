@@ -2,7 +2,7 @@
 //!
 //! A pool asks the server after each use whether the connection is still well, and lets whoever comes next wait for the answer: one trip for
 //! nothing when the next set is there already. So a connection that has just been answered is kept aside; one that has waited for more
-//! than a moment is asked before its next use, and one that has waited for long is closed.
+//! than a moment is asked before its next use.
 
 use super::conn::Conn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,6 @@ use std::time::{Duration, Instant};
 
 /// For so long a connection counts as just used.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// A connection that has waited for so long is not asked: whatever stands in between may have forgotten it.
-const OLD: Duration = Duration::from_secs(300);
 
 /// After so long out of its pool it goes back there, which ends it when its time has come.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -42,14 +39,7 @@ impl Park {
     /// The one that was used last.
     pub fn take(&self) -> Option<Parked> {
         let (conn, since) = self.waiting().conns.pop()?;
-        match since.elapsed() {
-            waited if waited < FRESH => Some(Parked::Fresh(conn)),
-            waited if waited < OLD => Some(Parked::Stale(conn)),
-            _ => {
-                conn.close();
-                None
-            }
-        }
+        Some(if since.elapsed() < FRESH { Parked::Fresh(conn) } else { Parked::Stale(conn) })
     }
 
     /// Keeps a connection that is fit for use again, or gives it back to its pool.

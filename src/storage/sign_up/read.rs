@@ -113,7 +113,7 @@ pub struct Question<'a> {
     pub between: (Day, Day),
     /// Scopes and request ids.
     pub requests: &'a BTreeSet<(&'a str, &'a str)>,
-    /// The day and the time.
+    /// The day.
     pub today: Day,
     /// The time.
     pub now: Instant,

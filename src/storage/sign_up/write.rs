@@ -154,10 +154,8 @@ impl Entry<'_> {
             fingerprint.into(),
         ]
     }
-}
 
-impl Entry<'_> {
-    /// Its line in the ledger, if it has one; `number` keys before the last one of its set its reservation has its own.
+    /// Its line in the ledger, if it has one. `number`: by how many its reservation's key is less than the last of the set.
     fn ledger_cells(&self, number: i64) -> Option<[Cell; 7]> {
         let (row, cause) = (&self.row, self.cause?.as_str());
         let (first, last) = (row.start_day.into(), row.end_day.into());
