@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // tonic-prost-build does not say which files it reads, so we do.
     println!("cargo:rerun-if-changed=proto");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir("proto/etutor/v1")?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut files: Vec<PathBuf> = std::fs::read_dir("proto/etutor/v1")?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|ending| ending == "proto"));
     files.sort();
     let descriptors = protox::compile(&files, ["proto"])?;

@@ -1,4 +1,5 @@
-//! The command that fires the scheduled tasks, imports, and shows what is going on. See `etutorctl --help`.
+//! The command that fires the scheduled tasks, imports, and shows what is going on. See `etutorctl
+//! --help`.
 
 use std::process::ExitCode;
 

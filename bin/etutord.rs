@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-/// glibc gives each thread a heap of its own and keeps what was freed there: after eleven days of a season four fifths of the server's
-/// memory were free and still held (benches/RESULTS.md, "Memory").
+/// glibc gives each thread a heap of its own and keeps what was freed there: after eleven days of a
+/// season four fifths of the server's memory were free and still held (benches/RESULTS.md,
+/// "Memory").
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
-//! What recurrences mean to this program, for comparing it with others: lines of rule, first and last day with tabs between come in, and go
-//! out with the days, or with `refused: ` and why.
+//! What recurrences mean to this program, for comparing it with others: lines of rule, first and
+//! last day with tabs between come in, and go out with the days, or with `refused: ` and why.
 
 use etutor::domain::calendar::parse_day;
 use etutor::domain::recurrence::Recurrence;
@@ -13,7 +13,9 @@ fn main() -> std::io::Result<()> {
         let mut cell = || cells.next().unwrap_or_default();
         let (rule, first, last) = (cell(), cell(), cell());
         let days = match (rule.parse::<Recurrence>(), parse_day(first), parse_day(last)) {
-            (Ok(rule), Some(first), Some(last)) => rule.days(first, last).iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            (Ok(rule), Some(first), Some(last)) => {
+                rule.days(first, last).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            }
             (Err(wrong), ..) => format!("refused: {wrong}"),
             _ => "refused: a day is written YYYY-MM-DD".to_owned(),
         };

@@ -11,12 +11,14 @@ use std::time::Duration;
 pub enum Clock {
     /// The host's clock.
     System,
-    /// `testing: true`: the row of `test_clock`, so that a restart, a second replica and every command agree; the host's clock until it is set.
+    /// `testing: true`: the row of `test_clock`, so that a restart, a second replica and every
+    /// command agree; the host's clock until it is set.
     Test,
 }
 
 impl Clock {
-    /// The current instant by this clock, read over `conn`: inside a transaction its own connection.
+    /// The current instant by this clock, read over `conn`: inside a transaction its own
+    /// connection.
     pub async fn now(&self, conn: &impl ConnectionTrait) -> Result<Instant> {
         match self {
             Self::System => Ok(system_now()),
@@ -33,7 +35,8 @@ pub fn read(row: &test_clock::Model, real: Instant) -> Instant {
     if row.running { row.set_to + (real - row.set_at) } else { row.set_to }
 }
 
-/// The host's clock. Rules take theirs from [`Clock::now`]; this is for when things really happened.
+/// The host's clock. Rules take theirs from [`Clock::now`]; this is for when things really
+/// happened.
 pub fn system_now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     let now = chrono::Utc::now();
@@ -45,7 +48,8 @@ pub fn new_token() -> String {
     random().to_string()
 }
 
-/// Waits a little before a contended transaction is tried again: some milliseconds, more each time, different for everyone.
+/// Waits a little before a contended transaction is tried again: some milliseconds, more each time,
+/// different for everyone.
 pub(crate) async fn pause_before_retry(tried: u32) {
     let spread = u64::from(random().as_bytes()[0]);
     tokio::time::sleep(Duration::from_millis(u64::from(tried) * 5 + spread * u64::from(tried) / 16)).await;

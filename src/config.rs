@@ -22,8 +22,8 @@ mod words;
 
 pub use keys::{Keys, LIVE};
 pub use sections::{
-    Admin, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, RetentionConfig, ServerConfig, SmsConfig, SqliteSynchronous,
-    TasksConfig,
+    Admin, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, RetentionConfig, ServerConfig,
+    SmsConfig, SqliteSynchronous, TasksConfig,
 };
 
 use crate::domain::rules::Rules;
@@ -39,7 +39,7 @@ pub const DEFAULT_YAML: &str = include_str!("../etc/default.yml");
 /// Everything that can be configured.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Nothing is ever handed to a gateway, and the time can be set (DOMAIN.md §7, §8).
+    /// Nothing is ever handed to a gateway, and the time can be set (docs/domain.md §7, §8).
     pub testing: bool,
     /// The tunable numbers of the rules.
     pub rules: Rules,
@@ -92,13 +92,20 @@ pub struct ConfigError {
 impl ConfigError {
     fn of(mut faults: Vec<Fault>) -> Self {
         faults.sort_by(|one, other| (&one.at, &one.key).cmp(&(&other.at, &other.key)));
-        let problem = |Fault { key, at, reason }: Fault| Problem { place: at.map(|at| at.to_string()).unwrap_or_default(), key, reason };
+        let problem = |Fault { key, at, reason }: Fault| Problem {
+            place: at.map(|at| at.to_string()).unwrap_or_default(),
+            key,
+            reason,
+        };
         Self { problems: faults.into_iter().map(problem).collect() }
     }
 
     /// `{"faults": [{"place": …, "key": …, "reason": …}, …]}`, for programs.
     pub fn to_json(&self) -> String {
-        let fault = |Problem { place, key, reason }: &Problem| serde_json::json!({ "place": place, "key": key, "reason": reason });
+        let fault = |Problem { place, key, reason }: &Problem| {
+            serde_json::json!({ "place": place, "key": key,
+        "reason": reason })
+        };
         serde_json::json!({ "faults": self.problems.iter().map(fault).collect::<Vec<_>>() }).to_string()
     }
 }
@@ -126,7 +133,8 @@ struct Fault {
 /// The environment of the process. `std::env::vars` would end the program on any variable that is
 /// not Unicode, ours or not.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
 impl Config {
@@ -135,7 +143,10 @@ impl Config {
     ///
     /// # Errors All that is wrong: unreadable or malformed YAML, unknown keys, wrong types and
     /// units, settings that contradict each other.
-    pub fn load(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+    pub fn load(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
         Self::load_with_keys(file, env).map(|(config, _)| config)
     }
 
@@ -143,7 +154,10 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn load_with_keys(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<(Self, Keys), ConfigError> {
+    pub fn load_with_keys(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Keys), ConfigError> {
         let mut reader = Reader::default();
         if let Some(file) = file {
             reader.add_file(file);
@@ -201,7 +215,10 @@ impl Config {
     ///
     /// # Errors
     /// An unreadable or malformed file; a `server.listen` that is no address.
-    pub fn server_address(file: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<SocketAddr, ConfigError> {
+    pub fn server_address(
+        file: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<SocketAddr, ConfigError> {
         let mut reader = Reader::default();
         reader.add_file(file);
         reader.add_env(env);
@@ -215,7 +232,11 @@ impl Config {
         let listen = tree["server"]["listen"].as_str().unwrap_or_default();
         // `schema` lets only addresses through.
         let mut address: SocketAddr = listen.parse().map_err(|_| {
-            ConfigError::of(vec![Fault { key: "server.listen".to_owned(), at: None, reason: "is no address and port".to_owned() }])
+            ConfigError::of(vec![Fault {
+                key: "server.listen".to_owned(),
+                at: None,
+                reason: "is no address and port".to_owned(),
+            }])
         })?;
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),

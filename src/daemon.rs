@@ -1,4 +1,5 @@
-//! The server as a program: its arguments, its log, its start with or without a database, its end by a signal.
+//! The server as a program: its arguments, its log, its start with or without a database, its end
+//! by a signal.
 
 mod reload;
 mod signals;
@@ -24,11 +25,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The coaching operations service. It listens on 127.0.0.1:50051 and keeps its data in var/etutor.db unless told otherwise.
+/// The coaching operations service. It listens on 127.0.0.1:50051 and keeps its data in
+/// var/etutor.db unless told otherwise.
 #[derive(Debug, Parser)]
 #[command(name = "etutord", version)]
 pub struct Arguments {
-    /// Configuration file; it holds what differs from the defaults, and ETUTOR__SECTION__KEY wins over both
+    /// Configuration file; it holds what differs from the defaults, and ETUTOR__SECTION__KEY wins
+    /// over both
     #[arg(short, long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -42,13 +45,15 @@ enum What {
     Serve,
     /// Bring the database's schema up to date and end
     Migrate,
-    /// Look at the configuration (file and environment), tell everything that is wrong, and end; touches nothing else
+    /// Look at the configuration (file and environment), tell everything that is wrong, and end;
+    /// touches nothing else
     Check {
         /// One JSON object, for scripts
         #[arg(long)]
         json: bool,
     },
-    /// Show what it does: a small academy of its own, from its sign-ups to its classes, in a few seconds; needs and changes nothing else
+    /// Show what it does: a small academy of its own, from its sign-ups to its classes, in a few
+    /// seconds; needs and changes nothing else
     Demo {
         /// Then serve that academy, at server.listen, until Ctrl-C
         #[arg(long)]
@@ -59,7 +64,8 @@ enum What {
     },
 }
 
-/// How long the database's connections may take to close, and the last lines of the log to be written.
+/// How long the database's connections may take to close, and the last lines of the log to be
+/// written.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// The program `etutord`.
@@ -181,8 +187,8 @@ async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> 
     served
 }
 
-/// Opens the database. One that is away is waited for, NOT_SERVING; one whose schema is behind is refused, except for SQLite, whose file is ours.
-/// One whose data is of another zone is refused.
+/// Opens the database. One that is away is waited for, NOT_SERVING; one whose schema is behind is
+/// refused, except for SQLite, whose file is ours. One whose data is of another zone is refused.
 async fn open_database(config: &Config) -> Result<Db> {
     let options = &config.database.options();
     let opened = async {

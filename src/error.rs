@@ -1,4 +1,5 @@
-//! The one error of the library. It knows nothing of transport: `rpc/status.rs` turns it into a gRPC status.
+//! The one error of the library. It knows nothing of transport: `rpc/status.rs` turns it into a
+//! gRPC status.
 
 use crate::domain::time::{Day, Instant};
 use std::fmt;
@@ -6,7 +7,8 @@ use std::fmt;
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The days that a refusal is about, with the reservations and classes that stand in the way, for programs; its text says them to people.
+/// The days that a refusal is about, with the reservations and classes that stand in the way, for
+/// programs; its text says them to people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Days {
     /// The days refused.
@@ -27,7 +29,7 @@ pub enum Error {
     /// The thing named by the request does not exist.
     #[error("{kind} {id:?} does not exist")]
     NotFound {
-        /// What was looked for, in DOMAIN.md's words: `coach`, `class template` …
+        /// What was looked for, in docs/domain.md's words: `coach`, `class template` …
         kind: &'static str,
         /// The identifier given.
         id: String,
@@ -51,7 +53,7 @@ pub enum Error {
     /// The request is well formed, but the rules or the state of things refuse it.
     #[error("{detail}")]
     Precondition {
-        /// The code of DOMAIN.md §9.
+        /// The code of docs/domain.md §9.
         reason: Reason,
         /// One sentence for the caller; names days, never people.
         detail: String,
@@ -61,7 +63,8 @@ pub enum Error {
     /// Others changed the same rows too often; the whole call may be tried again.
     #[error("too much contention in {0}; try again")]
     Contended(&'static str),
-    /// So many wait for the same thing already that this one was not begun; the whole call may be tried again.
+    /// So many wait for the same thing already that this one was not begun; the whole call may be
+    /// tried again.
     #[error("{0} is busy; try again")]
     Busy(&'static str),
     /// The database cannot be reached at the moment.
@@ -99,7 +102,11 @@ impl Error {
     }
 
     /// A refusal by the rules that is about days.
-    pub fn refused_on(reason: Reason, detail: impl Into<String>, days: impl IntoIterator<Item = Day>) -> Self {
+    pub fn refused_on(
+        reason: Reason,
+        detail: impl Into<String>,
+        days: impl IntoIterator<Item = Day>,
+    ) -> Self {
         Self::Precondition {
             reason,
             detail: detail.into(),
@@ -150,12 +157,13 @@ impl Error {
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
-        /// The reason codes of DOMAIN.md §9, shared by errors, explanations, reports and tests.
+        /// The reason codes of docs/domain.md §9, shared by errors, explanations, reports and
+        /// tests.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason { $($(#[$doc])* $variant,)+ }
 
         impl Reason {
-            /// Every reason, in the order of DOMAIN.md §9.
+            /// Every reason, in the order of docs/domain.md §9.
             pub const ALL: &'static [Reason] = &[$(Reason::$variant,)+];
 
             /// The code as it is written on the wire and in the database.
@@ -240,7 +248,8 @@ reasons! {
     NoClass = "NO_CLASS",
     /// The invitation has run out.
     Expired = "EXPIRED",
-    /// The invitation was taken back; or the reservation is no sign-up that could be changed (yet, or any more).
+    /// The invitation was taken back; or the reservation is no sign-up that could be changed (yet,
+    /// or any more).
     Cancelled = "CANCELLED",
     /// The invitation is another coach's.
     NotYours = "NOT_YOURS",

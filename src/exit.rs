@@ -1,4 +1,5 @@
-//! The exit codes of both programs, and what they write to standard error before (or without) a log.
+//! The exit codes of both programs, and what they write to standard error before (or without) a
+//! log.
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`config`] | the configuration, one struct per YAML section |
 //! | [`clock`] | the one clock; nothing else reads the time or draws at random |
-//! | [`error`] | the one error and DOMAIN.md's reason codes |
+//! | [`error`] | the one error and docs/domain.md's reason codes |
 //! | [`domain`] | the rules, without input or output |
 //! | [`storage`] | the database: connecting, transactions, entities, migrations, queries |
 //! | [`app`] | use cases; they own the transactions |

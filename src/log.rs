@@ -1,7 +1,8 @@
-//! The log: lines on standard error. Whoever logs never waits and never fails, whatever happens to the reader.
+//! The log: lines on standard error. Whoever logs never waits and never fails, whatever happens to
+//! the reader.
 //!
-//! Lines go to a bounded queue, and one thread writes them. What cannot be written in time is dropped, counted, and told of as
-//! soon as something can be written again.
+//! Lines go to a bounded queue, and one thread writes them. What cannot be written in time is
+//! dropped, counted, and told of as soon as something can be written again.
 
 mod line;
 mod pace;
@@ -39,13 +40,15 @@ impl Log {
     pub fn start(config: &LogConfig) -> Result<Self, Failed> {
         let filter = parse(&config.filter)?;
         let ansi = io::stderr().is_terminal();
-        // A descriptor of our own: `std::io::stderr()` has a lock, which a writer that waits for its reader would keep.
+        // A descriptor of our own: `std::io::stderr()` has a lock, which a writer that waits for
+        // its reader would keep.
         let sink = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         let queue = Arc::<Queue>::default();
         writer::spawn(sink, config.format, queue.clone())?;
 
         let (filter, handle) = reload::Layer::new(filter);
-        let lines = fmt::layer().with_ansi(ansi).log_internal_errors(false).with_writer(queue::Lines(queue.clone()));
+        let lines =
+            fmt::layer().with_ansi(ansi).log_internal_errors(false).with_writer(queue::Lines(queue.clone()));
         let lines = match config.format {
             LogFormat::Text => lines.boxed(),
             LogFormat::Json => lines.json().boxed(),
@@ -85,16 +88,20 @@ pub enum Failed {
     Machine(#[from] io::Error),
 }
 
-/// The line of a panic. It goes past tracing, whose locks the panicking thread may hold, and calls nothing that could panic again.
+/// The line of a panic. It goes past tracing, whose locks the panicking thread may hold, and calls
+/// nothing that could panic again.
 fn panic_line(format: LogFormat, panic: &PanicHookInfo<'_>) -> String {
     let message = format!("panic: {}", panic.payload_as_str().unwrap_or("without a text"));
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
     let backtrace = Backtrace::capture();
     match backtrace.status() {
         // Asked for by RUST_BACKTRACE.
-        BacktraceStatus::Captured => {
-            line::compose(format, "ERROR", &message, &[("at", at.into()), ("backtrace", backtrace.to_string().into())])
-        }
+        BacktraceStatus::Captured => line::compose(
+            format,
+            "ERROR",
+            &message,
+            &[("at", at.into()), ("backtrace", backtrace.to_string().into())],
+        ),
         _ => line::compose(format, "ERROR", &message, &[("at", at.into())]),
     }
 }

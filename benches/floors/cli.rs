@@ -22,7 +22,8 @@ pub async fn run(rounds: usize) {
         let mut times = call.times.clone();
         times.sort_unstable();
         let (middle, p95) = (median(times.clone()), times[times.len() * 95 / 100]);
-        let memory = call.peak().map_or_else(|| "?".to_owned(), |kib| format!("{:.1} MiB", kib as f64 / 1024.0));
+        let memory =
+            call.peak().map_or_else(|| "?".to_owned(), |kib| format!("{:.1} MiB", kib as f64 / 1024.0));
         line([&call.words.join(" "), &ms(middle), &ms(p95), &ratio(middle, floor), &memory]);
     }
 }
@@ -44,7 +45,11 @@ impl Call {
             }
             None => Command::new(self.program),
         };
-        command.args(&self.words[1..]).env("ETUTOR_SERVER", &self.server).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .args(&self.words[1..])
+            .env("ETUTOR_SERVER", &self.server)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command
     }
 
@@ -66,7 +71,12 @@ impl Call {
 
 fn measure(server: &str, rounds: usize) -> Vec<Call> {
     let ctl = env!("CARGO_BIN_EXE_etutorctl");
-    let call = |program, words: &[&'static str]| Call { program, words: words.to_vec(), server: server.to_owned(), times: Vec::new() };
+    let call = |program, words: &[&'static str]| Call {
+        program,
+        words: words.to_vec(),
+        server: server.to_owned(),
+        times: Vec::new(),
+    };
     let mut calls = [
         call("/bin/true", &["/bin/true"]),
         call(ctl, &["etutorctl", "--version"]),

@@ -1,4 +1,5 @@
-//! Minutes in which nothing happens while a hundred class tasks are short and have nobody left to ask, beside minutes without any task.
+//! Minutes in which nothing happens while a hundred class tasks are short and have nobody left to
+//! ask, beside minutes without any task.
 
 use crate::{head, line, median, ms, ratio};
 use etutor::storage::sql::sql;
@@ -24,7 +25,10 @@ pub fn run(rounds: usize) {
             for _ in 0..rounds {
                 without.push(tick(&idle, task).await);
                 with.push(tick(&exhausted, task).await);
-                write_txn!(exhausted.db(), "bench.forget", |txn| sql("DELETE FROM task_look").execute(txn).await).unwrap();
+                write_txn!(exhausted.db(), "bench.forget", |txn| sql("DELETE FROM task_look")
+                    .execute(txn)
+                    .await)
+                .unwrap();
                 forgetful.push(tick(&exhausted, task).await);
                 // What it found out is known again.
                 tick(&exhausted, "invite exec").await;

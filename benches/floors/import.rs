@@ -37,12 +37,24 @@ pub async fn run(rounds: usize) {
             db.close().await;
         }
     }
-    let title = format!("Import of a season, 6,474 sign-ups of 6,475 students: median of {rounds}, interleaved");
-    head(&title, ["database", "statements", "into an empty database", "to the first", "again", "to the first"]);
-    let medians: Vec<_> = times.into_iter().map(|(new, again, sent)| (median(new), median(again), sent)).collect();
+    let title =
+        format!("Import of a season, 6,474 sign-ups of 6,475 students: median of {rounds}, interleaved");
+    head(
+        &title,
+        ["database", "statements", "into an empty database", "to the first", "again", "to the first"],
+    );
+    let medians: Vec<_> =
+        times.into_iter().map(|(new, again, sent)| (median(new), median(again), sent)).collect();
     for (kind, (new, again, sent)) in kinds.iter().zip(&medians) {
         let (first_new, first_again, _) = medians[0];
-        line([kind.name(), &sent.to_string(), &ms(*new), &ratio(*new, first_new), &ms(*again), &ratio(*again, first_again)]);
+        line([
+            kind.name(),
+            &sent.to_string(),
+            &ms(*new),
+            &ratio(*new, first_new),
+            &ms(*again),
+            &ratio(*again, first_again),
+        ]);
     }
 }
 
@@ -51,7 +63,10 @@ async fn once(app: &App, season: &ImportData, signed_up: u64) -> Duration {
     let outcome = import(app, season, false, BEFORE).await.unwrap();
     let took = began.elapsed();
     assert!(outcome.written);
-    assert_eq!(outcome.files.iter().find(|report| report.file == "reservations.csv").unwrap().created, signed_up);
+    assert_eq!(
+        outcome.files.iter().find(|report| report.file == "reservations.csv").unwrap().created,
+        signed_up
+    );
     took
 }
 

@@ -1,4 +1,5 @@
-//! The scheduled tasks over many rows: those with nothing to do, and `invite create` beside the bare set statements.
+//! The scheduled tasks over many rows: those with nothing to do, and `invite create` beside the
+//! bare set statements.
 
 use crate::rows::{Filled, fill, statements};
 use crate::{head, line, median, ms, ratio};
@@ -25,7 +26,12 @@ pub async fn run(large: i64, idle: bool, create: bool) {
         let filling = Instant::now();
         let small = fill(kind, few).await;
         let big = fill(kind, large).await;
-        println!("\n{} ({}): filled in {:.0} s", kind.name(), version(&big).await, filling.elapsed().as_secs_f64());
+        println!(
+            "\n{} ({}): filled in {:.0} s",
+            kind.name(),
+            version(&big).await,
+            filling.elapsed().as_secs_f64()
+        );
         if idle {
             let title = format!("Ticks with nothing due, {}: median of {IDLE_ROUNDS}", kind.name());
             let counts = [format!("{few} rows"), format!("{large} rows")];
@@ -37,7 +43,17 @@ pub async fn run(large: i64, idle: bool, create: bool) {
         }
         if create {
             let title = format!("`invite create`, {}: median of {ROUNDS}, interleaved", kind.name());
-            head(&title, ["rows", "count floor", "floor with tasks and marks", "invite create", "to the first", "to the second"]);
+            head(
+                &title,
+                [
+                    "rows",
+                    "count floor",
+                    "floor with tasks and marks",
+                    "invite create",
+                    "to the first",
+                    "to the second",
+                ],
+            );
             for (filled, rows) in [(&small, few), (&big, large)] {
                 create_line(filled, rows).await;
             }
@@ -54,7 +70,14 @@ async fn version(filled: &Filled) -> String {
     full.concat().split(" on ").next().unwrap_or_default().to_owned()
 }
 
-const IDLE: [&str; 6] = ["invite exec", "invite check", "invite notify_test", "invite notify_class", "sms send", "clazz assign_students"];
+const IDLE: [&str; 6] = [
+    "invite exec",
+    "invite check",
+    "invite notify_test",
+    "invite notify_class",
+    "sms send",
+    "clazz assign_students",
+];
 
 async fn idle_once(Filled { app, now, .. }: &Filled, task: &str) -> Duration {
     let (now, began) = (*now, Instant::now());
@@ -68,7 +91,11 @@ async fn idle_once(Filled { app, now, .. }: &Filled, task: &str) -> Duration {
     };
     let took = began.elapsed();
     let report = report.unwrap();
-    assert_eq!((report.examined, report.changed, report.messages, report.skipped.len()), (0, 0, 0, 0), "{task}: {report:?}");
+    assert_eq!(
+        (report.examined, report.changed, report.messages, report.skipped.len()),
+        (0, 0, 0, 0),
+        "{task}: {report:?}"
+    );
     took
 }
 
@@ -97,10 +124,18 @@ async fn create_line(filled: &Filled, rows: i64) {
         assert_eq!(reset(filled).await, wanted as u64);
     }
     let (count, mark, create) = (median(counted), median(marked), median(created));
-    line([&rows.to_string(), &ms(count), &ms(mark), &ms(create), &ratio(create, count), &ratio(create, mark)]);
+    line([
+        &rows.to_string(),
+        &ms(count),
+        &ms(mark),
+        &ms(create),
+        &ratio(create, count),
+        &ratio(create, mark),
+    ]);
 }
 
-/// facts/performance.md §4.1: templates and how many students need a class, as one statement, committed.
+/// The count alone: templates and how many students need a class, as one statement,
+/// committed.
 async fn count_floor(Filled { app, day, .. }: &Filled) -> Duration {
     let began = Instant::now();
     write_txn!(&app.db, "bench.count", |txn| {
@@ -117,13 +152,17 @@ async fn count_floor(Filled { app, day, .. }: &Filled) -> Duration {
     took
 }
 
-/// What `invite create` leaves behind, by two bare statements: the rows of the tasks, and on each sign-up the task that counts it.
+/// What `invite create` leaves behind, by two bare statements: the rows of the tasks, and on each
+/// sign-up the task that counts it.
 async fn marked_floor(Filled { app, day, .. }: &Filled) -> Duration {
     let began = Instant::now();
     write_txn!(&app.db, "bench.mark", |txn| {
-        sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, students, needed, created_at) \
-             SELECT p.template_id, p.day, 'PENDING', p.start_at, p.start_at, p.start_at, p.start_at, q.n, 1, p.start_at FROM place p JOIN \
-             (SELECT template_id, COUNT(*) AS n FROM reservation WHERE state = 'BOOKED' AND start_day <= ? AND last_day >= ? \
+        sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
+             students, needed, created_at) \
+             SELECT p.template_id, p.day, 'PENDING', p.start_at, p.start_at, p.start_at, p.start_at, q.n, 1, \
+             p.start_at FROM place p JOIN \
+             (SELECT template_id, COUNT(*) AS n FROM reservation WHERE state = 'BOOKED' AND start_day <= ? \
+              AND last_day >= ? \
               GROUP BY template_id) q ON q.template_id = p.template_id WHERE p.day = ?")
         .bind(*day)
         .bind(*day)
@@ -150,7 +189,10 @@ async fn mark(txn: &etutor::storage::Txn, day: Day) -> etutor::error::Result<u64
 /// As before; how many sign-ups a task counted.
 async fn reset(Filled { app, day, .. }: &Filled) -> u64 {
     let freed = write_txn!(&app.db, "bench.reset", |txn| {
-        let freed = sql("UPDATE reservation SET task_id = NULL WHERE state = 'BOOKED' AND task_id IS NOT NULL").execute(txn).await?;
+        let freed =
+            sql("UPDATE reservation SET task_id = NULL WHERE state = 'BOOKED' AND task_id IS NOT NULL")
+                .execute(txn)
+                .await?;
         sql("DELETE FROM class_task WHERE day = ?").bind(*day).execute(txn).await?;
         Ok(freed)
     })

@@ -1,9 +1,11 @@
-//! What this work costs, beside what it can cost at best, in the same run. Nothing here asserts a time: it prints.
+//! What this work costs, beside what it can cost at best, in the same run. Nothing here asserts a
+//! time: it prints.
 //!
-//! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [import] [reserve]
-//! [ladder] [rpc] [cli]`; without a word all of them. All but the last two run on every
-//! database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows (1,000,000), `ETUTOR_BENCH_CALLS` the most
-//! sign-ups of a round (8,000). Figures are in benches/RESULTS.md.
+//! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [import]
+//! [reserve] [ladder] [rpc] [cli]`; without a word all of them. All but the last two run on every
+//! database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows
+//! (1,000,000), `ETUTOR_BENCH_CALLS` the most sign-ups of a round (8,000). Figures are in
+//! benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]
 
 mod cli;
@@ -24,7 +26,8 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |word: &str| words.is_empty() || words.iter().any(|wanted| wanted == word);
     let default = if quick { 1_000 } else { 1_000_000 };
-    let large = std::env::var("ETUTOR_BENCH_ROWS").map_or(default, |rows| rows.parse().expect("ETUTOR_BENCH_ROWS is a number"));
+    let large = std::env::var("ETUTOR_BENCH_ROWS")
+        .map_or(default, |rows| rows.parse().expect("ETUTOR_BENCH_ROWS is a number"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if wanted("rpc") {
         runtime.block_on(rpc::run(if quick { 100 } else { 20_000 }));

@@ -47,7 +47,10 @@ pub async fn run_all(large: i64, quick: bool) {
     let (few, rounds) = (FEW.min(large), if quick { 3 } else { ROUNDS });
     for kind in Kind::configured() {
         let (small, big) = (served(kind, few).await, served(kind, large).await);
-        let title = format!("ListOpenings over gRPC, {}, {ASKED} templates: {rounds} calls each, interleaved", kind.name());
+        let title = format!(
+            "ListOpenings over gRPC, {}, {ASKED} templates: {rounds} calls each, interleaved",
+            kind.name()
+        );
         head(&title, ["sign-ups", "median", "p99", "to the fewest", "to the bare SELECT"]);
         let (mut at_few, mut at_many, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         // The first call of each prepares statements.
@@ -73,7 +76,11 @@ pub async fn run_all(large: i64, quick: bool) {
         cells(&few.to_string(), &mut at_few);
         cells(&large.to_string(), &mut at_many);
         let watched = if quick { Duration::from_secs(2) } else { WATCHED };
-        let title = format!("The same page kept open for {} s with a sign-up a second, {}", watched.as_secs(), kind.name());
+        let title = format!(
+            "The same page kept open for {} s with a sign-up a second, {}",
+            watched.as_secs(),
+            kind.name()
+        );
         head(&title, ["pages", "statements", "time in them", "to one page"]);
         let one = keep_open(&big, 1, watched).await;
         let many = keep_open(&big, PAGES, watched).await;
@@ -87,7 +94,8 @@ pub async fn run_all(large: i64, quick: bool) {
 async fn select(of: &Served) {
     let ids: Vec<String> = (1..=ASKED).map(|id| id.to_string()).collect();
     let text = format!(
-        "SELECT template_id, day, start_at, end_at, capacity, taken FROM place WHERE template_id IN ({}) AND day BETWEEN '{}' AND '{}'",
+        "SELECT template_id, day, start_at, end_at, capacity, taken FROM place WHERE template_id IN ({}) \
+         AND day BETWEEN '{}' AND '{}'",
         ids.join(", "),
         of.first,
         add_days(of.first, DAYS)
@@ -115,7 +123,8 @@ async fn keep_open(of: &Served, pages: usize, watched: Duration) -> (usize, Dura
             };
             let channel = of.channels[page % CONNECTIONS].clone();
             tokio::spawn(async move {
-                let mut stream = OpeningServiceClient::new(channel).watch_openings(request).await.unwrap().into_inner();
+                let mut stream =
+                    OpeningServiceClient::new(channel).watch_openings(request).await.unwrap().into_inner();
                 let mut told = 0;
                 while let Ok(message) = tokio::time::timeout_at(until.into(), stream.message()).await {
                     told += message.unwrap().unwrap().openings.len();
@@ -126,7 +135,8 @@ async fn keep_open(of: &Served, pages: usize, watched: Duration) -> (usize, Dura
         .collect();
     while Instant::now() + Duration::from_secs(1) < until {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let sign_up = sql("UPDATE place SET taken = taken + 1 WHERE template_id = 1 AND day = ?").bind(of.first);
+        let sign_up =
+            sql("UPDATE place SET taken = taken + 1 WHERE template_id = 1 AND day = ?").bind(of.first);
         run(&of.beside, sign_up).await;
     }
     for reader in readers {
@@ -156,31 +166,41 @@ async fn list(of: &Served) {
         from_day: of.first.to_string(),
         ..pb::ListOpeningsRequest::default()
     };
-    let page = OpeningServiceClient::new(of.channels[0].clone()).list_openings(request).await.unwrap().into_inner();
+    let page =
+        OpeningServiceClient::new(of.channels[0].clone()).list_openings(request).await.unwrap().into_inner();
     assert!(!page.openings.is_empty());
 }
 
-/// [`ASKED`] templates of grade 7 and the others of grade 8, each with [`DAYS`] lessons ahead; every sign-up is BOOKED, for five days of a
-/// template, and counted in its places.
+/// [`ASKED`] templates of grade 7 and the others of grade 8, each with [`DAYS`] lessons ahead;
+/// every sign-up is BOOKED, for five days of a template, and counted in its places.
 async fn served(kind: &Kind, rows: i64) -> Served {
     let home = TestDb::empty(kind).await;
     let options = DbOptions::new(home.options().url.clone());
     Db::migrate_at(&options).await.unwrap();
-    let db =
-        Db::connect(&DbOptions { statement_timeout: Duration::from_secs(1_800), max_connections: 1, ..options.clone() }).await.unwrap();
+    let db = Db::connect(&DbOptions {
+        statement_timeout: Duration::from_secs(1_800),
+        max_connections: 1,
+        ..options.clone()
+    })
+    .await
+    .unwrap();
     let today = Config::default().rules.time.day(Clock::System.now(db.reader()).await.unwrap());
     let first = add_days(today, 7);
     numbers(&db, rows.max(TEMPLATES), (0..DAYS).map(|k| (k, add_days(first, k)))).await;
     run(&db, sql("INSERT INTO subject (id, name) VALUES (1, 'mathematics')")).await;
-    let season = sql("INSERT INTO season (id, code, year, type, start_day, end_day) VALUES (1, 'S', 2026, 'spring', ?, ?)");
+    let season = sql(
+        "INSERT INTO season (id, code, year, type, start_day, end_day) VALUES (1, 'S', 2026, 'spring', ?, ?)",
+    );
     run(&db, season.bind(today).bind(add_days(first, DAYS))).await;
-    let period =
-        "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) VALUES (1, 'P', 1, 'junior', '12:00', '13:00')";
+    let period = "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) \
+        VALUES (1, 'P', 1, 'junior', '12:00', '13:00')";
     run(&db, sql(period)).await;
     run(
         &db,
-        sql("INSERT INTO class_template (id, code, season_id, subject_id, grade, period_id, recurrence, max_classes, max_students_per_class) \
-             SELECT n + 1, CONCAT('t', n), 1, 1, CASE WHEN n < ? THEN 7 ELSE 8 END, 1, 'FREQ=DAILY', 250000, 4 FROM bench_n WHERE n < ?")
+        sql("INSERT INTO class_template (id, code, season_id, subject_id, grade, period_id, recurrence, \
+             max_classes, max_students_per_class) \
+             SELECT n + 1, CONCAT('t', n), 1, 1, CASE WHEN n < ? THEN 7 \
+             ELSE 8 END, 1, 'FREQ=DAILY', 250000, 4 FROM bench_n WHERE n < ?")
         .bind(ASKED)
         .bind(TEMPLATES),
     )
@@ -188,15 +208,19 @@ async fn served(kind: &Kind, rows: i64) -> Served {
     run(
         &db,
         sql("INSERT INTO student (id, user_name, real_name, area_code, school_name, grade, phone) \
-             SELECT n + 1, CONCAT('s', n), 'student', '310000', 'school', 7, '+99900000000' FROM bench_n WHERE n < 10000"),
+             SELECT n + 1, CONCAT('s', n), 'student', '310000', 'school', 7, '+99900000000' FROM bench_n \
+             WHERE n < 10000"),
     )
     .await;
     // Every other sign-up is for a template that is asked for.
     run(
         &db,
-        sql("INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at) \
-             SELECT 1 + b.n % ?, 1 + CASE WHEN b.n % 2 = 0 THEN b.n % ? ELSE b.n % ? END, d.day, e.day, e.day, 'BOOKED', 0 \
-             FROM bench_n b JOIN bench_day d ON d.k = b.n % (? - 4) JOIN bench_day e ON e.k = d.k + 4 WHERE b.n < ?")
+        sql("INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
+             created_at) \
+             SELECT 1 + b.n % ?, 1 + CASE WHEN b.n % 2 = 0 THEN b.n % ? \
+             ELSE b.n % ? END, d.day, e.day, e.day, 'BOOKED', 0 \
+             FROM bench_n b JOIN bench_day d ON d.k = b.n % (? - 4) JOIN bench_day e ON e.k = d.k + 4 \
+             WHERE b.n < ?")
         .bind(rows.min(10_000))
         .bind(ASKED)
         .bind(TEMPLATES)
@@ -207,9 +231,11 @@ async fn served(kind: &Kind, rows: i64) -> Served {
     run(
         &db,
         sql("INSERT INTO place (template_id, day, start_at, end_at, capacity, taken, not_held_at) \
-             SELECT t.id, d.day, d.at, d.at + 3600, 1000000, (SELECT COUNT(*) FROM reservation r WHERE r.state = 'BOOKED' \
+             SELECT t.id, d.day, d.at, d.at + 3600, 1000000, (SELECT COUNT(*) FROM reservation r \
+             WHERE r.state = 'BOOKED' \
              AND r.template_id = t.id AND r.start_day BETWEEN s.day AND d.day), d.at - 7200 \
-             FROM class_template t CROSS JOIN bench_day d JOIN bench_day s ON s.k = CASE WHEN d.k < 4 THEN 0 ELSE d.k - 4 END"),
+             FROM class_template t CROSS JOIN bench_day d JOIN bench_day s ON s.k = CASE WHEN d.k < 4 THEN 0 \
+             ELSE d.k - 4 END"),
     )
     .await;
     let analyze = match db.backend() {

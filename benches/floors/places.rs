@@ -19,7 +19,10 @@ const DRIFTED: i64 = 100;
 pub async fn run(rows: i64) {
     for kind in Kind::configured() {
         let filled = fill(kind, rows).await;
-        let title = format!("`clazz init_place` over {rows} sign-ups, {}: median of {ROUNDS}, interleaved", kind.name());
+        let title = format!(
+            "`clazz init_place` over {rows} sign-ups, {}: median of {ROUNDS}, interleaved",
+            kind.name()
+        );
         let drifted = format!("{} days drifted", DRIFTED.min(rows / 100));
         head(&title, ["one recount statement", "nothing to do", "to the floor", &drifted, "to the floor"]);
         let (mut floors, mut idle, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
@@ -57,7 +60,11 @@ async fn night(Filled { app, now, .. }: &Filled, drifted: u64) -> Duration {
 /// One day of each of some templates says one place more than is taken; how many.
 async fn drift(Filled { app, day, .. }: &Filled) -> u64 {
     write_txn!(&app.db, "bench.drift", |txn| {
-        sql("UPDATE place SET taken = taken + 1 WHERE day = ? AND template_id <= ?").bind(*day).bind(DRIFTED).execute(txn).await
+        sql("UPDATE place SET taken = taken + 1 WHERE day = ? AND template_id <= ?")
+            .bind(*day)
+            .bind(DRIFTED)
+            .execute(txn)
+            .await
     })
     .unwrap()
 }

@@ -1,5 +1,6 @@
-//! Sign-ups over gRPC: the service beside the least that can write them durably, and the textbook transaction, turn about. Client and servers
-//! share this process and its two threads, so the figures are low; the ratio is what counts.
+//! Sign-ups over gRPC: the service beside the least that can write them durably, and the textbook
+//! transaction, turn about. Client and servers share this process and its two threads, so the
+//! figures are low; the ratio is what counts.
 
 mod batch;
 mod fill;
@@ -55,21 +56,38 @@ const SHAPES: [Shape; 5] = [
     Shape { name: "hot, 1 day, request ids", hot: true, days: 1, request_ids: true },
 ];
 
-/// Whether a shape or a number in flight is wanted: all of them, or those that the variable names, divided by semicolons.
+/// Whether a shape or a number in flight is wanted: all of them, or those that the variable names,
+/// divided by semicolons.
 fn wanted(variable: &str, what: &str) -> bool {
     std::env::var(variable).map_or(true, |wanted| wanted.split(';').any(|one| one.trim() == what))
 }
 
 /// At most `calls` sign-ups a round (a tenth of them at 1 in flight), on every configured database.
 pub async fn run(calls: usize) {
-    let calls = std::env::var("ETUTOR_BENCH_CALLS").map_or(calls, |calls| calls.parse().expect("ETUTOR_BENCH_CALLS is a number"));
+    let calls = std::env::var("ETUTOR_BENCH_CALLS")
+        .map_or(calls, |calls| calls.parse().expect("ETUTOR_BENCH_CALLS is a number"));
     for kind in Kind::configured() {
         // A student signs up once for a shape; the floor and the textbook share theirs.
         let students = ROUNDS * (LEVELS.len() + 2) * (calls + 128);
         let ground = ground(kind, students as i64, SPREAD.min(calls as i64)).await;
-        let title =
-            format!("Sign-ups over gRPC, {}: median of {ROUNDS} rounds of at most {calls} calls or {LIMIT:?}, interleaved", kind.name());
-        head(&title, ["who, what", "in flight", "floor", "etutor", "of the floor", "p50 / p99", "textbook", "to the textbook"]);
+        let title = format!(
+            "Sign-ups over gRPC, {}: median of {ROUNDS} rounds of at most {calls} calls or {LIMIT:?}, \
+             interleaved",
+            kind.name()
+        );
+        head(
+            &title,
+            [
+                "who, what",
+                "in flight",
+                "floor",
+                "etutor",
+                "of the floor",
+                "p50 / p99",
+                "textbook",
+                "to the textbook",
+            ],
+        );
         measure(&ground, calls).await;
     }
 }
@@ -97,7 +115,8 @@ async fn measure(ground: &Ground, calls: usize) {
         let (our_students, floor_students) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
         for (connections, each) in LEVELS {
             let in_flight = connections * each;
-            let wanted = wanted("ETUTOR_BENCH_SHAPES", shape.name) && wanted("ETUTOR_BENCH_IN_FLIGHT", &in_flight.to_string());
+            let wanted = wanted("ETUTOR_BENCH_SHAPES", shape.name)
+                && wanted("ETUTOR_BENCH_IN_FLIGHT", &in_flight.to_string());
             if !wanted || (shape.request_ids && in_flight < 128) {
                 continue;
             }
@@ -105,7 +124,9 @@ async fn measure(ground: &Ground, calls: usize) {
             let with_textbook = shape.hot && shape.days == 1 && !shape.request_ids && in_flight >= 32;
             let (mut ours, mut floors, mut textbooks) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
-                let round = async |to, students: &Arc<AtomicI64>| load.round(to, connections, each, calls, students).await;
+                let round = async |to, students: &Arc<AtomicI64>| {
+                    load.round(to, connections, each, calls, students).await
+                };
                 floors.push(round(sides.floor, &floor_students).await);
                 ours.push(round(sides.ours, &our_students).await);
                 if with_textbook {
@@ -132,7 +153,8 @@ fn print(shape: &Shape, in_flight: usize, ours: &[Round], floors: &[Round], text
     let (rate, floor) = (Round::rate(ours), Round::rate(floors));
     let mut times: Vec<Duration> = ours.iter().flat_map(|round| round.times.iter().copied()).collect();
     times.sort_unstable();
-    let at = |percent: usize| times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3);
+    let at =
+        |percent: usize| times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3);
     let (mut textbook, mut to) = (String::new(), String::new());
     if !textbooks.is_empty() {
         let slow = Round::rate(textbooks);
@@ -155,18 +177,25 @@ fn print(shape: &Shape, in_flight: usize, ours: &[Round], floors: &[Round], text
     }
 }
 
-/// Ends in a panic unless exactly as many places are taken as the answers say: of the service (0) and of the floor's tables (1).
+/// Ends in a panic unless exactly as many places are taken as the answers say: of the service (0)
+/// and of the floor's tables (1).
 async fn check(db: &Db, reservations: [i64; 2], places: [i64; 2]) {
     for (side, text) in [
         "SELECT CAST((SELECT SUM(taken) FROM place) AS {bigint}), (SELECT COUNT(*) FROM reservation), \
          (SELECT COUNT(*) FROM place WHERE taken > capacity)",
-        "SELECT CAST((SELECT SUM(taken) FROM place_floor) AS {bigint}), (SELECT COUNT(*) FROM reservation_floor), \
+        "SELECT CAST((SELECT SUM(taken) FROM place_floor) AS {bigint}), (SELECT COUNT(*) \
+         FROM reservation_floor), \
          (SELECT COUNT(*) FROM place_floor WHERE taken > capacity)",
     ]
     .into_iter()
     .enumerate()
     {
         let found: Vec<(i64, i64, i64)> = sql(text).tuples(db.reader()).await.unwrap();
-        assert_eq!(found, [(places[side], reservations[side], 0)], "places taken, sign-ups and places over capacity of side {side}");
+        assert_eq!(
+            found,
+            [(places[side], reservations[side], 0)],
+            "places taken, sign-ups and places over \
+            capacity of side {side}"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! A call that does nothing, through the whole serving stack, beside a bare tonic server with the same message. Client and servers share
-//! this process and its two threads, so the figures are low; the ratio is what counts.
+//! A call that does nothing, through the whole serving stack, beside a bare tonic server with the
+//! same message. Client and servers share this process and its two threads, so the figures are low;
+//! the ratio is what counts.
 
 use crate::{head, line};
 use etutor::app::App;
@@ -27,7 +28,10 @@ pub async fn run(calls: usize) {
     let service = serve((*db).clone()).await;
     let bare = serve_bare().await;
     head(
-        &format!("A trivial RPC: median of {ROUNDS} rounds of {calls} calls (a tenth of them at 1 in flight), interleaved"),
+        &format!(
+            "A trivial RPC: median of {ROUNDS} rounds of {calls} calls (a tenth of them at 1 in flight), \
+             interleaved"
+        ),
         ["message", "connections × in flight", "bare tonic", "etutor", "of the floor"],
     );
     for (connections, each) in [(1, 1), (4, 8), (8, 16)] {
@@ -58,11 +62,14 @@ fn rate(calls: usize, times: Vec<Duration>) -> f64 {
 /// The service as it is served, on a free port.
 pub async fn serve(db: Db) -> SocketAddr {
     let app = App::new(db, Clock::System, Config { testing: false, ..Config::default() });
-    let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
+    let options =
+        server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
     let listener = server::bind(&options).await.unwrap();
     let address = listener.local_addr().unwrap();
     let routes = rpc::routes(&app);
-    tokio::spawn(async move { server::serve(listener, app, routes, &options, CancellationToken::new()).await.unwrap() });
+    tokio::spawn(async move {
+        server::serve(listener, app, routes, &options, CancellationToken::new()).await.unwrap()
+    });
     address
 }
 
@@ -73,15 +80,24 @@ struct BareClock {
 
 #[tonic::async_trait]
 impl ClockService for BareClock {
-    async fn get_clock(&self, _: Request<pb::GetClockRequest>) -> Result<Response<pb::GetClockResponse>, Status> {
+    async fn get_clock(
+        &self,
+        _: Request<pb::GetClockRequest>,
+    ) -> Result<Response<pb::GetClockResponse>, Status> {
         Ok(Response::new(pb::GetClockResponse { clock: Some(self.answer.clone()) }))
     }
 
-    async fn set_clock(&self, _: Request<pb::SetClockRequest>) -> Result<Response<pb::SetClockResponse>, Status> {
+    async fn set_clock(
+        &self,
+        _: Request<pb::SetClockRequest>,
+    ) -> Result<Response<pb::SetClockResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 
-    async fn advance_clock(&self, _: Request<pb::AdvanceClockRequest>) -> Result<Response<pb::AdvanceClockResponse>, Status> {
+    async fn advance_clock(
+        &self,
+        _: Request<pb::AdvanceClockRequest>,
+    ) -> Result<Response<pb::AdvanceClockResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 }
@@ -100,7 +116,9 @@ async fn serve_bare() -> SocketAddr {
     };
     let clock = ClockServiceServer::new(BareClock { answer });
     let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    tokio::spawn(async move { Server::builder().add_service(health).add_service(clock).serve_with_incoming(incoming).await.unwrap() });
+    tokio::spawn(async move {
+        Server::builder().add_service(health).add_service(clock).serve_with_incoming(incoming).await.unwrap()
+    });
     address
 }
 

@@ -1,4 +1,5 @@
-//! The places of class templates, made again when a template, its period or its season was written (DOMAIN.md §2).
+//! The places of class templates, made again when a template, its period or its season was written
+//! (docs/domain.md §2).
 
 use super::App;
 use crate::domain::calendar::parse_time;
@@ -39,12 +40,18 @@ impl From<Conflict> for Error {
     }
 }
 
-/// Makes the places of these templates as template, period and season now say; seats taken stay taken.
-/// When it finds conflicts it has written nothing, and the transaction is to be rolled back.
+/// Makes the places of these templates as template, period and season now say; seats taken stay
+/// taken. When it finds conflicts it has written nothing, and the transaction is to be rolled back.
 ///
-/// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those they have: the students signed up for
-/// other lessons. A day keeps at least as many seats as are taken.
-pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<Vec<Conflict>> {
+/// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those
+/// they have: the students signed up for other lessons. A day keeps at least as many seats as are
+/// taken.
+pub async fn remake_places(
+    app: &App,
+    txn: &Txn,
+    template_ids: &[i64],
+    now: Instant,
+) -> Result<Vec<Conflict>> {
     if template_ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -56,7 +63,8 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64], now: Inst
         let old = before.remove(&slot.template.id).unwrap_or_default();
         let wanted = match wanted_places(app, slot)? {
             Ok(wanted) => wanted,
-            // Some rules are good by themselves and not in this season, as one whose UNTIL is before its first day.
+            // Some rules are good by themselves and not in this season, as one whose UNTIL is
+            // before its first day.
             Err(error) => {
                 conflicts.push(Conflict::new(slot, "recurrence", error.to_string()));
                 continue;
@@ -67,7 +75,8 @@ pub async fn remake_places(app: &App, txn: &Txn, template_ids: &[i64], now: Inst
             plans.push(plan);
         }
     }
-    let moved: Vec<i64> = plans.iter().filter(|plan| !plan.moved.is_empty()).map(|plan| plan.slot.template.id).collect();
+    let moved: Vec<i64> =
+        plans.iter().filter(|plan| !plan.moved.is_empty()).map(|plan| plan.slot.template.id).collect();
     let mut covered: HashMap<i64, Vec<(Day, Day)>> = HashMap::new();
     if !moved.is_empty() {
         for range in store::reservation_ranges(txn, &moved).await? {
@@ -94,7 +103,8 @@ pub fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Result<Vec<PlaceD
         season_end: season.end_day,
         except,
         recurrence: &template.recurrence,
-        start_time: parse_time(&period.start_time).ok_or_else(|| corrupt("period", "start_time", period.id))?,
+        start_time: parse_time(&period.start_time)
+            .ok_or_else(|| corrupt("period", "start_time", period.id))?,
         end_time: parse_time(&period.end_time).ok_or_else(|| corrupt("period", "end_time", period.id))?,
         max_classes: template.max_classes,
         max_students_per_class: template.max_students_per_class,
@@ -114,7 +124,8 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// What has begun stays as it was, and nothing comes that would have begun, but of a template that is new.
+    /// What has begun stays as it was, and nothing comes that would have begun, but of a template
+    /// that is new.
     fn new(slot: &'a TemplateSlot, old: &[place::Model], wanted: &[PlaceDay], now: Instant) -> Self {
         let old_by_day: BTreeMap<Day, &place::Model> = old.iter().map(|row| (row.day, row)).collect();
         let mut moved: BTreeSet<Day> = old_by_day.keys().copied().collect();
@@ -157,8 +168,12 @@ impl<'a> Plan<'a> {
 
     fn conflicts(&self, covered: &[(Day, Day)]) -> Vec<Conflict> {
         let mut found = Vec::new();
-        let held: Vec<Day> =
-            self.moved.iter().copied().filter(|day| covered.iter().any(|(first, last)| first <= day && day <= last)).collect();
+        let held: Vec<Day> = self
+            .moved
+            .iter()
+            .copied()
+            .filter(|day| covered.iter().any(|(first, last)| first <= day && day <= last))
+            .collect();
         if !held.is_empty() {
             found.push(Conflict::new(
                 self.slot,

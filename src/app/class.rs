@@ -31,23 +31,36 @@ pub struct ClassQuery {
 pub struct ClassView {
     /// The class with names.
     pub row: ClassRow,
-    /// Students who come to a lesson today or later, each once; of a class that is over, to its last one.
+    /// Students who come to a lesson today or later, each once; of a class that is over, to its
+    /// last one.
     pub students: i64,
 }
 
 /// Classes in the order in which they were formed.
 pub async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> Result<Paged<ClassView>> {
     let conn = app.db.reader();
-    let mut filter = ClassFilter { states: query.states.clone(), day: query.day, task_id: query.task_id, ..Default::default() };
+    let mut filter = ClassFilter {
+        states: query.states.clone(),
+        day: query.day,
+        task_id: query.task_id,
+        ..Default::default()
+    };
     if let Some(code) = &query.class_template {
         let found = catalog::template_by_code(conn, code).await?;
         filter.template_id = Some(found.ok_or_else(|| Error::not_found("class template", code))?.id);
     }
     if let Some(name) = &query.coach {
-        filter.coach_id = Some(coach::coach_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("coach", name))?.id);
+        filter.coach_id = Some(
+            coach::coach_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("coach", name))?.id,
+        );
     }
     if let Some(name) = &query.student {
-        filter.student_id = Some(student::student_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id);
+        filter.student_id = Some(
+            student::student_by_user_name(conn, name)
+                .await?
+                .ok_or_else(|| Error::not_found("student", name))?
+                .id,
+        );
     }
     let rows = page.cut(store::class_list(conn, &filter, page).await?, |row| row.class.id);
     let today = app.time().day(app.now().await?);
@@ -71,7 +84,8 @@ pub async fn get_class(app: &App, id: i64) -> Result<WholeClass> {
     let conn = app.db.reader();
     let row = store::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
     let today = app.time().day(app.now().await?);
-    let (roster, lessons) = (store::class_roster(conn, id, today).await?, store::class_lessons(conn, id).await?);
+    let (roster, lessons) =
+        (store::class_roster(conn, id, today).await?, store::class_lessons(conn, id).await?);
     let students: BTreeSet<&str> = roster.iter().map(|row| row.user_name.as_str()).collect();
     let students = i64::try_from(students.len()).unwrap_or(i64::MAX);
     Ok(WholeClass { class: ClassView { row, students }, roster, lessons })

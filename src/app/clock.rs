@@ -1,10 +1,12 @@
-//! The clock of a testing server: reading, setting and moving it on (DOMAIN.md §8).
+//! The clock of a testing server: reading, setting and moving it on (docs/domain.md §8).
 
 use super::App;
 use crate::clock::system_now;
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::storage::test_clock::{test_clock_advance, test_clock_insert_in_txn, test_clock_row, test_clock_set_in_txn};
+use crate::storage::test_clock::{
+    test_clock_advance, test_clock_insert_in_txn, test_clock_row, test_clock_set_in_txn,
+};
 use crate::write_txn;
 use chrono::TimeDelta;
 
@@ -64,6 +66,9 @@ fn testing_only(app: &App) -> Result<()> {
     if app.config.testing {
         Ok(())
     } else {
-        Err(Error::precondition(Reason::NotTesting, "the clock can be set only with `testing: true` in the configuration"))
+        Err(Error::precondition(
+            Reason::NotTesting,
+            "the clock can be set only with `testing: true` in the configuration",
+        ))
     }
 }

@@ -1,4 +1,5 @@
-//! Request ids: a call that creates something and is repeated answers as it did the first time (table `request_log`).
+//! Request ids: a call that creates something and is repeated answers as it did the first time
+//! (table `request_log`).
 
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
@@ -28,12 +29,22 @@ pub async fn claimed(txn: &Txn, scope: &str, request_id: &str, fingerprint: &str
     match request_log::Entity::find_by_id((scope.to_owned(), request_id.to_owned())).one(txn).await? {
         None => Ok(None),
         Some(row) if row.fingerprint == fingerprint => Ok(Some(row.result)),
-        Some(_) => Err(Error::precondition(Reason::RequestIdReused, "this request_id was used for another request")),
+        Some(_) => {
+            Err(Error::precondition(Reason::RequestIdReused, "this request_id was used for another request"))
+        }
     }
 }
 
-/// Stores the result of a request id; an empty id is none. Another call that stored it first makes this transaction run again.
-pub async fn record(txn: &Txn, scope: &str, request_id: &str, fingerprint: &str, result: &str, now: Instant) -> Result<()> {
+/// Stores the result of a request id; an empty id is none. Another call that stored it first makes
+/// this transaction run again.
+pub async fn record(
+    txn: &Txn,
+    scope: &str,
+    request_id: &str,
+    fingerprint: &str,
+    result: &str,
+    now: Instant,
+) -> Result<()> {
     if request_id.is_empty() {
         return Ok(());
     }

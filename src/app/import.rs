@@ -1,8 +1,10 @@
-//! Import of a whole academy from the files of DOMAIN.md §10: all or nothing, and importing twice changes nothing.
+//! Import of a whole academy from the files of docs/domain.md §10: all or nothing, and importing
+//! twice changes nothing.
 //!
-//! Everything is checked before anything is written: each file by itself (`files`), then against the database and the other files
-//! (`check`). Sign-ups are decided in memory in the order in which they were made (`sign_ups`). Sets are written by one
-//! statement or in chunks; the number of statements does not follow the number of rows one by one.
+//! Everything is checked before anything is written: each file by itself (`files`), then against
+//! the database and the other files (`check`). Sign-ups are decided in memory in the order in which
+//! they were made (`sign_ups`). Sets are written by one statement or in chunks; the number of
+//! statements does not follow the number of rows one by one.
 
 mod catalogue;
 mod cells;
@@ -42,7 +44,8 @@ pub struct ImportFile {
     pub columns: Vec<String>,
     /// Its rows.
     pub rows: Vec<ImportRow>,
-    /// Whoever sent it could not read all of it: rows that name what is not found in it are not bad, and nothing is written.
+    /// Whoever sent it could not read all of it: rows that name what is not found in it are not
+    /// bad, and nothing is written.
     pub incomplete: bool,
 }
 
@@ -77,18 +80,28 @@ impl ImportOutcome {
         self.files.iter_mut().find(|report| report.file == file)
     }
 
-    /// Puts the problems in order and counts the bad rows; of an import with one nothing is created or changed.
+    /// Puts the problems in order and counts the bad rows; of an import with one nothing is created
+    /// or changed.
     fn settle(&mut self, written: bool) {
         self.written = written;
-        let places: HashMap<&str, usize> = self.files.iter().enumerate().map(|(at, report)| (report.file.as_str(), at)).collect();
+        let places: HashMap<&str, usize> =
+            self.files.iter().enumerate().map(|(at, report)| (report.file.as_str(), at)).collect();
         self.problems.sort_by_key(|problem| (places.get(problem.file.as_str()).copied(), problem.line));
-        let bad: HashSet<(&str, u32)> =
-            self.problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect();
+        let bad: HashSet<(&str, u32)> = self
+            .problems
+            .iter()
+            .filter(|problem| problem.bad)
+            .map(|problem| (problem.file.as_str(), problem.line))
+            .collect();
         for report in &mut self.files {
             report.bad = bad.iter().filter(|(file, _)| *file == report.file).count() as u64;
             if !bad.is_empty() {
-                *report =
-                    FileReport { file: std::mem::take(&mut report.file), read: report.read, bad: report.bad, ..FileReport::default() };
+                *report = FileReport {
+                    file: std::mem::take(&mut report.file),
+                    read: report.read,
+                    bad: report.bad,
+                    ..FileReport::default()
+                };
             }
         }
         if !bad.is_empty() {
@@ -97,7 +110,8 @@ impl ImportOutcome {
     }
 }
 
-/// What became of a file, or would become of it. When no row is bad, read = created + changed + unchanged + refused.
+/// What became of a file, or would become of it. When no row is bad, read = created + changed +
+/// unchanged + refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileReport {
     /// Its name.
@@ -160,7 +174,14 @@ impl Code {
 
 impl Problem {
     fn bad(file: &str, line: u32, column: &str, reason: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line, column: column.to_owned(), code: Code::Bad, reason: reason.into(), bad: true }
+        Self {
+            file: file.to_owned(),
+            line,
+            column: column.to_owned(),
+            code: Code::Bad,
+            reason: reason.into(),
+            bad: true,
+        }
     }
 
     /// Of a row of which a question was asked that RPCs ask too.
@@ -172,8 +193,9 @@ impl Problem {
     }
 }
 
-/// Imports the files. With a bad row nothing is written at all; with `strict` a sign-up that the rules refuse is a bad row.
-/// Reservations are checked as of their own `created_at`; `now` is when coaches' statuses are noted.
+/// Imports the files. With a bad row nothing is written at all; with `strict` a sign-up that the
+/// rules refuse is a bad row. Reservations are checked as of their own `created_at`; `now` is when
+/// coaches' statuses are noted.
 pub async fn import(app: &App, data: &ImportData, strict: bool, now: Instant) -> Result<ImportOutcome> {
     carry_out(app, data, strict, now, true).await
 }
@@ -183,13 +205,23 @@ pub async fn check(app: &App, data: &ImportData, strict: bool, now: Instant) -> 
     carry_out(app, data, strict, now, false).await
 }
 
-async fn carry_out(app: &App, data: &ImportData, strict: bool, now: Instant, write: bool) -> Result<ImportOutcome> {
+async fn carry_out(
+    app: &App,
+    data: &ImportData,
+    strict: bool,
+    now: Instant,
+    write: bool,
+) -> Result<ImportOutcome> {
     let parsed = files::parse(data, app.time());
     // What could not be read is bad, whether or not it is told here.
     let write = write && !data.files.iter().any(|file| file.incomplete);
     let mut outcome = ImportOutcome::default();
     let done = write_txn!(&app.db, "import", keep: write, |txn| {
-        outcome = ImportOutcome { files: parsed.reports.clone(), problems: parsed.problems.clone(), ..ImportOutcome::default() };
+        outcome = ImportOutcome {
+            files: parsed.reports.clone(),
+            problems: parsed.problems.clone(),
+            ..ImportOutcome::default()
+        };
         let mut run = Run { app, txn, parsed: &parsed, strict, now, outcome: &mut outcome };
         match run.run().await {
             // Somebody else made a row of the same key meanwhile: look again.
@@ -205,7 +237,14 @@ async fn carry_out(app: &App, data: &ImportData, strict: bool, now: Instant, wri
         Ok(()) => outcome.settle(write),
     }
     let rows: u64 = outcome.files.iter().map(|report| report.read).sum();
-    tracing::info!(rows, write, written = outcome.written, problems = outcome.problems.len(), places = outcome.places, "import");
+    tracing::info!(
+        rows,
+        write,
+        written = outcome.written,
+        problems = outcome.problems.len(),
+        places = outcome.places,
+        "import"
+    );
     Ok(outcome)
 }
 
@@ -220,9 +259,13 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Checks and writes. When something is bad the rest is carried out all the same, to be rolled back: so one report tells all of it.
+    /// Checks and writes. When something is bad the rest is carried out all the same, to be rolled
+    /// back: so one report tells all of it.
     async fn run(&mut self) -> Result<()> {
-        if !(self.parsed.seasons.is_empty() && self.parsed.periods.is_empty() && self.parsed.templates.is_empty()) {
+        if !(self.parsed.seasons.is_empty()
+            && self.parsed.periods.is_empty()
+            && self.parsed.templates.is_empty())
+        {
             // Whoever else writes a template takes its season's turn.
             season_lock_all_in_txn(self.txn).await?;
         }
@@ -233,9 +276,16 @@ impl Run<'_> {
             return self.write(catalogue, people).await;
         }
         let good = self.parsed.without(&self.outcome.problems);
-        Run { app: self.app, txn: self.txn, parsed: &good, strict: self.strict, now: self.now, outcome: self.outcome }
-            .write(catalogue, people)
-            .await
+        Run {
+            app: self.app,
+            txn: self.txn,
+            parsed: &good,
+            strict: self.strict,
+            now: self.now,
+            outcome: self.outcome,
+        }
+        .write(catalogue, people)
+        .await
     }
 
     async fn write(&mut self, catalogue: catalogue::Catalogue, people: people::People) -> Result<()> {

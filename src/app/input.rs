@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::ledger::By;
 
-/// Checks the fields of one thing; names them as the caller does: `season.code` in an RPC, `code` in a file.
+/// Checks the fields of one thing; names them as the caller does: `season.code` in an RPC, `code`
+/// in a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a> {
     /// What stands before each field: `season.`, or nothing.
@@ -79,18 +80,36 @@ impl Fields<'_> {
     }
 
     /// A number in a range.
-    pub fn range<N: PartialOrd + std::fmt::Display>(self, field: &str, value: N, least: N, most: N) -> Result<()> {
-        if least <= value && value <= most { Ok(()) } else { Err(self.invalid(field, format!("is from {least} to {most}"))) }
+    pub fn range<N: PartialOrd + std::fmt::Display>(
+        self,
+        field: &str,
+        value: N,
+        least: N,
+        most: N,
+    ) -> Result<()> {
+        if least <= value && value <= most {
+            Ok(())
+        } else {
+            Err(self.invalid(field, format!("is from {least} to {most}")))
+        }
     }
 
-    /// A recurrence that says on which days, and not where it ends; whether it gives a day in its season is asked where the season is known.
+    /// A recurrence that says on which days, and not where it ends; whether it gives a day in its
+    /// season is asked where the season is known.
     pub fn recurrence(self, field: &str, value: &str) -> Result<()> {
-        let rule: Recurrence = value.parse().map_err(|wrong: RecurrenceError| self.invalid(field, wrong.to_string()))?;
+        let rule: Recurrence =
+            value.parse().map_err(|wrong: RecurrenceError| self.invalid(field, wrong.to_string()))?;
         // Only of what is said anew: a rule that was stored before goes on as it is.
         match rule.end() {
             None => Ok(()),
-            Some(End::Count(_)) => Err(self.invalid(field, "COUNT: does not stand here: the season says where a recurrence ends")),
-            Some(End::Until(_)) => Err(self.invalid(field, "UNTIL: does not stand here: the season says where a recurrence ends")),
+            Some(End::Count(_)) => {
+                Err(self
+                    .invalid(field, "COUNT: does not stand here: the season says where a recurrence ends"))
+            }
+            Some(End::Until(_)) => {
+                Err(self
+                    .invalid(field, "UNTIL: does not stand here: the season says where a recurrence ends"))
+            }
         }
     }
 }
@@ -183,9 +202,19 @@ mod tests {
         for good in ["+12345", "+999200000001", "+123456789012345", "13800000000"] {
             assert!(FIELDS.phone("phone", good).is_ok(), "{good}");
         }
-        for bad in
-            ["", "+", "110", "123", "+1234", "+1234567890123456", "1380000000a", "138000000001", "23800000000", "+1 23456", "++12345"]
-        {
+        for bad in [
+            "",
+            "+",
+            "110",
+            "123",
+            "+1234",
+            "+1234567890123456",
+            "1380000000a",
+            "138000000001",
+            "23800000000",
+            "+1 23456",
+            "++12345",
+        ] {
             let error = FIELDS.phone("phone", bad).unwrap_err().to_string();
             assert!(bad.len() < 3 || !error.contains(bad), "a number is not repeated: {error}");
         }

@@ -1,4 +1,5 @@
-//! Use cases, one file per aggregate. They own the transactions; RPCs, tasks and the demo call them.
+//! Use cases, one file per aggregate. They own the transactions; RPCs, tasks and the demo call
+//! them.
 
 pub mod catalog;
 pub mod catalog_places;
@@ -55,8 +56,8 @@ impl App {
         Self { db, clock, config: config.into(), reloaded: Arc::default(), desk, turns, calendars }
     }
 
-    /// The configuration as it is now. Only the keys of [`LIVE`](crate::config::LIVE) may differ from `config`: read those here, and
-    /// once for a piece of work.
+    /// The configuration as it is now. Only the keys of [`LIVE`](crate::config::LIVE) may differ
+    /// from `config`: read those here, and once for a piece of work.
     pub fn current(&self) -> Arc<Config> {
         match &*self.reloaded.read().unwrap_or_else(PoisonError::into_inner) {
             Some(new) => Arc::new(self.config.following(new)),

@@ -1,4 +1,5 @@
-//! Openings: what can be signed up for, as a sign-up page shows it (DOMAIN.md §6). Nothing is decided here: whoever signs up is judged again.
+//! Openings: what can be signed up for, as a sign-up page shows it (docs/domain.md §6). Nothing is
+//! decided here: whoever signs up is judged again.
 
 mod calendars;
 pub mod share;
@@ -13,7 +14,8 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::student;
 use crate::storage::opening::{
-    self as store, DayRange, HoldRow, OpeningRow, Queue, RunningClass, RunningClasses, TemplateChoice, TemplateRow,
+    self as store, DayRange, HoldRow, OpeningRow, Queue, RunningClass, RunningClasses, TemplateChoice,
+    TemplateRow,
 };
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, student as students};
@@ -76,18 +78,26 @@ pub struct Opening {
     pub waiting: i64,
 }
 
-/// Openings in the order in which their templates were made. The number of statements is fixed (one more when the catalogue was edited), and
-/// none reads more reservations than the templates' places and classes hold at a time.
+/// Openings in the order in which their templates were made. The number of statements is fixed (one
+/// more when the catalogue was edited), and none reads more reservations than the templates' places
+/// and classes hold at a time.
 ///
 /// # Errors
-/// `NotFound` for the student, subject or season; `Precondition` with NO_SEASON or GRADE_MISMATCH; `Invalid` for the grade or the range.
-pub async fn list_openings(app: &App, query: &OpeningQuery, page: &Page, now: Instant) -> Result<Paged<Opening>> {
+/// `NotFound` for the student, subject or season; `Precondition` with NO_SEASON or GRADE_MISMATCH;
+/// `Invalid` for the grade or the range.
+pub async fn list_openings(
+    app: &App,
+    query: &OpeningQuery,
+    page: &Page,
+    now: Instant,
+) -> Result<Paged<Opening>> {
     let wanted = wanted(app, query, now).await?;
     page_of(app, &wanted, page, now).await
 }
 
 async fn page_of(app: &App, wanted: &Wanted, page: &Page, now: Instant) -> Result<Paged<Opening>> {
-    let rows = page.cut(store::opening_page(app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
+    let rows =
+        page.cut(store::opening_page(app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
     if rows.items.is_empty() {
         check_names(app, wanted).await?;
     }
@@ -107,20 +117,36 @@ async fn wanted(app: &App, query: &OpeningQuery, now: Instant) -> Result<Wanted>
     let today = app.time().day(now);
     let range = range((*from_day, *to_day), today, RANGE_DAYS, RANGE_DAYS_MAX)?;
     let student = match student {
-        Some(name) => Some(students::student_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?),
+        Some(name) => Some(
+            students::student_by_user_name(conn, name)
+                .await?
+                .ok_or_else(|| Error::not_found("student", name))?,
+        ),
         None => None,
     };
     let grade = match (&student, *grade) {
         (Some(student), Some(grade)) if student.grade != grade => {
-            let detail = format!("the openings are asked for grade {grade}, the student is in grade {}", student.grade);
+            let detail = format!(
+                "the openings are asked for grade {grade}, the student is in grade {}",
+                student.grade
+            );
             return Err(Error::precondition(Reason::GradeMismatch, detail));
         }
         (Some(student), _) => student.grade,
         (None, Some(grade)) => grade,
-        (None, None) => return Err(Error::invalid("grade", "is missing: without a student it says for whom")),
+        (None, None) => {
+            return Err(Error::invalid("grade", "is missing: without a student it says for whom"));
+        }
     };
     let open_on = season.is_none().then_some(today);
-    let choice = TemplateChoice { season: season.clone(), open_on, subject_id: *subject_id, grade: Some(grade), template_id: None, range };
+    let choice = TemplateChoice {
+        season: season.clone(),
+        open_on,
+        subject_id: *subject_id,
+        grade: Some(grade),
+        template_id: None,
+        range,
+    };
     Ok(Wanted { student, choice })
 }
 
@@ -141,7 +167,8 @@ async fn check_names(app: &App, wanted: &Wanted) -> Result<()> {
     }
 }
 
-/// A range of lesson days as it is asked for: its first day is today unless it is given, its length bounded.
+/// A range of lesson days as it is asked for: its first day is today unless it is given, its length
+/// bounded.
 ///
 /// # Errors
 /// `Invalid` for `to_day`.
@@ -149,7 +176,10 @@ pub fn range((from, to): (Option<Day>, Option<Day>), today: Day, usual: i64, mos
     let first = from.unwrap_or(today);
     let last = to.unwrap_or_else(|| add_days(first, usual));
     if last < first {
-        return Err(Error::invalid("to_day", format!("is before {}", if from.is_some() { "from_day" } else { "today" })));
+        return Err(Error::invalid(
+            "to_day",
+            format!("is before {}", if from.is_some() { "from_day" } else { "today" }),
+        ));
     }
     if (last - first).num_days() > most {
         return Err(Error::invalid("to_day", format!("is more than {most} days after the first day")));
@@ -184,10 +214,14 @@ async fn paint(app: &App, wanted: &Wanted, rows: Vec<OpeningRow>, now: Instant) 
             None => Ok(Vec::new()),
         }
     };
-    // Read before the holds: what is found out between the two is missing from both, and looks taken rather than free.
+    // Read before the holds: what is found out between the two is missing from both, and looks
+    // taken rather than free.
     let places = app.calendars.lesson_days(conn, &rows, range).await?;
-    let (queues, classes, own) =
-        tokio::join!(store::queue_list(conn, &ids, range, now), store::running_classes(conn, &ids, range.first, now), own_lessons);
+    let (queues, classes, own) = tokio::join!(
+        store::queue_list(conn, &ids, range, now),
+        store::running_classes(conn, &ids, range.first, now),
+        own_lessons
+    );
     let findings = Findings {
         places,
         queues: queues?,
@@ -223,14 +257,17 @@ impl Findings {
         let shown = |class_id: i64| classes.and_then(|classes| classes.shown.get(&class_id)).cloned();
         let classes = free
             .into_iter()
-            .filter_map(|(class_id, free_seats)| Some(OpeningClass { class_id, class: shown(class_id)?, free_seats }))
+            .filter_map(|(class_id, free_seats)| {
+                Some(OpeningClass { class_id, class: shown(class_id)?, free_seats })
+            })
             .collect();
         let waiting = queue.into_iter().flat_map(|queue| &queue.waiting).map(|(_, number)| number).sum();
         Opening { template, first_possible, days, classes, waiting }
     }
 }
 
-/// A lesson day whose seats taken are less those of holds and offers that have run out: they are free, whether or not a task has run.
+/// A lesson day whose seats taken are less those of holds and offers that have run out: they are
+/// free, whether or not a task has run.
 pub fn without_run_out(place: &LessonDay, holds: &[HoldRow]) -> LessonDay {
     let ran_out: i64 = holds.iter().filter(|hold| hold.covers(place.day)).map(|hold| hold.ran_out).sum();
     let ran_out = i32::try_from(ran_out).unwrap_or(i32::MAX);

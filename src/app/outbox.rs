@@ -1,4 +1,5 @@
-//! The outbox: messages are written by the transaction that causes them; only `sms send` hands them out (DOMAIN.md §7).
+//! The outbox: messages are written by the transaction that causes them; only `sms send` hands them
+//! out (docs/domain.md §7).
 
 mod send;
 
@@ -12,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::message::text::{self, Facts};
 use crate::storage::Txn;
 use crate::storage::entity::message;
-use crate::storage::message::{self as store, MessageFilter};
+use crate::storage::message as store;
+use crate::storage::message_list::{MessageFilter, message_list};
 use crate::storage::page::{Page, Paged};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 use sha2::{Digest, Sha256};
@@ -50,9 +52,11 @@ pub struct Draft {
     pub kind: MessageKind,
     /// Whom it is for.
     pub person: Person,
-    /// Natural key of what it is about, e.g. `2013-autumn-aaa-g7-tu-p1400@2013-10-01`: never a row id, so that keys are the same in every replay.
+    /// Natural key of what it is about, e.g. `2013-autumn-aaa-g7-tu-p1400@2013-10-01`: never a row
+    /// id, so that keys are the same in every replay.
     pub about: String,
-    /// Tells repeats of a kind about the same thing to the same person apart, e.g. a deadline or a count; `1` by default.
+    /// Tells repeats of a kind about the same thing to the same person apart, e.g. a deadline or a
+    /// count; `1` by default.
     pub version: String,
     /// What the text speaks of.
     pub facts: Facts,
@@ -66,24 +70,28 @@ pub struct Draft {
     pub lesson_at: Option<Instant>,
     /// When it is of no use any more.
     pub valid_until: Instant,
-    /// Whether it waits for the window of notices, though its kind as a rule answers what the person has just done.
+    /// Whether it waits for the window of notices, though its kind as a rule answers what the
+    /// person has just done.
     pub as_notice: bool,
 }
 
-/// Writes messages; how many. One whose key exists already is left alone. One that takes back what a person has not been told yet is not written,
-/// and that other is withdrawn: as far as the person knows, nothing happened. (Unless leave was given back with a lesson, see [`ON_LEAVE`].)
+/// Writes messages; how many. One whose key exists already is left alone. One that takes back what
+/// a person has not been told yet is not written, and that other is withdrawn: as far as the person
+/// knows, nothing happened. (Unless leave was given back with a lesson, see [`ON_LEAVE`].)
 ///
 /// # Errors
-/// [`Error::Contended`] when another transaction wrote the same key, or sent what is taken back, at the same moment: the transaction is to be
-/// run again.
+/// [`Error::Contended`] when another transaction wrote the same key, or sent what is taken back, at
+/// the same moment: the transaction is to be run again.
 pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
     let mut keys = HashSet::new();
     let config = app.current();
-    let mut letters: Vec<Letter<'_>> = drafts.iter().flat_map(|draft| letters_of(&config.admins, draft)).collect();
+    let mut letters: Vec<Letter<'_>> =
+        drafts.iter().flat_map(|draft| letters_of(&config.admins, draft)).collect();
     letters.retain(|letter| keys.insert(letter.key.clone()));
     take_back(txn, &mut letters, now).await?;
     told_again(txn, &mut letters).await?;
-    let known = store::message_keys_known(txn, &letters.iter().map(|letter| letter.key.clone()).collect()).await?;
+    let known =
+        store::message_keys_known(txn, &letters.iter().map(|letter| letter.key.clone()).collect()).await?;
     letters.retain(|letter| !known.contains(&letter.key));
     let rows: Vec<message::ActiveModel> = letters.iter().map(|letter| row_of(app, letter, now)).collect();
     let written = rows.len() as u64;
@@ -91,13 +99,16 @@ pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Re
     Ok(written)
 }
 
-/// Ends what a message is about when leave from its lesson was given back with it. The person knows of the leave, so that neither the lesson's
-/// falling away nor its coming back leaves nothing to be told: of the two, the last is.
+/// Ends what a message is about when leave from its lesson was given back with it. The person knows
+/// of the leave, so that neither the lesson's falling away nor its coming back leaves nothing to be
+/// told: of the two, the last is.
 pub const ON_LEAVE: &str = "+LEAVE";
 
-/// Withdraws what letters take back and nobody has handed over, and drops those letters that leave nothing to be told.
+/// Withdraws what letters take back and nobody has handed over, and drops those letters that leave
+/// nothing to be told.
 async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Result<()> {
-    let opposites: BTreeSet<MessageKind> = letters.iter().filter_map(|letter| letter.draft.kind.opposite()).collect();
+    let opposites: BTreeSet<MessageKind> =
+        letters.iter().filter_map(|letter| letter.draft.kind.opposite()).collect();
     if opposites.is_empty() {
         return Ok(());
     }
@@ -112,7 +123,9 @@ async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Re
         let Some(rows) = unsent.get_mut(letter.to.person) else { return true };
         let lesson = letter.about.strip_suffix(ON_LEAVE).unwrap_or(&letter.about).to_owned();
         let on_leave = format!("{lesson}{ON_LEAVE}");
-        let Some(position) = rows.iter().position(|row| letter.takes_back(row, &lesson) || letter.takes_back(row, &on_leave)) else {
+        let Some(position) =
+            rows.iter().position(|row| letter.takes_back(row, &lesson) || letter.takes_back(row, &on_leave))
+        else {
             return true;
         };
         let row = rows.swap_remove(position);
@@ -127,11 +140,15 @@ async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Re
     withdraw(txn, &withdrawn, now).await
 }
 
-/// What was told, taken back before it was sent, and is so again within the same second has a key of its own.
+/// What was told, taken back before it was sent, and is so again within the same second has a key
+/// of its own.
 async fn told_again(txn: &Txn, letters: &mut [Letter<'_>]) -> Result<()> {
     loop {
-        let keys: Vec<String> =
-            letters.iter().filter(|letter| letter.draft.kind.opposite().is_some()).map(|letter| letter.key.clone()).collect();
+        let keys: Vec<String> = letters
+            .iter()
+            .filter(|letter| letter.draft.kind.opposite().is_some())
+            .map(|letter| letter.key.clone())
+            .collect();
         let used = store::message_keys_cancelled(txn, &keys).await?;
         if used.is_empty() {
             return Ok(());
@@ -143,8 +160,13 @@ async fn told_again(txn: &Txn, letters: &mut [Letter<'_>]) -> Result<()> {
     }
 }
 
-/// The messages of these kinds about lessons that start then that nobody has handed over, to be told anew.
-pub async fn unsent(txn: &Txn, kinds: &[MessageKind], lessons_at: &BTreeSet<Instant>) -> Result<Vec<message::Model>> {
+/// The messages of these kinds about lessons that start then that nobody has handed over, to be
+/// told anew.
+pub async fn unsent(
+    txn: &Txn,
+    kinds: &[MessageKind],
+    lessons_at: &BTreeSet<Instant>,
+) -> Result<Vec<message::Model>> {
     store::message_unsent_list(txn, kinds, lessons_at).await
 }
 
@@ -181,19 +203,26 @@ pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: 
     store::message_cancel_of_invitations(txn, invitation_ids, now).await
 }
 
-/// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and not settled yet.
+/// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and
+/// not settled yet.
 pub async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
     store::message_of_invitation_is_out(txn, invitation_id).await
 }
 
-/// Withdraws the messages of these kinds about these tasks that have not been handed over; how many.
-pub async fn task_messages_cancel(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
+/// Withdraws the messages of these kinds about these tasks that have not been handed over; how
+/// many.
+pub async fn task_messages_cancel(
+    txn: &Txn,
+    task_ids: &[i64],
+    kinds: &[MessageKind],
+    now: Instant,
+) -> Result<u64> {
     store::message_cancel_of_tasks(txn, task_ids, kinds, now).await
 }
 
 /// Messages in the order in which they were written.
 pub async fn list_messages(app: &App, filter: &MessageFilter, page: &Page) -> Result<Paged<message::Model>> {
-    let rows = store::message_list(app.db.reader(), filter, page).await?;
+    let rows = message_list(app.db.reader(), filter, page).await?;
     Ok(page.cut(rows, |row| row.id))
 }
 
@@ -207,11 +236,13 @@ struct Letter<'a> {
 }
 
 impl Letter<'_> {
-    /// Whether it takes back what a message says about this (of the same class) to the same person by the same way.
+    /// Whether it takes back what a message says about this (of the same class) to the same person
+    /// by the same way.
     fn takes_back(&self, row: &message::Model, about: &str) -> bool {
         let Letter { draft, to, .. } = self;
         draft.kind.opposite().is_some_and(|kind| is_about(row, kind, about, to.person))
-            && (row.channel, row.audience, row.class_id, row.lesson_at) == (to.channel, to.audience, draft.class_id, draft.lesson_at)
+            && (row.channel, row.audience, row.class_id, row.lesson_at)
+                == (to.channel, to.audience, draft.class_id, draft.lesson_at)
     }
 }
 
@@ -227,11 +258,20 @@ fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> Vec<Letter<'a>> {
     let sms = |audience, person, address| Recipient { audience, channel: Channel::Sms, person, address };
     let recipients = match &draft.person {
         Person::Coach { user_name, phone } => vec![sms(Audience::Coach, user_name.as_str(), phone.as_str())],
-        Person::Student { user_name, phone } => vec![sms(Audience::Student, user_name.as_str(), phone.as_str())],
+        Person::Student { user_name, phone } => {
+            vec![sms(Audience::Student, user_name.as_str(), phone.as_str())]
+        }
         Person::Admins { subject_id } => {
-            let told = admins.iter().filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
+            let told = admins
+                .iter()
+                .filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
             told.flat_map(|admin| {
-                let mail = Recipient { audience: Audience::Admin, channel: Channel::Mail, person: &admin.name, address: &admin.mail };
+                let mail = Recipient {
+                    audience: Audience::Admin,
+                    channel: Channel::Mail,
+                    person: &admin.name,
+                    address: &admin.mail,
+                };
                 [sms(Audience::Admin, &admin.name, &admin.phone), mail]
             })
             // An admin without a phone or without a mail address is told by the other way.
@@ -267,7 +307,8 @@ fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel 
         class_id: Set(draft.class_id),
         lesson_at: Set(draft.lesson_at),
         created_at: Set(now),
-        // One that will be of no use when its window opens is looked at (and expires) when it becomes so.
+        // One that will be of no use when its window opens is looked at (and expires) when it
+        // becomes so.
         due_at: Set(opens.min(draft.valid_until.max(now))),
         valid_until: Set(draft.valid_until),
         attempts: Set(0),

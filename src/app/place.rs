@@ -1,4 +1,5 @@
-//! Places as staff look at them: how full the lesson days are, and the ledger that explains each number (DOMAIN.md §2).
+//! Places as staff look at them: how full the lesson days are, and the ledger that explains each
+//! number (docs/domain.md §2).
 
 use super::App;
 use super::opening::{range, without_run_out};
@@ -63,7 +64,12 @@ pub struct Enrollment {
 ///
 /// # Errors
 /// `NotFound` for the season, subject or template; `Invalid` for the range.
-pub async fn enrollment_overview(app: &App, query: &OverviewQuery, page: &Page, now: Instant) -> Result<Paged<Enrollment>> {
+pub async fn enrollment_overview(
+    app: &App,
+    query: &OverviewQuery,
+    page: &Page,
+    now: Instant,
+) -> Result<Paged<Enrollment>> {
     let conn = app.db.reader();
     let OverviewQuery { season, subject_id, grade, class_template, from_day, to_day } = query;
     let range = range((*from_day, *to_day), app.time().day(now), RANGE_DAYS, RANGE_DAYS_MAX)?;
@@ -74,16 +80,33 @@ pub async fn enrollment_overview(app: &App, query: &OverviewQuery, page: &Page, 
         catalog::subject_by_id(conn, id).await?.ok_or_else(|| Error::not_found("subject", id))?;
     }
     let template_id = match class_template {
-        Some(code) => Some(catalog::template_by_code(conn, code).await?.ok_or_else(|| Error::not_found("class template", code))?.id),
+        Some(code) => Some(
+            catalog::template_by_code(conn, code)
+                .await?
+                .ok_or_else(|| Error::not_found("class template", code))?
+                .id,
+        ),
         None => None,
     };
-    let choice = TemplateChoice { season: season.clone(), open_on: None, subject_id: *subject_id, grade: *grade, template_id, range };
+    let choice = TemplateChoice {
+        season: season.clone(),
+        open_on: None,
+        subject_id: *subject_id,
+        grade: *grade,
+        template_id,
+        range,
+    };
     let rows = page.cut(store::template_page(conn, &choice, page).await?, |row| row.id);
     let next = rows.next;
     Ok(Paged { items: enrollments(app, rows.items, range, now).await?, next })
 }
 
-async fn enrollments(app: &App, templates: Vec<TemplateRow>, range: DayRange, now: Instant) -> Result<Vec<Enrollment>> {
+async fn enrollments(
+    app: &App,
+    templates: Vec<TemplateRow>,
+    range: DayRange,
+    now: Instant,
+) -> Result<Vec<Enrollment>> {
     let conn = app.db.reader();
     let ids: Vec<i64> = templates.iter().map(|template| template.id).collect();
     let with_last_week = DayRange { first: add_days(range.first, -7), last: range.last };
@@ -92,7 +115,11 @@ async fn enrollments(app: &App, templates: Vec<TemplateRow>, range: DayRange, no
     let attendance = overview::attendance(conn, &ids, range).await?;
     let mut of_template = |template: TemplateRow| {
         let Queue { holds, waiting } = queues.remove(&template.id).unwrap_or_default();
-        let places = places.get(&template.id).into_iter().flatten().map(|place| (place.day, without_run_out(place, &holds)));
+        let places = places
+            .get(&template.id)
+            .into_iter()
+            .flatten()
+            .map(|place| (place.day, without_run_out(place, &holds)));
         let places: HashMap<Day, LessonDay> = places.collect();
         let mut days: Vec<EnrollmentDay> = places
             .values()
@@ -101,8 +128,16 @@ async fn enrollments(app: &App, templates: Vec<TemplateRow>, range: DayRange, no
                 place: *place,
                 attendance: attendance.get(&(template.id, place.day)).copied().unwrap_or_default(),
                 last_week: places.get(&add_days(place.day, -7)).map(|place| place.taken),
-                held: holds.iter().filter(|hold| hold.covers(place.day)).map(|hold| hold.number - hold.ran_out).sum(),
-                waiting: waiting.iter().filter(|(day, _)| *day == Some(place.day)).map(|(_, number)| number).sum(),
+                held: holds
+                    .iter()
+                    .filter(|hold| hold.covers(place.day))
+                    .map(|hold| hold.number - hold.ran_out)
+                    .sum(),
+                waiting: waiting
+                    .iter()
+                    .filter(|(day, _)| *day == Some(place.day))
+                    .map(|(_, number)| number)
+                    .sum(),
             })
             .collect();
         days.sort_unstable_by_key(|day| day.place.day);
@@ -130,7 +165,12 @@ pub struct PlacesExplained {
 ///
 /// # Errors
 /// `NotFound` for the template; `Precondition` with NOT_A_LESSON_DAY.
-pub async fn explain_places(app: &App, class_template: &str, day: Day, page: &Page) -> Result<PlacesExplained> {
+pub async fn explain_places(
+    app: &App,
+    class_template: &str,
+    day: Day,
+    page: &Page,
+) -> Result<PlacesExplained> {
     let conn = app.db.reader();
     let template = catalog::template_by_code(conn, class_template).await?;
     let template_id = template.ok_or_else(|| Error::not_found("class template", class_template))?.id;

@@ -13,7 +13,8 @@ pub struct Report {
     pub changed: u64,
     /// Things left alone, by reason code.
     pub skipped: BTreeMap<String, u64>,
-    /// Things that should have been changed and could not be; of `clazz init_place`: what did not agree, repaired or not.
+    /// Things that should have been changed and could not be; of `clazz init_place`: what did not
+    /// agree, repaired or not.
     pub failed: u64,
     /// Messages written to the outbox (by `sms send`: sent or captured).
     pub messages: u64,
@@ -29,7 +30,8 @@ impl Report {
         }
     }
 
-    /// The value of one thing's work, or `None` when it failed: that is logged and counted, and the run goes on with the next thing.
+    /// The value of one thing's work, or `None` when it failed: that is logged and counted, and the
+    /// run goes on with the next thing.
     ///
     /// # Errors
     /// Those after which nothing else would work either: the database is away.

@@ -56,14 +56,20 @@ impl StudentSpec {
 
     /// Whether a row says the same.
     pub fn is(&self, row: &student::Model) -> bool {
-        let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } = row;
+        let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } =
+            row;
         (&self.user_name, &self.real_name, &self.area_code, &self.school_name, &self.grade, &self.phone)
             == (user_name, real_name, area_code, school_name, grade, phone)
     }
 }
 
 /// Makes or changes a student.
-pub async fn upsert_student(app: &App, spec: &StudentSpec, key: &RequestKey, now: Instant) -> Result<student::Model> {
+pub async fn upsert_student(
+    app: &App,
+    spec: &StudentSpec,
+    key: &RequestKey,
+    now: Instant,
+) -> Result<student::Model> {
     const SCOPE: &str = "UpsertStudent";
     spec.check("student.")?;
     write_txn!(&app.db, "student.upsert", |txn| {
@@ -89,13 +95,16 @@ pub async fn upsert_student_in_txn(txn: &Txn, spec: &StudentSpec) -> Result<Chan
         // The city rule looks at the students of a task. Tasks are locked before students.
         demand_changed(txn, &store::student_template_ids(txn, before.id).await?).await?;
     }
-    store::student_update_in_txn(txn, before.id, student::ActiveModel { id: Set(before.id), ..spec.row() }).await?;
+    store::student_update_in_txn(txn, before.id, student::ActiveModel { id: Set(before.id), ..spec.row() })
+        .await?;
     Ok(Change::Changed)
 }
 
 /// One student.
 pub async fn get_student(app: &App, user_name: &str) -> Result<student::Model> {
-    store::student_by_user_name(app.db.reader(), user_name).await?.ok_or_else(|| Error::not_found("student", user_name))
+    store::student_by_user_name(app.db.reader(), user_name)
+        .await?
+        .ok_or_else(|| Error::not_found("student", user_name))
 }
 
 /// Students in the order in which they were made.

@@ -1,8 +1,10 @@
-//! Turns: of one server's writers that lock the rows of one class template, or of one class task, one at a time.
+//! Turns: of one server's writers that lock the rows of one class template, or of one class task,
+//! one at a time.
 //!
-//! They wait for the same locks, so together they are no faster; but each that waits for a lock keeps a connection, and a few for one
-//! blocked template would use up those of everybody. So they wait here, where waiting costs nothing. What keeps several servers
-//! apart are the locks that the transactions take.
+//! They wait for the same locks, so together they are no faster; but each that waits for a lock
+//! keeps a connection, and a few for one blocked template would use up those of everybody. So they
+//! wait here, where waiting costs nothing. What keeps several servers apart are the locks that the
+//! transactions take.
 
 use crate::error::{Error, Result};
 use std::collections::HashMap;
@@ -10,13 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
-/// Writers of the same rows that may wait; more are told to come again, for each of them is a call of the server's.
+/// Writers of the same rows that may wait; more are told to come again, for each of them is a call
+/// of the server's.
 const MOST_WAITING: usize = 120;
 
 /// How long one whose turn has come at one template waits for that at another one.
 const SECOND_WAIT: Duration = Duration::from_millis(500);
 
-/// How long a writer waits for its turn: longer than the one before it may wait for a lock, with its retries.
+/// How long a writer waits for its turn: longer than the one before it may wait for a lock, with
+/// its retries.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// The turns of one server; its clones are the same.

@@ -9,9 +9,11 @@ use encoding_rs::Encoding;
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, or nothing to do · 64 wrong usage · 65 bad data · 69 server unreachable · 70 failed, or a report with failures ·
+Exit codes: 0 done, or nothing to do · 64 wrong usage · 65 bad data · 69 server unreachable · 70 failed, or \
+a report with failures ·
 75 try again · 77 access refused.
-Data goes to standard output, talk to standard error. With --tick, and no terminal, a task that went well prints nothing.
+Data goes to standard output, talk to standard error. With --tick, and no terminal, a task that went well \
+prints nothing.
 
 Examples:
   etutorctl import tests/data/oulad-2013j        read the files of an academy
@@ -35,7 +37,8 @@ pub struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Global {
     // Not read by clap: it would show what the environment gives as if it had to be typed.
-    /// The server [env: ETUTOR_SERVER] [default: server.listen of -c FILE, else http://127.0.0.1:50051]
+    /// The server [env: ETUTOR_SERVER] [default: server.listen of -c FILE, else
+    /// http://127.0.0.1:50051]
     #[arg(long, value_name = "URL", global = true)]
     pub(super) server: Option<String>,
     /// The server's configuration file, for its address
@@ -45,9 +48,11 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub(super) json: bool,
     /// How long to wait for the answer [default: 30, of tasks and import 330]
-    #[arg(long, value_name = "SECONDS", global = true, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", global = true,
+        value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) timeout: Option<u32>,
-    /// The tick of the schedule that a task is fired for; the same tick runs once. `now` is the current minute of the server's clock
+    /// The tick of the schedule that a task is fired for; the same tick runs once. `now` is the
+    /// current minute of the server's clock
     #[arg(long, value_name = "now|INSTANT", global = true, value_parser = tick)]
     pub(super) tick: Option<Tick>,
     /// Print the report of a task in any case
@@ -151,10 +156,12 @@ pub(super) struct ImportArgs {
     /// Read and check everything and say what would become of it; nothing is written
     #[arg(long)]
     pub(super) check: bool,
-    /// How files without a byte order mark are encoded: utf-8, gb18030, or another name of the web's encodings
+    /// How files without a byte order mark are encoded: utf-8, gb18030, or another name of the
+    /// web's encodings
     #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub(super) encoding: &'static Encoding,
-    /// Write every problem to a CSV file that opens in a spreadsheet: file, line, column, code, text
+    /// Write every problem to a CSV file that opens in a spreadsheet: file, line, column, code,
+    /// text
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 }
@@ -166,7 +173,8 @@ fn encoding(name: &str) -> Result<&'static Encoding, String> {
 /// The argument of tasks that are about a lesson day.
 #[derive(Debug, ClapArgs)]
 pub(super) struct DayArgument {
-    /// Testing only: the lesson day (`create` without it: three days from now; else every open task). An instant acts as if it were then
+    /// Testing only: the lesson day (`create` without it: three days from now; else every open
+    /// task). An instant acts as if it were then
     #[arg(value_name = "DAY")]
     day: Option<String>,
 }
@@ -174,7 +182,8 @@ pub(super) struct DayArgument {
 /// The argument of the other tasks.
 #[derive(Debug, ClapArgs)]
 pub(super) struct WhenArgument {
-    /// Testing only: act as if it were then: a day (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339 instant
+    /// Testing only: act as if it were then: a day (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339
+    /// instant
     #[arg(value_name = "WHEN")]
     when: Option<String>,
 }

@@ -20,18 +20,26 @@ pub(super) async fn run(global: &Global, command: Clock) -> Result<(), Failure> 
             let to = read(&when, zone(&connection.clock().await?)?)?;
             let time = Some(prost_types::Timestamp { seconds: to.unix(), nanos: 0 });
             let request = pb::SetClockRequest { time, running };
-            connection.call("clock set", request, async move |request| client.set_clock(request).await).await?.clock
+            connection
+                .call("clock set", request, async move |request| client.set_clock(request).await)
+                .await?
+                .clock
         }
         Clock::Advance { by } => {
-            let request = pb::AdvanceClockRequest { duration: Some(prost_types::Duration { seconds: by, nanos: 0 }) };
-            connection.call("clock advance", request, async move |request| client.advance_clock(request).await).await?.clock
+            let request =
+                pb::AdvanceClockRequest { duration: Some(prost_types::Duration { seconds: by, nanos: 0 }) };
+            connection
+                .call("clock advance", request, async move |request| client.advance_clock(request).await)
+                .await?
+                .clock
         }
     };
     let clock = clock.ok_or_else(|| Failure::new(FAILED, "clock: the server's answer holds no clock"))?;
     let pb::Clock { time, running, was_set, zone, local_time, testing } = clock;
     if global.json {
         return output::print_json(&json!({
-            "time": json_time(time), "local_time": local_time, "zone": zone, "running": running, "was_set": was_set, "testing": testing,
+            "time": json_time(time), "local_time": local_time, "zone": zone, "running": running,
+            "was_set": was_set, "testing": testing,
         }));
     }
     let how = match (was_set, running) {
@@ -43,7 +51,8 @@ pub(super) async fn run(global: &Global, command: Clock) -> Result<(), Failure> 
 }
 
 fn read(text: &str, zone: BusinessTime) -> Result<Instant, Failure> {
-    let local = |format| NaiveDateTime::parse_from_str(text, format).ok().map(|at| zone.at(at.date(), at.time()));
+    let local =
+        |format| NaiveDateTime::parse_from_str(text, format).ok().map(|at| zone.at(at.date(), at.time()));
     Day::parse_from_str(text, "%Y-%m-%d")
         .ok()
         .map(|day| zone.midnight(day))
@@ -51,6 +60,11 @@ fn read(text: &str, zone: BusinessTime) -> Result<Instant, Failure> {
         .or_else(|| local("%Y-%m-%dT%H:%M:%S"))
         .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| Instant::from_utc(at.to_utc())))
         .ok_or_else(|| {
-            Failure::new(USAGE, format!("clock set: {text:?} is neither YYYY-MM-DD nor YYYY-MM-DDTHH:MM nor an RFC 3339 instant"))
+            Failure::new(
+                USAGE,
+                format!(
+                    "clock set: {text:?} is neither YYYY-MM-DD nor YYYY-MM-DDTHH:MM nor an RFC 3339 instant"
+                ),
+            )
         })
 }

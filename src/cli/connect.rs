@@ -15,7 +15,8 @@ use tonic::{Code, Request, Response, Status, TimeoutExpired};
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 /// How long connecting may take, and the first word of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a call may take: one that reads, and one that works. More than the server's ceilings by default; `--timeout` says another.
+/// How long a call may take: one that reads, and one that works. More than the server's ceilings by
+/// default; `--timeout` says another.
 pub(super) const READING_S: u32 = 30;
 /// See [`READING_S`].
 pub(super) const WORKING_S: u32 = 330;
@@ -41,12 +42,16 @@ impl Connection {
     pub(super) async fn open(global: &Global, timeout_s: u32) -> Result<Self, Failure> {
         let server = address(global)?;
         let timeout = Duration::from_secs(global.timeout.unwrap_or(timeout_s).into());
-        let wrong = |error: tonic::transport::Error| Failure::new(USAGE, format!("--server {server}: {}", innermost(&error)));
+        let wrong = |error: tonic::transport::Error| {
+            Failure::new(USAGE, format!("--server {server}: {}", innermost(&error)))
+        };
         let endpoint = Endpoint::from_shared(server.clone()).map_err(wrong)?;
         let uri = endpoint.uri();
         let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16());
         // What stands beside the host is a port, or it is nothing that is known here.
-        if host.is_empty() || (port.is_none() && uri.authority().is_some_and(|authority| authority.as_str() != host)) {
+        if host.is_empty()
+            || (port.is_none() && uri.authority().is_some_and(|authority| authority.as_str() != host))
+        {
             return Err(Failure::new(USAGE, format!("--server {server}: write http://HOST:PORT")));
         }
         let (wire, limit) = (Wire::default(), timeout.min(CONNECT_TIMEOUT));
@@ -64,14 +69,20 @@ impl Connection {
         }
         match (wire.peer(), met) {
             (Peer::Http2, Ok(Ok(channel))) => Ok(Self { channel: Line { channel, wire }, server, timeout }),
-            (Peer::Other(what), _) => Err(Failure::new(UNREACHABLE, format!("{server} is {what} and not etutord: {SAY_WHERE}"))),
+            (Peer::Other(what), _) => {
+                Err(Failure::new(UNREACHABLE, format!("{server} is {what} and not etutord: {SAY_WHERE}")))
+            }
             (Peer::Silent, Err(_)) => {
-                let said = format!("says nothing (for {} s): it hangs, or it is not etutord", limit.as_secs());
+                let said =
+                    format!("says nothing (for {} s): it hangs, or it is not etutord", limit.as_secs());
                 Err(Failure::new(TRY_AGAIN, format!("{server} takes connections and {said}")))
             }
             (Peer::Closed | Peer::Silent | Peer::Http2, _) => {
                 let why = "it ends, it is full (server.max_connections), or it is not etutord";
-                Err(Failure::new(TRY_AGAIN, format!("{server} takes connections and closes them at once: {why}")))
+                Err(Failure::new(
+                    TRY_AGAIN,
+                    format!("{server} takes connections and closes them at once: {why}"),
+                ))
             }
         }
     }
@@ -106,7 +117,8 @@ impl Connection {
         Failure::new(TRY_AGAIN, format!("{words}: no answer from {server} within {waited} s; {UNKNOWN}"))
     }
 
-    /// What a status means that a server has sent, or that was made here of what happened on the way.
+    /// What a status means that a server has sent, or that was made here of what happened on the
+    /// way.
     fn failure(&self, words: &str, status: &Status) -> Failure {
         let (server, wire) = (&self.server, &self.channel.wire);
         if let Some(Foreign { status, shown }) = wire.foreign() {
@@ -116,13 +128,17 @@ impl Connection {
                 _ => UNREACHABLE,
             };
             let what = "that is a proxy whose etutord does not answer, or no etutord";
-            return Failure::new(code, format!("{words}: {server} answers HTTP {shown}, and not gRPC: {what}"));
+            return Failure::new(
+                code,
+                format!("{words}: {server} answers HTTP {shown}, and not gRPC: {what}"),
+            );
         }
         match std::error::Error::source(status) {
             // Sent by the other end.
             None => match status.code() {
                 Code::Unimplemented => {
-                    let what = "a gRPC server that does not know this call: another program, or an older etutord";
+                    let what =
+                        "a gRPC server that does not know this call: another program, or an older etutord";
                     Failure::new(UNREACHABLE, format!("{words}: {server} is {what}"))
                 }
                 Code::Cancelled => self.broken(words, "the other end broke the call off"),
@@ -143,13 +159,18 @@ impl Connection {
 
     fn broken(&self, words: &str, how: &str) -> Failure {
         let server = &self.server;
-        Failure::new(TRY_AGAIN, format!("{words}: the connection to {server} broke in the middle of the call ({how}); {UNKNOWN}"))
+        Failure::new(
+            TRY_AGAIN,
+            format!("{words}: the connection to {server} broke in the middle of the call ({how}); {UNKNOWN}"),
+        )
     }
 
     /// The clock of the server.
     pub(super) async fn clock(&self) -> Result<pb::Clock, Failure> {
         let mut client = pb::clock_service_client::ClockServiceClient::new(self.channel.clone());
-        let answer = self.call("clock get", pb::GetClockRequest {}, async move |request| client.get_clock(request).await).await?;
+        let answer = self
+            .call("clock get", pb::GetClockRequest {}, async move |request| client.get_clock(request).await)
+            .await?;
         answer.clock.ok_or_else(|| Failure::new(FAILED, "clock get: the server's answer holds no clock"))
     }
 
@@ -161,19 +182,27 @@ impl Connection {
 
 /// The zone of a clock.
 pub(super) fn zone(clock: &pb::Clock) -> Result<BusinessTime, Failure> {
-    let zone = clock.zone.parse().map_err(|_| Failure::new(FAILED, format!("the server's zone {:?} is not known here", clock.zone)))?;
+    let zone = clock
+        .zone
+        .parse()
+        .map_err(|_| Failure::new(FAILED, format!("the server's zone {:?} is not known here", clock.zone)))?;
     Ok(BusinessTime::new(zone))
 }
 
 /// Says it once, however many calls are made.
 fn say_testing() {
     static SAID: std::sync::Once = std::sync::Once::new();
-    SAID.call_once(|| output::talk("etutorctl: the server is in testing mode: messages are captured, not sent"));
+    SAID.call_once(|| {
+        output::talk("etutorctl: the server is in testing mode: messages are captured, not sent")
+    });
 }
 
 /// Nobody is there.
 fn unreachable(server: &str, cause: &str) -> Failure {
-    Failure::new(UNREACHABLE, format!("{server} cannot be reached ({cause}): is etutord running? {SAY_WHERE}"))
+    Failure::new(
+        UNREACHABLE,
+        format!("{server} cannot be reached ({cause}): is etutord running? {SAY_WHERE}"),
+    )
 }
 
 /// Whether it is tonic's own time limit.
@@ -187,15 +216,18 @@ fn address(global: &Global) -> Result<String, Failure> {
     let server = match (given, &global.config) {
         (Some(server), _) => server,
         (None, Some(file)) => {
-            let address =
-                Config::server_address(file, crate::config::environment()).map_err(|error| Failure::new(USAGE, error.to_string()))?;
+            let address = Config::server_address(file, crate::config::environment())
+                .map_err(|error| Failure::new(USAGE, error.to_string()))?;
             format!("http://{address}")
         }
         (None, None) => DEFAULT_SERVER.to_owned(),
     };
     match server.split_once("://") {
         Some(("http", _)) => Ok(server),
-        Some(("https", _)) => Err(Failure::new(USAGE, format!("--server {server}: the server does not speak TLS yet; write http://"))),
+        Some(("https", _)) => Err(Failure::new(
+            USAGE,
+            format!("--server {server}: the server does not speak TLS yet; write http://"),
+        )),
         Some(_) => Err(Failure::new(USAGE, format!("--server {server}: write http://HOST:PORT"))),
         None => Ok(format!("http://{server}")),
     }

@@ -47,8 +47,10 @@ pub(super) async fn run(global: &Global, args: EnrollmentArgs) -> Result<(), Fai
         let list: Vec<Value> = enrollments.iter().map(enrollment_json).collect();
         return output::print_json(&json!({ "enrollments": list }));
     }
-    let mut rows: Vec<(&pb::Enrollment, &pb::EnrollmentDay)> =
-        enrollments.iter().flat_map(|template| template.days.iter().map(move |day| (template, day))).collect();
+    let mut rows: Vec<(&pb::Enrollment, &pb::EnrollmentDay)> = enrollments
+        .iter()
+        .flat_map(|template| template.days.iter().map(move |day| (template, day)))
+        .collect();
     // As the days come: staff look at the next one first.
     rows.sort_by_key(|(template, day)| (&day.day, &template.start_time, &template.class_template));
     output::print(&if csv { as_csv(&rows)? } else { as_table(&rows) })
@@ -68,9 +70,12 @@ async fn fetch(connection: &Connection, args: EnrollmentArgs) -> Result<Vec<pb::
     };
     let mut found = Vec::new();
     loop {
-        let mut client = PlaceServiceClient::new(connection.channel.clone()).max_decoding_message_size(crate::rpc::MAX_RESPONSE_BYTES);
+        let mut client = PlaceServiceClient::new(connection.channel.clone())
+            .max_decoding_message_size(crate::rpc::MAX_RESPONSE_BYTES);
         let asked = request.clone();
-        let answer = connection.call("enrollment", asked, async move |request| client.get_enrollment_overview(request).await).await?;
+        let answer = connection
+            .call("enrollment", asked, async move |request| client.get_enrollment_overview(request).await)
+            .await?;
         found.extend(answer.enrollments);
         if answer.next_page_token.is_empty() {
             return Ok(found);
@@ -80,8 +85,21 @@ async fn fetch(connection: &Connection, args: EnrollmentArgs) -> Result<Vec<pb::
 }
 
 fn as_table(rows: &[(&pb::Enrollment, &pb::EnrollmentDay)]) -> String {
-    let header =
-        ["DAY", "TIME", "TEMPLATE", "PLACES", "TAKEN", "FREE", "FILL", "CONTINUING", "NEW", "LAST WEEK", "ON LEAVE", "HELD", "WAITING"];
+    let header = [
+        "DAY",
+        "TIME",
+        "TEMPLATE",
+        "PLACES",
+        "TAKEN",
+        "FREE",
+        "FILL",
+        "CONTINUING",
+        "NEW",
+        "LAST WEEK",
+        "ON LEAVE",
+        "HELD",
+        "WAITING",
+    ];
     let cells = rows.iter().map(|(template, day)| {
         [
             day.day.clone(),
@@ -171,8 +189,10 @@ fn enrollment_json(enrollment: &pb::Enrollment) -> Value {
         .iter()
         .map(|day| {
             json!({
-                "day": day.day, "start_time": json_time(day.start_time), "places": day.places, "taken": day.taken, "free": day.free,
-                "continuing": day.continuing, "new": day.new, "last_week": day.has_last_week.then_some(day.last_week),
+                "day": day.day, "start_time": json_time(day.start_time), "places": day.places,
+                "taken": day.taken, "free": day.free,
+                "continuing": day.continuing, "new": day.new,
+                "last_week": day.has_last_week.then_some(day.last_week),
                 "on_leave": day.on_leave, "held": day.held, "waiting": day.waiting,
             })
         })

@@ -1,4 +1,4 @@
-//! Exit codes (STYLE.md rule 13) and what is said on standard error.
+//! Exit codes (docs/style.md rule 13) and what is said on standard error.
 
 use crate::exit::talk;
 pub(super) use crate::exit::{BAD_DATA, DONE, FAILED, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};
@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// Fields of requests that were typed under another name: the words of the command (empty = of all others), the field, what was typed.
+/// Fields of requests that were typed under another name: the words of the command (empty = of all
+/// others), the field, what was typed.
 const TYPED: [(&str, &str, &str); 16] = [
     ("enrollment", "class_template", "--template"),
     ("places explain", "class_template", "TEMPLATE"),
@@ -26,15 +27,20 @@ const TYPED: [(&str, &str, &str); 16] = [
     ("", "firing.when", "WHEN"),
 ];
 
-/// What a server says of a request, `field: what is wrong with it`, in the words of the command line. Other fields that it speaks of are told from
-/// plain words by their underscore.
+/// What a server says of a request, `field: what is wrong with it`, in the words of the command
+/// line. Other fields that it speaks of are told from plain words by their underscore.
 fn as_typed(words: &str, message: &str) -> String {
     let typed = |field: &str| {
-        let of = |command: &str| TYPED.iter().find(|(of, name, _)| *of == command && *name == field).map(|(_, _, typed)| *typed);
+        let of = |command: &str| {
+            TYPED.iter().find(|(of, name, _)| *of == command && *name == field).map(|(_, _, typed)| *typed)
+        };
         of(words).or_else(|| of(""))
     };
     let Some((field, wrong)) = message.split_once(": ") else { return message.to_owned() };
-    let wrong: Vec<&str> = wrong.split(' ').map(|word| if word.contains('_') { typed(word).unwrap_or(word) } else { word }).collect();
+    let wrong: Vec<&str> = wrong
+        .split(' ')
+        .map(|word| if word.contains('_') { typed(word).unwrap_or(word) } else { word })
+        .collect();
     format!("{}: {}", typed(field).unwrap_or(field), wrong.join(" "))
 }
 
@@ -57,7 +63,8 @@ impl Failure {
         Self::new(DONE, "")
     }
 
-    /// The end of a command whose work has come to this, and whose output to that: a failure of the work counts more.
+    /// The end of a command whose work has come to this, and whose output to that: a failure of the
+    /// work counts more.
     pub(super) fn of_work_and(work: Result<(), Self>, output: Result<(), Self>) -> Result<(), Self> {
         match (work, output) {
             (Err(failed), Err(unwritten)) => {
@@ -79,7 +86,11 @@ impl Failure {
             Code::Unauthenticated | Code::PermissionDenied => REFUSED,
             _ => FAILED,
         };
-        let shown = if status.code() == Code::FailedPrecondition && !reason.is_empty() { format!("{reason}: ") } else { String::new() };
+        let shown = if status.code() == Code::FailedPrecondition && !reason.is_empty() {
+            format!("{reason}: ")
+        } else {
+            String::new()
+        };
         let what = if status.message().is_empty() { status.code().description() } else { status.message() };
         let what = if code == USAGE { as_typed(words, what) } else { what.to_owned() };
         Self::new(code, format!("{words}: {shown}{what}"))
@@ -110,11 +121,19 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_what_was_typed() {
         for (words, message, told) in [
-            ("openings", "from_day: is not a day such as 2026-09-01", "--from: is not a day such as 2026-09-01"),
+            (
+                "openings",
+                "from_day: is not a day such as 2026-09-01",
+                "--from: is not a day such as 2026-09-01",
+            ),
             ("enrollment", "to_day: is before from_day", "--to: is before --from"),
             ("task list", "to_day: is no day", "DAY: is no day"),
             ("places explain", "day: is not a day of the calendar", "DAY: is not a day of the calendar"),
-            ("invite create", "day: this task is not about a lesson day", "DAY: this task is not about a lesson day"),
+            (
+                "invite create",
+                "day: this task is not about a lesson day",
+                "DAY: this task is not about a lesson day",
+            ),
             ("openings", "grade: is from 1 to 12", "grade: is from 1 to 12"),
             ("openings", "what no field is blamed for", "what no field is blamed for"),
         ] {

@@ -1,6 +1,7 @@
-//! Importing the CSV files of a folder (DOMAIN.md §10).
+//! Importing the CSV files of a folder (docs/domain.md §10).
 //!
-//! What could not be read here is told together with what the server says of the rest; then nothing is written.
+//! What could not be read here is told together with what the server says of the rest; then nothing
+//! is written.
 
 mod read;
 mod report;
@@ -29,7 +30,10 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
             output::talk(&format!("etutorctl: {} {}", problem.file, problem.reason));
         }
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-        return Err(Failure::new(BAD_DATA, format!("import: {} holds none of the files {}", dir.display(), names.join(", "))));
+        return Err(Failure::new(
+            BAD_DATA,
+            format!("import: {} holds none of the files {}", dir.display(), names.join(", ")),
+        ));
     }
     let report = report.map(|path| CsvReport::create(&path, &folder.paths)).transpose()?;
     let unread = folder.is_bad();
@@ -45,7 +49,11 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
         Err(failure) => return Err(failure),
     };
     let reported = report.map_or(Ok(()), |report| report.write(&response));
-    let printed = if global.json { output::print_json(&report::json(&response, check)) } else { output::print(&report::text(&response)) };
+    let printed = if global.json {
+        output::print_json(&report::json(&response, check))
+    } else {
+        output::print(&report::text(&response))
+    };
     // A row may have several faults.
     let work = match bad_rows(&response.problems).len() {
         0 if check => {
@@ -60,7 +68,11 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
 }
 
 fn bad_rows(problems: &[pb::ImportProblem]) -> HashSet<(&str, u32)> {
-    problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect()
+    problems
+        .iter()
+        .filter(|problem| problem.bad)
+        .map(|problem| (problem.file.as_str(), problem.line))
+        .collect()
 }
 
 /// What the server says with what could not be read, by file and line.
@@ -85,7 +97,11 @@ fn merged(mut response: pb::ImportResponse, mut problems: Vec<pb::ImportProblem>
     pb::ImportResponse { problems, ..response }
 }
 
-async fn send(global: &Global, files: Vec<read::CsvFile>, start: pb::ImportStart) -> Result<pb::ImportResponse, Failure> {
+async fn send(
+    global: &Global,
+    files: Vec<read::CsvFile>,
+    start: pb::ImportStart,
+) -> Result<pb::ImportResponse, Failure> {
     let connection = Connection::open(global, WORKING_S).await?;
     let rows = files.iter().map(|file| file.rows.len() as u64).sum();
     let bar = progress(rows);

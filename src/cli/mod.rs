@@ -1,6 +1,7 @@
 //! etutorctl: arguments, output, exit codes.
 //!
-//! A crontab pays the start of this command every minute: one thread, no database, nothing read that is not needed.
+//! A crontab pays the start of this command every minute: one thread, no database, nothing read
+//! that is not needed.
 
 pub mod args;
 mod clock;
@@ -22,7 +23,8 @@ use exit::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-/// Does what the command line says; the exit code is one of STYLE.md's (see `etutorctl --help`).
+/// Does what the command line says; the exit code is one of docs/style.md's (see `etutorctl
+/// --help`).
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,

@@ -40,7 +40,8 @@ pub(super) struct OpeningArgs {
 pub(super) async fn run(global: &Global, args: OpeningArgs) -> Result<(), Failure> {
     let OpeningArgs { student, grade, subject, season, from, to, limit } = args;
     let connection = Connection::open(global, READING_S).await?;
-    let mut client = OpeningServiceClient::new(connection.channel.clone()).max_decoding_message_size(crate::rpc::MAX_RESPONSE_BYTES);
+    let mut client = OpeningServiceClient::new(connection.channel.clone())
+        .max_decoding_message_size(crate::rpc::MAX_RESPONSE_BYTES);
     let request = pb::ListOpeningsRequest {
         student: student.unwrap_or_default(),
         grade: grade.unwrap_or_default(),
@@ -51,7 +52,9 @@ pub(super) async fn run(global: &Global, args: OpeningArgs) -> Result<(), Failur
         page_size: limit,
         page_token: String::new(),
     };
-    let answer = connection.call("openings", request, async move |request| client.list_openings(request).await).await?;
+    let answer = connection
+        .call("openings", request, async move |request| client.list_openings(request).await)
+        .await?;
     if global.json {
         let list: Vec<Value> = answer.openings.iter().map(opening_json).collect();
         return output::print_json(&json!({ "openings": list }));
@@ -59,7 +62,10 @@ pub(super) async fn run(global: &Global, args: OpeningArgs) -> Result<(), Failur
     let rows = answer.openings.iter().map(|opening| {
         let possible = opening.days.iter().filter(|day| day.reason() == pb::ErrorReason::Unspecified);
         let free = possible.clone().map(|day| day.free).min();
-        let classes = opening.classes.iter().map(|class| format!("{} {} ({})", class.class_id, class.coach, class.free_seats));
+        let classes = opening
+            .classes
+            .iter()
+            .map(|class| format!("{} {} ({})", class.class_id, class.coach, class.free_seats));
         [
             opening.class_template.clone(),
             opening.subject_id.to_string(),
@@ -74,22 +80,42 @@ pub(super) async fn run(global: &Global, args: OpeningArgs) -> Result<(), Failur
             why_not(opening),
         ]
     });
-    let header =
-        ["TEMPLATE", "SUBJECT", "SEASON", "TIME", "RECURRENCE", "FIRST", "DAYS", "FREE", "WAITING", "CLASSES (FREE SEATS)", "WHY NOT"];
+    let header = [
+        "TEMPLATE",
+        "SUBJECT",
+        "SEASON",
+        "TIME",
+        "RECURRENCE",
+        "FIRST",
+        "DAYS",
+        "FREE",
+        "WAITING",
+        "CLASSES (FREE SEATS)",
+        "WHY NOT",
+    ];
     output::print(&table(header, rows))
 }
 
 /// `2 TOO_LATE, 1 PLACES_EXHAUSTED`: why sign-ups cannot start on the other days.
 fn why_not(opening: &pb::Opening) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
-    for reason in opening.days.iter().map(pb::OpeningDay::reason).filter(|reason| *reason != pb::ErrorReason::Unspecified) {
+    for reason in opening
+        .days
+        .iter()
+        .map(pb::OpeningDay::reason)
+        .filter(|reason| *reason != pb::ErrorReason::Unspecified)
+    {
         let name = reason.as_str_name();
         match counts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += 1,
             None => counts.push((name, 1)),
         }
     }
-    counts.iter().map(|(name, count)| format!("{count} {}", word(name, "ERROR_REASON_"))).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(name, count)| format!("{count} {}", word(name, "ERROR_REASON_")))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn opening_json(opening: &pb::Opening) -> Value {
@@ -102,7 +128,8 @@ fn opening_json(opening: &pb::Opening) -> Value {
         .iter()
         .map(|day| {
             json!({
-                "day": day.day, "start_time": json_time(day.start_time), "end_time": json_time(day.end_time), "capacity": day.capacity,
+                "day": day.day, "start_time": json_time(day.start_time), "end_time": json_time(day.end_time),
+                "capacity": day.capacity,
                 "free": day.free, "reason": reason(day),
             })
         })
@@ -112,12 +139,15 @@ fn opening_json(opening: &pb::Opening) -> Value {
         .iter()
         .map(|class| {
             let pb::OpeningClass { class_id, coach, first_day, last_day, free_seats } = class;
-            json!({ "class_id": class_id, "coach": coach, "first_day": first_day, "last_day": last_day, "free_seats": free_seats })
+            json!({ "class_id": class_id, "coach": coach, "first_day": first_day, "last_day": last_day,
+            "free_seats": free_seats })
         })
         .collect();
     json!({
-        "class_template": opening.class_template, "subject_id": opening.subject_id, "grade": opening.grade, "season": opening.season,
-        "period": { "start_time": opening.start_time, "end_time": opening.end_time }, "recurrence": opening.recurrence,
+        "class_template": opening.class_template, "subject_id": opening.subject_id, "grade": opening.grade,
+        "season": opening.season,
+        "period": { "start_time": opening.start_time, "end_time": opening.end_time },
+        "recurrence": opening.recurrence,
         "first_possible_day": (!opening.first_possible_day.is_empty()).then_some(&opening.first_possible_day),
         "waiting": opening.waiting, "days": days, "classes": classes,
     })

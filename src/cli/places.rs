@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 /// `places …`
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Places {
-    /// Why as many places of a lesson day are taken as are: every change, and whether counter, count and ledger agree
+    /// Why as many places of a lesson day are taken as are: every change, and whether counter,
+    /// count and ledger agree
     Explain {
         /// Code of the class template
         template: String,
@@ -48,20 +49,31 @@ pub(super) async fn run(global: &Global, command: Places) -> Result<(), Failure>
             change.request_id.clone(),
         ]
     });
-    let mut text = table(["TIME", "CAUSE", "CHANGE", "TAKEN", "RESERVATION", "DAYS", "WHO", "REMARK", "REQUEST"], rows);
+    let mut text =
+        table(["TIME", "CAUSE", "CHANGE", "TAKEN", "RESERVATION", "DAYS", "WHO", "REMARK", "REQUEST"], rows);
     text.push_str("\n\n");
     text.push_str(&verdict(&template, &day, &explained));
     output::print(&text)
 }
 
-async fn fetch(connection: &Connection, template: &str, day: &str) -> Result<pb::ExplainPlacesResponse, Failure> {
+async fn fetch(
+    connection: &Connection,
+    template: &str,
+    day: &str,
+) -> Result<pb::ExplainPlacesResponse, Failure> {
     let mut changes = Vec::new();
-    let mut request =
-        pb::ExplainPlacesRequest { class_template: template.to_owned(), day: day.to_owned(), page_size: PAGE, page_token: String::new() };
+    let mut request = pb::ExplainPlacesRequest {
+        class_template: template.to_owned(),
+        day: day.to_owned(),
+        page_size: PAGE,
+        page_token: String::new(),
+    };
     loop {
         let mut client = PlaceServiceClient::new(connection.channel.clone());
         let asked = request.clone();
-        let mut answer = connection.call("places explain", asked, async move |request| client.explain_places(request).await).await?;
+        let mut answer = connection
+            .call("places explain", asked, async move |request| client.explain_places(request).await)
+            .await?;
         changes.append(&mut answer.changes);
         if answer.next_page_token.is_empty() {
             return Ok(pb::ExplainPlacesResponse { changes, ..answer });
@@ -83,7 +95,8 @@ fn verdict(template: &str, day: &str, explained: &pb::ExplainPlacesResponse) -> 
         format!("{told}; counter, reservations and ledger agree")
     } else {
         format!(
-            "{told} by the counter, {counted} by the reservations, {ledger_sum} by the ledger: they DIFFER, see `etutorctl clazz init_place`"
+            "{told} by the counter, {counted} by the reservations, {ledger_sum} by the ledger: they DIFFER, \
+             see `etutorctl clazz init_place`"
         )
     }
 }
@@ -102,7 +115,8 @@ fn explained_json(template: &str, day: &str, explained: &pb::ExplainPlacesRespon
         })
         .collect();
     json!({
-        "class_template": template, "day": day, "capacity": explained.capacity, "taken": explained.taken, "counted": explained.counted,
+        "class_template": template, "day": day, "capacity": explained.capacity, "taken": explained.taken,
+        "counted": explained.counted,
         "ledger_sum": explained.ledger_sum, "agree": agree(explained), "changes": changes,
     })
 }

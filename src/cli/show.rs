@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 pub(super) async fn tasks(global: &Global) -> Result<(), Failure> {
     let connection = Connection::open(global, READING_S).await?;
     let mut client = TaskServiceClient::new(connection.channel.clone());
-    let answer = connection.call("tasks", pb::ListTasksRequest {}, async move |request| client.list_tasks(request).await).await?;
+    let answer = connection
+        .call("tasks", pb::ListTasksRequest {}, async move |request| client.list_tasks(request).await)
+        .await?;
     if global.json {
         let list: Vec<Value> = answer.tasks.iter().map(task_json).collect();
         return output::print_json(&json!({ "tasks": list }));
@@ -44,7 +46,8 @@ pub(super) async fn runs(global: &Global, words: Vec<String>, limit: i32) -> Res
     let connection = Connection::open(global, READING_S).await?;
     let mut client = TaskServiceClient::new(connection.channel.clone());
     let request = pb::ListTaskRunsRequest { task: words.join(" "), page_size: limit, ..Default::default() };
-    let answer = connection.call("runs", request, async move |request| client.list_task_runs(request).await).await?;
+    let answer =
+        connection.call("runs", request, async move |request| client.list_task_runs(request).await).await?;
     if global.json {
         let list: Vec<Value> = answer.runs.iter().map(fire::json).collect();
         return output::print_json(&json!({ "runs": list }));
@@ -65,7 +68,18 @@ pub(super) async fn runs(global: &Global, words: Vec<String>, limit: i32) -> Res
             details,
         ]
     });
-    let header = ["RUN", "TASK", "STATE", "AS OF", "TICK", "EXAMINED", "CHANGED", "MESSAGES", "FAILED", "SKIPPED OR ERROR"];
+    let header = [
+        "RUN",
+        "TASK",
+        "STATE",
+        "AS OF",
+        "TICK",
+        "EXAMINED",
+        "CHANGED",
+        "MESSAGES",
+        "FAILED",
+        "SKIPPED OR ERROR",
+    ];
     output::print(&table(header, rows))
 }
 
@@ -76,13 +90,22 @@ pub(super) async fn class_tasks(global: &Global, command: ClassTask) -> Result<(
     let (tasks, invitations) = match command {
         ClassTask::List { day, limit } => {
             let day = day.unwrap_or_default();
-            let request = pb::ListClassTasksRequest { from_day: day.clone(), to_day: day, page_size: limit, ..Default::default() };
-            let answer = connection.call("task list", request, async move |request| client.list_class_tasks(request).await).await?;
+            let request = pb::ListClassTasksRequest {
+                from_day: day.clone(),
+                to_day: day,
+                page_size: limit,
+                ..Default::default()
+            };
+            let answer = connection
+                .call("task list", request, async move |request| client.list_class_tasks(request).await)
+                .await?;
             (answer.class_tasks, None)
         }
         ClassTask::Show { template, day } => {
             let request = pb::GetClassTaskRequest { task_id: 0, class_template: template, day };
-            let answer = connection.call("task show", request, async move |request| client.get_class_task(request).await).await?;
+            let answer = connection
+                .call("task show", request, async move |request| client.get_class_task(request).await)
+                .await?;
             (answer.class_task.into_iter().collect(), Some(answer.invitations))
         }
     };
@@ -90,7 +113,8 @@ pub(super) async fn class_tasks(global: &Global, command: ClassTask) -> Result<(
         let list: Vec<Value> = tasks.iter().map(class_task_json).collect();
         return output::print_json(&match invitations {
             Some(invitations) => {
-                json!({ "class_task": list.first(), "invitations": invitations.iter().map(invitation_json).collect::<Vec<_>>() })
+                json!({ "class_task": list.first(),
+                "invitations": invitations.iter().map(invitation_json).collect::<Vec<_>>() })
             }
             None => json!({ "class_tasks": list }),
         });
@@ -111,7 +135,10 @@ pub(super) async fn class_tasks(global: &Global, command: ClassTask) -> Result<(
             task.reserve.to_string(),
         ]
     });
-    let header = ["DAY", "TEMPLATE", "STATE", "STARTS", "FREEZE", "STUDENTS", "NEEDED", "READY", "ACCEPTED", "LIVE", "RESERVE"];
+    let header = [
+        "DAY", "TEMPLATE", "STATE", "STARTS", "FREEZE", "STUDENTS", "NEEDED", "READY", "ACCEPTED", "LIVE",
+        "RESERVE",
+    ];
     let mut text = table(header, rows);
     if let Some(invitations) = invitations {
         let rows = invitations.iter().map(|invitation| {
@@ -128,7 +155,10 @@ pub(super) async fn class_tasks(global: &Global, command: ClassTask) -> Result<(
             ]
         });
         text.push_str("\n\n");
-        text.push_str(&table(["INVITATION", "COACH", "KIND", "STATE", "SENT", "EXPIRES", "ANSWERED", "TEST UNTIL", "REASON"], rows));
+        text.push_str(&table(
+            ["INVITATION", "COACH", "KIND", "STATE", "SENT", "EXPIRES", "ANSWERED", "TEST UNTIL", "REASON"],
+            rows,
+        ));
     }
     output::print(&text)
 }
@@ -137,9 +167,12 @@ fn class_task_json(task: &pb::ClassTask) -> Value {
     json!({
         "task_id": task.task_id, "class_template": task.class_template, "day": task.day,
         "state": word(task.state().as_str_name(), "CLASS_TASK_STATE_"),
-        "start_time": json_time(task.start_time), "gate_time": json_time(task.gate_time), "freeze_time": json_time(task.freeze_time),
-        "close_time": json_time(task.close_time), "create_time": json_time(task.create_time), "reopened": task.reopened,
-        "students": task.students, "needed": task.needed, "ready": task.ready, "accepted": task.accepted, "assigned": task.assigned,
+        "start_time": json_time(task.start_time), "gate_time": json_time(task.gate_time),
+        "freeze_time": json_time(task.freeze_time),
+        "close_time": json_time(task.close_time), "create_time": json_time(task.create_time),
+        "reopened": task.reopened,
+        "students": task.students, "needed": task.needed, "ready": task.ready, "accepted": task.accepted,
+        "assigned": task.assigned,
         "live": task.live, "reserve": task.reserve, "missing": task.missing, "uncovered": task.uncovered,
     })
 }
@@ -151,8 +184,10 @@ fn invitation_json(invitation: &pb::Invitation) -> Value {
         "state": word(invitation.state().as_str_name(), "INVITATION_STATE_"),
         "queue_time": json_time(invitation.queue_time), "sent_time": json_time(invitation.sent_time),
         "expire_time": json_time(invitation.expire_time), "answer_time": json_time(invitation.answer_time),
-        "test_deadline_time": json_time(invitation.test_deadline_time), "end_time": json_time(invitation.end_time),
-        "class_id": invitation.class_id, "reason": invitation.reason, "operator": invitation.operator, "remark": invitation.remark,
+        "test_deadline_time": json_time(invitation.test_deadline_time),
+        "end_time": json_time(invitation.end_time),
+        "class_id": invitation.class_id, "reason": invitation.reason, "operator": invitation.operator,
+        "remark": invitation.remark,
     })
 }
 
@@ -166,7 +201,9 @@ pub(super) async fn messages(global: &Global, filter: Messages) -> Result<(), Fa
         page_size: filter.limit,
         ..Default::default()
     };
-    let answer = connection.call("messages", request, async move |request| client.list_messages(request).await).await?;
+    let answer = connection
+        .call("messages", request, async move |request| client.list_messages(request).await)
+        .await?;
     if global.json {
         let list: Vec<Value> = answer.messages.iter().map(message_json).collect();
         return output::print_json(&json!({ "messages": list }));
@@ -189,11 +226,14 @@ pub(super) async fn messages(global: &Global, filter: Messages) -> Result<(), Fa
 fn message_json(message: &pb::Message) -> Value {
     // Without the address: a list that is passed on should not hold the numbers of people.
     json!({
-        "message_id": message.message_id, "dedup_key": message.dedup_key, "kind": word(message.kind().as_str_name(), "MESSAGE_KIND_"),
-        "channel": word(message.channel().as_str_name(), "CHANNEL_"), "audience": word(message.audience().as_str_name(), "AUDIENCE_"),
+        "message_id": message.message_id, "dedup_key": message.dedup_key,
+        "kind": word(message.kind().as_str_name(), "MESSAGE_KIND_"),
+        "channel": word(message.channel().as_str_name(), "CHANNEL_"),
+        "audience": word(message.audience().as_str_name(), "AUDIENCE_"),
         "person": message.person, "subject": message.subject, "body": message.body,
         "state": word(message.state().as_str_name(), "MESSAGE_STATE_"), "task_id": message.task_id,
-        "invitation_id": message.invitation_id, "class_id": message.class_id, "create_time": json_time(message.create_time),
+        "invitation_id": message.invitation_id, "class_id": message.class_id,
+        "create_time": json_time(message.create_time),
         "due_time": json_time(message.due_time), "valid_until_time": json_time(message.valid_until_time),
         "hand_over_time": json_time(message.hand_over_time), "settle_time": json_time(message.settle_time),
         "attempts": message.attempts, "error": message.error,

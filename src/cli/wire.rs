@@ -1,5 +1,5 @@
-//! What is heard on the way to the server, so that a call that fails can say what is there instead of it: the first bytes that
-//! came, how the connection ended, and answers that are not gRPC's.
+//! What is heard on the way to the server, so that a call that fails can say what is there instead
+//! of it: the first bytes that came, how the connection ended, and answers that are not gRPC's.
 
 use http::{Request, Response, Uri, header};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -105,7 +105,8 @@ impl Wire {
             {
                 let heard = self.heard();
                 // The fourth byte of a frame is its type, so what cannot be a frame is known early.
-                let known = heard.first.get(3).is_some_and(|kind| *kind != SETTINGS) || heard.first.len() >= FRAME_HEADER;
+                let known = heard.first.get(3).is_some_and(|kind| *kind != SETTINGS)
+                    || heard.first.len() >= FRAME_HEADER;
                 if known || heard.end.is_some() {
                     return;
                 }
@@ -152,9 +153,13 @@ fn peer(first: &[u8], ended: bool) -> Peer {
         // An alert, or a handshake.
         [0x15 | 0x16, 3, ..] => Peer::Other("a server that wants TLS".to_owned()),
         _ if first.starts_with(b"HTTP/") && of_tls() => Peer::Other("a server that wants TLS".to_owned()),
-        _ if first.starts_with(b"HTTP/") => Peer::Other(format!("a web server that does not know HTTP/2 ({said})")),
+        _ if first.starts_with(b"HTTP/") => {
+            Peer::Other(format!("a web server that does not know HTTP/2 ({said})"))
+        }
         _ if first.starts_with(b"SSH-") => Peer::Other(format!("an SSH server ({said})")),
-        _ if line.len() >= 4 && line.iter().all(printable) => Peer::Other(format!("a server that says {said:?}")),
+        _ if line.len() >= 4 && line.iter().all(printable) => {
+            Peer::Other(format!("a server that says {said:?}"))
+        }
         _ => Peer::Other("a server of another protocol".to_owned()),
     }
 }
@@ -166,11 +171,17 @@ struct Tapped {
 }
 
 impl AsyncRead for Tapped {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = std::task::ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
         match &read {
-            Ok(()) if buffer.filled().len() == before => self.wire.ended("the other end closed it".to_owned()),
+            Ok(()) if buffer.filled().len() == before => {
+                self.wire.ended("the other end closed it".to_owned())
+            }
             Ok(()) => self.wire.came(&buffer.filled()[before..]),
             Err(error) => self.wire.ended(error.to_string()),
         }
@@ -179,7 +190,11 @@ impl AsyncRead for Tapped {
 }
 
 impl AsyncWrite for Tapped {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
         if let Err(error) = &written {
             self.wire.ended(error.to_string());
@@ -234,7 +249,8 @@ fn foreign(answer: &Response<Body>) -> Option<Foreign> {
     }
     let from = text(header::SERVER).map(|server| format!("from {server}"));
     let about = [Some(status.to_string()), text(header::CONTENT_TYPE).map(str::to_owned), from];
-    let about: Vec<String> = about.into_iter().flatten().map(|text| text.chars().take(SHOWN).collect()).collect();
+    let about: Vec<String> =
+        about.into_iter().flatten().map(|text| text.chars().take(SHOWN).collect()).collect();
     Some(Foreign { status, shown: about.join(", ") })
 }
 
@@ -250,11 +266,27 @@ mod tests {
             (&b""[..], false, Peer::Silent),
             (b"", true, Peer::Closed),
             (b"\0\0\x0c\x04\0\0\0\0\0\0\x03\0\0\x01\0", false, Peer::Http2),
-            (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", false, other("an SSH server (SSH-2.0-OpenSSH_9.2p1 Debian-2)")),
-            (b"HTTP/1.1 400 Bad Request\r\n\r\n", true, other("a web server that does not know HTTP/2 (HTTP/1.1 400 Bad Request)")),
-            (b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", true, other(tls)),
+            (
+                b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+                false,
+                other("an SSH server (SSH-2.0-OpenSSH_9.2p1 Debian-2)"),
+            ),
+            (
+                b"HTTP/1.1 400 Bad Request\r\n\r\n",
+                true,
+                other("a web server that does not know HTTP/2 (HTTP/1.1 400 Bad Request)"),
+            ),
+            (
+                b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+                true,
+                other(tls),
+            ),
             (b"\x15\x03\x01\0\x02\x02\x0a", true, other(tls)),
-            (b"220 mail.example.org ESMTP\r\n", false, other("a server that says \"220 mail.example.org ESMTP\"")),
+            (
+                b"220 mail.example.org ESMTP\r\n",
+                false,
+                other("a server that says \"220 mail.example.org ESMTP\""),
+            ),
             (b"-ERR unknown command\r\n", false, other("a server that says \"-ERR unknown command\"")),
             (b"J\0\0\0\n11.8.6-MariaDB\0", false, other("a server of another protocol")),
             (b"\x1b[2J\x1b[31mgone", false, other("a server of another protocol")),

@@ -4,7 +4,8 @@ use serde_yaml::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Keys that a running server follows when it reads its configuration anew; all others need a restart.
+/// Keys that a running server follows when it reads its configuration anew; all others need a
+/// restart.
 pub const LIVE: [&str; 4] = ["log.filter", "sms.batch_max", "sms.per_run_max", "admins"];
 
 /// Every key of a configuration with what it was given.

@@ -48,7 +48,9 @@ pub(super) enum Source {
 impl Source {
     fn place(&self, span: Span) -> Place {
         match self {
-            Self::File(name) => Place::File { name: name.clone(), line: span.start.line(), column: span.start.col() + 1 },
+            Self::File(name) => {
+                Place::File { name: name.clone(), line: span.start.line(), column: span.start.col() + 1 }
+            }
             Self::Variable(name) => Place::Variable(name.clone()),
             Self::Default => Place::Default,
         }
@@ -163,7 +165,9 @@ impl Tree<'_> {
     fn add(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         let at = self.source.place(span);
         match event {
-            Event::DocumentStart(_) if self.whole.is_some() => Err(self.flaw(at, "a second document begins here; only one is read")),
+            Event::DocumentStart(_) if self.whole.is_some() => {
+                Err(self.flaw(at, "a second document begins here; only one is read"))
+            }
             Event::Scalar(text, style, 0, tag) => {
                 let tagged = match tag.as_deref() {
                     None => false,
@@ -171,12 +175,15 @@ impl Tree<'_> {
                     Some(_) => return Err(self.flaw(at, "tags mean nothing here, but !!str")),
                 };
                 let plain = style == ScalarStyle::Plain && !tagged;
-                let what = if plain && is_nothing(&text) { What::Nothing } else { What::Text(text.into_owned()) };
+                let what =
+                    if plain && is_nothing(&text) { What::Nothing } else { What::Text(text.into_owned()) };
                 self.put(Node { what, at })
             }
             Event::SequenceStart(0, None) => self.begin(What::List(Vec::new()), at),
             Event::MappingStart(0, None) => self.begin(What::Table(Vec::new()), at),
-            Event::SequenceStart(0, _) | Event::MappingStart(0, _) => Err(self.flaw(at, "tags mean nothing here, but !!str")),
+            Event::SequenceStart(0, _) | Event::MappingStart(0, _) => {
+                Err(self.flaw(at, "tags mean nothing here, but !!str"))
+            }
             Event::Alias(_) | Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
                 Err(self.flaw(at, "anchors and aliases are not read: write it out"))
             }
@@ -206,7 +213,11 @@ impl Tree<'_> {
         match (&mut open.node.what, open.key.take()) {
             (What::List(items), _) => items.push(node),
             (What::Table(entries), Some((key, at))) => match open.seen.get(&key) {
-                Some(first) => self.flaws.push(Flaw { at, key: Some(path), reason: format!("is written twice; {}", first.told()) }),
+                Some(first) => self.flaws.push(Flaw {
+                    at,
+                    key: Some(path),
+                    reason: format!("is written twice; {}", first.told()),
+                }),
                 None => {
                     open.seen.insert(key.clone(), at.clone());
                     entries.push(Entry { name: key, at, node });

@@ -50,12 +50,14 @@ impl Reader {
 
     /// Lays the variables `ETUTOR__SECTION__KEY` over it; others are none of our business.
     pub(super) fn add_env(&mut self, env: impl IntoIterator<Item = (String, String)>) {
-        let mut ours: Vec<(String, String)> = env.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let mut ours: Vec<(String, String)> =
+            env.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         // In the order of the names: a key's own variable comes after that of its section, and is
         // stronger.
         ours.sort();
         for (name, text) in ours {
-            let path: Vec<String> = name[PREFIX.len()..].to_lowercase().split("__").map(str::to_owned).collect();
+            let path: Vec<String> =
+                name[PREFIX.len()..].to_lowercase().split("__").map(str::to_owned).collect();
             let at = Place::Variable(name.as_str().into());
             let Some(kind) = kind_of(&path) else {
                 let dotted = path.join(".");
@@ -119,7 +121,11 @@ impl Reader {
         let node = node::parse(source, text, &mut flaws);
         for flaw in flaws {
             let inner = flaw.key.unwrap_or_default();
-            let key = if path.is_empty() || inner.is_empty() { format!("{path}{inner}") } else { format!("{path}.{inner}") };
+            let key = if path.is_empty() || inner.is_empty() {
+                format!("{path}{inner}")
+            } else {
+                format!("{path}.{inner}")
+            };
             self.fault(&key, &flaw.at, flaw.reason);
         }
         node
@@ -129,7 +135,12 @@ impl Reader {
         match kind {
             Kind::Table(keys) => Some(self.table(keys, path, given)),
             Kind::Together(keys) => {
-                let whole: Vec<&Node> = given.iter().copied().find(|node| !matches!(node.what, What::Nothing)).into_iter().collect();
+                let whole: Vec<&Node> = given
+                    .iter()
+                    .copied()
+                    .find(|node| !matches!(node.what, What::Nothing))
+                    .into_iter()
+                    .collect();
                 Some(self.table(keys, path, &whole))
             }
             Kind::List(kind) => given.iter().find_map(|node| self.list(kind, path, node)),
@@ -161,7 +172,8 @@ impl Reader {
         }
         let mut made = Mapping::new();
         for key in keys {
-            let nodes: Vec<&Node> = tables.iter().filter_map(|(entries, _)| value_of(entries, key.name)).collect();
+            let nodes: Vec<&Node> =
+                tables.iter().filter_map(|(entries, _)| value_of(entries, key.name)).collect();
             let value = self.value(&key.kind, &below(key.name), &nodes);
             if let (true, true, Some((_, at))) = (key.needed, nodes.is_empty(), tables.first()) {
                 self.fault(&below(key.name), at, "is missing");
@@ -180,7 +192,8 @@ impl Reader {
         match &node.what {
             What::List(items) => {
                 let values = items.iter().enumerate();
-                let values = values.filter_map(|(index, item)| self.value(kind, &format!("{path}[{index}]"), &[item]));
+                let values =
+                    values.filter_map(|(index, item)| self.value(kind, &format!("{path}[{index}]"), &[item]));
                 Some(Value::Sequence(values.collect()))
             }
             What::Nothing => None,
@@ -244,7 +257,9 @@ pub(super) struct Origins {
 impl Origins {
     /// Whether the value of a key was refused, or that of a key above or below it.
     pub(super) fn refused(&self, key: &str) -> bool {
-        let is_below = |path: &str, key: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let is_below = |path: &str, key: &str| {
+            path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
         self.refused.iter().any(|path| is_below(path, key) || is_below(key, path))
     }
 
@@ -252,7 +267,11 @@ impl Origins {
     pub(super) fn place(&self, keys: &[&str]) -> Option<Place> {
         let of_key = |key: &&str| {
             let own = self.places.get(*key).filter(|place| **place != Place::Default);
-            let below = || self.places.range(format!("{key}.")..).take_while(|(path, _)| path.starts_with(&format!("{key}.")));
+            let below = || {
+                self.places
+                    .range(format!("{key}.")..)
+                    .take_while(|(path, _)| path.starts_with(&format!("{key}.")))
+            };
             own.or_else(|| below().map(|(_, place)| place).find(|place| **place != Place::Default))
         };
         keys.iter().find_map(of_key).cloned()
@@ -278,9 +297,10 @@ fn scalar(kind: &Kind, text: &str) -> Result<Value, String> {
         },
         Kind::Word(words) if words.contains(&text) => Ok(text.into()),
         Kind::Word(_) => Err(allowed(kind)),
-        Kind::Text(check) | Kind::TextOrNothing(check) | Kind::Private(check) | Kind::PrivateOrNothing(check) => {
-            check(text).map(|()| text.into())
-        }
+        Kind::Text(check)
+        | Kind::TextOrNothing(check)
+        | Kind::Private(check)
+        | Kind::PrivateOrNothing(check) => check(text).map(|()| text.into()),
         Kind::Table(_) | Kind::Together(_) | Kind::List(_) => Err(allowed(kind)),
     }
 }
@@ -293,9 +313,10 @@ fn allowed(kind: &Kind) -> String {
         Kind::Decimal(least, most) => format!("a number from {least} to {most}"),
         Kind::Word(words) => words.join(" or "),
         // No text is right everywhere but where everything is.
-        Kind::Text(check) | Kind::TextOrNothing(check) | Kind::Private(check) | Kind::PrivateOrNothing(check) => {
-            check("").err().unwrap_or_else(|| "a text".to_owned())
-        }
+        Kind::Text(check)
+        | Kind::TextOrNothing(check)
+        | Kind::Private(check)
+        | Kind::PrivateOrNothing(check) => check("").err().unwrap_or_else(|| "a text".to_owned()),
         Kind::Table(_) | Kind::Together(_) => "keys with values".to_owned(),
         Kind::List(_) => "a list".to_owned(),
     }
@@ -305,7 +326,9 @@ fn allowed(kind: &Kind) -> String {
 /// eights, YAML 1.2 by tens.
 fn whole(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let plain = !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
     // More digits than an i64 has are out of every range.
     plain.then(|| text.parse().unwrap_or(i64::MAX))
 }
@@ -374,7 +397,9 @@ fn meant(dotted: &str) -> String {
     let mut known = Vec::new();
     paths(FILE, "", &mut known);
     let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
-    let near = known.iter().map(|path| (likeness(path, dotted).max(likeness(&last(path), &last(dotted)) - 0.01), path));
+    let near = known
+        .iter()
+        .map(|path| (likeness(path, dotted).max(likeness(&last(path), &last(dotted)) - 0.01), path));
     match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
         Some((likeness, path)) if likeness > 0.8 => format!("; did you mean {path}?"),
         _ => String::new(),
@@ -383,7 +408,10 @@ fn meant(dotted: &str) -> String {
 
 /// The same, but of the keys of one table first.
 fn meant_among(dotted: &str, name: &str, keys: &[Key]) -> String {
-    let near = keys.iter().map(|key| (likeness(key.name, name), key.name)).max_by(|one, other| one.0.total_cmp(&other.0));
+    let near = keys
+        .iter()
+        .map(|key| (likeness(key.name, name), key.name))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
     match near {
         Some((likeness, known)) if likeness > 0.8 => format!("; did you mean {known}?"),
         _ => match meant(dotted) {
@@ -397,7 +425,11 @@ fn meant_among(dotted: &str, name: &str, keys: &[Key]) -> String {
 fn likeness(one: &str, other: &str) -> f64 {
     let stem = |text: &str| -> String {
         let text = text.to_lowercase().replace('-', "_");
-        ["_ms", "_s", "_min", "_h", "_d"].iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or(&text).to_owned()
+        ["_ms", "_s", "_min", "_h", "_d"]
+            .iter()
+            .find_map(|unit| text.strip_suffix(unit))
+            .unwrap_or(&text)
+            .to_owned()
     };
     strsim::jaro_winkler(&stem(one), &stem(other))
 }

@@ -69,7 +69,10 @@ pub(super) const FILE: &[Key] = &[
     key("zone", Kind::Text(zone)),
     key("server", Kind::Table(SERVER)),
     key("database", Kind::Table(DATABASE)),
-    key("log", Kind::Table(&[key("filter", Kind::Text(log_filter)), key("format", Kind::Word(&["text", "json"]))])),
+    key(
+        "log",
+        Kind::Table(&[key("filter", Kind::Text(log_filter)), key("format", Kind::Word(&["text", "json"]))]),
+    ),
     key("tasks", Kind::Table(&[key("lease_s", Kind::Whole(1, 86_400))])),
     key("retention", Kind::Table(RETENTION)),
     key("invite", Kind::Table(INVITE)),
@@ -143,7 +146,13 @@ const COACH: &[Key] = &[
     // By rank.
     key(
         "class_limit",
-        Kind::Together(&[needed("1", CLASSES), needed("2", CLASSES), needed("3", CLASSES), needed("4", CLASSES), needed("5", CLASSES)]),
+        Kind::Together(&[
+            needed("1", CLASSES),
+            needed("2", CLASSES),
+            needed("3", CLASSES),
+            needed("4", CLASSES),
+            needed("5", CLASSES),
+        ]),
     ),
     key("gap_min", Kind::Whole(0, DAY_MIN)),
     key("test_valid_d", Kind::Whole(1, 3650)),
@@ -208,11 +217,14 @@ fn zone(text: &str) -> Result<(), String> {
 }
 
 fn address(text: &str) -> Result<(), String> {
-    text.parse::<SocketAddr>().map(drop).map_err(|_| "an address and port such as 127.0.0.1:50051 or [::1]:50051".to_owned())
+    text.parse::<SocketAddr>()
+        .map(drop)
+        .map_err(|_| "an address and port such as 127.0.0.1:50051 or [::1]:50051".to_owned())
 }
 
 fn log_filter(text: &str) -> Result<(), String> {
-    let allowed = "a level (error, warn, info, debug, trace, off) or directives such as info,etutor::task=debug";
+    let allowed =
+        "a level (error, warn, info, debug, trace, off) or directives such as info,etutor::task=debug";
     match tracing_subscriber::EnvFilter::try_new(text) {
         // Nothing at all would silence it without saying so.
         Ok(_) if !text.trim().is_empty() => Ok(()),
@@ -248,8 +260,13 @@ fn phone(text: &str) -> Result<(), String> {
 }
 
 fn mail(text: &str) -> Result<(), String> {
-    let is_address = text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    if is_address && text.len() <= 200 && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+    let is_address = text
+        .split_once('@')
+        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    if is_address
+        && text.len() <= 200
+        && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control())
+    {
         Ok(())
     } else {
         Err("a mail address such as wang@example.org".to_owned())

@@ -6,11 +6,15 @@ use super::read::Reader;
 /// Refuses a password in the file that was just added, unless the database is on this machine; and
 /// two places for one URL.
 pub(super) fn check_file(reader: &mut Reader) {
-    let Some((url, at)) = reader.written("database", "url").map(|(url, at)| (url.to_owned(), at.clone())) else { return };
+    let Some((url, at)) = reader.written("database", "url").map(|(url, at)| (url.to_owned(), at.clone()))
+    else {
+        return;
+    };
     if let Some(Userinfo { password: Some(_), host }) = Userinfo::of(&url)
         && !is_loopback(host)
     {
-        let reason = "holds a password, which does not belong in this file: give it by ETUTOR__DATABASE__URL or url_file";
+        let reason = "holds a password, which does not belong in this file: give it by ETUTOR__DATABASE__URL \
+            or url_file";
         reader.fault("database.url", &at, reason);
     }
     if let Some(at) = reader.written("database", "url_file").map(|(_, at)| at.clone()) {
@@ -23,7 +27,11 @@ pub(super) fn add_url_file(reader: &mut Reader) {
     if matches!(reader.written("database", "url"), Some((_, Place::Variable(_)))) {
         return;
     }
-    let Some((file, at)) = reader.written("database", "url_file").map(|(file, at)| (file.to_owned(), at.clone())) else { return };
+    let Some((file, at)) =
+        reader.written("database", "url_file").map(|(file, at)| (file.to_owned(), at.clone()))
+    else {
+        return;
+    };
     match std::fs::read_to_string(&file) {
         Ok(text) => reader.add_value(["database", "url"], text.trim().to_owned(), Place::Whole(file.into())),
         Err(error) => reader.fault("database.url_file", &at, format!("{file}: {error}")),
@@ -53,13 +61,21 @@ impl<'a> Userinfo<'a> {
             Some(v6) => v6.split(']').next().unwrap_or(v6),
             None => host.split(':').next().unwrap_or(host),
         };
-        let in_query = url.split_once('?').and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("password=")));
-        let password = user.split_once(':').map(|(_, password)| password).or(in_query).filter(|password| !password.is_empty());
+        let in_query = url
+            .split_once('?')
+            .and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("password=")));
+        let password = user
+            .split_once(':')
+            .map(|(_, password)| password)
+            .or(in_query)
+            .filter(|password| !password.is_empty());
         Some(Self { password, host })
     }
 }
 
 /// Whether a host is this machine.
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.is_empty() || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host.is_empty()
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -268,7 +268,7 @@ pub struct MailConfig {
     pub outbox_file: PathBuf,
 }
 
-/// An education admin (DOMAIN.md §1).
+/// An education admin (docs/domain.md §1).
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {

@@ -24,7 +24,8 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveTime, D::E
 /// The time of day that a text says.
 pub(super) fn parse_time(text: &str) -> Option<NaiveTime> {
     let (hour, minute) = text.split_once(':')?;
-    if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+    if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+    {
         return None;
     }
     NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)

@@ -28,11 +28,15 @@ impl Reload {
             tracing::info!("reading the configuration anew");
             let file = self.file.clone();
             // The file may be a pipe that nobody writes into.
-            let loaded = tokio::task::spawn_blocking(move || Config::load_with_keys(file.as_deref(), environment())).await;
+            let loaded =
+                tokio::task::spawn_blocking(move || Config::load_with_keys(file.as_deref(), environment()))
+                    .await;
             match loaded {
                 Ok(Ok((config, keys))) => self.follow(&config, &keys),
                 Ok(Err(error)) => refuse(&error),
-                Err(error) => tracing::error!(%error, "the configuration could not be read anew; nothing was changed"),
+                Err(error) => {
+                    tracing::error!(%error, "the configuration could not be read anew; nothing was changed")
+                }
             }
         }
     }

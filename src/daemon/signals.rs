@@ -35,13 +35,17 @@ impl Signals {
     /// From now on they are ours.
     pub(super) fn take() -> Result<Self> {
         let take = |kind: SignalKind| signal(kind).map_err(Error::internal);
-        // With a handler, a write beyond the largest size is an error of that write and not the end of the process. It is not
-        // listened to: the log may be the file.
+        // With a handler, a write beyond the largest size is an error of that write and not the end
+        // of the process. It is not listened to: the log may be the file.
         drop(take(SignalKind::from_raw(FILE_TOO_LARGE))?);
         Ok(Self {
             end: [take(SignalKind::terminate())?, take(SignalKind::interrupt())?, take(SignalKind::quit())?],
             reload: take(SignalKind::hangup())?,
-            nothing: [take(SignalKind::user_defined1())?, take(SignalKind::user_defined2())?, take(SignalKind::alarm())?],
+            nothing: [
+                take(SignalKind::user_defined1())?,
+                take(SignalKind::user_defined2())?,
+                take(SignalKind::alarm())?,
+            ],
         })
     }
 
@@ -59,15 +63,19 @@ impl Signals {
         }
     }
 
-    /// Listens to them: the first that asks for the end cancels `shutdown`, the second ends the process at once.
-    /// SIGHUP asks for `reload`, or, where there is nothing to read anew, for the end.
+    /// Listens to them: the first that asks for the end cancels `shutdown`, the second ends the
+    /// process at once. SIGHUP asks for `reload`, or, where there is nothing to read anew, for the
+    /// end.
     pub(super) fn attend(mut self, shutdown: CancellationToken, reload: Option<Arc<Notify>>, log: Log) {
         tokio::spawn(async move {
             loop {
                 let (wish, signal) = self.next().await;
                 match (wish, &reload) {
                     (Wish::Reload, Some(reload)) => reload.notify_one(),
-                    (Wish::Nothing, _) => tracing::info!(signal, "this signal means nothing here; SIGHUP reads the configuration anew"),
+                    (Wish::Nothing, _) => tracing::info!(
+                        signal,
+                        "this signal means nothing here; SIGHUP reads the configuration anew"
+                    ),
                     (Wish::End | Wish::Reload, _) if !shutdown.is_cancelled() => {
                         tracing::info!(signal, "told to end");
                         shutdown.cancel();

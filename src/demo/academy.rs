@@ -76,13 +76,19 @@ pub(super) struct Habits {
 
 /// The habits by user name (etc/demo/coach_behaviour.csv).
 pub(super) fn habits() -> Result<HashMap<String, Habits>> {
-    let wrong = |row: &ImportRow| Error::internal(format!("etc/demo/coach_behaviour.csv:{}: cannot be read", row.line));
+    let wrong = |row: &ImportRow| {
+        Error::internal(format!("etc/demo/coach_behaviour.csv:{}: cannot be read", row.line))
+    };
     let minutes = |text: &str| text.parse().ok().map(TimeDelta::minutes);
     let read = |row: &ImportRow| {
-        let [coach, answer, after, test, test_after, withdraw] = row.values.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
+        let [coach, answer, after, test, test_after, withdraw] =
+            row.values.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        else {
             return Err(wrong(row));
         };
-        let timed = |word: bool, after: &str| minutes(after).map(|after| Some((word, after))).ok_or_else(|| wrong(row));
+        let timed = |word: bool, after: &str| {
+            minutes(after).map(|after| Some((word, after))).ok_or_else(|| wrong(row))
+        };
         let answer = match answer {
             "silence" => None,
             "yes" | "no" => timed(answer == "yes", after)?,

@@ -1,4 +1,5 @@
-//! How coaches answer, for whoever plays them (DOMAIN.md §10): drawn from a hash, so that every replay is the same.
+//! How coaches answer, for whoever plays them (docs/domain.md §10): drawn from a hash, so that
+//! every replay is the same.
 
 use crate::domain::time::{BusinessTime, Day, Instant, add_days};
 use chrono::{NaiveTime, TimeDelta};
@@ -36,8 +37,16 @@ pub enum Answer {
     Silence,
 }
 
-/// What a coach does about an invitation to a template's class of a day that was sent at an instant.
-pub fn answer(time: BusinessTime, habits: Behaviour, coach: &str, template: &str, day: Day, sent: Instant) -> Answer {
+/// What a coach does about an invitation to a template's class of a day that was sent at an
+/// instant.
+pub fn answer(
+    time: BusinessTime,
+    habits: Behaviour,
+    coach: &str,
+    template: &str,
+    day: Day,
+    sent: Instant,
+) -> Answer {
     let draw = |n: u8| uniform(coach, template, day, n);
     let minutes = (habits.median_answer_minutes.ln() + 0.8 * inverse_normal(draw(1))).exp();
     let at = by_day(time, sent + seconds(minutes));
@@ -53,7 +62,10 @@ pub fn answer(time: BusinessTime, habits: Behaviour, coach: &str, template: &str
 
 /// Answers between 23:00 and 07:00 come at 07:00.
 fn by_day(time: BusinessTime, at: Instant) -> Instant {
-    let (seven, eleven) = (NaiveTime::from_hms_opt(7, 0, 0).unwrap_or_default(), NaiveTime::from_hms_opt(23, 0, 0).unwrap_or_default());
+    let (seven, eleven) = (
+        NaiveTime::from_hms_opt(7, 0, 0).unwrap_or_default(),
+        NaiveTime::from_hms_opt(23, 0, 0).unwrap_or_default(),
+    );
     let (day, clock) = (time.day(at), time.time(at));
     if clock < seven {
         time.at(day, seven)
@@ -87,8 +99,13 @@ fn inverse_normal(p: f64) -> f64 {
         -30.664_798_066_147_16,
         2.506_628_277_459_239,
     ];
-    const B: [f64; 5] =
-        [-54.476_098_798_224_06, 161.585_836_858_040_9, -155.698_979_859_886_6, 66.801_311_887_719_72, -13.280_681_552_885_72];
+    const B: [f64; 5] = [
+        -54.476_098_798_224_06,
+        161.585_836_858_040_9,
+        -155.698_979_859_886_6,
+        66.801_311_887_719_72,
+        -13.280_681_552_885_72,
+    ];
     const C: [f64; 6] = [
         -0.007_784_894_002_430_293,
         -0.322_396_458_041_136_5,
@@ -97,7 +114,8 @@ fn inverse_normal(p: f64) -> f64 {
         4.374_664_141_464_968,
         2.938_163_982_698_783,
     ];
-    const D: [f64; 4] = [0.007_784_695_709_041_462, 0.322_467_129_070_039_8, 2.445_134_137_142_996, 3.754_408_661_907_416];
+    const D: [f64; 4] =
+        [0.007_784_695_709_041_462, 0.322_467_129_070_039_8, 2.445_134_137_142_996, 3.754_408_661_907_416];
     const LOW: f64 = 0.02425;
     let polynomial = |coefficients: &[f64], x: f64| coefficients.iter().fold(0.0, |sum, c| sum * x + c);
     let tail = |p: f64| {
@@ -123,7 +141,13 @@ mod tests {
 
     #[test]
     fn the_inverse_of_the_normal_distribution_is_right_at_known_points() {
-        for (p, x) in [(0.5, 0.0), (0.975, 1.959963985), (0.841344746, 1.0), (0.01, -2.326347874), (0.001, -3.090232306)] {
+        for (p, x) in [
+            (0.5, 0.0),
+            (0.975, 1.959963985),
+            (0.841344746, 1.0),
+            (0.01, -2.326347874),
+            (0.001, -3.090232306),
+        ] {
             assert!((inverse_normal(p) - x).abs() < 1e-6, "{p}");
         }
     }
@@ -141,14 +165,22 @@ mod tests {
     fn nobody_answers_at_night() {
         let time = BusinessTime::new(Shanghai);
         let day = parse_day("2013-10-01").unwrap();
-        let habits = Behaviour { accept_probability: 1.0, median_answer_minutes: 240.0, pass_test_probability: 1.0 };
+        let habits =
+            Behaviour { accept_probability: 1.0, median_answer_minutes: 240.0, pass_test_probability: 1.0 };
         let evening = time.at(day, NaiveTime::from_hms_opt(20, 30, 0).unwrap());
         for n in 0..200 {
-            let Answer::Yes { at, test_at, passes } = answer(time, habits, &format!("c{n}"), "t", day, evening) else { panic!() };
+            let Answer::Yes { at, test_at, passes } =
+                answer(time, habits, &format!("c{n}"), "t", day, evening)
+            else {
+                panic!()
+            };
             for moment in [at, test_at] {
                 assert!((7..23).contains(&chrono::Timelike::hour(&time.time(moment))), "{moment}");
             }
-            assert!(passes && test_at >= at + TimeDelta::minutes(10) || time.time(test_at) == NaiveTime::from_hms_opt(7, 0, 0).unwrap());
+            assert!(
+                passes && test_at >= at + TimeDelta::minutes(10)
+                    || time.time(test_at) == NaiveTime::from_hms_opt(7, 0, 0).unwrap()
+            );
         }
     }
 }

@@ -13,7 +13,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Whether a scheduled task is fired in the minute of an instant, by its crontab line.
 ///
-/// The demo reads as much of a line as the registry's lines have: `*` or numbers with commas in the fields of minute and hour.
+/// The demo reads as much of a line as the registry's lines have: `*` or numbers with commas in the
+/// fields of minute and hour.
 pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     let clock = app.time().time(now);
     let matches = |field: &str, value: &str| field == "*" || field.split(',').any(|number| number == value);
@@ -24,15 +25,17 @@ pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     })
 }
 
-/// The first full minute after `now` in which a task may have something to do: when what is stored runs out, opens or closes, and the
-/// few fixed times of day. Coaches' own doings are not in it.
+/// The first full minute after `now` in which a task may have something to do: when what is stored
+/// runs out, opens or closes, and the few fixed times of day. Coaches' own doings are not in it.
 pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
     let (rules, time, conn) = (app.rules(), app.time(), app.db.reader());
     let today = time.day(now);
     let mut due = vec![time.midnight(add_days(today, 1)), rules.invitation_window.next_open(time, now)];
     for hour in 0..24 {
         let at = time.at(today, NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default());
-        let fixed = Task::ALL.iter().any(|task| !task.info().schedules.contains(&"* * * * *") && is_scheduled(app, *task, at));
+        let fixed = Task::ALL
+            .iter()
+            .any(|task| !task.info().schedules.contains(&"* * * * *") && is_scheduled(app, *task, at));
         due.extend(fixed.then_some(at));
     }
     let live = [InvitationState::Queued, InvitationState::Sent, InvitationState::Accepted];
@@ -51,7 +54,9 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
         due.push(row.due_at);
     }
     for row in coach::Entity::find().all(conn).await? {
-        due.extend(row.last_invited_at.into_iter().flat_map(|at| [at + rules.spacing, at + rules.spacing_rescue]));
+        due.extend(
+            row.last_invited_at.into_iter().flat_map(|at| [at + rules.spacing, at + rules.spacing_rescue]),
+        );
     }
     let next = due.into_iter().filter(|at| *at > now && *at < NEVER).min();
     Ok(next.map_or(now + TimeDelta::days(1), full_minute))

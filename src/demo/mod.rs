@@ -1,6 +1,8 @@
-//! `etutord demo`: a small academy, replayed on the test clock with coaches who answer, refuse, stay silent and fail the test.
+//! `etutord demo`: a small academy, replayed on the test clock with coaches who answer, refuse,
+//! stay silent and fail the test.
 //!
-//! It lives in a database of its own in a new folder, which is removed at the end, and nothing is ever handed to a gateway.
+//! It lives in a database of its own in a new folder, which is removed at the end, and nothing is
+//! ever handed to a gateway.
 
 mod academy;
 pub mod behaviour;
@@ -28,7 +30,8 @@ pub struct Options {
     pub json: bool,
     /// With colours.
     pub color: bool,
-    /// Every minute, not only those in which something is due: slow, and the same story (a test of the short cut).
+    /// Every minute, not only those in which something is due: slow, and the same story (a test of
+    /// the short cut).
     pub every_minute: bool,
     /// Stay up afterwards and serve like this.
     pub serve: Option<ServerConfig>,
@@ -44,7 +47,8 @@ impl Options {
 /// Replays D−4 to D and writes what happens; with `serve` it then serves the academy until `stop`.
 ///
 /// # Errors
-/// The address to serve on is taken or refused; a folder for the database cannot be made; the service fails.
+/// The address to serve on is taken or refused; a folder for the database cannot be made; the
+/// service fails.
 pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToken) -> Result<()> {
     // Before the story: nobody wants to learn at its end that the address is taken.
     let listener = match &options.serve {
@@ -64,7 +68,9 @@ pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToke
     match replayed {
         // Whoever reads has gone, as `head` does: nothing is left to be told.
         Err(Stopped::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        Err(Stopped::Output(error)) => return Err(Error::internal(format!("the output could not be written: {error}"))),
+        Err(Stopped::Output(error)) => {
+            return Err(Error::internal(format!("the output could not be written: {error}")));
+        }
         Err(Stopped::Service(error)) => return Err(error),
         Ok(()) => {}
     }

@@ -1,4 +1,5 @@
-//! The story itself: the clock goes from minute to minute in which something is due, people do what they do, and the scheduled tasks run.
+//! The story itself: the clock goes from minute to minute in which something is due, people do what
+//! they do, and the scheduled tasks run.
 
 use super::academy::{self, Habits};
 use super::summary::Tally;
@@ -49,22 +50,38 @@ struct Replay<'a, 't, W> {
 }
 
 /// Imports the academy on D−4 and lets everything happen until the end of D.
-pub(super) async fn run<'a, W: Write>(app: &'a App, timeline: &mut Timeline<'a, W>, every_minute: bool) -> Result<(), Stopped> {
+pub(super) async fn run<'a, W: Write>(
+    app: &'a App,
+    timeline: &mut Timeline<'a, W>,
+    every_minute: bool,
+) -> Result<(), Stopped> {
     let time = app.time();
     let (from, to) = (time.midnight(add_days(academy::D, -4)), time.midnight(add_days(academy::D, 1)));
     clock::set(app, from, false).await?;
     timeline.say(&format!(
-        "A small academy, and the lesson day D = {}. Times are those of {}; messages are captured, none is sent.",
+        "A small academy, and the lesson day D = {}. Times are those of {}; messages are captured, none is \
+         sent.",
         academy::D.format("%A %-d %B %Y"),
         time.zone()
     ))?;
     let imported = import(app, &academy::files()?, false, from).await?;
     if !imported.written {
-        let problem = imported.problems.first().map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.reason));
+        let problem = imported
+            .problems
+            .first()
+            .map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.reason));
         return Err(Error::internal(format!("etc/demo: {}", problem.unwrap_or_default())).into());
     }
-    let read = |file: &str| imported.files.iter().find(|report| report.file == file).map_or(0, |report| report.created);
-    let line = |about: &str, tone, text| Line { at: from, actor: "import".to_owned(), about: about.to_owned(), text, tone };
+    let read = |file: &str| {
+        imported.files.iter().find(|report| report.file == file).map_or(0, |report| report.created)
+    };
+    let line = |about: &str, tone, text| Line {
+        at: from,
+        actor: "import".to_owned(),
+        about: about.to_owned(),
+        text,
+        tone,
+    };
     let counts = ["class_templates.csv", "coaches.csv", "students.csv", "reservations.csv"].map(read);
     let [templates, coaches, students, sign_ups] = counts;
     timeline.line(line(
@@ -74,7 +91,11 @@ pub(super) async fn run<'a, W: Write>(app: &'a App, timeline: &mut Timeline<'a, 
     ))?;
     for problem in &imported.problems {
         let code = problem.code.as_str();
-        timeline.line(line("", Tone::Bad, format!("{}:{} refused, {code}: {}", problem.file, problem.line, problem.reason)))?;
+        timeline.line(line(
+            "",
+            Tone::Bad,
+            format!("{}:{} refused, {code}: {}", problem.file, problem.line, problem.reason),
+        ))?;
     }
     let mut replay = Replay {
         app,
@@ -86,7 +107,9 @@ pub(super) async fn run<'a, W: Write>(app: &'a App, timeline: &mut Timeline<'a, 
         order: 0,
         now: from,
     };
-    let at = |days: i64, hour, minute| time.at(add_days(academy::D, days), NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or_default());
+    let at = |days: i64, hour, minute| {
+        time.at(add_days(academy::D, days), NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or_default())
+    };
     replay.plan(at(-4, 15, 0), academy::TESTED, Act::Test { passes: true });
     replay.plan(at(-2, 10, 30), academy::LATE_STUDENT.0, Act::SignUp { start: academy::D });
     replay.plan(at(-2, 10, 32), academy::LATE_STUDENT.0, Act::SignUp { start: academy::NEXT });
@@ -118,21 +141,29 @@ impl<W: Write> Replay<'_, '_, W> {
             if !due::is_scheduled(self.app, task, self.now) {
                 continue;
             }
-            let report = fire(self.app, task, Firing { tick: Some(Tick::Now), ..Firing::default() }).await?.report;
+            let report =
+                fire(self.app, task, Firing { tick: Some(Tick::Now), ..Firing::default() }).await?.report;
             let news = self.watch.look(self.app, self.now, task.words(), None).await?;
             let asked = news.moved.iter().any(|(before, _)| before.is_none());
             busy |= report.changed > 0 || report.messages > 0 || !news.lines.is_empty();
             self.tell(news)?;
             if asked {
-                let why = report.skipped.iter().filter(|(reason, _)| SHOWN_REASONS.contains(&reason.as_str()));
-                let why = why.map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ");
+                let why =
+                    report.skipped.iter().filter(|(reason, _)| SHOWN_REASONS.contains(&reason.as_str()));
+                let why =
+                    why.map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ");
                 if !why.is_empty() {
                     self.say(task.words(), "", Tone::Plain, format!("not asked: {why}"))?;
                 }
             }
             for note in &report.notes {
                 let (about, text) = note.split_once(": ").unwrap_or(("", note));
-                self.say(task.words(), about.split('@').next().unwrap_or_default(), Tone::Bad, text.to_owned())?;
+                self.say(
+                    task.words(),
+                    about.split('@').next().unwrap_or_default(),
+                    Tone::Bad,
+                    text.to_owned(),
+                )?;
             }
         }
         Ok(busy)
@@ -172,7 +203,13 @@ impl<W: Write> Replay<'_, '_, W> {
     }
 
     fn say(&mut self, actor: &str, about: &str, tone: Tone, text: String) -> Result<(), Stopped> {
-        Ok(self.timeline.line(Line { at: self.now, actor: actor.to_owned(), about: about.to_owned(), text, tone })?)
+        Ok(self.timeline.line(Line {
+            at: self.now,
+            actor: actor.to_owned(),
+            about: about.to_owned(),
+            text,
+            tone,
+        })?)
     }
 
     async fn act(&mut self, who: &str, act: Act) -> Result<(), Stopped> {
@@ -205,8 +242,14 @@ impl<W: Write> Replay<'_, '_, W> {
         let before = self.watch.invitation(invitation).cloned();
         let about = before.as_ref().map_or("", |row| self.watch.code(row.task_id)).to_owned();
         let time = self.app.time();
-        let late = before.as_ref().filter(|row| row.state == InvitationState::Expired).and_then(|row| row.expires_at);
-        let yes = late.map_or_else(|| "says yes".to_owned(), |at| format!("says yes late (asked until {})", short(time, at)));
+        let late = before
+            .as_ref()
+            .filter(|row| row.state == InvitationState::Expired)
+            .and_then(|row| row.expires_at);
+        let yes = late.map_or_else(
+            || "says yes".to_owned(),
+            |at| format!("says yes late (asked until {})", short(time, at)),
+        );
         let after = match answer::accept(self.app, invitation, who, self.now).await {
             Ok(after) => after,
             Err(error) if error.reason().is_some() => {
@@ -216,11 +259,17 @@ impl<W: Write> Replay<'_, '_, W> {
             Err(error) => return Err(error.into()),
         };
         let (tone, why) = match (after.state, after.test_deadline) {
-            (InvitationState::Accepted, Some(by)) => (Tone::Good, format!(": software test by {}", until(time, by))),
+            (InvitationState::Accepted, Some(by)) => {
+                (Tone::Good, format!(": software test by {}", until(time, by)))
+            }
             (InvitationState::Ready, _) => {
-                let person = coach::Entity::find_by_id(after.coach_id).one(self.app.db.reader()).await.map_err(Error::from)?;
-                let passed =
-                    person.and_then(|person| person.test_passed_at).filter(|at| test_is_valid(self.app.rules(), Some(*at), self.now));
+                let person = coach::Entity::find_by_id(after.coach_id)
+                    .one(self.app.db.reader())
+                    .await
+                    .map_err(Error::from)?;
+                let passed = person
+                    .and_then(|person| person.test_passed_at)
+                    .filter(|at| test_is_valid(self.app.rules(), Some(*at), self.now));
                 let day = passed.map_or_else(String::new, |at| time.day(at).format(" of %-d %b").to_string());
                 (Tone::Good, format!(": the software test{day} still counts"))
             }
@@ -242,9 +291,11 @@ impl<W: Write> Replay<'_, '_, W> {
     }
 
     async fn takes_test(&mut self, who: &str, passes: bool) -> Result<(), Stopped> {
-        let parts = TestParts { camera: true, sound: true, microphone: passes, lesson: true, whiteboard: true };
+        let parts =
+            TestParts { camera: true, sound: true, microphone: passes, lesson: true, whiteboard: true };
         let outcome = complete_software_test(self.app, who, parts, "", self.now).await?;
-        let mine = self.watch.invitations().find(|row| row.state.is_held() && self.watch.coach(row.coach_id) == who);
+        let mine =
+            self.watch.invitations().find(|row| row.state.is_held() && self.watch.coach(row.coach_id) == who);
         let about = mine.map_or("", |row| self.watch.code(row.task_id)).to_owned();
         let (tone, text) = match (passes, outcome.ready.is_empty()) {
             (true, true) => (Tone::Plain, "passes the software test; it counts for 30 days"),
@@ -257,8 +308,12 @@ impl<W: Write> Replay<'_, '_, W> {
 
     async fn signs_up(&mut self, who: &str, start: crate::domain::time::Day) -> Result<(), Stopped> {
         let template = academy::LATE_STUDENT.1;
-        let new =
-            NewReservation { student: who.to_owned(), class_template: template.to_owned(), start_day: start, end_day: add_days(start, 28) };
+        let new = NewReservation {
+            student: who.to_owned(),
+            class_template: template.to_owned(),
+            start_day: start,
+            end_day: add_days(start, 28),
+        };
         let key = RequestKey { request_id: String::new(), fingerprint: String::new() };
         let wish = format!("wants to sign up from {}", start.format("%a %-d %b"));
         let (tone, text) = match create_reservation(self.app, new, key).await {
@@ -273,5 +328,7 @@ impl<W: Write> Replay<'_, '_, W> {
     }
 }
 
-/// Why a coach is not asked, as far as it is of interest here; the other reasons are about other subjects, grades and times of day.
-const SHOWN_REASONS: [&str; 6] = ["SAME_CITY", "NOT_ON_DUTY", "BUDGET_DAY", "BUDGET_WEEK", "SPACING", "NO_COACH_LEFT"];
+/// Why a coach is not asked, as far as it is of interest here; the other reasons are about other
+/// subjects, grades and times of day.
+const SHOWN_REASONS: [&str; 6] =
+    ["SAME_CITY", "NOT_ON_DUTY", "BUDGET_DAY", "BUDGET_WEEK", "SPACING", "NO_COACH_LEFT"];

@@ -42,7 +42,8 @@ impl Tally {
             let classes = class::Entity::find().filter(class::Column::TaskId.eq(task.id)).all(conn).await?;
             let ids: Vec<i64> = classes.iter().map(|class| class.id).collect();
             let placed = reservation::Entity::find().filter(reservation::Column::ClassId.is_in(ids));
-            let placed = placed.filter(reservation::Column::State.eq(ReservationState::Placed)).all(conn).await?.len();
+            let placed =
+                placed.filter(reservation::Column::State.eq(ReservationState::Placed)).all(conn).await?.len();
             let (yes, reserve) = self.yes.get(&task.id).copied().unwrap_or_default();
             let first = asked.iter().map(|row| row.queued_at).min();
             tasks.push(TaskSummary {
@@ -55,7 +56,9 @@ impl Tally {
                 reserve,
                 classes: classes.len(),
                 placed,
-                minutes_to_cover: first.zip(self.covered.get(&task.id)).map(|(first, at)| (*at - first).num_minutes()),
+                minutes_to_cover: first
+                    .zip(self.covered.get(&task.id))
+                    .map(|(first, at)| (*at - first).num_minutes()),
             });
         }
         let mut messages: BTreeMap<MessageKind, (u32, u32)> = BTreeMap::new();
@@ -142,7 +145,10 @@ impl Summary {
                 task.left_over().to_string(),
                 format!("{} %", task.fill_percent()),
                 format!("{:.1}", task.asked_per_place()),
-                task.minutes_to_cover.map_or_else(|| "never".to_owned(), |minutes| format!("{} h {:02} min", minutes / 60, minutes % 60)),
+                task.minutes_to_cover.map_or_else(
+                    || "never".to_owned(),
+                    |minutes| format!("{} h {:02} min", minutes / 60, minutes % 60),
+                ),
             ]);
         }
         right(&mut tasks, 2);
@@ -159,12 +165,18 @@ impl Summary {
     pub(super) fn json(&self) -> Value {
         let tasks = self.tasks.iter().map(|task| {
             json!({
-                "class_template": task.template, "state": task.state, "students": task.students, "needed": task.needed, "asked": task.asked,
-                "yes": task.yes, "reserve": task.reserve, "classes": task.classes, "left_over": task.left_over(),
-                "fill_percent": task.fill_percent(), "asked_per_place": task.asked_per_place(), "minutes_to_cover": task.minutes_to_cover,
+                "class_template": task.template, "state": task.state, "students": task.students,
+                "needed": task.needed, "asked": task.asked,
+                "yes": task.yes, "reserve": task.reserve, "classes": task.classes,
+                "left_over": task.left_over(),
+                "fill_percent": task.fill_percent(), "asked_per_place": task.asked_per_place(),
+                "minutes_to_cover": task.minutes_to_cover,
             })
         });
-        let messages = self.messages.iter().map(|(kind, (sms, mail))| json!({ "kind": kind.as_str(), "sms": sms, "mail": mail }));
+        let messages = self
+            .messages
+            .iter()
+            .map(|(kind, (sms, mail))| json!({ "kind": kind.as_str(), "sms": sms, "mail": mail }));
         json!({ "summary": { "tasks": tasks.collect::<Vec<_>>(), "messages": messages.collect::<Vec<_>>() } })
     }
 }

@@ -1,4 +1,5 @@
-//! How the story is written: one line an event, under a heading for each day; or one JSON object a line.
+//! How the story is written: one line an event, under a heading for each day; or one JSON object a
+//! line.
 
 use crate::domain::time::{BusinessTime, Day, Instant};
 use serde_json::{Value, json};
@@ -69,14 +70,17 @@ impl<'a, W: Write> Timeline<'a, W> {
         let Line { at, actor, about, text, tone } = line;
         if self.json {
             let local = self.time.show(at);
-            return self.object(&json!({ "at": at.to_string(), "local": local, "actor": actor, "about": about, "text": text }));
+            return self
+                .object(&json!({ "at": at.to_string(), "local": local, "actor": actor, "about": about,
+            "text": text }));
         }
         self.heading(self.time.day(at))?;
         let (same_time, same_actor) = match &self.last {
             Some((last, by)) => (*last == at, *last == at && *by == actor),
             None => (false, false),
         };
-        let clock = if same_time { "     ".to_owned() } else { self.time.time(at).format("%H:%M").to_string() };
+        let clock =
+            if same_time { "     ".to_owned() } else { self.time.time(at).format("%H:%M").to_string() };
         let shown = if same_actor { "" } else { actor.as_str() };
         let (on, off) = self.paint(tone);
         let line = format!("  {clock}  {shown:<ACTOR$}  {about:<ABOUT$}  {on}{text}{off}");
@@ -120,10 +124,12 @@ impl<'a, W: Write> Timeline<'a, W> {
         let next = super::academy::NEXT;
         writeln!(
             self.out,
-            "\nThe academy is served on {address} until Ctrl-C; its clock stands at the end of D. Try, in another terminal:\n\n\
+            "\nThe academy is served on {address} until Ctrl-C; its clock stands at the end of D. Try, in \
+             another terminal:\n\n\
              \x20 cargo run --bin etutorctl -- --server {server} task show math7-0900 {day}\n\
              \x20 cargo run --bin etutorctl -- --server {server} invite create {next}\n\
-             \x20 grpcurl -plaintext -d '{{\"class_template\":\"math8-1900\"}}' {address} etutor.v1.ClassService/ListClasses"
+             \x20 grpcurl -plaintext -d '{{\"class_template\":\"math8-1900\"}}' {address} \
+             etutor.v1.ClassService/ListClasses"
         )?;
         self.out.flush()
     }

@@ -2,10 +2,14 @@
 
 use super::timeline::{Line, Tone};
 use crate::app::App;
-use crate::domain::state::{Audience, Channel, InvitationState, MessageKind, MessageState, ReservationState, TaskState};
+use crate::domain::state::{
+    Audience, Channel, InvitationState, MessageKind, MessageState, ReservationState, TaskState,
+};
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
-use crate::storage::entity::{class, class_task, class_template, coach, invitation, lesson, message, reservation};
+use crate::storage::entity::{
+    class, class_task, class_template, coach, invitation, lesson, message, reservation,
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -36,9 +40,11 @@ impl Watch {
     /// Learns the names.
     pub(super) async fn new(app: &App) -> Result<Self> {
         let conn = app.db.reader();
-        let coaches = coach::Entity::find().all(conn).await?.into_iter().map(|row| (row.id, row.user_name)).collect();
+        let coaches =
+            coach::Entity::find().all(conn).await?.into_iter().map(|row| (row.id, row.user_name)).collect();
         let templates = class_template::Entity::find().all(conn).await?;
-        let templates = templates.into_iter().map(|row| (row.id, (row.code, row.max_students_per_class))).collect();
+        let templates =
+            templates.into_iter().map(|row| (row.id, (row.code, row.max_students_per_class))).collect();
         Ok(Self { coaches, templates, ..Self::default() })
     }
 
@@ -49,7 +55,10 @@ impl Watch {
 
     /// Code of a task's template.
     pub(super) fn code(&self, task_id: i64) -> &str {
-        self.tasks.get(&task_id).and_then(|task| self.templates.get(&task.template_id)).map_or("", |(code, _)| code)
+        self.tasks
+            .get(&task_id)
+            .and_then(|task| self.templates.get(&task.template_id))
+            .map_or("", |(code, _)| code)
     }
 
     /// The task as it was last seen.
@@ -76,7 +85,10 @@ impl Watch {
     fn held(&self, task_id: i64, now: Instant) -> usize {
         // Too late for the software test, whether or not `invite check` has run.
         let in_time = |row: &invitation::Model| row.test_deadline.is_none_or(|deadline| deadline > now);
-        self.invitations.values().filter(|row| row.task_id == task_id && row.state.is_held() && in_time(row)).count()
+        self.invitations
+            .values()
+            .filter(|row| row.task_id == task_id && row.state.is_held() && in_time(row))
+            .count()
     }
 
     fn ready(&self, task_id: i64) -> usize {
@@ -85,7 +97,13 @@ impl Watch {
     }
 
     /// Looks at everything; `actor` caused it. What happened to `own` is told by the caller.
-    pub(super) async fn look(&mut self, app: &App, now: Instant, actor: &str, own: Option<i64>) -> Result<News> {
+    pub(super) async fn look(
+        &mut self,
+        app: &App,
+        now: Instant,
+        actor: &str,
+        own: Option<i64>,
+    ) -> Result<News> {
         let mut news = News::default();
         let conn = app.db.reader();
         let tasks: Vec<_> = class_task::Entity::find().order_by_asc(class_task::Column::Id).all(conn).await?;
@@ -98,7 +116,13 @@ impl Watch {
                 news.moved.push((before, row));
             }
         }
-        let line = |about: &str, tone, text| Line { at: now, actor: actor.to_owned(), about: about.to_owned(), text, tone };
+        let line = |about: &str, tone, text| Line {
+            at: now,
+            actor: actor.to_owned(),
+            about: about.to_owned(),
+            text,
+            tone,
+        };
         for task in self.tasks.values().filter(|task| !old.contains_key(&task.id)) {
             news.lines.push(line(self.code(task.id), Tone::Plain, self.created(task, app.time())));
         }
@@ -111,7 +135,9 @@ impl Watch {
             }
         }
         for task in self.tasks.values() {
-            let Some(before) = old.get(&task.id).filter(|before| before.state != task.state) else { continue };
+            let Some(before) = old.get(&task.id).filter(|before| before.state != task.state) else {
+                continue;
+            };
             if before.state == TaskState::Pending && task.state == TaskState::Inviting {
                 continue;
             }
@@ -124,7 +150,11 @@ impl Watch {
                 _ => Tone::Plain,
             };
             let why = format!("{} of {} coaches ready", self.ready(task.id), task.needed);
-            news.lines.push(line(self.code(task.id), tone, format!("the task goes from {} to {}: {why}", before.state, task.state)));
+            news.lines.push(line(
+                self.code(task.id),
+                tone,
+                format!("the task goes from {} to {}: {why}", before.state, task.state),
+            ));
         }
         for (about, tone, text) in self.messages(app).await? {
             news.lines.push(line(&about, tone, text));
@@ -154,7 +184,10 @@ impl Watch {
     ) -> Vec<(i64, Tone, String)> {
         use InvitationState::*;
         // Those that are new come last: they are made because of what happened to the others.
-        let mut groups: BTreeMap<(bool, i64, Option<InvitationState>, InvitationState), Vec<&invitation::Model>> = BTreeMap::new();
+        let mut groups: BTreeMap<
+            (bool, i64, Option<InvitationState>, InvitationState),
+            Vec<&invitation::Model>,
+        > = BTreeMap::new();
         for (before, row) in moved.iter().filter(|(_, row)| Some(row.id) != own) {
             groups.entry((before.is_none(), row.task_id, *before, row.state)).or_default().push(row);
         }
@@ -165,14 +198,27 @@ impl Watch {
                 (None, _) => {
                     let needed = self.task(task_id).map_or(0, |task| task.needed as usize);
                     let missing = needed.saturating_sub(self.held(task_id, now));
-                    (Tone::Plain, format!("{missing} missing: asks {} {}", rows.len(), if rows.len() == 1 { "coach" } else { "coaches" }))
+                    (
+                        Tone::Plain,
+                        format!(
+                            "{missing} missing: asks {} {}",
+                            rows.len(),
+                            if rows.len() == 1 { "coach" } else { "coaches" }
+                        ),
+                    )
                 }
                 // The message that carries it is told of, and so is the class.
                 (Some(Queued), Sent) | (Some(Ready), Assigned) => continue,
                 (_, Expired) => (Tone::Plain, format!("{who}: no answer in time → EXPIRED")),
-                (_, Lapsed) => (Tone::Bad, format!("{who}: no software test passed in time → LAPSED, the place is open again")),
+                (_, Lapsed) => (
+                    Tone::Bad,
+                    format!("{who}: no software test passed in time → LAPSED, the place is open again"),
+                ),
                 (Some(Reserve), Accepted | Ready) => {
-                    let by = rows.first().and_then(|row| row.test_deadline).map(|at| format!("; software test by {}", until(time, at)));
+                    let by = rows
+                        .first()
+                        .and_then(|row| row.test_deadline)
+                        .map(|at| format!("; software test by {}", until(time, at)));
                     (Tone::Good, format!("{who}: RESERVE → {after}, promoted{}", by.unwrap_or_default()))
                 }
                 (Some(Reserve), Cancelled) => (Tone::Plain, format!("{who}: leaves the reserve → CANCELLED")),
@@ -201,14 +247,21 @@ impl Watch {
     /// Messages that went out (were captured), those of one kind about one task in one line.
     async fn messages(&mut self, app: &App) -> Result<Vec<(String, Tone, String)>> {
         let sent = message::Entity::find().filter(message::Column::State.eq(MessageState::Captured));
-        let mut groups: BTreeMap<(i64, MessageKind, String, Option<Instant>), Vec<message::Model>> = BTreeMap::new();
+        let mut groups: BTreeMap<(i64, MessageKind, String, Option<Instant>), Vec<message::Model>> =
+            BTreeMap::new();
         let mut first = HashMap::new();
         for row in sent.order_by_asc(message::Column::Id).all(app.db.reader()).await? {
             if !self.messages.insert(row.id) {
                 continue;
             }
             // KIND/template@day/person/version
-            let about = row.dedup_key.split('/').nth(1).and_then(|about| about.split('@').next()).unwrap_or_default().to_owned();
+            let about = row
+                .dedup_key
+                .split('/')
+                .nth(1)
+                .and_then(|about| about.split('@').next())
+                .unwrap_or_default()
+                .to_owned();
             let by = self.until_when(&row);
             let order = *first.entry((row.kind, about.clone(), by)).or_insert(row.id);
             groups.entry((order, row.kind, about, by)).or_default().push(row);
@@ -225,10 +278,12 @@ impl Watch {
             };
             let (says, named) = gloss(kind);
             let mark = if says.ends_with('?') { "" } else { ";" };
-            let mut by = by.map_or_else(String::new, |at| format!("{mark} {named} {}", until(app.time(), at)));
+            let mut by =
+                by.map_or_else(String::new, |at| format!("{mark} {named} {}", until(app.time(), at)));
             if matches!(kind, MessageKind::TaskEarlyWarning | MessageKind::TaskShort) {
                 let task = rows.first().and_then(|row| row.task_id).and_then(|id| self.tasks.get(&id));
-                by = task.map_or(by, |task| format!(", {} of {} coaches ready", self.ready(task.id), task.needed));
+                by = task
+                    .map_or(by, |task| format!(", {} of {} coaches ready", self.ready(task.id), task.needed));
             }
             let tone = match rows.first().map(|row| row.audience) {
                 Some(Audience::Admin | Audience::Student) => Tone::Bad,
@@ -244,7 +299,9 @@ impl Watch {
         let invitation = self.invitations.get(&row.invitation_id?)?;
         match row.kind {
             MessageKind::Invitation => invitation.expires_at,
-            MessageKind::Accepted | MessageKind::Promoted | MessageKind::TestReminder => invitation.test_deadline,
+            MessageKind::Accepted | MessageKind::Promoted | MessageKind::TestReminder => {
+                invitation.test_deadline
+            }
             _ => None,
         }
     }

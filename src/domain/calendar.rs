@@ -1,4 +1,5 @@
-//! Lesson days and the timeline of a class: lessons as instants, and the instants that follow from a lesson's start.
+//! Lesson days and the timeline of a class: lessons as instants, and the instants that follow from
+//! a lesson's start.
 
 use super::recurrence::{Recurrence, RecurrenceError};
 use super::rules::Rules;
@@ -8,21 +9,28 @@ use std::collections::BTreeSet;
 
 /// The longest season that is expanded, in days; far beyond any term.
 pub const MAX_SEASON_DAYS: i64 = 400;
-/// The longest period (DOMAIN.md §1).
+/// The longest period (docs/domain.md §1).
 pub const MAX_PERIOD: TimeDelta = TimeDelta::hours(4);
 
-/// The days of a recurrence in `[start, end]`, less the excepted ones, in order. The rule is counted from `start`, the season's first day.
+/// The days of a recurrence in `[start, end]`, less the excepted ones, in order. The rule is
+/// counted from `start`, the season's first day.
 ///
 /// # Errors
 /// When the text is no recurrence.
-pub fn lesson_days(recurrence: &str, start: Day, end: Day, except: &BTreeSet<Day>) -> Result<Vec<Day>, RecurrenceError> {
+pub fn lesson_days(
+    recurrence: &str,
+    start: Day,
+    end: Day,
+    except: &BTreeSet<Day>,
+) -> Result<Vec<Day>, RecurrenceError> {
     let rule: Recurrence = recurrence.parse()?;
     let last = end.min(add_days(start, MAX_SEASON_DAYS));
     Ok(rule.days(start, last).into_iter().filter(|day| !except.contains(day)).collect())
 }
 
-/// Start and end of a lesson of a period on a day. It lasts as long as its period does by the clock, also where a zone change makes the clock's
-/// face skip or repeat an hour in the middle of it. All lessons get their instants here.
+/// Start and end of a lesson of a period on a day. It lasts as long as its period does by the
+/// clock, also where a zone change makes the clock's face skip or repeat an hour in the middle of
+/// it. All lessons get their instants here.
 pub fn lesson_span(time: BusinessTime, day: Day, start: NaiveTime, end: NaiveTime) -> (Instant, Instant) {
     let start_at = time.at(day, start);
     (start_at, start_at + period_length(start, end))
@@ -45,13 +53,17 @@ pub fn parse_day(text: &str) -> Option<Day> {
     (1970..=9999).contains(&day.year()).then_some(day)
 }
 
-/// Whether a text has digits where the shape has them, and is the same elsewhere: chrono alone takes blanks and signs too.
+/// Whether a text has digits where the shape has them, and is the same elsewhere: chrono alone
+/// takes blanks and signs too.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(given, wanted)| if wanted == b'0' { given.is_ascii_digit() } else { given == wanted })
+        && text
+            .bytes()
+            .zip(shape.bytes())
+            .all(|(given, wanted)| if wanted == b'0' { given.is_ascii_digit() } else { given == wanted })
 }
 
-/// The instants that follow from the start `s` of a lesson on day D (DOMAIN.md §3).
+/// The instants that follow from the start `s` of a lesson on day D (docs/domain.md §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeline {
     /// D−3 00:00: sign-ups from here on count for a later task.
@@ -62,7 +74,8 @@ pub struct Timeline {
     pub gate_at: Instant,
     /// F: morning classes D−1 20:00, others s − 4 h.
     pub freeze_at: Instant,
-    /// When students without a class are told that the lesson does not take place: s − 2 h, morning classes D−1 21:00.
+    /// When students without a class are told that the lesson does not take place: s − 2 h, morning
+    /// classes D−1 21:00.
     pub not_held_at: Instant,
     /// Until when staff may reopen the task: s − 30 min.
     pub reopen_until: Instant,
@@ -95,7 +108,7 @@ impl Timeline {
     }
 }
 
-/// D−3 00:00: only sign-ups made before this count for new classes of D (DOMAIN.md §3).
+/// D−3 00:00: only sign-ups made before this count for new classes of D (docs/domain.md §3).
 pub fn cut_off(time: BusinessTime, day: Day) -> Instant {
     time.midnight(add_days(day, -3))
 }
@@ -121,34 +134,47 @@ mod tests {
     #[test]
     fn a_weekly_rule_is_expanded_over_the_season_less_its_excepted_days() {
         let except = BTreeSet::from([day("2026-03-14")]);
-        let days = lesson_days("FREQ=WEEKLY;BYDAY=SA", day("2026-03-02"), day("2026-03-28"), &except).unwrap();
+        let days =
+            lesson_days("FREQ=WEEKLY;BYDAY=SA", day("2026-03-02"), day("2026-03-28"), &except).unwrap();
         assert_eq!(days, [day("2026-03-07"), day("2026-03-21"), day("2026-03-28")]);
     }
 
     #[test]
     fn intervals_count_from_the_first_day_of_the_season() {
-        let every_other = lesson_days("FREQ=DAILY;INTERVAL=2", day("2026-03-02"), day("2026-03-07"), &BTreeSet::new()).unwrap();
+        let every_other =
+            lesson_days("FREQ=DAILY;INTERVAL=2", day("2026-03-02"), day("2026-03-07"), &BTreeSet::new())
+                .unwrap();
         assert_eq!(every_other, [day("2026-03-02"), day("2026-03-04"), day("2026-03-06")]);
-        let daily = lesson_days("FREQ=DAILY", day("2026-03-02"), day("2026-03-04"), &BTreeSet::new()).unwrap();
+        let daily =
+            lesson_days("FREQ=DAILY", day("2026-03-02"), day("2026-03-04"), &BTreeSet::new()).unwrap();
         assert_eq!(daily.len(), 3);
     }
 
-    /// The worked examples of DOMAIN.md §3, D = Thursday 2026-03-05.
+    /// The worked examples of docs/domain.md §3, D = Thursday 2026-03-05.
     #[test]
     fn the_worked_examples_hold() {
         let rules = Rules::new(Shanghai);
         let thursday = day("2026-03-05");
         let of = |start: &str| Timeline::of(&rules, thursday, local(&format!("2026-03-05 {start}")));
         let six = of("06:00");
-        assert_eq!((six.gate_at, six.early_warning_at), (local("2026-03-04 04:00"), Some(local("2026-03-03 20:00"))));
+        assert_eq!(
+            (six.gate_at, six.early_warning_at),
+            (local("2026-03-04 04:00"), Some(local("2026-03-03 20:00")))
+        );
         assert_eq!((six.freeze_at, six.not_held_at), (local("2026-03-04 20:00"), local("2026-03-04 21:00")));
         let nine = of("09:00");
         assert_eq!((nine.cut_off, nine.gate_at), (local("2026-03-02 00:00"), local("2026-03-04 07:00")));
         assert!(nine.early_warning_at.is_some() && nine.morning);
         let noon = of("12:00");
-        assert_eq!((noon.morning, noon.freeze_at, noon.early_warning_at), (false, local("2026-03-05 08:00"), None));
+        assert_eq!(
+            (noon.morning, noon.freeze_at, noon.early_warning_at),
+            (false, local("2026-03-05 08:00"), None)
+        );
         let evening = of("19:00");
-        assert_eq!((evening.gate_at, evening.freeze_at), (local("2026-03-04 17:00"), local("2026-03-05 15:00")));
+        assert_eq!(
+            (evening.gate_at, evening.freeze_at),
+            (local("2026-03-04 17:00"), local("2026-03-05 15:00"))
+        );
         assert_eq!(of("23:30").freeze_at, local("2026-03-05 19:30"));
         // The gate of a class just after midnight is on D−2, at night.
         assert_eq!(of("00:30").gate_at, local("2026-03-03 22:30"));
@@ -159,12 +185,17 @@ mod tests {
     #[test]
     fn a_lesson_over_midnight_ends_on_the_next_day() {
         let time = BusinessTime::new(Shanghai);
-        let (start, end) = lesson_span(time, day("2026-03-05"), parse_time("23:30").unwrap(), parse_time("00:30").unwrap());
+        let (start, end) =
+            lesson_span(time, day("2026-03-05"), parse_time("23:30").unwrap(), parse_time("00:30").unwrap());
         assert_eq!((start, end), (local("2026-03-05 23:30"), local("2026-03-06 00:30")));
-        assert_eq!(period_length(parse_time("23:30").unwrap(), parse_time("00:30").unwrap()), TimeDelta::hours(1));
+        assert_eq!(
+            period_length(parse_time("23:30").unwrap(), parse_time("00:30").unwrap()),
+            TimeDelta::hours(1)
+        );
     }
 
-    /// New York skips 02:00 to 03:00 on 14 March 2027 and repeats 01:00 to 02:00 on 1 November 2026; Lord Howe does so by half an hour.
+    /// New York skips 02:00 to 03:00 on 14 March 2027 and repeats 01:00 to 02:00 on 1 November
+    /// 2026; Lord Howe does so by half an hour.
     #[test]
     fn a_lesson_keeps_its_length_when_the_clocks_change() {
         use chrono_tz::{America::New_York, Australia::Lord_Howe};
@@ -183,7 +214,11 @@ mod tests {
             let time = BusinessTime::new(zone);
             let (start, end) = (parse_time(start).unwrap(), parse_time(end).unwrap());
             let (start_at, end_at) = lesson_span(time, day(on), start, end);
-            assert_eq!((time.show(start_at).as_str(), time.show(end_at).as_str()), (from, to), "{zone} {on} {start}-{end}");
+            assert_eq!(
+                (time.show(start_at).as_str(), time.show(end_at).as_str()),
+                (from, to),
+                "{zone} {on} {start}-{end}"
+            );
             assert_eq!(end_at - start_at, period_length(start, end), "{zone} {on} {start}-{end}");
         }
     }

@@ -2,7 +2,8 @@
 
 /// Provinces that are one city: Beijing, Tianjin, Shanghai, Chongqing.
 const MUNICIPALITIES: [&str; 4] = ["11", "12", "31", "50"];
-/// Third and fourth digit of units directly under a province: each is a city of its own, as 429004 (Xiantao).
+/// Third and fourth digit of units directly under a province: each is a city of its own, as 429004
+/// (Xiantao).
 const DIRECTLY_UNDER: &str = "90";
 
 /// What all area codes of one city have in common and those of no other.

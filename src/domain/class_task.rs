@@ -1,4 +1,5 @@
-//! Sizing a class task: how many new classes, who fills free seats, how many coaches to ask, who is let go when it shrinks (DOMAIN.md §§4, 5).
+//! Sizing a class task: how many new classes, who fills free seats, how many coaches to ask, who is
+//! let go when it shrinks (docs/domain.md §§4, 5).
 
 use super::state::InvitationState;
 use super::time::{Day, Instant};
@@ -40,7 +41,8 @@ impl Counts {
 
 /// ⌈missing × factor⌉, at least `missing`.
 fn wanted(missing: i64, factor: f64) -> i64 {
-    // A product such as 3 × 1.1 may come out a hair above what is meant; a millionth is less than any coach.
+    // A product such as 3 × 1.1 may come out a hair above what is meant; a millionth is less than
+    // any coach.
     ((missing as f64 * factor - 1e-6).ceil() as i64).max(missing)
 }
 
@@ -89,16 +91,19 @@ impl Seats {
     }
 }
 
-/// The class with a free seat on every one of these days (in order, at least one), the fullest first: its position.
+/// The class with a free seat on every one of these days (in order, at least one), the fullest
+/// first: its position.
 pub fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_students: i64) -> Option<usize> {
     let first = days.first()?;
     let free = classes.iter().enumerate().filter(|(_, class)| class.is_free(city, days, max_students));
-    let fullest = free.max_by_key(|(_, class)| (class.rosters.get(first).copied().unwrap_or(0), std::cmp::Reverse(class.class_id)));
+    let fullest = free.max_by_key(|(_, class)| {
+        (class.rosters.get(first).copied().unwrap_or(0), std::cmp::Reverse(class.class_id))
+    });
     fullest.map(|(position, _)| position)
 }
 
-/// Fills free seats, fullest class first; seekers come in order of created_at, then id. A free seat is one on every lesson day of the
-/// reservation from D on. Answers (reservation, class).
+/// Fills free seats, fullest class first; seekers come in order of created_at, then id. A free seat
+/// is one on every lesson day of the reservation from D on. Answers (reservation, class).
 pub fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students: i64) -> Vec<(i64, i64)> {
     let mut filled = Vec::new();
     for seeker in seekers {
@@ -135,8 +140,9 @@ pub enum LetGo {
     Reserve,
 }
 
-/// Who is let go when a task needs `needed` classes (DOMAIN.md §4, Resizing): QUEUED, then SENT (latest first), as far as more are asked
-/// than a wave would ask; then ACCEPTED, then READY (latest yes first), as far as more said yes than are needed.
+/// Who is let go when a task needs `needed` classes (docs/domain.md §4, Resizing): QUEUED, then
+/// SENT (latest first), as far as more are asked than a wave would ask; then ACCEPTED, then READY
+/// (latest yes first), as far as more said yes than are needed.
 pub fn shrink(needed: i64, factor: f64, asked: &[Asked]) -> Vec<(i64, LetGo)> {
     let latest_first = |state: InvitationState| {
         let mut found: Vec<&Asked> = asked.iter().filter(|one| one.state == state).collect();
@@ -149,7 +155,8 @@ pub fn shrink(needed: i64, factor: f64, asked: &[Asked]) -> Vec<(i64, LetGo)> {
     let live_wanted = wanted((needed - held).max(0), factor);
     let live_over = (queued.len() + sent.len()) as i64 - live_wanted;
     let held_over = held - needed;
-    let live = queued.iter().map(|one| (one.id, LetGo::Drop)).chain(sent.iter().map(|one| (one.id, LetGo::Recall)));
+    let live =
+        queued.iter().map(|one| (one.id, LetGo::Drop)).chain(sent.iter().map(|one| (one.id, LetGo::Recall)));
     let yes = accepted.iter().chain(ready.iter()).map(|one| (one.id, LetGo::Reserve));
     live.take(live_over.max(0) as usize).chain(yes.take(held_over.max(0) as usize)).collect()
 }
@@ -162,11 +169,16 @@ mod tests {
 
     #[test]
     fn a_wave_asks_twice_the_missing_when_fewer_are_live_than_missing() {
-        let counts = |needed, accepted, ready, live| Counts { needed, accepted, ready, live, ..Counts::default() };
+        let counts =
+            |needed, accepted, ready, live| Counts { needed, accepted, ready, live, ..Counts::default() };
         assert_eq!(counts(3, 0, 0, 0).wave(2.0), 6);
         assert_eq!(counts(3, 1, 1, 0).wave(2.0), 2);
         assert_eq!(counts(3, 0, 0, 2).wave(2.0), 4);
-        assert_eq!(counts(3, 0, 0, 3).wave(2.0), 0, "as many are asked as are missing: silence is waited for");
+        assert_eq!(
+            counts(3, 0, 0, 3).wave(2.0),
+            0,
+            "as many are asked as are missing: silence is waited for"
+        );
         assert_eq!(counts(3, 2, 1, 0).wave(2.0), 0);
         assert_eq!(counts(10, 0, 0, 0).wave(1.1), 11);
     }
@@ -188,9 +200,17 @@ mod tests {
             rosters: BTreeMap::from([(days[0], first), (days[1], second)]),
             forbidden_city: None,
         };
-        let seeker = |reservation_id, days: &[Day]| Seeker { reservation_id, city: "1101".to_owned(), days: days.to_vec() };
+        let seeker = |reservation_id, days: &[Day]| Seeker {
+            reservation_id,
+            city: "1101".to_owned(),
+            days: days.to_vec(),
+        };
         let mut classes = [class(1, 3, 3), class(2, 5, 6), class(3, 4, 4)];
-        let filled = fill_seats(&mut classes, &[seeker(10, &days), seeker(11, &days[..1]), seeker(12, &days), seeker(13, &days)], 6);
+        let filled = fill_seats(
+            &mut classes,
+            &[seeker(10, &days), seeker(11, &days[..1]), seeker(12, &days), seeker(13, &days)],
+            6,
+        );
         assert_eq!(filled, [(10, 3), (11, 2), (12, 3), (13, 1)]);
         let mut at_home = [Seats { forbidden_city: Some("1101".to_owned()), ..class(4, 0, 0) }];
         assert_eq!(fill_seats(&mut at_home, &[seeker(14, &days)], 6), []);
@@ -198,9 +218,16 @@ mod tests {
 
     #[test]
     fn shrinking_lets_go_queued_then_sent_then_accepted_then_ready_the_latest_first() {
-        let asked = |id, state, at| Asked { id, state, at: Instant::from_unix(at), user_name: format!("c{id}") };
-        let all =
-            [asked(1, Ready, 1), asked(2, Ready, 2), asked(3, Accepted, 3), asked(4, Sent, 4), asked(5, Sent, 5), asked(6, Queued, 6)];
+        let asked =
+            |id, state, at| Asked { id, state, at: Instant::from_unix(at), user_name: format!("c{id}") };
+        let all = [
+            asked(1, Ready, 1),
+            asked(2, Ready, 2),
+            asked(3, Accepted, 3),
+            asked(4, Sent, 4),
+            asked(5, Sent, 5),
+            asked(6, Queued, 6),
+        ];
         assert_eq!(shrink(4, 2.0, &all), [(6, LetGo::Drop)]);
         assert_eq!(shrink(3, 2.0, &all), [(6, LetGo::Drop), (5, LetGo::Recall), (4, LetGo::Recall)]);
         assert_eq!(shrink(1, 2.0, &all)[3..], [(3, LetGo::Reserve), (2, LetGo::Reserve)]);

@@ -1,4 +1,5 @@
-//! Whether a coach may be asked, may say yes or may be promoted for a task (DOMAIN.md §5), with one reason code for every refusal.
+//! Whether a coach may be asked, may say yes or may be promoted for a task (docs/domain.md §5),
+//! with one reason code for every refusal.
 
 use super::rules::Rules;
 use super::state::{GradeType, JobStatus};
@@ -40,7 +41,10 @@ pub struct Offer {
 
 impl Offer {
     fn is_free_on(&self, day: Day) -> bool {
-        self.first <= day && day <= self.last && self.days.binary_search(&day).is_ok() && !self.used.contains(&day)
+        self.first <= day
+            && day <= self.last
+            && self.days.binary_search(&day).is_ok()
+            && !self.used.contains(&day)
     }
 
     fn includes(&self, start: NaiveTime, end: NaiveTime) -> bool {
@@ -48,7 +52,8 @@ impl Offer {
     }
 }
 
-/// Whether an offer from `from` to `until` has a lesson from `start` to `end` inside; an end not after its start is on the next day.
+/// Whether an offer from `from` to `until` has a lesson from `start` to `end` inside; an end not
+/// after its start is on the next day.
 pub fn includes(from: NaiveTime, until: NaiveTime, start: NaiveTime, end: NaiveTime) -> bool {
     // Minutes since the offer's start, so that offers and lessons over midnight compare too.
     let since = |time: NaiveTime| (time - from).num_minutes().rem_euclid(24 * 60);
@@ -60,7 +65,8 @@ pub fn includes(from: NaiveTime, until: NaiveTime, start: NaiveTime, end: NaiveT
     if to <= begin {
         to += 24 * 60;
     }
-    // A lesson that begins before the offer on the same day wraps to a late minute and is caught by the length.
+    // A lesson that begins before the offer on the same day wraps to a late minute and is caught by
+    // the length.
     start >= from && to <= length
 }
 
@@ -151,7 +157,8 @@ pub enum Purpose {
         /// Between G and F the budget of the day is larger and the spacing shorter.
         rescue: bool,
     },
-    /// By staff; with `override` the city rule and the blocks of messages do not count, overlap and dismissal always do.
+    /// By staff; with `override` the city rule and the blocks of messages do not count, overlap and
+    /// dismissal always do.
     Manual {
         /// Whether staff said so.
         overriding: bool,
@@ -160,11 +167,17 @@ pub enum Purpose {
     Answer,
 }
 
-/// Whether the coach is eligible; the first reason why not, in the order of DOMAIN.md §9.
+/// Whether the coach is eligible; the first reason why not, in the order of docs/domain.md §9.
 ///
 /// # Errors
 /// The reason code.
-pub fn check(rules: &Rules, coach: &Candidate, need: &Need, purpose: Purpose, now: Instant) -> Result<(), Reason> {
+pub fn check(
+    rules: &Rules,
+    coach: &Candidate,
+    need: &Need,
+    purpose: Purpose,
+    now: Instant,
+) -> Result<(), Reason> {
     let overriding = purpose == Purpose::Manual { overriding: true };
     if purpose != Purpose::Answer && coach.asked.contains(&need.task_id) {
         return Err(Reason::AlreadyAsked);
@@ -184,7 +197,8 @@ pub fn check(rules: &Rules, coach: &Candidate, need: &Need, purpose: Purpose, no
     if too_near(rules, &coach.lessons, &need.spans) {
         return Err(Reason::OverlapClass);
     }
-    if coach.held.iter().any(|held| held.task_id != need.task_id && too_near(rules, &held.spans, &need.spans)) {
+    if coach.held.iter().any(|held| held.task_id != need.task_id && too_near(rules, &held.spans, &need.spans))
+    {
         return Err(Reason::OverlapInvitation);
     }
     if coach.classes >= rules.class_limit.get(&coach.rank).copied().unwrap_or(0) {
@@ -200,7 +214,11 @@ pub fn check(rules: &Rules, coach: &Candidate, need: &Need, purpose: Purpose, no
         return Err(Reason::OptedOut);
     }
     if let Purpose::Auto { rescue } = purpose {
-        let (day_limit, spacing) = if rescue { (rules.budget_day_rescue, rules.spacing_rescue) } else { (rules.budget_day, rules.spacing) };
+        let (day_limit, spacing) = if rescue {
+            (rules.budget_day_rescue, rules.spacing_rescue)
+        } else {
+            (rules.budget_day, rules.spacing)
+        };
         if coach.today >= day_limit {
             return Err(Reason::BudgetDay);
         }
@@ -214,26 +232,42 @@ pub fn check(rules: &Rules, coach: &Candidate, need: &Need, purpose: Purpose, no
     Ok(())
 }
 
-/// When time alone may make another answer of a refusal of an automatic invitation; `None` = only what somebody does can, or the next
-/// midnight (budgets of a day and of a week). Never later than it really is: a look too many finds the same again.
-pub fn may_change_at(rules: &Rules, coach: &Candidate, reason: Reason, rescue: bool, now: Instant) -> Option<Instant> {
+/// When time alone may make another answer of a refusal of an automatic invitation; `None` = only
+/// what somebody does can, or the next midnight (budgets of a day and of a week). Never later than
+/// it really is: a look too many finds the same again.
+pub fn may_change_at(
+    rules: &Rules,
+    coach: &Candidate,
+    reason: Reason,
+    rescue: bool,
+    now: Instant,
+) -> Option<Instant> {
     let held = coach.held.iter().filter_map(|held| held.until);
     match reason {
         Reason::OverlapInvitation => held.min(),
         // A class counts until its last lesson is over.
-        Reason::RankLimit => held.chain(coach.lessons.iter().map(|lesson| lesson.end).filter(|end| *end > now)).min(),
-        Reason::Spacing => coach.last_auto.map(|last| last + if rescue { rules.spacing_rescue } else { rules.spacing }),
+        Reason::RankLimit => {
+            held.chain(coach.lessons.iter().map(|lesson| lesson.end).filter(|end| *end > now)).min()
+        }
+        Reason::Spacing => {
+            coach.last_auto.map(|last| last + if rescue { rules.spacing_rescue } else { rules.spacing })
+        }
         _ => None,
     }
 }
 
-/// The availability row that is used on each planned day, or `None` when a day is not covered. The row of the lowest id wins.
+/// The availability row that is used on each planned day, or `None` when a day is not covered. The
+/// row of the lowest id wins.
 pub fn offers_for(coach: &Candidate, need: &Need) -> Option<Vec<(i64, Day)>> {
-    let fitting: Vec<&Offer> = coach.offers.iter().filter(|offer| offer.includes(need.start, need.end)).collect();
+    let fitting: Vec<&Offer> =
+        coach.offers.iter().filter(|offer| offer.includes(need.start, need.end)).collect();
     if fitting.is_empty() {
         return None;
     }
-    need.spans.iter().map(|span| fitting.iter().find(|offer| offer.is_free_on(span.day)).map(|offer| (offer.id, span.day))).collect()
+    need.spans
+        .iter()
+        .map(|span| fitting.iter().find(|offer| offer.is_free_on(span.day)).map(|offer| (offer.id, span.day)))
+        .collect()
 }
 
 /// Whether two lessons are less than the gap (15 minutes) apart; exactly that much is allowed.
@@ -251,7 +285,8 @@ fn too_near(rules: &Rules, taken: &[Span], planned: &[Span]) -> bool {
     false
 }
 
-/// The city rule can be kept: enough of the task's students are from elsewhere, ⌊students ÷ needed⌋ at least.
+/// The city rule can be kept: enough of the task's students are from elsewhere, ⌊students ÷ needed⌋
+/// at least.
 fn city_can_be_kept(coach: &Candidate, need: &Need) -> bool {
     if !coach.forbid_same_city {
         return true;
@@ -261,7 +296,8 @@ fn city_can_be_kept(coach: &Candidate, need: &Need) -> bool {
     all - same >= all / need.needed.max(1)
 }
 
-/// The order in which coaches are asked (DOMAIN.md §5): rank, fewest classes, longest since last invited, user name.
+/// The order in which coaches are asked (docs/domain.md §5): rank, fewest classes, longest since
+/// last invited, user name.
 pub fn order(candidates: &mut [&Candidate]) {
     candidates.sort_by(|a, b| {
         (a.rank, a.classes, a.last_invited.map(Instant::unix), &a.user_name).cmp(&(
@@ -274,179 +310,4 @@ pub fn order(candidates: &mut [&Candidate]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::calendar::{lesson_span, parse_day, parse_time};
-    use chrono_tz::Asia::Shanghai;
-
-    fn rules() -> Rules {
-        Rules::new(Shanghai)
-    }
-    fn time(text: &str) -> NaiveTime {
-        parse_time(text).unwrap()
-    }
-    fn at(text: &str) -> Instant {
-        let (day, clock) = text.split_once(' ').unwrap();
-        rules().time.at(parse_day(day).unwrap(), time(clock))
-    }
-    fn spans(days: &[&str], start: &str, end: &str) -> Vec<Span> {
-        let make = |day: &str| {
-            let day = parse_day(day).unwrap();
-            let (start, end) = lesson_span(rules().time, day, time(start), time(end));
-            Span { day, start, end }
-        };
-        days.iter().map(|day| make(day)).collect()
-    }
-    const THURSDAYS: [&str; 2] = ["2026-03-05", "2026-03-12"];
-
-    fn need() -> Need {
-        Need {
-            task_id: 1,
-            subject_id: 1,
-            grade_type: GradeType::Junior,
-            start: time("19:00"),
-            end: time("20:30"),
-            spans: spans(&THURSDAYS, "19:00", "20:30"),
-            needed: 2,
-            cities: BTreeMap::from([("1101".to_owned(), 8), ("3101".to_owned(), 4)]),
-        }
-    }
-    fn coach() -> Candidate {
-        Candidate {
-            id: 1,
-            user_name: "c1".to_owned(),
-            subject_id: 1,
-            grade_type: GradeType::Junior,
-            status: JobStatus::Regular,
-            rank: 2,
-            city: "1101".to_owned(),
-            forbid_same_city: false,
-            blocked: false,
-            opted_out: false,
-            offers: vec![Offer {
-                id: 7,
-                start: time("18:00"),
-                end: time("21:00"),
-                days: Arc::new(THURSDAYS.iter().map(|day| parse_day(day).unwrap()).collect()),
-                first: parse_day("2026-03-01").unwrap(),
-                last: parse_day("2026-06-30").unwrap(),
-                used: BTreeSet::new(),
-            }],
-            lessons: Vec::new(),
-            held: Vec::new(),
-            classes: 0,
-            asked: BTreeSet::new(),
-            today: 0,
-            week: 0,
-            last_auto: None,
-            last_invited: None,
-            test_passed: None,
-            version: 0,
-        }
-    }
-    const AUTO: Purpose = Purpose::Auto { rescue: false };
-    fn refused(change: impl FnOnce(&mut Candidate), purpose: Purpose) -> Option<Reason> {
-        let mut coach = coach();
-        change(&mut coach);
-        check(&rules(), &coach, &need(), purpose, at("2026-03-02 09:00")).err()
-    }
-
-    #[test]
-    fn every_refusal_has_its_reason() {
-        assert_eq!(refused(|_| {}, AUTO), None);
-        assert_eq!(refused(|coach| coach.status = JobStatus::Retraining, AUTO), Some(Reason::NotOnDuty));
-        assert_eq!(refused(|coach| coach.subject_id = 2, AUTO), Some(Reason::Subject));
-        assert_eq!(refused(|coach| coach.grade_type = GradeType::Senior, AUTO), Some(Reason::Grade));
-        assert_eq!(refused(|coach| coach.offers[0].start = time("19:01"), AUTO), Some(Reason::NoAvailability));
-        assert_eq!(refused(|coach| coach.offers[0].end = time("20:29"), AUTO), Some(Reason::NoAvailability));
-        assert_eq!(refused(|coach| coach.offers[0].last = parse_day("2026-03-11").unwrap(), AUTO), Some(Reason::NoAvailability));
-        let used = BTreeSet::from([parse_day("2026-03-12").unwrap()]);
-        assert_eq!(refused(|coach| coach.offers[0].used = used, AUTO), Some(Reason::NoAvailability));
-        assert_eq!(refused(|coach| coach.classes = 5, AUTO), Some(Reason::RankLimit));
-        assert_eq!(refused(|coach| coach.classes = 4, AUTO), None);
-        assert_eq!(refused(|coach| coach.blocked = true, AUTO), Some(Reason::Blocked));
-        assert_eq!(refused(|coach| coach.opted_out = true, AUTO), Some(Reason::OptedOut));
-        assert_eq!(refused(|coach| coach.asked = BTreeSet::from([1]), AUTO), Some(Reason::AlreadyAsked));
-    }
-
-    #[test]
-    fn fifteen_minutes_between_lessons_are_enough_and_fourteen_are_not() {
-        let before = |end: &str| spans(&["2026-03-12"], "17:00", end);
-        assert_eq!(refused(|coach| coach.lessons = before("18:45"), AUTO), None);
-        assert_eq!(refused(|coach| coach.lessons = before("18:46"), AUTO), Some(Reason::OverlapClass));
-        let held = |end: &str| vec![Held { task_id: 2, spans: before(end), until: None }];
-        assert_eq!(refused(|coach| coach.held = held("18:46"), AUTO), Some(Reason::OverlapInvitation));
-        assert_eq!(refused(|coach| coach.held = held("18:46"), Purpose::Answer), Some(Reason::OverlapInvitation));
-        assert_eq!(refused(|coach| coach.held = vec![Held { task_id: 1, spans: before("18:46"), until: None }], Purpose::Answer), None);
-    }
-
-    #[test]
-    fn the_city_rule_needs_a_class_full_of_students_from_elsewhere() {
-        // 12 students, 2 classes: 6 from elsewhere are needed, 4 are there.
-        assert_eq!(refused(|coach| coach.forbid_same_city = true, AUTO), Some(Reason::SameCity));
-        assert_eq!(refused(|coach| coach.forbid_same_city = true, Purpose::Manual { overriding: true }), None);
-        let elsewhere = |coach: &mut Candidate| (coach.forbid_same_city, coach.city) = (true, "3101".to_owned());
-        assert_eq!(refused(elsewhere, AUTO), None);
-    }
-
-    #[test]
-    fn budgets_and_spacing_bind_the_automatic_ones_only_and_less_in_the_rescue() {
-        let rescue = Purpose::Auto { rescue: true };
-        for (change, auto, in_rescue) in [
-            ((2, 2, None), Some(Reason::BudgetDay), None),
-            ((3, 3, None), Some(Reason::BudgetDay), Some(Reason::BudgetDay)),
-            ((0, 6, None), Some(Reason::BudgetWeek), Some(Reason::BudgetWeek)),
-            ((1, 1, Some("2026-03-02 08:31")), Some(Reason::Spacing), None),
-            ((1, 1, Some("2026-03-02 08:30")), None, None),
-            ((1, 1, Some("2026-03-02 08:51")), Some(Reason::Spacing), Some(Reason::Spacing)),
-        ] {
-            let set = |coach: &mut Candidate| (coach.today, coach.week, coach.last_auto) = (change.0, change.1, change.2.map(at));
-            assert_eq!(refused(set, AUTO), auto, "{change:?}");
-            assert_eq!(refused(set, rescue), in_rescue, "{change:?}");
-            assert_eq!(refused(set, Purpose::Answer), None);
-            assert_eq!(refused(set, Purpose::Manual { overriding: false }), None);
-        }
-    }
-
-    #[test]
-    fn a_refusal_may_change_with_time_when_what_holds_the_coach_ends() {
-        let mut coach = coach();
-        let hold = |until: Option<&str>| Held { task_id: 2, spans: Vec::new(), until: until.map(at) };
-        coach.held = vec![hold(None), hold(Some("2026-03-02 12:00")), hold(Some("2026-03-02 11:00"))];
-        coach.lessons = spans(&["2026-03-02"], "08:00", "10:30");
-        coach.last_auto = Some(at("2026-03-02 08:50"));
-        let changes = |reason, rescue| may_change_at(&rules(), &coach, reason, rescue, at("2026-03-02 09:00"));
-        assert_eq!(changes(Reason::OverlapInvitation, false), Some(at("2026-03-02 11:00")));
-        assert_eq!(changes(Reason::RankLimit, false), Some(at("2026-03-02 10:30")));
-        assert_eq!(changes(Reason::Spacing, false), Some(at("2026-03-02 09:20")));
-        assert_eq!(changes(Reason::Spacing, true), Some(at("2026-03-02 09:00")));
-        assert_eq!(changes(Reason::NoAvailability, false), None);
-        assert_eq!(changes(Reason::BudgetDay, false), None, "the next midnight is everybody's");
-    }
-
-    #[test]
-    fn offers_over_midnight_cover_lessons_over_midnight() {
-        let offer = |start: &str, end: &str| Offer { start: time(start), end: time(end), ..coach().offers.remove(0) };
-        assert!(offer("22:00", "01:00").includes(time("23:30"), time("00:30")));
-        assert!(offer("23:30", "00:30").includes(time("23:30"), time("00:30")));
-        assert!(!offer("22:00", "00:00").includes(time("23:30"), time("00:30")));
-        assert!(offer("22:00", "00:00").includes(time("22:30"), time("23:30")));
-        assert!(!offer("10:00", "12:00").includes(time("09:00"), time("10:30")));
-        assert!(!offer("22:00", "01:00").includes(time("00:10"), time("00:40")), "that is another civil day's lesson");
-    }
-
-    #[test]
-    fn coaches_are_asked_by_rank_then_fewest_classes_then_longest_since_then_name() {
-        let one = |name: &str, rank, classes, last: Option<i64>| Candidate {
-            user_name: name.to_owned(),
-            rank,
-            classes,
-            last_invited: last.map(Instant::from_unix),
-            ..coach()
-        };
-        let all = [one("e", 2, 0, None), one("d", 1, 1, None), one("c", 1, 0, Some(9)), one("b", 1, 0, None), one("a", 1, 0, None)];
-        let mut ordered: Vec<&Candidate> = all.iter().collect();
-        order(&mut ordered);
-        assert_eq!(ordered.iter().map(|coach| coach.user_name.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
-    }
-}
+mod tests;

@@ -36,7 +36,9 @@ pub fn hold_at_most(
 ) -> Result<Instant, Instant> {
     let least = LEAST.min(most - now);
     let is_more = |until: Instant| until == most || lasts_until.is_none_or(|ends| ends < until);
-    let longest = last_true((most - now).num_seconds(), |seconds| fits(rules, held, days, now, TimeDelta::seconds(seconds)));
+    let longest = last_true((most - now).num_seconds(), |seconds| {
+        fits(rules, held, days, now, TimeDelta::seconds(seconds))
+    });
     match longest.map(TimeDelta::seconds) {
         Some(longest) if least <= longest && is_more(now + longest) => Ok(now + longest),
         _ => Err(possible_from(rules, held, days, now)),
@@ -106,7 +108,9 @@ mod tests {
     fn renew(before: &[Held], days: &[u32], now: i64, lasts_until: Option<i64>) -> Result<i64, i64> {
         let days: Vec<Day> = days.iter().copied().map(day).collect();
         let minute = |at: Instant| (at.unix() - 1_772_416_800) / 60;
-        hold_at_most(&Rules::new(Shanghai), before, &days, at(now), (lasts_until.map(at), at(now + 15))).map(minute).map_err(minute)
+        hold_at_most(&Rules::new(Shanghai), before, &days, at(now), (lasts_until.map(at), at(now + 15)))
+            .map(minute)
+            .map_err(minute)
     }
 
     #[test]
@@ -122,7 +126,13 @@ mod tests {
             ("given back early", &[held((14, 28), 0, 1), held((14, 28), 1, 2)], &[14], 2, Ok(17)),
             ("other days of it", &all, &[7], 30, Ok(45)),
             ("one day of several", &all, &[7, 28], 30, Err(120)),
-            ("days that were held side by side", &[held((14, 14), 0, 15), held((21, 21), 0, 15)], &[14, 21], 15, Ok(30)),
+            (
+                "days that were held side by side",
+                &[held((14, 14), 0, 15), held((21, 21), 0, 15)],
+                &[14, 21],
+                15,
+                Ok(30),
+            ),
             ("two hours later", &all, &[14], 135, Ok(150)),
             ("when the first was two hours ago", &all, &[14], 120, Ok(135)),
         ];
@@ -134,7 +144,11 @@ mod tests {
     #[test]
     fn a_renewal_gives_more_or_is_refused() {
         assert_eq!(renew(&[held((14, 28), 0, 15)], &[14, 21], 10, Some(15)), Ok(25));
-        assert_eq!(renew(&[held((14, 28), -10, 0), held((14, 28), 0, 15)], &[14], 10, Some(15)), Ok(20), "as long as is left");
+        assert_eq!(
+            renew(&[held((14, 28), -10, 0), held((14, 28), 0, 15)], &[14], 10, Some(15)),
+            Ok(20),
+            "as long as is left"
+        );
         assert_eq!(
             renew(&[held((14, 28), -15, 0), held((14, 28), 0, 15)], &[14], 10, Some(15)),
             Err(105),
@@ -161,8 +175,10 @@ mod tests {
             }
         }
         for end in 0..now {
-            let used: i64 =
-                held_so_far.iter().map(|held| (held.until.min(at(end)) - held.from.max(at(end - 120))).num_minutes().max(0)).sum();
+            let used: i64 = held_so_far
+                .iter()
+                .map(|held| (held.until.min(at(end)) - held.from.max(at(end - 120))).num_minutes().max(0))
+                .sum();
             assert!(used <= 30, "{used} minutes in the two hours before {end}");
         }
     }

@@ -1,4 +1,5 @@
-//! An invitation's instants: how long it lives, until when the software test must be passed, what a yes or no may do.
+//! An invitation's instants: how long it lives, until when the software test must be passed, what a
+//! yes or no may do.
 
 use super::rules::Rules;
 use super::state::InvitationState;
@@ -6,7 +7,8 @@ use super::time::{Instant, add_days};
 use crate::error::Reason;
 use chrono::{NaiveTime, TimeDelta};
 
-/// How long an invitation lives that is sent (or queued) at `at`, in minutes of W, by the hours of W left before F (DOMAIN.md §5).
+/// How long an invitation lives that is sent (or queued) at `at`, in minutes of W, by the hours of
+/// W left before F (docs/domain.md §5).
 pub fn life(rules: &Rules, at: Instant, freeze: Instant) -> TimeDelta {
     let left = rules.invitation_window.span_between(rules.time, at, freeze);
     let table = [(24 * 60, 4 * 60), (8 * 60, 2 * 60), (2 * 60, 60), (60, 30)];
@@ -19,8 +21,8 @@ pub fn expiry(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
     rules.invitation_window.after(rules.time, at, life(rules, at, freeze)).min(freeze)
 }
 
-/// Until when the software test must be passed after a yes (or a promotion) at `at` (DOMAIN.md §3): the earlier of F and
-/// 19:00 that day, 24:00 that day, or 19:00 the next day.
+/// Until when the software test must be passed after a yes (or a promotion) at `at` (docs/domain.md
+/// §3): the earlier of F and 19:00 that day, 24:00 that day, or 19:00 the next day.
 pub fn test_deadline(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
     let time = rules.time;
     let (day, clock) = (time.day(at), time.time(at));
@@ -53,7 +55,7 @@ pub enum Yes {
     Refused(Reason),
 }
 
-/// Judges a yes by the invitation's state (DOMAIN.md §5, Accepting and late yes).
+/// Judges a yes by the invitation's state (docs/domain.md §5, Accepting and late yes).
 pub fn judge_yes(state: InvitationState) -> Yes {
     use InvitationState::*;
     match state {

@@ -1,4 +1,4 @@
-//! When a message of a kind may go out, and how often it is tried (DOMAIN.md §7).
+//! When a message of a kind may go out, and how often it is tried (docs/domain.md §7).
 
 use super::rules::Rules;
 use super::state::{Channel, MessageKind};
@@ -57,9 +57,12 @@ impl MessageKind {
             | Self::LessonMoved
             | Self::SignUpCancelled => Timing::Notice,
             Self::TaskEarlyWarning | Self::TaskShort => Timing::NightMail,
-            Self::Accepted | Self::Reserved | Self::TestPassed | Self::TaskLeftOver | Self::AssignedWithdrawal | Self::PlaceDrift => {
-                Timing::Always
-            }
+            Self::Accepted
+            | Self::Reserved
+            | Self::TestPassed
+            | Self::TaskLeftOver
+            | Self::AssignedWithdrawal
+            | Self::PlaceDrift => Timing::Always,
         }
     }
 
@@ -68,7 +71,8 @@ impl MessageKind {
         matches!(self.timing(), Timing::NightMail | Timing::Always)
     }
 
-    /// Whether it may be sent again when nobody knows if it went out: where missing it costs more than reading it twice.
+    /// Whether it may be sent again when nobody knows if it went out: where missing it costs more
+    /// than reading it twice.
     pub fn is_repeatable(self) -> bool {
         match self {
             Self::TaskEarlyWarning
@@ -92,13 +96,17 @@ impl MessageKind {
             | Self::LessonMoved
             | Self::SignUpCancelled
             | Self::PlaceDrift => true,
-            // An invitation that may have gone out counts as sent; the others say what the client shows as well.
-            Self::Invitation | Self::Reserved | Self::TestReminder | Self::TestLapsed | Self::TestPassed => false,
+            // An invitation that may have gone out counts as sent; the others say what the client
+            // shows as well.
+            Self::Invitation | Self::Reserved | Self::TestReminder | Self::TestLapsed | Self::TestPassed => {
+                false
+            }
             Self::OfferExpired | Self::WaitlistClosed => false,
         }
     }
 
-    /// The kind that takes back what this one says: of both about the same lesson nothing is left to be told.
+    /// The kind that takes back what this one says: of both about the same lesson nothing is left
+    /// to be told.
     pub fn opposite(self) -> Option<Self> {
         match self {
             Self::LessonCancelled => Some(Self::LessonAdded),
@@ -120,17 +128,25 @@ impl MessageKind {
         }
     }
 
-    /// The first instant from `now` on at which such a message may go out: `now` itself, or the next opening of its window.
-    /// `lesson_at` is the start of the lesson it is about.
-    pub fn send_at(self, channel: Channel, lesson_at: Option<Instant>, rules: &Rules, now: Instant) -> Instant {
+    /// The first instant from `now` on at which such a message may go out: `now` itself, or the
+    /// next opening of its window. `lesson_at` is the start of the lesson it is about.
+    pub fn send_at(
+        self,
+        channel: Channel,
+        lesson_at: Option<Instant>,
+        rules: &Rules,
+        now: Instant,
+    ) -> Instant {
         let Some(window) = self.window(channel, rules) else { return now };
         let opens = window.next_open(rules.time, now);
-        let too_late = self.timing() == Timing::Notice && lesson_at.is_some_and(|start| opens > start - NOTICE_LEAST);
+        let too_late =
+            self.timing() == Timing::Notice && lesson_at.is_some_and(|start| opens > start - NOTICE_LEAST);
         if too_late { now } else { opens }
     }
 }
 
-/// How long after a failed hand-over the next one comes; `None` = it has been tried often enough. `attempts` are those made so far.
+/// How long after a failed hand-over the next one comes; `None` = it has been tried often enough.
+/// `attempts` are those made so far.
 pub fn retry_delay(attempts: i32) -> Option<TimeDelta> {
     let seconds = match attempts {
         ..=1 => 30,
@@ -152,7 +168,8 @@ mod tests {
         Rules::new(chrono_tz::Asia::Shanghai)
     }
 
-    /// Local time on the day of these tests (1 October 2013), or on the next with 24 and more hours.
+    /// Local time on the day of these tests (1 October 2013), or on the next with 24 and more
+    /// hours.
     fn at(text: &str) -> Instant {
         let mut parts = text.split(':').map(|part| part.parse::<i64>().unwrap());
         let seconds = parts.next().unwrap() * 3600 + parts.next().unwrap() * 60 + parts.next().unwrap_or(0);
@@ -185,18 +202,24 @@ mod tests {
             (TestPassed, Sms, "23:00", "23:00"),
         ];
         for (kind, channel, now, expected) in cases {
-            assert_eq!(kind.send_at(channel, None, &rules(), at(now)), at(expected), "{kind} by {channel} at {now}");
+            assert_eq!(
+                kind.send_at(channel, None, &rules(), at(now)),
+                at(expected),
+                "{kind} by {channel} at {now}"
+            );
         }
     }
 
     #[test]
     fn a_notice_does_not_wait_into_the_last_hour_before_its_lesson() {
-        let notice = |now, lesson| MessageKind::Assigned.send_at(Channel::Sms, Some(at(lesson)), &rules(), at(now));
+        let notice =
+            |now, lesson| MessageKind::Assigned.send_at(Channel::Sms, Some(at(lesson)), &rules(), at(now));
         assert_eq!(notice("23:00", "32:00"), at("31:00"), "07:00 is exactly an hour before 08:00");
         assert_eq!(notice("23:00", "31:59:59"), at("23:00"));
         assert_eq!(notice("05:00", "06:00"), at("05:00"));
         assert_eq!(notice("12:00", "12:30"), at("12:00"));
-        let invitation = MessageKind::Invitation.send_at(Channel::Sms, Some(at("31:00")), &rules(), at("23:00"));
+        let invitation =
+            MessageKind::Invitation.send_at(Channel::Sms, Some(at("31:00")), &rules(), at("23:00"));
         assert_eq!(invitation, at("32:00"), "the exception is for notices only");
     }
 

@@ -1,4 +1,5 @@
-//! Rules without input or output: everything is an argument, `now` included. Imports std, chrono, thiserror and pure crates only.
+//! Rules without input or output: everything is an argument, `now` included. Imports std, chrono,
+//! thiserror and pure crates only.
 
 pub mod calendar;
 pub mod city;

@@ -1,4 +1,5 @@
-//! Openings: on which lesson days of a template a sign-up made now could start, and why not on the others (DOMAIN.md §3, §6).
+//! Openings: on which lesson days of a template a sign-up made now could start, and why not on the
+//! others (docs/domain.md §3, §6).
 
 use super::calendar::{Timeline, cut_off};
 use super::class_task::Seats;
@@ -64,7 +65,8 @@ pub struct Offer<'a> {
 }
 
 impl Offer<'_> {
-    /// Why a sign-up made at `now` cannot start on a lesson day; `None` = it can. The order is that in which a sign-up is refused.
+    /// Why a sign-up made at `now` cannot start on a lesson day; `None` = it can. The order is that
+    /// in which a sign-up is refused.
     ///
     /// A season that is over needs no word of its own: all its lessons have begun.
     pub fn why_not(&self, rules: &Rules, lesson: &LessonDay, now: Instant) -> Option<Reason> {
@@ -83,8 +85,12 @@ impl Offer<'_> {
             Claim::SignUp => Reason::ScheduleConflict,
             Claim::Hold | Claim::Offer => Reason::Held,
         });
-        let order =
-            |reason: &Reason| [Reason::AlreadyReserved, Reason::ScheduleConflict].iter().position(|first| first == reason).unwrap_or(2);
+        let order = |reason: &Reason| {
+            [Reason::AlreadyReserved, Reason::ScheduleConflict]
+                .iter()
+                .position(|first| first == reason)
+                .unwrap_or(2)
+        };
         in_the_way.min_by_key(order).or((lesson.taken >= lesson.capacity).then_some(Reason::PlacesExhausted))
     }
 
@@ -97,7 +103,8 @@ impl Offer<'_> {
         seats.forbidden_city.as_deref().is_none_or(|city| city != self.city)
     }
 
-    /// The running classes with a free seat on each of their lesson days from `first` on: (class, free seats on the fullest of them).
+    /// The running classes with a free seat on each of their lesson days from `first` on: (class,
+    /// free seats on the fullest of them).
     pub fn free_classes(&self, first: Day) -> Vec<(i64, i64)> {
         let free = self.classes.iter().filter(|seats| self.takes_city(seats)).filter_map(|seats| {
             let fullest = seats.rosters.range(first..).map(|(_, roster)| *roster).max()?;
@@ -107,9 +114,13 @@ impl Offer<'_> {
     }
 }
 
-/// The next instant after `now` at which a lesson day is judged otherwise although nobody has done anything: its cut-off, its freeze, its
-/// start.
-pub fn next_turn<'a>(rules: &Rules, lessons: impl IntoIterator<Item = &'a LessonDay>, now: Instant) -> Option<Instant> {
+/// The next instant after `now` at which a lesson day is judged otherwise although nobody has done
+/// anything: its cut-off, its freeze, its start.
+pub fn next_turn<'a>(
+    rules: &Rules,
+    lessons: impl IntoIterator<Item = &'a LessonDay>,
+    now: Instant,
+) -> Option<Instant> {
     let open_from = open_from(rules, now);
     let mut first_open = None;
     let mut next = None;
@@ -161,7 +172,14 @@ mod tests {
 
     /// Template 1, with classes of six, at an instant.
     fn offer<'a>(classes: &'a [Seats], own: &'a [OwnLesson], city: &'a str, now: Instant) -> Offer<'a> {
-        Offer { template_id: 1, max_students: 6, classes, own, city, open_from: open_from(&Rules::new(Shanghai), now) }
+        Offer {
+            template_id: 1,
+            max_students: 6,
+            classes,
+            own,
+            city,
+            open_from: open_from(&Rules::new(Shanghai), now),
+        }
     }
 
     #[test]
@@ -200,10 +218,30 @@ mod tests {
             ("the last place", lesson("2026-03-05 19:00", 5), &[], None),
             ("no place", lesson("2026-03-05 19:00", 6), &[], Some(Reason::PlacesExhausted)),
             ("more taken than there are", lesson("2026-03-05 19:00", 7), &[], Some(Reason::PlacesExhausted)),
-            ("the student has it", lesson("2026-03-05 19:00", 6), &[own(1, "2026-03-05 19:00")], Some(Reason::AlreadyReserved)),
-            ("another lesson", lesson("2026-03-05 19:00", 6), &[own(2, "2026-03-05 20:29")], Some(Reason::ScheduleConflict)),
-            ("one may start when the other ends", lesson("2026-03-05 19:00", 5), &[own(2, "2026-03-05 20:30")], None),
-            ("over midnight", lesson("2026-03-06 00:15", 5), &[own(2, "2026-03-05 23:00")], Some(Reason::ScheduleConflict)),
+            (
+                "the student has it",
+                lesson("2026-03-05 19:00", 6),
+                &[own(1, "2026-03-05 19:00")],
+                Some(Reason::AlreadyReserved),
+            ),
+            (
+                "another lesson",
+                lesson("2026-03-05 19:00", 6),
+                &[own(2, "2026-03-05 20:29")],
+                Some(Reason::ScheduleConflict),
+            ),
+            (
+                "one may start when the other ends",
+                lesson("2026-03-05 19:00", 5),
+                &[own(2, "2026-03-05 20:30")],
+                None,
+            ),
+            (
+                "over midnight",
+                lesson("2026-03-06 00:15", 5),
+                &[own(2, "2026-03-05 23:00")],
+                Some(Reason::ScheduleConflict),
+            ),
         ];
         for (what, lesson, own, expected) in table {
             assert_eq!(offer(&[], own, "4101", now).why_not(&rules, &lesson, now), expected, "{what}");
@@ -228,8 +266,12 @@ mod tests {
         assert_eq!(free("", "2026-03-20"), [], "no lesson is left");
         let rules = Rules::new(Shanghai);
         let lesson = lesson("2026-03-05 19:00", 0);
-        let reason = |classes: &[Seats], city: &str| offer(classes, &[], city, now).why_not(&rules, &lesson, now);
-        assert_eq!((reason(&classes[2..], "3201"), reason(&classes[2..], "4101")), (None, Some(Reason::TooLate)));
+        let reason =
+            |classes: &[Seats], city: &str| offer(classes, &[], city, now).why_not(&rules, &lesson, now);
+        assert_eq!(
+            (reason(&classes[2..], "3201"), reason(&classes[2..], "4101")),
+            (None, Some(Reason::TooLate))
+        );
     }
 
     #[test]
@@ -244,7 +286,14 @@ mod tests {
         }
         assert_eq!(
             turns,
-            ["2026-03-02 00:00", "2026-03-04 00:00", "2026-03-05 15:00", "2026-03-05 19:00", "2026-03-06 20:00", "2026-03-07 09:00"]
+            [
+                "2026-03-02 00:00",
+                "2026-03-04 00:00",
+                "2026-03-05 15:00",
+                "2026-03-05 19:00",
+                "2026-03-06 20:00",
+                "2026-03-07 09:00"
+            ]
         );
     }
 }

@@ -1,4 +1,5 @@
-//! Places: the lesson days of a template, and who gets a seat on them (DOMAIN.md §2, §6), decided in memory.
+//! Places: the lesson days of a template, and who gets a seat on them (docs/domain.md §2, §6),
+//! decided in memory.
 
 pub use super::refusal::{Refusal, show_days, show_ids};
 
@@ -66,12 +67,19 @@ pub fn places_of(rules: &Rules, slot: &Slot<'_>) -> Result<Vec<PlaceDay>, Recurr
         .into_iter()
         .map(|day| {
             let (start_at, end_at) = lesson_span(rules.time, day, slot.start_time, slot.end_time);
-            PlaceDay { day, start_at, end_at, capacity, taken: 0, not_held_at: Timeline::of(rules, day, start_at).not_held_at }
+            PlaceDay {
+                day,
+                start_at,
+                end_at,
+                capacity,
+                taken: 0,
+                not_held_at: Timeline::of(rules, day, start_at).not_held_at,
+            }
         })
         .collect())
 }
 
-/// The first day on which a sign-up made today may still start: today + 4 (DOMAIN.md §6).
+/// The first day on which a sign-up made today may still start: today + 4 (docs/domain.md §6).
 pub fn first_possible_day(today: Day) -> Day {
     add_days(today, 4)
 }
@@ -115,7 +123,9 @@ impl Claim {
         match state {
             ReservationState::Held => Some(Self::Hold),
             ReservationState::Offered => Some(Self::Offer),
-            ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => Some(Self::SignUp),
+            ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => {
+                Some(Self::SignUp)
+            }
             ReservationState::Waitlisted | ReservationState::Cancelled | ReservationState::Expired => None,
         }
     }
@@ -130,7 +140,8 @@ struct Held {
     last: Day,
 }
 
-/// Templates with their places and students with their sign-ups, to decide many sign-ups one after the other.
+/// Templates with their places and students with their sign-ups, to decide many sign-ups one after
+/// the other.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     templates: Vec<Offered>,
@@ -168,7 +179,8 @@ impl Book {
         self.templates.get(template).map_or(0, |offered| offered.grade)
     }
 
-    /// Whether a student may have these days of a template, whatever places there are; its lesson days.
+    /// Whether a student may have these days of a template, whatever places there are; its lesson
+    /// days.
     ///
     /// # Errors
     /// The first refusal of: grade, no lesson day, reserved already, overlap, only held or offered.
@@ -221,28 +233,43 @@ impl Book {
     ///
     /// # Errors
     /// As [`Self::sign_up`].
-    pub fn take(&mut self, student: Key, template: Key, claim: Claim, first: Day, last: Day) -> Result<usize, Refusal> {
+    pub fn take(
+        &mut self,
+        student: Key,
+        template: Key,
+        claim: Claim,
+        first: Day,
+        last: Day,
+    ) -> Result<usize, Refusal> {
         let wanted = self.check(student, template, first, last)?;
-        let full: Vec<Day> = wanted.iter().filter(|place| place.taken >= place.capacity).map(|place| place.day).collect();
+        let full: Vec<Day> =
+            wanted.iter().filter(|place| place.taken >= place.capacity).map(|place| place.day).collect();
         if !full.is_empty() {
             return Err(Refusal::full(&full));
         }
         let count = wanted.len();
         if let Some(offered) = self.templates.get_mut(template) {
-            offered.places.iter_mut().filter(|place| first <= place.day && place.day <= last).for_each(|place| place.taken += 1);
+            offered
+                .places
+                .iter_mut()
+                .filter(|place| first <= place.day && place.day <= last)
+                .for_each(|place| place.taken += 1);
         }
         self.note(student, template, claim, first, last);
         Ok(count)
     }
 }
 
-/// The days of `mine` whose lessons overlap one of `theirs`; both in order of days. Half-open: one may start when the other ends.
+/// The days of `mine` whose lessons overlap one of `theirs`; both in order of days. Half-open: one
+/// may start when the other ends.
 fn overlapping_days(mine: &[PlaceDay], theirs: &[PlaceDay]) -> Vec<Day> {
     let mut found = Vec::new();
     let mut rest = theirs;
     for place in mine {
-        // A lesson is at most four hours: whatever has ended before this one starts has ended for all later ones.
-        let ended = rest.iter().take_while(|other| other.end_at.cmp(&place.start_at) != Ordering::Greater).count();
+        // A lesson is at most four hours: whatever has ended before this one starts has ended for
+        // all later ones.
+        let ended =
+            rest.iter().take_while(|other| other.end_at.cmp(&place.start_at) != Ordering::Greater).count();
         rest = rest.get(ended..).unwrap_or_default();
         if rest.iter().take_while(|other| other.start_at < place.end_at).any(|other| place.overlaps(other)) {
             found.push(place.day);
@@ -286,12 +313,18 @@ mod tests {
     #[test]
     fn places_are_the_lesson_days_with_their_instants_and_seats() {
         let places = template("FREQ=WEEKLY;BYDAY=SA", "23:30", "00:30", 6);
-        assert_eq!(places.iter().map(|place| place.day).collect::<Vec<_>>(), [day("2026-03-07"), day("2026-03-21"), day("2026-03-28")]);
+        assert_eq!(
+            places.iter().map(|place| place.day).collect::<Vec<_>>(),
+            [day("2026-03-07"), day("2026-03-21"), day("2026-03-28")]
+        );
         assert_eq!(
             (places[0].start_at.to_string(), places[0].end_at.to_string()),
             ("2026-03-07T15:30:00Z".into(), "2026-03-07T16:30:00Z".into())
         );
-        assert_eq!((places[0].capacity, places[0].taken, places[0].not_held_at.to_string()), (6, 0, "2026-03-07T13:30:00Z".into()));
+        assert_eq!(
+            (places[0].capacity, places[0].taken, places[0].not_held_at.to_string()),
+            (6, 0, "2026-03-07T13:30:00Z".into())
+        );
     }
 
     #[test]
@@ -301,7 +334,10 @@ mod tests {
         let (first, second) = (book.add_student(7), book.add_student(7));
         assert_eq!(book.sign_up(first, saturdays, day("2026-03-20"), day("2026-03-24")), Ok(1));
         let refusal = book.sign_up(second, saturdays, day("2026-03-01"), day("2026-03-31")).unwrap_err();
-        assert_eq!((refusal.reason, refusal.detail.as_str()), (Reason::PlacesExhausted, "no place is left on 2026-03-21"));
+        assert_eq!(
+            (refusal.reason, refusal.detail.as_str()),
+            (Reason::PlacesExhausted, "no place is left on 2026-03-21")
+        );
         assert_eq!(book.places(saturdays).iter().map(|place| place.taken).collect::<Vec<_>>(), [0, 1, 0]);
         assert_eq!(book.sign_up(second, saturdays, day("2026-03-01"), day("2026-03-20")), Ok(1));
     }
@@ -316,14 +352,25 @@ mod tests {
         let student = book.add_student(7);
         let (from, to) = (day("2026-03-02"), day("2026-03-10"));
         assert_eq!(reason(book.sign_up(student, senior, from, to)), Reason::GradeMismatch);
-        assert_eq!(reason(book.sign_up(student, nine, day("2026-03-14"), day("2026-03-14"))), Reason::NotALessonDay);
+        assert_eq!(
+            reason(book.sign_up(student, nine, day("2026-03-14"), day("2026-03-14"))),
+            Reason::NotALessonDay
+        );
         assert_eq!(book.sign_up(student, nine, from, to), Ok(9));
         assert_eq!(reason(book.sign_up(student, nine, to, day("2026-03-12"))), Reason::AlreadyReserved);
         let refusal = book.sign_up(student, ten, from, day("2026-03-31")).unwrap_err();
         assert_eq!(refusal.reason, Reason::ScheduleConflict);
         assert_eq!(refusal.detail, "the student has another lesson at that time on 2026-03-02, 2026-03-09");
-        assert_eq!(book.sign_up(student, half_past_ten, from, to), Ok(9), "one lesson may start when the other ends");
-        assert_eq!(book.sign_up(student, ten, day("2026-03-11"), day("2026-03-20")), Ok(1), "days that do not overlap are free");
+        assert_eq!(
+            book.sign_up(student, half_past_ten, from, to),
+            Ok(9),
+            "one lesson may start when the other ends"
+        );
+        assert_eq!(
+            book.sign_up(student, ten, day("2026-03-11"), day("2026-03-20")),
+            Ok(1),
+            "days that do not overlap are free"
+        );
     }
 
     #[test]
@@ -342,7 +389,11 @@ mod tests {
             assert_eq!((offered.reason, offered.detail.contains("offered")), (Reason::Held, true));
         }
         assert_eq!(book.sign_up(student, ten, day("2026-03-03"), day("2026-03-03")), Ok(1));
-        assert_eq!(reason(book.sign_up(student, nine, from, to)), Reason::ScheduleConflict, "what stays is told first");
+        assert_eq!(
+            reason(book.sign_up(student, nine, from, to)),
+            Reason::ScheduleConflict,
+            "what stays is told first"
+        );
     }
 
     #[test]
@@ -357,7 +408,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is asked in whatever order: no seat twice, no student in two lessons at once, and refusals change nothing.
+        /// Whatever is asked in whatever order: no seat twice, no student in two lessons at once,
+        /// and refusals change nothing.
         #[test]
         fn no_seat_is_sold_twice_and_no_student_is_in_two_places(
             asked in proptest::collection::vec((0_usize..5, 0_usize..4, 0_i64..30, 0_i64..15), 1..60),
@@ -384,14 +436,18 @@ mod tests {
             }
             for key in 0..slots.len() {
                 for place in book.places(key) {
-                    let covering = booked.iter().filter(|(_, t, first, last)| *t == key && *first <= place.day && place.day <= *last).count();
+                    let covers =
+                        |first: &Day, last: &Day| (*first..=*last).contains(&place.day);
+                    let covering =
+                        booked.iter().filter(|(_, t, first, last)| *t == key && covers(first, last)).count();
                     prop_assert_eq!(usize::try_from(place.taken).unwrap(), covering);
                     prop_assert!(place.taken <= place.capacity);
                 }
             }
             for student in 0..5 {
                 let mut lessons: Vec<PlaceDay> = booked.iter().filter(|(s, ..)| *s == student)
-                    .flat_map(|(_, t, first, last)| places_between(book.places(*t), *first, *last).to_vec()).collect();
+                    .flat_map(|(_, t, first, last)| places_between(book.places(*t), *first, *last).to_vec())
+                    .collect();
                 lessons.sort_by_key(|place| place.start_at);
                 prop_assert!(lessons.windows(2).all(|pair| pair[0].end_at <= pair[1].start_at));
             }

@@ -1,6 +1,8 @@
-//! Recurrences: the rules of RFC 5545 §3.3.10 that say on which days something is, read strictly and counted out over a season.
+//! Recurrences: the rules of RFC 5545 §3.3.10 that say on which days something is, read strictly
+//! and counted out over a season.
 //!
-//! Nothing else reads the text of a rule. `grammar` makes a [`Recurrence`] of it or says which part is wrong; `expand` finds its days.
+//! Nothing else reads the text of a rule. `grammar` makes a [`Recurrence`] of it or says which part
+//! is wrong; `expand` finds its days.
 
 mod expand;
 mod grammar;
@@ -43,7 +45,12 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    const ALL: [(&str, Self); 4] = [("DAILY", Self::Daily), ("WEEKLY", Self::Weekly), ("MONTHLY", Self::Monthly), ("YEARLY", Self::Yearly)];
+    const ALL: [(&str, Self); 4] = [
+        ("DAILY", Self::Daily),
+        ("WEEKLY", Self::Weekly),
+        ("MONTHLY", Self::Monthly),
+        ("YEARLY", Self::Yearly),
+    ];
 
     /// The word of the rule.
     pub fn as_str(self) -> &'static str {
@@ -69,7 +76,8 @@ pub struct ByDay {
     pub weekday: Weekday,
 }
 
-/// A rule that RFC 5545 allows and that says only on which days. Lists are sorted and hold nothing twice.
+/// A rule that RFC 5545 allows and that says only on which days. Lists are sorted and hold nothing
+/// twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recurrence {
     frequency: Frequency,
@@ -92,8 +100,8 @@ impl Recurrence {
 
     /// Its days in `[first, last]`, in order; it is counted from `first`.
     ///
-    /// What a rule does not say is taken from `first`: `FREQ=WEEKLY` alone means its weekday. `WEEKLY` with `BYSETPOS` counts
-    /// from `first` in the first week.
+    /// What a rule does not say is taken from `first`: `FREQ=WEEKLY` alone means its weekday.
+    /// `WEEKLY` with `BYSETPOS` counts from `first` in the first week.
     pub fn days(&self, first: Day, last: Day) -> Vec<Day> {
         expand::days(self, first, last)
     }
@@ -118,8 +126,12 @@ impl fmt::Display for Recurrence {
             Some(End::Count(count)) => write!(f, ";COUNT={count}")?,
             Some(End::Until(day)) => write!(f, ";UNTIL={:04}{:02}{:02}", day.year(), day.month(), day.day())?,
         }
-        let lists =
-            [("BYMONTH", &self.months), ("BYWEEKNO", &self.week_numbers), ("BYYEARDAY", &self.year_days), ("BYMONTHDAY", &self.month_days)];
+        let lists = [
+            ("BYMONTH", &self.months),
+            ("BYWEEKNO", &self.week_numbers),
+            ("BYYEARDAY", &self.year_days),
+            ("BYMONTHDAY", &self.month_days),
+        ];
         for (name, list) in lists {
             write_list(f, name, list)?;
         }

@@ -7,7 +7,7 @@ use crate::error::{Days, Error, Reason};
 /// Why a sign-up is refused, with the days concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The code of DOMAIN.md §9.
+    /// The code of docs/domain.md §9.
     pub reason: Reason,
     /// One sentence that names the days.
     pub detail: String,
@@ -22,7 +22,11 @@ impl Refusal {
 
     /// The student's grade is not the template's.
     pub fn grade(student: i32, template: i32) -> Self {
-        Self::on(Reason::GradeMismatch, &[], format!("the class template is for grade {template}, the student is in grade {student}"))
+        Self::on(
+            Reason::GradeMismatch,
+            &[],
+            format!("the class template is for grade {template}, the student is in grade {student}"),
+        )
     }
 
     /// No lesson day in the range.
@@ -30,21 +34,36 @@ impl Refusal {
         if first == last {
             return Self::on(Reason::NotALessonDay, &[first], format!("there is no lesson on {first}"));
         }
-        Self::on(Reason::NotALessonDay, &[first, last], format!("there is no lesson day from {first} to {last}"))
+        Self::on(
+            Reason::NotALessonDay,
+            &[first, last],
+            format!("there is no lesson day from {first} to {last}"),
+        )
     }
 
     /// The student waits for the template on these days.
     pub fn waiting(days: &[Day]) -> Self {
-        Self::on(Reason::AlreadyReserved, days, format!("the student is on the waiting list for {} already", show_days(days)))
+        Self::on(
+            Reason::AlreadyReserved,
+            days,
+            format!("the student is on the waiting list for {} already", show_days(days)),
+        )
     }
 
-    /// A hold or an offer of the student's own is in the way on these days: no sign-up yet, and it may go.
+    /// A hold or an offer of the student's own is in the way on these days: no sign-up yet, and it
+    /// may go.
     pub fn promised(claim: Claim, days: &[Day]) -> Self {
         let days_shown = show_days(days);
         let detail = match claim {
-            Claim::Offer => format!("a place at that time is offered to the student on {days_shown}: take or decline the offer first"),
+            Claim::Offer => format!(
+                "a place at that time is offered to the student on {days_shown}: take or decline the offer \
+                 first"
+            ),
             Claim::Hold | Claim::SignUp => {
-                format!("the student holds a place at that time on {days_shown}: confirm or release the hold first")
+                format!(
+                    "the student holds a place at that time on {days_shown}: confirm or release the hold \
+                     first"
+                )
             }
         };
         Self::on(Reason::Held, days, detail)
@@ -52,12 +71,20 @@ impl Refusal {
 
     /// The student has the template on these days.
     pub fn already_reserved(days: &[Day]) -> Self {
-        Self::on(Reason::AlreadyReserved, days, format!("the student has this class template already on {}", show_days(days)))
+        Self::on(
+            Reason::AlreadyReserved,
+            days,
+            format!("the student has this class template already on {}", show_days(days)),
+        )
     }
 
     /// The student has lessons that overlap on these days.
     pub fn conflict(days: &[Day]) -> Self {
-        Self::on(Reason::ScheduleConflict, days, format!("the student has another lesson at that time on {}", show_days(days)))
+        Self::on(
+            Reason::ScheduleConflict,
+            days,
+            format!("the student has another lesson at that time on {}", show_days(days)),
+        )
     }
 
     /// No place is left on these days.
@@ -68,10 +95,19 @@ impl Refusal {
     /// It is too late to start on `day`; `possible` is the first lesson day that can be had.
     pub fn too_late(day: Day, possible: Option<Day>) -> Self {
         let detail = match possible {
-            Some(possible) => format!("it is too late to start on {day}; the first possible day is {possible}"),
-            None => format!("it is too late to start on {day}; no lesson day of the class template with a free place is left"),
+            Some(possible) => {
+                format!("it is too late to start on {day}; the first possible day is {possible}")
+            }
+            None => format!(
+                "it is too late to start on {day}; no lesson day of the class template with a free place is \
+                 left"
+            ),
         };
-        Self { reason: Reason::TooLate, detail, days: Box::new(Days { refused: vec![day], first_possible: possible, ..Days::default() }) }
+        Self {
+            reason: Reason::TooLate,
+            detail,
+            days: Box::new(Days { refused: vec![day], first_possible: possible, ..Days::default() }),
+        }
     }
 }
 
@@ -120,7 +156,10 @@ mod tests {
     fn a_day_without_a_lesson_is_named_once() {
         let (one, two) = (day("2026-03-12"), day("2026-03-13"));
         let refusal = Refusal::no_lesson_day(one, one);
-        assert_eq!((refusal.days.refused.as_slice(), refusal.detail.as_str()), (&[one][..], "there is no lesson on 2026-03-12"));
+        assert_eq!(
+            (refusal.days.refused.as_slice(), refusal.detail.as_str()),
+            (&[one][..], "there is no lesson on 2026-03-12")
+        );
         assert_eq!(Refusal::no_lesson_day(one, two).days.refused, [one, two]);
     }
 

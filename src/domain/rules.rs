@@ -1,11 +1,12 @@
-//! The numbers of DOMAIN.md that may be tuned; the defaults are the document's. Read from the configuration, passed to the rules.
+//! The numbers of docs/domain.md that may be tuned; the defaults are the document's. Read from the
+//! configuration, passed to the rules.
 
 use super::time::{BusinessTime, Window};
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
 
-/// What happens with recruiting after the gate G (DOMAIN.md §3).
+/// What happens with recruiting after the gate G (docs/domain.md §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterGate {
     /// Invitations go on by themselves (the rescue).
@@ -25,7 +26,8 @@ pub struct Rules {
     pub reminder_window: Window,
     /// Window of notices (§7).
     pub notice_window: Window,
-    /// Hours at night in which an alarm goes by mail and its SMS waits: from `to` until `from` of this window (§3, G).
+    /// Hours at night in which an alarm goes by mail and its SMS waits: from `to` until `from` of
+    /// this window (§3, G).
     pub alarm_sms_window: Window,
     /// G = s − this (26 h).
     pub gate_lead: TimeDelta,
@@ -102,7 +104,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// DOMAIN.md's numbers in a zone.
+    /// docs/domain.md's numbers in a zone.
     pub fn new(zone: Tz) -> Self {
         Self {
             time: BusinessTime::new(zone),

@@ -1,4 +1,5 @@
-//! When a sign-up may start, and how long holds, offers and the right to leave last (DOMAIN.md §3, §6).
+//! When a sign-up may start, and how long holds, offers and the right to leave last (docs/domain.md
+//! §3, §6).
 
 use super::calendar::{Timeline, cut_off};
 use super::rules::Rules;
@@ -27,8 +28,8 @@ pub fn start_rule(rules: &Rules, day: Day, start: Instant, now: Instant) -> Star
     }
 }
 
-/// Until when what was promised for a first lesson on `day` may be confirmed: F with a seat in a running class, else D−3 00:00, for afterwards
-/// nobody would count the student.
+/// Until when what was promised for a first lesson on `day` may be confirmed: F with a seat in a
+/// running class, else D−3 00:00, for afterwards nobody would count the student.
 pub fn confirm_until(rules: &Rules, day: Day, start: Instant, has_seat: bool) -> Instant {
     if has_seat { Timeline::of(rules, day, start).freeze_at } else { cut_off(rules.time, day) }
 }
@@ -38,8 +39,8 @@ pub fn hold_until(rules: &Rules, day: Day, start: Instant, has_seat: bool, now: 
     (now + rules.hold).min(confirm_until(rules, day, start, has_seat))
 }
 
-/// When an offer made at `now` runs out: 12 h, 2 h or 15 min (by how far the lesson is) after its message may go out; nobody can answer what
-/// waits for the morning.
+/// When an offer made at `now` runs out: 12 h, 2 h or 15 min (by how far the lesson is) after its
+/// message may go out; nobody can answer what waits for the morning.
 pub fn offer_until(rules: &Rules, day: Day, start: Instant, has_seat: bool, now: Instant) -> Instant {
     let told = MessageKind::WaitlistOffer.send_at(Channel::Sms, Some(start), rules, now);
     let ahead = start - told;
@@ -83,7 +84,11 @@ mod tests {
             ("09:00", "2026-03-04 19:59", Start::SeatOnly),
             ("09:00", "2026-03-04 20:00", Start::Closed),
         ] {
-            assert_eq!(start_rule(&rules(), thursday, local(&format!("2026-03-05 {start}")), local(now)), rule, "{start} at {now}");
+            assert_eq!(
+                start_rule(&rules(), thursday, local(&format!("2026-03-05 {start}")), local(now)),
+                rule,
+                "{start} at {now}"
+            );
         }
     }
 
@@ -103,7 +108,11 @@ mod tests {
         let until = |has_seat, now: &str| offer_until(&rules(), thursday, start, has_seat, local(now));
         assert_eq!(until(false, "2026-02-20 10:00"), local("2026-02-20 22:00"));
         assert_eq!(until(false, "2026-02-20 23:00"), local("2026-02-21 19:00"), "told at 07:00");
-        assert_eq!(until(false, "2026-03-01 20:00"), local("2026-03-02 00:00"), "afterwards nobody would count the student");
+        assert_eq!(
+            until(false, "2026-03-01 20:00"),
+            local("2026-03-02 00:00"),
+            "afterwards nobody would count the student"
+        );
         assert_eq!(until(true, "2026-03-03 18:59"), local("2026-03-04 06:59"));
         assert_eq!(until(true, "2026-03-03 19:00"), local("2026-03-03 21:00"), "exactly 48 h");
         assert_eq!(until(true, "2026-03-05 14:00"), local("2026-03-05 15:00"), "never past the freeze");

@@ -1,4 +1,5 @@
-//! Spreading students over new classes (DOMAIN.md §4): evenly, never with a coach of the same city who does not want that.
+//! Spreading students over new classes (docs/domain.md §4): evenly, never with a coach of the same
+//! city who does not want that.
 
 /// A student to be placed; the slice they come in is the order of priority (created_at, then id).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +36,16 @@ pub struct Spread {
 
 /// Spreads students over classes of at most `max` each.
 ///
-/// As many as possible find a place (a maximum matching), earlier students before later ones; sizes differ by at most one
-/// unless the city rule makes that impossible.
+/// As many as possible find a place (a maximum matching), earlier students before later ones; sizes
+/// differ by at most one unless the city rule makes that impossible.
 pub fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
-    // Who finds a place at all: greedy by priority with augmenting paths, every class at its full size.
+    // Who finds a place at all: greedy by priority with augmenting paths, every class at its full
+    // size.
     let mut matching = Matching::new(pupils, groups);
     matching.sizes = vec![max; groups.len()];
     let chosen: Vec<usize> = (0..pupils.len()).filter(|&pupil| matching.place(pupil)).collect();
-    // Where: the same students again, classes growing together one seat at a time, so that they stay as even as the city rule lets them.
+    // Where: the same students again, classes growing together one seat at a time, so that they
+    // stay as even as the city rule lets them.
     let mut even = Matching::new(pupils, groups);
     let mut waiting = chosen.clone();
     let floor = chosen.len().checked_div(groups.len()).unwrap_or(0);
@@ -62,7 +65,8 @@ pub fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
             None => spread.same_city.push(pupil),
         }
     }
-    // A student with room left somewhere was kept out by the city rule, even where another class would have taken the city.
+    // A student with room left somewhere was kept out by the city rule, even where another class
+    // would have taken the city.
     let room = spread.groups.iter().any(|group| group.len() < max);
     if room {
         spread.same_city.append(&mut spread.full);
@@ -81,17 +85,27 @@ struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     fn new(pupils: &'a [Pupil], groups: &'a [Group]) -> Self {
-        Self { pupils, groups, sizes: vec![0; groups.len()], of: vec![None; pupils.len()], members: vec![Vec::new(); groups.len()] }
+        Self {
+            pupils,
+            groups,
+            sizes: vec![0; groups.len()],
+            of: vec![None; pupils.len()],
+            members: vec![Vec::new(); groups.len()],
+        }
     }
 
-    /// Finds a place for one more, moving others where that helps; never takes a place from anybody.
+    /// Finds a place for one more, moving others where that helps; never takes a place from
+    /// anybody.
     fn place(&mut self, pupil: usize) -> bool {
         // Breadth first over classes: `came` remembers through whom a class was reached.
         let mut came: Vec<Option<usize>> = vec![None; self.groups.len()];
         let mut queue = std::collections::VecDeque::from([pupil]);
         while let Some(moving) = queue.pop_front() {
             for group in 0..self.groups.len() {
-                if came[group].is_some() || self.of[moving] == Some(group) || !self.groups[group].takes(&self.pupils[moving]) {
+                if came[group].is_some()
+                    || self.of[moving] == Some(group)
+                    || !self.groups[group].takes(&self.pupils[moving])
+                {
                     continue;
                 }
                 came[group] = Some(moving);
@@ -131,7 +145,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn pupils(cities: &[&str]) -> Vec<Pupil> {
-        cities.iter().enumerate().map(|(id, city)| Pupil { id: id as i64, city: (*city).to_owned() }).collect()
+        cities
+            .iter()
+            .enumerate()
+            .map(|(id, city)| Pupil { id: id as i64, city: (*city).to_owned() })
+            .collect()
     }
     fn group(forbidden: &str) -> Group {
         Group { forbidden_city: (!forbidden.is_empty()).then(|| forbidden.to_owned()) }
@@ -149,14 +167,16 @@ mod tests {
     #[test]
     fn even_sizes_give_way_to_the_city_rule() {
         // Four of five are from 1101, which the first coach does not take.
-        let spread = spread(&pupils(&["1101", "1101", "1101", "1101", "3101"]), &[group("1101"), group("")], 6);
+        let spread =
+            spread(&pupils(&["1101", "1101", "1101", "1101", "3101"]), &[group("1101"), group("")], 6);
         assert_eq!(sizes(&spread), [1, 4]);
         assert!(spread.same_city.is_empty());
     }
 
     #[test]
     fn others_move_so_that_everybody_fits() {
-        // The student from elsewhere came first, but has to leave the open class to the one who can go nowhere else.
+        // The student from elsewhere came first, but has to leave the open class to the one who can
+        // go nowhere else.
         let spread = spread(&pupils(&["3101", "1101"]), &[group(""), group("1101")], 1);
         assert_eq!(spread.groups, [vec![1], vec![0]]);
     }
@@ -171,17 +191,22 @@ mod tests {
     }
 
     proptest! {
-        /// Against brute force: as many as possible are placed, the earliest first; sizes and the city rule hold.
+        /// Against brute force: as many as possible are placed, the earliest first; sizes and the
+        /// city rule hold.
         #[test]
         fn as_many_as_possible_find_a_place(
             cities in prop::collection::vec(0..3u8, 0..8),
             forbidden in prop::collection::vec(0..4u8, 0..4),
             max in 1..4usize,
         ) {
-            let pupils: Vec<Pupil> = cities.iter().enumerate().map(|(id, city)| Pupil { id: id as i64, city: city.to_string() }).collect();
-            let groups: Vec<Group> = forbidden.iter().map(|city| Group { forbidden_city: (*city < 3).then(|| city.to_string()) }).collect();
+            let pupil = |(id, city): (usize, &u8)| Pupil { id: id as i64, city: city.to_string() };
+            let pupils: Vec<Pupil> = cities.iter().enumerate().map(pupil).collect();
+            let group = |city: &u8| Group { forbidden_city: (*city < 3).then(|| city.to_string()) };
+            let groups: Vec<Group> = forbidden.iter().map(group).collect();
             let spread = spread(&pupils, &groups, max);
-            let mut seen: Vec<usize> = spread.groups.iter().flatten().chain(&spread.full).chain(&spread.same_city).copied().collect();
+            let placed = spread.groups.iter().flatten();
+            let mut seen: Vec<usize> =
+                placed.chain(&spread.full).chain(&spread.same_city).copied().collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..pupils.len()).collect::<Vec<_>>());
             for (group, members) in groups.iter().zip(&spread.groups) {
@@ -203,7 +228,8 @@ mod tests {
             let placed: usize = spread.groups.iter().map(Vec::len).sum();
             prop_assert_eq!(placed, best(&pupils, &groups, &mut vec![max; groups.len()], 0));
             if groups.iter().all(|group| group.forbidden_city.is_none()) && !groups.is_empty() {
-                let (least, most) = (spread.groups.iter().map(Vec::len).min().unwrap(), spread.groups.iter().map(Vec::len).max().unwrap());
+                let sizes = spread.groups.iter().map(Vec::len);
+                let (least, most) = (sizes.clone().min().unwrap(), sizes.max().unwrap());
                 prop_assert!(most - least <= 1);
             }
         }

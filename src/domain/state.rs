@@ -33,7 +33,7 @@ macro_rules! words {
 }
 
 words! {
-    /// State of a class task (DOMAIN.md §4).
+    /// State of a class task (docs/domain.md §4).
     TaskState {
         /// Created, nobody asked yet.
         Pending = "PENDING",
@@ -60,7 +60,7 @@ impl TaskState {
 }
 
 words! {
-    /// State of an invitation (DOMAIN.md §5).
+    /// State of an invitation (docs/domain.md §5).
     InvitationState {
         /// Its message waits to be sent.
         Queued = "QUEUED",
@@ -102,12 +102,20 @@ impl InvitationState {
 
     /// Ended for good, though a late yes may revive some.
     pub fn is_ended(self) -> bool {
-        matches!(self, Self::Declined | Self::Expired | Self::Lapsed | Self::Withdrawn | Self::Cancelled | Self::Undelivered)
+        matches!(
+            self,
+            Self::Declined
+                | Self::Expired
+                | Self::Lapsed
+                | Self::Withdrawn
+                | Self::Cancelled
+                | Self::Undelivered
+        )
     }
 }
 
 words! {
-    /// Why an invitation was made (DOMAIN.md §5).
+    /// Why an invitation was made (docs/domain.md §5).
     InvitationKind {
         /// By `invite exec`.
         Auto = "AUTO",
@@ -121,7 +129,7 @@ words! {
 }
 
 words! {
-    /// State of a reservation (DOMAIN.md §6).
+    /// State of a reservation (docs/domain.md §6).
     ReservationState {
         /// A hold of 15 minutes.
         Held = "HELD",
@@ -143,7 +151,8 @@ words! {
 }
 
 impl ReservationState {
-    /// Whether it counts in the places taken. A hold or an offer that has run out does so until it is found out.
+    /// Whether it counts in the places taken. A hold or an offer that has run out does so until it
+    /// is found out.
     pub fn takes_places(self) -> bool {
         matches!(self, Self::Held | Self::Offered | Self::Booked | Self::Placed | Self::Ended)
     }
@@ -151,7 +160,8 @@ impl ReservationState {
     /// Those that last until an instant.
     pub const RUNNING_OUT: [Self; 3] = [Self::Held, Self::Offered, Self::Waitlisted];
 
-    /// What it is at `now`: what lasts until `expires_at` is EXPIRED from then on, whether or not that was found out.
+    /// What it is at `now`: what lasts until `expires_at` is EXPIRED from then on, whether or not
+    /// that was found out.
     pub fn at(self, expires_at: Option<Instant>, now: Instant) -> Self {
         let ran_out = Self::RUNNING_OUT.contains(&self) && expires_at.is_some_and(|until| until <= now);
         if ran_out { Self::Expired } else { self }
@@ -159,7 +169,7 @@ impl ReservationState {
 }
 
 words! {
-    /// State of a class (DOMAIN.md §6).
+    /// State of a class (docs/domain.md §6).
     ClassState {
         /// Formed, its first lesson is ahead.
         Open = "OPEN",
@@ -171,7 +181,7 @@ words! {
 }
 
 words! {
-    /// State of a lesson (DOMAIN.md §6).
+    /// State of a lesson (docs/domain.md §6).
     LessonState {
         /// Ahead.
         Scheduled = "SCHEDULED",
@@ -193,7 +203,7 @@ words! {
 }
 
 words! {
-    /// Job status of a coach (DOMAIN.md §6).
+    /// Job status of a coach (docs/domain.md §6).
     JobStatus {
         /// In reserve.
         Reserve = "reserve",
@@ -211,7 +221,7 @@ words! {
 }
 
 impl JobStatus {
-    /// Whether a coach of this status may be asked: regular or trial (DOMAIN.md §5).
+    /// Whether a coach of this status may be asked: regular or trial (docs/domain.md §5).
     pub fn is_on_duty(self) -> bool {
         matches!(self, Self::Regular | Self::Trial)
     }
@@ -230,7 +240,7 @@ words! {
 }
 
 impl GradeType {
-    /// The level of a grade 1–12 (DOMAIN.md §10); `None` for others.
+    /// The level of a grade 1–12 (docs/domain.md §10); `None` for others.
     pub fn of_grade(grade: u8) -> Option<Self> {
         match grade {
             1..=6 => Some(Self::Primary),
@@ -256,7 +266,7 @@ words! {
 }
 
 words! {
-    /// State of a message (DOMAIN.md §7).
+    /// State of a message (docs/domain.md §7).
     MessageState {
         /// To be sent as soon as it is due.
         Queued = "QUEUED",
@@ -308,7 +318,7 @@ words! {
 }
 
 words! {
-    /// What a message says (DOMAIN.md §7).
+    /// What a message says (docs/domain.md §7).
     MessageKind {
         /// To a coach: will you teach this class?
         Invitation = "INVITATION",
@@ -348,7 +358,8 @@ words! {
         WaitlistOffer = "WAITLIST_OFFER",
         /// To a student: the place that was offered has gone to the next.
         OfferExpired = "OFFER_EXPIRED",
-        /// To a student: no place came free before the rosters froze, or another lesson stands in the way.
+        /// To a student: no place came free before the rosters froze, or another lesson stands in
+        /// the way.
         WaitlistClosed = "WAITLIST_CLOSED",
         /// To a student: you are in another class from a day on.
         ClassChanged = "CLASS_CHANGED",
@@ -370,7 +381,7 @@ words! {
 }
 
 words! {
-    /// Why the number of places taken changed (DOMAIN.md §2): a row of the ledger.
+    /// Why the number of places taken changed (docs/domain.md §2): a row of the ledger.
     PlaceCause {
         /// What the reservations came to when the ledger began.
         Opening = "OPENING",
@@ -394,7 +405,8 @@ words! {
         Cancel = "CANCEL",
         /// A sign-up was changed to other days or another template: the old and the new part.
         Change = "CHANGE",
-        /// A student went from one class of the template to another: the old and the new part, which cancel out.
+        /// A student went from one class of the template to another: the old and the new part,
+        /// which cancel out.
         Move = "MOVE",
         /// Leave for one lesson.
         Leave = "LEAVE",
@@ -408,7 +420,7 @@ words! {
 }
 
 words! {
-    /// State of one run of a scheduled task (DOMAIN.md §8).
+    /// State of one run of a scheduled task (docs/domain.md §8).
     RunState {
         /// Going on, or killed half-way when its lease has run out.
         Running = "RUNNING",

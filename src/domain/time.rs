@@ -1,6 +1,9 @@
 //! Instants (UTC, whole seconds) and the business zone that turns them into civil days and times.
 
-use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat,
+    TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -8,7 +11,7 @@ use std::ops::{Add, Sub};
 /// A civil day in the business zone.
 pub type Day = NaiveDate;
 
-/// A point in time: UTC, whole seconds (DOMAIN.md §1). Every rule takes one as `now`.
+/// A point in time: UTC, whole seconds (docs/domain.md §1). Every rule takes one as `now`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(i64);
 
@@ -30,7 +33,11 @@ impl Instant {
 
     /// The date-time of this instant; instants beyond chrono's range are clamped to it.
     pub fn to_utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.0, 0).unwrap_or(if self.0 < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC })
+        DateTime::from_timestamp(self.0, 0).unwrap_or(if self.0 < 0 {
+            DateTime::<Utc>::MIN_UTC
+        } else {
+            DateTime::<Utc>::MAX_UTC
+        })
     }
 }
 
@@ -87,8 +94,9 @@ impl BusinessTime {
         self.zone
     }
 
-    /// The instant of a day's time of day. One that a zone change skips is read with the offset before the gap (RFC 5545 §3.3.5: 02:30
-    /// becomes 03:30); of one that comes twice it is the first.
+    /// The instant of a day's time of day. One that a zone change skips is read with the offset
+    /// before the gap (RFC 5545 §3.3.5: 02:30 becomes 03:30); of one that comes twice it is the
+    /// first.
     pub fn at(self, day: Day, time: NaiveTime) -> Instant {
         let local = day.and_time(time);
         match self.zone.from_local_datetime(&local) {
@@ -112,7 +120,8 @@ impl BusinessTime {
 
     /// The first instant of a day; of a day that the zone skips, the first after it.
     pub fn midnight(self, day: Day) -> Instant {
-        // Zones that skip a midnight (Cairo, Beirut, Asunción …) begin with it, so that the old offset leads to the end of the gap.
+        // Zones that skip a midnight (Cairo, Beirut, Asunción …) begin with it, so that the old
+        // offset leads to the end of the gap.
         self.at(day, NaiveTime::MIN)
     }
 
@@ -136,7 +145,7 @@ impl BusinessTime {
         self.local(at).format("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// The Monday of the week of a day: budgets count Monday to Sunday (DOMAIN.md §5).
+    /// The Monday of the week of a day: budgets count Monday to Sunday (docs/domain.md §5).
     pub fn week_start(self, day: Day) -> Day {
         add_days(day, -i64::from(day.weekday().num_days_from_monday()))
     }
@@ -145,10 +154,14 @@ impl BusinessTime {
 /// A day so many days later (or earlier); clamped to the calendar's ends.
 pub fn add_days(day: Day, days: i64) -> Day {
     let span = Days::new(days.unsigned_abs());
-    if days < 0 { day.checked_sub_days(span).unwrap_or(Day::MIN) } else { day.checked_add_days(span).unwrap_or(Day::MAX) }
+    if days < 0 {
+        day.checked_sub_days(span).unwrap_or(Day::MIN)
+    } else {
+        day.checked_add_days(span).unwrap_or(Day::MAX)
+    }
 }
 
-/// A half-open window of the day `[from, to)`, `from < to` (DOMAIN.md §1).
+/// A half-open window of the day `[from, to)`, `from < to` (docs/domain.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The first moment inside.
@@ -158,8 +171,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// From when to when the window is open on a day. Where a zone change skips or repeats one of its ends, it is what [`BusinessTime::at`]
-    /// makes of it, here and in all that follows.
+    /// From when to when the window is open on a day. Where a zone change skips or repeats one of
+    /// its ends, it is what [`BusinessTime::at`] makes of it, here and in all that follows.
     fn on(self, time: BusinessTime, day: Day) -> (Instant, Instant) {
         (time.at(day, self.from), time.at(day, self.to))
     }
@@ -221,7 +234,9 @@ mod tests {
 
     fn at(zone: Tz, text: &str) -> String {
         let (day, time) = text.split_once(' ').unwrap();
-        BusinessTime::new(zone).at(day.parse().unwrap(), NaiveTime::parse_from_str(time, "%H:%M").unwrap()).to_string()
+        BusinessTime::new(zone)
+            .at(day.parse().unwrap(), NaiveTime::parse_from_str(time, "%H:%M").unwrap())
+            .to_string()
     }
 
     #[test]
@@ -254,7 +269,8 @@ mod tests {
         let clock = |text| NaiveTime::parse_from_str(text, "%H:%M").unwrap();
         let minute = TimeDelta::minutes(1);
         for (day, from, to, length) in [
-            // Opens at 03:30, for 02:30 does not exist; closes for good when it is 01:30 for the first time.
+            // Opens at 03:30, for 02:30 does not exist; closes for good when it is 01:30 for the
+            // first time.
             ("2027-03-14", "02:30", "05:00", 90),
             ("2026-11-01", "00:30", "01:30", 60),
             ("2026-11-01", "00:30", "02:30", 180),

@@ -37,7 +37,13 @@ mod tests {
         let (time, rest) = text.split_at(27);
         assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
         assert_eq!(rest, "  WARN etutor::log: some are missing lines=3\n");
-        let object: Value = serde_json::from_str(&compose(LogFormat::Json, "ERROR", "a \"word\"\n", &[("at", "x.rs:1".into())])).unwrap();
+        let object: Value = serde_json::from_str(&compose(
+            LogFormat::Json,
+            "ERROR",
+            "a \"word\"\n",
+            &[("at", "x.rs:1".into())],
+        ))
+        .unwrap();
         assert_eq!(object["fields"], json!({ "message": "a \"word\"\n", "at": "x.rs:1" }));
         assert_eq!((&object["level"], &object["target"]), (&"ERROR".into(), &TARGET.into()));
     }

@@ -8,7 +8,8 @@ const LINES: u32 = 10;
 /// … in so long; what goes beyond is counted.
 const SPAN: Duration = Duration::from_secs(1);
 
-/// The pace of one sort of line: ten a second, and the number of those passed over with the next one.
+/// The pace of one sort of line: ten a second, and the number of those passed over with the next
+/// one.
 ///
 /// ```
 /// use etutor::log::Pace;

@@ -1,4 +1,5 @@
-//! Lines on their way to the writer. Putting one in takes as long as copying it: what finds no room is counted.
+//! Lines on their way to the writer. Putting one in takes as long as copying it: what finds no room
+//! is counted.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,8 @@ impl Queue {
     /// Puts a line in, or counts it.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
-        // After a gap nothing goes in until the writer has seen it, so that it is told of in its place.
+        // After a gap nothing goes in until the writer has seen it, so that it is told of in its
+        // place.
         if state.dropped > 0 || state.waiting.len() + line.len() > ROOM {
             state.dropped += 1;
         } else {
@@ -45,13 +47,15 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// For the writer: waits for lines and takes them all; how many were dropped after them. What was taken before is done.
+    /// For the writer: waits for lines and takes them all; how many were dropped after them. What
+    /// was taken before is done.
     pub(super) fn take(&self, lines: &mut Vec<u8>) -> u64 {
         lines.clear();
         let mut state = self.lock();
         state.writing = false;
         self.changed.notify_all();
-        let mut state = self.changed.wait_while(state, |state| state.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        let mut state =
+            self.changed.wait_while(state, |state| state.is_empty()).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.waiting, lines);
         state.writing = true;
         std::mem::take(&mut state.dropped)

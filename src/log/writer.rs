@@ -1,4 +1,5 @@
-//! The thread that writes the lines. It alone waits for the reader of the log, and it alone hears of faults.
+//! The thread that writes the lines. It alone waits for the reader of the log, and it alone hears
+//! of faults.
 
 use super::line;
 use super::queue::Queue;
@@ -11,7 +12,11 @@ use std::time::Duration;
 const BREATH: Duration = Duration::from_millis(20);
 
 /// Starts it. It ends with the process.
-pub(super) fn spawn(sink: impl Write + Send + 'static, format: LogFormat, queue: Arc<Queue>) -> io::Result<()> {
+pub(super) fn spawn(
+    sink: impl Write + Send + 'static,
+    format: LogFormat,
+    queue: Arc<Queue>,
+) -> io::Result<()> {
     let mut writer = Writer { sink, format, missing: 0, cause: String::new(), torn: false };
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         let mut lines = Vec::new();
@@ -123,7 +128,9 @@ mod tests {
     /// What was written, the lines of the log itself without their time.
     fn written(writer: Writer<Sick>) -> Vec<String> {
         let text = String::from_utf8(writer.sink.written).unwrap();
-        text.lines().map(|line| line.split_once("Z  WARN ").map_or(line, |(_, told)| told).to_owned()).collect()
+        text.lines()
+            .map(|line| line.split_once("Z  WARN ").map_or(line, |(_, told)| told).to_owned())
+            .collect()
     }
 
     #[test]
@@ -139,20 +146,25 @@ mod tests {
         let mut writer = writer([]);
         writer.write(b"one\n", 7);
         writer.write(b"two\n", 0);
-        let told = "etutor::log: lines of the log are missing here missing=7 cause=\"they came faster than they were read\"";
+        let told = "etutor::log: lines of the log are missing here missing=7 cause=\"they came faster than \
+            they were read\"";
         assert_eq!(written(writer), ["one", told, "two"]);
     }
 
     #[test]
     fn a_full_disk_costs_lines_and_a_half_line_ends_before_the_next() {
         let full = || Err(ErrorKind::StorageFull);
-        // "one", then half of "two"; nothing at the second and third try, and then there is room again.
+        // "one", then half of "two"; nothing at the second and third try, and then there is room
+        // again.
         let mut writer = writer([Ok(6), full(), full(), full(), full(), full()]);
         writer.write(b"one\ntwo\nthree\n", 0);
         writer.write(b"four\n", 0);
         writer.write(b"five\n", 0);
         let lines = written(writer);
-        assert_eq!((&lines[..2], &lines[3..]), (&["one".to_owned(), "tw".to_owned()][..], &["five".to_owned()][..]));
+        assert_eq!(
+            (&lines[..2], &lines[3..]),
+            (&["one".to_owned(), "tw".to_owned()][..], &["five".to_owned()][..])
+        );
         assert!(lines[2].contains("missing=3 cause=\"no storage space\""), "{lines:?}");
     }
 }

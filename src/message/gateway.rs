@@ -44,7 +44,8 @@ pub enum Outcome {
 /// A way out. Capturing is none: in testing mode no gateway is ever called.
 #[async_trait::async_trait]
 pub trait Gateway: Send + Sync {
-    /// Hands over a batch of one channel, same texts beside each other; one outcome per message, in their order.
+    /// Hands over a batch of one channel, same texts beside each other; one outcome per message, in
+    /// their order.
     async fn submit(&self, batch: &[Outgoing], now: Instant) -> Vec<Outcome>;
 }
 
@@ -113,7 +114,8 @@ fn line(message: &Outgoing, now: Instant) -> Line<'_> {
     }
 }
 
-/// Appends all of it or nothing: the lock keeps other processes' lines whole, and a write that fails half-way is taken back.
+/// Appends all of it or nothing: the lock keeps other processes' lines whole, and a write that
+/// fails half-way is taken back.
 fn append(path: &Path, lines: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -126,7 +128,11 @@ fn append(path: &Path, lines: &[u8]) -> std::io::Result<()> {
     // Released when the file is closed.
     file.lock()?;
     let length = file.metadata()?.len();
-    let whole = if ends_whole(&mut file, length)? { file.write_all(lines) } else { file.write_all(&[b"\n", lines].concat()) };
+    let whole = if ends_whole(&mut file, length)? {
+        file.write_all(lines)
+    } else {
+        file.write_all(&[b"\n", lines].concat())
+    };
     whole.inspect_err(|_| {
         if let Err(error) = file.set_len(length) {
             tracing::error!(%error, "a half-written batch could not be taken back from the outbox file");
@@ -171,7 +177,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("var/sms.jsonl");
         let gateway = FileGateway::new(&path);
-        assert_eq!(gateway.submit(&[message(1), message(2)], Instant::from_unix(0)).await, [Outcome::Accepted, Outcome::Accepted]);
+        assert_eq!(
+            gateway.submit(&[message(1), message(2)], Instant::from_unix(0)).await,
+            [Outcome::Accepted, Outcome::Accepted]
+        );
         assert_eq!(gateway.submit(&[message(3)], Instant::from_unix(60)).await, [Outcome::Accepted]);
         let lines = lines(&path);
         assert_eq!(lines.len(), 3, "the line break in the text is escaped");

@@ -1,13 +1,14 @@
 //! How many parts an SMS is billed as.
 
 /// Characters of GSM 7-bit that cost one.
-const GSM: &str =
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+const GSM: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ \
+    !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// Those that cost two.
 const GSM_ESCAPED: &str = "^{}\\[~]|€\u{c}";
 
-/// Parts of a text: up to 160 characters of GSM 7-bit are one, more are parts of 153; any other text is counted in UTF-16 units,
-/// 70 and 67. A character is never split. The sign counts. An empty text has no part.
+/// Parts of a text: up to 160 characters of GSM 7-bit are one, more are parts of 153; any other
+/// text is counted in UTF-16 units, 70 and 67. A character is never split. The sign counts. An
+/// empty text has no part.
 pub fn segments(text: &str) -> usize {
     let gsm = |character: char| {
         let cost = if GSM.contains(character) { Some(1) } else { None };
@@ -19,7 +20,8 @@ pub fn segments(text: &str) -> usize {
     }
 }
 
-/// Parts of characters with these costs, when one part holds `single` and each of several holds `each`.
+/// Parts of characters with these costs, when one part holds `single` and each of several holds
+/// `each`.
 fn parts(costs: impl Iterator<Item = usize> + Clone, single: usize, each: usize) -> usize {
     if costs.clone().sum::<usize>() <= single {
         return usize::from(costs.count() > 0);
@@ -62,7 +64,11 @@ mod tests {
         for (text, times, expected) in cases {
             assert_eq!(segments(&text.repeat(times)), expected, "{times} × {text}");
         }
-        assert_eq!(segments(&format!("{}课", "a".repeat(69))), 1, "one Chinese character makes all of it UCS-2");
+        assert_eq!(
+            segments(&format!("{}课", "a".repeat(69))),
+            1,
+            "one Chinese character makes all of it UCS-2"
+        );
         assert_eq!(segments(&format!("{}课", "a".repeat(70))), 2);
     }
 }

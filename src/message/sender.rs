@@ -1,4 +1,5 @@
-//! What the sender decides: which of the due messages go now, and what becomes of them after the gateway's answer. It stores nothing.
+//! What the sender decides: which of the due messages go now, and what becomes of them after the
+//! gateway's answer. It stores nothing.
 
 use super::gateway::{Gateway, Outcome, Outgoing};
 use crate::domain::message::{NEVER, UNKNOWN_TRIES, UNKNOWN_WAIT, retry_delay};
@@ -94,7 +95,8 @@ pub struct Fate {
     pub error: String,
 }
 
-/// What becomes of a message after an answer; `attempts` are the hand-overs made, this one included.
+/// What becomes of a message after an answer; `attempts` are the hand-overs made, this one
+/// included.
 pub fn fate(outcome: Outcome, kind: MessageKind, attempts: i32, valid_until: Instant, now: Instant) -> Fate {
     let end = |state, error| Fate { state, due_at: NEVER, error };
     match outcome {
@@ -107,7 +109,11 @@ pub fn fate(outcome: Outcome, kind: MessageKind, attempts: i32, valid_until: Ins
         },
         Outcome::Unknown(error) => {
             let again = kind.is_repeatable() && attempts < UNKNOWN_TRIES;
-            Fate { state: MessageState::Unknown, due_at: if again { now + UNKNOWN_WAIT } else { NEVER }, error }
+            Fate {
+                state: MessageState::Unknown,
+                due_at: if again { now + UNKNOWN_WAIT } else { NEVER },
+                error,
+            }
         }
     }
 }
@@ -122,10 +128,16 @@ pub struct Gateways<'a> {
 }
 
 impl Gateways<'_> {
-    /// Hands over messages of any channel, each channel's in one batch with same texts beside each other; ids with their outcomes.
-    /// What has no answer within `limit` is [`Outcome::Unknown`].
-    pub async fn submit(self, messages: Vec<(i64, Outgoing)>, limit: Duration, now: Instant) -> Vec<(i64, Outcome)> {
-        let (sms, mail): (Vec<_>, Vec<_>) = messages.into_iter().partition(|(_, message)| message.channel == Channel::Sms);
+    /// Hands over messages of any channel, each channel's in one batch with same texts beside each
+    /// other; ids with their outcomes. What has no answer within `limit` is [`Outcome::Unknown`].
+    pub async fn submit(
+        self,
+        messages: Vec<(i64, Outgoing)>,
+        limit: Duration,
+        now: Instant,
+    ) -> Vec<(i64, Outcome)> {
+        let (sms, mail): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|(_, message)| message.channel == Channel::Sms);
         let mut outcomes = Vec::with_capacity(sms.len() + mail.len());
         // One limit for both: the lease does not become longer because there are two gateways.
         let until = tokio::time::Instant::now() + limit;
@@ -136,7 +148,8 @@ impl Gateways<'_> {
             // Stable: within a text the order stays.
             batch.sort_by(|(_, a), (_, b)| a.body.cmp(&b.body));
             let (ids, batch): (Vec<i64>, Vec<Outgoing>) = batch.into_iter().unzip();
-            let answers = tokio::time::timeout_at(until, gateway.submit(&batch, now)).await.unwrap_or_default();
+            let answers =
+                tokio::time::timeout_at(until, gateway.submit(&batch, now)).await.unwrap_or_default();
             let silent = Outcome::Unknown("no answer from the gateway".to_owned());
             outcomes.extend(ids.into_iter().zip(answers.into_iter().chain(std::iter::repeat(silent))));
         }
@@ -177,10 +190,17 @@ mod tests {
 
     #[test]
     fn a_number_gets_ten_in_ten_minutes_and_twenty_a_day_but_admins_get_all() {
-        let known = |lately, today| Known { sent: [("+999200000001".to_owned(), (lately, today))].into(), ..Known::default() };
+        let known = |lately, today| Known {
+            sent: [("+999200000001".to_owned(), (lately, today))].into(),
+            ..Known::default()
+        };
         let cases = [((0, 0), 10), ((4, 4), 6), ((10, 10), 0), ((0, 15), 5), ((0, 20), 0)];
         for ((lately, today), expected) in cases {
-            assert_eq!(gone(&messages(12, Audience::Coach), known(lately, today)), expected, "after {lately} lately and {today} today");
+            assert_eq!(
+                gone(&messages(12, Audience::Coach), known(lately, today)),
+                expected,
+                "after {lately} lately and {today} today"
+            );
         }
         assert_eq!(gone(&messages(12, Audience::Admin), known(10, 20)), 12);
     }
@@ -190,8 +210,14 @@ mod tests {
         let one = messages(1, Audience::Coach);
         let judged = |known| judge(&one, known, &rules(), noon()).remove(0).1;
         assert_eq!(judged(Known::default()), Verdict::Go);
-        assert_eq!(judged(Known { untrue: [1].into(), ..Known::default() }), Verdict::End(MessageState::Cancelled, "no longer so"));
-        assert_eq!(judged(Known { opted_out: [1].into(), ..Known::default() }), Verdict::End(MessageState::Suppressed, "OPTED_OUT"));
+        assert_eq!(
+            judged(Known { untrue: [1].into(), ..Known::default() }),
+            Verdict::End(MessageState::Cancelled, "no longer so")
+        );
+        assert_eq!(
+            judged(Known { opted_out: [1].into(), ..Known::default() }),
+            Verdict::End(MessageState::Suppressed, "OPTED_OUT")
+        );
         let late = judge(&one, Known::default(), &rules(), noon() + TimeDelta::hours(1)).remove(0).1;
         assert_eq!(late, Verdict::End(MessageState::Expired, "not sent in time"));
     }
@@ -204,15 +230,23 @@ mod tests {
         };
         for (attempts, seconds) in [(1, 30), (2, 120), (3, 300), (4, 900), (5, 1800)] {
             let fate = failed(attempts, 60);
-            assert_eq!((fate.state, fate.due_at), (MessageState::Retry, noon() + TimeDelta::seconds(seconds)));
+            assert_eq!(
+                (fate.state, fate.due_at),
+                (MessageState::Retry, noon() + TimeDelta::seconds(seconds))
+            );
         }
         assert_eq!(failed(6, 60).state, MessageState::Failed);
-        assert_eq!(failed(5, 30).state, MessageState::Expired, "the next try would come when it is of no use");
+        assert_eq!(
+            failed(5, 30).state,
+            MessageState::Expired,
+            "the next try would come when it is of no use"
+        );
     }
 
     #[test]
     fn what_may_have_been_sent_is_repeated_once_and_only_when_that_does_no_harm() {
-        let unknown = |kind, attempts| fate(Outcome::Unknown(String::new()), kind, attempts, NEVER, noon()).due_at;
+        let unknown =
+            |kind, attempts| fate(Outcome::Unknown(String::new()), kind, attempts, NEVER, noon()).due_at;
         assert_eq!(unknown(MessageKind::TaskShort, 1), noon() + TimeDelta::minutes(10));
         assert_eq!(unknown(MessageKind::TaskShort, 2), NEVER);
         assert_eq!(unknown(MessageKind::Invitation, 1), NEVER);

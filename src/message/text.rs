@@ -1,4 +1,5 @@
-//! The Chinese texts, compiled in: notices (通知) without offers or links. An SMS begins with the sign.
+//! The Chinese texts, compiled in: notices (通知) without offers or links. An SMS begins with the
+//! sign.
 
 use crate::domain::state::{Channel, MessageKind};
 use crate::domain::time::{BusinessTime, Day, Instant, add_days};
@@ -31,7 +32,8 @@ pub struct Facts {
     pub last_day: Day,
     /// Within how many minutes an answer is wanted.
     pub reply_minutes: i64,
-    /// Until when the software test must be passed; `None` when it is passed already. In alarms: until when coaches can be found (F).
+    /// Until when the software test must be passed; `None` when it is passed already. In alarms:
+    /// until when coaches can be found (F).
     pub deadline: Option<Instant>,
     /// Students in the class.
     pub roster: usize,
@@ -74,7 +76,9 @@ pub fn render(kind: MessageKind, channel: Channel, facts: &Facts, time: Business
     let sentence = sentence(kind, facts, time, names);
     match channel {
         Channel::Sms => Text { subject: String::new(), body: format!("{SIGN}{sentence}") },
-        Channel::Mail => Text { subject: format!("{SIGN}{}：{}", title(kind), first(facts)), body: sentence },
+        Channel::Mail => {
+            Text { subject: format!("{SIGN}{}：{}", title(kind), first(facts)), body: sentence }
+        }
     }
 }
 
@@ -116,16 +120,27 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
     let (class, first, span) = (class_name(facts), first(facts), span(facts));
     match kind {
         MessageKind::Invitation => {
-            format!("邀请您担任{class}教练：{span}，{}。请在{}内到客户端答复。", course(facts), minutes(facts.reply_minutes))
+            format!(
+                "邀请您担任{class}教练：{span}，{}。请在{}内到客户端答复。",
+                course(facts),
+                minutes(facts.reply_minutes)
+            )
         }
-        MessageKind::InvitationRecalled => format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。"),
+        MessageKind::InvitationRecalled => {
+            format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
+        }
         MessageKind::Accepted => match facts.deadline {
             Some(deadline) => {
-                format!("已收到您的确认：{first}。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。", until(deadline, time))
+                format!(
+                    "已收到您的确认：{first}。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
+                    until(deadline, time)
+                )
             }
             None => format!("已收到您的确认：{first}。您的软件测试仍然有效，无需再测，分班结果会另行通知。"),
         },
-        MessageKind::Reserved => format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。"),
+        MessageKind::Reserved => {
+            format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。")
+        }
         MessageKind::Promoted => match facts.deadline {
             Some(deadline) => {
                 format!(
@@ -136,54 +151,103 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
             None => format!("{first}有了空缺，您已由候补转为正式教练，分班结果会另行通知。"),
         },
         MessageKind::TestReminder => {
-            let by = facts.deadline.map_or_else(|| "尽快".to_owned(), |deadline| format!("在{}前", until(deadline, time)));
+            let by = facts
+                .deadline
+                .map_or_else(|| "尽快".to_owned(), |deadline| format!("在{}前", until(deadline, time)));
             format!("您答应带的{first}还差软件测试。请{by}到客户端完成，逾期名额将让给其他教练。")
         }
-        MessageKind::TestLapsed => format!("您的软件测试未在截止时间前通过，{first}的名额已释放。您仍可随时完成测试，方便下次带班。"),
+        MessageKind::TestLapsed => {
+            format!("您的软件测试未在截止时间前通过，{first}的名额已释放。您仍可随时完成测试，方便下次带班。")
+        }
         MessageKind::TestPassed if facts.template.is_empty() => {
             "您已通过软件测试，所答应的班级均已为您保留，分班结果会另行通知。".to_owned()
         }
         MessageKind::TestPassed => format!("您已通过软件测试，{first}已为您保留，分班结果会另行通知。"),
         MessageKind::Assigned => {
-            format!("您将担任{class}教练：首课{span}，{}，学员{}人。请提前10分钟上线。", course(facts), facts.roster)
+            format!(
+                "您将担任{class}教练：首课{span}，{}，学员{}人。请提前10分钟上线。",
+                course(facts),
+                facts.roster
+            )
         }
-        MessageKind::NoLongerNeeded => format!("{first}目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。"),
+        MessageKind::NoLongerNeeded => {
+            format!("{first}目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。")
+        }
         MessageKind::TaskEarlyWarning => {
-            format!("预警：{first}（{}）还缺教练{}人。{}", facts.template, uncovered(facts), counts(facts, time))
+            format!(
+                "预警：{first}（{}）还缺教练{}人。{}",
+                facts.template,
+                uncovered(facts),
+                counts(facts, time)
+            )
         }
         MessageKind::TaskShort => {
-            let late = if facts.late_minutes > 0 { format!("（本告警迟{}）", minutes(facts.late_minutes)) } else { String::new() };
-            format!("告警：{first}（{}）仍缺教练{}人。{}{late}", facts.template, uncovered(facts), counts(facts, time))
+            let late = if facts.late_minutes > 0 {
+                format!("（本告警迟{}）", minutes(facts.late_minutes))
+            } else {
+                String::new()
+            };
+            format!(
+                "告警：{first}（{}）仍缺教练{}人。{}{late}",
+                facts.template,
+                uncovered(facts),
+                counts(facts, time)
+            )
         }
         MessageKind::TaskLeftOver => left_over(facts, names),
         MessageKind::AssignedWithdrawal => {
             format!("教练{}已分到{first}（{}），现要求退出，请尽快联系处理。", facts.coach, facts.template)
         }
-        MessageKind::ClassClosed if facts.coach.is_empty() => format!("{first}起的班级已没有学员，现已关闭，之后的课全部取消。"),
-        MessageKind::ClassClosed => {
-            format!("{first}起的班级（{}，教练{}）已没有学员，现已关闭，之后的课全部取消。", facts.template, facts.coach)
+        MessageKind::ClassClosed if facts.coach.is_empty() => {
+            format!("{first}起的班级已没有学员，现已关闭，之后的课全部取消。")
         }
-        MessageKind::LessonNotHeld => format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。"),
+        MessageKind::ClassClosed => {
+            format!(
+                "{first}起的班级（{}，教练{}）已没有学员，现已关闭，之后的课全部取消。",
+                facts.template, facts.coach
+            )
+        }
+        MessageKind::LessonNotHeld => {
+            format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。")
+        }
         MessageKind::LessonHeld => format!("更正：{first}的课照常上课，请按时登录客户端。"),
         MessageKind::WaitlistOffer => {
-            let by = facts.deadline.map_or_else(|| "尽快".to_owned(), |deadline| format!("在{}前", until(deadline, time)));
-            format!("您候补的{class}有名额了：首课{span}，{}。请{by}到客户端确认，逾期将让给下一位。", course(facts))
+            let by = facts
+                .deadline
+                .map_or_else(|| "尽快".to_owned(), |deadline| format!("在{}前", until(deadline, time)));
+            format!(
+                "您候补的{class}有名额了：首课{span}，{}。请{by}到客户端确认，逾期将让给下一位。",
+                course(facts)
+            )
         }
         MessageKind::OfferExpired => format!("您候补的{first}名额未在截止时间前确认，已让给下一位。"),
         // With a reason: a yes elsewhere has ended it.
-        MessageKind::WaitlistClosed if !facts.reason.is_empty() => format!("您已约了这个时间的课，{first}的候补随之结束。"),
+        MessageKind::WaitlistClosed if !facts.reason.is_empty() => {
+            format!("您已约了这个时间的课，{first}的候补随之结束。")
+        }
         MessageKind::WaitlistClosed => format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。"),
         MessageKind::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
-        MessageKind::LessonEmpty => format!("{first}（{}）的课学员均已请假，目前无人上课。如有变化会另行通知。", facts.template),
-        MessageKind::LessonAttended => format!("更正：{first}（{}）的课有学员上课，请按时上线。", facts.template),
+        MessageKind::LessonEmpty => {
+            format!("{first}（{}）的课学员均已请假，目前无人上课。如有变化会另行通知。", facts.template)
+        }
+        MessageKind::LessonAttended => {
+            format!("更正：{first}（{}）的课有学员上课，请按时上线。", facts.template)
+        }
         MessageKind::LessonCancelled => format!("因校历调整，{first}的课取消，请留意后续安排。"),
         MessageKind::LessonAdded => format!("因校历调整，增加一次课：{span}{class}，请留意。"),
         MessageKind::LessonMoved => {
-            let before = facts.start_before.map_or_else(String::new, |start| format!("由{}", start.format("%H:%M")));
-            format!("{class}自{}起上课时间{before}改为{}，请留意。", day(facts.day), facts.start.format("%H:%M"))
+            let before =
+                facts.start_before.map_or_else(String::new, |start| format!("由{}", start.format("%H:%M")));
+            format!(
+                "{class}自{}起上课时间{before}改为{}，请留意。",
+                day(facts.day),
+                facts.start.format("%H:%M")
+            )
         }
         MessageKind::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
-        MessageKind::PlaceDrift => format!("名额核对：有{}处与约课不符，已修正。请检查任务报告。", facts.count),
+        MessageKind::PlaceDrift => {
+            format!("名额核对：有{}处与约课不符，已修正。请检查任务报告。", facts.count)
+        }
     }
 }
 
@@ -214,7 +278,8 @@ fn course(facts: &Facts) -> String {
 
 /// `10月1日（周二）`.
 fn day(day: Day) -> String {
-    let weekday = ["一", "二", "三", "四", "五", "六", "日"][day.weekday().num_days_from_monday() as usize % 7];
+    let weekday =
+        ["一", "二", "三", "四", "五", "六", "日"][day.weekday().num_days_from_monday() as usize % 7];
     format!("{}月{}日（周{weekday}）", day.month(), day.day())
 }
 
@@ -241,7 +306,9 @@ fn minutes(minutes: i64) -> String {
 /// `小学一年级`, `初一`, `高三`.
 fn grade(grade: i32) -> String {
     const NUMBERS: [&str; 6] = ["一", "二", "三", "四", "五", "六"];
-    let number = |from: i32| usize::try_from(grade - from).ok().and_then(|index| NUMBERS.get(index)).copied().unwrap_or_default();
+    let number = |from: i32| {
+        usize::try_from(grade - from).ok().and_then(|index| NUMBERS.get(index)).copied().unwrap_or_default()
+    };
     match grade {
         1..=6 => format!("小学{}年级", number(1)),
         7..=9 => format!("初{}", number(7)),
@@ -335,9 +402,15 @@ mod tests {
             sms(MessageKind::Assigned, &facts()),
             "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
         );
-        let night =
-            Facts { start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(), end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(), ..facts() };
-        assert!(sms(MessageKind::Invitation, &Facts { lessons: 1, ..night }).contains("23:30-次日00:30，共1次课。"));
+        let night = Facts {
+            start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(),
+            end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
+            ..facts()
+        };
+        assert!(
+            sms(MessageKind::Invitation, &Facts { lessons: 1, ..night })
+                .contains("23:30-次日00:30，共1次课。")
+        );
     }
 
     #[test]
@@ -347,10 +420,9 @@ mod tests {
             "【etutor】告警：10月1日（周二）14:00初一数学班（2013-autumn-aaa-g7-tu-p1400）仍缺教练2人。\
              需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
         );
-        assert!(
-            sms(MessageKind::TaskLeftOver, &facts())
-                .contains("有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。")
-        );
+        assert!(sms(MessageKind::TaskLeftOver, &facts()).contains(
+            "有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。"
+        ));
         let mail = render(MessageKind::TaskLeftOver, Channel::Mail, &facts(), shanghai());
         assert_eq!(mail.subject, "【etutor】学员未入班：10月1日（周二）14:00初一数学班");
         assert!(mail.body.contains("s0006、s0007。"));

@@ -1,6 +1,6 @@
-//! Which connections are let in. Nothing in tonic closes a silent socket, so every connection must show in time that it
-//! speaks HTTP/2, holds a permit for as long as it is open, and can be cut off: when it does not read its answers, and
-//! when the server ends.
+//! Which connections are let in. Nothing in tonic closes a silent socket, so every connection must
+//! show in time that it speaks HTTP/2, holds a permit for as long as it is open, and can be cut
+//! off: when it does not read its answers, and when the server ends.
 
 use super::peer::{Peer, Peers};
 use crate::log::Pace;
@@ -41,7 +41,12 @@ pub(super) struct Door {
 
 impl Door {
     /// Lets connections in until `stop`; they break when `cut` is cancelled.
-    pub fn open(self, listener: TcpListener, stop: CancellationToken, cut: CancellationToken) -> mpsc::Receiver<io::Result<Connection>> {
+    pub fn open(
+        self,
+        listener: TcpListener,
+        stop: CancellationToken,
+        cut: CancellationToken,
+    ) -> mpsc::Receiver<io::Result<Connection>> {
         let (let_in, connections) = mpsc::channel(64);
         tokio::spawn(self.attend(listener, stop, cut, let_in));
         connections
@@ -73,11 +78,16 @@ impl Door {
             let Ok(permit) = permits.clone().try_acquire_owned() else {
                 if let Some(passed_over) = TURNED_AWAY.next() {
                     let max_connections = self.max_connections;
-                    tracing::warn!(max_connections, passed_over, "a connection was turned away: too many are open");
+                    tracing::warn!(
+                        max_connections,
+                        passed_over,
+                        "a connection was turned away: too many are open"
+                    );
                 }
                 continue;
             };
-            let (stop, closed, let_in, door) = (stop.clone(), cut.child_token(), let_in.clone(), self.clone());
+            let (stop, closed, let_in, door) =
+                (stop.clone(), cut.child_token(), let_in.clone(), self.clone());
             tokio::spawn(async move {
                 let greeted = tokio::select! {
                     () = stop.cancelled() => return,
@@ -86,15 +96,25 @@ impl Door {
                 match greeted {
                     Ok(Ok(stream)) => {
                         let (peer, cut) = (door.peers.join(), Box::pin(closed.clone().cancelled_owned()));
-                        let connection =
-                            Connection { stream, replayed: 0, peer: peer.clone(), cut, closed: closed.clone(), _permit: permit };
+                        let connection = Connection {
+                            stream,
+                            replayed: 0,
+                            peer: peer.clone(),
+                            cut,
+                            closed: closed.clone(),
+                            _permit: permit,
+                        };
                         // The other end is gone only when the server is.
                         let _gone = let_in.send(Ok(connection)).await;
                         peer.stalled(door.unread_timeout, &closed).await;
                         if !closed.is_cancelled() {
                             let timeout_s = door.unread_timeout.as_secs();
                             if let Some(passed_over) = NOT_READ.next() {
-                                tracing::warn!(timeout_s, passed_over, "a connection was closed: it does not read its answers");
+                                tracing::warn!(
+                                    timeout_s,
+                                    passed_over,
+                                    "a connection was closed: it does not read its answers"
+                                );
                             }
                             closed.cancel();
                         }
@@ -161,7 +181,11 @@ impl Connected for Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.cut.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(cut_off()));
         }
@@ -177,12 +201,20 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.uncut()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.uncut()?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }

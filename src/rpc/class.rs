@@ -20,10 +20,22 @@ impl ClassRpc {
 
 #[tonic::async_trait]
 impl pb::class_service_server::ClassService for ClassRpc {
-    async fn list_classes(&self, request: Request<pb::ListClassesRequest>) -> Result<Response<pb::ListClassesResponse>, Status> {
+    async fn list_classes(
+        &self,
+        request: Request<pb::ListClassesRequest>,
+    ) -> Result<Response<pb::ListClassesResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListClassesRequest { class_template, coach, student, states, day, task_id, page_size: _, page_token: _ } = request;
+        let pb::ListClassesRequest {
+            class_template,
+            coach,
+            student,
+            states,
+            day,
+            task_id,
+            page_size: _,
+            page_token: _,
+        } = request;
         let query = ClassQuery {
             class_template: convert::optional_code("class_template", class_template)?,
             coach: convert::optional_code("coach", coach)?,
@@ -38,9 +50,13 @@ impl pb::class_service_server::ClassService for ClassRpc {
         Ok(Response::new(pb::ListClassesResponse { classes, next_page_token }))
     }
 
-    async fn get_class(&self, request: Request<pb::GetClassRequest>) -> Result<Response<pb::GetClassResponse>, Status> {
+    async fn get_class(
+        &self,
+        request: Request<pb::GetClassRequest>,
+    ) -> Result<Response<pb::GetClassResponse>, Status> {
         let pb::GetClassRequest { class_id } = request.into_inner();
-        let WholeClass { class, roster, lessons } = class::get_class(&self.app, convert::id("class_id", class_id)?).await?;
+        let WholeClass { class, roster, lessons } =
+            class::get_class(&self.app, convert::id("class_id", class_id)?).await?;
         let roster = roster.into_iter().map(Into::into).collect();
         let lessons = lessons.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetClassResponse { class: Some(class.into()), roster, lessons }))

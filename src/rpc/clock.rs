@@ -33,20 +33,29 @@ impl ClockRpc {
 
 #[tonic::async_trait]
 impl pb::clock_service_server::ClockService for ClockRpc {
-    async fn get_clock(&self, request: Request<pb::GetClockRequest>) -> Result<Response<pb::GetClockResponse>, Status> {
+    async fn get_clock(
+        &self,
+        request: Request<pb::GetClockRequest>,
+    ) -> Result<Response<pb::GetClockResponse>, Status> {
         let pb::GetClockRequest {} = request.into_inner();
         let shown = clock::get(&self.app).await?;
         Ok(Response::new(pb::GetClockResponse { clock: Some(self.shown(shown)) }))
     }
 
-    async fn set_clock(&self, request: Request<pb::SetClockRequest>) -> Result<Response<pb::SetClockResponse>, Status> {
+    async fn set_clock(
+        &self,
+        request: Request<pb::SetClockRequest>,
+    ) -> Result<Response<pb::SetClockResponse>, Status> {
         let pb::SetClockRequest { time, running } = request.into_inner();
         let to = convert::instant("time", time)?;
         let shown = clock::set(&self.app, to, running).await?;
         Ok(Response::new(pb::SetClockResponse { clock: Some(self.shown(shown)) }))
     }
 
-    async fn advance_clock(&self, request: Request<pb::AdvanceClockRequest>) -> Result<Response<pb::AdvanceClockResponse>, Status> {
+    async fn advance_clock(
+        &self,
+        request: Request<pb::AdvanceClockRequest>,
+    ) -> Result<Response<pb::AdvanceClockResponse>, Status> {
         let pb::AdvanceClockRequest { duration } = request.into_inner();
         let by = span("duration", convert::required("duration", duration)?)?;
         let shown = clock::advance(&self.app, by).await?;

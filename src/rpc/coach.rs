@@ -20,7 +20,10 @@ impl CoachRpc {
 
 #[tonic::async_trait]
 impl pb::coach_service_server::CoachService for CoachRpc {
-    async fn upsert_coach(&self, request: Request<pb::UpsertCoachRequest>) -> Result<Response<pb::UpsertCoachResponse>, Status> {
+    async fn upsert_coach(
+        &self,
+        request: Request<pb::UpsertCoachRequest>,
+    ) -> Result<Response<pb::UpsertCoachResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::people::coach(request.coach)?;
@@ -28,17 +31,24 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         Ok(Response::new(pb::UpsertCoachResponse { coach: Some(made.into()) }))
     }
 
-    async fn get_coach(&self, request: Request<pb::GetCoachRequest>) -> Result<Response<pb::GetCoachResponse>, Status> {
+    async fn get_coach(
+        &self,
+        request: Request<pb::GetCoachRequest>,
+    ) -> Result<Response<pb::GetCoachResponse>, Status> {
         let pb::GetCoachRequest { user_name } = request.into_inner();
         let (found, history) = coach::get_coach(&self.app, &convert::code("user_name", user_name)?).await?;
         let status_changes = history.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetCoachResponse { coach: Some(found.into()), status_changes }))
     }
 
-    async fn list_coaches(&self, request: Request<pb::ListCoachesRequest>) -> Result<Response<pb::ListCoachesResponse>, Status> {
+    async fn list_coaches(
+        &self,
+        request: Request<pb::ListCoachesRequest>,
+    ) -> Result<Response<pb::ListCoachesResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListCoachesRequest { subject_id, grade_type, job_status, page_size: _, page_token: _ } = request;
+        let pb::ListCoachesRequest { subject_id, grade_type, job_status, page_size: _, page_token: _ } =
+            request;
         let filter = convert::people::coach_filter(subject_id, grade_type, job_status)?;
         let found = coach::list_coaches(&self.app, &filter, &paging.page).await?;
         let next_page_token = paging.next(found.next);
@@ -46,7 +56,10 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         Ok(Response::new(pb::ListCoachesResponse { coaches, next_page_token }))
     }
 
-    async fn set_coach_status(&self, request: Request<pb::SetCoachStatusRequest>) -> Result<Response<pb::SetCoachStatusResponse>, Status> {
+    async fn set_coach_status(
+        &self,
+        request: Request<pb::SetCoachStatusRequest>,
+    ) -> Result<Response<pb::SetCoachStatusResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let new = convert::people::new_status(request)?;
@@ -61,7 +74,8 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         let pb::SetAvailabilityRequest { coach: user_name, season, availability } = request.into_inner();
         let (user_name, season) = (convert::code("coach", user_name)?, convert::code("season", season)?);
         let wanted = convert::people::availability(availability)?;
-        let offers = coach::set_availability(&self.app, &user_name, &season, &wanted, self.app.now().await?).await?;
+        let offers =
+            coach::set_availability(&self.app, &user_name, &season, &wanted, self.app.now().await?).await?;
         let availability = offers.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::SetAvailabilityResponse { availability }))
     }
@@ -73,7 +87,8 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
         let pb::ListAvailabilityRequest { coach: user_name, season, page_size: _, page_token: _ } = request;
-        let (user_name, season) = (convert::code("coach", user_name)?, convert::optional_code("season", season)?);
+        let (user_name, season) =
+            (convert::code("coach", user_name)?, convert::optional_code("season", season)?);
         let found = coach::list_availability(&self.app, &user_name, season.as_deref(), &paging.page).await?;
         let next_page_token = paging.next(found.next);
         let availability = found.items.into_iter().map(Into::into).collect();

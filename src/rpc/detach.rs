@@ -1,9 +1,10 @@
-//! From a request to the work it asks for: the request is read, its turn and its permits are taken, and the work is
-//! detached from its caller.
+//! From a request to the work it asks for: the request is read, its turn and its permits are taken,
+//! and the work is detached from its caller.
 //!
-//! The work goes on when its caller has gone: a handler that is dropped in the middle of `begin` hands a pooled
-//! PostgreSQL connection back inside an open transaction, and later writes that were acknowledged are lost.
-//! Nothing is taken for a request that has not arrived, and no connection or kind of call can take all there is.
+//! The work goes on when its caller has gone: a handler that is dropped in the middle of `begin`
+//! hands a pooled PostgreSQL connection back inside an open transaction, and later writes that were
+//! acknowledged are lost. Nothing is taken for a request that has not arrived, and no connection or
+//! kind of call can take all there is.
 
 use super::kind::{Kind, Kinds};
 use super::norm::Answer;
@@ -39,18 +40,24 @@ impl Limits {
         Self { calls, tasks, uploads }
     }
 
-    /// The limit of a kind, and what is said when there is no more. Open pages have a limit of their own.
+    /// The limit of a kind, and what is said when there is no more. Open pages have a limit of
+    /// their own.
     fn of(&self, kind: Kind) -> Option<(&Arc<Semaphore>, &'static str)> {
         match kind {
             Kind::Free | Kind::Page => None,
             Kind::Call => Some((&self.calls, "the server is busy; try again")),
-            Kind::Task => Some((&self.tasks, "as many tasks are running as the server takes at once; try again")),
-            Kind::Upload => Some((&self.uploads, "as many imports are running as the server takes at once; try again")),
+            Kind::Task => {
+                Some((&self.tasks, "as many tasks are running as the server takes at once; try again"))
+            }
+            Kind::Upload => {
+                Some((&self.uploads, "as many imports are running as the server takes at once; try again"))
+            }
         }
     }
 }
 
-/// The services of the application, detached, limited and guarded; beside them health and reflection, which answer under any load.
+/// The services of the application, detached, limited and guarded; beside them health and
+/// reflection, which answer under any load.
 #[derive(Clone, Debug)]
 pub(super) struct Detach {
     pub routes: Routes,
@@ -64,8 +71,9 @@ pub(super) struct Detach {
     pub ready: Arc<AtomicBool>,
 }
 
-/// What a call holds until its work has ended; the room, until its answer is counted. Given back in this
-/// order: whoever waits for the turn takes a permit next, and is refused when there is none yet.
+/// What a call holds until its work has ended; the room, until its answer is counted. Given back in
+/// this order: whoever waits for the turn takes a permit next, and is refused when there is none
+/// yet.
 #[derive(Default)]
 struct Holds {
     _permit: Option<OwnedSemaphorePermit>,
@@ -88,7 +96,10 @@ impl Service<Request<Body>> for Detach {
             return Box::pin(self.free.call(request));
         }
         if !self.ready.load(Ordering::Relaxed) {
-            return Box::pin(std::future::ready(Ok(status::unavailable("the database is not ready yet; try again").into_http())));
+            return Box::pin(std::future::ready(Ok(status::unavailable(
+                "the database is not ready yet; try again",
+            )
+            .into_http())));
         }
         // Under load most is turned away here, where it costs least.
         if let Some((limit, busy)) = self.limits.of(kind)

@@ -30,13 +30,17 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::CreateReservationResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: _ } = request;
+        let pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: _ } =
+            request;
         let new = new_reservation(student, class_template, &start_day, &end_day)?;
         let made = enrollment::create_reservation(&self.app, new, key).await?;
         Ok(Response::new(pb::CreateReservationResponse { reservation: Some(made.into()) }))
     }
 
-    async fn hold_places(&self, request: Request<pb::HoldPlacesRequest>) -> Result<Response<pb::HoldPlacesResponse>, Status> {
+    async fn hold_places(
+        &self,
+        request: Request<pb::HoldPlacesRequest>,
+    ) -> Result<Response<pb::HoldPlacesResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let pb::HoldPlacesRequest { student, class_template, start_day, end_day, request_id: _ } = request;
@@ -45,29 +49,42 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         Ok(Response::new(pb::HoldPlacesResponse { reservation: Some(made.into()) }))
     }
 
-    async fn renew_hold(&self, request: Request<pb::RenewHoldRequest>) -> Result<Response<pb::RenewHoldResponse>, Status> {
+    async fn renew_hold(
+        &self,
+        request: Request<pb::RenewHoldRequest>,
+    ) -> Result<Response<pb::RenewHoldResponse>, Status> {
         let pb::RenewHoldRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
         let held = confirm::renew_hold(&self.app, id, self.app.now().await?).await?;
         Ok(Response::new(pb::RenewHoldResponse { reservation: Some(held.into()) }))
     }
 
-    async fn confirm_hold(&self, request: Request<pb::ConfirmHoldRequest>) -> Result<Response<pb::ConfirmHoldResponse>, Status> {
+    async fn confirm_hold(
+        &self,
+        request: Request<pb::ConfirmHoldRequest>,
+    ) -> Result<Response<pb::ConfirmHoldResponse>, Status> {
         let pb::ConfirmHoldRequest { reservation_id } = request.into_inner();
         let made = confirm::confirm_hold(&self.app, convert::id("reservation_id", reservation_id)?).await?;
         Ok(Response::new(pb::ConfirmHoldResponse { reservation: Some(made.into()) }))
     }
 
-    async fn release_hold(&self, request: Request<pb::ReleaseHoldRequest>) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
         let pb::ReleaseHoldRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
         let left = cancel::release_hold(&self.app, id, self.app.now().await?).await?;
         Ok(Response::new(pb::ReleaseHoldResponse { reservation: Some(left.into()) }))
     }
 
-    async fn get_reservation(&self, request: Request<pb::GetReservationRequest>) -> Result<Response<pb::GetReservationResponse>, Status> {
+    async fn get_reservation(
+        &self,
+        request: Request<pb::GetReservationRequest>,
+    ) -> Result<Response<pb::GetReservationResponse>, Status> {
         let pb::GetReservationRequest { reservation_id } = request.into_inner();
-        let found = enrollment::get_reservation(&self.app, convert::id("reservation_id", reservation_id)?).await?;
+        let found =
+            enrollment::get_reservation(&self.app, convert::id("reservation_id", reservation_id)?).await?;
         Ok(Response::new(pb::GetReservationResponse { reservation: Some(found.into()) }))
     }
 
@@ -77,7 +94,15 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::ListReservationsResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListReservationsRequest { student, class_template, states, day, class_id, page_size: _, page_token: _ } = request;
+        let pb::ListReservationsRequest {
+            student,
+            class_template,
+            states,
+            day,
+            class_id,
+            page_size: _,
+            page_token: _,
+        } = request;
         let query = ReservationQuery {
             student: convert::optional_code("student", student)?,
             class_template: convert::optional_code("class_template", class_template)?,
@@ -97,7 +122,8 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::CancelReservationResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let pb::CancelReservationRequest { reservation_id, from_day, operator, remark, request_id: _ } = request;
+        let pb::CancelReservationRequest { reservation_id, from_day, operator, remark, request_id: _ } =
+            request;
         let cancel = Cancel {
             id: convert::id("reservation_id", reservation_id)?,
             from_day: convert::optional_day("from_day", &from_day)?,
@@ -114,7 +140,14 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::ChangeReservationResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let pb::ChangeReservationRequest { reservation_id, class_template, class_id, from_day, end_day, request_id: _ } = request;
+        let pb::ChangeReservationRequest {
+            reservation_id,
+            class_template,
+            class_id,
+            from_day,
+            end_day,
+            request_id: _,
+        } = request;
         let (from_day, end_day) = convert::day_range(("from_day", &from_day), ("end_day", &end_day))?;
         let change = Change {
             id: convert::id("reservation_id", reservation_id)?,
@@ -128,10 +161,14 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         Ok(Response::new(pb::ChangeReservationResponse { reservation, before }))
     }
 
-    async fn move_student(&self, request: Request<pb::MoveStudentRequest>) -> Result<Response<pb::MoveStudentResponse>, Status> {
+    async fn move_student(
+        &self,
+        request: Request<pb::MoveStudentRequest>,
+    ) -> Result<Response<pb::MoveStudentResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let pb::MoveStudentRequest { reservation_id, class_id, from_day, operator, remark, request_id: _ } = request;
+        let pb::MoveStudentRequest { reservation_id, class_id, from_day, operator, remark, request_id: _ } =
+            request;
         let wanted = Move {
             id: convert::id("reservation_id", reservation_id)?,
             class_id: convert::id("class_id", class_id)?,
@@ -144,14 +181,20 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         Ok(Response::new(pb::MoveStudentResponse { reservation, before }))
     }
 
-    async fn request_leave(&self, request: Request<pb::RequestLeaveRequest>) -> Result<Response<pb::RequestLeaveResponse>, Status> {
+    async fn request_leave(
+        &self,
+        request: Request<pb::RequestLeaveRequest>,
+    ) -> Result<Response<pb::RequestLeaveResponse>, Status> {
         let pb::RequestLeaveRequest { reservation_id, day } = request.into_inner();
         let (id, day) = (convert::id("reservation_id", reservation_id)?, convert::day("day", &day)?);
         let left = leave::request_leave(&self.app, id, day, self.app.now().await?).await?;
         Ok(Response::new(pb::RequestLeaveResponse { leaves_left: i32::try_from(left).unwrap_or(i32::MAX) }))
     }
 
-    async fn cancel_leave(&self, request: Request<pb::CancelLeaveRequest>) -> Result<Response<pb::CancelLeaveResponse>, Status> {
+    async fn cancel_leave(
+        &self,
+        request: Request<pb::CancelLeaveRequest>,
+    ) -> Result<Response<pb::CancelLeaveResponse>, Status> {
         let pb::CancelLeaveRequest { reservation_id, day } = request.into_inner();
         let (id, day) = (convert::id("reservation_id", reservation_id)?, convert::day("day", &day)?);
         let left = leave::cancel_leave(&self.app, id, day, self.app.now().await?).await?;
@@ -165,10 +208,16 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         let pb::GetStudentScheduleRequest { student, from_day, to_day } = request.into_inner();
         let student = convert::code("student", student)?;
         let (from, to) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
-        let Schedule { lessons, leaves } = student_schedule(&self.app, &student, from, to, self.app.now().await?).await?;
+        let Schedule { lessons, leaves } =
+            student_schedule(&self.app, &student, from, to, self.app.now().await?).await?;
         let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
-        let leave = |SeasonLeave { season, taken, left }| pb::SeasonLeave { season, taken: count(taken), left: count(left) };
-        let (lessons, leaves) = (lessons.into_iter().map(Into::into).collect(), leaves.into_iter().map(leave).collect());
+        let leave = |SeasonLeave { season, taken, left }| pb::SeasonLeave {
+            season,
+            taken: count(taken),
+            left: count(left),
+        };
+        let (lessons, leaves) =
+            (lessons.into_iter().map(Into::into).collect(), leaves.into_iter().map(leave).collect());
         Ok(Response::new(pb::GetStudentScheduleResponse { lessons, leaves }))
     }
 }

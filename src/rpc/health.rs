@@ -1,4 +1,5 @@
-//! Health that tells the truth: a loop asks the database, and what it says is what `grpc.health.v1.Health` answers.
+//! Health that tells the truth: a loop asks the database, and what it says is what
+//! `grpc.health.v1.Health` answers.
 
 use super::pb::DESCRIPTORS;
 use crate::app::App;
@@ -53,11 +54,19 @@ impl Health {
         let answer = tokio::time::timeout(PROBE_LIMIT, answer).await;
         // One that answers is not away, whatever it says.
         app.db.set_away(answer.is_err());
-        answer.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} ms", PROBE_LIMIT.as_millis()))))
+        answer.unwrap_or_else(|_| {
+            Err(Error::Unavailable(format!("no answer within {} ms", PROBE_LIMIT.as_millis())))
+        })
     }
 
     /// Keeps asking, and says when the answer has changed; `last` is the first one.
-    pub async fn watch(self, app: App, every: Duration, mut last: Result<(), String>, stop: CancellationToken) {
+    pub async fn watch(
+        self,
+        app: App,
+        every: Duration,
+        mut last: Result<(), String>,
+        stop: CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -38,9 +38,13 @@ impl ImportRpc {
 
 #[tonic::async_trait]
 impl pb::import_service_server::ImportService for ImportRpc {
-    async fn import(&self, request: Request<Streaming<pb::ImportRequest>>) -> Result<Response<pb::ImportResponse>, Status> {
+    async fn import(
+        &self,
+        request: Request<Streaming<pb::ImportRequest>>,
+    ) -> Result<Response<pb::ImportResponse>, Status> {
         let bytes_max = self.app.config.server.import_max_bytes as usize;
-        let Received { start, data, .. } = read_whole(Received { bytes_max, ..Received::default() }, request.into_inner()).await?;
+        let Received { start, data, .. } =
+            read_whole(Received { bytes_max, ..Received::default() }, request.into_inner()).await?;
         let pb::ImportStart { strict, check } = start.unwrap_or_default();
         let now = self.app.now().await?;
         let outcome = match check {
@@ -87,7 +91,9 @@ impl Upload for Received {
 impl Received {
     fn end(&self, end: pb::ImportEnd) -> Result<Next> {
         let pb::ImportEnd { files, rows } = end;
-        for (field, said, came) in [("end.files", files, self.data.files.len()), ("end.rows", rows, self.rows)] {
+        for (field, said, came) in
+            [("end.files", files, self.data.files.len()), ("end.rows", rows, self.rows)]
+        {
             if usize::try_from(said) != Ok(came) {
                 let reason = format!("says {said}, but {} came; nothing is written", self.so_far());
                 return Err(Error::invalid(field, reason));
@@ -102,7 +108,10 @@ impl Received {
             return Err(Error::invalid("file.name", "is the name of a file without folder"));
         }
         if columns.len() > COLUMNS_MAX || columns.iter().any(|column| column.len() > 100) {
-            return Err(Error::invalid("file.columns", format!("are at most {COLUMNS_MAX}, of at most 100 bytes each")));
+            return Err(Error::invalid(
+                "file.columns",
+                format!("are at most {COLUMNS_MAX}, of at most 100 bytes each"),
+            ));
         }
         if self.data.files.len() >= FILES_MAX {
             return Err(Error::invalid("file", format!("comes at most {FILES_MAX} times")));
@@ -120,21 +129,27 @@ impl Received {
         if self.rows > IMPORT_ROWS_MAX {
             return Err(Error::invalid("rows", format!("are at most {IMPORT_ROWS_MAX} in one import")));
         }
-        let file = self.data.files.last_mut().ok_or_else(|| Error::invalid("rows", "come before any file"))?;
+        let file =
+            self.data.files.last_mut().ok_or_else(|| Error::invalid("rows", "come before any file"))?;
         for row in rows {
             let pb::ImportRow { line, values } = row;
             if line == 0 {
                 return Err(Error::invalid("rows.rows.line", "is 1 or more"));
             }
-            if values.len() > COLUMNS_MAX || values.iter().any(|value| value.chars().nth(VALUE_MAX).is_some()) {
-                let reason = format!("are at most {COLUMNS_MAX}, of at most {VALUE_MAX} characters each (line {line} of {})", file.name);
+            if values.len() > COLUMNS_MAX || values.iter().any(|value| value.chars().nth(VALUE_MAX).is_some())
+            {
+                let reason = format!(
+                    "are at most {COLUMNS_MAX}, of at most {VALUE_MAX} characters each (line {line} of {})",
+                    file.name
+                );
                 return Err(Error::invalid("rows.rows.values", reason));
             }
             self.bytes += ROW_BYTES + values.iter().map(|value| VALUE_BYTES + value.len()).sum::<usize>();
             if self.bytes > self.bytes_max {
                 let (most, line, file) = (self.bytes_max, line, &file.name);
                 let reason = format!(
-                    "take more than {most} bytes of memory in one import (server.import_max_bytes), at line {line} of {file}; send them in parts"
+                    "take more than {most} bytes of memory in one import (server.import_max_bytes), at line \
+                     {line} of {file}; send them in parts"
                 );
                 return Err(Error::invalid("rows", reason));
             }
@@ -149,7 +164,8 @@ impl From<ImportOutcome> for pb::ImportResponse {
         let ImportOutcome { files, problems, written, places } = outcome;
         let more = problems.len().saturating_sub(PROBLEMS_MAX);
         let bad = problems.iter().skip(PROBLEMS_MAX).any(|problem| problem.bad);
-        let mut problems: Vec<pb::ImportProblem> = problems.into_iter().take(PROBLEMS_MAX).map(Into::into).collect();
+        let mut problems: Vec<pb::ImportProblem> =
+            problems.into_iter().take(PROBLEMS_MAX).map(Into::into).collect();
         if more > 0 {
             let (reason, code) = (format!("and {more} more"), Code::Bad.as_str().to_owned());
             problems.push(pb::ImportProblem { reason, code, bad, ..Default::default() });

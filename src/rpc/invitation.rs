@@ -40,7 +40,10 @@ impl pb::invitation_service_server::InvitationService for InvitationRpc {
         Ok(Response::new(pb::ListInvitationsResponse { invitations, next_page_token }))
     }
 
-    async fn get_invitation(&self, request: Request<pb::GetInvitationRequest>) -> Result<Response<pb::GetInvitationResponse>, Status> {
+    async fn get_invitation(
+        &self,
+        request: Request<pb::GetInvitationRequest>,
+    ) -> Result<Response<pb::GetInvitationResponse>, Status> {
         let pb::GetInvitationRequest { invitation_id, coach } = request.into_inner();
         let (id, coach) = (convert::id("invitation_id", invitation_id)?, convert::code("coach", coach)?);
         Ok(Response::new(list::get_offered(&self.app, id, &coach).await?.into()))

@@ -20,7 +20,8 @@ pub(super) enum Kind {
     Page,
 }
 
-/// The kind of every method, by its path; read from the protocol, so that a new method cannot be forgotten.
+/// The kind of every method, by its path; read from the protocol, so that a new method cannot be
+/// forgotten.
 #[derive(Clone, Debug)]
 pub(super) struct Kinds(Arc<HashMap<String, Kind>>);
 

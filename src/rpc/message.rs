@@ -19,7 +19,10 @@ impl MessageRpc {
 
 #[tonic::async_trait]
 impl pb::message_service_server::MessageService for MessageRpc {
-    async fn list_messages(&self, request: Request<pb::ListMessagesRequest>) -> Result<Response<pb::ListMessagesResponse>, Status> {
+    async fn list_messages(
+        &self,
+        request: Request<pb::ListMessagesRequest>,
+    ) -> Result<Response<pb::ListMessagesResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
         let filter = convert::message::filter(request)?;

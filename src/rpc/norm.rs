@@ -1,7 +1,8 @@
-//! The outermost layer: every call has a deadline, and every answer a code that gRPC's conventions know.
+//! The outermost layer: every call has a deadline, and every answer a code that gRPC's conventions
+//! know.
 //!
-//! tonic alone answers CANCELLED at a deadline, OUT_OF_RANGE to a message that is too large, ignores a `grpc-timeout` that
-//! it cannot read and has no ceiling of its own.
+//! tonic alone answers CANCELLED at a deadline, OUT_OF_RANGE to a message that is too large,
+//! ignores a `grpc-timeout` that it cannot read and has no ceiling of its own.
 
 use super::peer::{Held, Peer};
 use super::rest::WithRest;
@@ -31,7 +32,8 @@ const GRPC_STATUS: &str = "grpc-status";
 /// The response header by which a server in testing mode is known.
 pub const TESTING_HEADER: &str = "etutor-testing";
 
-/// The longest a call may take until its answer begins, whatever its caller says. An open stream is not cut.
+/// The longest a call may take until its answer begins, whatever its caller says. An open stream is
+/// not cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ceilings {
     /// Of a call.
@@ -42,7 +44,8 @@ pub(super) struct Ceilings {
 
 impl Ceilings {
     fn of(&self, path: &str) -> Duration {
-        let long = path.starts_with("/etutor.v1.TaskService/") || path.starts_with("/etutor.v1.ImportService/");
+        let long =
+            path.starts_with("/etutor.v1.TaskService/") || path.starts_with("/etutor.v1.ImportService/");
         if long { self.task } else { self.call }
     }
 }
@@ -77,7 +80,8 @@ where
         let ceiling = self.ceilings.of(request.uri().path());
         let limit = match grpc_timeout(request.headers()) {
             Ok(None) => ceiling,
-            // tonic runs a timer of its own and would answer CANCELLED; ours must be the first of the two.
+            // tonic runs a timer of its own and would answer CANCELLED; ours must be the first of
+            // the two.
             Ok(Some(wanted)) => wanted.saturating_sub(Duration::from_millis(1)).min(ceiling),
             Err(Malformed) => return Box::pin(ready(Ok(status::malformed_timeout().into_http()))),
         };
@@ -90,8 +94,9 @@ where
         Box::pin(
             async move {
                 let answer = tokio::time::timeout_at(begun + limit, answer).await;
-                let mut answer =
-                    answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())).map(|answer| normal(answer, ending, peer));
+                let mut answer = answer
+                    .unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()))
+                    .map(|answer| normal(answer, ending, peer));
                 if let Ok(answer) = &mut answer {
                     log(answer, begun.elapsed(), ceiling);
                     if testing {
@@ -111,7 +116,8 @@ const SLOW: u32 = 10;
 /// Lines about calls that failed, and slow ones, by their codes.
 static TOLD: [Pace; 17] = [const { Pace::new() }; 17];
 
-/// One line a call. What a caller did wrong is told to the caller, and here only to who asks for it.
+/// One line a call. What a caller did wrong is told to the caller, and here only to who asks for
+/// it.
 fn log(answer: &Response<Body>, duration: Duration, ceiling: Duration) {
     let code = answer.headers().get(GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -130,7 +136,8 @@ fn log(answer: &Response<Body>, duration: Duration, ceiling: Duration) {
     }
 }
 
-/// Whether it is the server that failed, or had too much to do, and not the caller who asked for something wrong.
+/// Whether it is the server that failed, or had too much to do, and not the caller who asked for
+/// something wrong.
 fn is_ours(code: Code) -> bool {
     match code {
         Code::Unknown
@@ -160,7 +167,14 @@ fn normal(mut answer: Response<Body>, ending: CancellationToken, peer: Option<Ar
     }
     if !answer.headers().contains_key(GRPC_STATUS) {
         let (body, room) = (std::mem::take(answer.body_mut()), answer.extensions_mut().remove());
-        *answer.body_mut() = Body::new(Sent { body: Some(body), peer, room, pieces: Vec::new().into_iter(), ending, cut: None });
+        *answer.body_mut() = Body::new(Sent {
+            body: Some(body),
+            peer,
+            room,
+            pieces: Vec::new().into_iter(),
+            ending,
+            cut: None,
+        });
     }
     answer
 }
@@ -171,11 +185,13 @@ fn better(headers: &HeaderMap) -> Option<Status> {
     if Code::from_bytes(given.as_bytes()) != Code::OutOfRange {
         return None;
     }
-    Some(status::too_large(Status::from_header_map(headers).as_ref().map_or("the message is too large", Status::message)))
+    Some(status::too_large(
+        Status::from_header_map(headers).as_ref().map_or("the message is too large", Status::message),
+    ))
 }
 
-/// A body whose bytes count until they are sent, whose stream ends with UNAVAILABLE when the server ends, and
-/// whose trailers have the right code.
+/// A body whose bytes count until they are sent, whose stream ends with UNAVAILABLE when the server
+/// ends, and whose trailers have the right code.
 struct Sent {
     body: Option<Body>,
     peer: Option<Arc<Peer>>,
@@ -192,25 +208,30 @@ impl http_body::Body for Sent {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let this = &mut *self;
         if let Some(piece) = this.pieces.next() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         match Pin::new(body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match (frame.trailers_ref().and_then(better), &this.peer) {
-                (Some(status), _) => trailers(&status),
-                (None, Some(peer)) => match frame.into_data() {
-                    Ok(data) => {
-                        this.pieces = peer.pieces(data).into_iter();
-                        this.room = None;
-                        Frame::data(this.pieces.next().unwrap_or_default())
-                    }
-                    Err(other) => other,
-                },
-                (None, None) => frame,
-            }))),
+            Poll::Ready(Some(Ok(frame))) => {
+                Poll::Ready(Some(Ok(match (frame.trailers_ref().and_then(better), &this.peer) {
+                    (Some(status), _) => trailers(&status),
+                    (None, Some(peer)) => match frame.into_data() {
+                        Ok(data) => {
+                            this.pieces = peer.pieces(data).into_iter();
+                            this.room = None;
+                            Frame::data(this.pieces.next().unwrap_or_default())
+                        }
+                        Err(other) => other,
+                    },
+                    (None, None) => frame,
+                })))
+            }
             Poll::Ready(other) => Poll::Ready(other),
             Poll::Pending => {
                 let cut = this.cut.get_or_insert_with(|| Box::pin(this.ending.clone().cancelled_owned()));
@@ -273,8 +294,12 @@ mod tests {
 
     #[test]
     fn a_timeout_has_eight_digits_at_most_and_a_unit() {
-        let read =
-            |text: &'static str| grpc_timeout(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), HeaderValue::from_static(text))]));
+        let read = |text: &'static str| {
+            grpc_timeout(&HeaderMap::from_iter([(
+                "grpc-timeout".parse().unwrap(),
+                HeaderValue::from_static(text),
+            )]))
+        };
         assert_eq!(grpc_timeout(&HeaderMap::new()), Ok(None));
         assert_eq!(read("1H"), Ok(Some(Duration::from_secs(3600))));
         assert_eq!(read("2M"), Ok(Some(Duration::from_secs(120))));

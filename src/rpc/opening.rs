@@ -42,17 +42,30 @@ struct Times {
 impl OpeningRpc {
     /// The service of an application.
     pub fn new(app: App) -> Self {
-        let times = Times { quiet: app.config.server.watch_quiet(), unread: app.config.server.unread_timeout() };
+        let times =
+            Times { quiet: app.config.server.watch_quiet(), unread: app.config.server.unread_timeout() };
         Self { boards: Boards::new(app.clone()), app, watches: Arc::new(Semaphore::new(WATCHES_MAX)), times }
     }
 }
 
 #[tonic::async_trait]
 impl pb::opening_service_server::OpeningService for OpeningRpc {
-    async fn list_openings(&self, request: Request<pb::ListOpeningsRequest>) -> Result<Response<pb::ListOpeningsResponse>, Status> {
+    async fn list_openings(
+        &self,
+        request: Request<pb::ListOpeningsRequest>,
+    ) -> Result<Response<pb::ListOpeningsResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size: _, page_token: _ } = request;
+        let pb::ListOpeningsRequest {
+            student,
+            grade,
+            subject_id,
+            season,
+            from_day,
+            to_day,
+            page_size: _,
+            page_token: _,
+        } = request;
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
         let found = opening::list_openings(&self.app, &query, &paging.page, self.app.now().await?).await?;
         let next_page_token = paging.next(found.next);
@@ -62,8 +75,12 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
 
     type WatchOpeningsStream = ReceiverStream<Result<pb::WatchOpeningsResponse, Status>>;
 
-    async fn watch_openings(&self, request: Request<pb::WatchOpeningsRequest>) -> Result<Response<Self::WatchOpeningsStream>, Status> {
-        let pb::WatchOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size } = request.into_inner();
+    async fn watch_openings(
+        &self,
+        request: Request<pb::WatchOpeningsRequest>,
+    ) -> Result<Response<Self::WatchOpeningsStream>, Status> {
+        let pb::WatchOpeningsRequest { student, grade, subject_id, season, from_day, to_day, page_size } =
+            request.into_inner();
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
         let size = convert::page_size(page_size)?;
         if size > WATCHED_MAX {
@@ -74,7 +91,8 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         };
         // What is wrong with the request is its answer, not the end of a stream.
         let (reader, first) = self.boards.open(query, size).await?;
-        // One message that waits to be read: a slow reader is shown what has changed since what it has read.
+        // One message that waits to be read: a slow reader is shown what has changed since what it
+        // has read.
         let (say, heard) = mpsc::channel(1);
         tokio::spawn(show(reader, first, say, self.times, permit));
         Ok(Response::new(ReceiverStream::new(heard)))
@@ -105,14 +123,20 @@ async fn show(
 }
 
 /// What both calls ask for.
-fn query((student, grade): (String, i32), subject_id: i64, season: String, (from_day, to_day): (&str, &str)) -> Result<OpeningQuery> {
+fn query(
+    (student, grade): (String, i32),
+    subject_id: i64,
+    season: String,
+    (from_day, to_day): (&str, &str),
+) -> Result<OpeningQuery> {
     let (from_day, to_day) = convert::day_range(("from_day", from_day), ("to_day", to_day))?;
     let student = convert::optional_code("student", student)?;
     let grade = convert::people::optional_grade(grade)?;
     if student.is_none() && grade.is_none() {
         return Err(Error::invalid("grade", "is from 1 to 12 without a student"));
     }
-    let (subject_id, season) = (convert::optional_id("subject_id", subject_id)?, convert::optional_code("season", season)?);
+    let (subject_id, season) =
+        (convert::optional_id("subject_id", subject_id)?, convert::optional_code("season", season)?);
     Ok(OpeningQuery { student, grade, subject_id, season, from_day, to_day })
 }
 
@@ -126,7 +150,17 @@ impl From<News> for pb::WatchOpeningsResponse {
 impl From<&Opening> for pb::Opening {
     fn from(opening: &Opening) -> Self {
         let Opening { template, first_possible, days, classes, waiting } = opening;
-        let TemplateRow { id: _, code, subject_id, grade, recurrence, max_students_per_class: _, season, start_time, end_time } = template;
+        let TemplateRow {
+            id: _,
+            code,
+            subject_id,
+            grade,
+            recurrence,
+            max_students_per_class: _,
+            season,
+            start_time,
+            end_time,
+        } = template;
         Self {
             class_template: code.clone(),
             subject_id: *subject_id,

@@ -1,4 +1,5 @@
-//! What one connection may have at once: calls worked at, uploads, and answers that it has not read yet.
+//! What one connection may have at once: calls worked at, uploads, and answers that it has not read
+//! yet.
 
 use bytes::Bytes;
 use std::sync::Arc;
@@ -28,7 +29,13 @@ impl Peers {
     /// So many calls at once for one connection, and for all together; the bytes follow from it.
     pub fn new(calls: usize, calls_of_all: usize) -> Self {
         let calls = calls.min(calls_of_all);
-        Self { calls, bytes: calls * RESERVED, bytes_of_all: 8 * calls_of_all * RESERVED, held: AtomicUsize::new(0), freed: Notify::new() }
+        Self {
+            calls,
+            bytes: calls * RESERVED,
+            bytes_of_all: 8 * calls_of_all * RESERVED,
+            held: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
     }
 
     /// A connection.
@@ -68,8 +75,8 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Waits until there is room for one more answer: a connection that does not read its answers gets no
-    /// more of them. It always gets one.
+    /// Waits until there is room for one more answer: a connection that does not read its answers
+    /// gets no more of them. It always gets one.
     pub async fn room(self: &Arc<Self>) -> Held {
         let _turn = self.turn.lock().await;
         loop {
@@ -111,8 +118,8 @@ impl Peer {
         pieces
     }
 
-    /// Returns when the connection has had unsent answers for `timeout` and none of them was read, or when
-    /// it is `closed`.
+    /// Returns when the connection has had unsent answers for `timeout` and none of them was read,
+    /// or when it is `closed`.
     pub async fn stalled(&self, timeout: Duration, closed: &CancellationToken) {
         let (mut sent, mut looks) = (self.sent.load(Ordering::Relaxed), 0);
         while looks < LOOKS {

@@ -31,8 +31,16 @@ impl pb::place_service_server::PlaceService for PlaceRpc {
     ) -> Result<Response<pb::GetEnrollmentOverviewResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::GetEnrollmentOverviewRequest { season, subject_id, grade, class_template, from_day, to_day, page_size: _, page_token: _ } =
-            request;
+        let pb::GetEnrollmentOverviewRequest {
+            season,
+            subject_id,
+            grade,
+            class_template,
+            from_day,
+            to_day,
+            page_size: _,
+            page_token: _,
+        } = request;
         let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
         let query = OverviewQuery {
             season: convert::optional_code("season", season)?,
@@ -42,17 +50,22 @@ impl pb::place_service_server::PlaceService for PlaceRpc {
             from_day,
             to_day,
         };
-        let found = place::enrollment_overview(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let found =
+            place::enrollment_overview(&self.app, &query, &paging.page, self.app.now().await?).await?;
         let next_page_token = paging.next(found.next);
         let enrollments = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetEnrollmentOverviewResponse { enrollments, next_page_token }))
     }
 
-    async fn explain_places(&self, request: Request<pb::ExplainPlacesRequest>) -> Result<Response<pb::ExplainPlacesResponse>, Status> {
+    async fn explain_places(
+        &self,
+        request: Request<pb::ExplainPlacesRequest>,
+    ) -> Result<Response<pb::ExplainPlacesResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
         let pb::ExplainPlacesRequest { class_template, day, page_size: _, page_token: _ } = request;
-        let (class_template, day) = (convert::code("class_template", class_template)?, convert::day("day", &day)?);
+        let (class_template, day) =
+            (convert::code("class_template", class_template)?, convert::day("day", &day)?);
         let PlacesExplained { capacity, taken, counted, ledger_sum, changes } =
             place::explain_places(&self.app, &class_template, day, &paging.page).await?;
         Ok(Response::new(pb::ExplainPlacesResponse {
@@ -69,8 +82,17 @@ impl pb::place_service_server::PlaceService for PlaceRpc {
 impl From<Enrollment> for pb::Enrollment {
     fn from(enrollment: Enrollment) -> Self {
         let Enrollment { template, days } = enrollment;
-        let TemplateRow { id: _, code, subject_id, grade, recurrence: _, max_students_per_class: _, season, start_time, end_time } =
-            template;
+        let TemplateRow {
+            id: _,
+            code,
+            subject_id,
+            grade,
+            recurrence: _,
+            max_students_per_class: _,
+            season,
+            start_time,
+            end_time,
+        } = template;
         let days = days.into_iter().map(Into::into).collect();
         Self { class_template: code, subject_id, grade, season, start_time, end_time, days }
     }

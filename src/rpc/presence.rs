@@ -27,13 +27,18 @@ impl pb::presence_service_server::PresenceService for PresenceRpc {
     ) -> Result<Response<pb::CompleteSoftwareTestResponse>, Status> {
         let (coach, parts, request_id) = convert::staffing::test(request.into_inner())?;
         let now = self.app.now().await?;
-        let outcome = test::complete_software_test(&self.app, &coach, parts, &convert::request_id(request_id)?, now).await?;
+        let outcome =
+            test::complete_software_test(&self.app, &coach, parts, &convert::request_id(request_id)?, now)
+                .await?;
         let test::TestOutcome { passed, ready } = outcome;
         let test_time = Some(convert::timestamp(now));
         Ok(Response::new(pb::CompleteSoftwareTestResponse { passed, test_time, ready_invitation_ids: ready }))
     }
 
-    async fn record_login(&self, request: Request<pb::RecordLoginRequest>) -> Result<Response<pb::RecordLoginResponse>, Status> {
+    async fn record_login(
+        &self,
+        request: Request<pb::RecordLoginRequest>,
+    ) -> Result<Response<pb::RecordLoginResponse>, Status> {
         let pb::RecordLoginRequest { coach: user_name } = request.into_inner();
         let now = self.app.now().await?;
         coach::record_login(&self.app, &convert::code("coach", user_name)?, now).await?;

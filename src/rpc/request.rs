@@ -1,5 +1,5 @@
-//! The bodies of requests: that of one message is read before any work begins, that of an upload breaks
-//! off when its caller has gone or says too little.
+//! The bodies of requests: that of one message is read before any work begins, that of an upload
+//! breaks off when its caller has gone or says too little.
 
 use super::peer::Peer;
 use super::status;
@@ -19,7 +19,8 @@ use tonic::body::Body;
 const SMALL: usize = 64 * 1024;
 /// Large requests of all connections at once. The others are read as far as they are small.
 const LARGE_AT_ONCE: usize = 16;
-/// Bytes of an upload that buy a second of waiting for more of it. Slow lines bring eight times as much.
+/// Bytes of an upload that buy a second of waiting for more of it. Slow lines bring eight times as
+/// much.
 const BYTES_A_SECOND: u32 = 1024;
 
 /// How the bodies of requests are read.
@@ -92,7 +93,13 @@ impl Reading {
 
     /// The body of an upload.
     pub fn upload(&self, body: Body, gone: WaitForCancellationFutureOwned) -> Body {
-        Body::new(Upload { body, gone: Box::pin(gone), timeout: self.timeout, left: self.timeout, late: None })
+        Body::new(Upload {
+            body,
+            gone: Box::pin(gone),
+            timeout: self.timeout,
+            left: self.timeout,
+            late: None,
+        })
     }
 }
 
@@ -104,7 +111,8 @@ pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphore
 /// A body that is there.
 struct Whole {
     bytes: Option<Bytes>,
-    /// Given back when the message has been made of the bytes: whoever reads one asks for more before its work begins.
+    /// Given back when the message has been made of the bytes: whoever reads one asks for more
+    /// before its work begins.
     large: Option<Large>,
 }
 
@@ -112,7 +120,10 @@ impl http_body::Body for Whole {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let bytes = self.bytes.take();
         if bytes.is_none() {
             self.large = None;
@@ -129,11 +140,11 @@ impl http_body::Body for Whole {
     }
 }
 
-/// The body of an upload, which breaks off when the caller has gone, or when too little comes: one that
-/// never ends must not keep its permit for ever.
+/// The body of an upload, which breaks off when the caller has gone, or when too little comes: one
+/// that never ends must not keep its permit for ever.
 ///
-/// Only the time in which it is waited for is counted, so that an upload that is read slowly is not the caller's
-/// fault. Each byte that comes buys a little more of it.
+/// Only the time in which it is waited for is counted, so that an upload that is read slowly is not
+/// the caller's fault. Each byte that comes buys a little more of it.
 struct Upload {
     body: Body,
     gone: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -160,7 +171,10 @@ impl http_body::Body for Upload {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         if this.gone.as_mut().poll(context).is_ready() {
             return Poll::Ready(Some(Err(status::caller_gone())));
@@ -207,7 +221,10 @@ mod tests {
         type Data = Bytes;
         type Error = Status;
 
-        fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
             self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
         }
     }
@@ -224,7 +241,8 @@ mod tests {
     #[tokio::test]
     async fn an_upload_that_is_read_slowly_is_no_fault_of_its_caller() {
         let (sender, sent) = body();
-        let mut upload = Reading::new(1 << 20, TIMEOUT).upload(sent, CancellationToken::new().cancelled_owned());
+        let mut upload =
+            Reading::new(1 << 20, TIMEOUT).upload(sent, CancellationToken::new().cancelled_owned());
         for _ in 0..4 {
             sender.send(Bytes::from_static(b"x")).unwrap();
             tokio::time::sleep(TIMEOUT).await;
@@ -259,7 +277,10 @@ mod tests {
         let permit = acquire(&peer.large).await.unwrap();
         let busy = Reading::new(1 << 20, TIMEOUT).whole(large(), &peer).await.map(drop).unwrap_err();
         assert_eq!(busy.code(), tonic::Code::Unavailable, "{busy:?}");
-        assert!(busy.message().contains("large requests") && busy.metadata().contains_key(status::PUSHBACK), "{busy:?}");
+        assert!(
+            busy.message().contains("large requests") && busy.metadata().contains_key(status::PUSHBACK),
+            "{busy:?}"
+        );
 
         // Both waits together are longer than a request may take to come.
         let (sender, slow) = body();
@@ -270,7 +291,10 @@ mod tests {
             tokio::time::sleep(TIMEOUT * 15).await;
             sender.send(Bytes::from_static(b"the end")).unwrap();
         });
-        let arrived = Reading::new(1 << 20, TIMEOUT * 25).whole(slow, &peer).await.expect("only the second wait was for the caller");
+        let arrived = Reading::new(1 << 20, TIMEOUT * 25)
+            .whole(slow, &peer)
+            .await
+            .expect("only the second wait was for the caller");
         assert_eq!(arrived.size_hint().exact(), Some(SMALL as u64 + 8));
         between.await.unwrap();
     }

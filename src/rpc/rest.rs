@@ -1,5 +1,6 @@
-//! What is left of a request whose answer came early is read and dropped for a while. Closing the stream at once would
-//! make a proxy in between (haproxy) tell its client CANCELLED in place of the answer.
+//! What is left of a request whose answer came early is read and dropped for a while. Closing the
+//! stream at once would make a proxy in between (haproxy) tell its client CANCELLED in place of the
+//! answer.
 
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
@@ -14,7 +15,8 @@ const MOST: usize = 16 * 1024 * 1024;
 /// For how long.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// The body of a request. When it is dropped before its end, the rest is read and dropped, until `stop`.
+/// The body of a request. When it is dropped before its end, the rest is read and dropped, until
+/// `stop`.
 pub(super) struct WithRest {
     body: Body,
     ended: bool,
@@ -42,7 +44,9 @@ impl Drop for WithRest {
 async fn drop_rest(mut body: Body, stop: CancellationToken) {
     let read = async {
         let mut left = MOST;
-        while let Some(Ok(frame)) = std::future::poll_fn(|context| http_body::Body::poll_frame(Pin::new(&mut body), context)).await {
+        while let Some(Ok(frame)) =
+            std::future::poll_fn(|context| http_body::Body::poll_frame(Pin::new(&mut body), context)).await
+        {
             let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, bytes::Bytes::len)) else { return };
             left = rest;
         }
@@ -58,7 +62,10 @@ impl http_body::Body for WithRest {
     type Data = bytes::Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
         self.ended = !matches!(frame, Some(Ok(_)));
         Poll::Ready(frame)

@@ -1,6 +1,8 @@
-//! The serving stack, from the socket to the services: door → HTTP/2 → deadlines and codes → detached, limited work → services.
+//! The serving stack, from the socket to the services: door → HTTP/2 → deadlines and codes →
+//! detached, limited work → services.
 //!
-//! It ends in order: NOT_SERVING, no new connections, GOAWAY, the calls in flight, the open streams, what is left.
+//! It ends in order: NOT_SERVING, no new connections, GOAWAY, the calls in flight, the open
+//! streams, what is left.
 
 use super::accept::Door;
 use super::detach::{Detach, Limits};
@@ -40,8 +42,8 @@ pub struct ServeOptions {
     pub task_timeout: Duration,
     /// Calls worked on at once; more are turned away.
     pub concurrency: usize,
-    /// The same of one connection; more of it wait. At most `concurrency`. For each it may leave 32 KiB of
-    /// answers unread.
+    /// The same of one connection; more of it wait. At most `concurrency`. For each it may leave 32
+    /// KiB of answers unread.
     pub calls_per_connection: usize,
     /// Scheduled tasks worked on at once; more are turned away.
     pub tasks: usize,
@@ -49,11 +51,13 @@ pub struct ServeOptions {
     pub imports: usize,
     /// The largest request, in bytes.
     pub max_message_bytes: usize,
-    /// How long a request may take to arrive, and an upload to go on, which gains time by what comes.
+    /// How long a request may take to arrive, and an upload to go on, which gains time by what
+    /// comes.
     pub body_timeout: Duration,
     /// How long answers may wait without any of them being read; then their connection is closed.
     pub unread_timeout: Duration,
-    /// How long calls in flight may take when the server is told to end. Less than what the supervisor waits.
+    /// How long calls in flight may take when the server is told to end. Less than what the
+    /// supervisor waits.
     pub drain: Duration,
     /// How often the database is asked for the sake of health.
     pub probe_every: Duration,
@@ -109,30 +113,44 @@ impl From<&ServerConfig> for ServeOptions {
     }
 }
 
-/// Calls of one connection that are open at once, open pages too; its client keeps the rest waiting.
+/// Calls of one connection that are open at once, open pages too; its client keeps the rest
+/// waiting.
 const STREAMS_PER_CONNECTION: u32 = 256;
-/// What a call may send before it is read. All of a connection's calls may at once: one that waits does not
-/// keep the others of its connection from sending.
+/// What a call may send before it is read. All of a connection's calls may at once: one that waits
+/// does not keep the others of its connection from sending.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// A request's headers.
 const HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// How long what was cut off may take to end; what is left then is rolled back by the database.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
-/// Takes the address to listen on. Only this host may reach it until access control exists, unless told otherwise.
+/// Takes the address to listen on. Only this host may reach it until access control exists, unless
+/// told otherwise.
 pub async fn bind(options: &ServeOptions) -> Result<TcpListener> {
     let address = options.listen;
     if !address.ip().is_loopback() && !options.insecure {
         return Err(Error::invalid(
             "server.listen",
-            format!("{address} can be reached by others and nothing asks who is calling; use 127.0.0.1, or set server.insecure: true"),
+            format!(
+                "{address} can be reached by others and nothing asks who is calling; use 127.0.0.1, or set \
+                 server.insecure: true"
+            ),
         ));
     }
-    TcpListener::bind(address).await.map_err(|error| Error::invalid("server.listen", format!("{address}: {error}")))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::invalid("server.listen", format!("{address}: {error}")))
 }
 
-/// Serves until `shutdown`, and then until what was begun has ended, at most `drain`. Dropping it closes every connection.
-pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &ServeOptions, shutdown: CancellationToken) -> Result<()> {
+/// Serves until `shutdown`, and then until what was begun has ended, at most `drain`. Dropping it
+/// closes every connection.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    routes: Routes,
+    options: &ServeOptions,
+    shutdown: CancellationToken,
+) -> Result<()> {
     let (stop, cut, ending) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     let _whatever_happens = (stop.clone().drop_guard(), cut.clone().drop_guard());
 
@@ -196,7 +214,11 @@ pub async fn serve(listener: TcpListener, app: App, routes: Routes, options: &Se
         }
     };
     if tokio::time::timeout_at(last, in_flight).await.is_err() {
-        tracing::warn!(unfinished = tracker.len(), drain_s = options.drain.as_secs(), "some calls did not end in time");
+        tracing::warn!(
+            unfinished = tracker.len(),
+            drain_s = options.drain.as_secs(),
+            "some calls did not end in time"
+        );
     }
     // Only endless streams are left: `Health.Watch`, reflection.
     ending.cancel();
@@ -238,8 +260,13 @@ mod tests {
     async fn only_this_host_may_be_listened_on_unless_told_otherwise() {
         let open = ServeOptions { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..ServeOptions::default() };
         let refusal = bind(&open).await.unwrap_err().to_string();
-        assert!(refusal.starts_with("server.listen: 0.0.0.0:0 ") && refusal.contains("server.insecure"), "{refusal}");
+        assert!(
+            refusal.starts_with("server.listen: 0.0.0.0:0 ") && refusal.contains("server.insecure"),
+            "{refusal}"
+        );
         bind(&ServeOptions { insecure: true, ..open }).await.unwrap();
-        bind(&ServeOptions { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() }).await.unwrap();
+        bind(&ServeOptions { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() })
+            .await
+            .unwrap();
     }
 }

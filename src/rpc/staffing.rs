@@ -21,20 +21,34 @@ impl StaffingRpc {
 
 #[tonic::async_trait]
 impl pb::staffing_service_server::StaffingService for StaffingRpc {
-    async fn list_class_tasks(&self, request: Request<pb::ListClassTasksRequest>) -> Result<Response<pb::ListClassTasksResponse>, Status> {
+    async fn list_class_tasks(
+        &self,
+        request: Request<pb::ListClassTasksRequest>,
+    ) -> Result<Response<pb::ListClassTasksResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListClassTasksRequest { class_template, from_day, to_day, states, page_size: _, page_token: _ } = request;
+        let pb::ListClassTasksRequest {
+            class_template,
+            from_day,
+            to_day,
+            states,
+            page_size: _,
+            page_token: _,
+        } = request;
         let (from_day, to_day) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
         let class_template = convert::optional_code("class_template", class_template)?;
-        let query = TaskQuery { class_template, from_day, to_day, states: convert::words("states", &states)? };
+        let query =
+            TaskQuery { class_template, from_day, to_day, states: convert::words("states", &states)? };
         let found = list::list_tasks(&self.app, &query, &paging.page, self.app.now().await?).await?;
         let next_page_token = paging.next(found.next);
         let class_tasks = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListClassTasksResponse { class_tasks, next_page_token }))
     }
 
-    async fn get_class_task(&self, request: Request<pb::GetClassTaskRequest>) -> Result<Response<pb::GetClassTaskResponse>, Status> {
+    async fn get_class_task(
+        &self,
+        request: Request<pb::GetClassTaskRequest>,
+    ) -> Result<Response<pb::GetClassTaskResponse>, Status> {
         let pb::GetClassTaskRequest { task_id, class_template, day } = request.into_inner();
         let id = convert::staffing::task_id(&self.app, task_id, class_template, &day).await?;
         let (found, invitations) = list::get_task(&self.app, id, self.app.now().await?).await?;
@@ -76,8 +90,20 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         Ok(Response::new(pb::StaffingServiceListInvitationsResponse { invitations, next_page_token }))
     }
 
-    async fn invite_coach(&self, request: Request<pb::InviteCoachRequest>) -> Result<Response<pb::InviteCoachResponse>, Status> {
-        let pb::InviteCoachRequest { task_id, class_template, day, coach, operator, r#override, remark, request_id } = request.into_inner();
+    async fn invite_coach(
+        &self,
+        request: Request<pb::InviteCoachRequest>,
+    ) -> Result<Response<pb::InviteCoachResponse>, Status> {
+        let pb::InviteCoachRequest {
+            task_id,
+            class_template,
+            day,
+            coach,
+            operator,
+            r#override,
+            remark,
+            request_id,
+        } = request.into_inner();
         let wanted = ManualInvitation {
             coach: convert::code("coach", coach)?,
             operator: convert::operator(operator)?,

@@ -1,6 +1,8 @@
-//! The only place that makes a gRPC status: errors of the library, and what the serving stack itself has to say.
+//! The only place that makes a gRPC status: errors of the library, and what the serving stack
+//! itself has to say.
 //!
-//! Inner text never leaves the server: what a caller cannot act on is INTERNAL with an id that stands in the log beside the cause.
+//! Inner text never leaves the server: what a caller cannot act on is INTERNAL with an id that
+//! stands in the log beside the cause.
 
 use crate::clock;
 use crate::error::{Days, Error};
@@ -14,7 +16,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// The domain of every `google.rpc.ErrorInfo` of this server.
 pub const DOMAIN: &str = "etutor";
 
-/// The `ErrorInfo` reason of a field that is not as it should be; the others are the codes of DOMAIN.md §9.
+/// The `ErrorInfo` reason of a field that is not as it should be; the others are the codes of
+/// docs/domain.md §9.
 pub const INVALID_FIELD: &str = "INVALID_FIELD";
 
 /// When a contended call may be tried again.
@@ -25,7 +28,8 @@ const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 const PUSHBACK_MS: u32 = 500;
 /// Lines about a database that is away: every call has the same to say.
 static UNAVAILABLE: Pace = Pace::new();
-/// Statuses travel in headers, which clients limit: what a caller sent is repeated to this many characters.
+/// Statuses travel in headers, which clients limit: what a caller sent is repeated to this many
+/// characters.
 const MAX_TEXT: usize = 300;
 /// Days that the metadata of a refusal lists.
 const MAX_DAYS: usize = 100;
@@ -41,16 +45,26 @@ impl From<Error> for Status {
                 Self::with_error_details(Code::NotFound, format!("{kind} {id:?} does not exist"), details)
             }
             // Made from a driver's error: its text names columns and may hold values.
-            Error::AlreadyExists { kind: "row", key: _ } => Self::new(Code::AlreadyExists, "something with the same key exists already"),
+            Error::AlreadyExists { kind: "row", key: _ } => {
+                Self::new(Code::AlreadyExists, "something with the same key exists already")
+            }
             Error::AlreadyExists { kind, key } => {
                 let key = shortened(&key);
                 let details = ErrorDetails::with_resource_info(kind, &key, "", "exists already");
-                Self::with_error_details(Code::AlreadyExists, format!("{kind} {key:?} exists already"), details)
+                Self::with_error_details(
+                    Code::AlreadyExists,
+                    format!("{kind} {key:?} exists already"),
+                    details,
+                )
             }
             Error::Invalid { field, reason } => {
                 let (field, reason) = (shortened(&field), shortened(&reason));
                 let mut details = ErrorDetails::with_bad_request_violation(&field, &reason);
-                details.set_error_info(INVALID_FIELD, DOMAIN, HashMap::from([("field".to_owned(), field.clone())]));
+                details.set_error_info(
+                    INVALID_FIELD,
+                    DOMAIN,
+                    HashMap::from([("field".to_owned(), field.clone())]),
+                );
                 Self::with_error_details(Code::InvalidArgument, format!("{field}: {reason}"), details)
             }
             Error::Precondition { reason, detail, days } => {
@@ -59,7 +73,11 @@ impl From<Error> for Status {
             }
             Error::Contended(what) => {
                 let details = ErrorDetails::with_retry_info(Some(RETRY_CONTENDED));
-                Self::with_error_details(Code::Aborted, format!("too much contention in {what}; try again"), details)
+                Self::with_error_details(
+                    Code::Aborted,
+                    format!("too much contention in {what}; try again"),
+                    details,
+                )
             }
             Error::Busy(what) => unavailable(&format!("{what} is busy; try again")),
             Error::Unavailable(cause) => {
@@ -93,17 +111,28 @@ fn metadata(days: &Days) -> HashMap<String, String> {
 
 /// Something needed is away for a moment; the same call may be tried again.
 pub fn unavailable(text: &str) -> Status {
-    Status::with_error_details(Code::Unavailable, text, ErrorDetails::with_retry_info(Some(RETRY_UNAVAILABLE)))
+    Status::with_error_details(
+        Code::Unavailable,
+        text,
+        ErrorDetails::with_retry_info(Some(RETRY_UNAVAILABLE)),
+    )
 }
 
 /// The caller's deadline, or the server's own ceiling, has passed.
 pub fn deadline_exceeded() -> Status {
-    Status::new(Code::DeadlineExceeded, "the deadline has passed; what was asked for may still have been done")
+    Status::new(
+        Code::DeadlineExceeded,
+        "the deadline has passed; what was asked for may still have been done",
+    )
 }
 
 /// The header `grpc-timeout` cannot be read.
 pub fn malformed_timeout() -> Status {
-    Error::invalid("grpc-timeout", "is not a number of at most eight digits and one of the units H, M, S, m, u, n").into()
+    Error::invalid(
+        "grpc-timeout",
+        "is not a number of at most eight digits and one of the units H, M, S, m, u, n",
+    )
+    .into()
 }
 
 /// The header by which a client is told when to come back (gRFC A6).
@@ -142,11 +171,15 @@ pub fn body_missing(waited: Duration) -> Status {
 /// An upload came too slowly, or not at all for a while. Nothing was done.
 pub fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
     let waited = waited.as_secs_f32();
-    let text = format!("the upload stopped, or came more slowly than {bytes_a_second} bytes a second, for {waited} s; nothing was done");
+    let text = format!(
+        "the upload stopped, or came more slowly than {bytes_a_second} bytes a second, for {waited} s; \
+         nothing was done"
+    );
     Status::new(Code::DeadlineExceeded, text)
 }
 
-/// Whoever called has gone in the middle of the request. Only the handler hears it; it is not CANCELLED because tonic takes that for the end of a stream.
+/// Whoever called has gone in the middle of the request. Only the handler hears it; it is not
+/// CANCELLED because tonic takes that for the end of a stream.
 pub fn caller_gone() -> Status {
     Status::new(Code::Aborted, "the caller has gone in the middle of the request")
 }
@@ -172,18 +205,37 @@ mod tests {
     fn every_error_has_its_code() {
         let cases = [
             (Error::not_found("coach", "c1"), Code::NotFound, "coach \"c1\" does not exist"),
-            (Error::AlreadyExists { kind: "season", key: "s1".into() }, Code::AlreadyExists, "season \"s1\" exists already"),
             (
-                Error::AlreadyExists { kind: "row", key: "Duplicate entry '13800138000' for key 'phone'".into() },
+                Error::AlreadyExists { kind: "season", key: "s1".into() },
+                Code::AlreadyExists,
+                "season \"s1\" exists already",
+            ),
+            (
+                Error::AlreadyExists {
+                    kind: "row",
+                    key: "Duplicate entry '13800138000' for key 'phone'".into(),
+                },
                 Code::AlreadyExists,
                 "something with the same key exists already",
             ),
             (Error::invalid("page_size", "is negative"), Code::InvalidArgument, "page_size: is negative"),
-            (Error::precondition(Reason::TooLate, "the first day is 2026-01-09"), Code::FailedPrecondition, "the first day is 2026-01-09"),
+            (
+                Error::precondition(Reason::TooLate, "the first day is 2026-01-09"),
+                Code::FailedPrecondition,
+                "the first day is 2026-01-09",
+            ),
             (Error::precondition(Reason::PlacesExhausted, "full"), Code::FailedPrecondition, "full"),
-            (Error::Contended("invitation.accept"), Code::Aborted, "too much contention in invitation.accept; try again"),
+            (
+                Error::Contended("invitation.accept"),
+                Code::Aborted,
+                "too much contention in invitation.accept; try again",
+            ),
             (Error::Busy("the database"), Code::Unavailable, "the database is busy; try again"),
-            (Error::Unavailable("10.0.0.7 refused".into()), Code::Unavailable, "the database cannot be reached at the moment; try again"),
+            (
+                Error::Unavailable("10.0.0.7 refused".into()),
+                Code::Unavailable,
+                "the database cannot be reached at the moment; try again",
+            ),
         ];
         for (error, code, text) in cases {
             let status = Status::from(error);
@@ -207,7 +259,8 @@ mod tests {
             let info = details.error_info().unwrap();
             assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason.as_str(), DOMAIN));
         }
-        let delay = |error: Error| Status::from(error).get_error_details().retry_info().unwrap().retry_delay.unwrap();
+        let delay =
+            |error: Error| Status::from(error).get_error_details().retry_info().unwrap().retry_delay.unwrap();
         assert_eq!(delay(Error::Contended("x")), Duration::from_millis(100));
         assert_eq!(delay(Error::Unavailable(String::new())), Duration::from_secs(1));
         assert_eq!(shed("busy").metadata().get("grpc-retry-pushback-ms").unwrap(), "500");
@@ -220,12 +273,19 @@ mod tests {
         let info = Status::from(Error::from(refusal)).get_details_error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.metadata["days"].as_str()), ("TOO_LATE", "2026-03-05"));
         assert_eq!(info.metadata["first_possible_day"], "2026-03-12");
-        let clash = Error::refused_on(Reason::ScheduleConflict, "no", [day("2026-03-05")]).of_reservations((1..=30).collect());
+        let clash = Error::refused_on(Reason::ScheduleConflict, "no", [day("2026-03-05")])
+            .of_reservations((1..=30).collect());
         let info = Status::from(clash).get_details_error_info().unwrap();
         assert_eq!(info.metadata["reservations"].split(',').count(), 20);
-        let info = Status::from(Error::precondition(Reason::InUse, "no").of_classes(vec![7, 9])).get_details_error_info().unwrap();
+        let info = Status::from(Error::precondition(Reason::InUse, "no").of_classes(vec![7, 9]))
+            .get_details_error_info()
+            .unwrap();
         assert_eq!((info.metadata["classes"].as_str(), info.metadata.get("days")), ("7,9", None));
-        let full = Error::refused_on(Reason::ClassFull, "full", (0..400).map(|n| crate::domain::time::add_days(day("2026-03-05"), n)));
+        let full = Error::refused_on(
+            Reason::ClassFull,
+            "full",
+            (0..400).map(|n| crate::domain::time::add_days(day("2026-03-05"), n)),
+        );
         assert!(Status::from(full).details().len() < 4_000);
     }
 
@@ -247,7 +307,10 @@ mod tests {
         assert_eq!(deadline_exceeded().code(), Code::DeadlineExceeded);
         assert_eq!(malformed_timeout().code(), Code::InvalidArgument);
         assert_eq!(shed("busy").code(), Code::Unavailable);
-        assert_eq!(body_missing(Duration::from_millis(1500)).message(), "the request did not arrive within 1.5 s; nothing was done");
+        assert_eq!(
+            body_missing(Duration::from_millis(1500)).message(),
+            "the request did not arrive within 1.5 s; nothing was done"
+        );
         assert_eq!(too_large("5 MiB").code(), Code::ResourceExhausted);
         assert_eq!(panicked("x").code(), Code::Internal);
         assert_eq!(going_away().code(), Code::Unavailable);

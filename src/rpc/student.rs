@@ -20,7 +20,10 @@ impl StudentRpc {
 
 #[tonic::async_trait]
 impl pb::student_service_server::StudentService for StudentRpc {
-    async fn upsert_student(&self, request: Request<pb::UpsertStudentRequest>) -> Result<Response<pb::UpsertStudentResponse>, Status> {
+    async fn upsert_student(
+        &self,
+        request: Request<pb::UpsertStudentRequest>,
+    ) -> Result<Response<pb::UpsertStudentResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::people::student(request.student)?;
@@ -28,13 +31,19 @@ impl pb::student_service_server::StudentService for StudentRpc {
         Ok(Response::new(pb::UpsertStudentResponse { student: Some(made.into()) }))
     }
 
-    async fn get_student(&self, request: Request<pb::GetStudentRequest>) -> Result<Response<pb::GetStudentResponse>, Status> {
+    async fn get_student(
+        &self,
+        request: Request<pb::GetStudentRequest>,
+    ) -> Result<Response<pb::GetStudentResponse>, Status> {
         let pb::GetStudentRequest { user_name } = request.into_inner();
         let found = student::get_student(&self.app, &convert::code("user_name", user_name)?).await?;
         Ok(Response::new(pb::GetStudentResponse { student: Some(found.into()) }))
     }
 
-    async fn list_students(&self, request: Request<pb::ListStudentsRequest>) -> Result<Response<pb::ListStudentsResponse>, Status> {
+    async fn list_students(
+        &self,
+        request: Request<pb::ListStudentsRequest>,
+    ) -> Result<Response<pb::ListStudentsResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
         let pb::ListStudentsRequest { grade, page_size: _, page_token: _ } = request;

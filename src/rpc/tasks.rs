@@ -24,26 +24,36 @@ impl TaskRpc {
         Self { app }
     }
 
-    async fn fire(&self, task: Task, firing: Option<pb::Firing>, day: &str) -> Result<Option<pb::TaskReport>> {
+    async fn fire(
+        &self,
+        task: Task,
+        firing: Option<pb::Firing>,
+        day: &str,
+    ) -> Result<Option<pb::TaskReport>> {
         let firing = firing_of(firing.unwrap_or_default(), day, self.app.time())?;
         let outcome = fire(&self.app, task, firing).await?;
         Ok(Some(report(outcome)))
     }
 }
 
-/// The methods that fire a task: all alike, but with messages of their own. `day` where the request has one.
+/// The methods that fire a task: all alike, but with messages of their own. `day` where the request
+/// has one.
 macro_rules! fires {
     ($($method:ident($request:ident $(, $day:ident)?) -> $response:ident = $task:ident;)+) => {
         #[tonic::async_trait]
         impl pb::task_service_server::TaskService for TaskRpc {
-            $(async fn $method(&self, request: Request<pb::$request>) -> Result<Response<pb::$response>, Status> {
+            $(async fn $method(
+                &self, request: Request<pb::$request>,
+            ) -> Result<Response<pb::$response>, Status> {
                 let pb::$request { firing $(, $day)? } = request.into_inner();
                 let day = fires!(@day $($day)?);
                 let report = self.fire(Task::$task, firing, &day).await?;
                 Ok(Response::new(pb::$response { report }))
             })+
 
-            async fn list_tasks(&self, request: Request<pb::ListTasksRequest>) -> Result<Response<pb::ListTasksResponse>, Status> {
+            async fn list_tasks(
+                &self, request: Request<pb::ListTasksRequest>,
+            ) -> Result<Response<pb::ListTasksResponse>, Status> {
                 let pb::ListTasksRequest {} = request.into_inner();
                 let mut tasks = Vec::new();
                 for (task, last) in list::tasks(&self.app).await? {
@@ -76,9 +86,11 @@ fires! {
     send_invitations(SendInvitationsRequest, day) -> SendInvitationsResponse = InviteExec;
     check_invitations(CheckInvitationsRequest, day) -> CheckInvitationsResponse = InviteCheck;
     notify_software_tests(NotifySoftwareTestsRequest) -> NotifySoftwareTestsResponse = InviteNotifyTest;
-    notify_unstaffed_classes(NotifyUnstaffedClassesRequest) -> NotifyUnstaffedClassesResponse = InviteNotifyClass;
+    notify_unstaffed_classes(NotifyUnstaffedClassesRequest) -> NotifyUnstaffedClassesResponse
+        = InviteNotifyClass;
     init_places(InitPlacesRequest) -> InitPlacesResponse = ClazzInitPlace;
-    remove_expired_students(RemoveExpiredStudentsRequest) -> RemoveExpiredStudentsResponse = ClazzRemoveExpiredStudents;
+    remove_expired_students(RemoveExpiredStudentsRequest) -> RemoveExpiredStudentsResponse
+        = ClazzRemoveExpiredStudents;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
@@ -99,7 +111,8 @@ fn firing_of(firing: pb::Firing, day: &str, time: BusinessTime) -> Result<Firing
         text => Some(parse_when(text, time).ok_or_else(|| {
             Error::invalid(
                 "firing.when",
-                "is neither a day YYYY-MM-DD nor a local time YYYY-MM-DDTHH:MM nor an RFC 3339 instant, from 1970 to 9999",
+                "is neither a day YYYY-MM-DD nor a local time YYYY-MM-DDTHH:MM nor an RFC 3339 instant, from \
+                 1970 to 9999",
             )
         })?),
     };
@@ -111,7 +124,8 @@ fn parse_when(text: &str, time: BusinessTime) -> Option<Instant> {
     if text.len() > 40 {
         return None;
     }
-    let local = |format| NaiveDateTime::parse_from_str(text, format).ok().map(|at| time.at(at.date(), at.time()));
+    let local =
+        |format| NaiveDateTime::parse_from_str(text, format).ok().map(|at| time.at(at.date(), at.time()));
     let at = parse_day(text)
         .map(|day| time.midnight(day))
         .or_else(|| local("%Y-%m-%dT%H:%M"))
@@ -161,7 +175,9 @@ fn task_of(text: &str) -> Result<Option<Task>> {
     if text.is_empty() {
         return Ok(None);
     }
-    Task::find(text).map(Some).ok_or_else(|| Error::invalid("task", "is no scheduled task; ListTasks names them"))
+    Task::find(text)
+        .map(Some)
+        .ok_or_else(|| Error::invalid("task", "is no scheduled task; ListTasks names them"))
 }
 
 #[cfg(test)]

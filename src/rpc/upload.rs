@@ -1,8 +1,9 @@
 //! Reads a client stream, whole or not at all.
 //!
-//! HTTP/2 cannot tell a whole stream from half of one: a proxy ends the stream of a caller that has gone as if the caller
-//! had ended it, and so does a connection that keepalive gives up. So a stream counts only when its last step says that
-//! it is the last, with counts that agree with what came before it, and nothing follows.
+//! HTTP/2 cannot tell a whole stream from half of one: a proxy ends the stream of a caller that has
+//! gone as if the caller had ended it, and so does a connection that keepalive gives up. So a
+//! stream counts only when its last step says that it is the last, with counts that agree with what
+//! came before it, and nothing follows.
 
 use crate::error::{Error, Result};
 use tonic::{Status, Streaming};
@@ -35,10 +36,14 @@ pub(super) enum Next {
 ///
 /// # Errors
 /// A stream that breaks off, ends before its last step, or goes on after it; a wrong step.
-pub(super) async fn read_whole<U: Upload>(mut upload: U, mut stream: Streaming<U::Step>) -> Result<U, Status> {
+pub(super) async fn read_whole<U: Upload>(
+    mut upload: U,
+    mut stream: Streaming<U::Step>,
+) -> Result<U, Status> {
     loop {
         let Some(step) = stream.message().await? else {
-            let reason = format!("is missing: the stream ended after {}, and nothing of it is used", upload.so_far());
+            let reason =
+                format!("is missing: the stream ended after {}, and nothing of it is used", upload.so_far());
             return Err(Error::invalid("end", reason).into());
         };
         match upload.take(step)? {
@@ -49,7 +54,10 @@ pub(super) async fn read_whole<U: Upload>(mut upload: U, mut stream: Streaming<U
     match stream.message().await? {
         None => Ok(upload),
         Some(_) => {
-            let reason = format!("is not the last step: another follows after {}, and nothing of it is used", upload.so_far());
+            let reason = format!(
+                "is not the last step: another follows after {}, and nothing of it is used",
+                upload.so_far()
+            );
             Err(Error::invalid("end", reason).into())
         }
     }

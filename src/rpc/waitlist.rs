@@ -22,7 +22,10 @@ impl WaitlistRpc {
 
 #[tonic::async_trait]
 impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
-    async fn join_waitlist(&self, request: Request<pb::JoinWaitlistRequest>) -> Result<Response<pb::JoinWaitlistResponse>, Status> {
+    async fn join_waitlist(
+        &self,
+        request: Request<pb::JoinWaitlistRequest>,
+    ) -> Result<Response<pb::JoinWaitlistResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let pb::JoinWaitlistRequest { student, class_template, start_day, end_day, request_id: _ } = request;
@@ -31,17 +34,29 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
         Ok(Response::new(pb::JoinWaitlistResponse { entry: Some(entry.into()) }))
     }
 
-    async fn leave_waitlist(&self, request: Request<pb::LeaveWaitlistRequest>) -> Result<Response<pb::LeaveWaitlistResponse>, Status> {
+    async fn leave_waitlist(
+        &self,
+        request: Request<pb::LeaveWaitlistRequest>,
+    ) -> Result<Response<pb::LeaveWaitlistResponse>, Status> {
         let pb::LeaveWaitlistRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
         let left = cancel::leave_waitlist(&self.app, id, self.app.now().await?).await?;
         Ok(Response::new(pb::LeaveWaitlistResponse { reservation: Some(left.into()) }))
     }
 
-    async fn list_waitlist(&self, request: Request<pb::ListWaitlistRequest>) -> Result<Response<pb::ListWaitlistResponse>, Status> {
+    async fn list_waitlist(
+        &self,
+        request: Request<pb::ListWaitlistRequest>,
+    ) -> Result<Response<pb::ListWaitlistResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListWaitlistRequest { class_template, first_lesson_day, student, page_size: _, page_token: _ } = request;
+        let pb::ListWaitlistRequest {
+            class_template,
+            first_lesson_day,
+            student,
+            page_size: _,
+            page_token: _,
+        } = request;
         let query = WaitlistQuery {
             class_template: convert::optional_code("class_template", class_template)?,
             first_lesson_day: convert::optional_day("first_lesson_day", &first_lesson_day)?,
@@ -53,13 +68,19 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
         Ok(Response::new(pb::ListWaitlistResponse { entries, next_page_token }))
     }
 
-    async fn accept_offer(&self, request: Request<pb::AcceptOfferRequest>) -> Result<Response<pb::AcceptOfferResponse>, Status> {
+    async fn accept_offer(
+        &self,
+        request: Request<pb::AcceptOfferRequest>,
+    ) -> Result<Response<pb::AcceptOfferResponse>, Status> {
         let pb::AcceptOfferRequest { reservation_id } = request.into_inner();
         let made = offer::accept_offer(&self.app, convert::id("reservation_id", reservation_id)?).await?;
         Ok(Response::new(pb::AcceptOfferResponse { reservation: Some(made.into()) }))
     }
 
-    async fn decline_offer(&self, request: Request<pb::DeclineOfferRequest>) -> Result<Response<pb::DeclineOfferResponse>, Status> {
+    async fn decline_offer(
+        &self,
+        request: Request<pb::DeclineOfferRequest>,
+    ) -> Result<Response<pb::DeclineOfferResponse>, Status> {
         let pb::DeclineOfferRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
         let left = cancel::decline_offer(&self.app, id, self.app.now().await?).await?;

@@ -1,5 +1,6 @@
-//! Whether the database is away: it was asked for the sake of health and gave no answer. A call that waits for it gives up then,
-//! instead of waiting for a server that has stopped (a paused host, a cut cable) until the caller's patience ends.
+//! Whether the database is away: it was asked for the sake of health and gave no answer. A call
+//! that waits for it gives up then, instead of waiting for a server that has stopped (a paused
+//! host, a cut cable) until the caller's patience ends.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use std::io;
@@ -32,7 +33,10 @@ impl Away {
     ///
     /// # Errors
     /// Those of the work; [`GivenUp`] as one of them when it was given up.
-    pub async fn unless<T, E: From<GivenUp>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn unless<T, E: From<GivenUp>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let mut found = self.found.subscribe();
         let gone = async {
             tokio::time::sleep(PATIENCE).await;
@@ -79,7 +83,11 @@ mod tests {
         let away = Away::default();
         assert_eq!(away.unless(async { Ok::<_, sqlx::Error>(7) }).await.unwrap(), 7);
         away.set(true);
-        assert_eq!(away.unless(async { Ok::<_, sqlx::Error>(7) }).await.unwrap(), 7, "an answer that comes is taken");
+        assert_eq!(
+            away.unless(async { Ok::<_, sqlx::Error>(7) }).await.unwrap(),
+            7,
+            "an answer that comes is taken"
+        );
         let error = away.unless(std::future::pending::<Result<(), sqlx::Error>>()).await.unwrap_err();
         assert!(given_up(&error));
     }

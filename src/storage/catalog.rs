@@ -7,7 +7,9 @@ use super::sql::sql;
 use super::{Txn, again_if_taken};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::collections::{BTreeSet, HashMap};
 
 /// A subject.
@@ -48,15 +50,25 @@ pub async fn season_list(conn: &impl ConnectionTrait, page: &Page) -> Result<Vec
 }
 
 /// The codes of seasons.
-pub async fn season_codes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
-    let pairs: Vec<(i64, String)> = sql("SELECT id, code FROM season WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
+pub async fn season_codes(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>> {
+    let pairs: Vec<(i64, String)> =
+        sql("SELECT id, code FROM season WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
     Ok(pairs.into_iter().collect())
 }
 
 /// The excepted days of seasons.
-pub async fn season_except_days(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, BTreeSet<Day>>> {
+pub async fn season_except_days(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, BTreeSet<Day>>> {
     let pairs: Vec<(i64, Day)> =
-        sql("SELECT season_id, day FROM season_except_day WHERE season_id IN ({ids})").ids(ids).tuples(conn).await?;
+        sql("SELECT season_id, day FROM season_except_day WHERE season_id IN ({ids})")
+            .ids(ids)
+            .tuples(conn)
+            .await?;
     let mut days: HashMap<i64, BTreeSet<Day>> = HashMap::new();
     for (season_id, day) in pairs {
         days.entry(season_id).or_default().insert(day);
@@ -69,8 +81,9 @@ pub async fn season_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("UPDATE season SET year = year WHERE id = ?").bind(id).execute(txn).await
 }
 
-/// Tells open pages that what can be signed up for may be another. It comes last in a transaction: what is committed with it is all there is to
-/// see, and nobody who holds the row waits for anything.
+/// Tells open pages that what can be signed up for may be another. It comes last in a transaction:
+/// what is committed with it is all there is to see, and nobody who holds the row waits for
+/// anything.
 pub async fn catalog_changed_in_txn(txn: &Txn) -> Result<()> {
     sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("catalog").execute(txn).await.map(drop)
 }
@@ -87,9 +100,14 @@ pub async fn season_update_in_txn(txn: &Txn, row: season::ActiveModel) -> Result
 }
 
 /// Replaces the excepted days of a season.
-pub async fn season_except_days_replace_in_txn(txn: &Txn, season_id: i64, days: &BTreeSet<Day>) -> Result<()> {
+pub async fn season_except_days_replace_in_txn(
+    txn: &Txn,
+    season_id: i64,
+    days: &BTreeSet<Day>,
+) -> Result<()> {
     sql("DELETE FROM season_except_day WHERE season_id = ?").bind(season_id).execute(txn).await?;
-    let rows = days.iter().map(|day| season_except_day::ActiveModel { season_id: Set(season_id), day: Set(*day) });
+    let rows =
+        days.iter().map(|day| season_except_day::ActiveModel { season_id: Set(season_id), day: Set(*day) });
     Ok(insert_rows(txn, rows).await?)
 }
 
@@ -100,19 +118,32 @@ pub async fn season_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
 }
 
 /// The period of a code in a season.
-pub async fn period_by_code(conn: &impl ConnectionTrait, season_id: i64, code: &str) -> Result<Option<period::Model>> {
-    let query = period::Entity::find().filter(period::Column::SeasonId.eq(season_id)).filter(period::Column::Code.eq(code));
+pub async fn period_by_code(
+    conn: &impl ConnectionTrait,
+    season_id: i64,
+    code: &str,
+) -> Result<Option<period::Model>> {
+    let query = period::Entity::find()
+        .filter(period::Column::SeasonId.eq(season_id))
+        .filter(period::Column::Code.eq(code));
     Ok(query.one(conn).await?)
 }
 
 /// Periods by their keys.
-pub async fn period_by_ids(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, period::Model>> {
+pub async fn period_by_ids(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, period::Model>> {
     let rows: Vec<period::Model> = sql("SELECT * FROM period WHERE id IN ({ids})").ids(ids).all(conn).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Periods in order of keys, of one season or of all.
-pub async fn period_list(conn: &impl ConnectionTrait, season_id: Option<i64>, page: &Page) -> Result<Vec<period::Model>> {
+pub async fn period_list(
+    conn: &impl ConnectionTrait,
+    season_id: Option<i64>,
+    page: &Page,
+) -> Result<Vec<period::Model>> {
     let mut query = period::Entity::find().filter(period::Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(season_id) = season_id {
         query = query.filter(period::Column::SeasonId.eq(season_id));
@@ -150,23 +181,37 @@ pub struct TemplateFilter {
 }
 
 /// The class template of a code.
-pub async fn template_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<class_template::Model>> {
+pub async fn template_by_code(
+    conn: &impl ConnectionTrait,
+    code: &str,
+) -> Result<Option<class_template::Model>> {
     Ok(class_template::Entity::find().filter(class_template::Column::Code.eq(code)).one(conn).await?)
 }
 
 /// Class templates by keys.
-pub async fn template_by_ids(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<Vec<class_template::Model>> {
+pub async fn template_by_ids(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<class_template::Model>> {
     Ok(class_template::Entity::find().filter(class_template::Column::Id.is_in(ids)).all(conn).await?)
 }
 
 /// The codes of class templates.
-pub async fn template_codes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
-    let pairs: Vec<(i64, String)> = sql("SELECT id, code FROM class_template WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
+pub async fn template_codes(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>> {
+    let pairs: Vec<(i64, String)> =
+        sql("SELECT id, code FROM class_template WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
     Ok(pairs.into_iter().collect())
 }
 
 /// Class templates in order of keys.
-pub async fn template_list(conn: &impl ConnectionTrait, filter: &TemplateFilter, page: &Page) -> Result<Vec<class_template::Model>> {
+pub async fn template_list(
+    conn: &impl ConnectionTrait,
+    filter: &TemplateFilter,
+    page: &Page,
+) -> Result<Vec<class_template::Model>> {
     use class_template::Column;
     let mut query = class_template::Entity::find().filter(Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(season_id) = filter.season_id {
@@ -202,12 +247,17 @@ pub async fn template_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
 }
 
 /// The days of the lessons of classes that are ahead.
-pub async fn class_days_ahead(conn: &impl ConnectionTrait, class_ids: &[i64], now: Instant) -> Result<Vec<Day>> {
-    sql("SELECT DISTINCT day FROM lesson WHERE class_id IN ({ids}) AND state = 'SCHEDULED' AND start_at > ? ORDER BY day")
-        .ids(class_ids.iter().copied())
-        .bind(now)
-        .column(conn)
-        .await
+pub async fn class_days_ahead(
+    conn: &impl ConnectionTrait,
+    class_ids: &[i64],
+    now: Instant,
+) -> Result<Vec<Day>> {
+    sql("SELECT DISTINCT day FROM lesson WHERE class_id IN ({ids}) AND state = 'SCHEDULED' AND start_at > ? \
+        ORDER BY day")
+    .ids(class_ids.iter().copied())
+    .bind(now)
+    .column(conn)
+    .await
 }
 
 /// The places of a template, by day.
@@ -232,7 +282,10 @@ pub async fn place_page(
 }
 
 /// Class tasks whose lesson is no longer when the places say: (template, day).
-pub async fn tasks_without_place(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<(i64, Day)>> {
+pub async fn tasks_without_place(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<Vec<(i64, Day)>> {
     sql("SELECT t.template_id, t.day FROM class_task t \
          LEFT JOIN place p ON p.template_id = t.template_id AND p.day = t.day AND p.start_at = t.start_at \
          WHERE t.template_id IN ({ids}) AND p.day IS NULL ORDER BY t.template_id, t.day")
@@ -242,8 +295,12 @@ pub async fn tasks_without_place(conn: &impl ConnectionTrait, template_ids: &[i6
 }
 
 /// The codes of templates without any lesson day.
-pub async fn templates_without_place(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<String>> {
-    sql("SELECT code FROM class_template WHERE id IN ({ids}) AND NOT EXISTS (SELECT 1 FROM place WHERE place.template_id = class_template.id) \
+pub async fn templates_without_place(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<Vec<String>> {
+    sql("SELECT code FROM class_template WHERE id IN ({ids}) AND NOT EXISTS (SELECT 1 FROM place \
+         WHERE place.template_id = class_template.id) \
          ORDER BY id")
     .ids(template_ids.iter().copied())
     .column(conn)

@@ -7,7 +7,10 @@ use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
 use std::collections::{BTreeMap, HashMap};
 
 /// A class with the names of its template and coach.
@@ -40,8 +43,11 @@ pub struct ClassFilter {
 }
 
 fn with_names() -> Select<class::Entity> {
-    let to_template = class::Entity::belongs_to(class_template::Entity).from(class::Column::TemplateId).to(class_template::Column::Id);
-    let to_coach = class::Entity::belongs_to(coach::Entity).from(class::Column::CoachId).to(coach::Column::Id);
+    let to_template = class::Entity::belongs_to(class_template::Entity)
+        .from(class::Column::TemplateId)
+        .to(class_template::Column::Id);
+    let to_coach =
+        class::Entity::belongs_to(coach::Entity).from(class::Column::CoachId).to(coach::Column::Id);
     class::Entity::find()
         .column_as(class_template::Column::Code, "template_code")
         .column_as(coach::Column::UserName, "coach_user_name")
@@ -55,7 +61,11 @@ pub async fn class_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<Option<
 }
 
 /// Classes in order of keys.
-pub async fn class_list(conn: &impl ConnectionTrait, filter: &ClassFilter, page: &Page) -> Result<Vec<ClassRow>> {
+pub async fn class_list(
+    conn: &impl ConnectionTrait,
+    filter: &ClassFilter,
+    page: &Page,
+) -> Result<Vec<ClassRow>> {
     use class::Column;
     let mut query = with_names().filter(Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(template_id) = filter.template_id {
@@ -95,20 +105,29 @@ pub async fn class_list(conn: &impl ConnectionTrait, filter: &ClassFilter, page:
 /// States of a reservation that is on a roster.
 const ON_ROSTER: [ReservationState; 1] = [ReservationState::Placed];
 
-/// Who is in a class `c` by the reservations `r`: who comes to a lesson today or later. A part of a sign-up that was changed is in it no longer when
-/// its lessons are past, whether or not a task has ended it. A class that is over is as its last lesson was.
+/// Who is in a class `c` by the reservations `r`: who comes to a lesson today or later. A part of a
+/// sign-up that was changed is in it no longer when its lessons are past, whether or not a task has
+/// ended it. A class that is over is as its last lesson was.
 macro_rules! in_class {
     () => {
         "r.state IN ('PLACED', 'ENDED') AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id \
-         AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day AND l.state <> 'CANCELLED' AND l.day >= CASE WHEN c.last_day < ? \
-         THEN (SELECT MAX(k.day) FROM lesson k WHERE k.class_id = c.id AND k.state <> 'CANCELLED') ELSE ? END)"
+         AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day AND l.state <> 'CANCELLED' \
+         AND l.day >= CASE WHEN c.last_day < ? \
+         THEN (SELECT MAX(k.day) FROM lesson k WHERE k.class_id = c.id AND k.state <> 'CANCELLED') \
+         ELSE ? END)"
     };
 }
 
-/// How many students are in classes `today` or later: each once, though a sign-up that was changed is there in parts.
-pub async fn class_sizes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>, today: Day) -> Result<HashMap<i64, i64>> {
+/// How many students are in classes `today` or later: each once, though a sign-up that was changed
+/// is there in parts.
+pub async fn class_sizes(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+    today: Day,
+) -> Result<HashMap<i64, i64>> {
     let pairs: Vec<(i64, i64)> = sql(concat!(
-        "SELECT c.id, COUNT(DISTINCT r.student_id) FROM class c JOIN reservation r ON r.class_id = c.id WHERE c.id IN ({ids}) AND ",
+        "SELECT c.id, COUNT(DISTINCT r.student_id) FROM class c JOIN reservation r ON r.class_id = c.id \
+         WHERE c.id IN ({ids}) AND ",
         in_class!(),
         " GROUP BY c.id"
     ))
@@ -120,12 +139,18 @@ pub async fn class_sizes(conn: &impl ConnectionTrait, ids: impl IntoIterator<Ite
     Ok(pairs.into_iter().collect())
 }
 
-/// (class, template, students of the fullest lesson day from `today` on) of each class of these templates that is not closed, in the order in
-/// which they were formed.
-pub async fn class_loads(conn: &impl ConnectionTrait, template_ids: &[i64], today: Day) -> Result<Vec<(i64, i64, i64)>> {
-    let days: Vec<(i64, i64, Option<Day>, i64)> = sql("SELECT c.id, c.template_id, l.day, COUNT(DISTINCT r.student_id) FROM class c \
+/// (class, template, students of the fullest lesson day from `today` on) of each class of these
+/// templates that is not closed, in the order in which they were formed.
+pub async fn class_loads(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    today: Day,
+) -> Result<Vec<(i64, i64, i64)>> {
+    let days: Vec<(i64, i64, Option<Day>, i64)> = sql("SELECT c.id, c.template_id, l.day, COUNT(DISTINCT \
+         r.student_id) FROM class c \
          LEFT JOIN lesson l ON l.class_id = c.id AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') \
-         LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' AND COALESCE(r.placed_from, r.start_day) <= l.day \
+         LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
+             AND COALESCE(r.placed_from, r.start_day) <= l.day \
              AND r.last_day >= l.day \
          WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' GROUP BY c.id, c.template_id, l.day")
     .bind(today)
@@ -187,7 +212,8 @@ pub struct LessonRow {
 
 /// The lessons of a class, by day.
 pub async fn class_lessons(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<LessonRow>> {
-    sql("SELECT l.id, l.day, l.start_at, l.end_at, c.user_name, l.state FROM lesson l JOIN coach c ON c.id = l.coach_id \
+    sql("SELECT l.id, l.day, l.start_at, l.end_at, c.user_name, l.state FROM lesson l JOIN coach c \
+         ON c.id = l.coach_id \
          WHERE l.class_id = ? ORDER BY l.day")
     .bind(id)
     .all(conn)

@@ -12,13 +12,20 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use std::collections::{BTreeSet, HashMap};
 
 /// The coach of a user name.
-pub async fn coach_by_user_name(conn: &impl ConnectionTrait, user_name: &str) -> Result<Option<coach::Model>> {
+pub async fn coach_by_user_name(
+    conn: &impl ConnectionTrait,
+    user_name: &str,
+) -> Result<Option<coach::Model>> {
     Ok(coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(conn).await?)
 }
 
 /// The user names of coaches.
-pub async fn coach_user_names(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
-    let pairs: Vec<(i64, String)> = sql("SELECT id, user_name FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
+pub async fn coach_user_names(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>> {
+    let pairs: Vec<(i64, String)> =
+        sql("SELECT id, user_name FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
     Ok(pairs.into_iter().collect())
 }
 
@@ -34,7 +41,11 @@ pub struct CoachFilter {
 }
 
 /// Coaches in order of keys.
-pub async fn coach_list(conn: &impl ConnectionTrait, filter: &CoachFilter, page: &Page) -> Result<Vec<coach::Model>> {
+pub async fn coach_list(
+    conn: &impl ConnectionTrait,
+    filter: &CoachFilter,
+    page: &Page,
+) -> Result<Vec<coach::Model>> {
     use coach::Column;
     let mut query = coach::Entity::find().filter(Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(subject_id) = filter.subject_id {
@@ -77,13 +88,20 @@ pub async fn coach_login_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<u64>
 }
 
 /// Writes a row of a coach's history.
-pub async fn coach_status_change_insert_in_txn(txn: &Txn, row: coach_status_change::ActiveModel) -> Result<()> {
+pub async fn coach_status_change_insert_in_txn(
+    txn: &Txn,
+    row: coach_status_change::ActiveModel,
+) -> Result<()> {
     coach_status_change::Entity::insert(row).exec_without_returning(txn).await?;
     Ok(())
 }
 
 /// The history of a coach's status, latest first.
-pub async fn coach_status_change_list(conn: &impl ConnectionTrait, coach_id: i64, most: u64) -> Result<Vec<coach_status_change::Model>> {
+pub async fn coach_status_change_list(
+    conn: &impl ConnectionTrait,
+    coach_id: i64,
+    most: u64,
+) -> Result<Vec<coach_status_change::Model>> {
     use coach_status_change::Column;
     let query = coach_status_change::Entity::find().filter(Column::CoachId.eq(coach_id));
     Ok(query.order_by_desc(Column::Id).limit(most).all(conn).await?)
@@ -97,7 +115,9 @@ pub async fn availability_list(
     page: &Page,
 ) -> Result<Vec<coach_availability::Model>> {
     use coach_availability::Column;
-    let mut query = coach_availability::Entity::find().filter(Column::CoachId.eq(coach_id)).filter(Column::Id.gt(page.after.unwrap_or(0)));
+    let mut query = coach_availability::Entity::find()
+        .filter(Column::CoachId.eq(coach_id))
+        .filter(Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(season_id) = season_id {
         query = query.filter(Column::SeasonId.eq(season_id));
     }
@@ -119,9 +139,14 @@ pub async fn availability_used_days(
 }
 
 /// What uses an offer from a day on: invitations that have no class yet, and classes.
-pub async fn availability_users(conn: &impl ConnectionTrait, id: i64, from: Day) -> Result<(Vec<i64>, Vec<i64>)> {
+pub async fn availability_users(
+    conn: &impl ConnectionTrait,
+    id: i64,
+    from: Day,
+) -> Result<(Vec<i64>, Vec<i64>)> {
     let rows: Vec<(i64, Option<i64>)> = sql("SELECT DISTINCT i.id, i.class_id FROM availability_use u \
-         JOIN invitation i ON i.id = u.invitation_id WHERE u.availability_id = ? AND u.day >= ? ORDER BY i.id")
+         JOIN invitation i ON i.id = u.invitation_id WHERE u.availability_id = ? AND u.day >= ? \
+         ORDER BY i.id")
     .bind(id)
     .bind(from)
     .tuples(conn)

@@ -1,10 +1,13 @@
-//! A connection taken out of its pool for one transaction, and the one place that decides whether it may be used again.
+//! A connection taken out of its pool for one transaction, and the one place that decides whether
+//! it may be used again.
 //!
-//! The drivers keep a count of open transactions that the database does not always share: SQLite rolls back by itself when the disk
-//! is full, MariaDB after a deadlock, and PostgreSQL answers a COMMIT of a failed transaction with success after rolling it back. A
-//! connection handed back in such a state makes the next "transaction" one that is never committed. So the rule here is simple: a
-//! connection goes back to its pool (or park) only when a BEGIN, every statement, and the COMMIT or ROLLBACK were answered with success (a
-//! ROLLBACK may follow one failed statement). In every other case it is closed, and the pool opens a new one.
+//! The drivers keep a count of open transactions that the database does not always share: SQLite
+//! rolls back by itself when the disk is full, MariaDB after a deadlock, and PostgreSQL answers a
+//! COMMIT of a failed transaction with success after rolling it back. A connection handed back in
+//! such a state makes the next "transaction" one that is never committed. So the rule here is
+//! simple: a connection goes back to its pool (or park) only when a BEGIN, every statement, and the
+//! COMMIT or ROLLBACK were answered with success (a ROLLBACK may follow one failed statement). In
+//! every other case it is closed, and the pool opens a new one.
 
 use super::away::{Away, given_up};
 use super::fault;
@@ -65,7 +68,10 @@ macro_rules! on_each {
 macro_rules! query {
     ($statement:expr) => {{
         let Statement { sql, values, .. } = $statement;
-        sqlx::query_with(AssertSqlSafe(sql.as_str()), SqlxValues(values.clone().unwrap_or(Values(Vec::new()))))
+        sqlx::query_with(
+            AssertSqlSafe(sql.as_str()),
+            SqlxValues(values.clone().unwrap_or(Values(Vec::new()))),
+        )
     }};
 }
 
@@ -73,7 +79,8 @@ impl Conn {
     /// Takes one out of a pool.
     ///
     /// # Errors
-    /// `Busy` when all connections are in use for as long as the pool waits, `Unavailable` when none can be opened.
+    /// `Busy` when all connections are in use for as long as the pool waits, `Unavailable` when
+    /// none can be opened.
     pub async fn take(pool: &DatabaseConnection, away: &Away) -> Result<Self> {
         let raw = match pool.get_database_backend() {
             DbBackend::Sqlite => pool.get_sqlite_connection_pool().acquire().await.map(Raw::Sqlite),
@@ -156,7 +163,8 @@ impl Conn {
     pub async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
         self.step().await?;
         let away = self.away.clone();
-        let done = on_each!(self, |raw| away.unless(query!(statement).execute(&mut **raw)).await.map(Into::into));
+        let done =
+            on_each!(self, |raw| away.unless(query!(statement).execute(&mut **raw)).await.map(Into::into));
         self.answered(done).map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
     }
 
@@ -179,7 +187,10 @@ impl Conn {
 
     async fn send(&mut self, text: &str) -> Result<ExecResult, DbErr> {
         let away = self.away.clone();
-        let done = on_each!(self, |raw| away.unless(raw.execute(AssertSqlSafe(text.to_owned()))).await.map(Into::into));
+        let done = on_each!(self, |raw| away
+            .unless(raw.execute(AssertSqlSafe(text.to_owned())))
+            .await
+            .map(Into::into));
         self.answered(done).map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
     }
 
@@ -193,13 +204,15 @@ impl Conn {
         result
     }
 
-    /// Begins a transaction. Of SQLite it takes the write lock at once; an isolation level is the session's (see `open`).
+    /// Begins a transaction. Of SQLite it takes the write lock at once; an isolation level is the
+    /// session's (see `open`).
     pub async fn begin(&mut self) -> Result<(), DbErr> {
         let begin = if matches!(self.raw, Raw::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
         self.run(begin).await.map(drop)
     }
 
-    /// Lets a connection that was in no transaction go back to its pool, unless an answer was given up.
+    /// Lets a connection that was in no transaction go back to its pool, unless an answer was given
+    /// up.
     pub fn release(mut self) {
         self.fit = !self.lost;
     }

@@ -1,7 +1,8 @@
 //! The thread on which sign-ups are decided.
 //!
-//! A set of them is at least five round trips to the database, one after the other. Among the tasks that serve RPCs each would wait in line behind all
-//! requests that have come meanwhile; here it goes on as soon as the database has answered (benches/RESULTS.md says what that is worth).
+//! A set of them is at least five round trips to the database, one after the other. Among the tasks
+//! that serve RPCs each would wait in line behind all requests that have come meanwhile; here it
+//! goes on as soon as the database has answered (benches/RESULTS.md says what that is worth).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,7 +26,10 @@ struct Worker {
 
 impl DeskThread {
     /// Runs a task on the thread; beside the caller when the system gives no thread.
-    pub(super) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
         match self.worker.get_or_init(Worker::start) {
             Some(worker) => worker.runtime.spawn(task),
             None => tokio::spawn(task),
@@ -38,7 +42,8 @@ impl Worker {
         let (end, ended) = oneshot::channel::<Infallible>();
         let started = Builder::new_current_thread().enable_all().build().and_then(|runtime| {
             let handle = runtime.handle().clone();
-            // Connections that are opened on the thread are watched by it, so they last as long as it: `Db` holds both.
+            // Connections that are opened on the thread are watched by it, so they last as long as
+            // it: `Db` holds both.
             let run = move || drop(runtime.block_on(ended));
             std::thread::Builder::new().name("etutor-desk".to_owned()).spawn(run).map(|_thread| handle)
         });

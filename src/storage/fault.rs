@@ -11,15 +11,19 @@ impl From<DbErr> for Error {
         match &error {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => return Self::Busy("the database"),
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Self::Unavailable(error.to_string()),
-            // Nothing inside a transaction asks for another connection, nor goes on after an error; see `txn`.
+            // Nothing inside a transaction asks for another connection, nor goes on after an error;
+            // see `txn`.
             DbErr::Custom(text) => return Self::Internal(text.clone()),
             DbErr::Type(text) => return Self::Internal(format!("a stored value cannot be read: {text}")),
             _ => {}
         }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(key)) => return Self::AlreadyExists { kind: "row", key },
-            // What was looked up before has just been removed, or is just being used: looking again tells which.
-            Some(SqlErr::ForeignKeyConstraintViolation(_)) => return Self::Contended("a row that others refer to"),
+            // What was looked up before has just been removed, or is just being used: looking again
+            // tells which.
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
+                return Self::Contended("a row that others refer to");
+            }
             _ => {}
         }
         match driver_fault(&error) {
@@ -52,7 +56,8 @@ pub fn unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// The error of an insert: when another wrote the same key first, the transaction runs again and finds it.
+/// The error of an insert: when another wrote the same key first, the transaction runs again and
+/// finds it.
 pub fn again_if_taken(error: DbErr) -> Error {
     if unique_violation(&error) { Error::Contended("an equal key") } else { error.into() }
 }
@@ -62,7 +67,8 @@ pub(super) fn sqlite_busy(error: &DbErr) -> bool {
     let DbErr::Conn(RuntimeErr::SqlxError(cause)) = error else { return false };
     match &**cause {
         SqlxError::Database(cause) => {
-            cause.try_downcast_ref::<SqliteError>().is_some() && dialect::fault(cause.code().as_deref().unwrap_or("")) == Fault::Again
+            cause.try_downcast_ref::<SqliteError>().is_some()
+                && dialect::fault(cause.code().as_deref().unwrap_or("")) == Fault::Again
         }
         _ => false,
     }
@@ -77,11 +83,16 @@ pub(super) fn sqlite_away(error: &SqlxError) -> bool {
 }
 
 fn driver_fault(error: &DbErr) -> Fault {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
         return Fault::Other;
     };
     match &**cause {
-        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed => Fault::Away,
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed => Fault::Away,
         SqlxError::Database(cause) => match cause.try_downcast_ref::<MySqlDatabaseError>() {
             Some(cause) => dialect::mysql_fault(cause.number(), cause.code().unwrap_or("")),
             None => dialect::fault(cause.code().as_deref().unwrap_or("")),

@@ -31,7 +31,11 @@ pub struct HeldTime {
 }
 
 /// What students held of templates later than `since`: (student, template).
-pub async fn held_time_list(conn: &impl ConnectionTrait, of: &BTreeSet<(i64, i64)>, since: Instant) -> Result<HeldTimes> {
+pub async fn held_time_list(
+    conn: &impl ConnectionTrait,
+    of: &BTreeSet<(i64, i64)>,
+    since: Instant,
+) -> Result<HeldTimes> {
     let rows: Vec<HeldTime> = sql("SELECT h.* FROM {rows:ii} q \
          {look_up:held_time h ON h.student_id = q.c0 AND h.template_id = q.c1 AND h.held_until > ?}")
     .rows(of.iter().map(|(student, template)| [Cell::from(*student), Cell::from(*template)]))
@@ -40,7 +44,8 @@ pub async fn held_time_list(conn: &impl ConnectionTrait, of: &BTreeSet<(i64, i64
     .await?;
     let mut found = HeldTimes::new();
     for row in rows {
-        let held = Held { first: row.first_day, last: row.last_day, from: row.held_from, until: row.held_until };
+        let held =
+            Held { first: row.first_day, last: row.last_day, from: row.held_from, until: row.held_until };
         found.entry((row.student_id, row.template_id)).or_default().push(held);
     }
     Ok(found)
@@ -62,7 +67,8 @@ pub async fn held_time_insert_set_in_txn(txn: &Txn, rows: &[HeldTime]) -> Result
             row.held_until.into(),
         ]
     };
-    sql("INSERT INTO held_time (reservation_id, student_id, template_id, first_day, last_day, held_from, held_until) \
+    sql("INSERT INTO held_time (reservation_id, student_id, template_id, first_day, last_day, held_from, \
+         held_until) \
          SELECT q.c0, q.c1, q.c2, q.c3, q.c4, q.c5, q.c6 FROM {rows:iiiddii} q")
     .rows(rows.iter().map(cells))
     .execute(txn)
@@ -72,7 +78,8 @@ pub async fn held_time_insert_set_in_txn(txn: &Txn, rows: &[HeldTime]) -> Result
 
 /// A hold was renewed: it lasts until then.
 pub async fn held_time_renew_in_txn(txn: &Txn, reservation_id: i64, until: Instant) -> Result<()> {
-    let update = sql("UPDATE held_time SET held_until = ? WHERE reservation_id = ?").bind(until).bind(reservation_id);
+    let update =
+        sql("UPDATE held_time SET held_until = ? WHERE reservation_id = ?").bind(until).bind(reservation_id);
     update.execute(txn).await.map(drop)
 }
 
@@ -89,10 +96,15 @@ pub async fn held_time_end_in_txn(txn: &Txn, reservation_ids: &[i64], at: Instan
 }
 
 /// Holds whose end was brought forward end then.
-pub async fn held_time_follow_in_txn(txn: &Txn, reservation_ids: impl IntoIterator<Item = i64>) -> Result<()> {
-    sql("UPDATE held_time SET held_until = (SELECT r.expires_at FROM reservation r WHERE r.id = held_time.reservation_id) \
+pub async fn held_time_follow_in_txn(
+    txn: &Txn,
+    reservation_ids: impl IntoIterator<Item = i64>,
+) -> Result<()> {
+    sql("UPDATE held_time SET held_until = (SELECT r.expires_at FROM reservation r \
+         WHERE r.id = held_time.reservation_id) \
          WHERE reservation_id IN ({ids}) AND EXISTS (SELECT 1 FROM reservation r \
-             WHERE r.id = held_time.reservation_id AND r.state = 'HELD' AND r.expires_at < held_time.held_until)")
+             WHERE r.id = held_time.reservation_id AND r.state = 'HELD' \
+             AND r.expires_at < held_time.held_until)")
     .ids(reservation_ids)
     .execute(txn)
     .await

@@ -7,7 +7,8 @@ use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityName, EntityTrait, IdenStatic, Iterable, QueryFilter, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityName, EntityTrait, IdenStatic, Iterable,
+    QueryFilter, Value,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -16,45 +17,79 @@ const UPDATES: usize = 100;
 
 /// The coaches of these user names.
 pub async fn coach_list_by_names(conn: &impl ConnectionTrait, names: &[&str]) -> Result<Vec<coach::Model>> {
-    sql("SELECT * FROM coach WHERE user_name IN ({texts})").texts(names.iter().copied()).all_in_parts(conn).await
+    sql("SELECT * FROM coach WHERE user_name IN ({texts})")
+        .texts(names.iter().copied())
+        .all_in_parts(conn)
+        .await
 }
 
 /// The students of these user names.
-pub async fn student_list_by_names(conn: &impl ConnectionTrait, names: &[&str]) -> Result<Vec<student::Model>> {
-    sql("SELECT * FROM student WHERE user_name IN ({texts})").texts(names.iter().copied()).all_in_parts(conn).await
+pub async fn student_list_by_names(
+    conn: &impl ConnectionTrait,
+    names: &[&str],
+) -> Result<Vec<student::Model>> {
+    sql("SELECT * FROM student WHERE user_name IN ({texts})")
+        .texts(names.iter().copied())
+        .all_in_parts(conn)
+        .await
 }
 
 /// Locks coaches until the transaction ends, without changing them.
 pub async fn coach_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
-    sql("UPDATE coach SET version = version WHERE id IN ({ids})").ids(ids.iter().copied()).execute_in_parts(txn).await.map(drop)
+    sql("UPDATE coach SET version = version WHERE id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute_in_parts(txn)
+        .await
+        .map(drop)
 }
 
 /// Marks coaches as changed.
 pub async fn coach_bump_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
-    sql("UPDATE coach SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute_in_parts(txn).await.map(drop)
+    sql("UPDATE coach SET version = version + 1 WHERE id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute_in_parts(txn)
+        .await
+        .map(drop)
 }
 
 /// Locks students until the transaction ends, without changing them.
 pub async fn student_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
-    sql("UPDATE student SET version = version WHERE id IN ({ids})").ids(ids.iter().copied()).execute_in_parts(txn).await.map(drop)
+    sql("UPDATE student SET version = version WHERE id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute_in_parts(txn)
+        .await
+        .map(drop)
 }
 
 /// All availability of coaches.
-pub async fn availability_list(conn: &impl ConnectionTrait, coach_ids: &[i64]) -> Result<Vec<coach_availability::Model>> {
-    sql("SELECT * FROM coach_availability WHERE coach_id IN ({ids})").ids(coach_ids.iter().copied()).all_in_parts(conn).await
+pub async fn availability_list(
+    conn: &impl ConnectionTrait,
+    coach_ids: &[i64],
+) -> Result<Vec<coach_availability::Model>> {
+    sql("SELECT * FROM coach_availability WHERE coach_id IN ({ids})")
+        .ids(coach_ids.iter().copied())
+        .all_in_parts(conn)
+        .await
 }
 
 /// All reservations of students.
-pub async fn reservation_list_of_students(conn: &impl ConnectionTrait, student_ids: &[i64]) -> Result<Vec<reservation::Model>> {
-    sql("SELECT * FROM reservation WHERE student_id IN ({ids})").ids(student_ids.iter().copied()).all_in_parts(conn).await
+pub async fn reservation_list_of_students(
+    conn: &impl ConnectionTrait,
+    student_ids: &[i64],
+) -> Result<Vec<reservation::Model>> {
+    sql("SELECT * FROM reservation WHERE student_id IN ({ids})")
+        .ids(student_ids.iter().copied())
+        .all_in_parts(conn)
+        .await
 }
 
 /// The templates that any of these students is signed up for.
 pub async fn template_ids_of_students(conn: &impl ConnectionTrait, student_ids: &[i64]) -> Result<Vec<i64>> {
-    sql("SELECT DISTINCT template_id FROM reservation WHERE student_id IN ({ids}) AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
-        .ids(student_ids.iter().copied())
-        .column(conn)
-        .await
+    sql("SELECT DISTINCT template_id FROM reservation WHERE student_id IN ({ids}) \
+        AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
+    .ids(student_ids.iter().copied())
+    .column(conn)
+    .await
 }
 
 /// The highest key of a reservation; 0 = there is none.
@@ -92,10 +127,11 @@ pub async fn period_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result
 /// The last day on which each of these offers is used, of those that are.
 pub async fn availability_last_used(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Day>> {
     let found: Vec<(i64, Day)> =
-        sql("SELECT availability_id, MAX(day) FROM availability_use WHERE availability_id IN ({ids}) GROUP BY availability_id")
-            .ids(ids.iter().copied())
-            .tuples(conn)
-            .await?;
+        sql("SELECT availability_id, MAX(day) FROM availability_use WHERE availability_id IN ({ids}) \
+            GROUP BY availability_id")
+        .ids(ids.iter().copied())
+        .tuples(conn)
+        .await?;
     Ok(found.into_iter().collect())
 }
 
@@ -111,12 +147,15 @@ pub async fn insert_set_in_txn<A: ActiveModelTrait>(txn: &impl ConnectionTrait, 
 /// As sets of values: a parameter for each value would have to be named, bound and planned.
 async fn insert_by_set<A: ActiveModelTrait>(txn: &impl ConnectionTrait, rows: &[A]) -> Result<()> {
     let given = |row: &A| -> Vec<(<A::Entity as EntityTrait>::Column, Value)> {
-        <A::Entity as EntityTrait>::Column::iter().filter_map(|column| Some((column, row.get(column).into_value()?))).collect()
+        <A::Entity as EntityTrait>::Column::iter()
+            .filter_map(|column| Some((column, row.get(column).into_value()?)))
+            .collect()
     };
     let Some(first) = rows.first().map(given) else { return Ok(()) };
     let columns = first.into_iter().map(|(column, value)| Ok((column.as_str().to_owned(), cell(value)?.0)));
     let columns: Vec<(String, char)> = columns.collect::<Result<_>>()?;
-    let cells = rows.iter().flat_map(given).map(|(_, value)| Ok(cell(value)?.1)).collect::<Result<Vec<Cell>>>()?;
+    let cells =
+        rows.iter().flat_map(given).map(|(_, value)| Ok(cell(value)?.1)).collect::<Result<Vec<Cell>>>()?;
     if cells.len() != rows.len() * columns.len() {
         return Err(Error::internal("rows of one set have different columns"));
     }
@@ -139,7 +178,8 @@ fn cell(value: Value) -> Result<(char, Cell)> {
 /// Rows to be updated: key, and one value for each of the columns.
 pub type Updates = Vec<(i64, Vec<Value>)>;
 
-/// Updates rows in chunks, each row with values of its own; `version` counts up where the table has one.
+/// Updates rows in chunks, each row with values of its own; `version` counts up where the table has
+/// one.
 ///
 /// # Errors
 /// `Contended` when a row is not there any more.
@@ -155,7 +195,10 @@ pub async fn update_set_in_txn<E: EntityTrait>(
         for (at, column) in columns.iter().enumerate() {
             let mut case = CaseStatement::new();
             for (id, values) in chunk {
-                let value = values.get(at).cloned().ok_or_else(|| Error::internal("a row has fewer values than columns"))?;
+                let value = values
+                    .get(at)
+                    .cloned()
+                    .ok_or_else(|| Error::internal("a row has fewer values than columns"))?;
                 case = case.case(Expr::col(key).eq(*id), Expr::val(value));
             }
             update = update.col_expr(*column, case.into());

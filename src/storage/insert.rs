@@ -1,18 +1,23 @@
 //! Inserting sets of rows with few statement texts.
 //!
-//! The text of an INSERT depends on the number of its rows, and a connection keeps what it has prepared, with the last values. On SQLite
-//! that is this process's own memory: with a text for every number of rows it grew by 7 MiB a day (benches/RESULTS.md, "Memory").
+//! The text of an INSERT depends on the number of its rows, and a connection keeps what it has
+//! prepared, with the last values. On SQLite that is this process's own memory: with a text for
+//! every number of rows it grew by 7 MiB a day (benches/RESULTS.md, "Memory").
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait};
 
 /// Rows of one INSERT, far below every database's limit of parameters.
 const ROWS: usize = 500;
 
-/// … of a smaller set on SQLite, where a statement more costs no round trip: 1, 2, 4 … 64. A large one, of an import, is rare.
+/// … of a smaller set on SQLite, where a statement more costs no round trip: 1, 2, 4 … 64. A large
+/// one, of an import, is rare.
 const SQLITE_ROWS: usize = 64;
 
 /// Inserts rows; none is nothing to do. After an error nothing more may be sent in the transaction.
-pub async fn insert_rows<A: ActiveModelTrait>(txn: &impl ConnectionTrait, rows: impl IntoIterator<Item = A>) -> Result<(), DbErr> {
+pub async fn insert_rows<A: ActiveModelTrait>(
+    txn: &impl ConnectionTrait,
+    rows: impl IntoIterator<Item = A>,
+) -> Result<(), DbErr> {
     let mut rows: Vec<A> = rows.into_iter().collect();
     rows.reverse();
     let few = txn.get_database_backend() == DbBackend::Sqlite && rows.len() < ROWS;

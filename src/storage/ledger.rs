@@ -1,4 +1,5 @@
-//! The ledger of places: why as many are taken as are (DOMAIN.md §2). It is only ever added to.
+//! The ledger of places: why as many are taken as are (docs/domain.md §2). It is only ever added
+//! to.
 
 use super::Txn;
 use super::entity::place_change;
@@ -45,13 +46,22 @@ pub struct PlaceChange {
 }
 
 /// Writes to the ledger; the places themselves are the caller's business, in the same transaction.
-pub async fn place_change_write_in_txn(txn: &Txn, changes: &[PlaceChange], by: &By, now: Instant) -> Result<()> {
+pub async fn place_change_write_in_txn(
+    txn: &Txn,
+    changes: &[PlaceChange],
+    by: &By,
+    now: Instant,
+) -> Result<()> {
     let all: Vec<(&PlaceChange, &By)> = changes.iter().map(|change| (change, by)).collect();
     place_change_write_all_in_txn(txn, &all, now).await
 }
 
 /// The same, each with who it was.
-pub async fn place_change_write_all_in_txn(txn: &Txn, changes: &[(&PlaceChange, &By)], now: Instant) -> Result<()> {
+pub async fn place_change_write_all_in_txn(
+    txn: &Txn,
+    changes: &[(&PlaceChange, &By)],
+    now: Instant,
+) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -68,7 +78,8 @@ pub async fn place_change_write_all_in_txn(txn: &Txn, changes: &[(&PlaceChange, 
             by.request_id.as_str().into(),
         ]
     });
-    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, remark, request_id, changed_at) \
+    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, \
+         remark, request_id, changed_at) \
          SELECT r.c0, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, ? FROM {rows:iidditttt} r")
     .bind(now)
     .rows(rows)
@@ -86,7 +97,8 @@ pub async fn place_change_write_new_in_txn(
     by: &By,
     now: Instant,
 ) -> Result<u64> {
-    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, remark, request_id, changed_at) \
+    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, \
+         remark, request_id, changed_at) \
          SELECT template_id, id, start_day, last_day, 1, ?, ?, ?, ?, ? FROM reservation \
          WHERE state = 'BOOKED' AND start_day <= last_day AND id > ? AND template_id IN ({ids}) ORDER BY id")
     .bind(cause)
@@ -101,26 +113,32 @@ pub async fn place_change_write_new_in_txn(
 }
 
 /// The changes of a day's places, in the order in which they were made.
-pub async fn place_change_page(conn: &impl ConnectionTrait, template_id: i64, day: Day, page: &Page) -> Result<Vec<place_change::Model>> {
-    sql("SELECT * FROM place_change WHERE template_id = ? AND first_day <= ? AND last_day >= ? AND id > ? ORDER BY id LIMIT ?")
-        .bind(template_id)
-        .bind(day)
-        .bind(day)
-        .bind(page.after.unwrap_or(0))
-        .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
-        .all(conn)
-        .await
+pub async fn place_change_page(
+    conn: &impl ConnectionTrait,
+    template_id: i64,
+    day: Day,
+    page: &Page,
+) -> Result<Vec<place_change::Model>> {
+    sql("SELECT * FROM place_change WHERE template_id = ? AND first_day <= ? AND last_day >= ? AND id > ? \
+        ORDER BY id LIMIT ?")
+    .bind(template_id)
+    .bind(day)
+    .bind(day)
+    .bind(page.after.unwrap_or(0))
+    .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
+    .all(conn)
+    .await
 }
 
 /// What the changes of a day's places come to.
 pub async fn place_change_sum(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<i64> {
-    let found: Vec<i64> = sql(
-        "SELECT CAST(COALESCE(SUM(delta), 0) AS {bigint}) FROM place_change WHERE template_id = ? AND first_day <= ? AND last_day >= ?",
-    )
-    .bind(template_id)
-    .bind(day)
-    .bind(day)
-    .column(conn)
-    .await?;
+    let found: Vec<i64> =
+        sql("SELECT CAST(COALESCE(SUM(delta), 0) AS {bigint}) FROM place_change WHERE template_id = ? \
+         AND first_day <= ? AND last_day >= ?")
+        .bind(template_id)
+        .bind(day)
+        .bind(day)
+        .column(conn)
+        .await?;
     Ok(found.into_iter().next().unwrap_or(0))
 }

@@ -3,14 +3,16 @@
 use super::Txn;
 use super::entity::message;
 use super::insert::insert_rows;
-use super::page::Page;
 use super::sql::sql;
 use super::unique_violation;
-use crate::domain::state::{Audience, MessageKind, MessageState};
+use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use std::collections::{BTreeSet, HashSet};
 
 /// Keys of one look-up.
@@ -18,8 +20,10 @@ const KEYS: usize = 5_000;
 
 /// Which of these keys exist.
 pub async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<HashSet<String>> {
-    let known: Vec<String> =
-        sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})").texts(keys.iter().map(String::as_str)).column(txn).await?;
+    let known: Vec<String> = sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})")
+        .texts(keys.iter().map(String::as_str))
+        .column(txn)
+        .await?;
     Ok(known.into_iter().collect())
 }
 
@@ -46,11 +50,18 @@ pub async fn message_cancel_of_invitations(txn: &Txn, invitation_ids: &[i64], no
 }
 
 /// Withdraws the messages of these kinds about these tasks that nobody has handed over.
-pub async fn message_cancel_of_tasks(txn: &Txn, task_ids: &[i64], kinds: &[MessageKind], now: Instant) -> Result<u64> {
+pub async fn message_cancel_of_tasks(
+    txn: &Txn,
+    task_ids: &[i64],
+    kinds: &[MessageKind],
+    now: Instant,
+) -> Result<u64> {
     use message::Column;
     let mut cancelled = 0;
     for some in task_ids.chunks(KEYS) {
-        let of = Condition::all().add(Column::TaskId.is_in(some.iter().copied())).add(Column::Kind.is_in(kinds.iter().copied()));
+        let of = Condition::all()
+            .add(Column::TaskId.is_in(some.iter().copied()))
+            .add(Column::Kind.is_in(kinds.iter().copied()));
         cancelled += cancel(txn, of, now).await?;
     }
     Ok(cancelled)
@@ -60,7 +71,8 @@ pub async fn message_cancel_of_tasks(txn: &Txn, task_ids: &[i64], kinds: &[Messa
 pub async fn message_cancel_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
     let mut cancelled = 0;
     for some in ids.chunks(KEYS) {
-        cancelled += cancel(txn, Condition::all().add(message::Column::Id.is_in(some.iter().copied())), now).await?;
+        cancelled +=
+            cancel(txn, Condition::all().add(message::Column::Id.is_in(some.iter().copied())), now).await?;
     }
     Ok(cancelled)
 }
@@ -85,39 +97,57 @@ fn unsent() -> Condition {
         .add(Condition::all().add(Column::State.eq(MessageState::Leased)).add(Column::HandedAt.is_null()))
 }
 
-/// The messages of these kinds about lessons that start then that nobody has handed over, in the order in which they were written.
-pub async fn message_unsent_list(txn: &Txn, kinds: &[MessageKind], lessons_at: &BTreeSet<Instant>) -> Result<Vec<message::Model>> {
+/// The messages of these kinds about lessons that start then that nobody has handed over, in the
+/// order in which they were written.
+pub async fn message_unsent_list(
+    txn: &Txn,
+    kinds: &[MessageKind],
+    lessons_at: &BTreeSet<Instant>,
+) -> Result<Vec<message::Model>> {
     use message::Column;
     let lessons: Vec<Instant> = lessons_at.iter().copied().collect();
     let mut found = Vec::new();
     for some in lessons.chunks(KEYS) {
-        let query = message::Entity::find().filter(unsent()).filter(Column::Kind.is_in(kinds.iter().copied()));
-        found.extend(query.filter(Column::LessonAt.is_in(some.iter().copied())).order_by_asc(Column::Id).all(txn).await?);
+        let query =
+            message::Entity::find().filter(unsent()).filter(Column::Kind.is_in(kinds.iter().copied()));
+        found.extend(
+            query
+                .filter(Column::LessonAt.is_in(some.iter().copied()))
+                .order_by_asc(Column::Id)
+                .all(txn)
+                .await?,
+        );
     }
     Ok(found)
 }
 
-/// The lessons, by class and start, of which these coaches know that all students are on leave: the last that they were told of it says so.
+/// The lessons, by class and start, of which these coaches know that all students are on leave: the
+/// last that they were told of it says so.
 pub async fn message_lessons_empty<'a>(
     conn: &impl ConnectionTrait,
     coaches: impl IntoIterator<Item = &'a str>,
 ) -> Result<HashSet<(i64, Instant)>> {
-    let rows: Vec<(i64, Instant)> = sql("SELECT m.class_id, m.lesson_at FROM message m WHERE m.person IN ({texts}) AND m.audience = 'COACH' \
-         AND m.kind = 'LESSON_EMPTY' AND m.handed_at IS NOT NULL AND m.state <> 'CANCELLED' AND m.class_id IS NOT NULL AND m.lesson_at IS NOT NULL \
-         AND NOT EXISTS (SELECT 1 FROM message a WHERE a.person = m.person AND a.audience = 'COACH' AND a.kind = 'LESSON_ATTENDED' \
-             AND a.class_id = m.class_id AND a.lesson_at = m.lesson_at AND a.id > m.id AND a.handed_at IS NOT NULL AND a.state <> 'CANCELLED')")
-        .texts(coaches)
-        .tuples(conn)
-        .await?;
+    let rows: Vec<(i64, Instant)> = sql("SELECT m.class_id, m.lesson_at FROM message m \
+         WHERE m.person IN ({texts}) AND m.audience = 'COACH' \
+         AND m.kind = 'LESSON_EMPTY' AND m.handed_at IS NOT NULL AND m.state <> 'CANCELLED' \
+         AND m.class_id IS NOT NULL AND m.lesson_at IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM message a WHERE a.person = m.person AND a.audience = 'COACH' \
+             AND a.kind = 'LESSON_ATTENDED' \
+             AND a.class_id = m.class_id AND a.lesson_at = m.lesson_at AND a.id > m.id \
+             AND a.handed_at IS NOT NULL AND a.state <> 'CANCELLED')")
+    .texts(coaches)
+    .tuples(conn)
+    .await?;
     Ok(rows.into_iter().collect())
 }
 
 /// Which of these keys are of messages that were withdrawn.
 pub async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
-    let cancelled: Vec<String> = sql("SELECT dedup_key FROM message WHERE state = 'CANCELLED' AND dedup_key IN ({texts})")
-        .texts(keys.iter().map(String::as_str))
-        .column(txn)
-        .await?;
+    let cancelled: Vec<String> =
+        sql("SELECT dedup_key FROM message WHERE state = 'CANCELLED' AND dedup_key IN ({texts})")
+            .texts(keys.iter().map(String::as_str))
+            .column(txn)
+            .await?;
     Ok(cancelled.into_iter().collect())
 }
 
@@ -134,20 +164,25 @@ pub struct Due {
     pub due_at: Instant,
 }
 
-/// What is due, at most `limit` of each state, earliest first; and the leases that have run out. Each part is one range of an index,
-/// so that its cost is that of what is due.
+/// What is due, at most `limit` of each state, earliest first; and the leases that have run out.
+/// Each part is one range of an index, so that its cost is that of what is due.
 pub async fn message_due(conn: &impl ConnectionTrait, now: Instant, limit: u64) -> Result<Vec<Due>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut query = sql(
-        "SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'QUEUED' AND due_at <= ? ORDER BY due_at LIMIT ?) a \
+        "SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'QUEUED' AND due_at <= ? \
+         ORDER BY due_at LIMIT ?) a \
          UNION ALL \
-         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'RETRY' AND due_at <= ? ORDER BY due_at LIMIT ?) b \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'RETRY' AND due_at <= ? \
+         ORDER BY due_at LIMIT ?) b \
          UNION ALL \
-         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'DEFERRED' AND due_at <= ? ORDER BY due_at LIMIT ?) c \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'DEFERRED' AND due_at <= ? \
+         ORDER BY due_at LIMIT ?) c \
          UNION ALL \
-         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'UNKNOWN' AND due_at <= ? ORDER BY due_at LIMIT ?) d \
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'UNKNOWN' AND due_at <= ? \
+         ORDER BY due_at LIMIT ?) d \
          UNION ALL \
-         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'LEASED' AND lease_until <= ? ORDER BY lease_until LIMIT ?) e",
+         SELECT * FROM (SELECT id, kind, state, due_at FROM message WHERE state = 'LEASED' \
+         AND lease_until <= ? ORDER BY lease_until LIMIT ?) e",
     );
     for _ in 0..5 {
         query = query.bind(now).bind(limit);
@@ -156,9 +191,19 @@ pub async fn message_due(conn: &impl ConnectionTrait, now: Instant, limit: u64) 
 }
 
 /// What is due of these kinds, however much else there is.
-pub async fn message_due_of(conn: &impl ConnectionTrait, kinds: &[MessageKind], now: Instant, limit: u64) -> Result<Vec<Due>> {
+pub async fn message_due_of(
+    conn: &impl ConnectionTrait,
+    kinds: &[MessageKind],
+    now: Instant,
+    limit: u64,
+) -> Result<Vec<Due>> {
     use message::Column;
-    let query = message::Entity::find().select_only().columns([Column::Id, Column::Kind, Column::State, Column::DueAt]);
+    let query = message::Entity::find().select_only().columns([
+        Column::Id,
+        Column::Kind,
+        Column::State,
+        Column::DueAt,
+    ]);
     let due = query
         .filter(Column::State.is_in(WAITING))
         .filter(Column::DueAt.lte(now))
@@ -168,7 +213,8 @@ pub async fn message_due_of(conn: &impl ConnectionTrait, kinds: &[MessageKind], 
 }
 
 /// The states in which a message waits for a sender (UNKNOWN: to be repeated).
-const WAITING: [MessageState; 4] = [MessageState::Queued, MessageState::Retry, MessageState::Deferred, MessageState::Unknown];
+const WAITING: [MessageState; 4] =
+    [MessageState::Queued, MessageState::Retry, MessageState::Deferred, MessageState::Unknown];
 
 /// Lets only one sender judge at a time, so that what a number may get is counted exactly.
 pub async fn message_sender_lock(txn: &Txn) -> Result<()> {
@@ -177,19 +223,28 @@ pub async fn message_sender_lock(txn: &Txn) -> Result<()> {
 
 /// Those of these messages that still wait and are due.
 pub async fn message_waiting(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<message::Model>> {
-    sql("SELECT * FROM message WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN') AND due_at <= ?")
-        .ids(ids.iter().copied())
-        .bind(now)
-        .all(txn)
-        .await
+    sql("SELECT * FROM message WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN') \
+        AND due_at <= ?")
+    .ids(ids.iter().copied())
+    .bind(now)
+    .all(txn)
+    .await
 }
 
-/// Those of these messages of one kind that say what is still so; `None` when the kind needs no such check.
-pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instant) -> Result<Option<Vec<i64>>> {
+/// Those of these messages of one kind that say what is still so; `None` when the kind needs no
+/// such check.
+pub async fn message_true(
+    txn: &Txn,
+    kind: MessageKind,
+    ids: &[i64],
+    now: Instant,
+) -> Result<Option<Vec<i64>>> {
     let (query, at) = match kind {
         MessageKind::Invitation => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t ON t.id = i.task_id \
-             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ?",
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t \
+             ON t.id = i.task_id \
+             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
+             AND t.closes_at > ?",
             true,
         ),
         MessageKind::TestReminder => (
@@ -213,27 +268,35 @@ pub async fn message_true(txn: &Txn, kind: MessageKind, ids: &[i64], now: Instan
              WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
             false,
         ),
-        // Answered, or run out, or not this offer any more: its expiry says which it was, its lesson which of several at once.
+        // Answered, or run out, or not this offer any more: its expiry says which it was, its
+        // lesson which of several at once.
         MessageKind::WaitlistOffer => (
             "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
                (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
                 JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
-                WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until AND r.expires_at > ? \
+                WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until \
+                  AND r.expires_at > ? \
                   AND p.start_at = m.lesson_at)",
             true,
         ),
-        // Somebody comes after all, or the lesson has fallen away. (One at another time since is not found, and is told: the move is told too.)
+        // Somebody comes after all, or the lesson has fallen away. (One at another time since is
+        // not found, and is told: the move is told too.)
         MessageKind::LessonEmpty => (
             "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id AND l.start_at = m.lesson_at AND (l.state = 'CANCELLED' OR EXISTS \
-                 (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' AND r.placed_from <= l.day \
-                   AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day))))",
+               (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id AND l.start_at = m.lesson_at \
+                 AND (l.state = 'CANCELLED' OR EXISTS \
+                 (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
+                   AND r.placed_from <= l.day \
+                   AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 FROM student_leave v \
+                   WHERE v.reservation_id = r.id AND v.day = l.day))))",
             false,
         ),
-        // The student may have got a class since. A student has one lesson at a time, so its start says which is meant.
+        // The student may have got a class since. A student has one lesson at a time, so its start
+        // says which is meant.
         MessageKind::LessonNotHeld => (
             "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id JOIN lesson l ON l.class_id = r.class_id \
+               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id JOIN lesson l \
+                ON l.class_id = r.class_id \
                 WHERE s.user_name = m.person AND l.start_at = m.lesson_at AND l.state <> 'CANCELLED' \
                   AND r.placed_from <= l.day AND r.last_day >= l.day)",
             false,
@@ -254,15 +317,25 @@ pub async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
     .await
 }
 
-/// What each number of these messages got after `lately` and since `today`; what a sender is handing over now counts, in a row of its own.
-/// One statement, for one view: a message that is settled meanwhile must not be missed on both sides.
-pub async fn message_counts(txn: &Txn, ids: &[i64], lately: Instant, today: Instant) -> Result<Vec<(String, i64, i64)>> {
-    sql("SELECT address, COUNT(CASE WHEN settled_at > ? THEN 1 END), COUNT(CASE WHEN settled_at >= ? THEN 1 END) FROM message \
-         WHERE address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' AND audience <> 'ADMIN') \
-           AND settled_at >= ? AND state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') GROUP BY address \
+/// What each number of these messages got after `lately` and since `today`; what a sender is
+/// handing over now counts, in a row of its own. One statement, for one view: a message that is
+/// settled meanwhile must not be missed on both sides.
+pub async fn message_counts(
+    txn: &Txn,
+    ids: &[i64],
+    lately: Instant,
+    today: Instant,
+) -> Result<Vec<(String, i64, i64)>> {
+    sql("SELECT address, COUNT(CASE WHEN settled_at > ? THEN 1 END), COUNT(CASE WHEN settled_at >= ? \
+         THEN 1 END) FROM message \
+         WHERE address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' \
+           AND audience <> 'ADMIN') \
+           AND settled_at >= ? AND state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') \
+         GROUP BY address \
          UNION ALL \
          SELECT address, COUNT(*), COUNT(*) FROM message WHERE state = 'LEASED' \
-           AND address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' AND audience <> 'ADMIN') GROUP BY address")
+           AND address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' \
+           AND audience <> 'ADMIN') GROUP BY address")
     .bind(lately)
     .bind(today)
     .ids(ids.iter().copied())
@@ -272,20 +345,28 @@ pub async fn message_counts(txn: &Txn, ids: &[i64], lately: Instant, today: Inst
     .await
 }
 
-/// Ends messages that waited; those that may have been sent before (UNKNOWN) stay so and are not repeated.
-pub async fn message_end(txn: &Txn, ids: &[i64], state: MessageState, error: &str, now: Instant) -> Result<u64> {
+/// Ends messages that waited; those that may have been sent before (UNKNOWN) stay so and are not
+/// repeated.
+pub async fn message_end(
+    txn: &Txn,
+    ids: &[i64],
+    state: MessageState,
+    error: &str,
+    now: Instant,
+) -> Result<u64> {
     sql("UPDATE message SET due_at = ? WHERE id IN ({ids}) AND state = 'UNKNOWN'")
         .bind(crate::domain::message::NEVER)
         .ids(ids.iter().copied())
         .execute(txn)
         .await?;
-    sql("UPDATE message SET state = ?, error = ?, settled_at = ? WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
-        .bind(state)
-        .bind(error)
-        .bind(now)
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await
+    sql("UPDATE message SET state = ?, error = ?, settled_at = ? WHERE id IN ({ids}) \
+        AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
+    .bind(state)
+    .bind(error)
+    .bind(now)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
 }
 
 /// Lets messages wait for their window.
@@ -295,16 +376,18 @@ pub async fn message_defer(txn: &Txn, ids: &[i64], due_at: Instant) -> Result<u6
         .ids(ids.iter().copied())
         .execute(txn)
         .await?;
-    sql("UPDATE message SET state = 'DEFERRED', due_at = ? WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
-        .bind(due_at)
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await
+    sql("UPDATE message SET state = 'DEFERRED', due_at = ? WHERE id IN ({ids}) \
+        AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
+    .bind(due_at)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
 }
 
 /// Testing mode: messages end here; how many did.
 pub async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
-    sql("UPDATE message SET state = 'CAPTURED', handed_at = ?, settled_at = ?, attempts = attempts + 1, error = '' \
+    sql("UPDATE message SET state = 'CAPTURED', handed_at = ?, settled_at = ?, attempts = attempts + 1, \
+         error = '' \
          WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')")
     .bind(now)
     .bind(now)
@@ -315,8 +398,11 @@ pub async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64
 
 /// Takes messages for one sender until its lease runs out.
 pub async fn message_lease(txn: &Txn, ids: &[i64], token: &str, until: Instant) -> Result<u64> {
-    sql("UPDATE message SET state = 'LEASED', lease_token = ?, lease_until = ?, handed_at = NULL, settled_at = NULL \
-         WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')")
+    sql(
+        "UPDATE message SET state = 'LEASED', lease_token = ?, lease_until = ?, handed_at = NULL, settled_at \
+         = NULL \
+         WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')",
+    )
     .bind(token)
     .bind(until)
     .ids(ids.iter().copied())
@@ -324,24 +410,28 @@ pub async fn message_lease(txn: &Txn, ids: &[i64], token: &str, until: Instant) 
     .await
 }
 
-/// Notes that messages are about to be handed to a gateway; those that are still this sender's to hand over.
+/// Notes that messages are about to be handed to a gateway; those that are still this sender's to
+/// hand over.
 pub async fn message_hand_over(txn: &Txn, ids: &[i64], token: &str, now: Instant) -> Result<Vec<i64>> {
     sql("UPDATE message SET handed_at = ?, attempts = attempts + 1 \
-         WHERE id IN ({ids}) AND state = 'LEASED' AND lease_token = ? AND lease_until > ? AND handed_at IS NULL")
+         WHERE id IN ({ids}) AND state = 'LEASED' AND lease_token = ? AND lease_until > ? \
+         AND handed_at IS NULL")
     .bind(now)
     .ids(ids.iter().copied())
     .bind(token)
     .bind(now)
     .execute(txn)
     .await?;
-    sql("SELECT id FROM message WHERE id IN ({ids}) AND state = 'LEASED' AND lease_token = ? AND handed_at IS NOT NULL")
-        .ids(ids.iter().copied())
-        .bind(token)
-        .column(txn)
-        .await
+    sql("SELECT id FROM message WHERE id IN ({ids}) AND state = 'LEASED' AND lease_token = ? \
+        AND handed_at IS NOT NULL")
+    .ids(ids.iter().copied())
+    .bind(token)
+    .column(txn)
+    .await
 }
 
-/// Stores what became of messages that were handed over under a lease, even when the lease has run out since (UNKNOWN).
+/// Stores what became of messages that were handed over under a lease, even when the lease has run
+/// out since (UNKNOWN).
 pub async fn message_settle(
     txn: &Txn,
     ids: &[i64],
@@ -376,10 +466,14 @@ pub async fn message_release(txn: &Txn, now: Instant) -> Result<u64> {
     .await
 }
 
-/// Marks messages of a lost lease that were being handed over. The token stays: a late answer may still settle them.
+/// Marks messages of a lost lease that were being handed over. The token stays: a late answer may
+/// still settle them.
 pub async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now: Instant) -> Result<u64> {
-    sql("UPDATE message SET state = 'UNKNOWN', due_at = ?, error = 'the sender stopped half-way', settled_at = ?, lease_until = NULL \
-         WHERE id IN ({ids}) AND state = 'LEASED' AND lease_until <= ? AND handed_at IS NOT NULL")
+    sql(
+        "UPDATE message SET state = 'UNKNOWN', due_at = ?, error = 'the sender stopped half-way', settled_at \
+         = ?, lease_until = NULL \
+         WHERE id IN ({ids}) AND state = 'LEASED' AND lease_until <= ? AND handed_at IS NOT NULL",
+    )
     .bind(due_at)
     .bind(now)
     .ids(ids.iter().copied())
@@ -388,57 +482,14 @@ pub async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now: Insta
     .await
 }
 
-/// Which messages are asked for; everything given must hold.
-#[derive(Clone, Debug, Default)]
-pub struct MessageFilter {
-    /// To this person.
-    pub person: Option<String>,
-    /// Of one of these kinds; none = all.
-    pub kinds: Vec<MessageKind>,
-    /// In one of these states; none = all.
-    pub states: Vec<MessageState>,
-    /// Written at this instant or later.
-    pub from: Option<Instant>,
-    /// Written before this instant.
-    pub to: Option<Instant>,
-    /// About this class task.
-    pub task_id: Option<i64>,
-    /// About this invitation.
-    pub invitation_id: Option<i64>,
-    /// About this class.
-    pub class_id: Option<i64>,
-    /// To people of this sort.
-    pub audience: Option<Audience>,
-}
-
-/// Messages in the order in which they were written.
-pub async fn message_list(conn: &impl ConnectionTrait, filter: &MessageFilter, page: &Page) -> Result<Vec<message::Model>> {
-    use message::Column;
-    let MessageFilter { person, kinds, states, from, to, task_id, invitation_id, class_id, audience } = filter;
-    let mut all = Condition::all().add(Column::Id.gt(page.after.unwrap_or(0)));
-    if !kinds.is_empty() {
-        all = all.add(Column::Kind.is_in(kinds.iter().copied()));
-    }
-    if !states.is_empty() {
-        all = all.add(Column::State.is_in(states.iter().copied()));
-    }
-    let all = all
-        .add_option(person.as_deref().map(|person| Column::Person.eq(person)))
-        .add_option(from.map(|from| Column::CreatedAt.gte(from)))
-        .add_option(to.map(|to| Column::CreatedAt.lt(to)))
-        .add_option(task_id.map(|id| Column::TaskId.eq(id)))
-        .add_option(invitation_id.map(|id| Column::InvitationId.eq(id)))
-        .add_option(class_id.map(|id| Column::ClassId.eq(id)))
-        .add_option(audience.map(|audience| Column::Audience.eq(audience)));
-    Ok(message::Entity::find().filter(all).order_by_asc(Column::Id).limit(page.limit()).all(conn).await?)
-}
-
-/// Whether the INVITATION message of an invitation is with a gateway: handed over, and not settled yet.
+/// Whether the INVITATION message of an invitation is with a gateway: handed over, and not settled
+/// yet.
 pub async fn message_of_invitation_is_out(conn: &impl ConnectionTrait, invitation_id: i64) -> Result<bool> {
     let out: Vec<i64> =
-        sql("SELECT id FROM message WHERE invitation_id = ? AND kind = 'INVITATION' AND state = 'LEASED' AND handed_at IS NOT NULL")
-            .bind(invitation_id)
-            .column(conn)
-            .await?;
+        sql("SELECT id FROM message WHERE invitation_id = ? AND kind = 'INVITATION' AND state = 'LEASED' \
+            AND handed_at IS NOT NULL")
+        .bind(invitation_id)
+        .column(conn)
+        .await?;
     Ok(!out.is_empty())
 }

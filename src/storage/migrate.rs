@@ -6,7 +6,8 @@ use super::sql::sql;
 use super::{Db, DbOptions};
 use crate::error::{Error, Result};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait, SchemaManager};
 use std::time::Duration;
@@ -29,7 +30,12 @@ impl Db {
 
     /// The connection for [`Db::migrate_over`].
     pub async fn connect_to_migrate(options: &DbOptions) -> Result<DatabaseConnection> {
-        let patient = DbOptions { statement_timeout: STATEMENT_LIMIT, lock_timeout: MIGRATION_WAIT, lazy: false, ..options.clone() };
+        let patient = DbOptions {
+            statement_timeout: STATEMENT_LIMIT,
+            lock_timeout: MIGRATION_WAIT,
+            lazy: false,
+            ..options.clone()
+        };
         open(&patient, 1, Use::Write).await
     }
 
@@ -61,9 +67,13 @@ async fn bring_up_to_date(connection: &DatabaseConnection) -> Result<()> {
     // One transaction for all: whoever comes second waits (SQLite: here) and finds nothing to do; a
     // migration that fails leaves no trace. MySQL, which commits each statement of a schema by
     // itself, is held to one session by it, the one that has the lock.
-    let sqlite_transaction_mode = (connection.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+    let sqlite_transaction_mode =
+        (connection.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
     let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-    #[expect(clippy::disallowed_methods, reason = "the migrator takes a transaction of the ORM; the connection is closed afterwards")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the migrator takes a transaction of the ORM; the connection is closed afterwards"
+    )]
     let transaction = connection.begin_with_options(options).await?;
     take_turn(&transaction).await?;
     Standing::of(&transaction).await?.refuse_newer()?;
@@ -79,9 +89,11 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<()> {
             let taken = sql("SELECT pg_try_advisory_xact_lock(727205)").column::<bool>(transaction).await?;
             if taken != [true] {
                 tell_of_wait();
-                sql("SELECT 1, pg_advisory_xact_lock(727205)").fetch(transaction).await.map_err(|error| match error {
-                    Error::Contended(_) => turn,
-                    error => error,
+                sql("SELECT 1, pg_advisory_xact_lock(727205)").fetch(transaction).await.map_err(|error| {
+                    match error {
+                        Error::Contended(_) => turn,
+                        error => error,
+                    }
                 })?;
             }
         }
@@ -106,12 +118,16 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<()> {
 /// and so says which database it is of.
 async fn mysql_lock(transaction: &DatabaseTransaction, wait: Duration) -> Result<bool> {
     let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
-    let taken = sql("SELECT CAST(GET_LOCK(LEFT(CONCAT('etutor_migrate ', DATABASE()), 64), ?) AS SIGNED)").bind(seconds);
+    let taken = sql("SELECT CAST(GET_LOCK(LEFT(CONCAT('etutor_migrate ', DATABASE()), 64), ?) AS SIGNED)")
+        .bind(seconds);
     Ok(taken.column::<Option<i64>>(transaction).await? == [Some(1)])
 }
 
 fn tell_of_wait() {
-    tracing::info!(limit_s = MIGRATION_WAIT.as_secs(), "another process is migrating the database; waiting for it");
+    tracing::info!(
+        limit_s = MIGRATION_WAIT.as_secs(),
+        "another process is migrating the database; waiting for it"
+    );
 }
 
 /// What a database has been through, beside what this program knows.
@@ -136,7 +152,11 @@ impl Standing {
         let known = ALL.iter().map(|migration| migration.name);
         Ok(Self {
             missing: known.clone().filter(|name| !taken.iter().any(|taken| taken == name)).collect(),
-            newer: taken.iter().filter(|taken| !known.clone().any(|name| name == taken.as_str())).cloned().collect(),
+            newer: taken
+                .iter()
+                .filter(|taken| !known.clone().any(|name| name == taken.as_str()))
+                .cloned()
+                .collect(),
         })
     }
 
@@ -144,7 +164,8 @@ impl Standing {
         match self.newer.first() {
             None => Ok(()),
             Some(first) => Err(Error::internal(format!(
-                "this binary (version {}) is too old for the database, which a newer one has migrated ({first}{}); start that version or a later one",
+                "this binary (version {}) is too old for the database, which a newer one has migrated \
+                 ({first}{}); start that version or a later one",
                 env!("CARGO_PKG_VERSION"),
                 if self.newer.len() > 1 { " and more" } else { "" }
             ))),

@@ -1,7 +1,9 @@
-//! The database: connecting, migrating, transactions with retry, and one file of queries per aggregate.
+//! The database: connecting, migrating, transactions with retry, and one file of queries per
+//! aggregate.
 //!
-//! Three databases run the same SQL; `dialect.rs` holds what must differ. Functions are noun first (`invitation_list_due`),
-//! take any connection, and are called `…_in_txn` when they need a transaction.
+//! Three databases run the same SQL; `dialect.rs` holds what must differ. Functions are noun first
+//! (`invitation_list_due`), take any connection, and are called `…_in_txn` when they need a
+//! transaction.
 
 mod away;
 pub mod catalog;
@@ -19,6 +21,7 @@ pub mod insert;
 pub mod leave;
 pub mod ledger;
 pub mod message;
+pub mod message_list;
 mod migrate;
 pub mod migration;
 mod open;

@@ -19,8 +19,9 @@ use tokio::task::JoinHandle;
 /// After a row lock is had, each statement sees what was committed before it.
 const ISOLATION: &str = "READ COMMITTED";
 
-/// How long a transaction may do nothing: a server that has vanished or stopped in the middle of one must not keep its locks.
-/// PostgreSQL and MariaDB then end its connection. (MySQL has no such limit; SQLite's other processes wait for its writer in vain.)
+/// How long a transaction may do nothing: a server that has vanished or stopped in the middle of
+/// one must not keep its locks. PostgreSQL and MariaDB then end its connection. (MySQL has no such
+/// limit; SQLite's other processes wait for its writer in vain.)
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
 
 /// How to connect; the configuration's section `database`.
@@ -32,7 +33,8 @@ pub struct DbOptions {
     pub max_connections: u32,
     /// Connections that write (SQLite has one, whatever this says).
     pub write_connections: u32,
-    /// Connections that sign-ups are written over (PostgreSQL, MySQL; SQLite's is the one that writes).
+    /// Connections that sign-ups are written over (PostgreSQL, MySQL; SQLite's is the one that
+    /// writes).
     pub sign_up_connections: u32,
     /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
@@ -78,8 +80,8 @@ impl DbOptions {
 /// Told of every statement; for tests that count them.
 pub type MetricCallback = Arc<dyn Fn(&sea_orm::metric::Info<'_>) + Send + Sync>;
 
-/// The database. Whoever reads, writes, signs up or asks for the sake of health does so over connections of its own: none of them
-/// can use up those of the others.
+/// The database. Whoever reads, writes, signs up or asks for the sake of health does so over
+/// connections of its own: none of them can use up those of the others.
 #[derive(Clone)]
 pub struct Db {
     reader: Reader,
@@ -105,19 +107,22 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// A connection for sign-ups that has done nothing for so long is looked at before it is used; one in constant use is not, which saves a round
-/// trip each time. (After the database was away, the first set may have to come again.)
+/// A connection for sign-ups that has done nothing for so long is looked at before it is used; one
+/// in constant use is not, which saves a round trip each time. (After the database was away, the
+/// first set may have to come again.)
 const DESK_TESTED: Duration = Duration::from_secs(1);
 
-/// Prepared statements that a connection keeps: more than there are texts that come again and again. Whoever drops one of MySQL to make room waits
-/// for 40 ms each time, because the driver sends the news in a packet of its own and lets the network collect it.
+/// Prepared statements that a connection keeps: more than there are texts that come again and
+/// again. Whoever drops one of MySQL to make room waits for 40 ms each time, because the driver
+/// sends the news in a packet of its own and lets the network collect it.
 const STATEMENTS: usize = 500;
 
-/// … on SQLite, where they are this process's own memory, with the values of their last run, and preparing one anew costs some microseconds.
+/// … on SQLite, where they are this process's own memory, with the values of their last run, and
+/// preparing one anew costs some microseconds.
 const SQLITE_STATEMENTS: usize = 100;
 
-/// MySQL keeps 16,382 for all its clients unless told otherwise: a server takes a quarter of them, more only with more than 40 connections, each of
-/// which keeps the driver's usual 100.
+/// MySQL keeps 16,382 for all its clients unless told otherwise: a server takes a quarter of them,
+/// more only with more than 40 connections, each of which keeps the driver's usual 100.
 const MYSQL_STATEMENTS: u32 = 4_000;
 
 /// What the connections of a pool are for.
@@ -134,10 +139,15 @@ pub(super) enum Use {
 /// The longest that a statement of sign-ups waits for a lock. (MySQL counts in whole seconds.)
 const DESK_LOCK: Duration = Duration::from_secs(1);
 
-/// PostgreSQL plans once how to look up a set, for ten rows, and by index: else it would plan anew for every set, and read whole tables
-/// whenever its statistics are behind, as on the day on which sign-ups begin.
-const DESK_PLANS: [(&str, &str); 4] =
-    [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+/// PostgreSQL plans once how to look up a set, for ten rows, and by index: else it would plan anew
+/// for every set, and read whole tables whenever its statistics are behind, as on the day on which
+/// sign-ups begin.
+const DESK_PLANS: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 impl Db {
     /// Connects. A SQLite file is made where it is missing.
@@ -148,7 +158,8 @@ impl Db {
             let health = open(options, 1, Use::Health).await?;
             return Ok(Self::of(reader, (writer.clone(), writer, health), 1));
         }
-        // One that connects tells whether the database is there; the others connect when they are needed.
+        // One that connects tells whether the database is there; the others connect when they are
+        // needed.
         let reader = open(options, options.max_connections, Use::Read).await?;
         let lazy = DbOptions { lazy: true, ..options.clone() };
         let writer = open(&lazy, options.write_connections, Use::Write).await?;
@@ -180,8 +191,9 @@ impl Db {
         }
     }
 
-    /// The same database, for transactions that look up a few rows of large tables: sign-ups. For the workers of the desk alone, of which
-    /// there are never more than connections: a connection that waits aside wakes nobody who waits for the pool.
+    /// The same database, for transactions that look up a few rows of large tables: sign-ups. For
+    /// the workers of the desk alone, of which there are never more than connections: a connection
+    /// that waits aside wakes nobody who waits for the pool.
     pub fn desk(&self) -> Self {
         // SQLite's is the one that all write over.
         Self { writer: self.desk.clone(), parks: !self.is_sqlite(), ..self.clone() }
@@ -192,8 +204,12 @@ impl Db {
         self.lanes
     }
 
-    /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's writer has one already.)
-    pub fn spawn_at_desk<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's
+    /// writer has one already.)
+    pub fn spawn_at_desk<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
         if self.is_sqlite() { tokio::spawn(task) } else { self.desk_thread.spawn(task) }
     }
 
@@ -207,7 +223,8 @@ impl Db {
         &self.writer
     }
 
-    /// Says whether the database is away, as the health check has found. While it is, calls do not wait for its answers for long.
+    /// Says whether the database is away, as the health check has found. While it is, calls do not
+    /// wait for its answers for long.
     pub fn set_away(&self, away: bool) {
         self.away.set(away);
     }
@@ -251,30 +268,35 @@ impl Db {
         }
     }
 
-    /// Whether the database answers and takes writes, over a connection of its own: how busy the others are does not matter.
+    /// Whether the database answers and takes writes, over a connection of its own: how busy the
+    /// others are does not matter.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn ping(&self) -> Result<()> {
         let mut conn = Conn::take(&self.health, &self.away).await?;
         let read_only = conn.fetch(&Statement::from_string(self.backend(), self.ping_text())).await?;
-        let read_only =
-            read_only.first().map(|row| row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from)));
+        let read_only = read_only.first().map(|row| {
+            row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from))
+        });
         match read_only {
             Some(Ok(0)) => self.writes.look(conn).await,
-            // Closed, so that the next one finds the server that takes writes now, behind the same name.
+            // Closed, so that the next one finds the server that takes writes now, behind the same
+            // name.
             Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
             _ => Err(Error::internal("the database gave no answer to a ping")),
         }
     }
 
-    /// Calls `callback` for every statement; for tests that count them. Call it before the first use.
+    /// Calls `callback` for every statement; for tests that count them. Call it before the first
+    /// use.
     pub fn observe(&mut self, callback: impl Fn(&sea_orm::metric::Info<'_>) + Send + Sync + Clone + 'static) {
         self.metric = Some(Arc::new(callback));
         self.reader.metric.clone_from(&self.metric);
     }
 
-    /// Lets tests do something to the connection of a transaction between two of its steps. Call it before the first use.
+    /// Lets tests do something to the connection of a transaction between two of its steps. Call it
+    /// before the first use.
     #[cfg(feature = "testing")]
     pub fn provoke(&mut self, provoke: super::Provoke) {
         self.provoke = Some(provoke);
@@ -296,11 +318,12 @@ impl Db {
     }
 }
 
-/// Rows that SQLite's thread reads ahead. A set of sign-ups fits, so that the thread need not wait for us in the middle of a statement.
+/// Rows that SQLite's thread reads ahead. A set of sign-ups fits, so that the thread need not wait
+/// for us in the middle of a statement.
 const SQLITE_ROWS: usize = 512;
 
-/// Opens a pool. The folder of a SQLite file is made where it is missing; and SQLite cannot wait for another process that is just
-/// turning a new file to its write-ahead log, so we do.
+/// Opens a pool. The folder of a SQLite file is made where it is missing; and SQLite cannot wait
+/// for another process that is just turning a new file to its write-ahead log, so we do.
 pub(super) async fn open(options: &DbOptions, connections: u32, uses: Use) -> Result<DatabaseConnection> {
     reach::make_folder(&options.url)?;
     let mut tried = 0;
@@ -330,7 +353,8 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
         connect.test_before_acquire_if_idle_for(DESK_TESTED);
     }
     let statement_ms = options.statement_timeout.as_millis();
-    // A set of sign-ups waits for a lock for a moment only: it is decided again by itself, and others wait for the set.
+    // A set of sign-ups waits for a lock for a moment only: it is decided again by itself, and
+    // others wait for the set.
     let lock = if uses == Use::Desk { options.lock_timeout.min(DESK_LOCK) } else { options.lock_timeout };
     let full = options.sqlite_synchronous_full;
     connect.map_sqlx_sqlite_opts(move |sqlite| {
@@ -342,7 +366,8 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
             .busy_timeout(lock.max(Duration::from_secs(5)))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(if full { SqliteSynchronous::Full } else { SqliteSynchronous::Off });
-        // A write beside the writer would fail now and then (facts: finding 7); like this it fails always.
+        // A write beside the writer would fail now and then (facts: finding 7); like this it fails
+        // always.
         if matches!(uses, Use::Read | Use::Health) { sqlite.pragma("query_only", "ON") } else { sqlite }
     });
     connect.map_sqlx_postgres_opts(move |postgres| {
@@ -356,25 +381,31 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
         ]);
         if uses == Use::Desk { postgres.options(DESK_PLANS) } else { postgres }
     });
-    // MariaDB and MySQL name the limit differently, and each skips the other's comment. MySQL's is for SELECT only.
-    // Not strict, they would cut texts and take wrong dates as zero. MySQL cuts GROUP_CONCAT after
-    // 1,024 bytes, MariaDB after so many as here.
+    // MariaDB and MySQL name the limit differently, and each skips the other's comment. MySQL's is
+    // for SELECT only. Not strict, they would cut texts and take wrong dates as zero. MySQL cuts
+    // GROUP_CONCAT after 1,024 bytes, MariaDB after so many as here.
     let session = format!(
         "SET SESSION TRANSACTION ISOLATION LEVEL {ISOLATION};
          SET SESSION /*M! max_statement_time = {seconds}, */ /*!50701 max_execution_time = {statement_ms}, */
-             /*M! idle_transaction_timeout = {idle}, */ innodb_lock_wait_timeout = {lock}, wait_timeout = 28800, group_concat_max_len = 1048576,
-             sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO')",
+             /*M! idle_transaction_timeout = {idle}, */ innodb_lock_wait_timeout = {lock}, wait_timeout = \
+             28800, group_concat_max_len = 1048576,
+             sql_mode = CONCAT(@@sql_mode, \
+             ',STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO')",
         seconds = options.statement_timeout.as_secs_f64(),
         lock = lock.as_secs().max(1),
         idle = IDLE_IN_TRANSACTION.as_secs(),
     );
-    let statements = usize::try_from(MYSQL_STATEMENTS / options.connections()).unwrap_or(STATEMENTS).clamp(100, STATEMENTS);
+    let statements = usize::try_from(MYSQL_STATEMENTS / options.connections())
+        .unwrap_or(STATEMENTS)
+        .clamp(100, STATEMENTS);
     connect.map_sqlx_mysql_opts(move |mysql| mysql.statement_cache_capacity(statements));
     connect.map_sqlx_mysql_pool_opts(move |pool| {
         let session = session.clone();
         pool.after_connect(move |connection, _| {
             let session = sqlx::AssertSqlSafe(session.clone());
-            Box::pin(async move { sqlx::Executor::execute(connection, sqlx::raw_sql(session)).await.map(drop) })
+            Box::pin(
+                async move { sqlx::Executor::execute(connection, sqlx::raw_sql(session)).await.map(drop) },
+            )
         })
     });
     connect

@@ -1,5 +1,6 @@
-//! What openings and the overview of places are made of: a fixed number of statements for a page of templates, whose cost follows from its
-//! templates and their lesson days, and not from how many reservations there are.
+//! What openings and the overview of places are made of: a fixed number of statements for a page of
+//! templates, whose cost follows from its templates and their lesson days, and not from how many
+//! reservations there are.
 
 use super::page::Page;
 use super::seat::roster_fill;
@@ -66,7 +67,11 @@ pub struct TemplateRow {
 
 /// The seasons that are not over on a day.
 pub async fn season_list_open(conn: &impl ConnectionTrait, today: Day) -> Result<Vec<season::Model>> {
-    Ok(season::Entity::find().filter(season::Column::EndDay.gte(today)).order_by_asc(season::Column::Id).all(conn).await?)
+    Ok(season::Entity::find()
+        .filter(season::Column::EndDay.gte(today))
+        .order_by_asc(season::Column::Id)
+        .all(conn)
+        .await?)
 }
 
 /// A template of a page with what sign-ups change of its lesson days.
@@ -84,24 +89,36 @@ pub struct OpeningRow {
 /// The templates with a lesson day in the range, in order of keys.
 macro_rules! template_page {
     () => {
-        "SELECT t.id, t.code, t.subject_id, t.grade, t.recurrence, t.max_students_per_class, s.code AS season, p.start_time, p.end_time \
+        "SELECT t.id, t.code, t.subject_id, t.grade, t.recurrence, t.max_students_per_class, s.code AS \
+         season, p.start_time, p.end_time \
          FROM class_template t JOIN season s ON s.id = t.season_id JOIN period p ON p.id = t.period_id \
-         WHERE t.id > ? AND (? = '' OR s.code = ?) AND (? OR s.end_day >= ?) AND (? = 0 OR t.subject_id = ?) AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
-         AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) ORDER BY t.id LIMIT ?"
+         WHERE t.id > ? AND (? = '' OR s.code = ?) AND (? OR s.end_day >= ?) AND (? = 0 OR t.subject_id = ?) \
+         AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
+         AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) \
+         ORDER BY t.id LIMIT ?"
     };
 }
 
 /// Templates with a lesson day in the range, in order of keys.
-pub async fn template_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<TemplateRow>> {
+pub async fn template_page(
+    conn: &impl ConnectionTrait,
+    choice: &TemplateChoice,
+    page: &Page,
+) -> Result<Vec<TemplateRow>> {
     choose(sql(template_page!()), choice, page).all(conn).await
 }
 
 /// The same with what sign-ups change of their lesson days; the rest of these changes only with the
 /// catalogue, and is most of what there would be to read.
-pub async fn opening_page(conn: &impl ConnectionTrait, choice: &TemplateChoice, page: &Page) -> Result<Vec<OpeningRow>> {
+pub async fn opening_page(
+    conn: &impl ConnectionTrait,
+    choice: &TemplateChoice,
+    page: &Page,
+) -> Result<Vec<OpeningRow>> {
     let page_of_taken = sql(concat!(
         "SELECT q.*, (SELECT m.version FROM mutex m WHERE m.name = 'catalog') AS version, \
-         (SELECT {list:CONCAT(d.day, d.taken)} FROM place d WHERE d.template_id = q.id AND d.day BETWEEN ? AND ?) AS taken FROM (",
+         (SELECT {list:CONCAT(d.day, d.taken)} FROM place d WHERE d.template_id = q.id \
+         AND d.day BETWEEN ? AND ?) AS taken FROM (",
         template_page!(),
         ") q ORDER BY q.id"
     ));
@@ -132,12 +149,20 @@ fn choose(statement: Sql, choice: &TemplateChoice, page: &Page) -> Sql {
 pub type LessonDays = HashMap<i64, Vec<LessonDay>>;
 
 /// The lesson days of templates in a range.
-pub async fn place_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<LessonDays> {
+pub async fn place_window(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    range: DayRange,
+) -> Result<LessonDays> {
     Ok(versioned_window(conn, template_ids, range).await?.1)
 }
 
-/// All lesson days of templates, and the version of the catalogue that they are of; none = there are no lesson days.
-pub async fn place_all(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<(Option<i64>, LessonDays)> {
+/// All lesson days of templates, and the version of the catalogue that they are of; none = there
+/// are no lesson days.
+pub async fn place_all(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<(Option<i64>, LessonDays)> {
     versioned_window(conn, template_ids, DayRange { first: Day::default(), last: LAST_DAY }).await
 }
 
@@ -149,11 +174,16 @@ const LAST_DAY: Day = match Day::from_ymd_opt(9999, 12, 31) {
 
 /// Those of a template come as one text: thousands of rows cost several times as much on their way
 /// as what is in them.
-async fn versioned_window(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange) -> Result<(Option<i64>, LessonDays)> {
+async fn versioned_window(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    range: DayRange,
+) -> Result<(Option<i64>, LessonDays)> {
     let rows: Vec<(i64, i64, i64, String)> =
         sql("SELECT d.template_id, COUNT(*), (SELECT m.version FROM mutex m WHERE m.name = 'catalog'), \
              {list:CONCAT_WS(',', d.day, d.start_at, d.end_at, d.capacity, d.taken)} \
-             FROM {rows:i} q {look_up:place d ON d.template_id = q.c0 AND d.day BETWEEN ? AND ?} GROUP BY d.template_id")
+             FROM {rows:i} q {look_up:place d ON d.template_id = q.c0 AND d.day BETWEEN ? AND ?} \
+             GROUP BY d.template_id")
         .rows(template_ids.iter().map(|id| [(*id).into()]))
         .bind(range.first)
         .bind(range.last)
@@ -164,12 +194,17 @@ async fn versioned_window(conn: &impl ConnectionTrait, template_ids: &[i64], ran
         let mut days: Vec<LessonDay> = list.split(';').filter_map(lesson_day).collect();
         days.sort_unstable_by_key(|lesson| lesson.day);
         let whole = i64::try_from(days.len()) == Ok(number);
-        whole.then_some((template_id, days)).ok_or(Error::Corrupt { table: "place", column: "day", id: template_id.to_string() })
+        whole.then_some((template_id, days)).ok_or(Error::Corrupt {
+            table: "place",
+            column: "day",
+            id: template_id.to_string(),
+        })
     };
     Ok((version, rows.into_iter().map(read).collect::<Result<_>>()?))
 }
 
-/// Days with the seats taken, as [`opening_page`] lists them, in order of days; none = it is no such list.
+/// Days with the seats taken, as [`opening_page`] lists them, in order of days; none = it is no
+/// such list.
 pub fn days_taken(list: &str) -> Option<Vec<(Day, i32)>> {
     let one = |text: &str| {
         let (day, taken) = text.split_at_checked("YYYY-MM-DD".len())?;
@@ -182,8 +217,11 @@ pub fn days_taken(list: &str) -> Option<Vec<(Day, i32)>> {
 
 /// A day as all databases write it.
 fn read_day(text: &str) -> Option<Day> {
-    let number =
-        |digits: &str| digits.bytes().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| 10 * number + u32::from(digit - b'0')));
+    let number = |digits: &str| {
+        digits.bytes().try_fold(0, |number, digit| {
+            digit.is_ascii_digit().then(|| 10 * number + u32::from(digit - b'0'))
+        })
+    };
     if text.len() != "YYYY-MM-DD".len() {
         return None;
     }
@@ -210,7 +248,8 @@ pub struct HoldRow {
     pub last_day: Day,
     /// How many.
     pub number: i64,
-    /// How many of them have run out and are not found out yet: they still count in the places taken.
+    /// How many of them have run out and are not found out yet: they still count in the places
+    /// taken.
     pub ran_out: i64,
 }
 
@@ -221,7 +260,8 @@ impl HoldRow {
     }
 }
 
-/// Lesson days with the number of students in the waiting list of each: none = those whose first lesson is not known.
+/// Lesson days with the number of students in the waiting list of each: none = those whose first
+/// lesson is not known.
 pub type Waiting = Vec<(Option<Day>, i64)>;
 
 /// What keeps places of a template, or waits for them.
@@ -235,16 +275,25 @@ pub struct Queue {
 
 /// The holds and offers of templates that cover a day of the range, of which there are never more
 /// than places, and their open waiting lists.
-pub async fn queue_list(conn: &impl ConnectionTrait, template_ids: &[i64], range: DayRange, now: Instant) -> Result<HashMap<i64, Queue>> {
-    /// Template, first day, last day (of those that wait: none), how many, and of them those that have run out.
+pub async fn queue_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    range: DayRange,
+    now: Instant,
+) -> Result<HashMap<i64, Queue>> {
+    /// Template, first day, last day (of those that wait: none), how many, and of them those that
+    /// have run out.
     type Counted = (i64, Option<Day>, Option<Day>, i64, i64);
     let rows: Vec<Counted> =
-        sql("SELECT template_id, start_day, last_day, COUNT(*), CAST(SUM(CASE WHEN expires_at <= ? THEN 1 ELSE 0 END) AS {bigint}) \
-             FROM reservation WHERE state IN ('HELD', 'OFFERED') AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? \
+        sql("SELECT template_id, start_day, last_day, COUNT(*), CAST(SUM(CASE WHEN expires_at <= ? THEN 1 \
+             ELSE 0 END) AS {bigint}) \
+             FROM reservation WHERE state IN ('HELD', 'OFFERED') AND template_id IN ({ids}) \
+             AND start_day <= ? AND last_day >= ? \
              GROUP BY template_id, start_day, last_day \
              UNION ALL \
              SELECT template_id, first_lesson_day, NULL, COUNT(*), CAST(0 AS {bigint}) \
-             FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ? GROUP BY template_id, first_lesson_day")
+             FROM reservation WHERE state = 'WAITLISTED' AND template_id IN ({ids}) AND expires_at > ? \
+             GROUP BY template_id, first_lesson_day")
         .bind(now)
         .ids(template_ids.iter().copied())
         .bind(range.last)
@@ -257,7 +306,9 @@ pub async fn queue_list(conn: &impl ConnectionTrait, template_ids: &[i64], range
     for (template_id, first, last, number, ran_out) in rows {
         let queue = found.entry(template_id).or_default();
         match (first, last) {
-            (Some(start_day), Some(last_day)) => queue.holds.push(HoldRow { start_day, last_day, number, ran_out }),
+            (Some(start_day), Some(last_day)) => {
+                queue.holds.push(HoldRow { start_day, last_day, number, ran_out })
+            }
             _ => queue.waiting.push((first, number)),
         }
     }
@@ -296,16 +347,18 @@ struct ClassDay {
     day: Day,
 }
 
-/// The running classes of templates with their rosters from `first` on. A hold or an offer keeps its seat until it runs out; who is on leave
-/// takes none.
+/// The running classes of templates with their rosters from `first` on. A hold or an offer keeps
+/// its seat until it runs out; who is on leave takes none.
 pub async fn running_classes(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     first: Day,
     now: Instant,
 ) -> Result<HashMap<i64, RunningClasses>> {
-    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, c.first_day, c.last_day, co.user_name, co.forbid_same_city, \
-         co.area_code, l.day FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
+    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, c.first_day, c.last_day, \
+         co.user_name, co.forbid_same_city, \
+         co.area_code, l.day FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l \
+         ON l.class_id = c.id \
          WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
          AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
     .ids(template_ids.iter().copied())
@@ -316,10 +369,23 @@ pub async fn running_classes(
     let mut found: HashMap<i64, RunningClasses> = HashMap::new();
     let mut rosters: HashMap<i64, BTreeMap<Day, i64>> = HashMap::new();
     for row in rows {
-        let ClassDay { class_id, template_id, first_day, last_day, user_name, forbid_same_city, area_code, day } = row;
+        let ClassDay {
+            class_id,
+            template_id,
+            first_day,
+            last_day,
+            user_name,
+            forbid_same_city,
+            area_code,
+            day,
+        } = row;
         let of_template = found.entry(template_id).or_default();
         rosters.entry(class_id).or_default().insert(day, 0);
-        if of_template.shown.insert(class_id, RunningClass { coach: user_name, first_day, last_day }).is_none() {
+        if of_template
+            .shown
+            .insert(class_id, RunningClass { coach: user_name, first_day, last_day })
+            .is_none()
+        {
             let forbidden_city = forbid_same_city.then(|| city(&area_code));
             of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), forbidden_city });
         }
@@ -335,12 +401,18 @@ pub async fn running_classes(
 }
 
 /// The lessons a student is signed up for in a range; holds and offers count until they run out.
-pub async fn own_lessons(conn: &impl ConnectionTrait, student_id: i64, range: DayRange, now: Instant) -> Result<Vec<OwnLesson>> {
+pub async fn own_lessons(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    range: DayRange,
+    now: Instant,
+) -> Result<Vec<OwnLesson>> {
     let rows: Vec<(i64, ReservationState, Day, Instant, Instant)> =
         sql("SELECT r.template_id, r.state, p.day, p.start_at, p.end_at FROM reservation r \
          JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
          WHERE r.student_id = ? AND r.start_day <= ? AND r.last_day >= ? AND p.day BETWEEN ? AND ? \
-         AND (r.state IN ('BOOKED', 'PLACED', 'ENDED') OR (r.state IN ('HELD', 'OFFERED') AND r.expires_at > ?))")
+         AND (r.state IN ('BOOKED', 'PLACED', 'ENDED') OR (r.state IN ('HELD', 'OFFERED') \
+         AND r.expires_at > ?))")
         .bind(student_id)
         .bind(range.last)
         .bind(range.first)
@@ -349,19 +421,21 @@ pub async fn own_lessons(conn: &impl ConnectionTrait, student_id: i64, range: Da
         .bind(now)
         .tuples(conn)
         .await?;
-    let own =
-        |(template_id, state, day, start_at, end_at)| Some(OwnLesson { template_id, claim: Claim::of(state)?, day, start_at, end_at });
+    let own = |(template_id, state, day, start_at, end_at)| {
+        Some(OwnLesson { template_id, claim: Claim::of(state)?, day, start_at, end_at })
+    };
     Ok(rows.into_iter().filter_map(own).collect())
 }
 
-/// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes, the passing of holds and edits of the catalogue
-/// change.
+/// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes,
+/// the passing of holds and edits of the catalogue change.
 pub type Mark = Vec<(i64, i64, i64, i64)>;
 
 /// One look that tells whether anything has changed about these templates and this student.
 ///
-/// Sums stand for the rows. Each day's places are weighed by the square of a number that is the day's own, so that a place that goes from one
-/// day or template to another does not leave the sum as it was; that it still happens is possible and rare.
+/// Sums stand for the rows. Each day's places are weighed by the square of a number that is the
+/// day's own, so that a place that goes from one day or template to another does not leave the sum
+/// as it was; that it still happens is possible and rare.
 pub async fn opening_mark(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
@@ -370,25 +444,37 @@ pub async fn opening_mark(
     now: Instant,
 ) -> Result<Mark> {
     let ids = || template_ids.iter().copied();
-    // CROSS JOIN: SQLite would otherwise begin with all reservations as long as few of them are in classes.
-    sql("SELECT CAST(1 AS {bigint}) AS part, COUNT(*) AS a, CAST(COALESCE(SUM(start_at + end_at + capacity * 1009), 0) AS {bigint}) AS b, \
-         CAST(COALESCE(SUM(taken * ((start_at + template_id * 7919) % 10007) * ((start_at + template_id * 7919) % 10007)), 0) AS {bigint}) AS c \
+    // CROSS JOIN: SQLite would otherwise begin with all reservations as long as few of them are in
+    // classes.
+    sql(
+        "SELECT CAST(1 AS {bigint}) AS part, COUNT(*) AS a, CAST(COALESCE(SUM(start_at + end_at + capacity * \
+         1009), 0) AS {bigint}) AS b, \
+         CAST(COALESCE(SUM(taken * ((start_at + template_id * 7919) % 10007) * ((start_at + template_id * \
+         7919) % 10007)), 0) AS {bigint}) AS c \
          FROM place WHERE template_id IN ({ids}) AND day BETWEEN ? AND ? \
          UNION ALL \
-         SELECT CAST(2 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), CAST(COALESCE(SUM(version), 0) AS {bigint}) \
-         FROM reservation WHERE state IN ('HELD', 'OFFERED', 'WAITLISTED') AND template_id IN ({ids}) AND expires_at > ? \
+         SELECT CAST(2 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), \
+         CAST(COALESCE(SUM(version), 0) AS {bigint}) \
+         FROM reservation WHERE state IN ('HELD', 'OFFERED', 'WAITLISTED') AND template_id IN ({ids}) \
+         AND expires_at > ? \
          UNION ALL \
-         SELECT CAST(3 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(c.id), 0) AS {bigint}), CAST(COALESCE(SUM(c.version), 0) AS {bigint}) \
+         SELECT CAST(3 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(c.id), 0) AS {bigint}), \
+         CAST(COALESCE(SUM(c.version), 0) AS {bigint}) \
          FROM class c WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
          UNION ALL \
-         SELECT CAST(4 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(r.id), 0) AS {bigint}), CAST(COALESCE(SUM(r.version), 0) AS {bigint}) \
+         SELECT CAST(4 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(r.id), 0) AS {bigint}), \
+         CAST(COALESCE(SUM(r.version), 0) AS {bigint}) \
          FROM class c CROSS JOIN reservation r \
-         WHERE r.class_id = c.id AND c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
+         WHERE r.class_id = c.id AND c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') \
+         AND c.last_day >= ? \
          UNION ALL \
-         SELECT CAST(5 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), CAST(COALESCE(SUM(version), 0) AS {bigint}) \
+         SELECT CAST(5 AS {bigint}), COUNT(*), CAST(COALESCE(SUM(id), 0) AS {bigint}), \
+         CAST(COALESCE(SUM(version), 0) AS {bigint}) \
          FROM reservation WHERE student_id = ? \
          UNION ALL \
-         SELECT CAST(6 AS {bigint}), version, CAST(0 AS {bigint}), CAST(0 AS {bigint}) FROM mutex WHERE name = ? ORDER BY part")
+         SELECT CAST(6 AS {bigint}), version, CAST(0 AS {bigint}), CAST(0 AS {bigint}) FROM mutex \
+         WHERE name = ? ORDER BY part",
+    )
     .ids(ids())
     .bind(range.first)
     .bind(range.last)
@@ -405,27 +491,4 @@ pub async fn opening_mark(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lesson_day_is_read_as_it_is_listed_or_not_at_all() {
-        let lesson = lesson_day("2026-03-07,1772881200,1772884800,6,2").unwrap();
-        assert_eq!(lesson.day, Day::from_ymd_opt(2026, 3, 7).unwrap());
-        assert_eq!((lesson.start_at, lesson.end_at), (Instant::from_unix(1_772_881_200), Instant::from_unix(1_772_884_800)));
-        assert_eq!((lesson.capacity, lesson.taken), (6, 2));
-        for cut in ["", "2026-03-07", "2026-03-07,1772881200,1772884800,6", "2026-02-30,1,2,6,2", "2026-03,1,2,6,2", "2026-03-07,1,2,6,"] {
-            assert_eq!(lesson_day(cut), None, "{cut:?}");
-        }
-    }
-
-    #[test]
-    fn days_with_the_seats_taken_are_read_in_order_or_not_at_all() {
-        let day = |number| Day::from_ymd_opt(2026, 3, number).unwrap();
-        assert_eq!(days_taken("2026-03-08250000;2026-03-070"), Some(vec![(day(7), 0), (day(8), 250_000)]));
-        for cut in ["", "2026-03-07", "2026-03-071;", "2026-03-071;2026", "2026-02-301", "2026-3-071", "2026-03-07x", "２０２６-03-071"]
-        {
-            assert_eq!(days_taken(cut), None, "{cut:?}");
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,9 @@
 //! Where the connections of sign-ups wait between two sets.
 //!
-//! A pool asks the server after each use whether the connection is still well, and lets whoever comes next wait for the answer: one trip for
-//! nothing when the next set is there already. So a connection that has just been answered is kept aside; one that has waited for more
-//! than a moment is asked before its next use.
+//! A pool asks the server after each use whether the connection is still well, and lets whoever
+//! comes next wait for the answer: one trip for nothing when the next set is there already. So a
+//! connection that has just been answered is kept aside; one that has waited for more than a moment
+//! is asked before its next use.
 
 use super::conn::Conn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -68,7 +69,8 @@ impl Park {
 
 impl Drop for Park {
     fn drop(&mut self) {
-        // Their pool would look after them in a task of the runtime. Without one the process is about to end, and closes them.
+        // Their pool would look after them in a task of the runtime. Without one the process is
+        // about to end, and closes them.
         if tokio::runtime::Handle::try_current().is_err() {
             std::mem::take(&mut self.waiting().conns).into_iter().for_each(std::mem::forget);
         }

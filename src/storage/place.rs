@@ -38,21 +38,33 @@ pub struct TemplateSlot {
 /// Templates with their seasons and periods, in order of keys.
 pub async fn template_slots(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<TemplateSlot>> {
     let templates: Vec<class_template::Model> =
-        sql("SELECT * FROM class_template WHERE id IN ({ids}) ORDER BY id").ids(template_ids.iter().copied()).all(conn).await?;
+        sql("SELECT * FROM class_template WHERE id IN ({ids}) ORDER BY id")
+            .ids(template_ids.iter().copied())
+            .all(conn)
+            .await?;
     let season_ids: BTreeSet<i64> = templates.iter().map(|template| template.season_id).collect();
     let period_ids: BTreeSet<i64> = templates.iter().map(|template| template.period_id).collect();
-    let seasons = season::Entity::find().filter(season::Column::Id.is_in(season_ids.iter().copied())).all(conn).await?;
-    let seasons: HashMap<i64, season::Model> = seasons.into_iter().map(|season| (season.id, season)).collect();
-    let periods: Vec<period::Model> = sql("SELECT * FROM period WHERE id IN ({ids})").ids(period_ids).all(conn).await?;
-    let periods: HashMap<i64, period::Model> = periods.into_iter().map(|period| (period.id, period)).collect();
+    let seasons =
+        season::Entity::find().filter(season::Column::Id.is_in(season_ids.iter().copied())).all(conn).await?;
+    let seasons: HashMap<i64, season::Model> =
+        seasons.into_iter().map(|season| (season.id, season)).collect();
+    let periods: Vec<period::Model> =
+        sql("SELECT * FROM period WHERE id IN ({ids})").ids(period_ids).all(conn).await?;
+    let periods: HashMap<i64, period::Model> =
+        periods.into_iter().map(|period| (period.id, period)).collect();
     let mut except: HashMap<i64, BTreeSet<Day>> = HashMap::new();
-    for row in season_except_day::Entity::find().filter(season_except_day::Column::SeasonId.is_in(season_ids)).all(conn).await? {
+    for row in season_except_day::Entity::find()
+        .filter(season_except_day::Column::SeasonId.is_in(season_ids))
+        .all(conn)
+        .await?
+    {
         except.entry(row.season_id).or_default().insert(row.day);
     }
     templates
         .into_iter()
         .map(|template| {
-            let corrupt = |column| Error::Corrupt { table: "class_template", column, id: template.id.to_string() };
+            let corrupt =
+                |column| Error::Corrupt { table: "class_template", column, id: template.id.to_string() };
             let season = seasons.get(&template.season_id).ok_or_else(|| corrupt("season_id"))?.clone();
             let period = periods.get(&template.period_id).ok_or_else(|| corrupt("period_id"))?.clone();
             let except = except.get(&season.id).cloned().unwrap_or_default();
@@ -63,18 +75,29 @@ pub async fn template_slots(conn: &impl ConnectionTrait, template_ids: &[i64]) -
 
 /// Locks the places of templates against sign-ups until the transaction ends.
 pub async fn place_lock_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<()> {
-    sql("UPDATE place SET taken = taken WHERE template_id IN ({ids})").ids(template_ids.iter().copied()).execute(txn).await.map(drop)
+    sql("UPDATE place SET taken = taken WHERE template_id IN ({ids})")
+        .ids(template_ids.iter().copied())
+        .execute(txn)
+        .await
+        .map(drop)
 }
 
 /// The places of templates, by template, in order of days.
-pub async fn place_list(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<HashMap<i64, Vec<place::Model>>> {
+pub async fn place_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<HashMap<i64, Vec<place::Model>>> {
     let rows = sql("SELECT * FROM place WHERE template_id IN ({ids}) ORDER BY template_id, day");
     Ok(by_template(rows.ids(template_ids.iter().copied()).all(conn).await?))
 }
 
 /// The same, locked against sign-ups until the transaction ends.
-pub async fn place_lock_list_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<HashMap<i64, Vec<place::Model>>> {
-    let rows = sql("SELECT p.* FROM {rows:i} q {join} place p ON p.template_id = q.c0 ORDER BY p.template_id, p.day {lock:p}");
+pub async fn place_lock_list_in_txn(
+    txn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<HashMap<i64, Vec<place::Model>>> {
+    let rows = sql("SELECT p.* FROM {rows:i} q {join} place p ON p.template_id = q.c0 \
+         ORDER BY p.template_id, p.day {lock:p}");
     Ok(by_template(rows.rows(template_ids.iter().map(|id| [(*id).into()])).all(txn).await?))
 }
 
@@ -87,8 +110,15 @@ fn by_template(rows: Vec<place::Model>) -> HashMap<i64, Vec<place::Model>> {
 }
 
 /// Writes the places of templates anew; whoever calls this has locked them and read what was taken.
-pub async fn place_replace_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64], rows: &[place::Model]) -> Result<()> {
-    sql("DELETE FROM place WHERE template_id IN ({ids})").ids(template_ids.iter().copied()).execute(txn).await?;
+pub async fn place_replace_in_txn(
+    txn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    rows: &[place::Model],
+) -> Result<()> {
+    sql("DELETE FROM place WHERE template_id IN ({ids})")
+        .ids(template_ids.iter().copied())
+        .execute(txn)
+        .await?;
     place_insert_in_txn(txn, rows).await
 }
 
@@ -121,7 +151,8 @@ pub struct Covered {
 /// The ranges of the reservations of templates that take places.
 pub async fn reservation_ranges(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<Covered>> {
     sql("SELECT template_id, start_day, last_day FROM reservation \
-         WHERE template_id IN ({ids}) AND state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') AND start_day <= last_day")
+         WHERE template_id IN ({ids}) AND state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
+         AND start_day <= last_day")
     .ids(template_ids.iter().copied())
     .all(conn)
     .await

@@ -14,8 +14,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Templates whose lessons are read at once, and coaches with what is theirs. A row waits in the driver with every value by itself, ten
-/// times as large as what becomes of it: read all at once, a season's lessons were most of the memory that the server ever needed.
+/// Templates whose lessons are read at once, and coaches with what is theirs. A row waits in the
+/// driver with every value by itself, ten times as large as what becomes of it: read all at once, a
+/// season's lessons were most of the memory that the server ever needed.
 const TEMPLATES: usize = 32;
 const COACHES: usize = 200;
 
@@ -28,7 +29,8 @@ pub enum Which {
     Coaches(Vec<i64>),
 }
 
-/// The needs of tasks: what each wants of a coach. Spans are the planned lessons, from D to the last day reserved by any of its students.
+/// The needs of tasks: what each wants of a coach. Spans are the planned lessons, from D to the
+/// last day reserved by any of its students.
 pub async fn need_list(conn: &impl ConnectionTrait, tasks: &[TaskRow]) -> Result<HashMap<i64, Need>> {
     let ids = || tasks.iter().map(|task| task.id);
     let last_days = staffing::task_last_days(conn, ids()).await?;
@@ -65,19 +67,27 @@ pub fn grade_type(grade: i32, task_id: i64) -> Result<GradeType> {
 
 /// A stored time of day of a period.
 pub fn time_of(text: &str, column: &'static str, id: i64) -> Result<NaiveTime> {
-    parse_time(text).ok_or_else(|| Error::Corrupt { table: "period", column, id: format!("of class task or availability {id}") })
+    parse_time(text).ok_or_else(|| Error::Corrupt {
+        table: "period",
+        column,
+        id: format!("of class task or availability {id}"),
+    })
 }
 
 /// All lessons of templates, in order.
-pub async fn span_list(conn: &impl ConnectionTrait, template_ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, Vec<Span>>> {
+pub async fn span_list(
+    conn: &impl ConnectionTrait,
+    template_ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, Vec<Span>>> {
     let ids: BTreeSet<i64> = template_ids.into_iter().collect();
     let mut spans: HashMap<i64, Vec<Span>> = HashMap::with_capacity(ids.len());
     for some in Vec::from_iter(ids).chunks(TEMPLATES) {
         let rows: Vec<(i64, Day, Instant, Instant)> =
-            sql("SELECT template_id, day, start_at, end_at FROM place WHERE template_id IN ({ids}) ORDER BY template_id, day")
-                .ids(some.iter().copied())
-                .tuples(conn)
-                .await?;
+            sql("SELECT template_id, day, start_at, end_at FROM place WHERE template_id IN ({ids}) \
+                ORDER BY template_id, day")
+            .ids(some.iter().copied())
+            .tuples(conn)
+            .await?;
         for (template, day, start, end) in rows {
             spans.entry(template).or_default().push(Span { day, start, end });
         }
@@ -108,7 +118,8 @@ struct HeldRow {
     until_at: Option<Instant>,
 }
 
-/// Coaches as the rules see them at `now`. Versions are read first: a writer that repeats them learns whether anything changed since.
+/// Coaches as the rules see them at `now`. Versions are read first: a writer that repeats them
+/// learns whether anything changed since.
 ///
 /// `week` is the first instant of the week, `today` of the day (budgets).
 pub async fn candidate_list(
@@ -121,9 +132,15 @@ pub async fn candidate_list(
     let coaches = match which {
         Which::OfSubjects(subjects) => {
             let on_duty = coach::Column::JobStatus.is_in(["regular", "trial"]);
-            coach::Entity::find().filter(on_duty).filter(coach::Column::SubjectId.is_in(subjects.iter().copied())).all(conn).await?
+            coach::Entity::find()
+                .filter(on_duty)
+                .filter(coach::Column::SubjectId.is_in(subjects.iter().copied()))
+                .all(conn)
+                .await?
         }
-        Which::Coaches(ids) => coach::Entity::find().filter(coach::Column::Id.is_in(ids.iter().copied())).all(conn).await?,
+        Which::Coaches(ids) => {
+            coach::Entity::find().filter(coach::Column::Id.is_in(ids.iter().copied())).all(conn).await?
+        }
     };
     let ids: Vec<i64> = coaches.iter().map(|coach| coach.id).collect();
     let mut candidates: HashMap<i64, Candidate> = HashMap::with_capacity(coaches.len());
@@ -142,7 +159,11 @@ pub async fn candidate_list(
 }
 
 fn candidate(row: coach::Model) -> Result<Candidate> {
-    let rank = u8::try_from(row.coach_rank).map_err(|_| Error::Corrupt { table: "coach", column: "coach_rank", id: row.id.to_string() })?;
+    let rank = u8::try_from(row.coach_rank).map_err(|_| Error::Corrupt {
+        table: "coach",
+        column: "coach_rank",
+        id: row.id.to_string(),
+    })?;
     Ok(Candidate {
         id: row.id,
         user_name: row.user_name,
@@ -168,14 +189,21 @@ fn candidate(row: coach::Model) -> Result<Candidate> {
     })
 }
 
-async fn add_offers(conn: &impl ConnectionTrait, ids: &[i64], candidates: &mut HashMap<i64, Candidate>) -> Result<()> {
-    let rows: Vec<OfferRow> = sql("SELECT a.id, a.coach_id, a.season_id, a.recurrence, a.start_day, a.end_day, p.start_time, p.end_time \
-         FROM coach_availability a JOIN period p ON p.id = a.period_id WHERE a.coach_id IN ({ids}) ORDER BY a.id")
+async fn add_offers(
+    conn: &impl ConnectionTrait,
+    ids: &[i64],
+    candidates: &mut HashMap<i64, Candidate>,
+) -> Result<()> {
+    let rows: Vec<OfferRow> = sql("SELECT a.id, a.coach_id, a.season_id, a.recurrence, a.start_day, \
+         a.end_day, p.start_time, p.end_time \
+         FROM coach_availability a JOIN period p ON p.id = a.period_id WHERE a.coach_id IN ({ids}) \
+         ORDER BY a.id")
     .ids(ids.iter().copied())
     .all(conn)
     .await?;
     let uses: Vec<(i64, Day)> =
-        sql("SELECT u.availability_id, u.day FROM availability_use u JOIN coach_availability a ON a.id = u.availability_id \
+        sql("SELECT u.availability_id, u.day FROM availability_use u JOIN coach_availability a \
+         ON a.id = u.availability_id \
          WHERE a.coach_id IN ({ids})")
         .ids(ids.iter().copied())
         .tuples(conn)
@@ -189,14 +217,20 @@ async fn add_offers(conn: &impl ConnectionTrait, ids: &[i64], candidates: &mut H
     // A thousand coaches offer the same few recurrences of a season: each is expanded once.
     let mut expanded: HashMap<(i64, String), Arc<Vec<Day>>> = HashMap::new();
     for row in rows {
-        let (Some(season), Some(candidate)) = (seasons.get(&row.season_id), candidates.get_mut(&row.coach_id)) else { continue };
+        let (Some(season), Some(candidate)) =
+            (seasons.get(&row.season_id), candidates.get_mut(&row.coach_id))
+        else {
+            continue;
+        };
         let days = match expanded.get(&(row.season_id, row.recurrence.clone())) {
             Some(days) => Arc::clone(days),
             None => {
                 let days = lesson_days(&row.recurrence, season.start_day, season.end_day, &BTreeSet::new());
-                // Stored by a version that asked less: the offer is of no day until it is made anew. It is no reason to ask nobody.
+                // Stored by a version that asked less: the offer is of no day until it is made
+                // anew. It is no reason to ask nobody.
                 let days = days.unwrap_or_else(|wrong| {
-                    tracing::warn!(coach_availability.id = row.id, %wrong, "the recurrence of an offer cannot be used: it offers no day");
+                    tracing::warn!(coach_availability.id = row.id, %wrong, "the recurrence of an offer \
+                        cannot be used: it offers no day");
                     Vec::new()
                 });
                 let days = Arc::new(days);
@@ -217,9 +251,15 @@ async fn add_offers(conn: &impl ConnectionTrait, ids: &[i64], candidates: &mut H
     Ok(())
 }
 
-async fn add_lessons(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, candidates: &mut HashMap<i64, Candidate>) -> Result<()> {
+async fn add_lessons(
+    conn: &impl ConnectionTrait,
+    ids: &[i64],
+    now: Instant,
+    candidates: &mut HashMap<i64, Candidate>,
+) -> Result<()> {
     let rows: Vec<(i64, Day, Instant, Instant)> = sql("SELECT coach_id, day, start_at, end_at FROM lesson \
-         WHERE coach_id IN ({ids}) AND start_at >= ? AND state IN ('SCHEDULED', 'RUNNING') ORDER BY coach_id, start_at")
+         WHERE coach_id IN ({ids}) AND start_at >= ? AND state IN ('SCHEDULED', 'RUNNING') \
+         ORDER BY coach_id, start_at")
     .ids(ids.iter().copied())
     // A lesson lasts four hours at most, so one that began earlier is over long since.
     .bind(now - chrono::TimeDelta::days(1))
@@ -231,8 +271,10 @@ async fn add_lessons(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, can
         }
     }
     let classes: Vec<(i64, i64)> =
-        sql("SELECT c.coach_id, COUNT(*) AS n FROM class c WHERE c.coach_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') \
-             AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id AND l.end_at > ? AND l.state IN ('SCHEDULED', 'RUNNING')) \
+        sql("SELECT c.coach_id, COUNT(*) AS n FROM class c WHERE c.coach_id IN ({ids}) \
+             AND c.state IN ('OPEN', 'RUNNING') \
+             AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id AND l.end_at > ? \
+             AND l.state IN ('SCHEDULED', 'RUNNING')) \
              GROUP BY c.coach_id")
         .ids(ids.iter().copied())
         .bind(now)
@@ -246,9 +288,15 @@ async fn add_lessons(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, can
     Ok(())
 }
 
-async fn add_held(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, candidates: &mut HashMap<i64, Candidate>) -> Result<()> {
+async fn add_held(
+    conn: &impl ConnectionTrait,
+    ids: &[i64],
+    now: Instant,
+    candidates: &mut HashMap<i64, Candidate>,
+) -> Result<()> {
     let rows: Vec<HeldRow> = sql("SELECT i.coach_id, i.task_id, i.state, t.template_id, t.day, i.last_day, \
-             CASE i.state WHEN 'QUEUED' THEN i.valid_until WHEN 'SENT' THEN i.expires_at WHEN 'ACCEPTED' THEN i.test_deadline END AS until_at \
+             CASE i.state WHEN 'QUEUED' THEN i.valid_until WHEN 'SENT' THEN i.expires_at WHEN 'ACCEPTED' \
+         THEN i.test_deadline END AS until_at \
          FROM invitation i JOIN class_task t ON t.id = i.task_id WHERE i.coach_id IN ({ids}) AND ( \
              (i.state = 'QUEUED' AND i.valid_until > ?) OR (i.state = 'SENT' AND i.expires_at > ?) \
              OR (i.state = 'ACCEPTED' AND i.test_deadline > ?) OR i.state = 'READY')")
@@ -266,7 +314,8 @@ async fn add_held(conn: &impl ConnectionTrait, ids: &[i64], now: Instant, candid
             candidate.classes += 1;
         }
         let all = spans.get(&row.template_id).map_or(&[][..], Vec::as_slice);
-        let spans = all.iter().copied().filter(|span| row.day <= span.day && span.day <= row.last_day).collect();
+        let spans =
+            all.iter().copied().filter(|span| row.day <= span.day && span.day <= row.last_day).collect();
         candidate.held.push(Held { task_id: row.task_id, spans, until: row.until_at });
     }
     Ok(())
@@ -280,11 +329,12 @@ async fn add_budgets(
     candidates: &mut HashMap<i64, Candidate>,
 ) -> Result<()> {
     let rows: Vec<(i64, Instant)> =
-        sql("SELECT coach_id, queued_at FROM invitation WHERE coach_id IN ({ids}) AND queued_at >= ? AND kind = 'AUTO'")
-            .ids(ids.iter().copied())
-            .bind(week)
-            .tuples(conn)
-            .await?;
+        sql("SELECT coach_id, queued_at FROM invitation WHERE coach_id IN ({ids}) AND queued_at >= ? \
+            AND kind = 'AUTO'")
+        .ids(ids.iter().copied())
+        .bind(week)
+        .tuples(conn)
+        .await?;
     for (coach, queued_at) in rows {
         let Some(candidate) = candidates.get_mut(&coach) else { continue };
         candidate.week += 1;
@@ -295,8 +345,15 @@ async fn add_budgets(
 }
 
 /// Adds which of these tasks each coach was asked for.
-pub async fn asked_add(conn: &impl ConnectionTrait, task_ids: impl IntoIterator<Item = i64>, candidates: &mut [Candidate]) -> Result<()> {
-    let rows: Vec<(i64, i64)> = sql("SELECT coach_id, task_id FROM invitation WHERE task_id IN ({ids})").ids(task_ids).tuples(conn).await?;
+pub async fn asked_add(
+    conn: &impl ConnectionTrait,
+    task_ids: impl IntoIterator<Item = i64>,
+    candidates: &mut [Candidate],
+) -> Result<()> {
+    let rows: Vec<(i64, i64)> = sql("SELECT coach_id, task_id FROM invitation WHERE task_id IN ({ids})")
+        .ids(task_ids)
+        .tuples(conn)
+        .await?;
     let mut asked: HashMap<i64, BTreeSet<i64>> = HashMap::new();
     for (coach, task) in rows {
         asked.entry(coach).or_default().insert(task);

@@ -9,7 +9,8 @@ use sea_orm::ConnectionTrait;
 
 /// Messages that ended before an instant and still have their content, the oldest first.
 pub async fn message_list_old(conn: &impl ConnectionTrait, before: Instant, most: i64) -> Result<Vec<i64>> {
-    sql("SELECT id FROM message WHERE purged_at IS NULL AND settled_at < ? AND state NOT IN ('QUEUED', 'LEASED', 'RETRY', 'DEFERRED') \
+    sql("SELECT id FROM message WHERE purged_at IS NULL AND settled_at < ? \
+         AND state NOT IN ('QUEUED', 'LEASED', 'RETRY', 'DEFERRED') \
          ORDER BY settled_at LIMIT ?")
     .bind(before)
     .bind(most)
@@ -20,7 +21,8 @@ pub async fn message_list_old(conn: &impl ConnectionTrait, before: Instant, most
 /// Removes number or address, subject line and body of messages that have ended; how many.
 /// Everything else stays: what was told, to whom, and the key by which it is not told again.
 pub async fn message_purge_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
-    sql("UPDATE message SET address = '', subject = '', body = '', purged_at = ? WHERE id IN ({ids}) AND purged_at IS NULL \
+    sql("UPDATE message SET address = '', subject = '', body = '', purged_at = ? WHERE id IN ({ids}) \
+         AND purged_at IS NULL \
          AND state NOT IN ('QUEUED', 'LEASED', 'RETRY', 'DEFERRED')")
     .bind(now)
     .ids(ids.iter().copied())
@@ -29,18 +31,31 @@ pub async fn message_purge_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Resul
 }
 
 /// Request ids that were stored before an instant: (scope, id).
-pub async fn request_list_old(conn: &impl ConnectionTrait, before: Instant, most: i64) -> Result<Vec<(String, String)>> {
+pub async fn request_list_old(
+    conn: &impl ConnectionTrait,
+    before: Instant,
+    most: i64,
+) -> Result<Vec<(String, String)>> {
     // By no index: each sign-up would pay for it, and there are never more rows than a few days
     // have.
-    sql("SELECT scope, request_id FROM request_log WHERE created_at < ? LIMIT ?").bind(before).bind(most).tuples(conn).await
+    sql("SELECT scope, request_id FROM request_log WHERE created_at < ? LIMIT ?")
+        .bind(before)
+        .bind(most)
+        .tuples(conn)
+        .await
 }
 
 /// Deletes request ids; how many.
 pub async fn request_delete_in_txn(txn: &Txn, keys: &[(String, String)]) -> Result<u64> {
-    delete_by_rows(txn, "request_log", "{rows:tt}", "request_log.scope = p.c0 AND request_log.request_id = p.c1")
-        .rows(keys.iter().map(|(scope, id)| [Cell::from(scope.as_str()), Cell::from(id.as_str())]))
-        .execute(txn)
-        .await
+    delete_by_rows(
+        txn,
+        "request_log",
+        "{rows:tt}",
+        "request_log.scope = p.c0 AND request_log.request_id = p.c1",
+    )
+    .rows(keys.iter().map(|(scope, id)| [Cell::from(scope.as_str()), Cell::from(id.as_str())]))
+    .execute(txn)
+    .await
 }
 
 /// The last run of each task, which stays however old it is.
@@ -50,15 +65,24 @@ pub async fn task_run_last_ids(conn: &impl ConnectionTrait) -> Result<Vec<i64>> 
 
 /// Runs before an instant, those that changed nothing or the others, without `but`; the oldest
 /// first.
-pub async fn task_run_list_old(conn: &impl ConnectionTrait, idle: bool, before: Instant, but: &[i64], most: i64) -> Result<Vec<i64>> {
-    sql("SELECT id FROM task_run WHERE idle = ? AND logical_at < ? AND lease_until < ? AND id NOT IN ({ids}) ORDER BY logical_at LIMIT ?")
-        .bind(idle)
-        .bind(before)
-        .bind(before)
-        .ids(but.iter().copied())
-        .bind(most)
-        .column(conn)
-        .await
+pub async fn task_run_list_old(
+    conn: &impl ConnectionTrait,
+    idle: bool,
+    before: Instant,
+    but: &[i64],
+    most: i64,
+) -> Result<Vec<i64>> {
+    sql(
+        "SELECT id FROM task_run WHERE idle = ? AND logical_at < ? AND lease_until < ? AND id NOT IN ({ids}) \
+        ORDER BY logical_at LIMIT ?",
+    )
+    .bind(idle)
+    .bind(before)
+    .bind(before)
+    .ids(but.iter().copied())
+    .bind(most)
+    .column(conn)
+    .await
 }
 
 /// Deletes runs; how many.
@@ -68,7 +92,11 @@ pub async fn task_run_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
 
 /// Holds that were over before an instant.
 pub async fn held_time_list_old(conn: &impl ConnectionTrait, before: Instant, most: i64) -> Result<Vec<i64>> {
-    sql("SELECT reservation_id FROM held_time WHERE held_until < ? LIMIT ?").bind(before).bind(most).column(conn).await
+    sql("SELECT reservation_id FROM held_time WHERE held_until < ? LIMIT ?")
+        .bind(before)
+        .bind(most)
+        .column(conn)
+        .await
 }
 
 /// Deletes what is known of holds; how many.

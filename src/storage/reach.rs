@@ -25,8 +25,9 @@ const REFUSED_BY_MYSQL: [u16; 4] = [1044, 1045, 1049, 1698];
 /// Makes the folder of a SQLite file where it is missing.
 pub(super) fn make_folder(url: &str) -> Result<()> {
     let Some(folder) = file_of(url).and_then(Path::parent) else { return Ok(()) };
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::invalid(KEY, format!("{url}: the folder {} cannot be made: {error}", folder.display())))
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Error::invalid(KEY, format!("{url}: the folder {} cannot be made: {error}", folder.display()))
+    })
 }
 
 /// The error of opening a pool.
@@ -38,7 +39,9 @@ pub(super) async fn explain(options: &DbOptions, error: DbErr) -> Error {
     let place = Server::of(url);
     match cause(&error) {
         Some(SqlxError::Database(cause)) => {
-            let number = cause.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>().map(|cause| cause.number());
+            let number = cause
+                .try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>()
+                .map(|cause| cause.number());
             let refused = number.is_some_and(|number| REFUSED_BY_MYSQL.contains(&number))
                 || cause.code().is_some_and(|code| number.is_none() && REFUSED.contains(&code.as_ref()));
             let text = format!("{place} answers: {}", cause.message());
@@ -97,7 +100,8 @@ struct Server<'a> {
 
 impl<'a> Server<'a> {
     fn of(url: &'a str) -> Self {
-        let (kind, usual_port) = if url.starts_with("mysql") { ("MySQL", 3306) } else { ("PostgreSQL", 5432) };
+        let (kind, usual_port) =
+            if url.starts_with("mysql") { ("MySQL", 3306) } else { ("PostgreSQL", 5432) };
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         // A password may hold anything, an unescaped `/` too.
         let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);

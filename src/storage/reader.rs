@@ -5,10 +5,14 @@ use super::away::Away;
 use super::conn::Conn;
 use super::txn::refuse_within;
 use crate::error::{Error, Result};
-use sea_orm::{ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, Statement,
+};
 use std::time::Instant;
 
-/// The pool of the connections that read. It refuses inside a transaction, where the transaction's own is to be asked.
+/// The pool of the connections that read. It refuses inside a transaction, where the transaction's
+/// own is to be asked.
 #[derive(Clone)]
 pub struct Reader {
     pool: DatabaseConnection,
@@ -32,9 +36,14 @@ impl Reader {
         &self.pool
     }
 
-    /// Runs one statement, over a connection that is closed when the answer was given up or not waited for: the pool
-    /// would wait for the rest of the answer, for as long as the network lets it.
-    async fn run<T>(&self, statement: Statement, with: impl AsyncFnOnce(&mut Conn, &Statement) -> Result<T, DbErr>) -> Result<T, DbErr> {
+    /// Runs one statement, over a connection that is closed when the answer was given up or not
+    /// waited for: the pool would wait for the rest of the answer, for as long as the network lets
+    /// it.
+    async fn run<T>(
+        &self,
+        statement: Statement,
+        with: impl AsyncFnOnce(&mut Conn, &Statement) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
         refuse_within("reading over another connection")?;
         let mut conn = Conn::take(&self.pool, &self.away).await.map_err(|error| match error {
             Error::Busy(_) => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
@@ -43,7 +52,11 @@ impl Reader {
         let begun = self.metric.as_ref().map(|_| Instant::now());
         let result = with(&mut conn, &statement).await;
         if let (Some(metric), Some(begun)) = (&self.metric, begun) {
-            metric(&sea_orm::metric::Info { elapsed: begun.elapsed(), statement: &statement, failed: result.is_err() });
+            metric(&sea_orm::metric::Info {
+                elapsed: begun.elapsed(),
+                statement: &statement,
+                failed: result.is_err(),
+            });
         }
         conn.release();
         result

@@ -47,7 +47,8 @@ macro_rules! referrer {
             one: $one,
             many: $many,
             count: concat!("SELECT COUNT(*) FROM ", $table, " WHERE ", $column, " = ?"),
-            names: Names::$names $((concat!("SELECT ", $name, " FROM ", $table, " WHERE ", $column, " = ? ORDER BY id LIMIT 10")))?,
+            names: Names::$names $((concat!("SELECT ", $name, " FROM ", $table, " WHERE ", $column, " = ? \
+                ORDER BY id LIMIT 10")))?,
         }
     };
 }

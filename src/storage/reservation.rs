@@ -7,7 +7,10 @@ use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 
 /// A reservation with the names of its student and template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +88,10 @@ pub async fn student_of_name(conn: &impl ConnectionTrait, user_name: &str) -> Re
 }
 
 /// The class template of a code.
-pub async fn template_of_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<class_template::Model>> {
+pub async fn template_of_code(
+    conn: &impl ConnectionTrait,
+    code: &str,
+) -> Result<Option<class_template::Model>> {
     Ok(class_template::Entity::find().filter(class_template::Column::Code.eq(code)).one(conn).await?)
 }
 
@@ -101,8 +107,12 @@ pub async fn reservation_with_names(conn: &impl ConnectionTrait, id: i64) -> Res
 }
 
 /// Reservations by keys.
-pub async fn reservation_list_by_ids(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<Vec<ReservationRow>> {
-    let found = with_names().filter(reservation::Column::Id.is_in(ids)).into_model::<Named>().all(conn).await?;
+pub async fn reservation_list_by_ids(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<ReservationRow>> {
+    let found =
+        with_names().filter(reservation::Column::Id.is_in(ids)).into_model::<Named>().all(conn).await?;
     Ok(found.into_iter().map(ReservationRow::from).collect())
 }
 
@@ -125,17 +135,25 @@ pub async fn reservation_list(
         query = query.filter(reservation::Column::TemplateId.eq(template_id));
     }
     if let Some(day) = *day {
-        query = query.filter(reservation::Column::StartDay.lte(day)).filter(reservation::Column::LastDay.gte(day));
+        query = query
+            .filter(reservation::Column::StartDay.lte(day))
+            .filter(reservation::Column::LastDay.gte(day));
     }
     if !states.is_empty() {
-        let stored = Condition::all().add(reservation::Column::State.is_in(states.iter().copied())).add(lasts(now));
+        let stored =
+            Condition::all().add(reservation::Column::State.is_in(states.iter().copied())).add(lasts(now));
         let ran_out = states.contains(&ReservationState::Expired).then(|| lasts(now).not());
         query = query.filter(Condition::any().add(stored).add_option(ran_out));
     }
     if let Some(class_id) = *class_id {
         query = query.filter(reservation::Column::ClassId.eq(class_id)).filter(lasts(now));
     }
-    let rows = query.order_by_asc(reservation::Column::Id).limit(page.limit()).into_model::<Named>().all(conn).await?;
+    let rows = query
+        .order_by_asc(reservation::Column::Id)
+        .limit(page.limit())
+        .into_model::<Named>()
+        .all(conn)
+        .await?;
     Ok(rows.into_iter().map(|row| ReservationRow::from(row).at(now)).collect())
 }
 
@@ -154,9 +172,14 @@ pub async fn class_exists(conn: &impl ConnectionTrait, id: i64) -> Result<bool> 
 
 /// The query of reservations with the names beside them.
 fn with_names() -> sea_orm::Select<reservation::Entity> {
-    let to_student = reservation::Entity::belongs_to(student::Entity).from(reservation::Column::StudentId).to(student::Column::Id).into();
-    let to_template =
-        reservation::Entity::belongs_to(class_template::Entity).from(reservation::Column::TemplateId).to(class_template::Column::Id).into();
+    let to_student = reservation::Entity::belongs_to(student::Entity)
+        .from(reservation::Column::StudentId)
+        .to(student::Column::Id)
+        .into();
+    let to_template = reservation::Entity::belongs_to(class_template::Entity)
+        .from(reservation::Column::TemplateId)
+        .to(class_template::Column::Id)
+        .into();
     reservation::Entity::find()
         .column_as(student::Column::UserName, "student_user_name")
         .column_as(class_template::Column::Code, "template_code")
@@ -175,11 +198,16 @@ struct Named {
 
 impl From<Named> for ReservationRow {
     fn from(row: Named) -> Self {
-        Self { reservation: row.reservation, student: row.student_user_name, class_template: row.template_code }
+        Self {
+            reservation: row.reservation,
+            student: row.student_user_name,
+            class_template: row.template_code,
+        }
     }
 }
 
-/// Whether a student is on the waiting list of a template for some of these days, and the list has not closed.
+/// Whether a student is on the waiting list of a template for some of these days, and the list has
+/// not closed.
 pub async fn reservation_is_waiting(
     conn: &impl ConnectionTrait,
     student_id: i64,
@@ -187,20 +215,26 @@ pub async fn reservation_is_waiting(
     (first, last): (Day, Day),
     now: Instant,
 ) -> Result<bool> {
-    let found: Vec<i64> = sql("SELECT id FROM reservation WHERE student_id = ? AND template_id = ? AND state = 'WAITLISTED' \
+    let found: Vec<i64> =
+        sql("SELECT id FROM reservation WHERE student_id = ? AND template_id = ? AND state = 'WAITLISTED' \
          AND start_day <= ? AND last_day >= ? AND expires_at > ?")
-    .bind(student_id)
-    .bind(template_id)
-    .bind(last)
-    .bind(first)
-    .bind(now)
-    .column(conn)
-    .await?;
+        .bind(student_id)
+        .bind(template_id)
+        .bind(last)
+        .bind(first)
+        .bind(now)
+        .column(conn)
+        .await?;
     Ok(!found.is_empty())
 }
 
 /// The lesson days of a template from `first` to `last` with the start of each lesson.
-pub async fn place_days(conn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<Vec<(Day, Instant)>> {
+pub async fn place_days(
+    conn: &impl ConnectionTrait,
+    template_id: i64,
+    first: Day,
+    last: Day,
+) -> Result<Vec<(Day, Instant)>> {
     sql("SELECT day, start_at FROM place WHERE template_id = ? AND day BETWEEN ? AND ? ORDER BY day")
         .bind(template_id)
         .bind(first)
@@ -209,29 +243,47 @@ pub async fn place_days(conn: &impl ConnectionTrait, template_id: i64, first: Da
         .await
 }
 
-/// The first lesson day of a template on or after `from`: with a free place, or any for who waits for one.
-pub async fn place_first_day(conn: &impl ConnectionTrait, template_id: i64, from: Day, waits: bool) -> Result<Option<Day>> {
-    let found = sql("SELECT day FROM place WHERE template_id = ? AND day >= ? AND (? OR taken < capacity) ORDER BY day LIMIT 1")
-        .bind(template_id)
-        .bind(from)
-        .bind(waits)
-        .column(conn)
-        .await?;
+/// The first lesson day of a template on or after `from`: with a free place, or any for who waits
+/// for one.
+pub async fn place_first_day(
+    conn: &impl ConnectionTrait,
+    template_id: i64,
+    from: Day,
+    waits: bool,
+) -> Result<Option<Day>> {
+    let found = sql("SELECT day FROM place WHERE template_id = ? AND day >= ? AND (? OR taken < capacity) \
+        ORDER BY day LIMIT 1")
+    .bind(template_id)
+    .bind(from)
+    .bind(waits)
+    .column(conn)
+    .await?;
     Ok(found.into_iter().next())
 }
 
 /// Takes one seat on each lesson day from `first` to `last` that has one left; how many days.
-pub async fn place_take_in_txn(txn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<u64> {
-    sql("UPDATE place SET taken = taken + 1 WHERE template_id = ? AND day BETWEEN ? AND ? AND taken < capacity")
-        .bind(template_id)
-        .bind(first)
-        .bind(last)
-        .execute(txn)
-        .await
+pub async fn place_take_in_txn(
+    txn: &impl ConnectionTrait,
+    template_id: i64,
+    first: Day,
+    last: Day,
+) -> Result<u64> {
+    sql("UPDATE place SET taken = taken + 1 WHERE template_id = ? AND day BETWEEN ? AND ? \
+        AND taken < capacity")
+    .bind(template_id)
+    .bind(first)
+    .bind(last)
+    .execute(txn)
+    .await
 }
 
 /// Gives one seat back on each lesson day from `first` to `last`; how many days.
-pub async fn place_free_in_txn(txn: &impl ConnectionTrait, template_id: i64, first: Day, last: Day) -> Result<u64> {
+pub async fn place_free_in_txn(
+    txn: &impl ConnectionTrait,
+    template_id: i64,
+    first: Day,
+    last: Day,
+) -> Result<u64> {
     sql("UPDATE place SET taken = taken - 1 WHERE template_id = ? AND day BETWEEN ? AND ? AND taken > 0")
         .bind(template_id)
         .bind(first)
@@ -248,7 +300,8 @@ pub async fn reservation_shorten_in_txn(
     state: ReservationState,
     now: Instant,
 ) -> Result<bool> {
-    let done = sql("UPDATE reservation SET last_day = ?, state = ?, cancelled_at = ?, expires_at = NULL, version = version + 1 \
+    let done = sql("UPDATE reservation SET last_day = ?, state = ?, cancelled_at = ?, expires_at = NULL, \
+         version = version + 1 \
          WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
     .bind(last_day)
     .bind(state)
@@ -262,12 +315,18 @@ pub async fn reservation_shorten_in_txn(
     Ok(done == 1)
 }
 
-/// Gives a sign-up another last day, and leaves all else as it is, but for a class of which nothing is left: then the student waits for one.
-/// Whether it was as it had been read.
-pub async fn reservation_last_day_in_txn(txn: &impl ConnectionTrait, before: &reservation::Model, last_day: Day) -> Result<bool> {
+/// Gives a sign-up another last day, and leaves all else as it is, but for a class of which nothing
+/// is left: then the student waits for one. Whether it was as it had been read.
+pub async fn reservation_last_day_in_txn(
+    txn: &impl ConnectionTrait,
+    before: &reservation::Model,
+    last_day: Day,
+) -> Result<bool> {
     // MySQL assigns from left to right: what the conditions read comes last.
-    let done = sql("UPDATE reservation SET last_day = ?, version = version + 1, state = CASE WHEN placed_from > ? THEN 'BOOKED' ELSE state END, \
-         class_id = CASE WHEN placed_from > ? THEN NULL ELSE class_id END, placed_from = CASE WHEN placed_from > ? THEN NULL ELSE placed_from END \
+    let done = sql("UPDATE reservation SET last_day = ?, version = version + 1, state = CASE \
+         WHEN placed_from > ? THEN 'BOOKED' ELSE state END, \
+         class_id = CASE WHEN placed_from > ? THEN NULL ELSE class_id END, placed_from = CASE \
+         WHEN placed_from > ? THEN NULL ELSE placed_from END \
          WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
     .bind(last_day)
     .bind(last_day)
@@ -287,20 +346,23 @@ pub async fn reservation_last_day_in_txn(txn: &impl ConnectionTrait, before: &re
 /// # Errors
 /// `Contended` when one is in another state by now.
 pub async fn reservation_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    let live = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', 'PLACED')";
+    let live = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', \
+        'PLACED')";
     cancel_in_txn(txn, live, rows, now).await
 }
 
 /// WAITLISTED → CANCELLED, as above.
 ///
 /// # Errors
-/// `Contended` when one is in another state by now, as when it was just offered a place, which would never be given back.
+/// `Contended` when one is in another state by now, as when it was just offered a place, which
+/// would never be given back.
 pub async fn waiting_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
     cancel_in_txn(txn, "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'", rows, now).await
 }
 
 async fn cancel_in_txn(txn: &Txn, on: &'static str, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    let set = "state = 'CANCELLED', last_day = p.c1, cancelled_at = p.c2, task_id = NULL, expires_at = NULL, version = version + 1";
+    let set = "state = 'CANCELLED', last_day = p.c1, cancelled_at = p.c2, task_id = NULL, expires_at = NULL, \
+        version = version + 1";
     let done = update_by_rows(txn, "reservation", "{rows:idi}", on, set)
         .rows(rows.iter().map(|(id, last)| -> [Cell; 3] { [(*id).into(), (*last).into(), now.into()] }))
         .execute(txn)

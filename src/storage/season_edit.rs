@@ -1,5 +1,5 @@
-//! What stands on the lesson days of templates when the catalogue is edited: sign-ups, lessons of classes, class tasks; and how all of it follows,
-//! in set statements.
+//! What stands on the lesson days of templates when the catalogue is edited: sign-ups, lessons of
+//! classes, class tasks; and how all of it follows, in set statements.
 
 use super::entity::{availability_use, lesson};
 use super::insert::insert_rows;
@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap};
 
-/// Keeps class tasks from being made while the lesson days they are made for change; it comes before all other locks.
+/// Keeps class tasks from being made while the lesson days they are made for change; it comes
+/// before all other locks.
 pub async fn edit_lock_in_txn(txn: &Txn) -> Result<()> {
     sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await.map(drop)
 }
@@ -56,8 +57,14 @@ pub struct Claim {
 }
 
 /// The claims on days from `first` to `last` of templates, in the order in which they were made.
-pub async fn claim_list(conn: &impl ConnectionTrait, template_ids: &[i64], first: Day, last: Day) -> Result<Vec<Claim>> {
-    sql("SELECT r.id, r.student_id, r.template_id, r.start_day, r.last_day, r.state, r.class_id, r.placed_from, r.expires_at, \
+pub async fn claim_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    first: Day,
+    last: Day,
+) -> Result<Vec<Claim>> {
+    sql("SELECT r.id, r.student_id, r.template_id, r.start_day, r.last_day, r.state, r.class_id, \
+             r.placed_from, r.expires_at, \
              r.first_lesson_day, s.user_name, s.phone \
          FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.template_id IN ({ids}) \
          AND r.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', 'PLACED', 'ENDED') \
@@ -71,12 +78,18 @@ pub async fn claim_list(conn: &impl ConnectionTrait, template_ids: &[i64], first
 
 /// Locks students: whoever changes what a student is signed up for takes this turn first.
 pub async fn student_lock_set_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
-    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
+    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
 }
 
 /// Locks the classes of templates.
 pub async fn class_lock_of_templates_in_txn(txn: &Txn, template_ids: &[i64]) -> Result<u64> {
-    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids})").ids(template_ids.iter().copied()).execute(txn).await
+    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids})")
+        .ids(template_ids.iter().copied())
+        .execute(txn)
+        .await
 }
 
 /// A class with its coach and the invitation that took the coach's time for it.
@@ -99,40 +112,56 @@ pub struct EditedClass {
 }
 
 /// The classes of templates, in the order in which they were formed.
-pub async fn class_list_of_templates(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<EditedClass>> {
+pub async fn class_list_of_templates(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<Vec<EditedClass>> {
     sql("SELECT c.id, c.template_id, c.coach_id, c.state, c.first_day, c.last_day, i.id AS invitation_id \
-         FROM class c LEFT JOIN invitation i ON i.class_id = c.id WHERE c.template_id IN ({ids}) ORDER BY c.id")
+         FROM class c LEFT JOIN invitation i ON i.class_id = c.id WHERE c.template_id IN ({ids}) \
+         ORDER BY c.id")
     .ids(template_ids.iter().copied())
     .all(conn)
     .await
 }
 
 /// The lessons of the classes of templates, by class and day.
-pub async fn lesson_list_of_templates(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<lesson::Model>> {
-    sql("SELECT l.* FROM lesson l JOIN class c ON c.id = l.class_id WHERE c.template_id IN ({ids}) ORDER BY l.class_id, l.day")
-        .ids(template_ids.iter().copied())
-        .all(conn)
-        .await
+pub async fn lesson_list_of_templates(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<Vec<lesson::Model>> {
+    sql("SELECT l.* FROM lesson l JOIN class c ON c.id = l.class_id WHERE c.template_id IN ({ids}) \
+        ORDER BY l.class_id, l.day")
+    .ids(template_ids.iter().copied())
+    .all(conn)
+    .await
 }
 
 /// The user names and phones of coaches.
-pub async fn coach_contacts(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, (String, String)>> {
-    let rows: Vec<(i64, String, String)> = sql("SELECT id, user_name, phone FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
+pub async fn coach_contacts(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, (String, String)>> {
+    let rows: Vec<(i64, String, String)> =
+        sql("SELECT id, user_name, phone FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
     Ok(rows.into_iter().map(|(id, user_name, phone)| (id, (user_name, phone))).collect())
 }
 
 /// Lessons that fall away.
 pub async fn lesson_cancel_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
-    sql("UPDATE lesson SET state = 'CANCELLED' WHERE state = 'SCHEDULED' AND id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
+    sql("UPDATE lesson SET state = 'CANCELLED' WHERE state = 'SCHEDULED' AND id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
 }
 
-/// Lessons at another time, given as key, start and end; they are ahead, also when they had fallen away.
+/// Lessons at another time, given as key, start and end; they are ahead, also when they had fallen
+/// away.
 pub async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i64)]) -> Result<u64> {
     let set = "start_at = p.c1, end_at = p.c2, coach_id = p.c3, state = 'SCHEDULED'";
     update_by_rows(txn, "lesson", "{rows:iiii}", "lesson.id = p.c0", set)
-        .rows(
-            lessons.iter().map(|(id, start, end, coach)| -> [Cell; 4] { [(*id).into(), (*start).into(), (*end).into(), (*coach).into()] }),
-        )
+        .rows(lessons.iter().map(|(id, start, end, coach)| -> [Cell; 4] {
+            [(*id).into(), (*start).into(), (*end).into(), (*coach).into()]
+        }))
         .execute(txn)
         .await
 }
@@ -155,11 +184,9 @@ pub async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -> Resul
 pub async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result<u64> {
     let set = "first_day = p.c1, last_day = p.c2, state = p.c3";
     update_by_rows(txn, "class", "{rows:iddt}", "class.id = p.c0", set)
-        .rows(
-            classes.iter().map(|class| -> [Cell; 4] {
-                [class.id.into(), class.first_day.into(), class.last_day.into(), class.state.as_str().into()]
-            }),
-        )
+        .rows(classes.iter().map(|class| -> [Cell; 4] {
+            [class.id.into(), class.first_day.into(), class.last_day.into(), class.state.as_str().into()]
+        }))
         .execute(txn)
         .await
 }
@@ -167,7 +194,8 @@ pub async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result
 /// Frees days of availability that invitations use.
 pub async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]) -> Result<u64> {
     sql("DELETE FROM availability_use WHERE invitation_id IN ({ids}) AND EXISTS \
-         (SELECT 1 FROM {rows:id} p WHERE p.c0 = availability_use.invitation_id AND p.c1 = availability_use.day)")
+         (SELECT 1 FROM {rows:id} p WHERE p.c0 = availability_use.invitation_id \
+         AND p.c1 = availability_use.day)")
     .ids(uses.iter().map(|(invitation, _)| *invitation))
     .rows(uses.iter().map(|(invitation, day)| -> [Cell; 2] { [(*invitation).into(), (*day).into()] }))
     .execute(txn)
@@ -208,12 +236,20 @@ pub struct ForeignUse {
 }
 
 /// Lessons after `now` whose class and coach's offer are in two periods, one of which is this.
-pub async fn foreign_use_list(conn: &impl ConnectionTrait, period_id: i64, now: Instant) -> Result<Vec<ForeignUse>> {
-    sql("SELECT t.code, u.day, o.start_time AS offer_start, o.end_time AS offer_end, p.start_time, p.end_time \
-         FROM coach_availability a JOIN availability_use u ON u.availability_id = a.id JOIN invitation i ON i.id = u.invitation_id \
+pub async fn foreign_use_list(
+    conn: &impl ConnectionTrait,
+    period_id: i64,
+    now: Instant,
+) -> Result<Vec<ForeignUse>> {
+    sql("SELECT t.code, u.day, o.start_time AS offer_start, o.end_time AS offer_end, p.start_time, \
+         p.end_time \
+         FROM coach_availability a JOIN availability_use u ON u.availability_id = a.id JOIN invitation i \
+         ON i.id = u.invitation_id \
          JOIN class c ON c.id = i.class_id JOIN lesson l ON l.class_id = c.id AND l.day = u.day \
-         JOIN class_template t ON t.id = c.template_id JOIN period o ON o.id = a.period_id JOIN period p ON p.id = t.period_id \
-         WHERE a.period_id <> t.period_id AND (a.period_id = ? OR t.period_id = ?) AND l.state = 'SCHEDULED' AND l.start_at > ? \
+         JOIN class_template t ON t.id = c.template_id JOIN period o ON o.id = a.period_id JOIN period p \
+         ON p.id = t.period_id \
+         WHERE a.period_id <> t.period_id AND (a.period_id = ? OR t.period_id = ?) AND l.state = 'SCHEDULED' \
+         AND l.start_at > ? \
          ORDER BY u.day, t.code")
     .bind(period_id)
     .bind(period_id)
@@ -223,10 +259,16 @@ pub async fn foreign_use_list(conn: &impl ConnectionTrait, period_id: i64, now: 
 }
 
 /// Days on which a coach of these classes would have two lessons less than `gap` seconds apart.
-pub async fn lesson_clash_days(conn: &impl ConnectionTrait, class_ids: &[i64], gap: i64, now: Instant) -> Result<Vec<Day>> {
+pub async fn lesson_clash_days(
+    conn: &impl ConnectionTrait,
+    class_ids: &[i64],
+    gap: i64,
+    now: Instant,
+) -> Result<Vec<Day>> {
     sql("SELECT DISTINCT a.day FROM lesson a JOIN lesson b ON b.coach_id = a.coach_id AND b.id <> a.id \
              AND b.start_at < a.end_at + ? AND b.end_at + ? > a.start_at \
-         WHERE a.class_id IN ({ids}) AND a.state = 'SCHEDULED' AND b.state IN ('SCHEDULED', 'RUNNING') AND a.start_at > ? ORDER BY a.day")
+         WHERE a.class_id IN ({ids}) AND a.state = 'SCHEDULED' AND b.state IN ('SCHEDULED', 'RUNNING') \
+         AND a.start_at > ? ORDER BY a.day")
     .bind(gap)
     .bind(gap)
     .ids(class_ids.iter().copied())
@@ -248,28 +290,36 @@ pub struct Clash {
     pub other_id: i64,
 }
 
-/// Of these lesson days, (template, day), those on which a student who covers them has another lesson then.
+/// Of these lesson days, (template, day), those on which a student who covers them has another
+/// lesson then.
 pub async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -> Result<Vec<Clash>> {
-    sql("SELECT DISTINCT mine.template_id, mine.day, r.id AS reservation_id, o.id AS other_id FROM {rows:id} d \
+    sql("SELECT DISTINCT mine.template_id, mine.day, r.id AS reservation_id, o.id AS other_id \
+         FROM {rows:id} d \
          JOIN place mine ON mine.template_id = d.c0 AND mine.day = d.c1 \
-         JOIN reservation r ON r.template_id = mine.template_id AND r.start_day <= mine.day AND r.last_day >= mine.day \
+         JOIN reservation r ON r.template_id = mine.template_id AND r.start_day <= mine.day \
+         AND r.last_day >= mine.day \
          JOIN reservation o ON o.student_id = r.student_id AND o.id <> r.id \
-         JOIN place theirs ON theirs.template_id = o.template_id AND theirs.day BETWEEN o.start_day AND o.last_day \
+         JOIN place theirs ON theirs.template_id = o.template_id \
+             AND theirs.day BETWEEN o.start_day AND o.last_day \
              AND theirs.start_at < mine.end_at AND mine.start_at < theirs.end_at \
-         WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') AND o.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') \
+         WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') \
+         AND o.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') \
          ORDER BY mine.template_id, mine.day, r.id, o.id")
     .rows(days.iter().map(|(template, day)| -> [Cell; 2] { [(*template).into(), (*day).into()] }))
     .all(conn)
     .await
 }
 
-/// What the ledger comes to on days of templates: by template and day, for each reservation and for what is of none.
+/// What the ledger comes to on days of templates: by template and day, for each reservation and for
+/// what is of none.
 pub async fn place_change_sums(
     conn: &impl ConnectionTrait,
     days: &[(i64, Day)],
 ) -> Result<HashMap<(i64, Day), BTreeMap<Option<i64>, i64>>> {
-    let rows: Vec<(i64, Day, Option<i64>, i64)> = sql("SELECT c.template_id, d.c1, c.reservation_id, CAST(SUM(c.delta) AS {bigint}) \
-         FROM {rows:id} d JOIN place_change c ON c.template_id = d.c0 AND c.first_day <= d.c1 AND c.last_day >= d.c1 \
+    let rows: Vec<(i64, Day, Option<i64>, i64)> = sql("SELECT c.template_id, d.c1, c.reservation_id, \
+         CAST(SUM(c.delta) AS {bigint}) \
+         FROM {rows:id} d JOIN place_change c ON c.template_id = d.c0 AND c.first_day <= d.c1 \
+         AND c.last_day >= d.c1 \
          GROUP BY c.template_id, d.c1, c.reservation_id")
     .rows(days.iter().map(|(template, day)| -> [Cell; 2] { [(*template).into(), (*day).into()] }))
     .tuples(conn)
@@ -291,12 +341,20 @@ pub async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) -> Result
     .await
 }
 
-/// First lesson and end of what waits, is held or offered: (reservation, first lesson day, expires at).
-pub async fn reservation_wait_set_in_txn(txn: &Txn, rows: &[(i64, Option<Day>, Option<Instant>)]) -> Result<u64> {
+/// First lesson and end of what waits, is held or offered: (reservation, first lesson day, expires
+/// at).
+pub async fn reservation_wait_set_in_txn(
+    txn: &Txn,
+    rows: &[(i64, Option<Day>, Option<Instant>)],
+) -> Result<u64> {
     let set = "first_lesson_day = p.c1, expires_at = p.c2, version = version + 1";
     let on = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED')";
     update_by_rows(txn, "reservation", "{rows:idi}", on, set)
-        .rows(rows.iter().map(|(id, first, expires)| -> [Cell; 3] { [(*id).into(), (*first).into(), (*expires).into()] }))
+        .rows(
+            rows.iter().map(|(id, first, expires)| -> [Cell; 3] {
+                [(*id).into(), (*first).into(), (*expires).into()]
+            }),
+        )
         .execute(txn)
         .await
 }
@@ -311,19 +369,26 @@ pub async fn task_ids_from(conn: &impl ConnectionTrait, template_ids: &[i64], fr
 }
 
 /// Who cancelled tasks; those of the list that were cancelled.
-pub async fn task_cancelled_by(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
+pub async fn task_cancelled_by(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>> {
     let rows: Vec<(i64, String)> =
-        sql("SELECT id, cancelled_by FROM class_task WHERE state = 'CANCELLED' AND id IN ({ids})").ids(ids).tuples(conn).await?;
+        sql("SELECT id, cancelled_by FROM class_task WHERE state = 'CANCELLED' AND id IN ({ids})")
+            .ids(ids)
+            .tuples(conn)
+            .await?;
     Ok(rows.into_iter().collect())
 }
 
 /// Tasks that are not open and whose lesson falls away: nobody reopens them.
 pub async fn task_end_in_txn(txn: &Txn, ids: &[i64], by: &str) -> Result<u64> {
-    sql("UPDATE class_task SET state = 'CANCELLED', cancelled_by = ?, version = version + 1 WHERE id IN ({ids})")
-        .bind(by)
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await
+    sql("UPDATE class_task SET state = 'CANCELLED', cancelled_by = ?, version = version + 1 \
+        WHERE id IN ({ids})")
+    .bind(by)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
 }
 
 /// The instants of a task that follow from its lesson.
@@ -346,14 +411,29 @@ pub async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u64> {
     let set = "start_at = p.c1, gate_at = p.c2, freeze_at = p.c3, closes_at = p.c4, version = version + 1";
     let moved = update_by_rows(txn, "class_task", "{rows:iiiii}", "class_task.id = p.c0", set)
         .rows(tasks.iter().map(|task| -> [Cell; 5] {
-            [task.id.into(), task.start_at.into(), task.gate_at.into(), task.freeze_at.into(), task.closes_at.into()]
+            [
+                task.id.into(),
+                task.start_at.into(),
+                task.gate_at.into(),
+                task.freeze_at.into(),
+                task.closes_at.into(),
+            ]
         }))
         .execute(txn)
         .await?;
     for (on, set) in [
-        ("invitation.task_id = p.c0 AND invitation.state = 'QUEUED' AND invitation.valid_until > p.c1", "valid_until = p.c1"),
-        ("invitation.task_id = p.c0 AND invitation.state = 'SENT' AND invitation.expires_at > p.c1", "expires_at = p.c1"),
-        ("invitation.task_id = p.c0 AND invitation.state = 'ACCEPTED' AND invitation.test_deadline > p.c1", "test_deadline = p.c1"),
+        (
+            "invitation.task_id = p.c0 AND invitation.state = 'QUEUED' AND invitation.valid_until > p.c1",
+            "valid_until = p.c1",
+        ),
+        (
+            "invitation.task_id = p.c0 AND invitation.state = 'SENT' AND invitation.expires_at > p.c1",
+            "expires_at = p.c1",
+        ),
+        (
+            "invitation.task_id = p.c0 AND invitation.state = 'ACCEPTED' AND invitation.test_deadline > p.c1",
+            "test_deadline = p.c1",
+        ),
     ] {
         update_by_rows(txn, "invitation", "{rows:ii}", on, set)
             .rows(tasks.iter().map(|task| -> [Cell; 2] { [task.id.into(), task.closes_at.into()] }))
@@ -365,8 +445,11 @@ pub async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u64> {
 
 /// Tasks whose lesson is back look for coaches again.
 pub async fn task_reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
-    sql("UPDATE class_task SET state = 'PENDING', cancelled_by = '', reopened = FALSE, dirty = TRUE, version = version + 1 \
-         WHERE state = 'CANCELLED' AND id IN ({ids})")
+    sql(
+        "UPDATE class_task SET state = 'PENDING', cancelled_by = '', reopened = FALSE, dirty = TRUE, version \
+         = version + 1 \
+         WHERE state = 'CANCELLED' AND id IN ({ids})",
+    )
     .ids(ids.iter().copied())
     .execute(txn)
     .await

@@ -9,13 +9,15 @@ use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap};
 
-/// Locks the classes of templates that are not over on `day`: whoever changes a roster, or reads it to decide, takes this turn. How many.
+/// Locks the classes of templates that are not over on `day`: whoever changes a roster, or reads it
+/// to decide, takes this turn. How many.
 pub async fn seat_lock_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Result<u64> {
-    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? AND state IN ('OPEN', 'RUNNING')")
-        .ids(template_ids.iter().copied())
-        .bind(day)
-        .execute_in_parts(txn)
-        .await
+    sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? \
+        AND state IN ('OPEN', 'RUNNING')")
+    .ids(template_ids.iter().copied())
+    .bind(day)
+    .execute_in_parts(txn)
+    .await
 }
 
 #[derive(FromQueryResult)]
@@ -35,18 +37,24 @@ struct Stay {
     number: i64,
 }
 
-/// The running classes of templates with their lessons from `from` on, and how many students each has: those in the class and those whose hold or
-/// offer keeps a seat, less those on leave. By template, in order of keys.
-pub async fn seat_list(conn: &impl ConnectionTrait, template_ids: &[i64], from: Day) -> Result<HashMap<i64, Vec<Seats>>> {
-    let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day \
+/// The running classes of templates with their lessons from `from` on, and how many students each
+/// has: those in the class and those whose hold or offer keeps a seat, less those on leave. By
+/// template, in order of keys.
+pub async fn seat_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    from: Day,
+) -> Result<HashMap<i64, Vec<Seats>>> {
+    let rows: Vec<ClassDay> =
+        sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day \
          FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
          WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
          AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
-    .ids(template_ids.iter().copied())
-    .bind(from)
-    .bind(from)
-    .all_in_parts(conn)
-    .await?;
+        .ids(template_ids.iter().copied())
+        .bind(from)
+        .bind(from)
+        .all_in_parts(conn)
+        .await?;
     let mut classes: BTreeMap<i64, (i64, Seats)> = BTreeMap::new();
     for row in rows {
         let (_, seats) = classes.entry(row.class_id).or_insert_with(|| {
@@ -72,8 +80,8 @@ pub async fn seat_list(conn: &impl ConnectionTrait, template_ids: &[i64], from: 
     Ok(of_template)
 }
 
-/// Counts who is on the rosters of classes, by lesson day: those in the class, and those whose hold or offer keeps a seat beyond `now`, less those
-/// on leave.
+/// Counts who is on the rosters of classes, by lesson day: those in the class, and those whose hold
+/// or offer keeps a seat beyond `now`, less those on leave.
 pub(super) async fn roster_fill(
     conn: &impl ConnectionTrait,
     rosters: &mut HashMap<i64, BTreeMap<Day, i64>>,
@@ -81,8 +89,10 @@ pub(super) async fn roster_fill(
     now: Instant,
 ) -> Result<()> {
     let stays: Vec<Stay> =
-        sql("SELECT class_id, COALESCE(placed_from, start_day) AS from_day, last_day, COUNT(*) AS number FROM reservation \
-         WHERE class_id IN ({ids}) AND last_day >= ? AND (state = 'PLACED' OR (state IN ('HELD', 'OFFERED') AND expires_at > ?)) \
+        sql("SELECT class_id, COALESCE(placed_from, start_day) AS from_day, last_day, COUNT(*) AS number \
+         FROM reservation \
+         WHERE class_id IN ({ids}) AND last_day >= ? AND (state = 'PLACED' OR (state IN ('HELD', 'OFFERED') \
+         AND expires_at > ?)) \
          GROUP BY class_id, COALESCE(placed_from, start_day), last_day")
         .ids(rosters.keys().copied())
         .bind(first)
@@ -93,8 +103,10 @@ pub(super) async fn roster_fill(
         let Some(roster) = rosters.get_mut(&stay.class_id) else { continue };
         roster.range_mut(stay.from_day..=stay.last_day).for_each(|(_, number)| *number += stay.number);
     }
-    let leaves: Vec<(i64, Day, i64)> = sql("SELECT r.class_id, l.day, COUNT(*) FROM reservation r JOIN student_leave l ON l.reservation_id = r.id \
-         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND l.day >= ? AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+    let leaves: Vec<(i64, Day, i64)> = sql("SELECT r.class_id, l.day, COUNT(*) FROM reservation r \
+         JOIN student_leave l ON l.reservation_id = r.id \
+         WHERE r.class_id IN ({ids}) AND r.state = 'PLACED' AND l.day >= ? \
+         AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
          GROUP BY r.class_id, l.day")
     .ids(rosters.keys().copied())
     .bind(first)

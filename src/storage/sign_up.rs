@@ -1,4 +1,5 @@
-//! What deciding a set of sign-ups reads, locks and writes: one statement for the set, however many there are.
+//! What deciding a set of sign-ups reads, locks and writes: one statement for the set, however many
+//! there are.
 
 mod read;
 mod write;
@@ -82,17 +83,23 @@ pub async fn taking_list(
 }
 
 /// The lesson days of templates in ranges: (template, first day, last day).
-pub async fn place_list_in(conn: &impl ConnectionTrait, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
-    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
+pub async fn place_list_in(
+    conn: &impl ConnectionTrait,
+    ranges: &[(i64, Day, Day)],
+) -> Result<Vec<place::Model>> {
+    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 \
+         AND p.day <= q.c2 \
          ORDER BY p.template_id, p.day")
     .rows(cells(ranges))
     .all(conn)
     .await
 }
 
-/// Locks and reads the lesson days of templates in ranges, in order of keys, so that two who do this cannot wait for each other.
+/// Locks and reads the lesson days of templates in ranges, in order of keys, so that two who do
+/// this cannot wait for each other.
 pub async fn place_lock_list_in(txn: &Txn, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
-    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 \
+    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 \
+         AND p.day <= q.c2 \
          ORDER BY p.template_id, p.day {lock:p}")
     .rows(cells(ranges))
     .all(txn)
@@ -108,7 +115,8 @@ fn cells(ranges: &[(i64, Day, Day)]) -> impl Iterator<Item = [Cell; 3]> {
 /// # Errors
 /// `Contended` when a day is not there, or has fewer places than that.
 pub async fn place_change_in_txn(txn: &Txn, changes: &[(i64, Day, i64)]) -> Result<()> {
-    let on = "place.template_id = p.c0 AND place.day = p.c1 AND place.taken + p.c2 BETWEEN 0 AND place.capacity";
+    let on =
+        "place.template_id = p.c0 AND place.day = p.c1 AND place.taken + p.c2 BETWEEN 0 AND place.capacity";
     let done = update_by_rows(txn, "place", "{rows:idi}", on, "taken = place.taken + p.c2")
         .rows(changes.iter().map(|(template, day, by)| [(*template).into(), (*day).into(), (*by).into()]))
         .execute_in_parts(txn)

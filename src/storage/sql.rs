@@ -138,7 +138,8 @@ fn write_text_element(text: &str, array: &mut String) {
     array.push('"');
 }
 
-/// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}`, `{texts}`, `{pairs}` and `{rows:…}` for sets (see `dialect`).
+/// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}`, `{texts}`,
+/// `{pairs}` and `{rows:…}` for sets (see `dialect`).
 pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
 }
@@ -147,20 +148,43 @@ pub fn sql(text: &'static str) -> Sql {
 /// `{rows:…}`, or `b` for a truth value).
 pub fn insert_rows(table: &str, columns: &[(String, char)], cells: Vec<Cell>) -> Sql {
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    let value = |(n, (_, letter)): (usize, &(String, char))| if *letter == 'b' { format!("q.c{n} <> 0") } else { format!("q.c{n}") };
+    let value = |(n, (_, letter)): (usize, &(String, char))| {
+        if *letter == 'b' { format!("q.c{n} <> 0") } else { format!("q.c{n}") }
+    };
     let values: Vec<String> = columns.iter().enumerate().map(value).collect();
-    let letters: String = columns.iter().map(|(_, letter)| if *letter == 'b' { 'i' } else { *letter }).collect();
-    let text = format!("INSERT INTO {table} ({}) SELECT {} FROM {{rows:{letters}}} q", names.join(", "), values.join(", "));
+    let letters: String =
+        columns.iter().map(|(_, letter)| if *letter == 'b' { 'i' } else { *letter }).collect();
+    let text = format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM {{rows:{letters}}} q",
+        names.join(", "),
+        values.join(", ")
+    );
     Sql { text, values: vec![Parameter::Many(Set::Rows { width: columns.len(), cells })] }
 }
 
-/// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the first parameter.
-pub fn update_by_rows(conn: &impl ConnectionTrait, table: &'static str, rows: &'static str, on: &'static str, set: &'static str) -> Sql {
-    Sql { text: dialect::update_by_rows(conn.get_database_backend(), table, rows, on, set), values: Vec::new() }
+/// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the
+/// first parameter.
+pub fn update_by_rows(
+    conn: &impl ConnectionTrait,
+    table: &'static str,
+    rows: &'static str,
+    on: &'static str,
+    set: &'static str,
+) -> Sql {
+    Sql {
+        text: dialect::update_by_rows(conn.get_database_backend(), table, rows, on, set),
+        values: Vec::new(),
+    }
 }
 
-/// A DELETE of the rows of a table that rows `p` of a set name; see [`dialect::delete_by_rows`]. The set is the only parameter.
-pub fn delete_by_rows(conn: &impl ConnectionTrait, table: &'static str, rows: &'static str, on: &'static str) -> Sql {
+/// A DELETE of the rows of a table that rows `p` of a set name; see [`dialect::delete_by_rows`].
+/// The set is the only parameter.
+pub fn delete_by_rows(
+    conn: &impl ConnectionTrait,
+    table: &'static str,
+    rows: &'static str,
+    on: &'static str,
+) -> Sql {
     Sql { text: dialect::delete_by_rows(conn.get_database_backend(), table, rows, on), values: Vec::new() }
 }
 
@@ -174,7 +198,8 @@ pub fn update_by_pairs(
     pairs: &[(i64, i64)],
 ) -> Sql {
     let text = dialect::update_by_pairs(conn.get_database_backend(), table, key, set, and);
-    // MySQL's parameters stand in another order only if `set` or `and` had some; they follow the pairs everywhere.
+    // MySQL's parameters stand in another order only if `set` or `and` had some; they follow the
+    // pairs everywhere.
     Sql { text, values: Vec::new() }.pairs(pairs)
 }
 
@@ -199,7 +224,8 @@ impl Sql {
 
     /// The parameter of the next `{rows:…}`: one value for each of its letters.
     pub fn rows<const N: usize>(mut self, rows: impl IntoIterator<Item = [Cell; N]>) -> Self {
-        self.values.push(Parameter::Many(Set::Rows { width: N, cells: rows.into_iter().flatten().collect() }));
+        self.values
+            .push(Parameter::Many(Set::Rows { width: N, cells: rows.into_iter().flatten().collect() }));
         self
     }
 
@@ -216,7 +242,8 @@ impl Sql {
         for parameter in self.values {
             match parameter {
                 Parameter::One(value) => values.push(value),
-                // The sets stand in the order of their parameters, so the first left in the text is this one's.
+                // The sets stand in the order of their parameters, so the first left in the text is
+                // this one's.
                 Parameter::Many(Set::Ids(ids)) if lists_keys => {
                     let (list, bound) = dialect::key_list(ids);
                     text = text.replacen("{ids}", &list, 1);
@@ -264,9 +291,13 @@ impl Sql {
 
     fn parts(mut self, conn: &impl ConnectionTrait) -> Vec<Self> {
         let set = self.values.iter().position(|parameter| matches!(parameter, Parameter::Many(_)));
-        let (Some(at), true) = (set, conn.get_database_backend() != DbBackend::Sqlite) else { return vec![self] };
+        let (Some(at), true) = (set, conn.get_database_backend() != DbBackend::Sqlite) else {
+            return vec![self];
+        };
         // What stands in its place is put there again by each part.
-        let Parameter::Many(set) = std::mem::replace(&mut self.values[at], Parameter::Many(Set::Ids(Vec::new()))) else {
+        let Parameter::Many(set) =
+            std::mem::replace(&mut self.values[at], Parameter::Many(Set::Ids(Vec::new())))
+        else {
             return vec![self];
         };
         let part = |set| {
@@ -337,12 +368,19 @@ impl Set {
     fn parts(self) -> Vec<Self> {
         match self {
             Self::Ids(ids) => fitting(ids, |id| digits(*id)).into_iter().map(Self::Ids).collect(),
-            Self::Pairs(pairs) => fitting(pairs, |(a, b)| digits(*a) + digits(*b) + 2).into_iter().map(Self::Pairs).collect(),
-            Self::Texts(texts) => fitting(texts, |text| text.len() + 3).into_iter().map(Self::Texts).collect(),
+            Self::Pairs(pairs) => {
+                fitting(pairs, |(a, b)| digits(*a) + digits(*b) + 2).into_iter().map(Self::Pairs).collect()
+            }
+            Self::Texts(texts) => {
+                fitting(texts, |text| text.len() + 3).into_iter().map(Self::Texts).collect()
+            }
             Self::Rows { width, cells } => {
                 let rows = cells.chunks(width.max(1)).map(<[Cell]>::to_vec).collect();
                 let size = |row: &Vec<Cell>| row.iter().map(Cell::written).sum::<usize>() + 3;
-                fitting(rows, size).into_iter().map(|rows| Self::Rows { width, cells: rows.concat() }).collect()
+                fitting(rows, size)
+                    .into_iter()
+                    .map(|rows| Self::Rows { width, cells: rows.concat() })
+                    .collect()
             }
         }
     }
@@ -361,7 +399,9 @@ impl Set {
                 // Writing to a String cannot fail.
                 let _ = write!(json, "[{a},{b}]");
             }),
-            Self::Texts(texts) => return serde_json::Value::from_iter(texts.iter().map(String::as_str)).to_string(),
+            Self::Texts(texts) => {
+                return serde_json::Value::from_iter(texts.iter().map(String::as_str)).to_string();
+            }
             Self::Rows { width, cells } => cells.chunks(*width).for_each(|row| {
                 comma(&mut json);
                 for (n, cell) in row.iter().enumerate() {
@@ -378,8 +418,12 @@ impl Set {
     /// As PostgreSQL's arrays, one for each column.
     fn arrays(&self, values: &mut Vec<Value>) {
         match self {
-            Self::Ids(ids) => values.push(array(ids.iter(), |id, array| Cell::from(*id).write_element(array))),
-            Self::Texts(texts) => values.push(array(texts.iter(), |text, array| write_text_element(text, array))),
+            Self::Ids(ids) => {
+                values.push(array(ids.iter(), |id, array| Cell::from(*id).write_element(array)))
+            }
+            Self::Texts(texts) => {
+                values.push(array(texts.iter(), |text, array| write_text_element(text, array)))
+            }
             Self::Pairs(pairs) => {
                 values.push(array(pairs.iter(), |(a, _), array| Cell::from(*a).write_element(array)));
                 values.push(array(pairs.iter(), |(_, b), array| Cell::from(*b).write_element(array)));
@@ -413,13 +457,18 @@ mod tests {
         let parts = Set::Ids(ids.clone()).parts();
         assert_eq!(parts.len(), 4);
         assert!(parts.iter().all(|part| part.json().len() <= RECORD));
-        let all = parts.iter().flat_map(|part| if let Set::Ids(ids) = part { ids.clone() } else { Vec::new() });
+        let all =
+            parts.iter().flat_map(|part| if let Set::Ids(ids) = part { ids.clone() } else { Vec::new() });
         assert_eq!(all.collect::<Vec<_>>(), ids);
         let cells = (0..3_000).flat_map(|n| [Cell::from(n), Cell::from("王小明"), Cell::Day(None)]).collect();
         let parts = Set::Rows { width: 3, cells }.parts();
         assert_eq!(parts.len(), 7);
         assert!(parts.iter().all(|part| part.json().len() <= RECORD));
         assert_eq!(Set::Texts(Vec::new()).parts().len(), 1, "an empty set is asked for as well");
-        assert_eq!(Set::Texts(vec!["x".repeat(RECORD), "y".repeat(RECORD)]).parts().len(), 2, "what is too long by itself is sent");
+        assert_eq!(
+            Set::Texts(vec!["x".repeat(RECORD), "y".repeat(RECORD)]).parts().len(),
+            2,
+            "what is too long by itself is sent"
+        );
     }
 }

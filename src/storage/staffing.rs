@@ -81,17 +81,21 @@ impl TaskRow {
 macro_rules! task_select {
     ($where:literal) => {
         concat!(
-            "SELECT t.id, t.template_id, t.day, t.state, t.start_at, t.gate_at, t.freeze_at, t.closes_at, t.reopened, t.students, t.needed, t.dirty, ",
-            "t.early_warned, t.gate_alarmed, t.told_uncovered, t.version, ct.code, ct.subject_id, s.name AS subject_name, ct.grade, ct.season_id, ",
+            "SELECT t.id, t.template_id, t.day, t.state, t.start_at, t.gate_at, t.freeze_at, t.closes_at, \
+             t.reopened, t.students, t.needed, t.dirty, ",
+            "t.early_warned, t.gate_alarmed, t.told_uncovered, t.version, ct.code, ct.subject_id, s.name AS \
+             subject_name, ct.grade, ct.season_id, ",
             "p.start_time, p.end_time, ct.max_classes, ct.max_students_per_class ",
-            "FROM class_task t JOIN class_template ct ON ct.id = t.template_id JOIN subject s ON s.id = ct.subject_id ",
+            "FROM class_task t JOIN class_template ct ON ct.id = t.template_id JOIN subject s \
+             ON s.id = ct.subject_id ",
             "JOIN period p ON p.id = ct.period_id WHERE ",
             $where
         )
     };
 }
 
-/// In the order in which tasks are worked on: the earliest lesson first, then by template code. Sorted here, because databases sort text differently.
+/// In the order in which tasks are worked on: the earliest lesson first, then by template code.
+/// Sorted here, because databases sort text differently.
 fn in_order(mut tasks: Vec<TaskRow>) -> Vec<TaskRow> {
     tasks.sort_by(|a, b| (a.start_at, &a.code).cmp(&(b.start_at, &b.code)));
     tasks
@@ -108,14 +112,22 @@ pub async fn task_by_template(conn: &impl ConnectionTrait, code: &str, day: Day)
 }
 
 /// Tasks by id.
-pub async fn task_list_by_ids(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<Vec<TaskRow>> {
+pub async fn task_list_by_ids(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<TaskRow>> {
     Ok(in_order(sql(task_select!("t.id IN ({ids})")).ids(ids).all(conn).await?))
 }
 
 /// All open tasks, or those of one day.
 pub async fn task_list_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Result<Vec<TaskRow>> {
     let tasks: Vec<TaskRow> = match day {
-        Some(day) => sql(task_select!("t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')")).bind(day).all(conn).await?,
+        Some(day) => {
+            sql(task_select!("t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')"))
+                .bind(day)
+                .all(conn)
+                .await?
+        }
         None => sql(task_select!("t.state IN ('PENDING', 'INVITING', 'COVERED')")).all(conn).await?,
     };
     Ok(in_order(tasks))
@@ -124,7 +136,10 @@ pub async fn task_list_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Re
 /// How many tasks are open, of all days or of one.
 pub async fn task_count_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Result<u64> {
     let counted = match day {
-        Some(day) => sql("SELECT COUNT(*) FROM class_task WHERE day = ? AND state IN ('PENDING', 'INVITING', 'COVERED')").bind(day),
+        Some(day) => sql(
+            "SELECT COUNT(*) FROM class_task WHERE day = ? AND state IN ('PENDING', 'INVITING', 'COVERED')",
+        )
+        .bind(day),
         None => sql("SELECT COUNT(*) FROM class_task WHERE state IN ('PENDING', 'INVITING', 'COVERED')"),
     };
     let found: Vec<i64> = counted.column(conn).await?;
@@ -133,25 +148,39 @@ pub async fn task_count_open(conn: &impl ConnectionTrait, day: Option<Day>) -> R
 
 /// Tasks with an acceptance whose test deadline has come.
 pub async fn task_ids_lapsing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
-    sql("SELECT task_id FROM invitation WHERE state = 'ACCEPTED' AND test_deadline <= ?").bind(now).column(conn).await
+    sql("SELECT task_id FROM invitation WHERE state = 'ACCEPTED' AND test_deadline <= ?")
+        .bind(now)
+        .column(conn)
+        .await
 }
 
-/// Open tasks that are not in line at `now`: to be sized again, past their gate and still PENDING, with a test that is overdue (`lapsing`);
-/// those COVERED too when classes form at once.
-pub async fn task_list_unsettled(conn: &impl ConnectionTrait, lapsing: Vec<i64>, form_at_once: bool, now: Instant) -> Result<Vec<TaskRow>> {
+/// Open tasks that are not in line at `now`: to be sized again, past their gate and still PENDING,
+/// with a test that is overdue (`lapsing`); those COVERED too when classes form at once.
+pub async fn task_list_unsettled(
+    conn: &impl ConnectionTrait,
+    lapsing: Vec<i64>,
+    form_at_once: bool,
+    now: Instant,
+) -> Result<Vec<TaskRow>> {
     let found = sql(task_select!(
-        "t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND (t.dirty = TRUE OR (t.state = 'PENDING' AND t.gate_at <= ?) \
+        "t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND (t.dirty = TRUE \
+         OR (t.state = 'PENDING' AND t.gate_at <= ?) \
          OR t.state = ? OR t.id IN ({ids}))"
     ));
     let covered = if form_at_once { TaskState::Covered.as_str() } else { "" };
     Ok(in_order(found.bind(now).bind(now).bind(covered).ids(lapsing).all(conn).await?))
 }
 
-/// Open tasks that look for coaches by themselves, but those that were looked at in this `world` in vain and for which time has changed
-/// nothing since (`task_look`).
-pub async fn task_list_asking(conn: &impl ConnectionTrait, world: &str, now: Instant) -> Result<Vec<TaskRow>> {
+/// Open tasks that look for coaches by themselves, but those that were looked at in this `world` in
+/// vain and for which time has changed nothing since (`task_look`).
+pub async fn task_list_asking(
+    conn: &impl ConnectionTrait,
+    world: &str,
+    now: Instant,
+) -> Result<Vec<TaskRow>> {
     let found = sql(task_select!(
-        "t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND t.reopened = FALSE AND NOT EXISTS \
+        "t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND t.reopened = FALSE \
+         AND NOT EXISTS \
          (SELECT 1 FROM task_look k WHERE k.task_id = t.id AND k.task_version = t.version AND k.world = ? \
           AND k.looked_at <= ? AND k.again_at > ?)"
     ));
@@ -160,16 +189,28 @@ pub async fn task_list_asking(conn: &impl ConnectionTrait, world: &str, now: Ins
 
 /// Open tasks whose F (or reopened end) has come.
 pub async fn task_list_closing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<TaskRow>> {
-    Ok(in_order(sql(task_select!("t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at <= ?")).bind(now).all(conn).await?))
+    Ok(in_order(
+        sql(task_select!("t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at <= ?"))
+            .bind(now)
+            .all(conn)
+            .await?,
+    ))
 }
 
 /// The open task of a template on a day.
-pub async fn task_open_of_template(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<Option<TaskRow>> {
-    let open = sql(task_select!("t.template_id = ? AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')"));
+pub async fn task_open_of_template(
+    conn: &impl ConnectionTrait,
+    template_id: i64,
+    day: Day,
+) -> Result<Option<TaskRow>> {
+    let open = sql(task_select!(
+        "t.template_id = ? AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')"
+    ));
     open.bind(template_id).bind(day).one(conn).await
 }
 
-/// Locks a task for the transaction and reads it as it is now. Everything that counts on a task starts here.
+/// Locks a task for the transaction and reads it as it is now. Everything that counts on a task
+/// starts here.
 pub async fn task_lock_in_txn(txn: &Txn, id: i64) -> Result<TaskRow> {
     if sql("UPDATE class_task SET version = version + 1 WHERE id = ?").bind(id).execute(txn).await? == 0 {
         return Err(Error::not_found("class task", id));
@@ -178,7 +219,11 @@ pub async fn task_lock_in_txn(txn: &Txn, id: i64) -> Result<TaskRow> {
 }
 
 /// How tasks stand; those without invitations are there too.
-pub async fn task_counts(conn: &impl ConnectionTrait, tasks: &[TaskRow], now: Instant) -> Result<HashMap<i64, Counts>> {
+pub async fn task_counts(
+    conn: &impl ConnectionTrait,
+    tasks: &[TaskRow],
+    now: Instant,
+) -> Result<HashMap<i64, Counts>> {
     #[derive(FromQueryResult)]
     struct Row {
         task_id: i64,
@@ -188,14 +233,18 @@ pub async fn task_counts(conn: &impl ConnectionTrait, tasks: &[TaskRow], now: In
         reserve: i64,
         changes_at: Option<Instant>,
     }
-    let mut counts: HashMap<i64, Counts> =
-        tasks.iter().map(|task| (task.id, Counts { needed: i64::from(task.needed), ..Counts::default() })).collect();
+    let mut counts: HashMap<i64, Counts> = tasks
+        .iter()
+        .map(|task| (task.id, Counts { needed: i64::from(task.needed), ..Counts::default() }))
+        .collect();
     let rows: Vec<Row> = sql("SELECT task_id, \
              COUNT(CASE WHEN state = 'ACCEPTED' AND test_deadline > ? THEN 1 END) AS accepted, \
              COUNT(CASE WHEN state = 'READY' THEN 1 END) AS ready, \
-             COUNT(CASE WHEN (state = 'QUEUED' AND valid_until > ?) OR (state = 'SENT' AND expires_at > ?) THEN 1 END) AS live, \
+             COUNT(CASE WHEN (state = 'QUEUED' AND valid_until > ?) OR (state = 'SENT' AND expires_at > ?) \
+             THEN 1 END) AS live, \
              COUNT(CASE WHEN state = 'RESERVE' THEN 1 END) AS reserve, \
-             MIN(CASE WHEN state = 'QUEUED' AND valid_until > ? THEN valid_until WHEN state = 'SENT' AND expires_at > ? THEN expires_at \
+             MIN(CASE WHEN state = 'QUEUED' AND valid_until > ? THEN valid_until WHEN state = 'SENT' \
+                 AND expires_at > ? THEN expires_at \
                  WHEN state = 'ACCEPTED' AND test_deadline > ? THEN test_deadline END) AS changes_at \
          FROM invitation WHERE task_id IN ({ids}) GROUP BY task_id")
     .bind(now)
@@ -217,19 +266,27 @@ pub async fn task_counts(conn: &impl ConnectionTrait, tasks: &[TaskRow], now: In
 }
 
 /// The last day reserved by any student of each task.
-pub async fn task_last_days(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, Day>> {
+pub async fn task_last_days(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, Day>> {
     let rows: Vec<(i64, Day)> =
-        sql("SELECT task_id, MAX(last_day) AS last_day FROM reservation WHERE task_id IN ({ids}) AND state = 'BOOKED' GROUP BY task_id")
-            .ids(ids)
-            .tuples(conn)
-            .await?;
+        sql("SELECT task_id, MAX(last_day) AS last_day FROM reservation WHERE task_id IN ({ids}) \
+            AND state = 'BOOKED' GROUP BY task_id")
+        .ids(ids)
+        .tuples(conn)
+        .await?;
     Ok(rows.into_iter().collect())
 }
 
 /// How many students of each task come from each city.
-pub async fn task_cities(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, BTreeMap<String, i64>>> {
+pub async fn task_cities(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, BTreeMap<String, i64>>> {
     let rows: Vec<(i64, String, i64)> = sql("SELECT r.task_id, s.area_code, COUNT(*) AS n \
-         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' \
+         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id IN ({ids}) \
+         AND r.state = 'BOOKED' \
          GROUP BY r.task_id, s.area_code")
     .ids(ids)
     .tuples(conn)
@@ -242,7 +299,10 @@ pub async fn task_cities(conn: &impl ConnectionTrait, ids: impl IntoIterator<Ite
 }
 
 /// The invitations of tasks, in the order they were made.
-pub async fn invitation_list_of_tasks(conn: &impl ConnectionTrait, task_ids: &[i64]) -> Result<Vec<invitation::Model>> {
+pub async fn invitation_list_of_tasks(
+    conn: &impl ConnectionTrait,
+    task_ids: &[i64],
+) -> Result<Vec<invitation::Model>> {
     Ok(invitation::Entity::find()
         .filter(invitation::Column::TaskId.is_in(task_ids.iter().copied()))
         .order_by_asc(invitation::Column::Id)
@@ -285,7 +345,8 @@ pub struct InvitedCoach {
 macro_rules! invited_select {
     ($where:literal) => {
         concat!(
-            "SELECT i.id, i.task_id, i.coach_id, i.state, i.queued_at, i.sent_at, i.answered_at, i.test_deadline, c.user_name, c.phone, c.test_passed_at ",
+            "SELECT i.id, i.task_id, i.coach_id, i.state, i.queued_at, i.sent_at, i.answered_at, \
+             i.test_deadline, c.user_name, c.phone, c.test_passed_at ",
             "FROM invitation i JOIN coach c ON c.id = i.coach_id WHERE ",
             $where
         )
@@ -294,23 +355,40 @@ macro_rules! invited_select {
 
 /// The invitations of a task that count: asked, held or in reserve; by user name.
 pub async fn invited_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Result<Vec<InvitedCoach>> {
-    let mut rows: Vec<InvitedCoach> =
-        sql(invited_select!("i.task_id = ? AND i.state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE')"))
-            .bind(task_id)
-            .all(conn)
-            .await?;
+    let mut rows: Vec<InvitedCoach> = sql(invited_select!(
+        "i.task_id = ? AND i.state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE')"
+    ))
+    .bind(task_id)
+    .all(conn)
+    .await?;
     rows.sort_by(|a, b| a.user_name.cmp(&b.user_name));
     Ok(rows)
 }
 
 /// Acceptances whose test deadline lies in `[from, to]`.
-pub async fn invited_list_deadline_in(conn: &impl ConnectionTrait, from: Instant, to: Instant) -> Result<Vec<InvitedCoach>> {
-    sql(invited_select!("i.state = 'ACCEPTED' AND i.test_deadline >= ? AND i.test_deadline <= ?")).bind(from).bind(to).all(conn).await
+pub async fn invited_list_deadline_in(
+    conn: &impl ConnectionTrait,
+    from: Instant,
+    to: Instant,
+) -> Result<Vec<InvitedCoach>> {
+    sql(invited_select!("i.state = 'ACCEPTED' AND i.test_deadline >= ? AND i.test_deadline <= ?"))
+        .bind(from)
+        .bind(to)
+        .all(conn)
+        .await
 }
 
 /// Acceptances of a coach that wait for the test.
-pub async fn invited_list_accepted_by(conn: &impl ConnectionTrait, coach_id: i64, now: Instant) -> Result<Vec<InvitedCoach>> {
-    sql(invited_select!("i.coach_id = ? AND i.state = 'ACCEPTED' AND i.test_deadline > ?")).bind(coach_id).bind(now).all(conn).await
+pub async fn invited_list_accepted_by(
+    conn: &impl ConnectionTrait,
+    coach_id: i64,
+    now: Instant,
+) -> Result<Vec<InvitedCoach>> {
+    sql(invited_select!("i.coach_id = ? AND i.state = 'ACCEPTED' AND i.test_deadline > ?"))
+        .bind(coach_id)
+        .bind(now)
+        .all(conn)
+        .await
 }
 
 /// Ends invitations that are in one of the states they may be ended from; how many.
@@ -329,20 +407,24 @@ pub async fn invitation_end_in_txn(
     if to != InvitationState::Expired {
         coach_freed_in_txn(txn, ids).await?;
     }
-    sql("UPDATE invitation SET state = ?, reason = ?, ended_at = ?, version = version + 1 WHERE state = ? AND id IN ({ids})")
-        .bind(to)
-        .bind(reason)
-        .bind(now)
-        .bind(from)
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await
+    sql("UPDATE invitation SET state = ?, reason = ?, ended_at = ?, version = version + 1 WHERE state = ? \
+        AND id IN ({ids})")
+    .bind(to)
+    .bind(reason)
+    .bind(now)
+    .bind(from)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
 }
 
-/// Counts a change of the coaches of invitations: whatever was found out about them may be otherwise now.
+/// Counts a change of the coaches of invitations: whatever was found out about them may be
+/// otherwise now.
 async fn coach_freed_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Result<()> {
-    let mut coaches: Vec<i64> =
-        sql("SELECT coach_id FROM invitation WHERE id IN ({ids})").ids(invitation_ids.iter().copied()).column(txn).await?;
+    let mut coaches: Vec<i64> = sql("SELECT coach_id FROM invitation WHERE id IN ({ids})")
+        .ids(invitation_ids.iter().copied())
+        .column(txn)
+        .await?;
     coaches.sort_unstable();
     coaches.dedup();
     super::import::coach_bump_set_in_txn(txn, &coaches).await
@@ -354,7 +436,10 @@ pub async fn availability_free_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Resu
         return Ok(0);
     }
     coach_freed_in_txn(txn, invitation_ids).await?;
-    sql("DELETE FROM availability_use WHERE invitation_id IN ({ids})").ids(invitation_ids.iter().copied()).execute(txn).await
+    sql("DELETE FROM availability_use WHERE invitation_id IN ({ids})")
+        .ids(invitation_ids.iter().copied())
+        .execute(txn)
+        .await
 }
 
 /// Sets the state of a task that is in one of the open states; how many rows.

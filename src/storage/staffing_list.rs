@@ -1,4 +1,5 @@
-//! Class tasks and invitations as they are listed for people; the queries that rules decide by are in `staffing`.
+//! Class tasks and invitations as they are listed for people; the queries that rules decide by are
+//! in `staffing`.
 
 use super::entity::{class_task, class_template, coach, invitation};
 use super::page::Page;
@@ -6,7 +7,10 @@ use super::sql::sql;
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
 use crate::domain::time::Day;
 use crate::error::Result;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
 use std::collections::HashMap;
 
 /// Which class tasks to list.
@@ -23,7 +27,11 @@ pub struct TaskFilter {
 }
 
 /// Class tasks in order of keys.
-pub async fn task_page(conn: &impl ConnectionTrait, filter: &TaskFilter, page: &Page) -> Result<Vec<class_task::Model>> {
+pub async fn task_page(
+    conn: &impl ConnectionTrait,
+    filter: &TaskFilter,
+    page: &Page,
+) -> Result<Vec<class_task::Model>> {
     use class_task::Column;
     let mut query = class_task::Entity::find().filter(Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(template_id) = filter.template_id {
@@ -47,12 +55,16 @@ pub async fn task_by_key(conn: &impl ConnectionTrait, id: i64) -> Result<Option<
 }
 
 /// How many invitations of class tasks are ASSIGNED.
-pub async fn task_assigned(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, i64>> {
+pub async fn task_assigned(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, i64>> {
     let pairs: Vec<(i64, i64)> =
-        sql("SELECT task_id, COUNT(*) FROM invitation WHERE task_id IN ({ids}) AND state = 'ASSIGNED' GROUP BY task_id")
-            .ids(ids)
-            .tuples(conn)
-            .await?;
+        sql("SELECT task_id, COUNT(*) FROM invitation WHERE task_id IN ({ids}) AND state = 'ASSIGNED' \
+            GROUP BY task_id")
+        .ids(ids)
+        .tuples(conn)
+        .await?;
     Ok(pairs.into_iter().collect())
 }
 
@@ -98,10 +110,14 @@ pub struct InvitationFilter {
 }
 
 fn with_names() -> Select<invitation::Entity> {
-    let to_task = invitation::Entity::belongs_to(class_task::Entity).from(invitation::Column::TaskId).to(class_task::Column::Id);
-    let to_template =
-        class_task::Entity::belongs_to(class_template::Entity).from(class_task::Column::TemplateId).to(class_template::Column::Id);
-    let to_coach = invitation::Entity::belongs_to(coach::Entity).from(invitation::Column::CoachId).to(coach::Column::Id);
+    let to_task = invitation::Entity::belongs_to(class_task::Entity)
+        .from(invitation::Column::TaskId)
+        .to(class_task::Column::Id);
+    let to_template = class_task::Entity::belongs_to(class_template::Entity)
+        .from(class_task::Column::TemplateId)
+        .to(class_template::Column::Id);
+    let to_coach =
+        invitation::Entity::belongs_to(coach::Entity).from(invitation::Column::CoachId).to(coach::Column::Id);
     invitation::Entity::find()
         .column_as(class_task::Column::TemplateId, "task_template_id")
         .column_as(class_template::Column::Code, "template_code")
@@ -121,12 +137,17 @@ pub async fn invitation_with_names(conn: &impl ConnectionTrait, id: i64) -> Resu
 
 /// All invitations of a class task, in order of keys.
 pub async fn invitations_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Result<Vec<InvitationRow>> {
-    let query = with_names().filter(invitation::Column::TaskId.eq(task_id)).order_by_asc(invitation::Column::Id);
+    let query =
+        with_names().filter(invitation::Column::TaskId.eq(task_id)).order_by_asc(invitation::Column::Id);
     Ok(query.into_model::<InvitationRow>().all(conn).await?)
 }
 
 /// Invitations in order of keys.
-pub async fn invitation_page(conn: &impl ConnectionTrait, filter: &InvitationFilter, page: &Page) -> Result<Vec<InvitationRow>> {
+pub async fn invitation_page(
+    conn: &impl ConnectionTrait,
+    filter: &InvitationFilter,
+    page: &Page,
+) -> Result<Vec<InvitationRow>> {
     use invitation::Column;
     let mut query = with_names();
     query = match (page.after, filter.latest_first) {
@@ -155,6 +176,7 @@ pub async fn invitation_page(conn: &impl ConnectionTrait, filter: &InvitationFil
     if let Some(kind) = filter.kind {
         query = query.filter(Column::Kind.eq(kind));
     }
-    query = if filter.latest_first { query.order_by_desc(Column::Id) } else { query.order_by_asc(Column::Id) };
+    query =
+        if filter.latest_first { query.order_by_desc(Column::Id) } else { query.order_by_asc(Column::Id) };
     Ok(query.limit(page.limit()).into_model::<InvitationRow>().all(conn).await?)
 }

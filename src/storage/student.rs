@@ -8,12 +8,19 @@ use crate::error::Result;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// The student of a user name.
-pub async fn student_by_user_name(conn: &impl ConnectionTrait, user_name: &str) -> Result<Option<student::Model>> {
+pub async fn student_by_user_name(
+    conn: &impl ConnectionTrait,
+    user_name: &str,
+) -> Result<Option<student::Model>> {
     Ok(student::Entity::find().filter(student::Column::UserName.eq(user_name)).one(conn).await?)
 }
 
 /// Students in order of keys, of one grade or of all.
-pub async fn student_list(conn: &impl ConnectionTrait, grade: Option<i32>, page: &Page) -> Result<Vec<student::Model>> {
+pub async fn student_list(
+    conn: &impl ConnectionTrait,
+    grade: Option<i32>,
+    page: &Page,
+) -> Result<Vec<student::Model>> {
     let mut query = student::Entity::find().filter(student::Column::Id.gt(page.after.unwrap_or(0)));
     if let Some(grade) = grade {
         query = query.filter(student::Column::Grade.eq(grade));
@@ -35,8 +42,9 @@ pub async fn student_update_in_txn(txn: &Txn, id: i64, row: student::ActiveModel
 
 /// The templates that a student is signed up for.
 pub async fn student_template_ids(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<i64>> {
-    sql("SELECT DISTINCT template_id FROM reservation WHERE student_id = ? AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
-        .bind(id)
-        .column(conn)
-        .await
+    sql("SELECT DISTINCT template_id FROM reservation WHERE student_id = ? \
+        AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
+    .bind(id)
+    .column(conn)
+    .await
 }

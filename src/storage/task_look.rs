@@ -9,23 +9,32 @@ use crate::error::{Error, Result};
 use crate::storage::unique_violation;
 use sea_orm::{ActiveModelTrait, ConnectionTrait};
 
-/// How many coaches there are, how many changes of coaches were counted in all, and the version of the catalogue. No coach is ever deleted
-/// and no version goes back, so whatever changes for any coach makes these numbers others than they ever were. Last, how many tasks are
-/// open.
+/// How many coaches there are, how many changes of coaches were counted in all, and the version of
+/// the catalogue. No coach is ever deleted and no version goes back, so whatever changes for any
+/// coach makes these numbers others than they ever were. Last, how many tasks are open.
 pub async fn world_versions(conn: &impl ConnectionTrait) -> Result<(i64, i64, i64, i64)> {
-    let found: Vec<(i64, i64, i64, i64)> = sql("SELECT COUNT(*), CAST(COALESCE(SUM(version), 0) AS {bigint}), \
+    let found: Vec<(i64, i64, i64, i64)> =
+        sql("SELECT COUNT(*), CAST(COALESCE(SUM(version), 0) AS {bigint}), \
          (SELECT CAST(MAX(m.version) AS {bigint}) FROM mutex m WHERE m.name = ?), \
          (SELECT COUNT(*) FROM class_task WHERE state IN ('PENDING', 'INVITING', 'COVERED')) FROM coach")
-    .bind("catalog")
-    .tuples(conn)
-    .await?;
+        .bind("catalog")
+        .tuples(conn)
+        .await?;
     found.into_iter().next().ok_or_else(|| Error::internal("an aggregate has one row"))
 }
 
-/// What the looks reported that still hold, and how many reported it; the opposite of `staffing::task_list_asking`.
-pub async fn task_look_told(conn: &impl ConnectionTrait, world: &str, now: Instant, day: Option<Day>) -> Result<Vec<(String, i64)>> {
-    let told: Vec<(Day, String, i64)> = sql("SELECT t.day, k.skipped, COUNT(*) FROM class_task t JOIN task_look k ON k.task_id = t.id \
-         WHERE t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND t.reopened = FALSE AND k.task_version = t.version \
+/// What the looks reported that still hold, and how many reported it; the opposite of
+/// `staffing::task_list_asking`.
+pub async fn task_look_told(
+    conn: &impl ConnectionTrait,
+    world: &str,
+    now: Instant,
+    day: Option<Day>,
+) -> Result<Vec<(String, i64)>> {
+    let told: Vec<(Day, String, i64)> = sql("SELECT t.day, k.skipped, COUNT(*) FROM class_task t \
+         JOIN task_look k ON k.task_id = t.id \
+         WHERE t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND t.reopened = FALSE \
+         AND k.task_version = t.version \
          AND k.world = ? AND k.looked_at <= ? AND k.again_at > ? GROUP BY t.day, k.skipped")
     .bind(now)
     .bind(world)
@@ -33,10 +42,15 @@ pub async fn task_look_told(conn: &impl ConnectionTrait, world: &str, now: Insta
     .bind(now)
     .tuples(conn)
     .await?;
-    Ok(told.into_iter().filter(|(on, ..)| day.is_none_or(|day| day == *on)).map(|(_, told, looks)| (told, looks)).collect())
+    Ok(told
+        .into_iter()
+        .filter(|(on, ..)| day.is_none_or(|day| day == *on))
+        .map(|(_, told, looks)| (told, looks))
+        .collect())
 }
 
-/// Writes what was found out, in place of what was known of these tasks; what has run out is forgotten.
+/// Writes what was found out, in place of what was known of these tasks; what has run out is
+/// forgotten.
 pub async fn task_look_write_in_txn(txn: &Txn, rows: &[task_look::Model], now: Instant) -> Result<()> {
     sql("DELETE FROM task_look WHERE again_at <= ? OR task_id IN ({ids})")
         .bind(now)
@@ -44,7 +58,9 @@ pub async fn task_look_write_in_txn(txn: &Txn, rows: &[task_look::Model], now: I
         .execute(txn)
         .await?;
     // Every column as it is, the key too.
-    match insert_rows(txn, rows.iter().cloned().map(|row| task_look::ActiveModel::from(row).reset_all())).await {
+    match insert_rows(txn, rows.iter().cloned().map(|row| task_look::ActiveModel::from(row).reset_all()))
+        .await
+    {
         // Another replica found out the same.
         Err(error) if unique_violation(&error) => Err(Error::Contended("task_look")),
         done => Ok(done?),

@@ -1,4 +1,4 @@
-//! Runs of the scheduled tasks (DOMAIN.md §8).
+//! Runs of the scheduled tasks (docs/domain.md §8).
 
 use super::entity::task_run::{ActiveModel, Column, Entity, Model};
 use super::page::Page;
@@ -6,7 +6,10 @@ use super::sql::sql;
 use crate::domain::state::RunState;
 use crate::domain::time::Instant;
 use crate::error::Result;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
 
 /// A run that begins: RUNNING, its lease held by `lease_token`.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +27,12 @@ pub struct Begin<'a> {
 }
 
 /// Inserts a run; with a tick that exists already it fails with `AlreadyExists`.
-pub async fn task_run_insert(conn: &impl ConnectionTrait, task: &str, tick_at: Option<Instant>, begin: Begin<'_>) -> Result<Model> {
+pub async fn task_run_insert(
+    conn: &impl ConnectionTrait,
+    task: &str,
+    tick_at: Option<Instant>,
+    begin: Begin<'_>,
+) -> Result<Model> {
     let row = ActiveModel {
         id: NotSet,
         task: Set(task.to_owned()),
@@ -44,14 +52,19 @@ pub async fn task_run_insert(conn: &impl ConnectionTrait, task: &str, tick_at: O
 }
 
 /// The run of a tick.
-pub async fn task_run_by_tick(conn: &impl ConnectionTrait, task: &str, tick_at: Instant) -> Result<Option<Model>> {
+pub async fn task_run_by_tick(
+    conn: &impl ConnectionTrait,
+    task: &str,
+    tick_at: Instant,
+) -> Result<Option<Model>> {
     Ok(Entity::find().filter(Column::Task.eq(task)).filter(Column::TickAt.eq(tick_at)).one(conn).await?)
 }
 
 /// Begins a run of the same tick again; whether nobody else did so since `old` was read.
 pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin: Begin<'_>) -> Result<bool> {
     let rows =
-        sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, lease_token = ?, lease_until = ?, \
+        sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, \
+         lease_token = ?, lease_until = ?, \
          report = '', error = '', idle = FALSE WHERE id = ? AND state = ? AND lease_token = ?")
         .bind(RunState::Running)
         .bind(begin.logical_at)
@@ -70,17 +83,18 @@ pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin:
 /// Ends a run; whether it was still ours to end.
 pub async fn task_run_end(conn: &impl ConnectionTrait, run: &Model) -> Result<bool> {
     let rows =
-        sql("UPDATE task_run SET state = ?, ended_at = ?, report = ?, error = ?, idle = ? WHERE id = ? AND state = ? AND lease_token = ?")
-            .bind(run.state)
-            .bind(run.ended_at)
-            .bind(run.report.as_str())
-            .bind(run.error.as_str())
-            .bind(run.idle)
-            .bind(run.id)
-            .bind(RunState::Running)
-            .bind(run.lease_token.as_str())
-            .execute(conn)
-            .await?;
+        sql("UPDATE task_run SET state = ?, ended_at = ?, report = ?, error = ?, idle = ? WHERE id = ? \
+            AND state = ? AND lease_token = ?")
+        .bind(run.state)
+        .bind(run.ended_at)
+        .bind(run.report.as_str())
+        .bind(run.error.as_str())
+        .bind(run.idle)
+        .bind(run.id)
+        .bind(RunState::Running)
+        .bind(run.lease_token.as_str())
+        .execute(conn)
+        .await?;
     Ok(rows == 1)
 }
 
@@ -90,7 +104,12 @@ pub async fn task_run_last(conn: &impl ConnectionTrait, task: &str) -> Result<Op
 }
 
 /// Runs, latest first: of a task, in a state.
-pub async fn task_run_list(conn: &impl ConnectionTrait, task: Option<&str>, state: Option<RunState>, page: &Page) -> Result<Vec<Model>> {
+pub async fn task_run_list(
+    conn: &impl ConnectionTrait,
+    task: Option<&str>,
+    state: Option<RunState>,
+    page: &Page,
+) -> Result<Vec<Model>> {
     let mut query = Entity::find().order_by_desc(Column::Id).limit(page.limit());
     if let Some(task) = task {
         query = query.filter(Column::Task.eq(task));

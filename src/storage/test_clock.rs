@@ -1,4 +1,4 @@
-//! The clock of a testing server: one row (DOMAIN.md §8).
+//! The clock of a testing server: one row (docs/domain.md §8).
 
 use super::entity::test_clock::{ActiveModel, Entity, Model};
 use super::sql::sql;
@@ -15,7 +15,12 @@ pub async fn test_clock_row(conn: &impl ConnectionTrait) -> Result<Option<Model>
 }
 
 /// Sets the clock. In a transaction, which is run again when another one was first to set it.
-pub async fn test_clock_set_in_txn(txn: &super::Txn, set_to: Instant, set_at: Instant, running: bool) -> Result<()> {
+pub async fn test_clock_set_in_txn(
+    txn: &super::Txn,
+    set_to: Instant,
+    set_at: Instant,
+    running: bool,
+) -> Result<()> {
     let rows = sql("UPDATE test_clock SET set_to = ?, set_at = ?, running = ? WHERE id = ?")
         .bind(set_to)
         .bind(set_at)
@@ -26,8 +31,14 @@ pub async fn test_clock_set_in_txn(txn: &super::Txn, set_to: Instant, set_at: In
     if rows > 0 { Ok(()) } else { test_clock_insert_in_txn(txn, set_to, set_at, running).await }
 }
 
-/// Sets a clock that was never set; the transaction is run again when another one was first to do so.
-pub async fn test_clock_insert_in_txn(txn: &super::Txn, set_to: Instant, set_at: Instant, running: bool) -> Result<()> {
+/// Sets a clock that was never set; the transaction is run again when another one was first to do
+/// so.
+pub async fn test_clock_insert_in_txn(
+    txn: &super::Txn,
+    set_to: Instant,
+    set_at: Instant,
+    running: bool,
+) -> Result<()> {
     let row = ActiveModel { id: Set(ID), set_to: Set(set_to), set_at: Set(set_at), running: Set(running) };
     match row.insert(txn).await {
         Ok(_) => Ok(()),

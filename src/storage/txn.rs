@@ -1,8 +1,10 @@
-//! The one way to write: a transaction that takes its lock at once and is run again when the database asks for it.
+//! The one way to write: a transaction that takes its lock at once and is run again when the
+//! database asks for it.
 //!
-//! Two rules hold by construction. After an error nothing is sent but a ROLLBACK: the transaction remembers that a statement
-//! failed, or was left in the middle, refuses every further one and is never committed. And nothing inside a transaction asks a
-//! pool for a second connection: a transaction that waits for one waits, under load, for itself (see [`within`]).
+//! Two rules hold by construction. After an error nothing is sent but a ROLLBACK: the transaction
+//! remembers that a statement failed, or was left in the middle, refuses every further one and is
+//! never committed. And nothing inside a transaction asks a pool for a second connection: a
+//! transaction that waits for one waits, under load, for itself (see [`within`]).
 
 use super::conn::{self, Conn};
 use super::{Db, MetricCallback};
@@ -14,15 +16,17 @@ use tokio::sync::Mutex;
 /// How often a transaction is tried in all.
 pub const TRIES: u32 = 4;
 
-/// Runs a block as a write transaction named `$name`: `write_txn!(db, "invitation.accept", |txn| { … Ok(value) })`.
+/// Runs a block as a write transaction named `$name`: `write_txn!(db, "invitation.accept", |txn| {
+/// … Ok(value) })`.
 ///
-/// The block (or expression) is that of an async block with the result [`Result`]; it may use `?`, and it may run up to four times (a serialization failure,
-/// deadlock or lost optimistic check is `Error::Contended`), so it must not move what it captures, and nothing it has read
-/// counts until it has returned. No network call belongs inside. A statement that has failed ends it: what the block
-/// returns after that is not committed.
+/// The block (or expression) is that of an async block with the result [`Result`]; it may use `?`,
+/// and it may run up to four times (a serialization failure, deadlock or lost optimistic check is
+/// `Error::Contended`), so it must not move what it captures, and nothing it has read counts until
+/// it has returned. No network call belongs inside. A statement that has failed ends it: what the
+/// block returns after that is not committed.
 ///
-/// With `keep: false` before the block all is rolled back, however well it went: to see what a change would come to.
-/// `keep: true, tries: n` says how often it is tried.
+/// With `keep: false` before the block all is rolled back, however well it went: to see what a
+/// change would come to. `keep: true, tries: n` says how often it is tried.
 #[macro_export]
 macro_rules! write_txn {
     ($db:expr, $name:literal, |$txn:ident| $body:expr) => {
@@ -57,20 +61,25 @@ tokio::task_local! {
     static WITHIN: &'static str;
 }
 
-/// Runs the block of a transaction. Whatever in it asks a pool for a connection of its own is refused, by `refuse_within`.
+/// Runs the block of a transaction. Whatever in it asks a pool for a connection of its own is
+/// refused, by `refuse_within`.
 pub async fn within<T>(name: &'static str, block: impl Future<Output = T>) -> T {
     WITHIN.scope(name, block).await
 }
 
-/// Refuses when called inside a transaction. A bug, and one that shows in the first test that comes this way.
+/// Refuses when called inside a transaction. A bug, and one that shows in the first test that comes
+/// this way.
 pub(super) fn refuse_within(what: &str) -> Result<(), DbErr> {
     match WITHIN.try_with(|name| *name) {
-        Ok(name) => Err(DbErr::Custom(format!("{what} inside the transaction {name}, which has a connection already"))),
+        Ok(name) => Err(DbErr::Custom(format!(
+            "{what} inside the transaction {name}, which has a connection already"
+        ))),
         Err(_outside) => Ok(()),
     }
 }
 
-/// A write transaction; dropped without its end it is rolled back, because its connection is closed.
+/// A write transaction; dropped without its end it is rolled back, because its connection is
+/// closed.
 pub struct Txn {
     backend: DbBackend,
     inner: Mutex<Inner>,
@@ -91,17 +100,26 @@ impl std::fmt::Debug for Txn {
 }
 
 impl Txn {
-    async fn run<T>(&self, statement: Statement, with: impl AsyncFnOnce(&mut Conn, &Statement) -> Result<T, DbErr>) -> Result<T, DbErr> {
+    async fn run<T>(
+        &self,
+        statement: Statement,
+        with: impl AsyncFnOnce(&mut Conn, &Statement) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
         let mut inner = self.inner.lock().await;
         if inner.spoiled {
             return Err(DbErr::Custom("a statement of this transaction has failed before".to_owned()));
         }
-        // Until it is answered: whoever drops this future leaves the connection in the middle of a statement.
+        // Until it is answered: whoever drops this future leaves the connection in the middle of a
+        // statement.
         inner.spoiled = true;
         let begun = self.metric.as_ref().map(|_| Instant::now());
         let result = with(&mut inner.conn, &statement).await;
         if let (Some(metric), Some(begun)) = (&self.metric, begun) {
-            metric(&sea_orm::metric::Info { elapsed: begun.elapsed(), statement: &statement, failed: result.is_err() });
+            metric(&sea_orm::metric::Info {
+                elapsed: begun.elapsed(),
+                statement: &statement,
+                failed: result.is_err(),
+            });
         }
         inner.spoiled = result.is_err();
         result
@@ -152,15 +170,18 @@ impl Retries {
         let outcome = if spoiled { outcome.and_then(|_| Err(conn::spoiled())) } else { outcome };
         let commit = keep && outcome.is_ok();
         if let Err(Error::Unavailable(_)) = outcome {
-            // Closed without a word: it may lead to a server that has stopped, or takes no writes any more.
+            // Closed without a word: it may lead to a server that has stopped, or takes no writes
+            // any more.
             return outcome;
         }
         match conn.end(commit).await {
             Ok(()) => outcome,
             Err(error) if commit => Err(error.into()),
             Err(second) => {
-                // The error that matters is the first. The connection is closed, which rolls back too.
-                tracing::debug!(error = %second, "a transaction could not be rolled back; its connection is closed");
+                // The error that matters is the first. The connection is closed, which rolls back
+                // too.
+                tracing::debug!(error = %second, "a transaction could not be rolled back; its connection is \
+                    closed");
                 outcome
             }
         }
@@ -182,7 +203,8 @@ impl Retries {
 }
 
 impl Db {
-    /// Begins a write transaction; only `write_txn!` and the migration call this, so that none goes without its retries.
+    /// Begins a write transaction; only `write_txn!` and the migration call this, so that none goes
+    /// without its retries.
     pub async fn begin_write(&self) -> Result<Txn> {
         refuse_within("a second transaction")?;
         let conn = match self.park() {

@@ -1,4 +1,5 @@
-//! What nightly upkeep looks for and puts right: places counted anew, lesson days that are missing, sign-ups that are over. All as sets.
+//! What nightly upkeep looks for and puts right: places counted anew, lesson days that are missing,
+//! sign-ups that are over. All as sets.
 
 use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::time::{Day, Instant};
@@ -20,16 +21,19 @@ pub struct UpkeepTemplate {
 
 /// All class templates, in order of keys.
 pub async fn upkeep_template_list(conn: &impl ConnectionTrait) -> Result<Vec<UpkeepTemplate>> {
-    sql("SELECT t.id, t.code, t.subject_id, s.end_day AS season_end FROM class_template t JOIN season s ON s.id = t.season_id ORDER BY t.id")
-        .all(conn)
-        .await
+    sql("SELECT t.id, t.code, t.subject_id, s.end_day AS season_end FROM class_template t JOIN season s \
+        ON s.id = t.season_id ORDER BY t.id")
+    .all(conn)
+    .await
 }
 
-/// How many lesson days each template has, and the sum of the starts of their lessons, by which other days are told from the right ones.
+/// How many lesson days each template has, and the sum of the starts of their lessons, by which
+/// other days are told from the right ones.
 pub async fn place_sums(conn: &impl ConnectionTrait) -> Result<Vec<(i64, i64, i64)>> {
-    sql("SELECT template_id, COUNT(*) AS days, CAST(SUM(start_at) AS {bigint}) AS starts FROM place GROUP BY template_id")
-        .tuples(conn)
-        .await
+    sql("SELECT template_id, COUNT(*) AS days, CAST(SUM(start_at) AS {bigint}) AS starts FROM place \
+        GROUP BY template_id")
+    .tuples(conn)
+    .await
 }
 
 /// A lesson day whose places taken do not agree with the reservations or with the ledger.
@@ -49,32 +53,46 @@ pub struct Difference {
     pub ledger: i64,
 }
 
-/// The lesson days of the templates from key `first` to key `last` on which places, reservations and ledger do not agree.
+/// The lesson days of the templates from key `first` to key `last` on which places, reservations
+/// and ledger do not agree.
 ///
-/// Every range adds one on its first day and takes it off after its last; the running sum in the order of days is what covers a lesson day.
-/// So it costs what there is of reservations, ledger and places together, and not one for each day that each of them covers.
-/// Being one statement it sees all three as of one moment, and no writer half-way.
-pub async fn place_differences(conn: &impl ConnectionTrait, first: i64, last: i64) -> Result<Vec<Difference>> {
-    let mut statement = sql(
-        "SELECT s.template_id, s.day, s.capacity, s.taken, CAST(s.counted AS {bigint}) AS counted, CAST(s.ledger AS {bigint}) AS ledger \
+/// Every range adds one on its first day and takes it off after its last; the running sum in the
+/// order of days is what covers a lesson day. So it costs what there is of reservations, ledger and
+/// places together, and not one for each day that each of them covers. Being one statement it sees
+/// all three as of one moment, and no writer half-way.
+pub async fn place_differences(
+    conn: &impl ConnectionTrait,
+    first: i64,
+    last: i64,
+) -> Result<Vec<Difference>> {
+    let mut statement =
+        sql("SELECT s.template_id, s.day, s.capacity, s.taken, CAST(s.counted AS {bigint}) AS counted, \
+         CAST(s.ledger AS {bigint}) AS ledger \
          FROM (SELECT e.template_id, e.day, e.turn, e.capacity, e.taken, \
-                 SUM(e.covers) OVER (PARTITION BY e.template_id ORDER BY e.day, e.turn ROWS UNBOUNDED PRECEDING) AS counted, \
-                 SUM(e.notes) OVER (PARTITION BY e.template_id ORDER BY e.day, e.turn ROWS UNBOUNDED PRECEDING) AS ledger \
-             FROM (SELECT template_id, day, 1 AS turn, capacity, taken, 0 AS covers, 0 AS notes FROM place WHERE template_id BETWEEN ? AND ? \
-                 UNION ALL SELECT r.template_id, CASE b.turn WHEN 0 THEN r.start_day ELSE r.last_day END, b.turn, 0, 0, b.way * r.n, 0 \
+                 SUM(e.covers) OVER (PARTITION BY e.template_id \
+                 ORDER BY e.day, e.turn ROWS UNBOUNDED PRECEDING) AS counted, \
+                 SUM(e.notes) OVER (PARTITION BY e.template_id \
+             ORDER BY e.day, e.turn ROWS UNBOUNDED PRECEDING) AS ledger \
+             FROM (SELECT template_id, day, 1 AS turn, capacity, taken, 0 AS covers, 0 AS notes FROM place \
+                 WHERE template_id BETWEEN ? AND ? \
+                 UNION ALL SELECT r.template_id, CASE b.turn WHEN 0 THEN r.start_day \
+                 ELSE r.last_day END, b.turn, 0, 0, b.way * r.n, 0 \
                  FROM (SELECT template_id, start_day, last_day, COUNT(*) AS n FROM reservation \
-                     WHERE state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') AND template_id BETWEEN ? AND ? AND start_day <= last_day \
+                     WHERE state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
+                     AND template_id BETWEEN ? AND ? AND start_day <= last_day \
                      GROUP BY state, template_id, start_day, last_day) r \
                  CROSS JOIN (SELECT 0 AS turn, 1 AS way UNION ALL SELECT 2, -1) b \
                  UNION ALL SELECT r.template_id, l.day, b.turn, 0, 0, -b.way, 0 \
-                 FROM student_leave l JOIN reservation r ON r.id = l.reservation_id AND l.day BETWEEN r.start_day AND r.last_day \
+                 FROM student_leave l JOIN reservation r ON r.id = l.reservation_id \
+                 AND l.day BETWEEN r.start_day AND r.last_day \
                  CROSS JOIN (SELECT 0 AS turn, 1 AS way UNION ALL SELECT 2, -1) b \
-                 WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') AND r.template_id BETWEEN ? AND ? \
-                 UNION ALL SELECT c.template_id, CASE b.turn WHEN 0 THEN c.first_day ELSE c.last_day END, b.turn, 0, 0, 0, b.way * c.delta \
+                 WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
+                 AND r.template_id BETWEEN ? AND ? \
+                 UNION ALL SELECT c.template_id, CASE b.turn WHEN 0 THEN c.first_day \
+                 ELSE c.last_day END, b.turn, 0, 0, 0, b.way * c.delta \
                  FROM place_change c CROSS JOIN (SELECT 0 AS turn, 1 AS way UNION ALL SELECT 2, -1) b \
                  WHERE c.template_id BETWEEN ? AND ? AND c.first_day <= c.last_day) e) s \
-         WHERE s.turn = 1 AND (s.counted <> s.taken OR s.ledger <> s.taken) ORDER BY s.template_id, s.day",
-    );
+         WHERE s.turn = 1 AND (s.counted <> s.taken OR s.ledger <> s.taken) ORDER BY s.template_id, s.day");
     for _ in 0..4 {
         statement = statement.bind(first).bind(last);
     }
@@ -82,18 +100,27 @@ pub async fn place_differences(conn: &impl ConnectionTrait, first: i64, last: i6
 }
 
 /// Sets the places taken of lesson days: (day, places).
-pub async fn place_set_taken_in_txn(txn: &impl ConnectionTrait, template_id: i64, taken: &[(Day, i32)]) -> Result<u64> {
+pub async fn place_set_taken_in_txn(
+    txn: &impl ConnectionTrait,
+    template_id: i64,
+    taken: &[(Day, i32)],
+) -> Result<u64> {
     let on = "place.template_id = p.c0 AND place.day = p.c1";
     update_by_rows(txn, "place", "{rows:idi}", on, "taken = p.c2")
-        .rows(taken.iter().map(|(day, taken)| -> [Cell; 3] { [template_id.into(), (*day).into(), i64::from(*taken).into()] }))
+        .rows(taken.iter().map(|(day, taken)| -> [Cell; 3] {
+            [template_id.into(), (*day).into(), i64::from(*taken).into()]
+        }))
         .execute(txn)
         .await
 }
 
-/// Sign-ups whose last day is before `today` and that have not ended. One whose last lesson goes on past midnight is not among them yet.
+/// Sign-ups whose last day is before `today` and that have not ended. One whose last lesson goes on
+/// past midnight is not among them yet.
 pub async fn reservation_ids_over(conn: &impl ConnectionTrait, today: Day, now: Instant) -> Result<Vec<i64>> {
-    sql("SELECT r.id FROM reservation r WHERE r.state IN ('BOOKED', 'PLACED') AND r.last_day < ? AND NOT EXISTS \
-         (SELECT 1 FROM place p WHERE p.template_id = r.template_id AND p.day = r.last_day AND p.end_at > ?) ORDER BY r.id")
+    sql("SELECT r.id FROM reservation r WHERE r.state IN ('BOOKED', 'PLACED') AND r.last_day < ? \
+         AND NOT EXISTS \
+         (SELECT 1 FROM place p WHERE p.template_id = r.template_id AND p.day = r.last_day AND p.end_at > ?) \
+         ORDER BY r.id")
     .bind(today)
     .bind(now)
     .column(conn)
@@ -128,8 +155,10 @@ pub async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) -> Resu
     sql("SELECT c.id, t.code AS template_code, h.user_name AS coach, MIN(l.day) AS next_day FROM class c \
          JOIN class_template t ON t.id = c.template_id JOIN coach h ON h.id = c.coach_id \
          JOIN lesson l ON l.class_id = c.id AND l.state = 'SCHEDULED' AND l.start_at > ? \
-         WHERE c.state IN ('OPEN', 'RUNNING') AND NOT EXISTS (SELECT 1 FROM reservation r JOIN lesson a ON a.class_id = r.class_id \
-             WHERE r.class_id = c.id AND r.state IN ('PLACED', 'HELD', 'OFFERED') AND a.state = 'SCHEDULED' AND a.start_at > ? \
+         WHERE c.state IN ('OPEN', 'RUNNING') AND NOT EXISTS (SELECT 1 FROM reservation r JOIN lesson a \
+             ON a.class_id = r.class_id \
+             WHERE r.class_id = c.id AND r.state IN ('PLACED', 'HELD', 'OFFERED') AND a.state = 'SCHEDULED' \
+             AND a.start_at > ? \
              AND a.day <= r.last_day AND a.day >= COALESCE(r.placed_from, r.start_day)) \
          GROUP BY c.id, t.code, h.user_name ORDER BY c.id")
     .bind(now)

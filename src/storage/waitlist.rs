@@ -34,16 +34,21 @@ pub struct Due {
     pub running: Vec<i64>,
 }
 
-/// One template with what is to be looked after of it; parameters: now, now, now, today, the templates. Each condition is a look-up by index that
-/// ends with the first row: not EXISTS, for which PostgreSQL may read whole tables.
+/// One template with what is to be looked after of it; parameters: now, now, now, today, the
+/// templates. Each condition is a look-up by index that ends with the first row: not EXISTS, for
+/// which PostgreSQL may read whole tables.
 macro_rules! due_columns {
     () => {
-        "(SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
-            OR (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'OFFERED' AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
+        "(SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ? \
+            LIMIT 1) IS NOT NULL \
+            OR (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'OFFERED' \
+            AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
             AS lapsed, \
-         (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'WAITLISTED' AND r.expires_at > ? LIMIT 1) IS NOT NULL \
+         (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'WAITLISTED' \
+            AND r.expires_at > ? LIMIT 1) IS NOT NULL \
             AS waiting, \
-         (SELECT 1 FROM class c WHERE c.template_id = q.c0 AND c.last_day >= ? AND c.state IN ('OPEN', 'RUNNING') LIMIT 1) IS NOT NULL \
+         (SELECT 1 FROM class c WHERE c.template_id = q.c0 AND c.last_day >= ? \
+            AND c.state IN ('OPEN', 'RUNNING') LIMIT 1) IS NOT NULL \
             AS running"
     };
 }
@@ -62,7 +67,9 @@ impl Due {
 
     /// Notes one template.
     pub(super) fn note(&mut self, template_id: i64, lapsed: bool, waiting: bool, running: bool) {
-        for (list, is) in [(&mut self.lapsed, lapsed), (&mut self.waiting, waiting), (&mut self.running, running)] {
+        for (list, is) in
+            [(&mut self.lapsed, lapsed), (&mut self.waiting, waiting), (&mut self.running, running)]
+        {
             if is {
                 list.push(template_id);
             }
@@ -71,25 +78,34 @@ impl Due {
 }
 
 /// What is to be looked after of these templates.
-pub async fn due_of(conn: &impl ConnectionTrait, template_ids: &[i64], today: Day, now: Instant) -> Result<Due> {
-    let found: Vec<(i64, bool, bool, bool)> = sql(concat!("SELECT q.c0, ", due_columns!(), " FROM {rows:i} q ORDER BY q.c0"))
-        .bind(now)
-        .bind(now)
-        .bind(now)
-        .bind(today)
-        .rows(template_ids.iter().map(|id| [Cell::from(*id)]))
-        .tuples(conn)
-        .await?;
+pub async fn due_of(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    today: Day,
+    now: Instant,
+) -> Result<Due> {
+    let found: Vec<(i64, bool, bool, bool)> =
+        sql(concat!("SELECT q.c0, ", due_columns!(), " FROM {rows:i} q ORDER BY q.c0"))
+            .bind(now)
+            .bind(now)
+            .bind(now)
+            .bind(today)
+            .rows(template_ids.iter().map(|id| [Cell::from(*id)]))
+            .tuples(conn)
+            .await?;
     let mut due = Due::default();
-    found.into_iter().for_each(|(template, lapsed, waiting, running)| due.note(template, lapsed, waiting, running));
+    found
+        .into_iter()
+        .for_each(|(template, lapsed, waiting, running)| due.note(template, lapsed, waiting, running));
     Ok(due)
 }
 
-/// Templates that `clazz offer_places` is to look at: with holds or offers that have run out, or with a free place on the first lesson day of
-/// somebody who waits.
+/// Templates that `clazz offer_places` is to look at: with holds or offers that have run out, or
+/// with a free place on the first lesson day of somebody who waits.
 pub async fn due_templates(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
     sql("SELECT template_id FROM reservation WHERE expires_at <= ? AND state IN ('HELD', 'OFFERED') \
-         UNION SELECT r.template_id FROM reservation r JOIN place p ON p.template_id = r.template_id AND p.day = r.first_lesson_day \
+         UNION SELECT r.template_id FROM reservation r JOIN place p ON p.template_id = r.template_id \
+         AND p.day = r.first_lesson_day \
          WHERE r.state = 'WAITLISTED' AND r.expires_at > ? AND p.taken < p.capacity ORDER BY template_id")
     .bind(now)
     .bind(now)
@@ -99,27 +115,45 @@ pub async fn due_templates(conn: &impl ConnectionTrait, now: Instant) -> Result<
 
 macro_rules! waiting_select {
     ($where:literal) => {
-        concat!("SELECT r.*, s.user_name, s.phone, s.area_code FROM reservation r JOIN student s ON s.id = r.student_id WHERE ", $where)
+        concat!(
+            "SELECT r.*, s.user_name, s.phone, s.area_code FROM reservation r JOIN student s \
+            ON s.id = r.student_id WHERE ",
+            $where
+        )
     };
 }
 
 /// The holds and offers of templates that have run out.
-pub async fn lapsed_list(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant) -> Result<Vec<Waiting>> {
-    sql(waiting_select!("r.template_id IN ({ids}) AND r.state IN ('HELD', 'OFFERED') AND r.expires_at <= ? ORDER BY r.id"))
-        .ids(template_ids.iter().copied())
-        .bind(now)
-        .all(conn)
-        .await
+pub async fn lapsed_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    now: Instant,
+) -> Result<Vec<Waiting>> {
+    sql(waiting_select!(
+        "r.template_id IN ({ids}) AND r.state IN ('HELD', 'OFFERED') AND r.expires_at <= ? ORDER BY r.id"
+    ))
+    .ids(template_ids.iter().copied())
+    .bind(now)
+    .all(conn)
+    .await
 }
 
 /// Who waits for places of templates, in the order in which they joined; at most `most`.
-pub async fn waiting_list(conn: &impl ConnectionTrait, template_ids: &[i64], now: Instant, most: i64) -> Result<Vec<Waiting>> {
-    sql(waiting_select!("r.state = 'WAITLISTED' AND r.template_id IN ({ids}) AND r.expires_at > ? ORDER BY r.joined_at, r.id LIMIT ?"))
-        .ids(template_ids.iter().copied())
-        .bind(now)
-        .bind(most)
-        .all(conn)
-        .await
+pub async fn waiting_list(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    now: Instant,
+    most: i64,
+) -> Result<Vec<Waiting>> {
+    sql(waiting_select!(
+        "r.state = 'WAITLISTED' AND r.template_id IN ({ids}) AND r.expires_at > ? \
+        ORDER BY r.joined_at, r.id LIMIT ?"
+    ))
+    .ids(template_ids.iter().copied())
+    .bind(now)
+    .bind(most)
+    .all(conn)
+    .await
 }
 
 /// What these students wait for between two days, where the list has not closed.
@@ -131,7 +165,8 @@ pub async fn waiting_list_of_students(
 ) -> Result<Vec<Waiting>> {
     sql("SELECT r.*, s.user_name, s.phone, s.area_code FROM {rows:i} q \
          {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? AND r.last_day >= ?} \
-         JOIN student s ON s.id = r.student_id WHERE r.state = 'WAITLISTED' AND r.expires_at > ? ORDER BY r.id")
+         JOIN student s ON s.id = r.student_id WHERE r.state = 'WAITLISTED' AND r.expires_at > ? \
+         ORDER BY r.id")
     .rows(student_ids.into_iter().collect::<BTreeSet<i64>>().into_iter().map(|id| [Cell::from(id)]))
     .bind(last)
     .bind(first)
@@ -142,7 +177,11 @@ pub async fn waiting_list_of_students(
 
 /// Who waits for something that can no longer be had: the rosters of its first lesson are frozen.
 pub async fn closed_list(conn: &impl ConnectionTrait, now: Instant, most: i64) -> Result<Vec<Waiting>> {
-    sql(waiting_select!("r.state = 'WAITLISTED' AND r.expires_at <= ? ORDER BY r.id LIMIT ?")).bind(now).bind(most).all(conn).await
+    sql(waiting_select!("r.state = 'WAITLISTED' AND r.expires_at <= ? ORDER BY r.id LIMIT ?"))
+        .bind(now)
+        .bind(most)
+        .all(conn)
+        .await
 }
 
 /// What waits, is held or offered → EXPIRED, without touching places.
@@ -151,7 +190,8 @@ pub async fn closed_list(conn: &impl ConnectionTrait, now: Instant, most: i64) -
 /// `Contended` when one is in another state by now.
 pub async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: &'static str) -> Result<()> {
     let done =
-        sql("UPDATE reservation SET state = 'EXPIRED', expires_at = NULL, class_id = NULL, placed_from = NULL, version = version + 1 \
+        sql("UPDATE reservation SET state = 'EXPIRED', expires_at = NULL, class_id = NULL, placed_from = \
+         NULL, version = version + 1 \
          WHERE state = ? AND id IN ({ids})")
         .bind(from)
         .ids(ids.iter().copied())
@@ -177,7 +217,8 @@ pub struct OfferRow {
 /// `Contended` when one is in another state by now.
 pub async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
     let on = "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'";
-    let set = "state = 'OFFERED', expires_at = p.c1, class_id = p.c2, placed_from = p.c3, version = version + 1";
+    let set =
+        "state = 'OFFERED', expires_at = p.c1, class_id = p.c2, placed_from = p.c3, version = version + 1";
     let done = update_by_rows(txn, "reservation", "{rows:iiid}", on, set)
         .rows(offers.iter().map(|offer| -> [Cell; 4] {
             [
@@ -189,10 +230,15 @@ pub async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
         }))
         .execute(txn)
         .await?;
-    if usize::try_from(done) == Ok(offers.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
+    if usize::try_from(done) == Ok(offers.len()) {
+        Ok(())
+    } else {
+        Err(Error::Contended("reservation.state"))
+    }
 }
 
-/// Places on the waiting list that last beyond `now`: (reservation, its place in its list, 0 = offered).
+/// Places on the waiting list that last beyond `now`: (reservation, its place in its list, 0 =
+/// offered).
 pub async fn position_page(
     conn: &impl ConnectionTrait,
     template_id: Option<i64>,
@@ -204,11 +250,15 @@ pub async fn position_page(
     // The place is counted before students are picked.
     sql("SELECT q.id, q.place FROM ( \
              SELECT r.id, r.student_id, r.first_lesson_day, \
-                 ROW_NUMBER() OVER (PARTITION BY r.template_id, r.first_lesson_day ORDER BY r.joined_at, r.id) AS place \
-             FROM reservation r WHERE r.state = 'WAITLISTED' AND r.expires_at > ? AND (? = 0 OR r.template_id = ?) \
+                 ROW_NUMBER() OVER (PARTITION BY r.template_id, r.first_lesson_day \
+             ORDER BY r.joined_at, r.id) AS place \
+             FROM reservation r WHERE r.state = 'WAITLISTED' AND r.expires_at > ? AND (? = 0 \
+             OR r.template_id = ?) \
              UNION ALL SELECT r.id, r.student_id, r.first_lesson_day, 0 AS place \
-             FROM reservation r WHERE r.state = 'OFFERED' AND r.expires_at > ? AND (? = 0 OR r.template_id = ?)) q \
-         WHERE (? = 0 OR q.student_id = ?) AND (? = 0 OR q.first_lesson_day = ?) AND q.id > ? ORDER BY q.id LIMIT ?")
+             FROM reservation r WHERE r.state = 'OFFERED' AND r.expires_at > ? AND (? = 0 \
+         OR r.template_id = ?)) q \
+         WHERE (? = 0 OR q.student_id = ?) AND (? = 0 OR q.first_lesson_day = ?) AND q.id > ? ORDER BY q.id \
+         LIMIT ?")
     .bind(now)
     .bind(template_id.unwrap_or(0))
     .bind(template_id.unwrap_or(0))

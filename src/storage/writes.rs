@@ -1,5 +1,6 @@
-//! Whether SQLite takes writes. A full disk or a file that has become read-only shows only to whoever writes, so a write that was
-//! refused for such a reason is remembered, and the health check then finds out by itself when writes are taken again.
+//! Whether SQLite takes writes. A full disk or a file that has become read-only shows only to
+//! whoever writes, so a write that was refused for such a reason is remembered, and the health
+//! check then finds out by itself when writes are taken again.
 
 use super::conn::Conn;
 use super::fault;
@@ -11,10 +12,12 @@ use std::time::{Duration, Instant};
 /// How long what was found counts.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Writes as much as a large transaction does, and takes it back. A small write, even one that is committed, tells nothing: it fits into
-/// the room that the write-ahead log has already, and one that is rolled back mostly never leaves the cache. So this one is larger than
-/// its cache. It waits for another writer for a moment only.
-const LOOK: &str = "PRAGMA query_only = OFF; PRAGMA busy_timeout = 300; PRAGMA cache_size = 8; BEGIN IMMEDIATE;
+/// Writes as much as a large transaction does, and takes it back. A small write, even one that is
+/// committed, tells nothing: it fits into the room that the write-ahead log has already, and one
+/// that is rolled back mostly never leaves the cache. So this one is larger than its cache. It
+/// waits for another writer for a moment only.
+const LOOK: &str =
+    "PRAGMA query_only = OFF; PRAGMA busy_timeout = 300; PRAGMA cache_size = 8; BEGIN IMMEDIATE;
      CREATE TABLE room_left (filler BLOB); INSERT INTO room_left VALUES (zeroblob(262144)); ROLLBACK";
 
 /// What is known of it; clones share it.
@@ -43,8 +46,8 @@ impl Writes {
         }
     }
 
-    /// Finds out whether writes are taken, over a connection that is closed afterwards: at once when one was refused, and then every
-    /// [`LOOK_EVERY`] until one would be taken.
+    /// Finds out whether writes are taken, over a connection that is closed afterwards: at once
+    /// when one was refused, and then every [`LOOK_EVERY`] until one would be taken.
     ///
     /// # Errors
     /// `Unavailable` while they are not.
@@ -54,7 +57,9 @@ impl Writes {
                 conn.release();
                 return Ok(());
             }
-            Some(Refused { cause, looked: Some(looked) }) if looked.elapsed() < LOOK_EVERY => Some(cause.clone()),
+            Some(Refused { cause, looked: Some(looked) }) if looked.elapsed() < LOOK_EVERY => {
+                Some(cause.clone())
+            }
             Some(refused) => {
                 refused.looked = Some(Instant::now());
                 None

@@ -1,4 +1,5 @@
-//! The zone in which the data was written. It is kept with the data: the instants of lessons were made in it, and are not made anew.
+//! The zone in which the data was written. It is kept with the data: the instants of lessons were
+//! made in it, and are not made anew.
 
 use super::{Db, Txn, again_if_taken};
 use crate::error::{Error, Result};
@@ -29,7 +30,8 @@ pub async fn zone_claim(db: &Db, zone: &str) -> Result<()> {
     Err(Error::invalid(
         "zone",
         format!(
-            "is {zone}, but the data of this database was written in {kept}: its lessons would be at other times of day. \
+            "is {zone}, but the data of this database was written in {kept}: its lessons would be at other \
+             times of day. \
              Set `zone: {kept}`, or use another database (`database.url`) for {zone}"
         ),
     ))

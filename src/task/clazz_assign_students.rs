@@ -1,4 +1,5 @@
-//! `clazz assign_students`: forms the classes whose rosters freeze, and reports who is left over (DOMAIN.md §3, §4).
+//! `clazz assign_students`: forms the classes whose rosters freeze, and reports who is left over
+//! (docs/domain.md §3, §4).
 
 use super::Scope;
 use crate::app::App;

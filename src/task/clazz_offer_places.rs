@@ -1,4 +1,5 @@
-//! `clazz offer_places`: offers free places to who waits, and passes on what has run out (DOMAIN.md §6).
+//! `clazz offer_places`: offers free places to who waits, and passes on what has run out
+//! (docs/domain.md §6).
 
 use super::Scope;
 use crate::app::App;

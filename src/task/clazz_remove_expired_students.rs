@@ -1,4 +1,5 @@
-//! `clazz remove_expired_students`: takes students whose last day is past off the rosters (DOMAIN.md §6).
+//! `clazz remove_expired_students`: takes students whose last day is past off the rosters
+//! (docs/domain.md §6).
 
 use super::Scope;
 use crate::app::App;

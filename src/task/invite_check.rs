@@ -1,4 +1,5 @@
-//! `invite check`: sizes open class tasks again, ends what has run out, promotes reserves (DOMAIN.md §4, §5).
+//! `invite check`: sizes open class tasks again, ends what has run out, promotes reserves
+//! (docs/domain.md §4, §5).
 
 use super::Scope;
 use crate::app::App;

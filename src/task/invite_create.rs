@@ -1,4 +1,4 @@
-//! `invite create`: makes the class tasks of a lesson day (DOMAIN.md §3, §4).
+//! `invite create`: makes the class tasks of a lesson day (docs/domain.md §3, §4).
 
 use super::Scope;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `invite exec`: asks the next coaches of every open class task (DOMAIN.md §5).
+//! `invite exec`: asks the next coaches of every open class task (docs/domain.md §5).
 
 use super::Scope;
 use crate::app::App;

@@ -1,6 +1,7 @@
-//! The one table of the scheduled tasks. Crontab, command line, protocol and README say the same; the test `registry` compares them.
+//! The one table of the scheduled tasks. Crontab, command line, protocol and README say the same;
+//! the test `registry` compares them.
 
-/// A scheduled task (DOMAIN.md §8).
+/// A scheduled task (docs/domain.md §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {
     /// `invite create`
@@ -27,10 +28,11 @@ pub enum Task {
     MessagePurge,
 }
 
-/// What the test argument of a task means (DOMAIN.md §8).
+/// What the test argument of a task means (docs/domain.md §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// A day is the lesson day the run is about, and moves `now` to three days before it; an instant is `now`.
+    /// A day is the lesson day the run is about, and moves `now` to three days before it; an
+    /// instant is `now`.
     ClassDay,
     /// `now`; a day means its 00:00.
     Instant,
@@ -39,7 +41,8 @@ pub enum Argument {
 /// What there is to know about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// The task as an identifier, `invite_create`: in the database, in logs, and the name of its file.
+    /// The task as an identifier, `invite_create`: in the database, in logs, and the name of its
+    /// file.
     pub name: &'static str,
     /// The words of the command, `invite create`: for people, and on the wire.
     pub words: &'static str,
@@ -54,7 +57,7 @@ pub struct Info {
 }
 
 impl Task {
-    /// All tasks, in the order of DOMAIN.md §8.
+    /// All tasks, in the order of docs/domain.md §8.
     pub const ALL: &'static [Task] = &[
         Self::InviteCreate,
         Self::InviteExec,
@@ -126,7 +129,8 @@ impl Task {
                 rpc: "InitPlaces",
                 schedules: &["0 0 * * *"],
                 argument: Argument::Instant,
-                description: "Makes the lesson days that are missing, counts all places anew, and repairs and reports what differs.",
+                description: "Makes the lesson days that are missing, counts all places anew, and repairs \
+                    and reports what differs.",
             },
             Self::ClazzRemoveExpiredStudents => Info {
                 name: "clazz_remove_expired_students",
@@ -134,7 +138,8 @@ impl Task {
                 rpc: "RemoveExpiredStudents",
                 schedules: &["0 0 * * *"],
                 argument: Argument::Instant,
-                description: "Takes students whose last day is past off the rosters, and reports classes left empty.",
+                description: "Takes students whose last day is past off the rosters, and reports classes \
+                    left empty.",
             },
             Self::ClazzAssignStudents => Info {
                 name: "clazz_assign_students",
@@ -193,12 +198,15 @@ impl Argument {
 
 /// The top of the crontab: what cron cannot know.
 const CRONTAB_HEAD: &str = "\
-# etutor: the scheduled tasks, in system form (/etc/cron.d/etutor; the sixth field is the user). Made by `etutorctl crontab`.
+# etutor: the scheduled tasks, in system form (/etc/cron.d/etutor; the sixth field is the user). Made by \
+`etutorctl crontab`.
 #
-# The times are meant in the zone of the service (`zone`, by default Asia/Shanghai), but cron counts in the zone of its host
+# The times are meant in the zone of the service (`zone`, by default Asia/Shanghai), but cron counts in the \
+zone of its host
 # (Debian's ignores CRON_TZ): set the host's zone to it.
 #
-# Each line names its tick, the current minute, and a tick runs once: two hosts may have this crontab. A line is silent when
+# Each line names its tick, the current minute, and a tick runs once: two hosts may have this crontab. A \
+line is silent when
 # all went well; what cron mails needs a person (or says that the server is in testing mode).
 SHELL=/bin/sh
 ETUTOR_SERVER=http://127.0.0.1:50051
@@ -210,7 +218,10 @@ pub fn crontab() -> String {
     let mut text = CRONTAB_HEAD.to_owned();
     for task in Task::ALL {
         for schedule in task.info().schedules {
-            text.push_str(&format!("{schedule:<14} etutor  /usr/local/bin/etutorctl --tick now {}\n", task.words()));
+            text.push_str(&format!(
+                "{schedule:<14} etutor  /usr/local/bin/etutorctl --tick now {}\n",
+                task.words()
+            ));
         }
     }
     text

@@ -1,7 +1,9 @@
-//! Running a task once per tick, with a row in `task_run` that says what came of it (DOMAIN.md §8).
+//! Running a task once per tick, with a row in `task_run` that says what came of it (docs/domain.md
+//! §8).
 //!
-//! Who runs a tick is decided by the unique key (task, tick) and a plain INSERT. A tick that failed, or whose run was killed so that
-//! its lease has run out, is taken over by a guarded UPDATE with a token of its own; whoever lost the lease cannot end the run any more.
+//! Who runs a tick is decided by the unique key (task, tick) and a plain INSERT. A tick that
+//! failed, or whose run was killed so that its lease has run out, is taken over by a guarded UPDATE
+//! with a token of its own; whoever lost the lease cannot end the run any more.
 
 use super::registry::{Argument, Task};
 use super::{Scope, invite_create, work};
@@ -51,7 +53,8 @@ pub struct Outcome {
 /// Fires a task.
 ///
 /// # Errors
-/// `Precondition(NOT_TESTING)` for a test argument without `testing: true`; whatever the task fails with.
+/// `Precondition(NOT_TESTING)` for a test argument without `testing: true`; whatever the task fails
+/// with.
 pub async fn fire(app: &App, task: Task, firing: Firing) -> Result<Outcome> {
     fire_with(app, task, firing, async move |app, scope| work(&app, task, scope).await).await
 }
@@ -75,7 +78,8 @@ where
         Claim::Ours(run) => run,
         Claim::Theirs(run) => return Outcome::of(run, true),
     };
-    // In a task of its own, so that a panic ends as a failed run and not as one that seems to go on.
+    // In a task of its own, so that a panic ends as a failed run and not as one that seems to go
+    // on.
     let result = match tokio::spawn(work(app.clone(), scope)).await {
         Ok(result) => result,
         Err(fault) => Err(Error::internal(format!("{} ended early: {fault}", task.name()))),
@@ -89,7 +93,8 @@ async fn scope(app: &App, task: Task, firing: Firing, clock: Instant) -> Result<
     if (now.is_some() || day.is_some()) && !app.config.testing {
         return Err(Error::precondition(
             Reason::NotTesting,
-            "a day or instant may be given only with `testing: true` in the configuration: what is real acts now",
+            "a day or instant may be given only with `testing: true` in the configuration: what is real acts \
+             now",
         ));
     }
     if day.is_some() && task.info().argument != Argument::ClassDay {
@@ -116,11 +121,23 @@ enum Claim {
 /// How often a tick is looked at when others take it over at the same moment.
 const LOOKS: u32 = 3;
 
-async fn begin(app: &App, task: Task, tick_at: Option<Instant>, logical_at: Instant, clock: Instant) -> Result<Claim> {
+async fn begin(
+    app: &App,
+    task: Task,
+    tick_at: Option<Instant>,
+    logical_at: Instant,
+    clock: Instant,
+) -> Result<Claim> {
     let token = new_token();
-    let begin =
-        Begin { logical_at, started_at: system_now(), host: host(), lease_token: &token, lease_until: clock + app.config.tasks.lease() };
-    let inserted = write_txn!(&app.db, "task_run.begin", |txn| task_run_insert(txn, task.name(), tick_at, begin).await);
+    let begin = Begin {
+        logical_at,
+        started_at: system_now(),
+        host: host(),
+        lease_token: &token,
+        lease_until: clock + app.config.tasks.lease(),
+    };
+    let inserted =
+        write_txn!(&app.db, "task_run.begin", |txn| task_run_insert(txn, task.name(), tick_at, begin).await);
     let tick_at = match (inserted, tick_at) {
         // The only unique key that an insert can meet is that of the tick.
         (Err(Error::AlreadyExists { .. }), Some(tick_at)) => tick_at,
@@ -137,7 +154,8 @@ async fn begin(app: &App, task: Task, tick_at: Option<Instant>, logical_at: Inst
             return Ok(Claim::Theirs(old));
         }
         if write_txn!(&app.db, "task_run.take_over", |txn| task_run_take_over(txn, &old, begin).await)? {
-            tracing::info!(task = task.name(), run.id = old.id, tick = %tick_at, was = %old.state, "a tick is taken over");
+            tracing::info!(task = task.name(), run.id = old.id, tick = %tick_at, was = %old.state, "a tick \
+                is taken over");
             let Begin { logical_at, started_at, host, lease_until, .. } = begin;
             return Ok(Claim::Ours(Model {
                 state: RunState::Running,
@@ -175,15 +193,31 @@ async fn end(app: &App, mut run: Model, result: Result<Report>) -> Result<Outcom
     let ended = write_txn!(&app.db, "task_run.end", |txn| task_run_end(txn, &run).await);
     match ended {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(task = run.task, run.id = run.id, "another firing had taken the tick over before this one ended"),
-        // The work itself is done, or its own error matters more; the tick may be taken over when the lease has run out.
-        Err(error) => tracing::warn!(task = run.task, run.id = run.id, %error, "the end of a run could not be written"),
+        Ok(false) => tracing::warn!(
+            task = run.task,
+            run.id = run.id,
+            "another firing had taken the tick over before this one ended"
+        ),
+        // The work itself is done, or its own error matters more; the tick may be taken over when
+        // the lease has run out.
+        Err(error) => {
+            tracing::warn!(task = run.task, run.id = run.id, %error, "the end of a run could not be written")
+        }
     }
     let took_ms = (run.ended_at.unwrap_or(run.started_at) - run.started_at).num_milliseconds();
     let report = outcome?;
     if report != Report::default() {
         let Report { examined, changed, failed, messages, .. } = report;
-        tracing::info!(task = run.task, run.id = run.id, examined, changed, failed, messages, took_ms, "a task has run");
+        tracing::info!(
+            task = run.task,
+            run.id = run.id,
+            examined,
+            changed,
+            failed,
+            messages,
+            took_ms,
+            "a task has run"
+        );
     }
     Ok(Outcome { run, report, already_done: false })
 }
@@ -194,13 +228,18 @@ impl Outcome {
         let report = if run.report.is_empty() {
             Report::default()
         } else {
-            serde_json::from_str(&run.report).map_err(|_| Error::Corrupt { table: "task_run", column: "report", id: run.id.to_string() })?
+            serde_json::from_str(&run.report).map_err(|_| Error::Corrupt {
+                table: "task_run",
+                column: "report",
+                id: run.id.to_string(),
+            })?
         };
         Ok(Self { run, report, already_done })
     }
 }
 
-/// An error as it is stored with the run and shown to staff: without values of the database, which may be about people.
+/// An error as it is stored with the run and shown to staff: without values of the database, which
+/// may be about people.
 fn told(error: &Error) -> String {
     let text = match error {
         Error::NotFound { kind, .. } => format!("{kind} does not exist"),
@@ -208,7 +247,9 @@ fn told(error: &Error) -> String {
         Error::Precondition { reason, detail, days: _ } => format!("{reason}: {detail}"),
         Error::Unavailable(_) => "the database cannot be reached".to_owned(),
         Error::Internal(_) => "a fault of the service; its log says more".to_owned(),
-        Error::Invalid { .. } | Error::Contended(_) | Error::Busy(_) | Error::Corrupt { .. } => error.to_string(),
+        Error::Invalid { .. } | Error::Contended(_) | Error::Busy(_) | Error::Corrupt { .. } => {
+            error.to_string()
+        }
     };
     text.chars().take(1000).collect()
 }
@@ -222,7 +263,8 @@ fn minute(at: Instant) -> Instant {
 fn host() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
     HOST.get_or_init(|| {
-        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .or_else(|_| std::fs::read_to_string("/etc/hostname"));
         let name: String = name.unwrap_or_default().trim().chars().take(100).collect();
         if name.is_empty() { "unknown".to_owned() } else { name }
     })

@@ -1,4 +1,5 @@
-//! `sms send`: sends the messages that are due; nothing else talks to a gateway (DOMAIN.md §7).
+//! `sms send`: sends the messages that are due; nothing else talks to a gateway (docs/domain.md
+//! §7).
 
 use super::Scope;
 use crate::app::App;

@@ -4,11 +4,11 @@ use super::app::TestApp;
 use crate::rpc::pb;
 use tonic::Status;
 
-/// What an academy has; [`Academy::build`] makes it. By default: subject 1, season `spring` from 2026-03-02 (a Monday) to 2026-06-28,
-/// grade 7, classes of 6.
+/// What an academy has; [`Academy::build`] makes it. By default: subject 1, season `spring` from
+/// 2026-03-02 (a Monday) to 2026-06-28, grade 7, classes of 6.
 ///
-/// Coaches are `coach-001` …, students `student-001` …; all live in different cities from each other, and the coaches offer every period
-/// of the season every day.
+/// Coaches are `coach-001` …, students `student-001` …; all live in different cities from each
+/// other, and the coaches offer every period of the season every day.
 #[derive(Clone, Debug)]
 pub struct Academy {
     /// The subject of everything.
@@ -37,7 +37,15 @@ impl Default for Academy {
             end_day: "2026-06-28".to_owned(),
             except_days: Vec::new(),
         };
-        Self { subject_id: 1, season, grade: 7, periods: Vec::new(), templates: Vec::new(), coaches: Vec::new(), students: Vec::new() }
+        Self {
+            subject_id: 1,
+            season,
+            grade: 7,
+            periods: Vec::new(),
+            templates: Vec::new(),
+            coaches: Vec::new(),
+            students: Vec::new(),
+        }
     }
 }
 
@@ -161,15 +169,25 @@ impl Academy {
             catalog.upsert_subject(pb::UpsertSubjectRequest { subject, request_id: none() }).await.unwrap();
         }
         let season = Some(self.season.clone());
-        catalog.upsert_season(pb::UpsertSeasonRequest { season, request_id: none(), validate_only: false }).await.unwrap();
+        catalog
+            .upsert_season(pb::UpsertSeasonRequest { season, request_id: none(), validate_only: false })
+            .await
+            .unwrap();
         for period in &self.periods {
             let period = Some(period.clone());
-            catalog.upsert_period(pb::UpsertPeriodRequest { period, request_id: none(), validate_only: false }).await.unwrap();
+            catalog
+                .upsert_period(pb::UpsertPeriodRequest { period, request_id: none(), validate_only: false })
+                .await
+                .unwrap();
         }
         for template in &self.templates {
             let class_template = Some(template.clone());
             catalog
-                .upsert_class_template(pb::UpsertClassTemplateRequest { class_template, request_id: none(), validate_only: false })
+                .upsert_class_template(pb::UpsertClassTemplateRequest {
+                    class_template,
+                    request_id: none(),
+                    validate_only: false,
+                })
                 .await
                 .unwrap();
         }
@@ -178,7 +196,10 @@ impl Academy {
         }
         for student in &self.students {
             let student = Some(student.clone());
-            app.students().upsert_student(pb::UpsertStudentRequest { student, request_id: none() }).await.unwrap();
+            app.students()
+                .upsert_student(pb::UpsertStudentRequest { student, request_id: none() })
+                .await
+                .unwrap();
         }
         self
     }

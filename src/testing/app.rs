@@ -1,4 +1,5 @@
-//! The whole service in this process, on a free port, with a clock that stands still until it is moved.
+//! The whole service in this process, on a free port, with a clock that stands still until it is
+//! moved.
 
 use super::database::{TestDb, on_every_kind};
 use super::faults::Faults;
@@ -25,7 +26,8 @@ use tonic::transport::Channel;
 /// When a test begins unless it says otherwise: a Monday, midnight.
 pub const START: &str = "2026-03-02T00:00";
 
-/// Tells a story to a service on a fresh database of every kind that is configured. It begins at [`START`].
+/// Tells a story to a service on a fresh database of every kind that is configured. It begins at
+/// [`START`].
 pub fn on_every_app(story: impl AsyncFn(TestApp)) {
     on_every_app_at(START, story);
 }
@@ -45,7 +47,8 @@ pub fn on_every_app_with(at: &str, change: impl Fn(&mut Config), story: impl Asy
 
 /// A running service and its clients. It is used like an [`App`] too.
 ///
-/// When it is dropped, every message that was written must have been looked at ([`TestApp::messages`]).
+/// When it is dropped, every message that was written must have been looked at
+/// ([`TestApp::messages`]).
 #[derive(Debug)]
 pub struct TestApp {
     app: App,
@@ -80,7 +83,8 @@ impl TestApp {
 
     /// A second replica that reaches the database by another way.
     pub async fn replica_at(&self, url: &str) -> Self {
-        Self::serve(self.db.replica_at(url).await, (*self.app.config).clone(), self.messages.clone(), true).await
+        Self::serve(self.db.replica_at(url).await, (*self.app.config).clone(), self.messages.clone(), true)
+            .await
     }
 
     /// A second replica with another configuration.
@@ -90,16 +94,23 @@ impl TestApp {
         Self::serve(self.db.replica().await, config, self.messages.clone(), true).await
     }
 
-    /// That `invite exec`, which has just run, remembers nothing that would have been asked: a look at everything finds nobody to ask.
+    /// That `invite exec`, which has just run, remembers nothing that would have been asked: a look
+    /// at everything finds nobody to ask.
     pub async fn nobody_is_overlooked(&self) {
         let now = self.app.now().await.unwrap();
-        assert_eq!(wave::would_ask(&self.app, now).await.unwrap(), Vec::<String>::new(), "not asked at {}", self.app.time().show(now));
+        assert_eq!(
+            wave::would_ask(&self.app, now).await.unwrap(),
+            Vec::<String>::new(),
+            "not asked at {}",
+            self.app.time().show(now)
+        );
     }
 
     async fn serve(db: TestDb, config: Config, messages: Arc<Messages>, is_replica: bool) -> Self {
         let clock = if config.testing { Clock::Test } else { Clock::System };
         let app = App::new((*db).clone(), clock, config);
-        let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
+        let options =
+            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
         let listener = server::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
@@ -150,9 +161,16 @@ impl TestApp {
     /// Sets the clock to an instant; it stands there.
     pub async fn set_clock_to(&self, at: Instant) {
         write_txn!(&self.app.db, "test.clock", |txn| {
-            let moved = sql("UPDATE test_clock SET set_to = ?, set_at = ?, running = FALSE WHERE id = 1").bind(at).bind(at);
+            let moved = sql("UPDATE test_clock SET set_to = ?, set_at = ?, running = FALSE WHERE id = 1")
+                .bind(at)
+                .bind(at);
             if moved.execute(txn).await? == 0 {
-                let row = test_clock::ActiveModel { id: Set(1), set_to: Set(at), set_at: Set(at), running: Set(false) };
+                let row = test_clock::ActiveModel {
+                    id: Set(1),
+                    set_to: Set(at),
+                    set_at: Set(at),
+                    running: Set(false),
+                };
                 test_clock::Entity::insert(row).exec(txn).await?;
             }
             Ok(())
@@ -167,7 +185,11 @@ impl TestApp {
 
     /// The messages written since they were last looked at, in the order of writing.
     pub async fn messages(&self) -> Vec<message::Model> {
-        let mut rows = message::Entity::find().order_by_asc(message::Column::Id).all(self.app.db.reader()).await.unwrap();
+        let mut rows = message::Entity::find()
+            .order_by_asc(message::Column::Id)
+            .all(self.app.db.reader())
+            .await
+            .unwrap();
         let mut looked_at = self.messages.looked_at.lock().unwrap();
         rows.retain(|row| looked_at.insert(row.id));
         rows
@@ -179,39 +201,83 @@ impl TestApp {
         *self.messages.ignored.lock().unwrap() = true;
     }
 
-    /// Fires a scheduled task by the words of its command, as a crontab does, without a tick. `when` is the test argument: the day of
-    /// `invite create|exec|check`, the time of the others.
+    /// Fires a scheduled task by the words of its command, as a crontab does, without a tick.
+    /// `when` is the test argument: the day of `invite create|exec|check`, the time of the others.
     pub async fn fire(&self, words: &str, when: Option<&str>) -> pb::TaskReport {
-        let report = self.try_fire(words, when, None).await.unwrap_or_else(|status| panic!("{words}: {status:?}"));
+        let report =
+            self.try_fire(words, when, None).await.unwrap_or_else(|status| panic!("{words}: {status:?}"));
         assert_eq!(report.error, "", "{words}");
         report
     }
 
     /// Fires a scheduled task that may be refused, perhaps with a tick (a local time).
-    pub async fn try_fire(&self, words: &str, when: Option<&str>, tick: Option<&str>) -> Result<pb::TaskReport, Status> {
+    pub async fn try_fire(
+        &self,
+        words: &str,
+        when: Option<&str>,
+        tick: Option<&str>,
+    ) -> Result<pb::TaskReport, Status> {
         let when = when.unwrap_or_default().to_owned();
         let tick = tick.map(|tick| self.instant(tick).unix());
         let tick = tick.map(|seconds| pb::firing::Tick::TickAt(prost_types::Timestamp { seconds, nanos: 0 }));
         let (firing, day) = match words {
-            "invite create" | "invite exec" | "invite check" => (pb::Firing { tick, when: String::new() }, when),
+            "invite create" | "invite exec" | "invite check" => {
+                (pb::Firing { tick, when: String::new() }, when)
+            }
             _ => (pb::Firing { tick, when }, String::new()),
         };
         let (firing, mut tasks) = (Some(firing), self.tasks());
         let report = match words {
-            "invite create" => tasks.create_class_tasks(pb::CreateClassTasksRequest { firing, day }).await?.into_inner().report,
-            "invite exec" => tasks.send_invitations(pb::SendInvitationsRequest { firing, day }).await?.into_inner().report,
-            "invite check" => tasks.check_invitations(pb::CheckInvitationsRequest { firing, day }).await?.into_inner().report,
-            "invite notify_test" => tasks.notify_software_tests(pb::NotifySoftwareTestsRequest { firing }).await?.into_inner().report,
+            "invite create" => {
+                tasks
+                    .create_class_tasks(pb::CreateClassTasksRequest { firing, day })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "invite exec" => {
+                tasks.send_invitations(pb::SendInvitationsRequest { firing, day }).await?.into_inner().report
+            }
+            "invite check" => {
+                tasks
+                    .check_invitations(pb::CheckInvitationsRequest { firing, day })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "invite notify_test" => {
+                tasks
+                    .notify_software_tests(pb::NotifySoftwareTestsRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
             "invite notify_class" => {
-                tasks.notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing }).await?.into_inner().report
+                tasks
+                    .notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
             }
-            "clazz init_place" => tasks.init_places(pb::InitPlacesRequest { firing }).await?.into_inner().report,
+            "clazz init_place" => {
+                tasks.init_places(pb::InitPlacesRequest { firing }).await?.into_inner().report
+            }
             "clazz remove_expired_students" => {
-                tasks.remove_expired_students(pb::RemoveExpiredStudentsRequest { firing }).await?.into_inner().report
+                tasks
+                    .remove_expired_students(pb::RemoveExpiredStudentsRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
             }
-            "clazz assign_students" => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
-            "clazz offer_places" => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
-            "message purge" => tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report,
+            "clazz assign_students" => {
+                tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report
+            }
+            "clazz offer_places" => {
+                tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report
+            }
+            "message purge" => {
+                tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report
+            }
             "sms send" => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
             _ => panic!("no task is called {words:?}"),
         };
@@ -260,14 +326,21 @@ impl Deref for TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        let unseen = if self.is_replica || std::thread::panicking() || *self.messages.ignored.lock().unwrap() {
+        let unseen = if self.is_replica || std::thread::panicking() || *self.messages.ignored.lock().unwrap()
+        {
             Vec::new()
         } else {
             tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.messages()))
         };
         self.shutdown.cancel();
-        let unseen: Vec<_> = unseen.iter().map(|row| format!("{} to {} ({})", row.kind, row.person, row.state)).collect();
-        assert!(unseen.is_empty(), "{} messages were written and not looked at: {}", unseen.len(), unseen.join(", "));
+        let unseen: Vec<_> =
+            unseen.iter().map(|row| format!("{} to {} ({})", row.kind, row.person, row.state)).collect();
+        assert!(
+            unseen.is_empty(),
+            "{} messages were written and not looked at: {}",
+            unseen.len(),
+            unseen.join(", ")
+        );
     }
 }
 

@@ -11,14 +11,16 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
-/// Comma-separated URLs of the databases that tests run on; the word `sqlite` stands for SQLite, which is also what an empty list means.
+/// Comma-separated URLs of the databases that tests run on; the word `sqlite` stands for SQLite,
+/// which is also what an empty list means.
 pub const URLS: &str = "ETUTOR_TEST_DATABASE_URLS";
 /// Connections of a test that read, and as many that write.
 const CONNECTIONS: u32 = 4;
 /// Databases that live on servers at once, in this process: a server takes 100 connections in all.
 const MOST_LIVE: usize = 6;
 
-/// Runs a story on a fresh database of every kind that is configured, one after the other. A panic says on which.
+/// Runs a story on a fresh database of every kind that is configured, one after the other. A panic
+/// says on which.
 pub fn on_every_database(story: impl AsyncFn(TestDb)) {
     on_every_kind(async |kind| story(TestDb::new(kind).await).await);
 }
@@ -39,7 +41,8 @@ pub fn on_every_kind(story: impl AsyncFn(&Kind)) {
         }
     }
     for kind in Kind::configured() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let _name = Name(kind);
         let story: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(story(kind));
         runtime.block_on(story);
@@ -62,7 +65,9 @@ impl Kind {
         KINDS.get_or_init(|| {
             let urls = std::env::var(URLS).unwrap_or_default();
             let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
-            let kinds: Vec<_> = urls.map(|url| if url == "sqlite" { Kind::Sqlite } else { Kind::Server(url.to_owned()) }).collect();
+            let kinds: Vec<_> = urls
+                .map(|url| if url == "sqlite" { Kind::Sqlite } else { Kind::Server(url.to_owned()) })
+                .collect();
             if kinds.is_empty() { vec![Kind::Sqlite] } else { kinds }
         })
     }
@@ -77,7 +82,8 @@ impl Kind {
     }
 }
 
-/// A database of a test's own; gone when this and all its replicas are dropped. It is used like a [`Db`].
+/// A database of a test's own; gone when this and all its replicas are dropped. It is used like a
+/// [`Db`].
 #[derive(Debug)]
 pub struct TestDb {
     db: Db,
@@ -106,7 +112,8 @@ impl TestDb {
         Self::open(self.home.clone(), None).await
     }
 
-    /// The same by another way that leads to it, and may be cut: nobody waits longer for a connection than usual.
+    /// The same by another way that leads to it, and may be cut: nobody waits longer for a
+    /// connection than usual.
     pub async fn replica_at(&self, url: &str) -> Self {
         Self::open(self.home.clone(), Some(url)).await
     }
@@ -117,7 +124,8 @@ impl TestDb {
         options.write_connections = CONNECTIONS;
         options.sign_up_connections = 2;
         if url.is_none() {
-            // Machines that run tests are slow at times, and no test is about a pool that is too small.
+            // Machines that run tests are slow at times, and no test is about a pool that is too
+            // small.
             options.acquire_timeout = std::time::Duration::from_secs(30);
         }
         options.sqlite_synchronous_full = false;
@@ -274,7 +282,8 @@ async fn sqlite_template() -> &'static [u8] {
 pub(super) async fn sqlite_schema() -> String {
     let home = Home::sqlite(&new_name()).await;
     let db = Db::connect(&DbOptions::new(home.url())).await.unwrap();
-    let tables = crate::storage::sql::sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name");
+    let tables =
+        crate::storage::sql::sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name");
     let seeds = crate::storage::sql::sql("SELECT name FROM mutex ORDER BY name");
     let mut text = tables.column::<String>(db.reader()).await.unwrap();
     text.extend(seeds.column::<String>(db.reader()).await.unwrap());

@@ -1,9 +1,11 @@
-//! Faults of the database at a chosen statement of a transaction: real ones, provoked on its own connection.
+//! Faults of the database at a chosen statement of a transaction: real ones, provoked on its own
+//! connection.
 
 use crate::storage::Db;
 use std::sync::{Arc, Mutex};
 
-/// What happens to the transactions of a database. Every BEGIN, statement, COMMIT and ROLLBACK of any transaction is a step.
+/// What happens to the transactions of a database. Every BEGIN, statement, COMMIT and ROLLBACK of
+/// any transaction is a step.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     armed: Arc<Mutex<Option<Armed>>>,
@@ -41,13 +43,14 @@ impl Faults {
         }));
     }
 
-    /// Runs `text` on the connection of whichever transaction comes after so many steps, in place of that step where it fails,
-    /// and before it where it does not.
+    /// Runs `text` on the connection of whichever transaction comes after so many steps, in place
+    /// of that step where it fails, and before it where it does not.
     pub fn arm(&self, steps: usize, text: &str) {
         self.arm_with(steps, text, || {});
     }
 
-    /// The same, and does something to the world outside before it. Without a text, the step is what comes next.
+    /// The same, and does something to the world outside before it. Without a text, the step is
+    /// what comes next.
     pub fn arm_with(&self, steps: usize, text: &str, act: impl FnOnce() + Send + 'static) {
         *self.armed.lock().unwrap() = Some(Armed { steps, text: text.to_owned(), act: Box::new(act) });
     }
@@ -57,7 +60,8 @@ impl Faults {
         self.steps_left().is_none()
     }
 
-    /// The same; how many steps were still to come until it would have happened, and none when it had.
+    /// The same; how many steps were still to come until it would have happened, and none when it
+    /// had.
     pub fn steps_left(&self) -> Option<usize> {
         self.armed.lock().unwrap().take().map(|armed| armed.steps)
     }

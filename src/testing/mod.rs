@@ -10,9 +10,13 @@
 //! });
 //! ```
 //!
-//! Without more, that is SQLite. With `ETUTOR_TEST_DATABASE_URLS=postgres://…,mysql://…` (comma separated; the word `sqlite` stands for
-//! SQLite) it is each of these.
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on ends in a panic")]
+//! Without more, that is SQLite. With `ETUTOR_TEST_DATABASE_URLS=postgres://…,mysql://…` (comma
+//! separated; the word `sqlite` stands for SQLite) it is each of these.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on ends in a panic"
+)]
 #![expect(clippy::print_stderr, reason = "the runner of the tests shows it with the test that failed")]
 
 pub mod academy;

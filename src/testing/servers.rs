@@ -1,8 +1,9 @@
 //! The database servers that tests run on: making and dropping databases there.
 //!
-//! PostgreSQL copies a template database; on MariaDB and MySQL the schema is replayed, table by table, from a database that holds it.
-//! The template's name holds a digest of the schema and the day, so that all processes share it, an edited migration makes a new one,
-//! and yesterday's can be told.
+//! PostgreSQL copies a template database; on MariaDB and MySQL the schema is replayed, table by
+//! table, from a database that holds it. The template's name holds a digest of the schema and the
+//! day, so that all processes share it, an edited migration makes a new one, and yesterday's can be
+//! told.
 
 use crate::clock::system_now;
 use crate::storage::migration::ALL;
@@ -19,7 +20,8 @@ const TEMPLATE: &str = "etutor_template_";
 /// What is older than this was left by a run that was killed.
 pub(super) const LEFTOVER_SECONDS: i64 = 3_600;
 
-/// The statements that make the tables on a server that cannot copy a database, and those that fill them from the template.
+/// The statements that make the tables on a server that cannot copy a database, and those that fill
+/// them from the template.
 type Replay = Arc<Vec<String>>;
 
 /// A server by the URL of one of its databases.
@@ -35,7 +37,8 @@ impl Server {
 
     /// The URL of another database of the server.
     pub(super) fn url_of(&self, database: &str) -> String {
-        let (base, query) = self.url.split_once('?').map_or((self.url.as_str(), None), |(base, query)| (base, Some(query)));
+        let (base, query) =
+            self.url.split_once('?').map_or((self.url.as_str(), None), |(base, query)| (base, Some(query)));
         let authority = base.find("://").map_or(0, |at| at + 3);
         let end = base[authority..].find('/').map_or(base.len(), |at| authority + at);
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
@@ -76,7 +79,8 @@ impl Server {
     pub(super) async fn drop(&self, name: &str) {
         let admin = self.connect().await;
         let force = if admin.get_database_backend() == DbBackend::Postgres { " WITH (FORCE)" } else { "" };
-        if let Err(error) = admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}{force}")).await {
+        if let Err(error) = admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}{force}")).await
+        {
             eprintln!("{name} could not be dropped: {error}");
         }
         let _closed = admin.close().await;
@@ -97,11 +101,13 @@ impl Server {
             DbBackend::Postgres => "SELECT CAST(datname AS TEXT) FROM pg_database",
             _ => "SELECT CONVERT(schema_name USING utf8mb4) FROM information_schema.schemata",
         };
-        let rows = admin.query_all_raw(Statement::from_string(admin.get_database_backend(), text)).await.unwrap();
+        let rows =
+            admin.query_all_raw(Statement::from_string(admin.get_database_backend(), text)).await.unwrap();
         rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
 
-    /// The name of the template, which is made where it is missing. It appears under its name only when it is complete.
+    /// The name of the template, which is made where it is missing. It appears under its name only
+    /// when it is complete.
     async fn template(&self, admin: &DatabaseConnection) -> String {
         static MADE: Mutex<Option<HashMap<String, String>>> = Mutex::new(None);
         if let Some(name) = MADE.lock().unwrap().as_ref().and_then(|made| made.get(&self.url).cloned()) {
@@ -115,11 +121,13 @@ impl Server {
             ("SELECT GET_LOCK('etutor_template', 300)", "SELECT RELEASE_LOCK('etutor_template')")
         };
         run(admin, lock).await;
-        // A lock of MySQL is one the template's maker holds until the last table is there; a half-made template is told by its missing mark.
+        // A lock of MySQL is one the template's maker holds until the last table is there; a
+        // half-made template is told by its missing mark.
         let names = self.databases(admin).await;
         let complete = if postgres { name.clone() } else { format!("{name}_done") };
         if !names.contains(&complete) {
-            let making = if postgres { format!("{PREFIX}0_{}_template", system_now().unix()) } else { name.clone() };
+            let making =
+                if postgres { format!("{PREFIX}0_{}_template", system_now().unix()) } else { name.clone() };
             let force = if postgres { " WITH (FORCE)" } else { "" };
             run(admin, &format!("DROP DATABASE IF EXISTS {making}{force}")).await;
             run(admin, &format!("CREATE DATABASE {making}")).await;
@@ -142,7 +150,9 @@ impl Server {
             return replay;
         }
         let template = self.template(admin).await;
-        let fetch = async |text: String| admin.query_all_raw(Statement::from_string(DbBackend::MySql, text)).await.unwrap();
+        let fetch = async |text: String| {
+            admin.query_all_raw(Statement::from_string(DbBackend::MySql, text)).await.unwrap()
+        };
         let (mut make, mut fill) = (Vec::new(), Vec::new());
         for row in fetch(format!("SHOW TABLES FROM {template}")).await {
             let table: String = row.try_get_by_index(0).unwrap();
@@ -158,7 +168,8 @@ impl Server {
         replay
     }
 
-    /// One connection for the server's business. A server that is full at the moment is asked again.
+    /// One connection for the server's business. A server that is full at the moment is asked
+    /// again.
     async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.url.clone());
         options.max_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
@@ -175,10 +186,14 @@ impl Server {
 }
 
 async fn run(admin: &DatabaseConnection, text: &str) {
-    admin.execute_unprepared(text).await.unwrap_or_else(|error| panic!("{}: {error}", text.lines().next().unwrap_or_default()));
+    admin
+        .execute_unprepared(text)
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error}", text.lines().next().unwrap_or_default()));
 }
 
-/// Gives a PostgreSQL database its name; the session that has just left it may take a moment to be gone.
+/// Gives a PostgreSQL database its name; the session that has just left it may take a moment to be
+/// gone.
 async fn rename(admin: &DatabaseConnection, from: &str, to: &str) {
     for _ in 0..100 {
         if admin.execute_unprepared(&format!("ALTER DATABASE {from} RENAME TO {to}")).await.is_ok() {
@@ -189,7 +204,8 @@ async fn rename(admin: &DatabaseConnection, from: &str, to: &str) {
     panic!("{from} could not be renamed to {to}");
 }
 
-/// A digest of the schema, as SQLite shows it after all migrations, and of what makes it another one elsewhere.
+/// A digest of the schema, as SQLite shows it after all migrations, and of what makes it another
+/// one elsewhere.
 async fn schema_digest() -> String {
     static DIGEST: OnceLock<String> = OnceLock::new();
     if let Some(digest) = DIGEST.get() {
@@ -208,7 +224,8 @@ fn today() -> i64 {
     system_now().unix() / 86_400
 }
 
-/// Names are `etutor_test_<pid>_<start of the process>_<n>`, those of templates `etutor_template_<digest>_<day>`.
+/// Names are `etutor_test_<pid>_<start of the process>_<n>`, those of templates
+/// `etutor_template_<digest>_<day>`.
 pub(super) fn is_leftover(name: &str) -> bool {
     if let Some(parts) = name.strip_prefix(TEMPLATE) {
         let day = parts.split('_').nth(1).and_then(|day| day.parse::<i64>().ok());

@@ -4,8 +4,8 @@ use crate::storage::Db;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use std::sync::{Arc, Mutex};
 
-/// The statements sent to a database, in order. Those of `BEGIN` and `COMMIT` are not among them, nor is what a server asks
-/// for the sake of its health, over a connection of its own.
+/// The statements sent to a database, in order. Those of `BEGIN` and `COMMIT` are not among them,
+/// nor is what a server asks for the sake of its health, over a connection of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Statements {
     sent: Arc<Mutex<Vec<Statement>>>,
@@ -30,8 +30,8 @@ impl Statements {
     }
 }
 
-/// The plan of a statement as the database tells it, one line a step. PostgreSQL is told to leave sequential scans where it can:
-/// its tables in tests are too small for any index to pay.
+/// The plan of a statement as the database tells it, one line a step. PostgreSQL is told to leave
+/// sequential scans where it can: its tables in tests are too small for any index to pay.
 pub async fn explain(db: &Db, statement: &Statement) -> String {
     let backend = db.backend();
     let prefix = if backend == DbBackend::Sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
@@ -48,8 +48,16 @@ pub async fn explain(db: &Db, statement: &Statement) -> String {
         DbBackend::Sqlite => row.try_get::<String>("", "detail").unwrap(),
         DbBackend::Postgres => row.try_get_by_index::<String>(0).unwrap(),
         _ => {
-            let cell = |name: &str| row.try_get::<Option<String>>("", name).unwrap().unwrap_or_else(|| "-".to_owned());
-            format!("table={} type={} key={} extra={}", cell("table"), cell("type"), cell("key"), cell("Extra"))
+            let cell = |name: &str| {
+                row.try_get::<Option<String>>("", name).unwrap().unwrap_or_else(|| "-".to_owned())
+            };
+            format!(
+                "table={} type={} key={} extra={}",
+                cell("table"),
+                cell("type"),
+                cell("key"),
+                cell("Extra")
+            )
         }
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -1,5 +1,5 @@
-//! Two weeks of a small academy with lessons every day and every other day, at dawn, at noon, before midnight and over it:
-//! running classes meet new sign-ups, and students who leave.
+//! Two weeks of a small academy with lessons every day and every other day, at dawn, at noon,
+//! before midnight and over it: running classes meet new sign-ups, and students who leave.
 
 use crate::replay::player::Player;
 use etutor::demo::behaviour::Behaviour;
@@ -15,7 +15,8 @@ use tonic_types::StatusExt;
 const TEMPLATES: [&str; 4] = ["dawn", "noon", "night", "midnight"];
 const END: &str = "2026-03-18";
 
-/// 12 coaches for four templates of up to three classes of four; a third of the coaches take no students of their own city.
+/// 12 coaches for four templates of up to three classes of four; a third of the coaches take no
+/// students of their own city.
 fn academy() -> Academy {
     let mut academy = Academy::new()
         .season("2026-03-05", END)
@@ -30,11 +31,14 @@ fn academy() -> Academy {
         .classes(3, 4);
     academy = academy.period("23:30", "00:30");
     academy.periods.last_mut().unwrap().code = "p2330over".to_owned();
-    let mut academy = academy.template("midnight", "FREQ=DAILY").classes(3, 4).coaches(12).students(80).change_coaches(|number, coach| {
-        coach.rank = 1 + (number % 3) as i32;
-        coach.area_code = if number % 2 == 0 { "110100" } else { "310100" }.to_owned();
-        coach.forbid_same_city = number % 3 == 0;
-    });
+    let mut academy =
+        academy.template("midnight", "FREQ=DAILY").classes(3, 4).coaches(12).students(80).change_coaches(
+            |number, coach| {
+                coach.rank = 1 + (number % 3) as i32;
+                coach.area_code = if number % 2 == 0 { "110100" } else { "310100" }.to_owned();
+                coach.forbid_same_city = number % 3 == 0;
+            },
+        );
     for (index, student) in academy.students.iter_mut().enumerate() {
         student.area_code = if index % 3 == 0 { "110100" } else { "310100" }.to_owned();
     }
@@ -77,7 +81,10 @@ fn two_weeks_of_lessons_at_all_hours() {
         let (mut signed, mut refused, mut next) = (Vec::new(), BTreeMap::new(), 1);
         for template in TEMPLATES {
             for _ in 0..7 {
-                signed.extend(sign_up(&app, &academy, next, template, "2026-03-05".parse().unwrap(), &mut refused).await);
+                signed.extend(
+                    sign_up(&app, &academy, next, template, "2026-03-05".parse().unwrap(), &mut refused)
+                        .await,
+                );
                 next += 1;
             }
         }
@@ -87,11 +94,14 @@ fn two_weeks_of_lessons_at_all_hours() {
         let mut day: Day = "2026-03-02".parse().unwrap();
         while day <= end {
             player.play(app.time().midnight(day), app.instant(&format!("{day}T12:00")), 30).await;
-            // At half past twelve people sign up, some for classes that run already, and now and then somebody leaves.
+            // At half past twelve people sign up, some for classes that run already, and now and
+            // then somebody leaves.
             app.set_clock(&format!("{day}T12:30")).await;
             for template in TEMPLATES {
                 if next <= 80 && add_days(day, 5) < end {
-                    signed.extend(sign_up(&app, &academy, next, template, add_days(day, 4), &mut refused).await);
+                    signed.extend(
+                        sign_up(&app, &academy, next, template, add_days(day, 4), &mut refused).await,
+                    );
                     next += 1;
                 }
             }
@@ -105,14 +115,19 @@ fn two_weeks_of_lessons_at_all_hours() {
         }
         let (placed, missed) = player.invariants.nobody_dropped(&app, app.instant("2026-03-19T00:30")).await;
         let states: Vec<(String, i64)> =
-            sql("SELECT state, COUNT(*) AS n FROM class_task GROUP BY state ORDER BY state").tuples(app.db().reader()).await.unwrap();
-        let seated: Vec<i64> =
-            sql("SELECT COUNT(*) AS n FROM reservation r JOIN class c ON c.id = r.class_id WHERE r.placed_from > c.first_day")
-                .column(app.db().reader())
+            sql("SELECT state, COUNT(*) AS n FROM class_task GROUP BY state ORDER BY state")
+                .tuples(app.db().reader())
                 .await
                 .unwrap();
+        let seated: Vec<i64> =
+            sql("SELECT COUNT(*) AS n FROM reservation r JOIN class c ON c.id = r.class_id \
+                WHERE r.placed_from > c.first_day")
+            .column(app.db().reader())
+            .await
+            .unwrap();
         println!(
-            "tasks {states:?}; {placed} students placed, {} in classes that ran; {missed} lessons missed and told; sign-ups refused {refused:?}; answers refused {:?}",
+            "tasks {states:?}; {placed} students placed, {} in classes that ran; {missed} lessons missed and \
+             told; sign-ups refused {refused:?}; answers refused {:?}",
             seated[0], player.refused
         );
         assert!(seated[0] > 0, "no new sign-up met a running class");

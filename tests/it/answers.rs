@@ -1,4 +1,5 @@
-//! What coaches and staff answer: yes and no, the reserve, software tests, invitations by hand (DOMAIN.md §5).
+//! What coaches and staff answer: yes and no, the reserve, software tests, invitations by hand
+//! (docs/domain.md §5).
 
 mod manual;
 mod saying;

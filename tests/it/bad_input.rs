@@ -1,13 +1,15 @@
-//! Bad input: for every RPC, whatever is missing, unspecified, over-long, out of range or names nothing is INVALID_ARGUMENT naming the field,
-//! or NOT_FOUND; and nothing of it is ever taken for a fault of the server.
+//! Bad input: for every RPC, whatever is missing, unspecified, over-long, out of range or names
+//! nothing is INVALID_ARGUMENT naming the field, or NOT_FOUND; and nothing of it is ever taken for
+//! a fault of the server.
 //!
 //! The RPCs and their fields are those of the descriptors, so that a new one without a case fails.
 
 mod cases;
 mod rules;
 mod wire;
+mod world;
 
-use cases::{Case, World, accepted, cases};
+use cases::{Case, accepted, cases};
 use etutor::rpc::DESCRIPTORS;
 use etutor::testing::{TestApp, on_every_app};
 use std::collections::BTreeSet;
@@ -17,6 +19,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use wire::{Protocol, Spoiled};
+use world::World;
 
 #[test]
 fn every_rpc_has_a_case() {
@@ -41,11 +44,18 @@ fn what_is_wrong_with_a_request_is_told_by_its_field() {
             if let Err(status) = call(&app, case.rpc, case.request.clone()).await {
                 wrong.push(format!("{} itself is refused: {status:?}", case.rpc));
             }
-            let message = protocol.methods.iter().find(|(rpc, _, _)| rpc == case.rpc).map(|(_, message, _)| message).unwrap();
+            let message = protocol
+                .methods
+                .iter()
+                .find(|(rpc, _, _)| rpc == case.rpc)
+                .map(|(_, message, _)| message)
+                .unwrap();
             for spoiled in protocol.spoiled(message, &case.request, number) {
                 let answer = call(&app, case.rpc, spoiled.bytes.clone()).await;
                 let verdict = judge(&case, &spoiled, answer.err());
-                wrong.extend(verdict.map(|why| format!("{} {} {:?}: {why}", case.rpc, spoiled.path, spoiled.spoil)));
+                wrong.extend(
+                    verdict.map(|why| format!("{} {} {:?}: {why}", case.rpc, spoiled.path, spoiled.spoil)),
+                );
             }
         }
         assert!(wrong.is_empty(), "{} answers are not as they should be:\n{}", wrong.len(), wrong.join("\n"));
@@ -58,7 +68,8 @@ fn judge(case: &Case, spoiled: &Spoiled, answer: Option<Status>) -> Option<Strin
     let Some(status) = answer else {
         return (!may).then(|| "is accepted".to_owned());
     };
-    // What may be like this does what the good request has done before, which may be refused by the rules.
+    // What may be like this does what the good request has done before, which may be refused by the
+    // rules.
     if may && matches!(status.code(), Code::FailedPrecondition | Code::NotFound | Code::InvalidArgument) {
         return None;
     }
@@ -66,10 +77,14 @@ fn judge(case: &Case, spoiled: &Spoiled, answer: Option<Status>) -> Option<Strin
         Code::NotFound => None,
         Code::InvalidArgument => {
             let details = status.get_error_details();
-            let named = details.bad_request().and_then(|bad| bad.field_violations.first()).map(|violation| violation.field.as_str());
+            let named = details
+                .bad_request()
+                .and_then(|bad| bad.field_violations.first())
+                .map(|violation| violation.field.as_str());
             let named = named.unwrap_or_default();
             let alike = case.needless.contains(&named) || case.needless.contains(&spoiled.path.as_str());
-            (without_index(named) != spoiled.path && !alike).then(|| format!("names {named:?}: {}", status.message()))
+            (without_index(named) != spoiled.path && !alike)
+                .then(|| format!("names {named:?}: {}", status.message()))
         }
         code => Some(format!("is {code:?}: {}", status.message())),
     }
@@ -77,7 +92,11 @@ fn judge(case: &Case, spoiled: &Spoiled, answer: Option<Status>) -> Option<Strin
 
 /// `season.except_days[0]` → `season.except_days`.
 fn without_index(field: &str) -> String {
-    field.split('[').enumerate().map(|(n, part)| if n == 0 { part } else { part.split_once(']').map_or("", |(_, rest)| rest) }).collect()
+    field
+        .split('[')
+        .enumerate()
+        .map(|(n, part)| if n == 0 { part } else { part.split_once(']').map_or("", |(_, rest)| rest) })
+        .collect()
 }
 
 async fn call(app: &TestApp, rpc: &str, request: Vec<u8>) -> Result<Vec<u8>, Status> {

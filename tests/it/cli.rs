@@ -28,7 +28,8 @@ struct Served {
 
 impl Served {
     async fn new(app: &TestApp) -> Self {
-        let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
+        let options =
+            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
         let listener = server::bind(&options).await.unwrap();
         let (url, stop) = (format!("http://{}", listener.local_addr().unwrap()), CancellationToken::new());
         let (served, routes, until) = ((**app).clone(), rpc::routes(app), stop.clone());
@@ -80,7 +81,10 @@ fn a_crontab_hears_nothing_of_what_went_well() {
             for task in Task::ALL {
                 for _ in 0..2 {
                     let output = server.run(&format!("--tick now {}", task.words())).await;
-                    assert_eq!((code(&output), text(&output.stdout), text(&output.stderr)), (0, String::new(), String::new()));
+                    assert_eq!(
+                        (code(&output), text(&output.stdout), text(&output.stderr)),
+                        (0, String::new(), String::new())
+                    );
                 }
             }
         },
@@ -88,7 +92,10 @@ fn a_crontab_hears_nothing_of_what_went_well() {
     on_every_app(async |app: TestApp| {
         let server = Served::new(&app).await;
         let output = server.run("--tick now sms send").await;
-        assert_eq!((code(&output), text(&output.stdout), text(&output.stderr)), (0, String::new(), TESTING.to_owned()));
+        assert_eq!(
+            (code(&output), text(&output.stdout), text(&output.stderr)),
+            (0, String::new(), TESTING.to_owned())
+        );
     });
 }
 
@@ -98,16 +105,25 @@ fn a_report_is_one_json_object_or_a_few_lines() {
         let server = Served::new(&app).await;
         let first = server.json("--tick now invite notify-test").await;
         assert_eq!(first["task"], "invite notify_test");
-        assert_eq!((&first["state"], &first["already_done"], &first["failed"]), (&"DONE".into(), &false.into(), &0.into()));
+        assert_eq!(
+            (&first["state"], &first["already_done"], &first["failed"]),
+            (&"DONE".into(), &false.into(), &0.into())
+        );
         assert_eq!(first["tick_time"], "2026-03-02T00:30:00Z");
         let second = server.json("--tick 2026-03-02T08:30:00+08:00 invite notify_test").await;
         assert_eq!((&second["run_id"], &second["already_done"]), (&first["run_id"], &true.into()));
 
         let output = server.run("invite notify_test 2026-09-01T17:00").await;
         assert_eq!(code(&output), 0);
-        assert!(text(&output.stdout).starts_with("invite notify_test done, as of 2026-09-01 17:00\n"), "{output:?}");
+        assert!(
+            text(&output.stdout).starts_with("invite notify_test done, as of 2026-09-01 17:00\n"),
+            "{output:?}"
+        );
         let output = server.run("--verbose --tick now invite notify_test").await;
-        assert!(text(&output.stdout).starts_with("invite notify_test was done already, as of 2026-03-02 08:30\n"), "{output:?}");
+        assert!(
+            text(&output.stdout).starts_with("invite notify_test was done already, as of 2026-03-02 08:30\n"),
+            "{output:?}"
+        );
         assert_eq!(text(&output.stderr), TESTING, "said once, however many calls were made");
     });
 }
@@ -132,7 +148,10 @@ fn a_day_or_an_instant_is_the_test_argument() {
         async |app: TestApp| {
             let output = Served::new(&app).await.run("invite create 2026-09-01").await;
             assert_eq!(code(&output), 64);
-            assert!(text(&output.stderr).starts_with("etutorctl: invite create: NOT_TESTING: "), "{output:?}");
+            assert!(
+                text(&output.stderr).starts_with("etutorctl: invite create: NOT_TESTING: "),
+                "{output:?}"
+            );
         },
     );
 }
@@ -191,7 +210,10 @@ fn usage_is_checked_before_anything_is_asked() {
         assert_eq!(code(&output), 0, "{line}: {output:?}");
         assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{line}: {output:?}");
     }
-    assert_eq!(text(&etutorctl().arg("crontab").output().unwrap().stdout), std::fs::read_to_string("crontab").unwrap());
+    assert_eq!(
+        text(&etutorctl().arg("crontab").output().unwrap().stdout),
+        std::fs::read_to_string("crontab").unwrap()
+    );
 }
 
 #[test]
@@ -201,7 +223,11 @@ fn a_server_is_found_by_option_environment_and_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("etutor.yml");
         let address = server.url.strip_prefix("http://").unwrap();
-        std::fs::write(&file, format!("server: {{ listen: {address} }}\ndatabase: {{ url_file: /nowhere }}\n")).unwrap();
+        std::fs::write(
+            &file,
+            format!("server: {{ listen: {address} }}\ndatabase: {{ url_file: /nowhere }}\n"),
+        )
+        .unwrap();
         let mut by_file = etutorctl();
         by_file.arg("-c").arg(&file).arg("tasks");
         assert_eq!(code(&output(by_file).await), 0);
@@ -220,7 +246,11 @@ fn a_server_is_found_by_option_environment_and_file() {
             let mut wrong_file = etutorctl();
             wrong_file.env("ETUTOR_SERVER", &server.url).args(["-c", "/nowhere.yml", words]);
             let refused = output(wrong_file).await;
-            assert_eq!((code(&refused), text(&refused.stderr).contains("/nowhere.yml")), (64, true), "{refused:?}");
+            assert_eq!(
+                (code(&refused), text(&refused.stderr).contains("/nowhere.yml")),
+                (64, true),
+                "{refused:?}"
+            );
         }
     });
 }
@@ -241,17 +271,24 @@ fn the_exit_code_says_what_to_do() {
             (Code::InvalidArgument, 64),
         ] {
             // A service that answers everything so.
-            let refuse = move |_: tonic::Request<()>| Err::<tonic::Request<()>, _>(Status::new(answer, "so it is"));
+            let refuse =
+                move |_: tonic::Request<()>| Err::<tonic::Request<()>, _>(Status::new(answer, "so it is"));
             let service = TaskServiceServer::with_interceptor(tasks::TaskRpc::new((*app).clone()), refuse);
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let incoming = tonic::transport::server::TcpIncoming::from(listener);
-            let serving = tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+            let serving = tokio::spawn(
+                tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming),
+            );
             let mut command = etutorctl();
             command.args(["--server", &url, "--tick", "now", "sms", "send"]);
             let output = output(command).await;
             serving.abort();
-            assert_eq!((code(&output), text(&output.stderr)), (expected, "etutorctl: sms send: so it is\n".to_owned()), "{answer:?}");
+            assert_eq!(
+                (code(&output), text(&output.stderr)),
+                (expected, "etutorctl: sms send: so it is\n".to_owned()),
+                "{answer:?}"
+            );
             assert!(output.stdout.is_empty());
         }
     });
@@ -289,10 +326,20 @@ fn import_of(name: &str, bytes: &[u8]) -> Output {
 #[test]
 fn files_that_cannot_be_read_are_told_with_line_and_column_and_nothing_is_sent() {
     let output = import_of("subjects.csv", b"subject_id,name\n1,ok\n2,\xff\n");
-    assert_eq!((code(&output), text(&output.stdout)), (65, "subjects.csv:3: name: is not UTF-8\n".to_owned()), "{output:?}");
-    assert_eq!(text(&output.stderr).lines().last(), Some("etutorctl: import: nothing is written, because 1 row is bad"));
+    assert_eq!(
+        (code(&output), text(&output.stdout)),
+        (65, "subjects.csv:3: name: is not UTF-8\n".to_owned()),
+        "{output:?}"
+    );
+    assert_eq!(
+        text(&output.stderr).lines().last(),
+        Some("etutorctl: import: nothing is written, because 1 row is bad")
+    );
     let output = import_of("students.csv", b"");
-    assert_eq!((code(&output), text(&output.stdout)), (65, "students.csv:1: the header line is missing\n".to_owned()));
+    assert_eq!(
+        (code(&output), text(&output.stdout)),
+        (65, "students.csv:1: the header line is missing\n".to_owned())
+    );
     let output = import_of("pupils.csv", b"user_name\n");
     assert_eq!(code(&output), 65, "{output:?}");
     assert!(text(&output.stderr).contains("pupils.csv is not a file to import"), "{output:?}");
@@ -310,14 +357,26 @@ fn an_import_ends_with_its_counts_or_with_every_bad_row() {
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         let import = format!("import {}", folder.path().display());
         write("subjects.csv", "subject_id,name\n1,语文\n2,数学\n");
-        write("students.csv", "user_name,real_name,area_code,school_name,grade,phone\ns1,张三,110100,,7,+999100000001\n");
+        write(
+            "students.csv",
+            "user_name,real_name,area_code,school_name,grade,phone\ns1,张三,110100,,7,+999100000001\n",
+        );
         let done = server.json(&import).await;
-        assert_eq!((&done["written"], &done["files"][0]["created"], &done["files"][1]["created"]), (&true.into(), &2.into(), &1.into()));
+        assert_eq!(
+            (&done["written"], &done["files"][0]["created"], &done["files"][1]["created"]),
+            (&true.into(), &2.into(), &1.into())
+        );
         let again = server.json(&import).await;
-        assert_eq!((&again["files"][0]["unchanged"], &again["files"][1]["unchanged"]), (&2.into(), &1.into()));
+        assert_eq!(
+            (&again["files"][0]["unchanged"], &again["files"][1]["unchanged"]),
+            (&2.into(), &1.into())
+        );
         let output = server.run(&import).await;
         assert_eq!(code(&output), 0);
-        assert!(text(&output.stdout).contains("subjects.csv") && text(&output.stdout).contains("UNCHANGED"), "{output:?}");
+        assert!(
+            text(&output.stdout).contains("subjects.csv") && text(&output.stdout).contains("UNCHANGED"),
+            "{output:?}"
+        );
         assert_eq!(text(&output.stderr), TESTING);
 
         write("subjects.csv", "subject_id,name\n1,语文\nx,数学\n3,外语,more\n4,物理\n");
@@ -333,7 +392,11 @@ fn an_import_ends_with_its_counts_or_with_every_bad_row() {
         write("students.csv", "user_name,real_name,area_code,school_name,grade,phone\ns1,,1101,,13,123\n");
         write("subjects.csv", "subject_id,name\n4,物理\n");
         let output = server.run(&import).await;
-        assert_eq!(text(&output.stdout).lines().filter(|line| line.starts_with("students.csv:2: ")).count(), 4, "{output:?}");
+        assert_eq!(
+            text(&output.stdout).lines().filter(|line| line.starts_with("students.csv:2: ")).count(),
+            4,
+            "{output:?}"
+        );
         assert!(text(&output.stderr).contains("nothing is written, because 1 row is bad"), "{output:?}");
         write("subjects.csv", "subject_id,name\n4,物理\n");
         std::fs::remove_file(folder.path().join("students.csv")).unwrap();
@@ -347,13 +410,20 @@ fn the_real_academy_is_imported() {
         let server = Served::new(&app).await;
         let done = server.json("import tests/data/oulad-2013j").await;
         let reservations = done["files"].as_array().unwrap().last().unwrap();
-        assert_eq!((&reservations["created"], &reservations["refused"], &done["places"]), (&6468.into(), &6.into(), &237_739.into()));
-        let codes: Vec<&Value> = done["problems"].as_array().unwrap().iter().map(|problem| &problem["code"]).collect();
+        assert_eq!(
+            (&reservations["created"], &reservations["refused"], &done["places"]),
+            (&6468.into(), &6.into(), &237_739.into())
+        );
+        let codes: Vec<&Value> =
+            done["problems"].as_array().unwrap().iter().map(|problem| &problem["code"]).collect();
         assert_eq!(codes, [&["NOT_A_LESSON_DAY"; 6][..], &["IGNORED"; 2]].concat());
         let output = server.run("import tests/data/oulad-2013j").await;
         assert_eq!(code(&output), 0);
         for file in ["coach_behaviour.csv", "expected_first_tasks.csv"] {
-            assert!(text(&output.stdout).contains(&format!("{file}: IGNORED: is not a file to import")), "{output:?}");
+            assert!(
+                text(&output.stdout).contains(&format!("{file}: IGNORED: is not a file to import")),
+                "{output:?}"
+            );
         }
     });
 }

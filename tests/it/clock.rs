@@ -1,4 +1,5 @@
-//! The clock of a testing server is set and moved by anyone, agrees on every replica, and is out of reach of a real one.
+//! The clock of a testing server is set and moved by anyone, agrees on every replica, and is out of
+//! reach of a real one.
 
 use crate::grpc::{invalid_field, reason};
 use chrono::TimeDelta;
@@ -12,7 +13,8 @@ use tonic::Code;
 
 /// As on the first day of a server: nobody has set the clock.
 async fn forget(app: &TestApp) {
-    write_txn!(app.db(), "test.forget_clock", |txn| sql("DELETE FROM test_clock").execute(txn).await).unwrap();
+    write_txn!(app.db(), "test.forget_clock", |txn| sql("DELETE FROM test_clock").execute(txn).await)
+        .unwrap();
 }
 
 async fn shown(app: &TestApp) -> pb::Clock {
@@ -34,7 +36,10 @@ fn a_clock_that_was_set_stands_until_it_is_moved_and_all_replicas_see_it() {
     on_every_app(async |app: TestApp| {
         let replica = app.replica().await;
         let clock = set(&app, "2026-09-01T08:00", false).await;
-        assert_eq!((clock.local_time.as_str(), clock.running, clock.was_set, clock.testing), ("2026-09-01T08:00:00", false, true, true));
+        assert_eq!(
+            (clock.local_time.as_str(), clock.running, clock.was_set, clock.testing),
+            ("2026-09-01T08:00:00", false, true, true)
+        );
         assert_eq!(clock.zone, "Asia/Shanghai");
         assert_eq!(shown(&replica).await, clock);
         assert_eq!(advance(&replica, TimeDelta::minutes(90)).await.local_time, "2026-09-01T09:30:00");
@@ -94,10 +99,17 @@ fn the_clock_of_a_real_server_cannot_be_set() {
         async |app: TestApp| {
             let clock = shown(&app).await;
             assert!(!clock.testing && clock.running && !clock.was_set);
-            assert!((system_now() - app.now().await.unwrap()).num_seconds() < 60, "what the test clock says does not matter");
+            assert!(
+                (system_now() - app.now().await.unwrap()).num_seconds() < 60,
+                "what the test clock says does not matter"
+            );
             let time = Some(Timestamp { seconds: 0, nanos: 0 });
-            let refused = app.clock().set_clock(pb::SetClockRequest { time, running: false }).await.unwrap_err();
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "NOT_TESTING"));
+            let refused =
+                app.clock().set_clock(pb::SetClockRequest { time, running: false }).await.unwrap_err();
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::FailedPrecondition, "NOT_TESTING")
+            );
             let duration = Some(Duration { seconds: 60, nanos: 0 });
             let refused = app.clock().advance_clock(pb::AdvanceClockRequest { duration }).await.unwrap_err();
             assert_eq!(reason(&refused), "NOT_TESTING");
@@ -108,13 +120,28 @@ fn the_clock_of_a_real_server_cannot_be_set() {
 #[test]
 fn times_that_are_none_are_refused() {
     on_every_app(async |app: TestApp| {
-        let times = [None, Some((-1, 0)), Some((253_402_300_800, 0)), Some((0, -1)), Some((0, 1_000_000_000)), Some((i64::MAX, 0))];
+        let times = [
+            None,
+            Some((-1, 0)),
+            Some((253_402_300_800, 0)),
+            Some((0, -1)),
+            Some((0, 1_000_000_000)),
+            Some((i64::MAX, 0)),
+        ];
         for time in times {
             let time = time.map(|(seconds, nanos)| Timestamp { seconds, nanos });
-            let refused = app.clock().set_clock(pb::SetClockRequest { time, running: false }).await.unwrap_err();
+            let refused =
+                app.clock().set_clock(pb::SetClockRequest { time, running: false }).await.unwrap_err();
             assert_eq!(invalid_field(&refused), "time");
         }
-        let spans = [None, Some((-1, 0)), Some((0, 1)), Some((0, -1)), Some((3_660 * 86_400 + 1, 0)), Some((i64::MAX, 0))];
+        let spans = [
+            None,
+            Some((-1, 0)),
+            Some((0, 1)),
+            Some((0, -1)),
+            Some((3_660 * 86_400 + 1, 0)),
+            Some((i64::MAX, 0)),
+        ];
         for span in spans {
             let duration = span.map(|(seconds, nanos)| Duration { seconds, nanos });
             let refused = app.clock().advance_clock(pb::AdvanceClockRequest { duration }).await.unwrap_err();

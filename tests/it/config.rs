@@ -1,4 +1,5 @@
-//! The configuration: the defaults and the samples load, layers override each other, and whatever is wrong is refused by the name of its key.
+//! The configuration: the defaults and the samples load, layers override each other, and whatever
+//! is wrong is refused by the name of its key.
 
 use chrono::{NaiveTime, TimeDelta};
 use etutor::config::{Config, DEFAULT_YAML, LIVE, Problem, SqliteSynchronous};
@@ -25,12 +26,18 @@ fn the_defaults_are_in_order() {
     assert_eq!(config.database.url, "sqlite://var/etutor.db");
     assert_eq!(config.database.sqlite_synchronous, SqliteSynchronous::Full);
     assert!(config.admins.is_empty());
-    assert_eq!(config.rules, Rules::new(chrono_tz::Asia::Shanghai), "etc/default.yml and Rules::new are the same document's numbers");
+    assert_eq!(
+        config.rules,
+        Rules::new(chrono_tz::Asia::Shanghai),
+        "etc/default.yml and Rules::new are the same document's numbers"
+    );
 }
 
 #[test]
 fn the_default_file_explains_every_key() {
-    for (number, line) in DEFAULT_YAML.lines().enumerate().filter(|(_, line)| line.starts_with("  ") && line.contains(": ")) {
+    for (number, line) in
+        DEFAULT_YAML.lines().enumerate().filter(|(_, line)| line.starts_with("  ") && line.contains(": "))
+    {
         let before: Vec<&str> = DEFAULT_YAML.lines().take(number).collect();
         // A comment stands above each key, or above the group of keys that it explains together.
         let explained = before.iter().rev().take(4).any(|line| line.trim_start().starts_with('#'));
@@ -46,10 +53,12 @@ fn the_samples_load() {
     assert_eq!(config.admins.len(), 2);
     assert_eq!(config.database.max_connections, 20);
     let supervisor = std::fs::read_to_string("etc/supervisor.conf").unwrap();
-    let stop: u32 = supervisor.lines().find_map(|line| line.strip_prefix("stopwaitsecs=")).unwrap().parse().unwrap();
+    let stop: u32 =
+        supervisor.lines().find_map(|line| line.strip_prefix("stopwaitsecs=")).unwrap().parse().unwrap();
     assert!(stop > config.server.drain_s, "supervisord would kill the server while it drains");
     let systemd = std::fs::read_to_string("etc/etutord.service").unwrap();
-    let stop: u32 = systemd.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap().parse().unwrap();
+    let stop: u32 =
+        systemd.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap().parse().unwrap();
     assert!(stop > config.server.drain_s, "systemd would kill the server while it drains");
     for text in [supervisor, systemd] {
         assert!(text.contains("/usr/local/bin/etutord -c /etc/etutor/etutor.yml"));
@@ -62,7 +71,8 @@ fn a_file_says_what_differs_and_the_environment_has_the_last_word() {
     let file = folder.path().join("etutor.yml");
     std::fs::write(
         &file,
-        "server:\n  listen: 127.0.0.1:6000\n  drain_s: 3\ninvite:\n  after_gate: manual\n  window: { from: \"09:00\" }\nlog:\n",
+        "server:\n  listen: 127.0.0.1:6000\n  drain_s: 3\ninvite:\n  after_gate: manual\n  window: { \
+         from: \"09:00\" }\nlog:\n",
     )
     .unwrap();
     let variables = env(&[
@@ -92,7 +102,11 @@ fn the_command_finds_a_server_that_listens_everywhere_on_the_loopback() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("etutor.yml");
     // url_file does not exist: the command must not need the server's secrets.
-    std::fs::write(&file, "server: { listen: 0.0.0.0:6000, insecure: true }\ndatabase: { url_file: /nowhere }").unwrap();
+    std::fs::write(
+        &file,
+        "server: { listen: 0.0.0.0:6000, insecure: true }\ndatabase: { url_file: /nowhere }",
+    )
+    .unwrap();
     assert_eq!(Config::server_address(&file, []).unwrap().to_string(), "127.0.0.1:6000");
 }
 
@@ -183,7 +197,11 @@ fn what_is_wrong_is_refused_by_the_name_of_its_key() {
         ("testing: true\ntesting: false", "testing"),
     ] {
         let keys = refused(text);
-        assert!(keys.iter().any(|refused| refused == key), "{text}: expected {key}, got {keys:?}: {}", Config::parse(text).unwrap_err());
+        assert!(
+            keys.iter().any(|refused| refused == key),
+            "{text}: expected {key}, got {keys:?}: {}",
+            Config::parse(text).unwrap_err()
+        );
     }
 }
 
@@ -227,21 +245,28 @@ admins:
         told(text, &[("ETUTOR__TESTING", "on"), ("ETUTOR__SMS__BATCHMAX", "5"), ("ETUTOR__ADMIN", "x")]),
         [
             "etutor.yml:2:3: server.lisen: there is no such key; did you mean listen?",
-            "etutor.yml:3:12: server.drain_s: \"700\" cannot be used; it must be a whole number from 0 to 600",
-            "etutor.yml:4:16: server.concurrency: \"lots\" cannot be used; it must be a whole number from 1 to 100000, in plain digits without a unit",
+            "etutor.yml:3:12: server.drain_s: \"700\" cannot be used; it must be a whole number from 0 to \
+             600",
+            "etutor.yml:4:16: server.concurrency: \"lots\" cannot be used; it must be a whole number from 1 \
+             to 100000, in plain digits without a unit",
             "etutor.yml:5:13: server.insecure: \"yes\" cannot be used; it must be true or false",
-            "etutor.yml:7:20: database.lock_timeout_ms: must not be more than database.statement_timeout_ms (5000), which would end the wait first",
+            "etutor.yml:7:20: database.lock_timeout_ms: must not be more than database.statement_timeout_ms \
+             (5000), which would end the wait first",
             "etutor.yml:9:23: database.sqlite_synchronous: \"ful\" cannot be used; it must be full or off",
             "etutor.yml:10:1: drain_s: there is no such key; did you mean server.drain_s?",
             "etutor.yml:12:19: invite.window: from 21:00 must be before to 08:00",
             "etutor.yml:13:3: invite.gate_lead_min: there is no such key; did you mean gate_lead_h?",
             "etutor.yml:15:16: coach.class_limit.5: is missing",
-            "etutor.yml:15:33: coach.class_limit.3: \"x\" cannot be used; it must be a whole number from 0 to 100, in plain digits without a unit",
+            "etutor.yml:15:33: coach.class_limit.3: \"x\" cannot be used; it must be a whole number from 0 \
+             to 100, in plain digits without a unit",
             "etutor.yml:17:3: coach.gap_min: is written twice; the first is in line 16",
-            "etutor.yml:19:16: sms.outbox_file: is empty; it must be the name of a file, or the line be left out",
-            "etutor.yml:21:26: admins[0].phone: cannot be used; it must be a phone number: + and 5 to 15 digits, or 11 digits that begin with 1",
+            "etutor.yml:19:16: sms.outbox_file: is empty; it must be the name of a file, or the line be left \
+             out",
+            "etutor.yml:21:26: admins[0].phone: cannot be used; it must be a phone number: + and 5 to 15 \
+             digits, or 11 digits that begin with 1",
             "etutor.yml:22:5: admins[1].name: is missing",
-            "etutor.yml:22:36: admins[1].mail: cannot be used; it must be a mail address such as wang@example.org",
+            "etutor.yml:22:36: admins[1].mail: cannot be used; it must be a mail address such as \
+             wang@example.org",
             "ETUTOR__ADMIN: admin: there is no such key; did you mean admins?",
             "ETUTOR__SMS__BATCHMAX: sms.batchmax: there is no such key; did you mean sms.batch_max?",
             "ETUTOR__TESTING: testing: \"on\" cannot be used; it must be true or false",
@@ -252,7 +277,8 @@ admins:
 #[test]
 fn scalars_are_read_as_they_are_written() {
     let of = |admin: &str| {
-        let config = Config::parse(&format!("admins: [{admin}]")).unwrap_or_else(|error| panic!("{admin}: {error}"));
+        let config =
+            Config::parse(&format!("admins: [{admin}]")).unwrap_or_else(|error| panic!("{admin}: {error}"));
         let admin = config.admins.into_iter().next().unwrap();
         (admin.name, admin.phone, admin.mail)
     };
@@ -262,10 +288,17 @@ fn scalars_are_read_as_they_are_written() {
     }
     assert_eq!(of("{ name: wang, phone: 13800138000, mail: ~ }"), wang("13800138000", ""));
     for nothing in ["null", "Null", "~", ""] {
-        assert_eq!(of(&format!("{{ name: wang, mail: a@b.example, phone: {nothing} }}")), wang("", "a@b.example"));
+        assert_eq!(
+            of(&format!("{{ name: wang, mail: a@b.example, phone: {nothing} }}")),
+            wang("", "a@b.example")
+        );
     }
     for name in ["007", "1e3", "0x1F", "yes", "1_000", "12:30", "'null'", "\"~\"", "true", "1.50"] {
-        assert_eq!(of(&format!("{{ name: {name}, phone: +12345 }}")).0, name.trim_matches(['\'', '"']), "{name}");
+        assert_eq!(
+            of(&format!("{{ name: {name}, phone: +12345 }}")).0,
+            name.trim_matches(['\'', '"']),
+            "{name}"
+        );
     }
     assert_eq!(Config::parse("zone: 'Asia/Tokyo'\nserver: { drain_s: '7' }").unwrap().server.drain_s, 7);
 }
@@ -315,8 +348,8 @@ fn what_cannot_be_taken_as_it_is_written_is_refused() {
 
 #[test]
 fn nothing_of_a_person_or_a_secret_is_repeated() {
-    let text =
-        "admins: [{ name: wang, phone: 110, mail: private }, { name: wang, mail: w@x.example }]\ndatabase: { url: oracle://a:s3cr3t@db }";
+    let text = "admins: [{ name: wang, phone: 110, mail: private }, { name: wang, mail: w@x.example \
+        }]\ndatabase: { url: oracle://a:s3cr3t@db }";
     let error = Config::parse(text).unwrap_err();
     assert_eq!(error.problems.len(), 5, "{error}");
     for secret in ["wang\"", "110", "private", "s3cr3t"] {
@@ -331,8 +364,11 @@ fn a_variable_is_told_by_its_name() {
     let error = Config::load(None, env(&[("ETUTOR__ADMINS", "[")])).unwrap_err();
     assert!(error.to_string().starts_with("ETUTOR__ADMINS: "), "{error}");
     // The nearer variable wins, and an empty one says nothing where nothing may be said.
-    let variables =
-        [("ETUTOR__SERVER", "{ drain_s: 7, concurrency: 9 }"), ("ETUTOR__SERVER__DRAIN_S", "8"), ("ETUTOR__DATABASE__URL_FILE", "")];
+    let variables = [
+        ("ETUTOR__SERVER", "{ drain_s: 7, concurrency: 9 }"),
+        ("ETUTOR__SERVER__DRAIN_S", "8"),
+        ("ETUTOR__DATABASE__URL_FILE", ""),
+    ];
     let config = Config::load(None, env(&variables)).unwrap();
     assert_eq!((config.server.drain_s, config.server.concurrency, config.database.url_file), (8, 9, None));
     let error = Config::load(Some(Path::new("/nowhere.yml")), []).unwrap_err();
@@ -362,25 +398,34 @@ fn a_password_is_taken_from_a_file_or_the_environment_and_never_shown() {
     let text = format!("database: {{ url_file: {} }}", secret.display());
     let config = Config::parse(&text).unwrap();
     assert_eq!(config.database.options().url, "mysql://etutor:s3cr3t@db.example.org:3306/etutor");
-    let shown = format!("{config:?} {config:#?} {:?} {}", config.database.options(), config.database.shown_url());
+    let shown =
+        format!("{config:?} {config:#?} {:?} {}", config.database.options(), config.database.shown_url());
     assert!(!shown.contains("s3cr3t"), "{shown}");
     assert!(shown.contains("mysql://etutor:***@db.example.org:3306/etutor"), "{shown}");
 
-    let config = Config::load(None, env(&[("ETUTOR__DATABASE__URL", "postgres://a:s3@cr/3t@db/etutor")])).unwrap();
+    let config =
+        Config::load(None, env(&[("ETUTOR__DATABASE__URL", "postgres://a:s3@cr/3t@db/etutor")])).unwrap();
     assert!(!format!("{config:?}").contains("s3@cr/3t"));
     // On the loopback a password in the file is nobody's business.
     assert!(Config::parse("database: { url: 'postgres://a:b@127.0.0.1:5433/etutor' }").is_ok());
     assert!(Config::parse("database: { url: 'postgres://etutor@db.example.org/etutor' }").is_ok());
     // Nor do errors repeat it.
-    let error = Config::load(None, env(&[("ETUTOR__DATABASE__URL", "oracle://a:s3cr3t@db/etutor")])).unwrap_err();
+    let error =
+        Config::load(None, env(&[("ETUTOR__DATABASE__URL", "oracle://a:s3cr3t@db/etutor")])).unwrap_err();
     assert!(!error.to_string().contains("s3cr3t"), "{error}");
 }
 
 #[test]
 fn the_keys_that_a_running_server_follows_are_marked_and_listed() {
     let readme = std::fs::read_to_string("README.md").unwrap();
-    let listed =
-        readme.split("A running server follows these keys after HUP:").nth(1).unwrap().split('.').take(4).collect::<Vec<_>>().join(".");
+    let listed = readme
+        .split("A running server follows these keys after HUP:")
+        .nth(1)
+        .unwrap()
+        .split('.')
+        .take(4)
+        .collect::<Vec<_>>()
+        .join(".");
     let (mut marked, mut section) = (Vec::new(), "");
     let mut lines = DEFAULT_YAML.lines().peekable();
     while let Some(line) = lines.next() {
@@ -389,7 +434,11 @@ fn the_keys_that_a_running_server_follows_are_marked_and_listed() {
         }
         if line.trim_start().starts_with('#') && line.ends_with(". SIGHUP.") {
             let key = lines.peek().unwrap().split(':').next().unwrap();
-            marked.push(if key.starts_with(' ') { format!("{section}.{}", key.trim()) } else { key.to_owned() });
+            marked.push(if key.starts_with(' ') {
+                format!("{section}.{}", key.trim())
+            } else {
+                key.to_owned()
+            });
         }
     }
     assert_eq!(marked, LIVE);
@@ -402,7 +451,8 @@ fn the_keys_that_a_running_server_follows_are_marked_and_listed() {
 fn of_a_new_configuration_only_the_live_keys_are_followed() {
     let old = Config::default();
     let text = "log: { filter: debug, format: json }\nsms: { batch_max: 7, per_run_max: 8, lease_s: 9 }\n\
-                admins: [{ name: wang, phone: '+999000000001' }]\nserver: { drain_s: 3 }\ninvite: { budget_day: 1 }\n";
+                admins: [{ name: wang, phone: '+999000000001' }]\nserver: { drain_s: 3 }\ninvite: { \
+                budget_day: 1 }\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("etutor.yml");
     let load = |text: &str| {
@@ -411,12 +461,23 @@ fn of_a_new_configuration_only_the_live_keys_are_followed() {
     };
     let (_, mut keys) = load("");
     let (new, new_keys) = load(text);
-    let changed =
-        ["admins", "invite.budget_day", "log.filter", "log.format", "server.drain_s", "sms.batch_max", "sms.lease_s", "sms.per_run_max"];
+    let changed = [
+        "admins",
+        "invite.budget_day",
+        "log.filter",
+        "log.format",
+        "server.drain_s",
+        "sms.batch_max",
+        "sms.lease_s",
+        "sms.per_run_max",
+    ];
     assert_eq!(keys.changed(&new_keys), changed);
     let followed = old.following(&new);
     assert_eq!((followed.log.filter.as_str(), followed.log.format), ("debug", old.log.format));
-    assert_eq!((followed.sms.batch_max, followed.sms.per_run_max, followed.sms.lease_s), (7, 8, old.sms.lease_s));
+    assert_eq!(
+        (followed.sms.batch_max, followed.sms.per_run_max, followed.sms.lease_s),
+        (7, 8, old.sms.lease_s)
+    );
     assert_eq!((followed.admins.len(), followed.server.drain_s), (1, old.server.drain_s));
     assert_eq!(followed.rules.budget_day, old.rules.budget_day);
     keys.follow(&new_keys);

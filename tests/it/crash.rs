@@ -1,4 +1,5 @@
-//! The real program killed and started again, ended by SIGTERM amid its work, and running twice on one database.
+//! The real program killed and started again, ended by SIGTERM amid its work, and running twice on
+//! one database.
 
 mod killer;
 mod player;
@@ -19,7 +20,8 @@ use player::{Deed, Player};
 use process::{Server, fire};
 use snapshot::Snapshot;
 
-/// An academy of two lesson days, Thursday and Friday, made before the program runs. No connection of ours stays open.
+/// An academy of two lesson days, Thursday and Friday, made before the program runs. No connection
+/// of ours stays open.
 async fn make_academy(db: &TestDb) {
     let app = TestApp::start(db.replica().await, "2026-03-01T12:00", |_| ()).await;
     app.ignore_messages("nobody is told anything yet");
@@ -50,7 +52,8 @@ async fn replay(kind: &Kind, killer: Killer) -> Played {
     let url = db.options().url.clone();
     let mut player = Player::start(&url, killer).await;
     let (monday, friday) = (parse_day("2026-03-02").unwrap(), parse_day("2026-03-06").unwrap());
-    // Some sign up meanwhile: in time for a task, too late for anything but a seat that is free, and too late altogether.
+    // Some sign up meanwhile: in time for a task, too late for anything but a seat that is free,
+    // and too late altogether.
     let late = [
         (27, "alpha", monday),
         (28, "gamma", monday),
@@ -67,11 +70,13 @@ async fn replay(kind: &Kind, killer: Killer) -> Played {
     let Player { answers, calls, .. } = player;
 
     let db = db.replica().await;
-    let open: Vec<String> = sql("SELECT task FROM task_run WHERE state <> 'DONE'").column(db.reader()).await.unwrap();
+    let open: Vec<String> =
+        sql("SELECT task FROM task_run WHERE state <> 'DONE'").column(db.reader()).await.unwrap();
     assert!(open.is_empty(), "{open:?}");
     let snapshot = snapshot::of(&db).await;
     println!(
-        "{}: {} calls, {kills} kills, {unanswered} calls not answered, {taken_over} ticks taken over; {} lines",
+        "{}: {} calls, {kills} kills, {unanswered} calls not answered, {taken_over} ticks taken over; {} \
+         lines",
         kind.name(),
         calls.len(),
         snapshot.len()
@@ -88,7 +93,11 @@ fn a_server_killed_at_random_ends_with_the_same_tasks_invitations_rosters_and_me
     on_every_kind(async |kind| {
         let calm = replay(kind, Killer::idle()).await;
         let count = |start: &str| calm.snapshot.keys().filter(|line| line.starts_with(start)).count();
-        assert!(count("task") == 5 && count("roster") > 8 && count("invitation") > 10 && count("message") > 40, "{:#?}", calm.snapshot);
+        assert!(
+            count("task") == 5 && count("roster") > 8 && count("invitation") > 10 && count("message") > 40,
+            "{:#?}",
+            calm.snapshot
+        );
         let killed = replay(kind, Killer::new(20_260_302, calm.calls)).await;
         assert_eq!(calm.answers, killed.answers);
         snapshot::assert_same(&calm.snapshot, &killed.snapshot);
@@ -112,7 +121,10 @@ fn sigterm_lets_calls_in_flight_end_and_loses_nothing_that_was_acknowledged() {
         acknowledged.extend(calls.join_all().await.into_iter().flatten());
         assert_eq!(ended.code(), Some(0));
         let kept: Vec<i64> = sql("SELECT id FROM subject").column(db.reader()).await.unwrap();
-        assert!(!acknowledged.is_empty() && acknowledged.iter().all(|id| kept.contains(id)), "{acknowledged:?} of {kept:?}");
+        assert!(
+            !acknowledged.is_empty() && acknowledged.iter().all(|id| kept.contains(id)),
+            "{acknowledged:?} of {kept:?}"
+        );
         let after = pb::catalog_service_client::CatalogServiceClient::new(server.channel());
         assert!({ after }.list_subjects(pb::ListSubjectsRequest::default()).await.is_err(), "it is gone");
     });
@@ -132,15 +144,19 @@ fn two_programs_on_one_database_run_each_tick_once() {
         let time = etutor::config::Config::default().rules.time;
         let tick = time.midnight(parse_day("2026-03-02").unwrap());
         for task in Task::ALL {
-            let firings = [&servers[0], &servers[1], &servers[0], &servers[1]].map(|server| fire(server.channel(), *task, tick));
-            let reports: Vec<pb::TaskReport> = join_all(firings).await.into_iter().map(Result::unwrap).collect();
+            let firings = [&servers[0], &servers[1], &servers[0], &servers[1]]
+                .map(|server| fire(server.channel(), *task, tick));
+            let reports: Vec<pb::TaskReport> =
+                join_all(firings).await.into_iter().map(Result::unwrap).collect();
             assert_eq!(reports.iter().filter(|report| !report.already_done).count(), 1, "{task:?}");
             assert!(reports.iter().all(|report| report.run_id == reports[0].run_id), "{task:?}");
         }
         drop(servers);
         let db = db.replica().await;
-        let runs: Vec<(String, String)> = sql("SELECT task, state FROM task_run ORDER BY id").tuples(db.reader()).await.unwrap();
-        let expected: Vec<(String, String)> = Task::ALL.iter().map(|task| (task.name().to_owned(), "DONE".to_owned())).collect();
+        let runs: Vec<(String, String)> =
+            sql("SELECT task, state FROM task_run ORDER BY id").tuples(db.reader()).await.unwrap();
+        let expected: Vec<(String, String)> =
+            Task::ALL.iter().map(|task| (task.name().to_owned(), "DONE".to_owned())).collect();
         assert_eq!(runs, expected);
         let tasks: Vec<i64> = sql("SELECT COUNT(*) AS n FROM class_task").column(db.reader()).await.unwrap();
         assert_eq!(tasks, [2]);

@@ -21,7 +21,8 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
         "Sunday 30 August 2026 · D−4",
         "refused, NOT_A_LESSON_DAY",
         "Monday 31 August 2026 · D−3",
-        "00:00  invite create          math7-0900  12 students signed up in time, 4 a class: 3 coaches needed",
+        "00:00  invite create          math7-0900  12 students signed up in time, 4 a class: 3 coaches \
+         needed",
         "08:00  invite exec            math7-0900  3 missing: asks 6 coaches",
         "not asked: SAME_CITY 1",
         "08:12  fang.min               math7-0900  says yes → READY",
@@ -38,7 +39,8 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
         "wants to sign up from Thu 3 Sep → refused, TOO_LATE",
         "20:00  sms send               math7-0900  ✉ TASK_EARLY_WARNING to admin.wang (SMS, mail)",
         "Wednesday 2 September 2026 · D−1",
-        "07:00  sms send               math7-0900  ✉ TASK_SHORT to admin.wang (SMS, mail): not covered at G, 2 of 3 coaches ready",
+        "07:00  sms send               math7-0900  ✉ TASK_SHORT to admin.wang (SMS, mail): not covered at G, \
+         2 of 3 coaches ready",
         "09:55  kong.fei               math8-1900  takes the yes back → WITHDRAWN",
         "ou.yang: RESERVE → ACCEPTED, promoted",
         "20:00  clazz assign_students  math7-0900  class formed: fang.min with 4 students",
@@ -54,7 +56,9 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
         "│ eng11-2330 ┆ FORMED",
         "│ LESSON_NOT_HELD",
     ] {
-        let at = rest.find(part).unwrap_or_else(|| panic!("{part:?} is missing after\n{}", &story[..story.len() - rest.len()]));
+        let at = rest
+            .find(part)
+            .unwrap_or_else(|| panic!("{part:?} is missing after\n{}", &story[..story.len() - rest.len()]));
         rest = &rest[at + part.len()..];
     }
     assert!(!story.contains('\x1b') && !story.contains("+999"), "neither colours nor phone numbers");
@@ -63,18 +67,25 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
 #[test]
 fn the_readme_shows_lines_of_the_real_story() {
     let readme = std::fs::read_to_string("README.md").unwrap();
-    let excerpt = readme.split("<!-- demo -->").nth(1).and_then(|rest| rest.split("<!-- /demo -->").next()).unwrap();
+    let excerpt =
+        readme.split("<!-- demo -->").nth(1).and_then(|rest| rest.split("<!-- /demo -->").next()).unwrap();
     let story = told(Options::plain());
     let mut rest = story.lines();
-    for line in excerpt.lines().filter(|line| !line.is_empty() && !line.starts_with("```") && line.trim() != "…") {
-        assert!(rest.any(|told| told == line), "this line of README.md is not in the story, or not there: {line}");
+    for line in
+        excerpt.lines().filter(|line| !line.is_empty() && !line.starts_with("```") && line.trim() != "…")
+    {
+        assert!(
+            rest.any(|told| told == line),
+            "this line of README.md is not in the story, or not there: {line}"
+        );
     }
 }
 
 #[test]
 fn for_scripts_each_line_is_an_object() {
     let story = told(Options { json: true, ..Options::plain() });
-    let lines: Vec<serde_json::Value> = story.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        story.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (summary, events) = lines.split_last().unwrap();
     assert!(events.iter().all(|event| event["at"].is_string() && event["actor"].is_string()));
     assert_eq!(summary["summary"]["tasks"][0]["left_over"], 4);

@@ -1,5 +1,6 @@
-//! A fault of the database at every step of a sign-up, a cancellation, an answer and a task: what was acknowledged is stored, what
-//! was refused is not, and the next call is well. The faults are real ones, provoked on the transaction's own connection.
+//! A fault of the database at every step of a sign-up, a cancellation, an answer and a task: what
+//! was acknowledged is stored, what was refused is not, and the next call is well. The faults are
+//! real ones, provoked on the transaction's own connection.
 
 mod file;
 mod frozen;
@@ -25,7 +26,8 @@ const NOTHING: &str = "SELECT 1";
 impl Fault {
     /// Lets it happen after so many steps.
     fn arm(&self, stage: &Stage, steps: usize) {
-        // In a process of its own it is the file system that fails. Nearly all that a statement changes has to be written at once.
+        // In a process of its own it is the file system that fails. Nearly all that a statement
+        // changes has to be written at once.
         match file::is_alone() {
             true => stage.faults().arm_with(steps, "PRAGMA cache_size = 1", || file::refuse_writes(true)),
             false => stage.faults().arm(steps, self.text),
@@ -47,27 +49,44 @@ impl Fault {
     }
 }
 
-/// A table of one's own for what fills the disk. Its rows are the only thing of their statement, so that SQLite has no journal of
-/// it and undoes the whole transaction.
+/// A table of one's own for what fills the disk. Its rows are the only thing of their statement, so
+/// that SQLite has no journal of it and undoes the whole transaction.
 async fn set(stage: &Stage) {
-    etutor::write_txn!(stage.db(), "test.filler", |txn| sql("CREATE TABLE filler (b VARCHAR(10))").execute(txn).await).unwrap();
+    etutor::write_txn!(stage.db(), "test.filler", |txn| sql("CREATE TABLE filler (b VARCHAR(10))")
+        .execute(txn)
+        .await)
+    .unwrap();
 }
 
 fn faults(backend: DbBackend) -> &'static [Fault] {
     match backend {
-        DbBackend::Sqlite if file::is_alone() => &[Fault { name: "nothing can be written to any file", text: "", over: NOTHING }],
+        DbBackend::Sqlite if file::is_alone() => {
+            &[Fault { name: "nothing can be written to any file", text: "", over: NOTHING }]
+        }
         DbBackend::Sqlite => &[
             Fault {
                 name: "the disk is full, and SQLite rolls back by itself",
                 text: "PRAGMA max_page_count = 1; INSERT INTO filler VALUES (randomblob(1000000))",
                 over: "PRAGMA max_page_count = 1073741823",
             },
-            Fault { name: "the transaction is gone", text: "ROLLBACK; SELECT json('no json')", over: NOTHING },
-            Fault { name: "the file is read-only", text: "PRAGMA query_only = ON", over: "PRAGMA query_only = OFF" },
+            Fault {
+                name: "the transaction is gone",
+                text: "ROLLBACK; SELECT json('no json')",
+                over: NOTHING,
+            },
+            Fault {
+                name: "the file is read-only",
+                text: "PRAGMA query_only = ON",
+                over: "PRAGMA query_only = OFF",
+            },
         ],
         DbBackend::Postgres => &[
             Fault { name: "a statement fails", text: "SELECT 1 / 0", over: NOTHING },
-            Fault { name: "the connection is killed", text: "SELECT pg_terminate_backend(pg_backend_pid())", over: NOTHING },
+            Fault {
+                name: "the connection is killed",
+                text: "SELECT pg_terminate_backend(pg_backend_pid())",
+                over: NOTHING,
+            },
             Fault {
                 name: "a statement takes too long",
                 text: "SET statement_timeout = 20; SELECT pg_sleep(5)",
@@ -101,8 +120,8 @@ fn faults(backend: DbBackend) -> &'static [Fault] {
     }
 }
 
-/// Tries `act` with each fault at each of its steps, and then once more without. `act` and `stored` are given a number that is new each time;
-/// `act` says whether it was acknowledged.
+/// Tries `act` with each fault at each of its steps, and then once more without. `act` and `stored`
+/// are given a number that is new each time; `act` says whether it was acknowledged.
 async fn at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: impl AsyncFn(usize) -> bool) {
     set(stage).await;
     let mut number = 0;
@@ -119,7 +138,10 @@ async fn at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: 
             stage.faults().arm(0, fault.over);
             if !acknowledged {
                 refused += 1;
-                assert!(act(number).await && stored(number).await, "the next call is not well after this: {what}");
+                assert!(
+                    act(number).await && stored(number).await,
+                    "the next call is not well after this: {what}"
+                );
             } else {
                 // Something else that writes.
                 stage.advance(chrono::TimeDelta::zero()).await;
@@ -134,7 +156,11 @@ async fn at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: 
             steps += 1;
         }
     }
-    assert_eq!(stage.fire("clazz init_place", None).await.failed, 0, "places differ from what was signed up for");
+    assert_eq!(
+        stage.fire("clazz init_place", None).await.failed,
+        0,
+        "places differ from what was signed up for"
+    );
 }
 
 async fn states(app: &TestApp, student: &str) -> Vec<String> {
@@ -178,7 +204,8 @@ fn a_cancellation() {
             let request = pb::CancelReservationRequest { reservation_id, ..Default::default() };
             stage.enrollment().cancel_reservation(request).await.is_ok()
         };
-        at_every_step(&stage, act, async |number| states(&stage, &student(number)).await == ["CANCELLED"]).await;
+        at_every_step(&stage, act, async |number| states(&stage, &student(number)).await == ["CANCELLED"])
+            .await;
     });
 }
 
@@ -188,14 +215,20 @@ fn an_answer() {
         let stage = Stage::monday(app, evening().classes(40, 6).coaches(80).students(240), 240).await;
         stage.minute("2026-03-02T08:00").await;
         let act = async |number: usize| stage.yes(number, MATH).await == "ACCEPTED";
-        let stored = async |number: usize| stage.invitation(number, MATH).await.state() == pb::InvitationState::Accepted;
+        let stored = async |number: usize| {
+            stage.invitation(number, MATH).await.state() == pb::InvitationState::Accepted
+        };
         yes_at_every_step(&stage, act, stored).await;
         stage.ignore_messages("what coaches are told of their yes is told elsewhere");
     });
 }
 
 /// As [`at_every_step`], over fewer steps: an answer has some thirty, and each takes a coach.
-async fn yes_at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stored: impl AsyncFn(usize) -> bool) {
+async fn yes_at_every_step(
+    stage: &Stage,
+    act: impl AsyncFn(usize) -> bool,
+    stored: impl AsyncFn(usize) -> bool,
+) {
     set(stage).await;
     let mut number = 0;
     for fault in faults(stage.db().backend()) {
@@ -204,12 +237,21 @@ async fn yes_at_every_step(stage: &Stage, act: impl AsyncFn(usize) -> bool, stor
             stage.faults().arm(steps, fault.text);
             let acknowledged = act(number).await;
             stage.faults().disarm();
-            assert_eq!(stored(number).await, acknowledged, "acknowledged: {acknowledged}; {}, at step {steps}", fault.name);
+            assert_eq!(
+                stored(number).await,
+                acknowledged,
+                "acknowledged: {acknowledged}; {}, at step {steps}",
+                fault.name
+            );
             stage.faults().arm(0, fault.over);
             if acknowledged {
                 stage.advance(chrono::TimeDelta::zero()).await;
             } else {
-                assert!(act(number).await && stored(number).await, "the next call is not well after {}, at step {steps}", fault.name);
+                assert!(
+                    act(number).await && stored(number).await,
+                    "the next call is not well after {}, at step {steps}",
+                    fault.name
+                );
             }
         }
     }
@@ -221,7 +263,8 @@ fn a_task() {
         let stage = stage(app).await;
         stage.academy.reserve_all(&stage, "math", 1, 3, None).await;
         let tasks = async || {
-            let found: Vec<(i64, i64)> = sql("SELECT id, template_id FROM class_task").tuples(stage.db().reader()).await.unwrap();
+            let found: Vec<(i64, i64)> =
+                sql("SELECT id, template_id FROM class_task").tuples(stage.db().reader()).await.unwrap();
             found.len()
         };
         stage.set_clock("2026-03-02T00:00").await;

@@ -17,7 +17,8 @@ pub const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
 
-/// How much of itself an answer may send before its reader allows more (SETTINGS_INITIAL_WINDOW_SIZE).
+/// How much of itself an answer may send before its reader allows more
+/// (SETTINGS_INITIAL_WINDOW_SIZE).
 pub const WINDOW: u16 = 4;
 
 /// Reached only when a test fails.
@@ -41,7 +42,8 @@ impl Wire {
         let mut wire = Self(TcpStream::connect(address).await.unwrap());
         wire.0.set_nodelay(true).unwrap();
         wire.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        let payload = settings.iter().flat_map(|(key, value)| [&key.to_be_bytes()[..], &value.to_be_bytes()].concat());
+        let payload =
+            settings.iter().flat_map(|(key, value)| [&key.to_be_bytes()[..], &value.to_be_bytes()].concat());
         wire.say(SETTINGS, 0, 0, &payload.collect::<Vec<_>>()).await;
         wire
     }
@@ -58,9 +60,12 @@ impl Wire {
 
     /// Begins a call; its body is still to come.
     pub async fn call(&mut self, stream: u32, path: &str) {
-        // :method POST and :scheme http from the static table (RFC 7541, appendix A), the others as literals.
+        // :method POST and :scheme http from the static table (RFC 7541, appendix A), the others as
+        // literals.
         let mut block = vec![0x83, 0x86];
-        for (name, value) in [(":path", path), (":authority", "x"), ("content-type", "application/grpc"), ("te", "trailers")] {
+        for (name, value) in
+            [(":path", path), (":authority", "x"), ("content-type", "application/grpc"), ("te", "trailers")]
+        {
             block.push(0);
             for text in [name, value] {
                 block.push(u8::try_from(text.len()).unwrap());
@@ -70,7 +75,8 @@ impl Wire {
         self.say(HEADERS, END_HEADERS, stream, &block).await;
     }
 
-    /// Everything the server has said until it has answered a PING, and so has read what was said before.
+    /// Everything the server has said until it has answered a PING, and so has read what was said
+    /// before.
     pub async fn until_read(&mut self) -> Vec<Frame> {
         self.say(PING, 0, 0, b"a moment").await;
         let mut said = Vec::new();

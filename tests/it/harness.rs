@@ -30,7 +30,8 @@ fn a_test_talks_to_a_server_through_a_socket() {
 }
 
 async fn write_message(app: &TestApp) {
-    let text = "INSERT INTO message (dedup_key, kind, channel, audience, person, address, body, state, created_at, due_at, valid_until)
+    let text = "INSERT INTO message (dedup_key, kind, channel, audience, person, address, body, state, \
+        created_at, due_at, valid_until)
                 VALUES ('k', 'INVITATION', 'SMS', 'COACH', 'coach-001', '+9991', 'x', 'QUEUED', 0, 0, 9)";
     write_txn!(app.db(), "test.message", |txn| sql(text).execute(txn).await).unwrap();
 }
@@ -43,7 +44,10 @@ fn a_message_that_nobody_looked_at_fails_the_test() {
         });
     };
     let failure = *std::panic::catch_unwind(test).unwrap_err().downcast::<String>().unwrap();
-    assert!(failure.ends_with("1 messages were written and not looked at: INVITATION to coach-001 (QUEUED)"), "{failure}");
+    assert!(
+        failure.ends_with("1 messages were written and not looked at: INVITATION to coach-001 (QUEUED)"),
+        "{failure}"
+    );
 }
 
 #[test]

@@ -15,7 +15,8 @@ use etutor::write_txn;
 use tonic::{Code, Status};
 use world::{Row, academy, class, leave};
 
-/// A Wednesday morning: sign-ups of this Saturday's classes have ended, those of the coming Sunday's have not.
+/// A Wednesday morning: sign-ups of this Saturday's classes have ended, those of the coming
+/// Sunday's have not.
 const WEDNESDAY: &str = "2026-03-04T10:00";
 
 async fn list(app: &TestApp, request: pb::ListOpeningsRequest) -> Result<Vec<pb::Opening>, Status> {
@@ -51,11 +52,20 @@ fn a_page_shows_each_lesson_day_with_its_places_and_why_not() {
         academy().build(&app).await;
         let openings = list(&app, of_grade("2026-03-14")).await.unwrap();
         let [sat, daily] = &openings[..] else { panic!("{openings:?}") };
-        assert_eq!((sat.class_template.as_str(), sat.season.as_str(), sat.subject_id, sat.grade), ("sat", "spring", 1, 7));
-        assert_eq!((sat.start_time.as_str(), sat.end_time.as_str(), sat.recurrence.as_str()), ("19:00", "20:00", "FREQ=WEEKLY;BYDAY=SA"));
+        assert_eq!(
+            (sat.class_template.as_str(), sat.season.as_str(), sat.subject_id, sat.grade),
+            ("sat", "spring", 1, 7)
+        );
+        assert_eq!(
+            (sat.start_time.as_str(), sat.end_time.as_str(), sat.recurrence.as_str()),
+            ("19:00", "20:00", "FREQ=WEEKLY;BYDAY=SA")
+        );
         assert_eq!(days(sat), ["07 TOO_LATE 2", "14 ok 2"]);
         assert_eq!((sat.first_possible_day.as_str(), sat.classes.len(), sat.waiting), ("2026-03-14", 0, 0));
-        assert_eq!(days(daily)[..5], ["04 TOO_LATE 6", "05 TOO_LATE 6", "06 TOO_LATE 6", "07 TOO_LATE 6", "08 ok 6"]);
+        assert_eq!(
+            days(daily)[..5],
+            ["04 TOO_LATE 6", "05 TOO_LATE 6", "06 TOO_LATE 6", "07 TOO_LATE 6", "08 ok 6"]
+        );
         assert_eq!((daily.first_possible_day.as_str(), daily.days.len()), ("2026-03-08", 11));
         assert_eq!(daily.days[0].start_time.unwrap().seconds, app.instant("2026-03-04T19:30").unix());
 
@@ -64,7 +74,10 @@ fn a_page_shows_each_lesson_day_with_its_places_and_why_not() {
         assert_eq!(days(&list(&app, of_grade("2026-03-14")).await.unwrap()[1])[0], "04 NOT_OPEN 6");
         let wished = pb::ListOpeningsRequest { from_day: "2026-04-01".to_owned(), ..of_grade("") };
         let daily = list(&app, wished).await.unwrap().remove(1);
-        assert_eq!((daily.first_possible_day.as_str(), daily.days.last().unwrap().day.as_str()), ("2026-04-01", "2026-05-31"));
+        assert_eq!(
+            (daily.first_possible_day.as_str(), daily.days.last().unwrap().day.as_str()),
+            ("2026-04-01", "2026-05-31")
+        );
     });
 }
 
@@ -87,7 +100,11 @@ fn holds_that_have_run_out_are_free_places_before_anything_finds_them_out() {
         // Nor is the student's own hold in the way any longer.
         assert_eq!(days_of(&app, 2, "sat", "2026-03-14").await[1], "14 ok 1");
         app.set_clock("2026-03-08").await;
-        assert_eq!(list(&app, of_grade("2026-03-14")).await.unwrap()[0].waiting, 1, "a list that has closed is no list");
+        assert_eq!(
+            list(&app, of_grade("2026-03-14")).await.unwrap()[0].waiting,
+            1,
+            "a list that has closed is no list"
+        );
     });
 }
 
@@ -98,7 +115,10 @@ fn a_student_sees_what_is_reserved_already_what_overlaps_and_what_is_only_held()
         Row::booked(1, "sat", ("2026-03-14", "2026-03-21")).write(&app).await;
         Row::held(1, "daily", ("2026-03-16", "2026-03-16"), "2026-03-04T10:10").write(&app).await;
         Row::new(1, "sat", ReservationState::Cancelled, ("2026-03-28", "2026-03-28")).write(&app).await;
-        assert_eq!(days_of(&app, 1, "sat", "2026-03-28").await[1..], ["14 ALREADY_RESERVED 1", "21 ALREADY_RESERVED 1", "28 ok 2"]);
+        assert_eq!(
+            days_of(&app, 1, "sat", "2026-03-28").await[1..],
+            ["14 ALREADY_RESERVED 1", "21 ALREADY_RESERVED 1", "28 ok 2"]
+        );
         let daily = days_of(&app, 1, "daily", "2026-03-21").await;
         assert_eq!(daily[9..14], ["13 ok 6", "14 SCHEDULE_CONFLICT 6", "15 ok 6", "16 HELD 5", "17 ok 6"]);
         assert_eq!(days_of(&app, 2, "daily", "2026-03-21").await[10], "14 ok 6", "others are not concerned");
@@ -124,10 +144,16 @@ fn after_the_cut_off_a_free_seat_of_a_running_class_can_be_had_until_f() {
         assert_eq!(days(&opening)[..3], ["04 TOO_LATE 6", "05 ok 1", "06 ok 1"]);
         assert_eq!((opening.first_possible_day.as_str(), shown(&opening)), ("2026-03-05", one_seat.to_vec()));
         let class = &opening.classes[0];
-        assert_eq!((class.class_id, class.first_day.as_str(), class.last_day.as_str()), (class_id, "2026-03-05", "2026-03-20"));
+        assert_eq!(
+            (class.class_id, class.first_day.as_str(), class.last_day.as_str()),
+            (class_id, "2026-03-05", "2026-03-20")
+        );
 
         // A hold keeps the seat of the seventh: the class is no longer free on all its days.
-        let held = Row { class_id: Some(class_id), ..Row::held(6, "daily", ("2026-03-07", "2026-03-07"), "2026-03-04T10:15") };
+        let held = Row {
+            class_id: Some(class_id),
+            ..Row::held(6, "daily", ("2026-03-07", "2026-03-07"), "2026-03-04T10:15")
+        };
         held.write(&app).await;
         let opening = daily().await;
         assert_eq!((days(&opening)[3].as_str(), shown(&opening)), ("07 TOO_LATE 0", Vec::new()));
@@ -144,11 +170,15 @@ fn after_the_cut_off_a_free_seat_of_a_running_class_can_be_had_until_f() {
         assert_eq!(daily().await.first_possible_day, "2026-03-05");
         app.set_clock("2026-03-05T15:30").await;
         let opening = daily().await;
-        assert_eq!((opening.first_possible_day.as_str(), days(&opening)[0].as_str()), ("2026-03-06", "05 TOO_LATE 1"));
+        assert_eq!(
+            (opening.first_possible_day.as_str(), days(&opening)[0].as_str()),
+            ("2026-03-06", "05 TOO_LATE 1")
+        );
 
         // A coach who takes nobody of the own city.
         write_txn!(app.db(), "test.city", |txn| {
-            let text = "UPDATE coach SET forbid_same_city = TRUE, area_code = (SELECT area_code FROM student WHERE user_name = ?) WHERE user_name = ?";
+            let text = "UPDATE coach SET forbid_same_city = TRUE, area_code = (SELECT area_code FROM student \
+                WHERE user_name = ?) WHERE user_name = ?";
             sql(text).bind("student-008").bind("coach-001").execute(txn).await
         })
         .unwrap();
@@ -169,8 +199,14 @@ fn what_cannot_be_asked_is_refused() {
         };
         assert_eq!(invalid_field(&refused(&|request| request.grade = 0).await), "grade");
         assert_eq!(invalid_field(&refused(&|request| request.grade = 13).await), "grade");
-        assert_eq!(invalid_field(&refused(&|request| request.to_day = "2026-03-01".to_owned()).await), "to_day");
-        assert_eq!(invalid_field(&refused(&|request| request.to_day = "2026-06-10".to_owned()).await), "to_day");
+        assert_eq!(
+            invalid_field(&refused(&|request| request.to_day = "2026-03-01".to_owned()).await),
+            "to_day"
+        );
+        assert_eq!(
+            invalid_field(&refused(&|request| request.to_day = "2026-06-10".to_owned()).await),
+            "to_day"
+        );
         for status in [
             refused(&|request| request.student = "nobody".to_owned()).await,
             refused(&|request| request.season = "winter".to_owned()).await,
@@ -185,8 +221,16 @@ fn what_cannot_be_asked_is_refused() {
 
         app.set_clock("2026-06-29").await;
         assert_eq!(reason(&refused(&|_| ()).await), "NO_SEASON");
-        let over = pb::ListOpeningsRequest { season: "spring".to_owned(), from_day: "2026-06-27".to_owned(), ..of_grade("") };
-        assert_eq!(days(&list(&app, over).await.unwrap()[0]), ["27 NOT_OPEN 2"], "a season that is over can be looked at");
+        let over = pb::ListOpeningsRequest {
+            season: "spring".to_owned(),
+            from_day: "2026-06-27".to_owned(),
+            ..of_grade("")
+        };
+        assert_eq!(
+            days(&list(&app, over).await.unwrap()[0]),
+            ["27 NOT_OPEN 2"],
+            "a season that is over can be looked at"
+        );
     });
 }
 
@@ -198,7 +242,10 @@ fn a_page_follows_the_last() {
         let first = app.openings().list_openings(request.clone()).await.unwrap().into_inner();
         let second = pb::ListOpeningsRequest { page_token: first.next_page_token.clone(), ..request };
         let second = app.openings().list_openings(second).await.unwrap().into_inner();
-        assert_eq!((first.openings[0].class_template.as_str(), second.openings[0].class_template.as_str()), ("sat", "daily"));
+        assert_eq!(
+            (first.openings[0].class_template.as_str(), second.openings[0].class_template.as_str()),
+            ("sat", "daily")
+        );
         assert_eq!(second.next_page_token, "");
         // Templates without a lesson day in the range are not on any page.
         let tuesday = pb::ListOpeningsRequest { from_day: "2026-03-10".to_owned(), ..of_grade("2026-03-10") };

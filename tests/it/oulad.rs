@@ -1,4 +1,5 @@
-//! Real sign-ups of a year (tests/data/oulad-2013j): what a separate program counted is what the service finds.
+//! Real sign-ups of a year (tests/data/oulad-2013j): what a separate program counted is what the
+//! service finds.
 
 use crate::import::{app_on, counts, folder, snapshot};
 use etutor::app::import::{ImportData, import};
@@ -42,7 +43,10 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         assert_eq!(places.iter().map(|place| place.taken).sum::<i32>(), 237_739);
         assert_eq!(number(&db, "SELECT COUNT(*) FROM reservation WHERE state = 'BOOKED'").await, 6_468);
         let employed = number(&db, "SELECT COUNT(*) FROM coach WHERE job_status <> 'reserve'").await;
-        assert_eq!(number(&db, "SELECT COUNT(*) FROM coach_status_change WHERE operator = 'import'").await, employed);
+        assert_eq!(
+            number(&db, "SELECT COUNT(*) FROM coach_status_change WHERE operator = 'import'").await,
+            employed
+        );
         // A set that is longer than what is sent at once goes in parts.
         assert!(statements < 200, "{statements} statements for 16,000 rows");
 

@@ -11,21 +11,33 @@ use etutor::testing::{TestApp, on_every_app, on_every_app_at};
 use etutor::write_txn;
 use tonic::{Code, Status};
 
-async fn overview(app: &TestApp, request: pb::GetEnrollmentOverviewRequest) -> Result<Vec<pb::Enrollment>, Status> {
+async fn overview(
+    app: &TestApp,
+    request: pb::GetEnrollmentOverviewRequest,
+) -> Result<Vec<pb::Enrollment>, Status> {
     Ok(app.places().get_enrollment_overview(request).await?.into_inner().enrollments)
 }
 
 fn range(from_day: &str, to_day: &str) -> pb::GetEnrollmentOverviewRequest {
-    pb::GetEnrollmentOverviewRequest { from_day: from_day.to_owned(), to_day: to_day.to_owned(), ..Default::default() }
+    pb::GetEnrollmentOverviewRequest {
+        from_day: from_day.to_owned(),
+        to_day: to_day.to_owned(),
+        ..Default::default()
+    }
 }
 
 async fn explain(app: &TestApp, template: &str, day: &str) -> Result<pb::ExplainPlacesResponse, Status> {
-    let request = pb::ExplainPlacesRequest { class_template: template.to_owned(), day: day.to_owned(), ..Default::default() };
+    let request = pb::ExplainPlacesRequest {
+        class_template: template.to_owned(),
+        day: day.to_owned(),
+        ..Default::default()
+    };
     Ok(app.places().explain_places(request).await?.into_inner())
 }
 
-/// Students 1 to 4 come to `daily` from the 10th, the 11th … on; the fifth holds a place, the sixth held one; the seventh waits, the eighth
-/// has cancelled. Student 1 had been there on the 3rd and 4th; student 2 is on leave on the 12th.
+/// Students 1 to 4 come to `daily` from the 10th, the 11th … on; the fifth holds a place, the sixth
+/// held one; the seventh waits, the eighth has cancelled. Student 1 had been there on the 3rd and
+/// 4th; student 2 is on leave on the 12th.
 pub async fn story(app: &TestApp) {
     Row::new(1, "daily", ReservationState::Ended, ("2026-03-03", "2026-03-04")).write(app).await;
     Row::booked(1, "daily", ("2026-03-10", "2026-03-20")).write(app).await;
@@ -44,22 +56,48 @@ fn each_lesson_day_shows_its_places_and_who_comes() {
     on_every_app_at("2026-03-06T09:00", async |app: TestApp| {
         academy().build(&app).await;
         story(&app).await;
-        let found =
-            overview(&app, pb::GetEnrollmentOverviewRequest { class_template: "daily".to_owned(), ..range("2026-03-10", "2026-03-12") });
+        let found = overview(
+            &app,
+            pb::GetEnrollmentOverviewRequest {
+                class_template: "daily".to_owned(),
+                ..range("2026-03-10", "2026-03-12")
+            },
+        );
         let daily = found.await.unwrap().remove(0);
-        assert_eq!((daily.class_template.as_str(), daily.start_time.as_str(), daily.season.as_str()), ("daily", "19:30", "spring"));
+        assert_eq!(
+            (daily.class_template.as_str(), daily.start_time.as_str(), daily.season.as_str()),
+            ("daily", "19:30", "spring")
+        );
         let line = |day: &pb::EnrollmentDay| {
-            let pb::EnrollmentDay { places, taken, free, continuing, new, last_week, on_leave, held, waiting, .. } = *day;
+            let pb::EnrollmentDay {
+                places,
+                taken,
+                free,
+                continuing,
+                new,
+                last_week,
+                on_leave,
+                held,
+                waiting,
+                ..
+            } = *day;
             assert_eq!(taken, continuing + new + held - on_leave, "{day:?}");
             [places, taken, free, continuing, new, last_week, on_leave, held, waiting]
         };
         let lines: Vec<[i32; 9]> = daily.days.iter().map(line).collect();
-        assert_eq!(lines, [[6, 1, 5, 1, 0, 1, 0, 0, 0], [6, 2, 4, 1, 1, 1, 0, 0, 0], [6, 4, 2, 2, 2, 0, 1, 1, 1]]);
+        assert_eq!(
+            lines,
+            [[6, 1, 5, 1, 0, 1, 0, 0, 0], [6, 2, 4, 1, 1, 1, 0, 0, 0], [6, 4, 2, 2, 2, 0, 1, 1, 1]]
+        );
         assert!(daily.days.iter().all(|day| day.has_last_week), "{daily:?}");
 
-        // Without a range it is today and the seven days that follow; the first week had no week before it.
-        let found = overview(&app, pb::GetEnrollmentOverviewRequest { grade: 7, ..Default::default() }).await.unwrap();
-        let shown: Vec<(&str, usize)> = found.iter().map(|one| (one.class_template.as_str(), one.days.len())).collect();
+        // Without a range it is today and the seven days that follow; the first week had no week
+        // before it.
+        let found = overview(&app, pb::GetEnrollmentOverviewRequest { grade: 7, ..Default::default() })
+            .await
+            .unwrap();
+        let shown: Vec<(&str, usize)> =
+            found.iter().map(|one| (one.class_template.as_str(), one.days.len())).collect();
         assert_eq!(shown, [("sat", 1), ("daily", 8)]);
         assert!(!found[1].days[0].has_last_week && found[1].days[3].has_last_week, "{:?}", found[1].days);
     });
@@ -72,17 +110,31 @@ fn the_overview_is_filtered_and_paged() {
         let codes = async |change: &dyn Fn(&mut pb::GetEnrollmentOverviewRequest)| {
             let mut request = range("", "2026-03-07");
             change(&mut request);
-            overview(&app, request).await.map(|found| found.into_iter().map(|one| one.class_template).collect::<Vec<_>>())
+            overview(&app, request)
+                .await
+                .map(|found| found.into_iter().map(|one| one.class_template).collect::<Vec<_>>())
         };
         assert_eq!(codes(&|_| ()).await.unwrap(), ["sat", "daily", "senior"]);
         assert_eq!(codes(&|request| request.grade = 10).await.unwrap(), ["senior"]);
         assert_eq!(codes(&|request| request.season = "spring".to_owned()).await.unwrap().len(), 3);
         assert_eq!(codes(&|request| request.to_day = "2026-03-06".to_owned()).await.unwrap(), ["daily"]);
-        assert_eq!(codes(&|request| request.season = "winter".to_owned()).await.unwrap_err().code(), Code::NotFound);
+        assert_eq!(
+            codes(&|request| request.season = "winter".to_owned()).await.unwrap_err().code(),
+            Code::NotFound
+        );
         assert_eq!(codes(&|request| request.subject_id = 77).await.unwrap_err().code(), Code::NotFound);
-        assert_eq!(codes(&|request| request.class_template = "none".to_owned()).await.unwrap_err().code(), Code::NotFound);
-        assert_eq!(invalid_field(&codes(&|request| request.to_day = "2026-05-03".to_owned()).await.unwrap_err()), "to_day");
-        assert_eq!(invalid_field(&codes(&|request| request.to_day = "2026-03-01".to_owned()).await.unwrap_err()), "to_day");
+        assert_eq!(
+            codes(&|request| request.class_template = "none".to_owned()).await.unwrap_err().code(),
+            Code::NotFound
+        );
+        assert_eq!(
+            invalid_field(&codes(&|request| request.to_day = "2026-05-03".to_owned()).await.unwrap_err()),
+            "to_day"
+        );
+        assert_eq!(
+            invalid_field(&codes(&|request| request.to_day = "2026-03-01".to_owned()).await.unwrap_err()),
+            "to_day"
+        );
 
         let request = pb::GetEnrollmentOverviewRequest { page_size: 2, ..range("", "2026-03-07") };
         let first = app.places().get_enrollment_overview(request.clone()).await.unwrap().into_inner();
@@ -100,9 +152,15 @@ fn the_ledger_explains_the_places_of_a_day() {
         story(&app).await;
         let explained = explain(&app, "daily", "2026-03-12").await.unwrap();
         // The hold that has run out counts until it is found out, in all three.
-        assert_eq!((explained.capacity, explained.taken, explained.counted, explained.ledger_sum), (6, 5, 5, 5));
-        let lines: Vec<(pb::PlaceCause, i32, &str)> =
-            explained.changes.iter().map(|change| (change.cause(), change.delta, change.actor.as_str())).collect();
+        assert_eq!(
+            (explained.capacity, explained.taken, explained.counted, explained.ledger_sum),
+            (6, 5, 5, 5)
+        );
+        let lines: Vec<(pb::PlaceCause, i32, &str)> = explained
+            .changes
+            .iter()
+            .map(|change| (change.cause(), change.delta, change.actor.as_str()))
+            .collect();
         assert_eq!(
             lines,
             [
@@ -117,7 +175,10 @@ fn the_ledger_explains_the_places_of_a_day() {
         );
         let first = &explained.changes[0];
         assert_eq!((first.first_day.as_str(), first.last_day.as_str()), ("2026-03-10", "2026-03-20"));
-        assert!(first.reservation_id > 0 && first.change_time.unwrap().seconds == app.instant("2026-03-06T09:00").unix());
+        assert!(
+            first.reservation_id > 0
+                && first.change_time.unwrap().seconds == app.instant("2026-03-06T09:00").unix()
+        );
 
         // Pages, and a counter that has drifted.
         let page = pb::ExplainPlacesRequest {
@@ -146,14 +207,21 @@ fn the_ledger_explains_the_places_of_a_day() {
                 delta: -1,
                 cause: PlaceCause::Repair,
             };
-            let by = By { actor: "clazz init_place".to_owned(), remark: "was 6, is 5".to_owned(), request_id: "r-1".to_owned() };
+            let by = By {
+                actor: "clazz init_place".to_owned(),
+                remark: "was 6, is 5".to_owned(),
+                request_id: "r-1".to_owned(),
+            };
             place_change_write_in_txn(txn, &[change], &by, now).await
         })
         .unwrap();
         let explained = explain(&app, "daily", "2026-03-12").await.unwrap();
         assert_eq!((explained.taken, explained.counted, explained.ledger_sum), (6, 5, 4));
         let last = explained.changes.last().unwrap();
-        assert_eq!((last.remark.as_str(), last.request_id.as_str(), last.reservation_id), ("was 6, is 5", "r-1", 0));
+        assert_eq!(
+            (last.remark.as_str(), last.request_id.as_str(), last.reservation_id),
+            ("was 6, is 5", "r-1", 0)
+        );
 
         assert_eq!(reason(&explain(&app, "sat", "2026-03-12").await.unwrap_err()), "NOT_A_LESSON_DAY");
         assert_eq!(explain(&app, "none", "2026-03-12").await.unwrap_err().code(), Code::NotFound);

@@ -5,7 +5,9 @@ mod staffed;
 use etutor::domain::calendar::parse_day;
 use etutor::domain::state::{InvitationKind, InvitationState, TaskState};
 use etutor::rpc::pb;
-use etutor::storage::entity::{availability_use, class_task, class_template, coach, coach_availability, invitation};
+use etutor::storage::entity::{
+    availability_use, class_task, class_template, coach, coach_availability, invitation,
+};
 use etutor::storage::insert::insert_rows;
 use etutor::testing::{Academy, TestApp, on_every_app};
 use etutor::write_txn;
@@ -44,8 +46,15 @@ fn offer(recurrence: &str, start_day: &str, end_day: &str) -> pb::Availability {
     }
 }
 
-async fn set_availability(app: &TestApp, offers: &[pb::Availability]) -> Result<Vec<pb::Availability>, Status> {
-    let request = pb::SetAvailabilityRequest { coach: "coach-001".into(), season: "spring".into(), availability: offers.to_vec() };
+async fn set_availability(
+    app: &TestApp,
+    offers: &[pb::Availability],
+) -> Result<Vec<pb::Availability>, Status> {
+    let request = pb::SetAvailabilityRequest {
+        coach: "coach-001".into(),
+        season: "spring".into(),
+        availability: offers.to_vec(),
+    };
     Ok(app.coaches().set_availability(request).await?.into_inner().availability)
 }
 
@@ -63,13 +72,26 @@ fn a_coach_is_made_changed_and_listed() {
         put_coach(&app, wanted.clone()).await.unwrap();
         // What the caller does not speak of stays.
         let changed = put_coach(&app, pb::Coach { blocked: None, job_status: 0, ..wanted }).await.unwrap();
-        assert_eq!((changed.blocked, changed.rank, changed.job_status()), (Some(true), 3, pb::JobStatus::Regular));
+        assert_eq!(
+            (changed.blocked, changed.rank, changed.job_status()),
+            (Some(true), 3, pb::JobStatus::Regular)
+        );
         let request = pb::ListCoachesRequest { page_size: 2, ..Default::default() };
         let first = app.coaches().list_coaches(request.clone()).await.unwrap().into_inner();
-        let second = app.coaches().list_coaches(pb::ListCoachesRequest { page_token: first.next_page_token, ..request }).await.unwrap();
-        let names: Vec<_> = first.coaches.iter().chain(&second.get_ref().coaches).map(|coach| coach.user_name.as_str()).collect();
+        let second = app
+            .coaches()
+            .list_coaches(pb::ListCoachesRequest { page_token: first.next_page_token, ..request })
+            .await
+            .unwrap();
+        let names: Vec<_> = first
+            .coaches
+            .iter()
+            .chain(&second.get_ref().coaches)
+            .map(|coach| coach.user_name.as_str())
+            .collect();
         assert_eq!(names, ["coach-001", "coach-002", "coach-003"]);
-        let seniors = pb::ListCoachesRequest { grade_type: pb::GradeType::Senior.into(), ..Default::default() };
+        let seniors =
+            pb::ListCoachesRequest { grade_type: pb::GradeType::Senior.into(), ..Default::default() };
         assert!(app.coaches().list_coaches(seniors).await.unwrap().into_inner().coaches.is_empty());
     });
 }
@@ -93,14 +115,19 @@ fn a_status_is_changed_with_a_name_and_a_reason_and_remembered() {
         set(pb::JobStatus::Retraining, "wang", "again").await.unwrap();
         set(pb::JobStatus::Regular, "li", "通过").await.unwrap();
         let found = get_coach(&app, "coach-001").await;
-        let history: Vec<_> = found.status_changes.iter().map(|row| (row.from_status(), row.to_status(), row.operator.as_str())).collect();
+        let history: Vec<_> = found
+            .status_changes
+            .iter()
+            .map(|row| (row.from_status(), row.to_status(), row.operator.as_str()))
+            .collect();
         use pb::JobStatus::{Regular, Retraining};
         assert_eq!(history, [(Retraining, Regular, "li"), (Regular, Retraining, "wang")]);
         assert_eq!(field(&set(Regular, "", "why").await.unwrap_err()), "operator");
         assert_eq!(field(&set(Regular, "wang", "").await.unwrap_err()), "remark");
         assert_eq!(field(&set(pb::JobStatus::Unspecified, "wang", "why").await.unwrap_err()), "job_status");
         // Not by the way.
-        let dismissed = pb::Coach { job_status: pb::JobStatus::Dismissed.into(), ..academy.coaches[0].clone() };
+        let dismissed =
+            pb::Coach { job_status: pb::JobStatus::Dismissed.into(), ..academy.coaches[0].clone() };
         assert_eq!(field(&put_coach(&app, dismissed).await.unwrap_err()), "coach.job_status");
         let nobody = pb::SetCoachStatusRequest {
             user_name: "nobody".into(),
@@ -117,10 +144,15 @@ fn a_status_is_changed_with_a_name_and_a_reason_and_remembered() {
 fn what_a_coach_offers_is_replaced_as_a_whole() {
     on_every_app(async |app| {
         academy().build(&app).await;
-        let weekend =
-            [offer("FREQ=WEEKLY;BYDAY=SA", "2026-03-02", "2026-06-28"), offer("FREQ=WEEKLY;BYDAY=SU", "2026-03-02", "2026-06-28")];
+        let weekend = [
+            offer("FREQ=WEEKLY;BYDAY=SA", "2026-03-02", "2026-06-28"),
+            offer("FREQ=WEEKLY;BYDAY=SU", "2026-03-02", "2026-06-28"),
+        ];
         let set = set_availability(&app, &weekend).await.unwrap();
-        assert_eq!(set.iter().map(|offer| offer.recurrence.as_str()).collect::<Vec<_>>(), ["FREQ=WEEKLY;BYDAY=SA", "FREQ=WEEKLY;BYDAY=SU"]);
+        assert_eq!(
+            set.iter().map(|offer| offer.recurrence.as_str()).collect::<Vec<_>>(),
+            ["FREQ=WEEKLY;BYDAY=SA", "FREQ=WEEKLY;BYDAY=SU"]
+        );
         let shorter = offer("FREQ=WEEKLY;BYDAY=SA", "2026-03-02", "2026-05-31");
         let set = set_availability(&app, std::slice::from_ref(&shorter)).await.unwrap();
         assert_eq!(set, [pb::Availability { season: "spring".into(), ..shorter }]);
@@ -140,7 +172,11 @@ fn an_offer_that_is_used_stays_until_its_last_used_day() {
         assert_eq!(listed.into_inner().availability[0].used_days, ["2026-03-07", "2026-03-14"]);
         let refused = set_availability(&app, &[]).await.unwrap_err();
         assert_eq!(reason(&refused), "IN_USE");
-        assert!(refused.message().starts_with("the offer FREQ=DAILY from 2026-03-02 to "), "{}", refused.message());
+        assert!(
+            refused.message().starts_with("the offer FREQ=DAILY from 2026-03-02 to "),
+            "{}",
+            refused.message()
+        );
         assert!(refused.message().contains(" is used by invitation "), "{}", refused.message());
         assert!(refused.message().ends_with(" on 2026-03-07, 2026-03-14"), "{}", refused.message());
         let short = offer("FREQ=DAILY", "2026-03-02", "2026-03-13");
@@ -203,12 +239,29 @@ fn a_student_is_made_changed_and_listed() {
         let academy = academy().build(&app).await;
         let wanted = pb::Student { school_name: "第二中学".into(), ..academy.students[1].clone() };
         let request = || pb::UpsertStudentRequest { student: Some(wanted.clone()), request_id: "r-1".into() };
-        assert_eq!(app.students().upsert_student(request()).await.unwrap().into_inner().student.unwrap(), wanted);
-        assert_eq!(app.students().upsert_student(request()).await.unwrap().into_inner().student.unwrap(), wanted);
-        let found = app.students().get_student(pb::GetStudentRequest { user_name: "student-002".into() }).await.unwrap();
+        assert_eq!(
+            app.students().upsert_student(request()).await.unwrap().into_inner().student.unwrap(),
+            wanted
+        );
+        assert_eq!(
+            app.students().upsert_student(request()).await.unwrap().into_inner().student.unwrap(),
+            wanted
+        );
+        let found = app
+            .students()
+            .get_student(pb::GetStudentRequest { user_name: "student-002".into() })
+            .await
+            .unwrap();
         assert_eq!(found.into_inner().student.unwrap(), wanted);
-        let listed = app.students().list_students(pb::ListStudentsRequest { grade: 7, ..Default::default() }).await.unwrap();
-        assert_eq!(listed.into_inner().students, [academy.students[0].clone(), wanted, academy.students[2].clone()]);
+        let listed = app
+            .students()
+            .list_students(pb::ListStudentsRequest { grade: 7, ..Default::default() })
+            .await
+            .unwrap();
+        assert_eq!(
+            listed.into_inner().students,
+            [academy.students[0].clone(), wanted, academy.students[2].clone()]
+        );
         let nobody = pb::GetStudentRequest { user_name: "nobody".into() };
         assert_eq!(app.students().get_student(nobody).await.unwrap_err().code(), Code::NotFound);
     });
@@ -224,9 +277,15 @@ fn wrong_values_are_refused_with_the_name_of_the_field() {
             put_coach(&app, coach)
         };
         assert_eq!(field(&coach(|it| it.user_name = "教练".into()).await.unwrap_err()), "coach.user_name");
-        assert_eq!(field(&coach(|it| it.real_name = "\u{1b}[2J".into()).await.unwrap_err()), "coach.real_name");
+        assert_eq!(
+            field(&coach(|it| it.real_name = "\u{1b}[2J".into()).await.unwrap_err()),
+            "coach.real_name"
+        );
         assert_eq!(field(&coach(|it| it.area_code = "31010".into()).await.unwrap_err()), "coach.area_code");
-        assert_eq!(field(&coach(|it| it.school_name = "校".repeat(201)).await.unwrap_err()), "coach.school_name");
+        assert_eq!(
+            field(&coach(|it| it.school_name = "校".repeat(201)).await.unwrap_err()),
+            "coach.school_name"
+        );
         assert_eq!(field(&coach(|it| it.grade_type = 0).await.unwrap_err()), "coach.grade_type");
         assert_eq!(field(&coach(|it| it.subject_id = 0).await.unwrap_err()), "coach.subject_id");
         assert_eq!(coach(|it| it.subject_id = 99).await.unwrap_err().code(), Code::NotFound);
@@ -247,7 +306,10 @@ fn wrong_values_are_refused_with_the_name_of_the_field() {
             (offer("FREQ=DAILY", season.0, "2026-06-29"), "availability[0].end_day"),
             (offer("FREQ=DAILY", "2026-04-02", "2026-04-01"), "availability[0].end_day"),
             (offer("FREQ=DAILY", "", season.1), "availability[0].start_day"),
-            (pb::Availability { period: String::new(), ..offer("FREQ=DAILY", season.0, season.1) }, "availability[0].period"),
+            (
+                pb::Availability { period: String::new(), ..offer("FREQ=DAILY", season.0, season.1) },
+                "availability[0].period",
+            ),
         ] {
             assert_eq!(field(&set_availability(&app, &[wrong]).await.unwrap_err()), at);
         }
@@ -261,15 +323,34 @@ fn wrong_values_are_refused_with_the_name_of_the_field() {
             let mut student = academy.students[0].clone();
             change(&mut student);
             let mut students = app.students();
-            async move { students.upsert_student(pb::UpsertStudentRequest { student: Some(student), request_id: String::new() }).await }
+            async move {
+                students
+                    .upsert_student(pb::UpsertStudentRequest {
+                        student: Some(student),
+                        request_id: String::new(),
+                    })
+                    .await
+            }
         };
         assert_eq!(field(&student(|it| it.user_name.clear()).await.unwrap_err()), "student.user_name");
         assert_eq!(field(&student(|it| it.grade = 0).await.unwrap_err()), "student.grade");
         assert_eq!(field(&student(|it| it.phone = "phone".into()).await.unwrap_err()), "student.phone");
-        let long = pb::UpsertStudentRequest { student: Some(academy.students[0].clone()), request_id: "r".repeat(65) };
+        let long = pb::UpsertStudentRequest {
+            student: Some(academy.students[0].clone()),
+            request_id: "r".repeat(65),
+        };
         assert_eq!(field(&app.students().upsert_student(long).await.unwrap_err()), "request_id");
-        assert_eq!(field(&app.coaches().upsert_coach(pb::UpsertCoachRequest::default()).await.unwrap_err()), "coach");
-        assert_eq!(field(&app.students().upsert_student(pb::UpsertStudentRequest::default()).await.unwrap_err()), "student");
-        assert_eq!(field(&app.coaches().get_coach(pb::GetCoachRequest::default()).await.unwrap_err()), "user_name");
+        assert_eq!(
+            field(&app.coaches().upsert_coach(pb::UpsertCoachRequest::default()).await.unwrap_err()),
+            "coach"
+        );
+        assert_eq!(
+            field(&app.students().upsert_student(pb::UpsertStudentRequest::default()).await.unwrap_err()),
+            "student"
+        );
+        assert_eq!(
+            field(&app.coaches().get_coach(pb::GetCoachRequest::default()).await.unwrap_err()),
+            "user_name"
+        );
     });
 }

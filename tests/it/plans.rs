@@ -15,23 +15,31 @@ use sea_orm::{ConnectionTrait, DbBackend};
 async fn with_history(app: TestApp) -> Stage {
     let mut academy = Academy::new().coaches(6).students(1);
     for hour in 10..20 {
-        academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
+        academy = academy
+            .period(&format!("{hour}:00"), &format!("{hour}:45"))
+            .template(&format!("t{hour}"), "FREQ=DAILY");
     }
     let stage = Stage::set(app, academy).await;
     history(&stage).await;
     stage
 }
 
-/// A year behind us: every lesson day had a task that was formed, every coach was asked for it, and a student came.
+/// A year behind us: every lesson day had a task that was formed, every coach was asked for it, and
+/// a student came.
 async fn history(stage: &Stage) {
-    // Day after day, as they are made: it is the order of the rows that makes an index by day look cheap to PostgreSQL.
-    let tasks = "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, reopened, cancelled_by, \
+    // Day after day, as they are made: it is the order of the rows that makes an index by day look
+    // cheap to PostgreSQL.
+    let tasks = "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
+                 reopened, cancelled_by, \
                  students, needed, dirty, early_warned, told_uncovered, gate_alarmed, created_at, version) \
-                 SELECT template_id, day, 'FORMED', start_at, start_at, start_at, start_at, FALSE, '', 6, 1, FALSE, FALSE, 0, TRUE, 0, 0 \
+                 SELECT template_id, day, 'FORMED', start_at, start_at, start_at, start_at, FALSE, '', 6, 1, \
+                 FALSE, FALSE, 0, TRUE, 0, 0 \
                  FROM place ORDER BY day, template_id";
-    let invitations = "INSERT INTO invitation (task_id, coach_id, kind, state, last_day, queued_at, valid_until, expires_at, test_deadline) \
+    let invitations = "INSERT INTO invitation (task_id, coach_id, kind, state, last_day, queued_at, \
+                       valid_until, expires_at, test_deadline) \
                        SELECT t.id, c.id, 'AUTO', 'DECLINED', t.day, 0, 0, 0, 0 FROM class_task t, coach c";
-    let sign_ups = "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at) \
+    let sign_ups = "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
+                    created_at) \
                     SELECT s.id, p.template_id, p.day, p.day, p.day, 'ENDED', 0 FROM place p, student s";
     write_txn!(stage.db(), "test.history", |txn| {
         sql("UPDATE place SET not_held_told = TRUE WHERE start_at > 0").execute(txn).await?;
@@ -46,7 +54,12 @@ async fn history(stage: &Stage) {
 /// Statistics of the tables as they are.
 async fn analyze(stage: &Stage) {
     if stage.db().backend() == DbBackend::MySql {
-        stage.db().reader().execute_unprepared("ANALYZE TABLE class_task, invitation, place, reservation").await.unwrap();
+        stage
+            .db()
+            .reader()
+            .execute_unprepared("ANALYZE TABLE class_task, invitation, place, reservation")
+            .await
+            .unwrap();
     } else {
         write_txn!(stage.db(), "test.analyze", |txn| sql("ANALYZE").execute(txn).await).unwrap();
     }
@@ -70,16 +83,37 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = with_history(app).await;
         let now: Instant = stage.instant("2026-05-07T14:00");
-        // invitation_due or invitation_deadline: both begin with the state, and none is in the states that are looked for.
+        // invitation_due or invitation_deadline: both begin with the state, and none is in the
+        // states that are looked for.
         let (open, asked) = ("class_task_state", "invitation_d");
-        idle(&stage, "check", async || check::check_invitations(&stage, now, None).await, &[asked, open, asked]).await;
-        idle(&stage, "exec", async || wave::send_invitations(&stage, now, None).await, &[open, asked, open]).await;
-        idle(&stage, "notify_class", async || alarm::notify_unstaffed_classes(&stage, now).await, &[open, asked, open]).await;
+        idle(
+            &stage,
+            "check",
+            async || check::check_invitations(&stage, now, None).await,
+            &[asked, open, asked],
+        )
+        .await;
+        idle(&stage, "exec", async || wave::send_invitations(&stage, now, None).await, &[open, asked, open])
+            .await;
+        idle(
+            &stage,
+            "notify_class",
+            async || alarm::notify_unstaffed_classes(&stage, now).await,
+            &[open, asked, open],
+        )
+        .await;
         idle(&stage, "notify_test", async || alarm::notify_software_tests(&stage, now).await, &[asked]).await;
-        idle(&stage, "assign_students", async || form::assign_students(&stage, now).await, &[open, "place_not_held"]).await;
+        idle(
+            &stage,
+            "assign_students",
+            async || form::assign_students(&stage, now).await,
+            &[open, "place_not_held"],
+        )
+        .await;
         // By when it runs out, or by its state.
         let waiting = "reservation_";
-        idle(&stage, "offer_places", async || offer::offer_places(&stage, now).await, &[waiting, waiting]).await;
+        idle(&stage, "offer_places", async || offer::offer_places(&stage, now).await, &[waiting, waiting])
+            .await;
     });
 }
 
@@ -88,7 +122,11 @@ fn one_days_tasks_are_found_by_their_day() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = with_history(app).await;
         let (now, day) = (stage.instant("2026-05-07T14:00"), "2026-05-10".parse().unwrap());
-        let tasks = async || etutor::storage::staffing::task_list_open(stage.db().reader(), Some(day)).await.map(|_| Report::default());
+        let tasks = async || {
+            etutor::storage::staffing::task_list_open(stage.db().reader(), Some(day))
+                .await
+                .map(|_| Report::default())
+        };
         let (_, sent) = stage.statements().of(tasks).await;
         let plan = explain(stage.db(), &sent[0]).await;
         assert!(plan.contains("class_task_day") || plan.contains("class_task_state"), "{plan}");
@@ -101,7 +139,8 @@ fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = with_history(app).await;
         write_txn!(stage.db(), "test.ahead", |txn| {
-            let few = "DELETE FROM invitation WHERE task_id IN (SELECT id FROM class_task WHERE day >= '2026-05-05')";
+            let few = "DELETE FROM invitation WHERE task_id IN (SELECT id FROM class_task \
+                WHERE day >= '2026-05-05')";
             sql(few).execute(txn).await?;
             sql("DELETE FROM class_task WHERE day >= '2026-05-05'").execute(txn).await?;
             sql("UPDATE reservation SET state = 'BOOKED' WHERE start_day = '2026-05-05'").execute(txn).await
@@ -110,9 +149,13 @@ fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
         // What the statistics know of tasks are those of days that are past.
         analyze(&stage).await;
         let (now, day) = (stage.instant("2026-05-02T00:00"), "2026-05-05".parse().unwrap());
-        let (report, sent) = stage.statements().of(async || create::create_class_tasks(&stage, now, day).await).await;
+        let (report, sent) =
+            stage.statements().of(async || create::create_class_tasks(&stage, now, day).await).await;
         assert_eq!(report.unwrap().changed, 10);
-        let marks = sent.iter().find(|statement| statement.sql.starts_with("UPDATE reservation SET version")).unwrap();
+        let marks = sent
+            .iter()
+            .find(|statement| statement.sql.starts_with("UPDATE reservation SET version"))
+            .unwrap();
         let plan = explain(stage.db(), marks).await;
         let mut lines = plan.lines().skip_while(|line| match stage.db().backend() {
             DbBackend::Postgres => !line.contains(" on class_task t"),
@@ -120,10 +163,12 @@ fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
             _ => !line.starts_with("table=t "),
         });
         let found = match stage.db().backend() {
-            DbBackend::Postgres => {
-                lines.nth(1).is_some_and(|line| ["Index Cond", "day = ", "template_id = "].iter().all(|part| line.contains(part)))
+            DbBackend::Postgres => lines.nth(1).is_some_and(|line| {
+                ["Index Cond", "day = ", "template_id = "].iter().all(|part| line.contains(part))
+            }),
+            DbBackend::Sqlite => {
+                lines.next().is_some_and(|line| line.contains("template_id=?") && line.contains("day=?"))
             }
-            DbBackend::Sqlite => lines.next().is_some_and(|line| line.contains("template_id=?") && line.contains("day=?")),
             _ => lines.next().is_some_and(|line| line.contains("type=eq_ref")),
         };
         assert!(found, "{plan}");

@@ -1,4 +1,5 @@
-//! Races: many at once end as one after the other would. On SQLite alone they prove little; they run on every database.
+//! Races: many at once end as one after the other would. On SQLite alone they prove little; they
+//! run on every database.
 
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
@@ -9,7 +10,8 @@ use tonic::Status;
 
 /// A class of 12 on Saturday with so many coaches, signed up for on Monday; it is Wednesday, 08:00.
 async fn wednesday(app: &TestApp, coaches: usize, classes: i32) -> Academy {
-    let academy = Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").classes(classes, 2);
+    let academy =
+        Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").classes(classes, 2);
     let students = usize::try_from(classes).unwrap() * 2;
     let academy = academy.coaches(coaches).students(students).build(app).await;
     academy.reserve_all(app, "sat", 1, students, None).await;
@@ -23,12 +25,19 @@ async fn invitations(app: &TestApp) -> Vec<pb::Invitation> {
 }
 
 async fn task(app: &TestApp) -> pb::ClassTask {
-    let request = pb::GetClassTaskRequest { task_id: 0, class_template: "sat".to_owned(), day: "2026-03-07".to_owned() };
+    let request = pb::GetClassTaskRequest {
+        task_id: 0,
+        class_template: "sat".to_owned(),
+        day: "2026-03-07".to_owned(),
+    };
     app.staffing().get_class_task(request).await.unwrap().into_inner().class_task.unwrap()
 }
 
 async fn accept(app: &TestApp, invitation: &pb::Invitation) -> Result<pb::InvitationState, Status> {
-    let request = pb::AcceptInvitationRequest { invitation_id: invitation.invitation_id, coach: invitation.coach.clone() };
+    let request = pb::AcceptInvitationRequest {
+        invitation_id: invitation.invitation_id,
+        coach: invitation.coach.clone(),
+    };
     // What a client does with ABORTED: the same call again.
     loop {
         match app.invitations().accept_invitation(request.clone()).await {
@@ -60,19 +69,26 @@ fn fifty_coaches_accept_one_place_and_one_has_it() {
         }
         let (asked, replica) = (invitations(&app).await, app.replica().await);
         assert_eq!(asked.len(), 50);
-        let answers = asked.iter().enumerate().map(|(n, invitation)| accept(if n % 2 == 0 { &app } else { &replica }, invitation));
+        let answers = asked
+            .iter()
+            .enumerate()
+            .map(|(n, invitation)| accept(if n % 2 == 0 { &app } else { &replica }, invitation));
         let mut counts = BTreeMap::new();
         for answer in join_all(answers).await {
             *counts.entry(answer.unwrap()).or_insert(0) += 1;
         }
-        assert_eq!(counts, BTreeMap::from([(pb::InvitationState::Accepted, 1), (pb::InvitationState::Reserve, 49)]));
+        assert_eq!(
+            counts,
+            BTreeMap::from([(pb::InvitationState::Accepted, 1), (pb::InvitationState::Reserve, 49)])
+        );
     });
 }
 
 #[test]
 fn two_hundred_students_reserve_the_last_place_and_one_has_it() {
     on_every_app(async |app: TestApp| {
-        let academy = Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").classes(1, 3);
+        let academy =
+            Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").classes(1, 3);
         let academy = academy.students(202).build(&app).await;
         academy.reserve_all(&app, "sat", 201, 202, None).await;
         let replica = app.replica().await;
@@ -80,8 +96,13 @@ fn two_hundred_students_reserve_the_last_place_and_one_has_it() {
             let (app, academy) = (if number % 2 == 0 { &app } else { &replica }, &academy);
             async move {
                 loop {
-                    match academy.reserve(app, &etutor::testing::academy::student(number), "sat", None).await {
-                        Err(status) if matches!(status.code(), tonic::Code::Aborted | tonic::Code::ResourceExhausted) => {}
+                    match academy.reserve(app, &etutor::testing::academy::student(number), "sat", None).await
+                    {
+                        Err(status)
+                            if matches!(
+                                status.code(),
+                                tonic::Code::Aborted | tonic::Code::ResourceExhausted
+                            ) => {}
                         answer => return answer,
                     }
                 }
@@ -89,9 +110,13 @@ fn two_hundred_students_reserve_the_last_place_and_one_has_it() {
         });
         let (made, refused): (Vec<_>, Vec<_>) = join_all(answers).await.into_iter().partition(Result::is_ok);
         assert_eq!(made.len(), 1);
-        let reasons: BTreeSet<String> = refused.into_iter().map(|status| reason(&status.unwrap_err())).collect();
+        let reasons: BTreeSet<String> =
+            refused.into_iter().map(|status| reason(&status.unwrap_err())).collect();
         assert_eq!(reasons, BTreeSet::from(["PLACES_EXHAUSTED".to_owned()]));
-        let taken = sql("SELECT MIN(taken), MAX(taken) FROM place").tuples::<(i32, i32)>(app.db().reader()).await.unwrap();
+        let taken = sql("SELECT MIN(taken), MAX(taken) FROM place")
+            .tuples::<(i32, i32)>(app.db().reader())
+            .await
+            .unwrap();
         assert_eq!(taken, [(3, 3)]);
     });
 }
@@ -103,7 +128,10 @@ fn reason(status: &Status) -> String {
 
 /// All that tasks make, but for ids and versions.
 async fn made(app: &TestApp) -> (Vec<(String, i32, i32)>, BTreeSet<(String, String)>, BTreeSet<String>) {
-    let tasks = sql("SELECT state, students, needed FROM class_task ORDER BY template_id, day").tuples(app.db().reader()).await.unwrap();
+    let tasks = sql("SELECT state, students, needed FROM class_task ORDER BY template_id, day")
+        .tuples(app.db().reader())
+        .await
+        .unwrap();
     let asked = sql("SELECT c.user_name, i.state FROM invitation i JOIN coach c ON c.id = i.coach_id")
         .tuples::<(String, String)>(app.db().reader());
     let asked: Vec<_> = asked.await.unwrap();
@@ -119,9 +147,11 @@ fn tasks_fired_twenty_times_at_once_do_what_one_firing_does() {
         wednesday(&app, 20, 3).await;
         let replica = app.replica().await;
         let at_once = async |words: &str| {
-            let firings = (0..20).map(|number| (if number % 2 == 0 { &app } else { &replica }).try_fire(words, None, None));
+            let firings = (0..20)
+                .map(|number| (if number % 2 == 0 { &app } else { &replica }).try_fire(words, None, None));
             for answer in join_all(firings).await {
-                // A firing that has lost against the others may say so; the next minute fires again.
+                // A firing that has lost against the others may say so; the next minute fires
+                // again.
                 assert!(
                     answer.as_ref().is_ok_and(|report| report.failed == 0)
                         || answer.as_ref().is_err_and(|status| status.code() == tonic::Code::Aborted),
@@ -156,7 +186,9 @@ fn a_tick_fired_by_many_runs_once() {
         wednesday(&app, 4, 1).await;
         let replica = app.replica().await;
         let tick = Some("2026-03-04T08:00");
-        let firings = (0..20).map(|number| (if number % 2 == 0 { &app } else { &replica }).try_fire("invite create", None, tick));
+        let firings = (0..20).map(|number| {
+            (if number % 2 == 0 { &app } else { &replica }).try_fire("invite create", None, tick)
+        });
         let reports: Vec<_> = join_all(firings).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(reports.iter().filter(|report| !report.already_done).count(), 1, "{reports:#?}");
         assert_eq!(reports.iter().map(|report| report.run_id).collect::<BTreeSet<_>>().len(), 1);

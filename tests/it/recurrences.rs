@@ -1,4 +1,5 @@
-//! Which recurrences are accepted and what they mean, by two tables, and at every door by which one comes in.
+//! Which recurrences are accepted and what they mean, by two tables, and at every door by which one
+//! comes in.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::domain::calendar::parse_day;
@@ -22,7 +23,11 @@ fn two_hundred_rules_give_the_days_that_others_give() {
         let [rule, first, last, days] = cells[..] else { panic!("{line:?}") };
         let found = rule.parse::<Recurrence>().unwrap_or_else(|wrong| panic!("{rule}: {wrong}"));
         let found = found.days(parse_day(first).unwrap(), parse_day(last).unwrap());
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), days, "{rule} from {first} to {last}");
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            days,
+            "{rule} from {first} to {last}"
+        );
         number += 1;
     }
     assert_eq!(number, 200);
@@ -56,13 +61,23 @@ const WRONG: [(&str, &str); 7] = [
 #[test]
 fn the_catalogue_and_the_offers_of_coaches_name_the_part_that_is_wrong() {
     on_every_app(async |app| {
-        let academy = Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").coaches(1).build(&app).await;
+        let academy = Academy::new()
+            .period("19:00", "20:30")
+            .template("sat", "FREQ=WEEKLY;BYDAY=SA")
+            .coaches(1)
+            .build(&app)
+            .await;
         for (wrong, part) in WRONG {
             let template = pb::ClassTemplate { recurrence: wrong.to_owned(), ..academy.templates[0].clone() };
-            let request = pb::UpsertClassTemplateRequest { class_template: Some(template), ..Default::default() };
+            let request =
+                pb::UpsertClassTemplateRequest { class_template: Some(template), ..Default::default() };
             let refused = app.catalog().upsert_class_template(request).await.unwrap_err();
             assert_eq!(refused.code(), Code::InvalidArgument, "{wrong}");
-            assert!(refused.message().starts_with(&format!("class_template.recurrence: {part}")), "{wrong}: {}", refused.message());
+            assert!(
+                refused.message().starts_with(&format!("class_template.recurrence: {part}")),
+                "{wrong}: {}",
+                refused.message()
+            );
             let offer = pb::Availability {
                 period: academy.periods[0].code.clone(),
                 recurrence: wrong.to_owned(),
@@ -71,16 +86,21 @@ fn the_catalogue_and_the_offers_of_coaches_name_the_part_that_is_wrong() {
                 ..Default::default()
             };
             let coach = academy.coaches[0].user_name.clone();
-            let request = pb::SetAvailabilityRequest { coach, season: "spring".to_owned(), availability: vec![offer] };
+            let request =
+                pb::SetAvailabilityRequest { coach, season: "spring".to_owned(), availability: vec![offer] };
             let refused = app.coaches().set_availability(request).await.unwrap_err();
             assert_eq!(refused.code(), Code::InvalidArgument, "{wrong}");
-            assert!(refused.message().starts_with(&format!("availability[0].recurrence: {part}")), "{wrong}: {}", refused.message());
+            assert!(
+                refused.message().starts_with(&format!("availability[0].recurrence: {part}")),
+                "{wrong}: {}",
+                refused.message()
+            );
         }
     });
 }
 
-/// A version that asked less stored such rules. The offer is of no day, the template keeps the days it has and is reported by name; all
-/// others go on.
+/// A version that asked less stored such rules. The offer is of no day, the template keeps the days
+/// it has and is reported by name; all others go on.
 #[test]
 fn a_stored_rule_that_is_none_stops_nobody_else() {
     on_every_app_at(SATURDAY, async |app| {
@@ -88,8 +108,8 @@ fn a_stored_rule_that_is_none_stops_nobody_else() {
         stage.ignore_messages("this story is about who is asked");
         let wrong = "FREQ=WEEKLY;BYDAY=SA，SU";
         write_txn!(stage.db(), "test.wrong_rules", |txn| {
-            let first =
-                "UPDATE coach_availability SET recurrence = ? WHERE coach_id = (SELECT id FROM coach WHERE user_name = 'coach-001')";
+            let first = "UPDATE coach_availability SET recurrence = ? WHERE coach_id = (SELECT id FROM coach \
+                 WHERE user_name = 'coach-001')";
             sql(first).bind(wrong).execute(txn).await?;
             sql("UPDATE class_template SET recurrence = ?").bind(wrong).execute(txn).await
         })
@@ -100,6 +120,9 @@ fn a_stored_rule_that_is_none_stops_nobody_else() {
         stage.minute("2026-03-02T08:00").await;
         assert_eq!(stage.asked(MATH).await, each(2..=3, "SENT"));
         let report = stage.fire("clazz init_place", None).await;
-        assert!(report.failed > 0 && report.notes.iter().any(|note| note.starts_with("math: ")), "{report:?}");
+        assert!(
+            report.failed > 0 && report.notes.iter().any(|note| note.starts_with("math: ")),
+            "{report:?}"
+        );
     });
 }

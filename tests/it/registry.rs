@@ -14,7 +14,12 @@ fn names() -> BTreeSet<&'static str> {
 fn a_task_is_found_however_its_words_are_joined() {
     for task in Task::ALL {
         assert_eq!(task.name(), task.words().replace(' ', "_"));
-        for text in [task.name(), task.words(), &task.words().replace('_', "-"), &task.words().replace([' ', '_'], "-")] {
+        for text in [
+            task.name(),
+            task.words(),
+            &task.words().replace('_', "-"),
+            &task.words().replace([' ', '_'], "-"),
+        ] {
             assert_eq!(Task::find(text), Some(*task), "{text}");
         }
         let file = format!("src/task/{}.rs", task.name());
@@ -35,7 +40,9 @@ fn the_crontab_fires_every_task_at_its_times() {
         if words.len() == 1 && line.contains('=') {
             continue;
         }
-        let [schedule @ .., "etutor", "/usr/local/bin/etutorctl", "--tick", "now", group, command] = words.as_slice() else {
+        let [schedule @ .., "etutor", "/usr/local/bin/etutorctl", "--tick", "now", group, command] =
+            words.as_slice()
+        else {
             panic!("not in system form, by absolute path, with its tick: {line}");
         };
         assert_eq!(schedule.len(), 5, "{line}");
@@ -43,7 +50,11 @@ fn the_crontab_fires_every_task_at_its_times() {
         fired.push((format!("{group} {command}"), schedule.join(" ")));
     }
     let expected = Task::ALL.iter().flat_map(|task| {
-        task.info().schedules.iter().map(|schedule| (task.words().to_owned(), (*schedule).to_owned())).collect::<Vec<_>>()
+        task.info()
+            .schedules
+            .iter()
+            .map(|schedule| (task.words().to_owned(), (*schedule).to_owned()))
+            .collect::<Vec<_>>()
     });
     assert_eq!(fired, expected.collect::<Vec<_>>());
 }
@@ -52,16 +63,21 @@ fn the_crontab_fires_every_task_at_its_times() {
 fn the_command_line_has_every_task_and_no_other() {
     let command = etutor::cli::args::Args::command();
     let mut found = BTreeSet::new();
-    for group in Task::ALL.iter().map(|task| task.words().split(' ').next().unwrap()).collect::<BTreeSet<_>>() {
+    for group in Task::ALL.iter().map(|task| task.words().split(' ').next().unwrap()).collect::<BTreeSet<_>>()
+    {
         let group = command.find_subcommand(group).unwrap_or_else(|| panic!("etutorctl {group} is missing"));
         for leaf in group.get_subcommands() {
             let words = format!("{} {}", group.get_name(), leaf.get_name());
             let task = Task::find(&words).unwrap_or_else(|| panic!("etutorctl {words} is no task"));
             assert_eq!(leaf.get_about().unwrap().to_string(), task.info().description);
-            let argument = leaf.get_positionals().next().unwrap_or_else(|| panic!("{words} takes no test argument"));
+            let argument =
+                leaf.get_positionals().next().unwrap_or_else(|| panic!("{words} takes no test argument"));
             assert_eq!(format!("[{}]", argument.get_value_names().unwrap()[0]), task.info().argument.shown());
             let hyphens = leaf.get_name().replace('_', "-");
-            assert!(hyphens == leaf.get_name() || leaf.get_all_aliases().any(|alias| alias == hyphens), "{words} with hyphens");
+            assert!(
+                hyphens == leaf.get_name() || leaf.get_all_aliases().any(|alias| alias == hyphens),
+                "{words} with hyphens"
+            );
             found.insert(task.words());
         }
     }
@@ -71,7 +87,12 @@ fn the_command_line_has_every_task_and_no_other() {
 #[test]
 fn the_protocol_has_an_rpc_of_its_own_for_every_task() {
     let set = prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap();
-    let service = set.file.iter().flat_map(|file| &file.service).find(|service| service.name() == "TaskService").unwrap();
+    let service = set
+        .file
+        .iter()
+        .flat_map(|file| &file.service)
+        .find(|service| service.name() == "TaskService")
+        .unwrap();
     let mut rpcs: Vec<&str> = service.method.iter().map(|method| method.name()).collect();
     rpcs.retain(|name| !name.starts_with("List"));
     let mut expected: Vec<&str> = Task::ALL.iter().map(|task| task.info().rpc).collect();

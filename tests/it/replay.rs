@@ -1,5 +1,5 @@
-//! Replays: an academy imported through its RPC, a clock that goes on, tasks that fire, coaches who behave as their habits say;
-//! and what must be true at every step.
+//! Replays: an academy imported through its RPC, a clock that goes on, tasks that fire, coaches who
+//! behave as their habits say; and what must be true at every step.
 
 pub mod invariants;
 pub mod player;
@@ -25,7 +25,11 @@ pub fn habits(file: &Path) -> HashMap<String, Behaviour> {
             let mut values = line.split(',');
             let coach = values.next().unwrap().to_owned();
             let mut number = || values.next().unwrap().parse::<f64>().unwrap();
-            let behaviour = Behaviour { accept_probability: number(), median_answer_minutes: number(), pass_test_probability: number() };
+            let behaviour = Behaviour {
+                accept_probability: number(),
+                median_answer_minutes: number(),
+                pass_test_probability: number(),
+            };
             (coach, behaviour)
         })
         .collect()

@@ -1,4 +1,5 @@
-//! Season edits: excepted days, sizes and periods change for all who have a claim on the lessons, or not at all; and it can be known before.
+//! Season edits: excepted days, sizes and periods change for all who have a claim on the lessons,
+//! or not at all; and it can be known before.
 
 mod holidays;
 mod nights;
@@ -8,8 +9,8 @@ mod sizes;
 use crate::staffing::stage::{Stage, TH};
 use etutor::rpc::pb;
 use etutor::storage::entity::{
-    availability_use, class, class_task, class_template, coach, invitation, lesson, message, period, place, place_change, request_log,
-    reservation, season, season_except_day, student, student_leave,
+    availability_use, class, class_task, class_template, coach, invitation, lesson, message, period, place,
+    place_change, request_log, reservation, season, season_except_day, student, student_leave,
 };
 use etutor::testing::academy::student as named;
 use etutor::testing::{Academy, TestApp};
@@ -29,8 +30,9 @@ fn thursdays() -> Academy {
         .students(16)
 }
 
-/// A class of students 1 to 6 runs since 2026-03-05 with coach 1; it is Monday 2026-03-16 08:00, and there is a task for 2026-03-19 for
-/// students 7 to 12, of whom 12 comes to that lesson only. Student 13 waits for 2026-03-19 and 2026-03-26.
+/// A class of students 1 to 6 runs since 2026-03-05 with coach 1; it is Monday 2026-03-16 08:00,
+/// and there is a task for 2026-03-19 for students 7 to 12, of whom 12 comes to that lesson only.
+/// Student 13 waits for 2026-03-19 and 2026-03-26.
 async fn running(app: TestApp) -> Stage {
     let stage = Stage::monday(app, thursdays(), 6).await;
     stage.minute("2026-03-02T08:00").await;
@@ -54,21 +56,35 @@ async fn running(app: TestApp) -> Stage {
     stage
 }
 
-async fn edit_season(app: &TestApp, season: &pb::Season, validate_only: bool) -> Result<pb::CatalogChange, Status> {
-    let request = pb::UpsertSeasonRequest { season: Some(season.clone()), request_id: String::new(), validate_only };
+async fn edit_season(
+    app: &TestApp,
+    season: &pb::Season,
+    validate_only: bool,
+) -> Result<pb::CatalogChange, Status> {
+    let request =
+        pb::UpsertSeasonRequest { season: Some(season.clone()), request_id: String::new(), validate_only };
     let answer = app.catalog().upsert_season(request).await?.into_inner();
     assert_eq!(answer.season.as_ref(), Some(season));
     Ok(answer.change.unwrap())
 }
 
-async fn edit_period(app: &TestApp, period: &pb::Period, validate_only: bool) -> Result<pb::CatalogChange, Status> {
-    let request = pb::UpsertPeriodRequest { period: Some(period.clone()), request_id: String::new(), validate_only };
+async fn edit_period(
+    app: &TestApp,
+    period: &pb::Period,
+    validate_only: bool,
+) -> Result<pb::CatalogChange, Status> {
+    let request =
+        pb::UpsertPeriodRequest { period: Some(period.clone()), request_id: String::new(), validate_only };
     let answer = app.catalog().upsert_period(request).await?.into_inner();
     assert_eq!(answer.period.as_ref(), Some(period));
     Ok(answer.change.unwrap())
 }
 
-async fn edit_template(app: &TestApp, template: &pb::ClassTemplate, validate_only: bool) -> Result<pb::CatalogChange, Status> {
+async fn edit_template(
+    app: &TestApp,
+    template: &pb::ClassTemplate,
+    validate_only: bool,
+) -> Result<pb::CatalogChange, Status> {
     let class_template = Some(template.clone());
     let request = pb::UpsertClassTemplateRequest { class_template, request_id: String::new(), validate_only };
     let answer = app.catalog().upsert_class_template(request).await?.into_inner();
@@ -86,7 +102,10 @@ macro_rules! as_told {
         assert_eq!(would, is);
         // Saying the same again touches nothing and tells nobody.
         let after = $crate::season_edits::everything(&$stage).await;
-        assert_eq!($crate::season_edits::$edit(&$stage, $what, false).await.unwrap(), pb::CatalogChange::default());
+        assert_eq!(
+            $crate::season_edits::$edit(&$stage, $what, false).await.unwrap(),
+            pb::CatalogChange::default()
+        );
         assert_eq!(messages_of(&after), messages_of(&$crate::season_edits::everything(&$stage).await));
         is
     }};
@@ -167,7 +186,8 @@ fn lessons(change: &pb::CatalogChange) -> Vec<String> {
     change.lessons.iter().map(short).collect()
 }
 
-/// Reservations in short: number of the student, days lost, added, moved, and whether it is cancelled.
+/// Reservations in short: number of the student, days lost, added, moved, and whether it is
+/// cancelled.
 fn reservations(change: &pb::CatalogChange) -> Vec<(usize, i32, i32, i32, bool)> {
     assert_eq!(usize::try_from(change.reservation_total).unwrap(), change.reservations.len());
     let short = |one: &pb::CatalogReservationChange| {
@@ -180,7 +200,12 @@ fn reservations(change: &pb::CatalogChange) -> Vec<(usize, i32, i32, i32, bool)>
 fn tasks(change: &pb::CatalogChange) -> Vec<String> {
     assert_eq!(usize::try_from(change.task_total).unwrap(), change.tasks.len());
     let short = |one: &pb::CatalogTaskChange| {
-        format!("{} {}@{}", one.kind().as_str_name().replace("CLASS_TASK_CHANGE_KIND_", ""), one.class_template, one.day)
+        format!(
+            "{} {}@{}",
+            one.kind().as_str_name().replace("CLASS_TASK_CHANGE_KIND_", ""),
+            one.class_template,
+            one.day
+        )
     };
     change.tasks.iter().map(short).collect()
 }
@@ -201,13 +226,16 @@ async fn places(stage: &Stage, template: &str, from: &str, to: &str) -> Vec<(Str
         ..Default::default()
     };
     let days = stage.catalog().list_lesson_days(request).await.unwrap().into_inner().lesson_days;
-    days.into_iter().map(|day| (day.day, stage.local(&day.start_time)[11..].to_owned(), day.taken, day.capacity)).collect()
+    days.into_iter()
+        .map(|day| (day.day, stage.local(&day.start_time)[11..].to_owned(), day.taken, day.capacity))
+        .collect()
 }
 
 /// The lessons of the first class: `2026-03-19 18:00 SCHEDULED`, from a day on, so many.
 async fn class_lessons(stage: &Stage, from: &str, most: usize) -> Vec<String> {
     let app: &TestApp = stage;
-    let classes = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes;
+    let classes =
+        app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes;
     let found = stage.class(classes[0].class_id).await.lessons;
     let short = |one: &pb::Lesson| {
         let state = one.state().as_str_name().replace("LESSON_STATE_", "");

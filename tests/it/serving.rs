@@ -76,7 +76,8 @@ impl Server {
         let app = App::new(db.clone(), Clock::Test, etutor::config::Config::default());
         let listener = bind(&options).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (shutdown, finished, uploaded) = (CancellationToken::new(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (shutdown, finished, uploaded) =
+            (CancellationToken::new(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let probe = Probe { app: app.clone(), finished: finished.clone(), uploaded: uploaded.clone() };
         let routes = Routes::new(probe.clone()).add_service(Uploads(probe.clone())).add_service(Tasks(probe));
         let ended = tokio::spawn({
@@ -110,7 +111,10 @@ async fn call(channel: Channel, method: &'static str, text: &str) -> Result<Stri
     let mut client = tonic::client::Grpc::new(channel).max_decoding_message_size(usize::MAX);
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let path = http::uri::PathAndQuery::from_static(method);
-    client.unary(Request::new(text.to_owned()), path, ProstCodec::<String, String>::default()).await.map(Response::into_inner)
+    client
+        .unary(Request::new(text.to_owned()), path, ProstCodec::<String, String>::default())
+        .await
+        .map(Response::into_inner)
 }
 
 async fn eventually<F: Future<Output = bool>>(what: &str, mut true_yet: impl FnMut() -> F) {
@@ -187,7 +191,8 @@ impl tower::Service<http::Request<Body>> for Probe {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let probe = self.clone();
         Box::pin(async move {
-            let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default()).max_encoding_message_size(1 << 20);
+            let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default())
+                .max_encoding_message_size(1 << 20);
             let path = request.uri().path().to_owned();
             if path == UPLOAD {
                 let upload = |request: Request<Streaming<String>>| probe.clone().upload(request.into_inner());
@@ -225,7 +230,9 @@ impl Probe {
                 row.insert(self.app.db.reader()).await.map_err(Error::from)?;
                 text
             }
-            COUNT => subject::Entity::find().count(self.app.db.reader()).await.map_err(Error::from)?.to_string(),
+            COUNT => {
+                subject::Entity::find().count(self.app.db.reader()).await.map_err(Error::from)?.to_string()
+            }
             other => return Err(Status::unimplemented(other)),
         };
         self.finished.fetch_add(1, Ordering::SeqCst);

@@ -40,17 +40,33 @@ fn said(answer: Result<pb::Reservation, Status>) -> String {
 }
 
 async fn get(app: &TestApp, reservation_id: i64) -> pb::Reservation {
-    app.enrollment().get_reservation(pb::GetReservationRequest { reservation_id }).await.unwrap().into_inner().reservation.unwrap()
+    app.enrollment()
+        .get_reservation(pb::GetReservationRequest { reservation_id })
+        .await
+        .unwrap()
+        .into_inner()
+        .reservation
+        .unwrap()
 }
 
 async fn cancel(app: &TestApp, reservation_id: i64, from_day: &str) -> String {
-    let request = pb::CancelReservationRequest { reservation_id, from_day: from_day.to_owned(), ..Default::default() };
-    said(app.enrollment().cancel_reservation(request).await.map(|answer| answer.into_inner().reservation.unwrap()))
+    let request =
+        pb::CancelReservationRequest { reservation_id, from_day: from_day.to_owned(), ..Default::default() };
+    said(
+        app.enrollment()
+            .cancel_reservation(request)
+            .await
+            .map(|answer| answer.into_inner().reservation.unwrap()),
+    )
 }
 
 /// Places taken of a template, by day: of days that have any.
 async fn taken(app: &TestApp, template: &str) -> Vec<(String, i32)> {
-    let request = pb::ListLessonDaysRequest { class_template: template.to_owned(), page_size: 1000, ..Default::default() };
+    let request = pb::ListLessonDaysRequest {
+        class_template: template.to_owned(),
+        page_size: 1000,
+        ..Default::default()
+    };
     let days = app.catalog().list_lesson_days(request).await.unwrap().into_inner().lesson_days;
     days.into_iter().filter(|day| day.taken > 0).map(|day| (day.day, day.taken)).collect()
 }

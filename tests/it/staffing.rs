@@ -1,4 +1,5 @@
-//! From sign-ups to coaches: tasks, sizing, waves, budgets, windows, the gate, alarms (DOMAIN.md §§3–5).
+//! From sign-ups to coaches: tasks, sizing, waves, budgets, windows, the gate, alarms
+//! (docs/domain.md §§3–5).
 
 mod alarms;
 mod asking;

@@ -50,7 +50,9 @@ fn some_coach(name: &str) -> coach::Model {
 
 async fn add_subject(db: &Db) {
     write_txn!(db, "test.subject", |txn| {
-        subject::Entity::insert(subject::ActiveModel { id: Set(1), name: Set("数学".to_owned()) }).exec(txn).await?;
+        subject::Entity::insert(subject::ActiveModel { id: Set(1), name: Set("数学".to_owned()) })
+            .exec(txn)
+            .await?;
         Ok(())
     })
     .unwrap();
@@ -91,9 +93,15 @@ fn instants_days_words_and_any_text_come_back_as_they_were() {
         let rows = sql(text).bind(start).bind(start).tuples::<(Day, Day, String)>(db.reader()).await.unwrap();
         assert_eq!(rows, [(start, end, "spring".to_owned())]);
 
-        let found = coach::Entity::find().filter(coach::Column::JobStatus.eq(JobStatus::Regular)).all(db.reader()).await.unwrap();
+        let found = coach::Entity::find()
+            .filter(coach::Column::JobStatus.eq(JobStatus::Regular))
+            .all(db.reader())
+            .await
+            .unwrap();
         assert_eq!(found.len(), 1);
-        let flags = sql("SELECT forbid_same_city, blocked FROM coach WHERE forbid_same_city = TRUE AND blocked = ?").bind(false);
+        let flags =
+            sql("SELECT forbid_same_city, blocked FROM coach WHERE forbid_same_city = TRUE AND blocked = ?")
+                .bind(false);
         assert_eq!(flags.tuples::<(bool, bool)>(db.reader()).await.unwrap(), [(true, false)]);
     });
 }
@@ -103,7 +111,8 @@ fn a_word_that_is_none_is_an_error_and_no_panic() {
     on_every_database(async |db: TestDb| {
         add_subject(&db).await;
         add_coach(&db, "amy").await.unwrap();
-        write_txn!(&db, "test.spoil", |txn| sql("UPDATE coach SET job_status = 'gone'").execute(txn).await).unwrap();
+        write_txn!(&db, "test.spoil", |txn| sql("UPDATE coach SET job_status = 'gone'").execute(txn).await)
+            .unwrap();
         let read = coach::Entity::find().all(db.reader()).await.map_err(Error::from);
         assert!(matches!(read, Err(Error::Internal(_))), "{read:?}");
         assert_eq!(TaskState::parse("GONE"), None);
@@ -118,7 +127,8 @@ fn names_that_differ_in_case_only_are_two() {
         add_coach(&db, "Amy").await.unwrap();
         let again = add_coach(&db, "amy").await;
         assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
-        let one = coach::Entity::find().filter(coach::Column::UserName.eq("AMY")).one(db.reader()).await.unwrap();
+        let one =
+            coach::Entity::find().filter(coach::Column::UserName.eq("AMY")).one(db.reader()).await.unwrap();
         assert_eq!(one, None);
     });
 }
@@ -131,10 +141,13 @@ fn what_does_not_fit_is_refused_and_not_cut() {
         if !db.is_sqlite() {
             assert!(add_coach(&db, &"a".repeat(65)).await.is_err());
         }
-        let place = write_txn!(&db, "test.place", |txn| sql("INSERT INTO coach_status_change
-            (coach_id, from_status, to_status, operator, remark, changed_at) VALUES (404, 'a', 'b', 'c', 'd', 0)")
-        .execute(txn)
-        .await);
+        let place = write_txn!(&db, "test.place", |txn| {
+            sql("INSERT INTO coach_status_change
+            (coach_id, from_status, to_status, operator, remark, changed_at) \
+            VALUES (404, 'a', 'b', 'c', 'd', 0)")
+            .execute(txn)
+            .await
+        });
         assert!(matches!(place, Err(Error::Contended(_))), "a row that refers to none: {place:?}");
     });
 }
@@ -143,13 +156,25 @@ fn what_does_not_fit_is_refused_and_not_cut() {
 fn every_connection_of_the_pool_has_the_settings() {
     on_every_database(async |db: TestDb| {
         let text = match db.backend() {
-            DbBackend::Sqlite => "SELECT (SELECT foreign_keys FROM pragma_foreign_keys), (SELECT journal_mode FROM pragma_journal_mode)",
-            DbBackend::Postgres => "SELECT current_setting('lock_timeout'), current_setting('transaction_isolation'), pg_sleep(0.05)",
-            _ => "SELECT CAST(@@SESSION.innodb_lock_wait_timeout AS CHAR), REPLACE(LOWER(@@SESSION.tx_isolation), '-', ' '), SLEEP(0.05)",
+            DbBackend::Sqlite => {
+                "SELECT (SELECT foreign_keys FROM pragma_foreign_keys), (SELECT journal_mode \
+                 FROM pragma_journal_mode)"
+            }
+            DbBackend::Postgres => {
+                "SELECT current_setting('lock_timeout'), current_setting('transaction_isolation'), \
+                 pg_sleep(0.05)"
+            }
+            _ => {
+                "SELECT CAST(@@SESSION.innodb_lock_wait_timeout AS CHAR), \
+                 REPLACE(LOWER(@@SESSION.tx_isolation), '-', ' '), SLEEP(0.05)"
+            }
         };
         let expected = match db.backend() {
             DbBackend::Sqlite => {
-                assert_eq!(sql(text).tuples::<(i64, String)>(db.reader()).await.unwrap(), [(1, "wal".to_owned())]);
+                assert_eq!(
+                    sql(text).tuples::<(i64, String)>(db.reader()).await.unwrap(),
+                    [(1, "wal".to_owned())]
+                );
                 return;
             }
             DbBackend::Postgres => "3s",
@@ -181,7 +206,8 @@ fn a_statement_that_takes_too_long_ends_as_unavailable() {
             DbBackend::Postgres => "SELECT 1, pg_sleep(20)",
             _ => {
                 "SELECT COUNT(*), SUM(LENGTH(CONCAT(a.column_name, b.column_name, c.column_name)))
-                  FROM information_schema.columns a, information_schema.columns b, information_schema.columns c"
+                  FROM information_schema.columns a, information_schema.columns b, \
+                  information_schema.columns c"
             }
         };
         let mut options = db.options().clone();
@@ -210,7 +236,10 @@ fn the_harness_counts_statements() {
             .statements()
             .of(async || {
                 sql("SELECT version FROM mutex").fetch(db.reader()).await.unwrap();
-                write_txn!(&db, "test.count", |txn| sql("UPDATE mutex SET version = version + 1").execute(txn).await).unwrap();
+                write_txn!(&db, "test.count", |txn| sql("UPDATE mutex SET version = version + 1")
+                    .execute(txn)
+                    .await)
+                .unwrap();
             })
             .await;
         assert_eq!(sent.len(), 2, "{sent:?}");

@@ -53,7 +53,8 @@ fn of_twenty_firings_of_a_tick_one_runs_and_all_get_its_report() {
     on_every_app(async |app: TestApp| {
         let replica = app.replica().await;
         let works = Arc::new(AtomicU64::new(0));
-        let firings = (0..20).map(|number| count(if number % 2 == 0 { &app } else { &replica }, TICK, &works));
+        let firings =
+            (0..20).map(|number| count(if number % 2 == 0 { &app } else { &replica }, TICK, &works));
         let outcomes = futures_util::future::join_all(firings).await;
         let outcomes: Vec<Outcome> = outcomes.into_iter().map(Result::unwrap).collect();
         assert_eq!(works.load(Ordering::SeqCst), 1);
@@ -78,7 +79,9 @@ fn a_tick_is_a_minute() {
         assert_eq!(first.run.tick_at, Some(app.instant("2026-03-02T08:30")));
         assert_eq!(first.run.logical_at, app.instant("2026-03-02T08:30") + TimeDelta::seconds(59));
         let named = Tick::At(app.instant("2026-03-02T08:30") + TimeDelta::seconds(7));
-        assert!(count(&app, Firing { tick: Some(named), ..NO_TICK }, &Arc::default()).await.unwrap().already_done);
+        assert!(
+            count(&app, Firing { tick: Some(named), ..NO_TICK }, &Arc::default()).await.unwrap().already_done
+        );
     });
 }
 
@@ -88,7 +91,10 @@ fn a_firing_without_a_tick_always_runs() {
         let works = Arc::new(AtomicU64::new(0));
         for number in 1..=3 {
             let outcome = count(&app, NO_TICK, &works).await.unwrap();
-            assert_eq!((outcome.already_done, outcome.report.changed, outcome.run.tick_at), (false, number, None));
+            assert_eq!(
+                (outcome.already_done, outcome.report.changed, outcome.run.tick_at),
+                (false, number, None)
+            );
         }
     });
 }
@@ -101,7 +107,10 @@ fn a_failed_tick_runs_again_and_its_error_is_kept_meanwhile() {
         });
         assert_eq!(failed.await.unwrap_err().reason(), Some(Reason::TaskClosed));
         let run = &runs(&app).await[0];
-        assert_eq!((run.state(), run.error.as_str()), (pb::TaskRunState::Failed, "TASK_CLOSED: the template spring-math is closed"));
+        assert_eq!(
+            (run.state(), run.error.as_str()),
+            (pb::TaskRunState::Failed, "TASK_CLOSED: the template spring-math is closed")
+        );
         assert!(run.end_time.is_some());
 
         let works = Arc::new(AtomicU64::new(0));
@@ -120,7 +129,10 @@ fn a_panic_is_a_failed_run_that_tells_nobody_its_text() {
         let fired = fire_with(&app, Task::InviteExec, TICK, async |_, _| panic!("13800138000"));
         assert!(matches!(fired.await.unwrap_err(), Error::Internal(_)));
         let run = &runs(&app).await[0];
-        assert_eq!((run.state(), run.error.as_str()), (pb::TaskRunState::Failed, "a fault of the service; its log says more"));
+        assert_eq!(
+            (run.state(), run.error.as_str()),
+            (pb::TaskRunState::Failed, "a fault of the service; its log says more")
+        );
     });
 }
 
@@ -129,14 +141,21 @@ fn a_run_that_was_killed_is_taken_over_when_its_lease_has_run_out() {
     on_every_app(async |app: TestApp| {
         let now = app.now().await.unwrap();
         let lease_until = now + TimeDelta::seconds(app.config.tasks.lease_s.into());
-        let begin = Begin { logical_at: now, started_at: now, host: "gone", lease_token: "gone", lease_until };
-        let killed = write_txn!(app.db(), "test.killed", |txn| task_run_insert(txn, "invite_exec", Some(now), begin).await).unwrap();
+        let begin =
+            Begin { logical_at: now, started_at: now, host: "gone", lease_token: "gone", lease_until };
+        let killed =
+            write_txn!(app.db(), "test.killed", |txn| task_run_insert(txn, "invite_exec", Some(now), begin)
+                .await)
+            .unwrap();
         let firing = Firing { tick: Some(Tick::At(now)), ..NO_TICK };
         let works = Arc::new(AtomicU64::new(0));
 
         app.advance(TimeDelta::seconds(599)).await;
         let outcome = count(&app, firing, &works).await.unwrap();
-        assert_eq!((outcome.already_done, outcome.run.state, outcome.report), (true, RunState::Running, Report::default()));
+        assert_eq!(
+            (outcome.already_done, outcome.run.state, outcome.report),
+            (true, RunState::Running, Report::default())
+        );
 
         app.advance(TimeDelta::seconds(1)).await;
         let firings = (0..20).map(|_| count(&app, firing, &works));
@@ -146,7 +165,11 @@ fn a_run_that_was_killed_is_taken_over_when_its_lease_has_run_out() {
         assert_eq!(works.load(Ordering::SeqCst), 1);
 
         // It was only slow: what it has to say comes too late.
-        let late = etutor::storage::entity::task_run::Model { state: RunState::Failed, error: "late".to_owned(), ..killed };
+        let late = etutor::storage::entity::task_run::Model {
+            state: RunState::Failed,
+            error: "late".to_owned(),
+            ..killed
+        };
         let ended = write_txn!(app.db(), "test.late", |txn| task_run_end(txn, &late).await).unwrap();
         assert!(!ended);
         let run = &runs(&app).await[0];
@@ -161,11 +184,17 @@ fn a_run_with_nothing_to_do_is_two_small_writes() {
         // What a database does once is not counted.
         count(&app, NO_TICK, &Arc::default()).await.unwrap();
         for firing in [NO_TICK, TICK] {
-            let (_, sent) = app.statements().of(async || count(&app, firing, &Arc::default()).await.unwrap()).await;
+            let (_, sent) =
+                app.statements().of(async || count(&app, firing, &Arc::default()).await.unwrap()).await;
             // Not those by which the server looks after its health.
             let of_the_run = |text: &&str| text.contains("task_run") || text.contains("test_clock");
-            let texts: Vec<&str> = sent.iter().map(|statement| statement.sql.as_str()).filter(of_the_run).collect();
-            assert_eq!(texts.iter().filter(|text| text.starts_with("INSERT") || text.starts_with("UPDATE")).count(), 2, "{texts:#?}");
+            let texts: Vec<&str> =
+                sent.iter().map(|statement| statement.sql.as_str()).filter(of_the_run).collect();
+            assert_eq!(
+                texts.iter().filter(|text| text.starts_with("INSERT") || text.starts_with("UPDATE")).count(),
+                2,
+                "{texts:#?}"
+            );
             // The clock's row; MySQL reads the inserted row back.
             assert!(texts.len() <= 4, "{texts:#?}");
         }
@@ -180,7 +209,8 @@ fn a_day_moves_now_three_days_before_it_unless_the_clock_was_set() {
         let set = scope(&app, firing).await.unwrap();
         assert_eq!(set, Scope { now: app.instant("2026-03-02T08:30"), day: Some(day) });
 
-        write_txn!(app.db(), "test.forget_clock", |txn| sql("DELETE FROM test_clock").execute(txn).await).unwrap();
+        write_txn!(app.db(), "test.forget_clock", |txn| sql("DELETE FROM test_clock").execute(txn).await)
+            .unwrap();
         let before = app.time().time(app.now().await.unwrap());
         let unset = scope(&app, firing).await.unwrap();
         assert_eq!((app.time().day(unset.now), unset.day), ("2026-09-01".parse().unwrap(), Some(day)));
@@ -188,7 +218,10 @@ fn a_day_moves_now_three_days_before_it_unless_the_clock_was_set() {
         assert!(late.num_seconds().rem_euclid(86_400) < 60, "at the clock's time of day");
 
         let at: Instant = app.instant("2026-09-02T07:00");
-        assert_eq!(scope(&app, Firing { now: Some(at), ..NO_TICK }).await.unwrap(), Scope { now: at, day: None });
+        assert_eq!(
+            scope(&app, Firing { now: Some(at), ..NO_TICK }).await.unwrap(),
+            Scope { now: at, day: None }
+        );
         let both = Firing { now: Some(at), day: Some(day), tick: None };
         assert_eq!(scope(&app, both).await.unwrap(), Scope { now: at, day: Some(day) });
     });
@@ -202,7 +235,11 @@ fn a_real_server_takes_no_test_argument() {
         async |app: TestApp| {
             for words in Task::ALL.iter().map(|task| task.words()) {
                 let refused = app.try_fire(words, Some("2026-09-01"), None).await.unwrap_err();
-                assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "NOT_TESTING"), "{words}");
+                assert_eq!(
+                    (refused.code(), reason(&refused).as_str()),
+                    (Code::FailedPrecondition, "NOT_TESTING"),
+                    "{words}"
+                );
                 assert!(app.try_fire(words, None, None).await.is_ok(), "{words}");
             }
             assert_eq!(runs(&app).await.len(), Task::ALL.len(), "what was refused left no row");
@@ -218,8 +255,16 @@ fn a_test_argument_is_read_or_refused_by_its_name() {
         let report = app.fire("sms send", Some("2026-09-01")).await;
         assert_eq!(report.logical_time.unwrap().seconds, app.instant("2026-09-01").unix());
         for text in ["soon", "2026-13-01", "2026-09-01T08", "99999-01-01", "0000-00-00", &"9".repeat(5_000)] {
-            assert_eq!(invalid_field(&app.try_fire("sms send", Some(text), None).await.unwrap_err()), "firing.when", "{text}");
-            assert_eq!(invalid_field(&app.try_fire("invite exec", Some(text), None).await.unwrap_err()), "day", "{text}");
+            assert_eq!(
+                invalid_field(&app.try_fire("sms send", Some(text), None).await.unwrap_err()),
+                "firing.when",
+                "{text}"
+            );
+            assert_eq!(
+                invalid_field(&app.try_fire("invite exec", Some(text), None).await.unwrap_err()),
+                "day",
+                "{text}"
+            );
         }
         let tick = Some(pb::firing::Tick::TickAt(prost_types::Timestamp { seconds: -1, nanos: 0 }));
         let firing = Some(pb::Firing { tick, when: String::new() });
@@ -252,7 +297,8 @@ fn runs_are_listed_latest_first_in_pages() {
             count(&app, NO_TICK, &works).await.unwrap();
         }
         app.fire("sms send", None).await;
-        let request = pb::ListTaskRunsRequest { task: "invite exec".to_owned(), page_size: 2, ..Default::default() };
+        let request =
+            pb::ListTaskRunsRequest { task: "invite exec".to_owned(), page_size: 2, ..Default::default() };
         let (mut found, mut page_token) = (Vec::new(), String::new());
         loop {
             let page = pb::ListTaskRunsRequest { page_token, ..request.clone() };

@@ -1,4 +1,5 @@
-//! Nightly upkeep: whatever the places say that the reservations do not is found, told and put right; who is through leaves the rosters.
+//! Nightly upkeep: whatever the places say that the reservations do not is found, told and put
+//! right; who is through leaves the rosters.
 
 mod purge;
 
@@ -26,12 +27,18 @@ fn academy() -> Academy {
 
 /// Signs students up as an import does: (student, template, first day, last day).
 async fn import(app: &TestApp, sign_ups: &[(usize, &str, &str, &str)]) -> pb::ImportResponse {
-    let columns = ["created_at", "student", "class_template", "start_day", "end_day"].map(str::to_owned).into();
+    let columns =
+        ["created_at", "student", "class_template", "start_day", "end_day"].map(str::to_owned).into();
     let rows = sign_ups.iter().zip(2..).map(|((number, template, first, last), line)| {
         let values = ["2026-02-01T08:00", &student(*number), template, first, last].map(str::to_owned).into();
         ImportRow { line, values }
     });
-    let file = ImportFile { name: "reservations.csv".to_owned(), columns, rows: rows.collect(), ..Default::default() };
+    let file = ImportFile {
+        name: "reservations.csv".to_owned(),
+        columns,
+        rows: rows.collect(),
+        ..Default::default()
+    };
     let outcome = import_through_rpc(app, &ImportData { files: vec![file] }).await;
     assert!(outcome.written && outcome.problems.is_empty(), "{outcome:?}");
     outcome
@@ -52,9 +59,16 @@ async fn execute(app: &TestApp, statement: Sql) -> u64 {
 
 /// Places taken on a day.
 async fn taken(app: &TestApp, template: &str, day: &str) -> i32 {
-    let request = pb::ListLessonDaysRequest { class_template: template.to_owned(), page_size: 1000, ..Default::default() };
+    let request = pb::ListLessonDaysRequest {
+        class_template: template.to_owned(),
+        page_size: 1000,
+        ..Default::default()
+    };
     let days = app.catalog().list_lesson_days(request).await.unwrap().into_inner().lesson_days;
-    days.into_iter().find(|lesson| lesson.day == day).unwrap_or_else(|| panic!("{template} has no lesson on {day}")).taken
+    days.into_iter()
+        .find(|lesson| lesson.day == day)
+        .unwrap_or_else(|| panic!("{template} has no lesson on {day}"))
+        .taken
 }
 
 /// Every lesson day's ledger comes to what is taken on it.
@@ -86,15 +100,25 @@ fn places_that_drifted_are_told_and_repaired_and_the_next_night_is_quiet() {
         assert_quiet(&app).await;
 
         // Both ways, on two templates; one of a day that nobody has.
-        for (template, day, taken) in [("saturdays", "2026-03-14", 5), ("daily", "2026-03-13", 0), ("daily", "2026-04-01", 2)] {
-            let drift = "UPDATE place SET taken = ? WHERE day = ? AND template_id = (SELECT id FROM class_template WHERE code = ?)";
+        for (template, day, taken) in
+            [("saturdays", "2026-03-14", 5), ("daily", "2026-03-13", 0), ("daily", "2026-04-01", 2)]
+        {
+            let drift = "UPDATE place SET taken = ? WHERE day = ? AND template_id = (SELECT id \
+                FROM class_template WHERE code = ?)";
             let day: etutor::domain::time::Day = day.parse().unwrap();
             assert_eq!(execute(&app, sql(drift).bind(taken).bind(day).bind(template)).await, 1);
         }
         let before = ledger(&app).await.len();
         let report = app.fire("clazz init_place", None).await;
         assert_eq!((report.changed, report.failed, report.messages), (3, 3, 2), "{report:?}");
-        assert_eq!(report.notes, ["saturdays 2026-03-14: was 5, is 3", "daily 2026-03-13: was 0, is 3", "daily 2026-04-01: was 2, is 0"]);
+        assert_eq!(
+            report.notes,
+            [
+                "saturdays 2026-03-14: was 5, is 3",
+                "daily 2026-03-13: was 0, is 3",
+                "daily 2026-04-01: was 2, is 0"
+            ]
+        );
         let now = (
             taken(&app, "saturdays", "2026-03-14").await,
             taken(&app, "daily", "2026-03-13").await,
@@ -104,11 +128,23 @@ fn places_that_drifted_are_told_and_repaired_and_the_next_night_is_quiet() {
         assert_explained(&app).await;
         let repairs = ledger(&app).await.split_off(before);
         // The ledger was right; that the places were not is written there too.
-        assert!(repairs.iter().all(|row| row.cause == PlaceCause::Repair && row.actor == "clazz init_place" && row.delta == 0));
-        assert_eq!(repairs.iter().map(|row| row.remark.as_str()).collect::<Vec<_>>(), ["was 5, is 3", "was 0, is 3", "was 2, is 0"]);
+        assert!(
+            repairs.iter().all(|row| row.cause == PlaceCause::Repair
+                && row.actor == "clazz init_place"
+                && row.delta == 0)
+        );
+        assert_eq!(
+            repairs.iter().map(|row| row.remark.as_str()).collect::<Vec<_>>(),
+            ["was 5, is 3", "was 0, is 3", "was 2, is 0"]
+        );
 
         let messages = app.messages().await;
-        assert!(messages.iter().all(|message| message.kind == MessageKind::PlaceDrift && message.person == "wang"), "{messages:?}");
+        assert!(
+            messages
+                .iter()
+                .all(|message| message.kind == MessageKind::PlaceDrift && message.person == "wang"),
+            "{messages:?}"
+        );
         assert!(messages.len() == 2 && messages[0].body.contains("有3处"), "{messages:?}");
         assert_quiet(&app).await;
     });
@@ -131,7 +167,10 @@ fn a_lesson_day_that_is_missing_comes_back_with_what_is_taken_of_it() {
                 "daily 2026-05-02: made, 0 places taken"
             ]
         );
-        assert_eq!((taken(&app, "saturdays", "2026-05-02").await, taken(&app, "daily", "2026-03-14").await), (3, 3));
+        assert_eq!(
+            (taken(&app, "saturdays", "2026-05-02").await, taken(&app, "daily", "2026-03-14").await),
+            (3, 3)
+        );
         assert_explained(&app).await;
         assert_quiet(&app).await;
         // When the season is over nobody needs them any more.
@@ -145,20 +184,40 @@ fn a_lesson_day_that_is_missing_comes_back_with_what_is_taken_of_it() {
 fn places_are_counted_from_who_has_one_less_leave() {
     on_every_app(async |app| {
         academy().build(&app).await;
-        import(&app, &(1..=6).map(|number| (number, "daily", "2026-03-09", "2026-03-15")).collect::<Vec<_>>()).await;
+        import(
+            &app,
+            &(1..=6).map(|number| (number, "daily", "2026-03-09", "2026-03-15")).collect::<Vec<_>>(),
+        )
+        .await;
         let states = ["HELD", "OFFERED", "PLACED", "EXPIRED", "CANCELLED", "WAITLISTED"];
-        let ids: Vec<i64> = sql("SELECT id FROM reservation ORDER BY id").column(app.db().reader()).await.unwrap();
+        let ids: Vec<i64> =
+            sql("SELECT id FROM reservation ORDER BY id").column(app.db().reader()).await.unwrap();
         for (state, id) in states.into_iter().zip(ids.iter().copied()) {
             execute(&app, sql("UPDATE reservation SET state = ? WHERE id = ?").bind(state).bind(id)).await;
         }
-        // Leave of one who comes, of one who does not, and of a day on which there is no lesson of the sign-up.
+        // Leave of one who comes, of one who does not, and of a day on which there is no lesson of
+        // the sign-up.
         for (id, day) in [(ids[2], "2026-03-12"), (ids[4], "2026-03-12"), (ids[2], "2026-03-20")] {
             let day: etutor::domain::time::Day = day.parse().unwrap();
-            execute(&app, sql("INSERT INTO student_leave (reservation_id, day, requested_at) VALUES (?, ?, 0)").bind(id).bind(day)).await;
+            execute(
+                &app,
+                sql("INSERT INTO student_leave (reservation_id, day, requested_at) VALUES (?, ?, 0)")
+                    .bind(id)
+                    .bind(day),
+            )
+            .await;
         }
         let report = app.fire("clazz init_place", None).await;
         assert_eq!((report.changed, report.failed), (7, 7), "{report:?}");
-        let days = ["2026-03-08", "2026-03-09", "2026-03-12", "2026-03-13", "2026-03-15", "2026-03-16", "2026-03-20"];
+        let days = [
+            "2026-03-08",
+            "2026-03-09",
+            "2026-03-12",
+            "2026-03-13",
+            "2026-03-15",
+            "2026-03-16",
+            "2026-03-20",
+        ];
         let mut found = Vec::new();
         for day in days {
             found.push(taken(&app, "daily", day).await);
@@ -174,13 +233,19 @@ fn places_are_counted_from_who_has_one_less_leave() {
 fn a_day_sold_too_often_lets_nobody_else_in_and_is_told_every_night() {
     on_every_app(async |app| {
         peopled(&app).await;
-        execute(&app, sql("UPDATE place SET taken = 1, capacity = 2 WHERE day = '2026-03-14' AND taken = 3")).await;
-        execute(&app, sql("UPDATE place SET taken = 2, capacity = 2 WHERE day = '2026-03-13' AND taken = 3")).await;
+        execute(&app, sql("UPDATE place SET taken = 1, capacity = 2 WHERE day = '2026-03-14' AND taken = 3"))
+            .await;
+        execute(&app, sql("UPDATE place SET taken = 2, capacity = 2 WHERE day = '2026-03-13' AND taken = 3"))
+            .await;
         for (changed, was) in [(3, 1), (0, 2)] {
             let report = app.fire("clazz init_place", None).await;
             assert_eq!((report.changed, report.failed), (changed, 3), "{report:?}");
             let said = |day, was| format!("{day}: was {was}, is 3 of 2 places: cannot be repaired");
-            let expected = [said("saturdays 2026-03-14", was), said("daily 2026-03-13", 2), said("daily 2026-03-14", was)];
+            let expected = [
+                said("saturdays 2026-03-14", was),
+                said("daily 2026-03-13", 2),
+                said("daily 2026-03-14", was),
+            ];
             assert_eq!(report.notes, expected);
             assert_eq!(taken(&app, "saturdays", "2026-03-14").await, 2);
             assert_explained(&app).await;
@@ -212,15 +277,23 @@ fn an_import_says_in_the_ledger_whom_it_signed_up() {
         peopled(&app).await;
         let rows = ledger(&app).await;
         assert_eq!(rows.len(), 6);
-        assert!(rows.iter().all(|row| row.cause == PlaceCause::Import && row.actor == "import" && row.delta == 1), "{rows:?}");
-        for (row, sign_up) in
-            rows.iter().zip(reservation::Entity::find().order_by_asc(reservation::Column::Id).all(app.db().reader()).await.unwrap())
-        {
+        assert!(
+            rows.iter().all(|row| row.cause == PlaceCause::Import && row.actor == "import" && row.delta == 1),
+            "{rows:?}"
+        );
+        for (row, sign_up) in rows.iter().zip(
+            reservation::Entity::find()
+                .order_by_asc(reservation::Column::Id)
+                .all(app.db().reader())
+                .await
+                .unwrap(),
+        ) {
             assert_eq!((row.reservation_id, row.template_id), (Some(sign_up.id), sign_up.template_id));
             assert_eq!((row.first_day, row.last_day), (sign_up.start_day, sign_up.last_day));
         }
         // The same again, and one more.
-        import(&app, &[(4, "daily", "2026-03-13", "2026-03-15"), (5, "daily", "2026-03-13", "2026-03-13")]).await;
+        import(&app, &[(4, "daily", "2026-03-13", "2026-03-15"), (5, "daily", "2026-03-13", "2026-03-13")])
+            .await;
         assert_eq!(ledger(&app).await.len(), 7);
         assert_explained(&app).await;
     });
@@ -239,7 +312,11 @@ fn the_recount_reads_sign_ups_from_an_index_alone() {
 }
 
 async fn states(app: &TestApp) -> Vec<ReservationState> {
-    let rows = reservation::Entity::find().order_by_asc(reservation::Column::Id).all(app.db().reader()).await.unwrap();
+    let rows = reservation::Entity::find()
+        .order_by_asc(reservation::Column::Id)
+        .all(app.db().reader())
+        .await
+        .unwrap();
     rows.into_iter().map(|row| row.state).collect()
 }
 
@@ -258,7 +335,8 @@ fn students_whose_last_day_is_past_leave_the_rosters_and_their_past_days_stay_ta
             ],
         )
         .await;
-        execute(&app, sql("UPDATE reservation SET state = 'PLACED', placed_from = start_day WHERE id = 2")).await;
+        execute(&app, sql("UPDATE reservation SET state = 'PLACED', placed_from = start_day WHERE id = 2"))
+            .await;
         use ReservationState::{Booked, Ended, Placed};
         app.set_clock("2026-03-15T23:59").await;
         assert_eq!(app.fire("clazz remove_expired_students", None).await.changed, 0);
@@ -272,7 +350,10 @@ fn students_whose_last_day_is_past_leave_the_rosters_and_their_past_days_stay_ta
         }
         app.set_clock("2026-03-17").await;
         assert_eq!(app.fire("clazz remove_expired_students", None).await.changed, 2);
-        assert_eq!((taken(&app, "daily", "2026-03-15").await, taken(&app, "daily", "2026-03-16").await), (3, 1));
+        assert_eq!(
+            (taken(&app, "daily", "2026-03-15").await, taken(&app, "daily", "2026-03-16").await),
+            (3, 1)
+        );
         assert_quiet(&app).await;
     });
 }
@@ -281,14 +362,21 @@ fn students_whose_last_day_is_past_leave_the_rosters_and_their_past_days_stay_ta
 fn a_class_that_nobody_is_left_for_is_reported() {
     on_every_app(async |app| {
         academy().coaches(1).build(&app).await;
-        import(&app, &[(1, "daily", "2026-03-09", "2026-03-20"), (2, "saturdays", "2026-03-09", "2026-03-20")]).await;
+        import(
+            &app,
+            &[(1, "daily", "2026-03-09", "2026-03-20"), (2, "saturdays", "2026-03-09", "2026-03-20")],
+        )
+        .await;
         for text in [
-            "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, created_at) \
+            "INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
+             created_at) \
              SELECT template_id, day, 'FORMED', start_at, 0, 0, 0, 0 FROM place WHERE day = '2026-03-14'",
             "INSERT INTO class (template_id, task_id, coach_id, state, first_day, last_day, formed_at) \
-             SELECT template_id, id, (SELECT MIN(id) FROM coach), 'RUNNING', day, '2026-03-22', 0 FROM class_task",
+             SELECT template_id, id, (SELECT MIN(id) FROM coach), 'RUNNING', day, '2026-03-22', 0 \
+             FROM class_task",
             "INSERT INTO lesson (class_id, day, start_at, end_at, coach_id, state) \
-             SELECT c.id, p.day, p.start_at, p.end_at, c.coach_id, 'SCHEDULED' FROM class c JOIN place p ON p.template_id = c.template_id \
+             SELECT c.id, p.day, p.start_at, p.end_at, c.coach_id, 'SCHEDULED' FROM class c JOIN place p \
+             ON p.template_id = c.template_id \
              WHERE p.day BETWEEN '2026-03-14' AND '2026-03-22'",
             "UPDATE reservation SET state = 'PLACED', placed_from = '2026-03-14', \
              class_id = (SELECT c.id FROM class c WHERE c.template_id = reservation.template_id)",
@@ -296,14 +384,27 @@ fn a_class_that_nobody_is_left_for_is_reported() {
             execute(&app, sql(text)).await;
         }
         // The daily one comes until Friday; the other to one Saturday of two.
-        for (at, empty) in [("2026-03-14", 0), ("2026-03-15", 1), ("2026-03-20T12:00", 1), ("2026-03-21", 2), ("2026-03-23", 0)] {
+        for (at, empty) in [
+            ("2026-03-14", 0),
+            ("2026-03-15", 1),
+            ("2026-03-20T12:00", 1),
+            ("2026-03-21", 2),
+            ("2026-03-23", 0),
+        ] {
             app.set_clock(at).await;
             let report = app.fire("clazz remove_expired_students", None).await;
-            assert_eq!(report.skipped.get("CLASS_EMPTY").copied().unwrap_or_default(), empty, "{at}: {report:?}");
+            assert_eq!(
+                report.skipped.get("CLASS_EMPTY").copied().unwrap_or_default(),
+                empty,
+                "{at}: {report:?}"
+            );
             assert_eq!(report.notes.len() as i64, empty);
             if empty > 0 {
                 let note = report.notes.iter().find(|note| note.contains("saturdays")).unwrap();
-                assert!(note.ends_with("with coach-001: nobody is left for its lessons from 2026-03-21 on"), "{note}");
+                assert!(
+                    note.ends_with("with coach-001: nobody is left for its lessons from 2026-03-21 on"),
+                    "{note}"
+                );
             }
         }
     });

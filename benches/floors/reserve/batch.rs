@@ -1,4 +1,5 @@
-//! The statements of the floor: as many sign-ups as wait, written together on a connection that nobody else uses, without a pool.
+//! The statements of the floor: as many sign-ups as wait, written together on a connection that
+//! nobody else uses, without a pool.
 //!
 //! All of a batch or none: if the places do not reach, each is tried by itself, in order.
 
@@ -33,12 +34,14 @@ pub enum Writer {
     MySql(MySqlConnection),
 }
 
-/// One statement: the guard decides; if a place was not to be had, the division undoes it all. The places are distinct rows of one writer, so
-/// nothing need be locked in order.
-const POSTGRES: &str = "WITH u AS (UPDATE place_floor p SET taken = p.taken + c.n FROM unnest($1::bigint[], $2::int[], $3::int[]) c (template, day, n) \
+/// One statement: the guard decides; if a place was not to be had, the division undoes it all. The
+/// places are distinct rows of one writer, so nothing need be locked in order.
+const POSTGRES: &str = "WITH u AS (UPDATE place_floor p SET taken = p.taken + c.n \
+    FROM unnest($1::bigint[], $2::int[], $3::int[]) c (template, day, n) \
     WHERE p.template_id = c.template AND p.day = c.day AND p.taken + c.n <= p.capacity RETURNING 1), \
     i AS (INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
-    SELECT r.student, r.template, r.a, r.b, 0, 0 FROM unnest($4::bigint[], $5::bigint[], $6::int[], $7::int[]) r (student, template, a, b)) \
+    SELECT r.student, r.template, r.a, r.b, 0, 0 FROM unnest($4::bigint[], $5::bigint[], $6::int[], \
+    $7::int[]) r (student, template, a, b)) \
     SELECT 1 / (CASE WHEN COUNT(*) = $8 THEN 1 ELSE 0 END) FROM u";
 
 /// Three statements of a transaction, the sets as JSON.
@@ -54,7 +57,8 @@ const SQLITE: Three = Three {
     begin: "BEGIN IMMEDIATE",
     pick: "SELECT p.template_id, p.day, p.capacity - p.taken FROM json_each(?) c \
            JOIN place_floor p ON p.template_id = c.value ->> 0 AND p.day = c.value ->> 1",
-    take: "UPDATE place_floor SET taken = taken + c.n FROM (SELECT value ->> 0 AS t, value ->> 1 AS d, value ->> 2 AS n FROM json_each(?)) c \
+    take: "UPDATE place_floor SET taken = taken + c.n FROM (SELECT value ->> 0 AS t, value ->> 1 AS d, value \
+           ->> 2 AS n FROM json_each(?)) c \
            WHERE template_id = c.t AND day = c.d",
     insert: "INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 0, 0 FROM json_each(?)",
@@ -65,10 +69,13 @@ const MYSQL: Three = Three {
     pick: "SELECT p.template_id, CAST(p.day AS SIGNED), CAST(p.capacity - p.taken AS SIGNED) \
            FROM JSON_TABLE(?, '$[*]' COLUMNS (t BIGINT PATH '$[0]', d INT PATH '$[1]')) c \
            JOIN place_floor p ON p.template_id = c.t AND p.day = c.d FOR UPDATE",
-    take: "UPDATE place_floor p JOIN JSON_TABLE(?, '$[*]' COLUMNS (t BIGINT PATH '$[0]', d INT PATH '$[1]', n INT PATH '$[2]')) c \
+    take: "UPDATE place_floor p JOIN JSON_TABLE(?, '$[*]' COLUMNS (t BIGINT PATH '$[0]', d INT PATH '$[1]', \
+           n INT PATH '$[2]')) c \
            ON p.template_id = c.t AND p.day = c.d SET p.taken = p.taken + c.n",
-    insert: "INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) SELECT c.s, c.t, c.a, c.b, 0, 0 \
-             FROM JSON_TABLE(?, '$[*]' COLUMNS (s BIGINT PATH '$[0]', t BIGINT PATH '$[1]', a INT PATH '$[2]', b INT PATH '$[3]')) c",
+    insert: "INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
+             SELECT c.s, c.t, c.a, c.b, 0, 0 \
+             FROM JSON_TABLE(?, '$[*]' COLUMNS (s BIGINT PATH '$[0]', t BIGINT PATH '$[1]', a INT PATH \
+             '$[2]', b INT PATH '$[3]')) c",
 };
 
 /// Runs the three statements on a connection of either database; whether all were accepted.
@@ -77,12 +84,17 @@ macro_rules! three {
         let (connection, texts, cells) = ($connection, $texts, $cells);
         let needs = json(cells.iter().map(|((template, day), n)| [*template, i64::from(*day), *n]));
         connection.execute(sqlx::raw_sql(texts.begin)).await.unwrap();
-        let free: Vec<(i64, i64, i64)> = sqlx::query_as(texts.pick).bind(&needs).fetch_all(&mut *connection).await.unwrap();
-        let enough = free.iter().filter(|(template, day, free)| cells.get(&(*template, *day as i32)).is_some_and(|n| n <= free)).count()
+        let free: Vec<(i64, i64, i64)> =
+            sqlx::query_as(texts.pick).bind(&needs).fetch_all(&mut *connection).await.unwrap();
+        let enough = free
+            .iter()
+            .filter(|(template, day, free)| cells.get(&(*template, *day as i32)).is_some_and(|n| n <= free))
+            .count()
             == cells.len();
         if enough {
             sqlx::query(texts.take).bind(&needs).execute(&mut *connection).await.unwrap();
-            let rows = json($wanted.iter().map(|w| [w.student, w.template, i64::from(w.first), i64::from(w.last)]));
+            let rows =
+                json($wanted.iter().map(|w| [w.student, w.template, i64::from(w.first), i64::from(w.last)]));
             sqlx::query(texts.insert).bind(rows).execute(&mut *connection).await.unwrap();
         }
         connection.execute(sqlx::raw_sql(if enough { "COMMIT" } else { "ROLLBACK" })).await.unwrap();
@@ -97,7 +109,10 @@ impl Writer {
             Self::Postgres(PgConnection::connect(&options.url).await.unwrap())
         } else if options.url.starts_with("mysql") {
             let mut connection = MySqlConnection::connect(&options.url).await.unwrap();
-            connection.execute(sqlx::raw_sql("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")).await.unwrap();
+            connection
+                .execute(sqlx::raw_sql("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))
+                .await
+                .unwrap();
             Self::MySql(connection)
         } else {
             let sqlite: SqliteConnectOptions = options.url.parse().unwrap();

@@ -1,5 +1,6 @@
-//! What answers a sign-up at best: a bare tonic server, a queue, and one writer that turns whoever waits into one transaction, with no timer
-//! (facts/performance.md §3.5). And at the other end of the scale the textbook transaction of each request, behind the same server.
+//! What answers a sign-up at best: a bare tonic server, a queue, and one writer that turns whoever
+//! waits into one transaction, with no timer. And at the other end of
+//! the scale the textbook transaction of each request, behind the same server.
 
 use super::batch::{Wanted, Writer};
 use etutor::domain::time::Day;
@@ -69,22 +70,26 @@ impl Way {
 
 async fn alone(db: &Db, Wanted { student, template, first, last }: Wanted) -> etutor::error::Result<bool> {
     write_txn!(db, "bench.alone", |txn| {
-        let taken = sql("UPDATE place_floor SET taken = taken + 1 WHERE template_id = ? AND day BETWEEN ? AND ? AND taken < capacity")
-            .bind(template)
-            .bind(first)
-            .bind(last)
-            .execute(txn)
-            .await?;
+        let taken = sql("UPDATE place_floor SET taken = taken + 1 WHERE template_id = ? \
+            AND day BETWEEN ? AND ? AND taken < capacity")
+        .bind(template)
+        .bind(first)
+        .bind(last)
+        .execute(txn)
+        .await?;
         if i64::try_from(taken) != Ok(i64::from(last - first + 1)) {
             return Err(etutor::error::Error::Unavailable("full".to_owned()));
         }
-        sql("INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) VALUES (?, ?, ?, ?, 0, 0)")
-            .bind(student)
-            .bind(template)
-            .bind(first)
-            .bind(last)
-            .execute(txn)
-            .await?;
+        sql(
+            "INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
+            VALUES (?, ?, ?, ?, 0, 0)",
+        )
+        .bind(student)
+        .bind(template)
+        .bind(first)
+        .bind(last)
+        .execute(txn)
+        .await?;
         Ok(true)
     })
 }
@@ -122,7 +127,8 @@ impl UnaryService<pb::CreateReservationRequest> for Bare {
     fn call(&mut self, request: Request<pb::CreateReservationRequest>) -> Self::Future {
         let bare = self.clone();
         Box::pin(async move {
-            let pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: _ } = request.into_inner();
+            let pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: _ } =
+                request.into_inner();
             let wanted = Wanted {
                 student: number(&student)?,
                 template: number(&class_template)?,
@@ -134,7 +140,15 @@ impl UnaryService<pb::CreateReservationRequest> for Bare {
             }
             let state = pb::ReservationState::Booked.into();
             let last_day = end_day.clone();
-            let made = pb::Reservation { student, class_template, start_day, end_day, last_day, state, ..pb::Reservation::default() };
+            let made = pb::Reservation {
+                student,
+                class_template,
+                start_day,
+                end_day,
+                last_day,
+                state,
+                ..pb::Reservation::default()
+            };
             Ok(Response::new(pb::CreateReservationResponse { reservation: Some(made) }))
         })
     }
@@ -150,7 +164,10 @@ impl Bare {
 
 /// The key of `s0` is 1.
 fn number(name: &str) -> Result<i64, Status> {
-    name.get(1..).and_then(|digits| digits.parse::<i64>().ok()).map(|number| number + 1).ok_or_else(|| Status::not_found(name))
+    name.get(1..)
+        .and_then(|digits| digits.parse::<i64>().ok())
+        .map(|number| number + 1)
+        .ok_or_else(|| Status::not_found(name))
 }
 
 /// Serves sign-ups on a free port.

@@ -1,5 +1,6 @@
-//! What each thing that the rules ask of a sign-up costs, in SQL alone: 128 sign-ups in one transaction, first as the floor writes them, then
-//! with one thing more at each step. Nothing but the statements is measured: no RPC, no queue.
+//! What each thing that the rules ask of a sign-up costs, in SQL alone: 128 sign-ups in one
+//! transaction, first as the floor writes them, then with one thing more at each step. Nothing but
+//! the statements is measured: no RPC, no queue.
 
 use super::fill::{Ground, ground};
 use super::{HOT, LENGTH, SLOT, SPREAD};
@@ -68,7 +69,8 @@ const STEPS: [(Step, &str); 13] = [
 /// `rounds` transactions of each kind, on every configured database.
 pub async fn run(rounds: usize) {
     for kind in Kind::configured() {
-        let ground = ground(kind, BATCH * (STEPS.len() * rounds) as i64, SPREAD.min(BATCH * rounds as i64)).await;
+        let ground =
+            ground(kind, BATCH * (STEPS.len() * rounds) as i64, SPREAD.min(BATCH * rounds as i64)).await;
         let db = Db::connect(&DbOptions { max_connections: 1, ..ground.options.clone() }).await.unwrap();
         prepare(&db, ground.spread).await;
         for (name, hot, days, slot) in [
@@ -77,17 +79,22 @@ pub async fn run(rounds: usize) {
             ("hot, 15 days", true, LENGTH, 2),
             ("spread, 15 days", false, LENGTH, 2),
         ] {
-            let title =
-                format!("{BATCH} sign-ups in one transaction, {}, {name}: µs a sign-up, median of {rounds}, interleaved", kind.name());
+            let title = format!(
+                "{BATCH} sign-ups in one transaction, {}, {name}: µs a sign-up, median of {rounds}, \
+                 interleaved",
+                kind.name()
+            );
             head(&title, ["with", "µs", "more", "in the statement itself"]);
-            let mut batch = Batch { ground: &ground, hot, days, first: add_days(ground.base, SLOT * slot), number: 0 };
+            let mut batch =
+                Batch { ground: &ground, hot, days, first: add_days(ground.base, SLOT * slot), number: 0 };
             let mut times: Vec<Vec<Duration>> = vec![Vec::new(); STEPS.len()];
             let mut inside = BTreeMap::<Step, Vec<Duration>>::new();
             for _ in 0..rounds {
                 for (n, (step, _)) in STEPS.iter().enumerate() {
                     let (took, statements) = batch.transaction(&db, *step).await;
                     times[n].push(took);
-                    let own: Duration = statements.iter().filter(|(of, _)| of == step).map(|(_, took)| *took).sum();
+                    let own: Duration =
+                        statements.iter().filter(|(of, _)| of == step).map(|(_, took)| *took).sum();
                     inside.entry(*step).or_default().push(own);
                 }
             }
@@ -113,9 +120,12 @@ async fn prepare(db: &Db, spread: i64) {
     let given = if db.backend() == DbBackend::MySql { "" } else { " WHERE expires_at IS NOT NULL" };
     for table in ["reservation_plain", "reservation_indexed"] {
         let text = format!(
-            "CREATE TABLE {table} (id {id}, student_id BIGINT NOT NULL, template_id BIGINT NOT NULL, start_day DATE NOT NULL, \
-             end_day DATE NOT NULL, last_day DATE NOT NULL, state VARCHAR(10) NOT NULL, created_at BIGINT NOT NULL, cancelled_at BIGINT, \
-             task_id BIGINT, class_id BIGINT, placed_from DATE, version BIGINT NOT NULL DEFAULT 0, expires_at BIGINT, \
+            "CREATE TABLE {table} (id {id}, student_id BIGINT NOT NULL, template_id BIGINT NOT NULL, \
+             start_day DATE NOT NULL, \
+             end_day DATE NOT NULL, last_day DATE NOT NULL, state VARCHAR(10) NOT NULL, created_at BIGINT \
+             NOT NULL, cancelled_at BIGINT, \
+             task_id BIGINT, class_id BIGINT, placed_from DATE, version BIGINT NOT NULL DEFAULT 0, \
+             expires_at BIGINT, \
              renewed BOOLEAN NOT NULL DEFAULT FALSE, joined_at BIGINT, first_lesson_day DATE)"
         );
         write_txn!(db, "bench.schema", |txn| Ok(txn.execute_unprepared(&text).await?)).unwrap();
@@ -133,8 +143,10 @@ async fn prepare(db: &Db, spread: i64) {
     }
     run_alone(
         db,
-        sql("INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at) \
-             SELECT s.id, 2 + s.id % ?, d.day, d.day, d.day, 'BOOKED', 0 FROM student s JOIN bench_day d ON d.k = 0")
+        sql("INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
+             created_at) \
+             SELECT s.id, 2 + s.id % ?, d.day, d.day, d.day, 'BOOKED', 0 FROM student s JOIN bench_day d \
+             ON d.k = 0")
         .bind(spread),
     )
     .await;
@@ -185,7 +197,8 @@ impl Batch<'_> {
         templates.sort_unstable();
         templates.dedup();
         let names: Vec<String> = students().map(|student| format!("s{}", student - 1)).collect();
-        let requests: Vec<String> = (0..BATCH).map(|n| format!("request-{}-{}-{}-{n}", self.hot, self.days, self.number)).collect();
+        let requests: Vec<String> =
+            (0..BATCH).map(|n| format!("request-{}-{}-{}-{n}", self.hot, self.days, self.number)).collect();
         macro_rules! timed {
             ($step:expr, $statement:expr) => {
                 if up_to >= $step {
@@ -196,24 +209,36 @@ impl Batch<'_> {
             };
         }
         timed!(Step::Names, {
-            let found =
-                sql("SELECT * FROM student WHERE user_name IN ({texts})").texts(names.iter().map(String::as_str)).fetch(txn).await?;
+            let found = sql("SELECT * FROM student WHERE user_name IN ({texts})")
+                .texts(names.iter().map(String::as_str))
+                .fetch(txn)
+                .await?;
             assert_eq!(found.len() as i64, BATCH);
             let codes: Vec<String> = templates.iter().map(|template| format!("t{}", template - 1)).collect();
-            sql("SELECT * FROM class_template WHERE code IN ({texts})").texts(codes.iter().map(String::as_str)).fetch(txn).await?;
+            sql("SELECT * FROM class_template WHERE code IN ({texts})")
+                .texts(codes.iter().map(String::as_str))
+                .fetch(txn)
+                .await?;
         });
         timed!(Step::Demand, {
-            sql("UPDATE class_task SET dirty = TRUE WHERE template_id IN ({ids}) AND state IN ('PENDING', 'INVITING', 'COVERED')")
-                .ids(templates.iter().copied())
+            sql("UPDATE class_task SET dirty = TRUE WHERE template_id IN ({ids}) \
+                AND state IN ('PENDING', 'INVITING', 'COVERED')")
+            .ids(templates.iter().copied())
+            .execute(txn)
+            .await?
+        });
+        timed!(Step::Students, {
+            sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})")
+                .ids(students())
                 .execute(txn)
                 .await?
         });
-        timed!(Step::Students, { sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(students()).execute(txn).await? });
         timed!(Step::Requests, {
-            sql("SELECT request_id, fingerprint, result FROM request_log WHERE scope = 'CreateReservation' AND request_id IN ({texts})")
-                .texts(requests.iter().map(String::as_str))
-                .fetch(txn)
-                .await?
+            sql("SELECT request_id, fingerprint, result FROM request_log WHERE scope = 'CreateReservation' \
+                AND request_id IN ({texts})")
+            .texts(requests.iter().map(String::as_str))
+            .fetch(txn)
+            .await?
         });
         timed!(Step::Others, {
             sql("SELECT student_id, template_id, start_day, last_day FROM reservation \
@@ -227,8 +252,10 @@ impl Batch<'_> {
                 [(*student).into(), (*template).into(), (*first).into(), (*last).into()]
             });
             sql("SELECT DISTINCT q.c0 AS student, r.template_id, mine.day FROM {rows:iidd} q \
-                 JOIN reservation r ON r.student_id = q.c0 AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
-                 JOIN place theirs ON theirs.template_id = r.template_id AND theirs.day BETWEEN r.start_day AND r.last_day \
+                 JOIN reservation r ON r.student_id = q.c0 \
+                 AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
+                 JOIN place theirs ON theirs.template_id = r.template_id \
+                 AND theirs.day BETWEEN r.start_day AND r.last_day \
                  JOIN place mine ON mine.template_id = q.c1 AND mine.day BETWEEN q.c2 AND q.c3 \
                  AND mine.start_at < theirs.end_at AND theirs.start_at < mine.end_at")
             .rows(asked)
@@ -241,16 +268,26 @@ impl Batch<'_> {
             return Ok(took);
         }
         timed!(Step::Place, {
-            let needs = || cells.iter().map(|((template, day), n)| -> [Cell; 3] { [(*template).into(), (*day).into(), (*n).into()] });
+            let needs = || {
+                cells.iter().map(|((template, day), n)| -> [Cell; 3] {
+                    [(*template).into(), (*day).into(), (*n).into()]
+                })
+            };
             sql("SELECT p.template_id, p.day, p.capacity, p.taken, p.start_at FROM {rows:idi} q \
                  JOIN place p ON p.template_id = q.c0 AND p.day = q.c1 {lock:p}")
             .rows(needs())
             .fetch(txn)
             .await?;
-            update_by_rows(txn, "place", "{rows:idi}", "place.template_id = p.c0 AND place.day = p.c1", "taken = place.taken + p.c2")
-                .rows(needs())
-                .execute(txn)
-                .await?
+            update_by_rows(
+                txn,
+                "place",
+                "{rows:idi}",
+                "place.template_id = p.c0 AND place.day = p.c1",
+                "taken = place.taken + p.c2",
+            )
+            .rows(needs())
+            .execute(txn)
+            .await?
         });
         if up_to == Step::Place {
             timed!(Step::Floor, self.floor_reservations(txn, &wanted).await?);
@@ -264,7 +301,8 @@ impl Batch<'_> {
             let rows = wanted.iter().zip(&keys).map(|((_, template, first, last), key)| -> [Cell; 5] {
                 [(*template).into(), (*key).into(), (*first).into(), (*last).into(), "student".into()]
             });
-            sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, changed_at) \
+            sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
+                 actor, changed_at) \
                  SELECT r.c0, r.c1, r.c2, r.c3, 1, 'RESERVED', r.c4, 0 FROM {rows:iiddt} r")
             .rows(rows)
             .execute(txn)
@@ -302,25 +340,43 @@ impl Batch<'_> {
         (day - self.ground.base).num_days()
     }
 
-    async fn floor(&self, txn: &Txn, wanted: &[(i64, i64, Day, Day)], cells: &BTreeMap<(i64, Day), i64>) -> Result<()> {
-        let needs =
-            || cells.iter().map(|((template, day), n)| -> [Cell; 3] { [(*template).into(), self.day_number(*day).into(), (*n).into()] });
+    async fn floor(
+        &self,
+        txn: &Txn,
+        wanted: &[(i64, i64, Day, Day)],
+        cells: &BTreeMap<(i64, Day), i64>,
+    ) -> Result<()> {
+        let needs = || {
+            cells.iter().map(|((template, day), n)| -> [Cell; 3] {
+                [(*template).into(), self.day_number(*day).into(), (*n).into()]
+            })
+        };
         sql("SELECT p.template_id, p.day, p.capacity - p.taken AS free FROM {rows:iii} q \
              JOIN place_floor p ON p.template_id = q.c0 AND p.day = q.c1 {lock:p}")
         .rows(needs())
         .fetch(txn)
         .await?;
         let on = "place_floor.template_id = p.c0 AND place_floor.day = p.c1";
-        update_by_rows(txn, "place_floor", "{rows:iii}", on, "taken = place_floor.taken + p.c2").rows(needs()).execute(txn).await?;
+        update_by_rows(txn, "place_floor", "{rows:iii}", on, "taken = place_floor.taken + p.c2")
+            .rows(needs())
+            .execute(txn)
+            .await?;
         self.floor_reservations(txn, wanted).await
     }
 
     async fn floor_reservations(&self, txn: &Txn, wanted: &[(i64, i64, Day, Day)]) -> Result<()> {
         let rows = wanted.iter().map(|(student, template, first, last)| -> [Cell; 4] {
-            [(*student).into(), (*template).into(), self.day_number(*first).into(), self.day_number(*last).into()]
+            [
+                (*student).into(),
+                (*template).into(),
+                self.day_number(*first).into(),
+                self.day_number(*last).into(),
+            ]
         });
-        sql("INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
-             SELECT r.c0, r.c1, r.c2, r.c3, 0, 0 FROM {rows:iiii} r")
+        sql(
+            "INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
+             SELECT r.c0, r.c1, r.c2, r.c3, 0, 0 FROM {rows:iiii} r",
+        )
         .rows(rows)
         .execute(txn)
         .await
@@ -332,25 +388,29 @@ impl Batch<'_> {
 async fn reservations(txn: &Txn, wanted: &[(i64, i64, Day, Day)], table: Step) -> Result<Vec<i64>> {
     let text = match table {
         Step::Columns => {
-            "INSERT INTO reservation_plain (student_id, template_id, start_day, end_day, last_day, state, created_at) \
+            "INSERT INTO reservation_plain (student_id, template_id, start_day, end_day, last_day, state, \
+             created_at) \
              SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r"
         }
         Step::Indexes => {
-            "INSERT INTO reservation_indexed (student_id, template_id, start_day, end_day, last_day, state, created_at) \
+            "INSERT INTO reservation_indexed (student_id, template_id, start_day, end_day, last_day, state, \
+             created_at) \
              SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r"
         }
         Step::References => {
-            "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at) \
+            "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
+             created_at) \
              SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r"
         }
         _ => {
-            "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at) \
+            "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
+             created_at) \
              SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r RETURNING id"
         }
     };
-    let rows = wanted
-        .iter()
-        .map(|(student, template, first, last)| -> [Cell; 4] { [(*student).into(), (*template).into(), (*first).into(), (*last).into()] });
+    let rows = wanted.iter().map(|(student, template, first, last)| -> [Cell; 4] {
+        [(*student).into(), (*template).into(), (*first).into(), (*last).into()]
+    });
     let statement: Sql = sql(text).rows(rows);
     if table >= Step::Keys {
         return statement.column(txn).await;

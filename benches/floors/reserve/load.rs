@@ -40,15 +40,24 @@ pub struct Round {
 impl Round {
     /// Sign-ups a second, the middle one of the rounds.
     pub fn rate(rounds: &[Round]) -> f64 {
-        let mut rates: Vec<f64> = rounds.iter().map(|round| round.times.len() as f64 / round.took.as_secs_f64()).collect();
+        let mut rates: Vec<f64> =
+            rounds.iter().map(|round| round.times.len() as f64 / round.took.as_secs_f64()).collect();
         rates.sort_unstable_by(f64::total_cmp);
         rates[rates.len() / 2]
     }
 }
 
 impl Load {
-    /// `calls` sign-ups, `each` in flight on every connection, or what can be had of them in [`LIMIT`]. Every student comes once.
-    pub async fn round(self, to: SocketAddr, connections: usize, each: usize, calls: usize, students: &Arc<AtomicI64>) -> Round {
+    /// `calls` sign-ups, `each` in flight on every connection, or what can be had of them in
+    /// [`LIMIT`]. Every student comes once.
+    pub async fn round(
+        self,
+        to: SocketAddr,
+        connections: usize,
+        each: usize,
+        calls: usize,
+        students: &Arc<AtomicI64>,
+    ) -> Round {
         let channels = channels(to, connections).await;
         let made = Arc::new(AtomicUsize::new(0));
         let began = Instant::now();
@@ -98,7 +107,8 @@ impl Load {
     fn request(&self, student: i64) -> pb::CreateReservationRequest {
         let Shape { hot, days, request_ids, .. } = self.shape;
         // Single days are spread over the days too.
-        let start = if hot || days > 1 { self.first } else { add_days(self.first, student / self.spread % LENGTH) };
+        let start =
+            if hot || days > 1 { self.first } else { add_days(self.first, student / self.spread % LENGTH) };
         pb::CreateReservationRequest {
             student: format!("s{student}"),
             class_template: format!("t{}", if hot { HOT } else { 1 + student % self.spread }),

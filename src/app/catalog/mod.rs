@@ -1,6 +1,8 @@
-//! The catalogue: subjects, seasons and periods here, class templates and their lesson days in the rooms beside.
+//! The catalogue: subjects, seasons and periods here, class templates and their lesson days in the
+//! rooms beside.
 //!
-//! An upsert that says what is there already writes nothing. Whoever changes a season, its periods or its templates takes the season's turn first.
+//! An upsert that says what is there already writes nothing. Whoever changes a season, its periods
+//! or its templates takes the season's turn first.
 
 pub mod change;
 mod season;
@@ -9,7 +11,9 @@ mod template;
 
 pub use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season};
 pub use spec::{MAX_SUBJECT_ID, PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
-pub use template::{TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template};
+pub use template::{
+    TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template,
+};
 
 use super::App;
 use super::input::{Change, EditKey, RequestKey};
@@ -31,7 +35,12 @@ use sea_orm::ActiveValue::Set;
 const ALL: Page = Page { after: None, size: i32::MAX as u64 };
 
 /// Makes or renames a subject.
-pub async fn upsert_subject(app: &App, spec: &SubjectSpec, key: &RequestKey, now: Instant) -> Result<SubjectSpec> {
+pub async fn upsert_subject(
+    app: &App,
+    spec: &SubjectSpec,
+    key: &RequestKey,
+    now: Instant,
+) -> Result<SubjectSpec> {
     const SCOPE: &str = "UpsertSubject";
     spec.check("subject.")?;
     write_txn!(&app.db, "subject.upsert", |txn| {
@@ -58,7 +67,8 @@ pub async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Chan
 
 /// One subject.
 pub async fn get_subject(app: &App, id: i64) -> Result<SubjectSpec> {
-    let row = store::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
+    let row =
+        store::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
     Ok(subject_spec(row))
 }
 
@@ -86,12 +96,18 @@ fn subject_spec(row: subject::Model) -> SubjectSpec {
     SubjectSpec { subject_id: row.id, name: row.name }
 }
 
-/// Makes or changes a period; the lesson times of its templates follow, and all who have a claim on them, or nothing is done. What coaches
-/// offer in it moves with it.
+/// Makes or changes a period; the lesson times of its templates follow, and all who have a claim on
+/// them, or nothing is done. What coaches offer in it moves with it.
 ///
 /// # Errors
-/// `NotFound` for the season; `Invalid` when a template of it is of another grade type; `Precondition` as in [`carry_out`].
-pub async fn upsert_period(app: &App, spec: &PeriodSpec, how: &EditKey, now: Instant) -> Result<(PeriodSpec, CatalogChange)> {
+/// `NotFound` for the season; `Invalid` when a template of it is of another grade type;
+/// `Precondition` as in [`carry_out`].
+pub async fn upsert_period(
+    app: &App,
+    spec: &PeriodSpec,
+    how: &EditKey,
+    now: Instant,
+) -> Result<(PeriodSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertPeriod";
     spec.check("period.")?;
     let change = write_txn!(&app.db, "period.upsert", keep: !how.validate_only, |txn| {
@@ -102,12 +118,19 @@ pub async fn upsert_period(app: &App, spec: &PeriodSpec, how: &EditKey, now: Ins
         how.record(txn, SCOPE, format!("{}/{}", spec.season, spec.code), now).await?;
         Ok(change)
     })?;
-    let period = if how.validate_only { spec.clone() } else { get_period(app, &spec.season, &spec.code).await? };
+    let period =
+        if how.validate_only { spec.clone() } else { get_period(app, &spec.season, &spec.code).await? };
     Ok((period, change))
 }
 
 /// Makes or changes a period that was checked.
-async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, how: &EditKey, now: Instant) -> Result<CatalogChange> {
+async fn upsert_period_in_txn(
+    app: &App,
+    txn: &Txn,
+    spec: &PeriodSpec,
+    how: &EditKey,
+    now: Instant,
+) -> Result<CatalogChange> {
     let (season, _) = season_by_code(txn, &spec.season).await?;
     let Some(before) = store::period_by_code(txn, season.id, &spec.code).await? else {
         store::period_insert_in_txn(txn, period_row(season.id, spec)).await?;
@@ -116,7 +139,9 @@ async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, how: &Edi
     if period_spec(before.clone(), &season.code)? == *spec {
         return Ok(CatalogChange::default());
     }
-    let templates = store::template_list(txn, &TemplateFilter { period_id: Some(before.id), ..Default::default() }, &ALL).await?;
+    let templates =
+        store::template_list(txn, &TemplateFilter { period_id: Some(before.id), ..Default::default() }, &ALL)
+            .await?;
     demand_changed(txn, &templates).await?;
     let row = period_row(season.id, spec);
     let moved = (&before.start_time, &before.end_time) != (row.start_time.as_ref(), row.end_time.as_ref());
@@ -124,7 +149,9 @@ async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, how: &Edi
         season_edit::period_tasks_dirty_in_txn(txn, before.id).await?;
     }
     store::season_lock_in_txn(txn, season.id).await?;
-    let grade_differs = |row: &class_template::Model| u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type);
+    let grade_differs = |row: &class_template::Model| {
+        u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type)
+    };
     if let Some(row) = templates.iter().find(|row| grade_differs(row)) {
         let reason = format!("is another than that of class template {:?}", row.code);
         return Err(Error::invalid("period.grade_type", reason));
@@ -144,7 +171,10 @@ async fn upsert_period_in_txn(app: &App, txn: &Txn, spec: &PeriodSpec, how: &Edi
 pub async fn get_period(app: &App, season: &str, code: &str) -> Result<PeriodSpec> {
     let (season, _) = season_by_code(app.db.reader(), season).await?;
     let row = store::period_by_code(app.db.reader(), season.id, code).await?;
-    period_spec(row.ok_or_else(|| Error::not_found("period", format!("{}/{code}", season.code)))?, &season.code)
+    period_spec(
+        row.ok_or_else(|| Error::not_found("period", format!("{}/{code}", season.code)))?,
+        &season.code,
+    )
 }
 
 /// Periods in the order in which they were made.
@@ -195,14 +225,21 @@ fn period_spec(row: period::Model, season: &str) -> Result<PeriodSpec> {
     let (Some(start_time), Some(end_time)) = (parse_time(&row.start_time), parse_time(&row.end_time)) else {
         return Err(corrupt_period(&row));
     };
-    Ok(PeriodSpec { season: season.to_owned(), code: row.code, grade_type: row.grade_type, start_time, end_time })
+    Ok(PeriodSpec {
+        season: season.to_owned(),
+        code: row.code,
+        grade_type: row.grade_type,
+        start_time,
+        end_time,
+    })
 }
 
 fn corrupt_period(row: &period::Model) -> Error {
     Error::Corrupt { table: "period", column: "start_time", id: row.id.to_string() }
 }
 
-/// Marks the open class tasks of templates, and keeps others from being made; first of all, because tasks are locked before places.
+/// Marks the open class tasks of templates, and keeps others from being made; first of all, because
+/// tasks are locked before places.
 async fn demand_changed(txn: &Txn, templates: &[class_template::Model]) -> Result<()> {
     season_edit::edit_lock_in_txn(txn).await?;
     let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();

@@ -14,11 +14,17 @@ use crate::storage::referrers::{Part, refuse_if_used};
 use crate::write_txn;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-/// Makes or changes a season; the lesson days of its templates follow, and all who have a claim on them, or nothing is done.
+/// Makes or changes a season; the lesson days of its templates follow, and all who have a claim on
+/// them, or nothing is done.
 ///
 /// # Errors
 /// `Invalid` when a template would be left without lesson days; `Precondition` as in [`carry_out`].
-pub async fn upsert_season(app: &App, spec: &SeasonSpec, how: &EditKey, now: Instant) -> Result<(SeasonSpec, CatalogChange)> {
+pub async fn upsert_season(
+    app: &App,
+    spec: &SeasonSpec,
+    how: &EditKey,
+    now: Instant,
+) -> Result<(SeasonSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertSeason";
     spec.check("season.")?;
     let change = write_txn!(&app.db, "season.upsert", keep: !how.validate_only, |txn| {
@@ -34,7 +40,13 @@ pub async fn upsert_season(app: &App, spec: &SeasonSpec, how: &EditKey, now: Ins
 }
 
 /// Makes or changes a season that was checked.
-async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, how: &EditKey, now: Instant) -> Result<CatalogChange> {
+async fn upsert_season_in_txn(
+    app: &App,
+    txn: &Txn,
+    spec: &SeasonSpec,
+    how: &EditKey,
+    now: Instant,
+) -> Result<CatalogChange> {
     let row = season::ActiveModel {
         code: Set(spec.code.clone()),
         year: Set(spec.year),
@@ -48,12 +60,15 @@ async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, how: &Edi
         store::season_except_days_replace_in_txn(txn, id, &spec.except_days).await?;
         return Ok(CatalogChange::default());
     };
-    let templates = store::template_list(txn, &TemplateFilter { season_id: Some(found.id), ..Default::default() }, &ALL).await?;
+    let templates =
+        store::template_list(txn, &TemplateFilter { season_id: Some(found.id), ..Default::default() }, &ALL)
+            .await?;
     let (_, before) = season_by_code(txn, &spec.code).await?;
     if before == *spec {
         return Ok(CatalogChange::default());
     }
-    let same_days = (before.start_day, before.end_day, &before.except_days) == (spec.start_day, spec.end_day, &spec.except_days);
+    let same_days = (before.start_day, before.end_day, &before.except_days)
+        == (spec.start_day, spec.end_day, &spec.except_days);
     if !same_days {
         demand_changed(txn, &templates).await?;
     }
@@ -67,8 +82,10 @@ async fn upsert_season_in_txn(app: &App, txn: &Txn, spec: &SeasonSpec, how: &Edi
         return Ok(CatalogChange::default());
     }
     store::season_except_days_replace_in_txn(txn, found.id, &spec.except_days).await?;
-    let field = if before.except_days == spec.except_days { "season.start_day" } else { "season.except_days" };
-    let change = carry_out(app, txn, &templates, Asked { field, by: &how.by(), other_period: false, now }).await?;
+    let field =
+        if before.except_days == spec.except_days { "season.start_day" } else { "season.except_days" };
+    let change =
+        carry_out(app, txn, &templates, Asked { field, by: &how.by(), other_period: false, now }).await?;
     store::catalog_changed_in_txn(txn).await?;
     Ok(change)
 }
@@ -111,7 +128,10 @@ pub async fn season_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<(
     Ok((row.clone(), season_spec(row, except)))
 }
 
-fn season_spec(row: season::Model, except_days: std::collections::BTreeSet<crate::domain::time::Day>) -> SeasonSpec {
+fn season_spec(
+    row: season::Model,
+    except_days: std::collections::BTreeSet<crate::domain::time::Day>,
+) -> SeasonSpec {
     let season::Model { id: _, code, year, season_type, start_day, end_day } = row;
     SeasonSpec { code, year, season_type, start_day, end_day, except_days }
 }

@@ -1,4 +1,5 @@
-//! What the catalogue is told: the things as a caller writes them, with the checks that need nothing but themselves.
+//! What the catalogue is told: the things as a caller writes them, with the checks that need
+//! nothing but themselves.
 
 use crate::app::input::Fields;
 use crate::domain::calendar::{MAX_PERIOD, MAX_SEASON_DAYS, lesson_days, period_length};
@@ -92,7 +93,9 @@ impl SeasonSpec {
             return Err(fields.invalid("end_day", "is before start_day"));
         }
         if self.end_day > add_days(self.start_day, MAX_SEASON_DAYS) {
-            return Err(fields.invalid("end_day", format!("is at most {MAX_SEASON_DAYS} days after start_day")));
+            return Err(
+                fields.invalid("end_day", format!("is at most {MAX_SEASON_DAYS} days after start_day"))
+            );
         }
         match self.except_days.iter().find(|day| **day < self.start_day || self.end_day < **day) {
             Some(day) => Err(fields.invalid("except_days", format!("{day} is not a day of the season"))),
@@ -102,7 +105,8 @@ impl SeasonSpec {
 
     /// The days of a recurrence in it, or why it has none.
     pub fn days(&self, recurrence: &str) -> std::result::Result<Vec<Day>, String> {
-        lesson_days(recurrence, self.start_day, self.end_day, &self.except_days).map_err(|error| error.to_string())
+        lesson_days(recurrence, self.start_day, self.end_day, &self.except_days)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -113,7 +117,8 @@ impl PeriodSpec {
         fields.code("season", &self.season)?;
         fields.code("code", &self.code)?;
         if period_length(self.start_time, self.end_time) > MAX_PERIOD {
-            return Err(fields.invalid("end_time", "is at most 4 hours after start_time; not after it = on the next day"));
+            return Err(fields
+                .invalid("end_time", "is at most 4 hours after start_time; not after it = on the next day"));
         }
         Ok(())
     }
@@ -133,7 +138,8 @@ impl TemplateSpec {
         fields.range("max_students_per_class", self.max_students_per_class, 1, 1000)
     }
 
-    /// Whether its recurrence gives days in its season, of which [`SeasonSpec::days`] said this; `path` stands before the field in the error.
+    /// Whether its recurrence gives days in its season, of which [`SeasonSpec::days`] said this;
+    /// `path` stands before the field in the error.
     pub fn check_in(&self, days: &std::result::Result<Vec<Day>, String>, path: &str) -> Result<()> {
         let wrong = match days {
             Ok(days) if days.is_empty() => "gives no lesson day in its season",
@@ -143,7 +149,8 @@ impl TemplateSpec {
         Err(Fields { path }.invalid("recurrence", wrong))
     }
 
-    /// Whether its grade is of its period's grade type; `path` stands before the field in the error.
+    /// Whether its grade is of its period's grade type; `path` stands before the field in the
+    /// error.
     pub fn check_grade(&self, period: GradeType, path: &str) -> Result<()> {
         if self.grade_type() == Some(period) {
             return Ok(());
@@ -182,10 +189,16 @@ mod tests {
             except_days: BTreeSet::from([day("2026-05-01")]),
         };
         season.check("").unwrap();
-        assert_eq!(field(SeasonSpec { end_day: day("2026-03-01"), ..season.clone() }.check("season.")), "season.end_day");
+        assert_eq!(
+            field(SeasonSpec { end_day: day("2026-03-01"), ..season.clone() }.check("season.")),
+            "season.end_day"
+        );
         assert_eq!(field(SeasonSpec { end_day: day("2027-04-07"), ..season.clone() }.check("")), "end_day");
         assert_eq!(field(SeasonSpec { year: 1999, ..season.clone() }.check("")), "year");
-        assert_eq!(field(SeasonSpec { except_days: BTreeSet::from([day("2026-07-01")]), ..season }.check("")), "except_days");
+        assert_eq!(
+            field(SeasonSpec { except_days: BTreeSet::from([day("2026-07-01")]), ..season }.check("")),
+            "except_days"
+        );
     }
 
     #[test]

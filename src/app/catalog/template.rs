@@ -20,12 +20,19 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 /// What stands before a field in an error.
 const FIELDS: Fields<'static> = Fields { path: "class_template." };
 
-/// Makes or changes a class template and its lesson days; all who have a claim on them follow, or nothing is done.
+/// Makes or changes a class template and its lesson days; all who have a claim on them follow, or
+/// nothing is done.
 ///
 /// # Errors
-/// `NotFound` for season, period or subject; `Invalid` when the grade is not the period's, the season would change, or no lesson day is left;
-/// `Precondition` as in [`carry_out`], and IN_USE when there are more classes than it may have or larger ones.
-pub async fn upsert_template(app: &App, spec: &TemplateSpec, how: &EditKey, now: Instant) -> Result<(TemplateSpec, CatalogChange)> {
+/// `NotFound` for season, period or subject; `Invalid` when the grade is not the period's, the
+/// season would change, or no lesson day is left; `Precondition` as in [`carry_out`], and IN_USE
+/// when there are more classes than it may have or larger ones.
+pub async fn upsert_template(
+    app: &App,
+    spec: &TemplateSpec,
+    how: &EditKey,
+    now: Instant,
+) -> Result<(TemplateSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertClassTemplate";
     spec.check(FIELDS.path)?;
     let change = write_txn!(&app.db, "class_template.upsert", keep: !how.validate_only, |txn| {
@@ -41,7 +48,13 @@ pub async fn upsert_template(app: &App, spec: &TemplateSpec, how: &EditKey, now:
 }
 
 /// Makes or changes a class template that was checked.
-async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: &EditKey, now: Instant) -> Result<CatalogChange> {
+async fn upsert_template_in_txn(
+    app: &App,
+    txn: &Txn,
+    spec: &TemplateSpec,
+    how: &EditKey,
+    now: Instant,
+) -> Result<CatalogChange> {
     let before = store::template_by_code(txn, &spec.code).await?;
     if let Some(before) = &before {
         // Tasks are locked before places.
@@ -50,7 +63,8 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
     let (season, season_spec) = season_by_code(txn, &spec.season).await?;
     store::season_lock_in_txn(txn, season.id).await?;
     let period = store::period_by_code(txn, season.id, &spec.period).await?;
-    let period = period.ok_or_else(|| Error::not_found("period", format!("{}/{}", spec.season, spec.period)))?;
+    let period =
+        period.ok_or_else(|| Error::not_found("period", format!("{}/{}", spec.season, spec.period)))?;
     if store::subject_by_id(txn, spec.subject_id).await?.is_none() {
         return Err(Error::not_found("subject", spec.subject_id));
     }
@@ -87,25 +101,44 @@ async fn upsert_template_in_txn(app: &App, txn: &Txn, spec: &TemplateSpec, how: 
 }
 
 /// Whether a template may become another, besides its lesson days.
-async fn check_change(app: &App, txn: &Txn, before: &class_template::Model, wanted: &class_template::Model, now: Instant) -> Result<()> {
+async fn check_change(
+    app: &App,
+    txn: &Txn,
+    before: &class_template::Model,
+    wanted: &class_template::Model,
+    now: Instant,
+) -> Result<()> {
     if before.season_id != wanted.season_id {
         return Err(FIELDS.invalid("season", "cannot be changed"));
     }
     let of_other = (before.subject_id, before.grade) != (wanted.subject_id, wanted.grade);
     if of_other {
-        // What refers to it keeps it from becoming something else, as it keeps it from being deleted.
-        refuse_if_used(txn, Part::Template, before.id, &format!("{} keeps its subject and grade: it", before.code)).await?;
+        // What refers to it keeps it from becoming something else, as it keeps it from being
+        // deleted.
+        refuse_if_used(
+            txn,
+            Part::Template,
+            before.id,
+            &format!("{} keeps its subject and grade: it", before.code),
+        )
+        .await?;
     }
     let loads = class_loads(txn, &[before.id], app.time().day(now)).await?;
     let larger = loads.iter().filter(|(.., students)| i64::from(wanted.max_students_per_class) < *students);
     if let Some(fullest) = larger.clone().map(|(.., students)| *students).max() {
         let ids: Vec<i64> = larger.map(|(id, ..)| *id).collect();
-        let why = if ids.len() == 1 { format!("a class has {fullest} students") } else { format!("classes have up to {fullest} students") };
+        let why = if ids.len() == 1 {
+            format!("a class has {fullest} students")
+        } else {
+            format!("classes have up to {fullest} students")
+        };
         return Err(classes_in_use(txn, &before.code, &why, ids, now).await?);
     }
     if usize::try_from(wanted.max_classes).is_ok_and(|most| most < loads.len()) {
         let why = format!("there are {} classes", loads.len());
-        return Err(classes_in_use(txn, &before.code, &why, loads.iter().map(|(id, ..)| *id).collect(), now).await?);
+        return Err(
+            classes_in_use(txn, &before.code, &why, loads.iter().map(|(id, ..)| *id).collect(), now).await?
+        );
     }
     Ok(())
 }
@@ -120,7 +153,9 @@ async fn classes_in_use(txn: &Txn, code: &str, why: &str, ids: Vec<i64>, now: In
 
 /// One class template.
 pub async fn get_template(app: &App, code: &str) -> Result<TemplateSpec> {
-    let row = store::template_by_code(app.db.reader(), code).await?.ok_or_else(|| Error::not_found("class template", code))?;
+    let row = store::template_by_code(app.db.reader(), code)
+        .await?
+        .ok_or_else(|| Error::not_found("class template", code))?;
     let mut found = named(app, vec![row]).await?;
     found.pop().ok_or_else(|| Error::not_found("class template", code))
 }
@@ -145,7 +180,8 @@ pub async fn list_templates(app: &App, query: &TemplateQuery, page: &Page) -> Re
     if let Some(id) = query.subject_id {
         super::get_subject(app, id).await?;
     }
-    let filter = TemplateFilter { season_id, subject_id: query.subject_id, grade: query.grade, period_id: None };
+    let filter =
+        TemplateFilter { season_id, subject_id: query.subject_id, grade: query.grade, period_id: None };
     let rows = page.cut(store::template_list(app.db.reader(), &filter, page).await?, |row| row.id);
     Ok(Paged { items: named(app, rows.items).await?, next: rows.next })
 }
@@ -175,7 +211,9 @@ pub async fn list_lesson_days(
     page: &Page<Day>,
 ) -> Result<Paged<place::Model, Day>> {
     let conn = app.db.reader();
-    let row = store::template_by_code(conn, template).await?.ok_or_else(|| Error::not_found("class template", template))?;
+    let row = store::template_by_code(conn, template)
+        .await?
+        .ok_or_else(|| Error::not_found("class template", template))?;
     Ok(page.cut(store::place_page(conn, row.id, from, to, page).await?, |row| row.day))
 }
 

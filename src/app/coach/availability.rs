@@ -46,8 +46,14 @@ impl AvailabilitySpec {
         self.check_in(season, &season.days(&self.recurrence), path)
     }
 
-    /// The same, with what [`SeasonSpec::days`] said of its recurrence: whoever asks of many offers expands each rule once.
-    pub fn check_in(&self, season: &SeasonSpec, days: &std::result::Result<Vec<Day>, String>, path: &str) -> Result<()> {
+    /// The same, with what [`SeasonSpec::days`] said of its recurrence: whoever asks of many offers
+    /// expands each rule once.
+    pub fn check_in(
+        &self,
+        season: &SeasonSpec,
+        days: &std::result::Result<Vec<Day>, String>,
+        path: &str,
+    ) -> Result<()> {
         let fields = Fields { path };
         fields.code("period", &self.period)?;
         fields.recurrence("recurrence", &self.recurrence)?;
@@ -69,8 +75,9 @@ impl AvailabilitySpec {
     }
 }
 
-/// The last day that an offer has when it is to end on `wanted`: a day used today or later keeps it from ending earlier, which is an
-/// error with that day; days used before today are history, and it ends with the last of them.
+/// The last day that an offer has when it is to end on `wanted`: a day used today or later keeps it
+/// from ending earlier, which is an error with that day; days used before today are history, and it
+/// ends with the last of them.
 pub fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std::result::Result<Day, Day> {
     match last_used {
         Some(last) if today <= last && wanted < last => Err(last),
@@ -79,14 +86,23 @@ pub fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std::result
     }
 }
 
-/// Replaces what a coach offers in a season. An offer that is left out but was used before today ends with the last day used.
+/// Replaces what a coach offers in a season. An offer that is left out but was used before today
+/// ends with the last day used.
 ///
 /// # Errors
-/// `NotFound` for coach, season or period; `Invalid`; IN_USE when a day used today or later would no longer be offered.
-pub async fn set_availability(app: &App, coach: &str, season: &str, wanted: &[AvailabilitySpec], now: Instant) -> Result<Vec<Offer>> {
+/// `NotFound` for coach, season or period; `Invalid`; IN_USE when a day used today or later would
+/// no longer be offered.
+pub async fn set_availability(
+    app: &App,
+    coach: &str,
+    season: &str,
+    wanted: &[AvailabilitySpec],
+    now: Instant,
+) -> Result<Vec<Offer>> {
     let today = app.time().day(now);
     write_txn!(&app.db, "coach.set_availability", |txn| {
-        let coach = store::coach_by_user_name(txn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
+        let coach =
+            store::coach_by_user_name(txn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
         // Tasks are locked before coaches.
         coach_changed(txn, &[coach.id]).await?;
         store::coach_lock_in_txn(txn, coach.id).await?;
@@ -113,29 +129,38 @@ pub async fn set_availability(app: &App, coach: &str, season: &str, wanted: &[Av
             }
         }
         store::availability_delete_in_txn(txn, &dropped).await?;
-        let new = left.into_iter().map(|((period_id, recurrence, start_day), end_day)| coach_availability::ActiveModel {
-            coach_id: Set(coach.id),
-            season_id: Set(season_row.id),
-            period_id: Set(period_id),
-            recurrence: Set(recurrence),
-            start_day: Set(start_day),
-            end_day: Set(end_day),
-            ..Default::default()
+        let new = left.into_iter().map(|((period_id, recurrence, start_day), end_day)| {
+            coach_availability::ActiveModel {
+                coach_id: Set(coach.id),
+                season_id: Set(season_row.id),
+                period_id: Set(period_id),
+                recurrence: Set(recurrence),
+                start_day: Set(start_day),
+                end_day: Set(end_day),
+                ..Default::default()
+            }
         });
         store::availability_insert_in_txn(txn, new.collect()).await
     })?;
     let mut offers = list_availability(app, coach, Some(season), &ALL).await?.items;
     offers.sort_by(|a, b| {
-        let key = |offer: &Offer| (offer.spec.period.clone(), offer.spec.recurrence.clone(), offer.spec.start_day);
+        let key =
+            |offer: &Offer| (offer.spec.period.clone(), offer.spec.recurrence.clone(), offer.spec.start_day);
         key(a).cmp(&key(b))
     });
     Ok(offers)
 }
 
 /// What a coach offers, in the order in which it was made.
-pub async fn list_availability(app: &App, coach: &str, season: Option<&str>, page: &Page) -> Result<Paged<Offer>> {
+pub async fn list_availability(
+    app: &App,
+    coach: &str,
+    season: Option<&str>,
+    page: &Page,
+) -> Result<Paged<Offer>> {
     let conn = app.db.reader();
-    let coach = store::coach_by_user_name(conn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
+    let coach =
+        store::coach_by_user_name(conn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
     let season_id = match season {
         Some(code) => Some(season_by_code(conn, code).await?.0.id),
         None => None,
@@ -145,7 +170,15 @@ pub async fn list_availability(app: &App, coach: &str, season: Option<&str>, pag
     let periods = catalog_store::period_by_ids(conn, rows.items.iter().map(|row| row.period_id)).await?;
     let mut used = store::availability_used_days(conn, rows.items.iter().map(|row| row.id)).await?;
     let offer = |row: coach_availability::Model| {
-        let coach_availability::Model { id, coach_id: _, season_id, period_id, recurrence, start_day, end_day } = row;
+        let coach_availability::Model {
+            id,
+            coach_id: _,
+            season_id,
+            period_id,
+            recurrence,
+            start_day,
+            end_day,
+        } = row;
         let corrupt = |column| Error::Corrupt { table: "coach_availability", column, id: id.to_string() };
         let season = seasons.get(&season_id).ok_or_else(|| corrupt("season_id"))?.clone();
         let period = periods.get(&period_id).ok_or_else(|| corrupt("period_id"))?.code.clone();
@@ -174,19 +207,29 @@ async fn rows_by_key(
             Some(id) => *id,
             None => {
                 let found = catalog_store::period_by_code(txn, season_id, &spec.period).await?;
-                found.ok_or_else(|| Error::not_found("period", format!("{}/{}", season.code, spec.period)))?.id
+                found
+                    .ok_or_else(|| Error::not_found("period", format!("{}/{}", season.code, spec.period)))?
+                    .id
             }
         };
         periods.insert(&spec.period, period_id);
         if rows.insert((period_id, spec.recurrence.clone(), spec.start_day), spec.end_day).is_some() {
-            return Err(Error::invalid(format!("availability[{index}]"), "has the period, recurrence and start_day of an earlier one"));
+            return Err(Error::invalid(
+                format!("availability[{index}]"),
+                "has the period, recurrence and start_day of an earlier one",
+            ));
         }
     }
     Ok(rows)
 }
 
 /// Why an offer stays: by which classes and invitations it is used, and on which days.
-async fn in_use(txn: &Txn, row: &coach_availability::Model, days: Option<&BTreeSet<Day>>, today: Day) -> Result<Error> {
+async fn in_use(
+    txn: &Txn,
+    row: &coach_availability::Model,
+    days: Option<&BTreeSet<Day>>,
+    today: Day,
+) -> Result<Error> {
     let days: Vec<Day> = days.into_iter().flatten().copied().filter(|day| today <= *day).collect();
     let (invitations, classes) = store::availability_users(txn, row.id, today).await?;
     let mut users = Vec::new();

@@ -65,7 +65,8 @@ impl CoachSpec {
         fields.range("rank", self.rank, 1, 5)
     }
 
-    /// The row of a new coach; one that was there keeps its status, and what the caller does not know of.
+    /// The row of a new coach; one that was there keeps its status, and what the caller does not
+    /// know of.
     pub fn row(&self) -> coach::ActiveModel {
         coach::ActiveModel {
             user_name: Set(self.user_name.clone()),
@@ -106,8 +107,14 @@ impl CoachSpec {
 /// Makes or changes a coach.
 ///
 /// # Errors
-/// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would change.
-pub async fn upsert_coach(app: &App, spec: &CoachSpec, key: &RequestKey, now: Instant) -> Result<coach::Model> {
+/// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would
+/// change.
+pub async fn upsert_coach(
+    app: &App,
+    spec: &CoachSpec,
+    key: &RequestKey,
+    now: Instant,
+) -> Result<coach::Model> {
     const SCOPE: &str = "UpsertCoach";
     spec.check("coach.")?;
     write_txn!(&app.db, "coach.upsert", |txn| {
@@ -124,7 +131,9 @@ pub async fn upsert_coach(app: &App, spec: &CoachSpec, key: &RequestKey, now: In
 pub async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Result<Change> {
     let fields = Fields { path };
     let before = store::coach_by_user_name(txn, &spec.user_name).await?;
-    if before.as_ref().is_none_or(|before| before.subject_id != spec.subject_id) && subject_by_id(txn, spec.subject_id).await?.is_none() {
+    if before.as_ref().is_none_or(|before| before.subject_id != spec.subject_id)
+        && subject_by_id(txn, spec.subject_id).await?.is_none()
+    {
         return Err(Error::not_found("subject", spec.subject_id));
     }
     let Some(before) = before else {
@@ -135,7 +144,8 @@ pub async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Res
         return Ok(Change::Created);
     };
     if spec.job_status.is_some_and(|status| status != before.job_status) {
-        return Err(fields.invalid("job_status", format!("is {} and changed by SetCoachStatus only", before.job_status)));
+        return Err(fields
+            .invalid("job_status", format!("is {} and changed by SetCoachStatus only", before.job_status)));
     }
     let after = spec.over(&before);
     if after == before {
@@ -169,14 +179,22 @@ pub struct NewStatus {
     pub remark: String,
 }
 
-/// Changes the status of a coach and writes a row of the history; the status it already has changes nothing.
-pub async fn set_coach_status(app: &App, new: &NewStatus, key: &RequestKey, now: Instant) -> Result<coach::Model> {
+/// Changes the status of a coach and writes a row of the history; the status it already has changes
+/// nothing.
+pub async fn set_coach_status(
+    app: &App,
+    new: &NewStatus,
+    key: &RequestKey,
+    now: Instant,
+) -> Result<coach::Model> {
     const SCOPE: &str = "SetCoachStatus";
     write_txn!(&app.db, "coach.set_status", |txn| {
         if key.claimed(txn, SCOPE).await?.is_some() {
             return Ok(());
         }
-        let before = store::coach_by_user_name(txn, &new.user_name).await?.ok_or_else(|| Error::not_found("coach", &new.user_name))?;
+        let before = store::coach_by_user_name(txn, &new.user_name)
+            .await?
+            .ok_or_else(|| Error::not_found("coach", &new.user_name))?;
         if before.job_status != new.job_status {
             coach_changed(txn, &[before.id]).await?;
             if !store::coach_status_in_txn(txn, before.id, before.job_status, new.job_status).await? {
@@ -202,11 +220,16 @@ pub async fn set_coach_status(app: &App, new: &NewStatus, key: &RequestKey, now:
 
 /// One coach.
 pub async fn coach_by_user_name(app: &App, user_name: &str) -> Result<coach::Model> {
-    store::coach_by_user_name(app.db.reader(), user_name).await?.ok_or_else(|| Error::not_found("coach", user_name))
+    store::coach_by_user_name(app.db.reader(), user_name)
+        .await?
+        .ok_or_else(|| Error::not_found("coach", user_name))
 }
 
 /// One coach with the history of the status, latest first.
-pub async fn get_coach(app: &App, user_name: &str) -> Result<(coach::Model, Vec<coach_status_change::Model>)> {
+pub async fn get_coach(
+    app: &App,
+    user_name: &str,
+) -> Result<(coach::Model, Vec<coach_status_change::Model>)> {
     let row = coach_by_user_name(app, user_name).await?;
     let history = store::coach_status_change_list(app.db.reader(), row.id, HISTORY).await?;
     Ok((row, history))

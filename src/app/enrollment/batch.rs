@@ -1,7 +1,9 @@
-//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read (`known`), decided in memory in the order in
-//! which they came (`domain::places::Book`), and written; where the database can, in two trips and one.
+//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read
+//! (`known`), decided in memory in the order in which they came (`domain::places::Book`), and
+//! written; where the database can, in two trips and one.
 //!
-//! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within a table in order of keys.
+//! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within
+//! a table in order of keys.
 
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, note_holds_in_txn};
@@ -85,7 +87,8 @@ pub enum Decision {
     Before(i64),
 }
 
-/// Decides a set, each by itself, and stores what was accepted; tried so often when others have locked its rows.
+/// Decides a set, each by itself, and stores what was accepted; tried so often when others have
+/// locked its rows.
 ///
 /// # Errors
 /// Those that are nobody's own: the set can be tried again, one by one.
@@ -98,7 +101,12 @@ pub async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<De
 }
 
 /// The same inside a transaction of the caller's, at its `now`.
-pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Vec<Result<Decision>>> {
+pub async fn decide_in_txn(
+    app: &App,
+    txn: &Txn,
+    asks: &[Ask],
+    now: Instant,
+) -> Result<Vec<Result<Decision>>> {
     let known = Known::read(txn, asks).await?;
     let mut desk = known.open(app, txn, asks, now).await?;
     let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
@@ -132,23 +140,33 @@ pub async fn decide_in_txn(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> 
         }
         let waits = row.reservation.state == ReservationState::Waitlisted;
         // Who waits may have an offer a moment later, and is read again.
-        decisions[position] = Some(Ok(if waits { Decision::Before(id) } else { Decision::Made(Box::new(row)) }));
+        decisions[position] =
+            Some(Ok(if waits { Decision::Before(id) } else { Decision::Made(Box::new(row)) }));
     }
     said_yes_in_txn(app, txn, &desk.said_yes(&accepted), now).await?;
-    let waiting: BTreeSet<i64> =
-        accepted.iter().filter(|one| one.row.state == ReservationState::Waitlisted).map(|one| one.row.template_id).collect();
+    let waiting: BTreeSet<i64> = accepted
+        .iter()
+        .filter(|one| one.row.state == ReservationState::Waitlisted)
+        .map(|one| one.row.template_id)
+        .collect();
     if !waiting.is_empty() {
         offer::refresh_in_txn(app, txn, &Vec::from_iter(waiting), now).await?;
     }
-    decisions.into_iter().map(|decision| decision.ok_or_else(|| Error::internal("a sign-up was not decided"))).collect()
+    decisions
+        .into_iter()
+        .map(|decision| decision.ok_or_else(|| Error::internal("a sign-up was not decided")))
+        .collect()
 }
 
-/// Close to the cut-off of a first lesson sign-ups take turns with `invite create` and ask the clock again: what commits after the tasks were made
-/// must not look as if it had been there before, or nobody would count it. The time that counts.
+/// Close to the cut-off of a first lesson sign-ups take turns with `invite create` and ask the
+/// clock again: what commits after the tasks were made must not look as if it had been there
+/// before, or nobody would count it. The time that counts.
 pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Instant> {
     // Any cut-off is a midnight, whichever day the first lesson is.
     let next = app.time().midnight(add_days(app.time().day(now), 1));
-    let concerned = |ask: &Ask| matches!(ask.wish, Wish::SignUp | Wish::Change(_)) && now < cut_off(app.time(), ask.end_day);
+    let concerned = |ask: &Ask| {
+        matches!(ask.wish, Wish::SignUp | Wish::Change(_)) && now < cut_off(app.time(), ask.end_day)
+    };
     if next - now >= TimeDelta::minutes(1) || !asks.iter().any(concerned) {
         return Ok(now);
     }
@@ -157,7 +175,8 @@ pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Inst
 
 /// The turn itself; the clock's time then.
 pub async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
-    // Shared: those who take it so do not wait for each other, only for `invite create`, which takes it for itself.
+    // Shared: those who take it so do not wait for each other, only for `invite create`, which
+    // takes it for itself.
     sql("SELECT name, version FROM mutex WHERE name = 'create' {share}").fetch(txn).await?;
     app.now_in(txn).await
 }
@@ -179,7 +198,9 @@ impl Desk<'_> {
         let Some(template) = known.templates.get(&ask.class_template) else {
             return Ok(Err(Error::not_found("class template", &ask.class_template)));
         };
-        let (Some(pupil), Some(key)) = (self.students.get(&student.id).copied(), self.templates.get(&template.id).copied()) else {
+        let (Some(pupil), Some(key)) =
+            (self.students.get(&student.id).copied(), self.templates.get(&template.id).copied())
+        else {
             return Ok(Err(Error::internal("a sign-up's student or template was not noted")));
         };
         if student.grade != template.grade {
@@ -216,7 +237,12 @@ impl Desk<'_> {
                 return Ok(Err(refusal.into()));
             }
             let held = self.held.get(&(student.id, template.id)).map_or(&[][..], Vec::as_slice);
-            let of = HoldDays { days: &days, first_start: first.start_at, has_seat: seat.is_some(), lasts_until: None };
+            let of = HoldDays {
+                days: &days,
+                first_start: first.start_at,
+                has_seat: seat.is_some(),
+                lasts_until: None,
+            };
             match allowed_until(app, of, held, now) {
                 Ok(until) => (claim, held_until) = (Claim::Hold, Some(until)),
                 Err(refusal) => return Ok(Err(refusal)),
@@ -225,7 +251,9 @@ impl Desk<'_> {
         if let Err(refusal) = self.book.take(pupil, key, claim, ask.start_day, ask.end_day) {
             return Ok(Err(refusal.into()));
         }
-        let class = seat.and_then(|position| self.seats.get_mut(&template.id).and_then(|classes| classes.get_mut(position)));
+        let class = seat.and_then(|position| {
+            self.seats.get_mut(&template.id).and_then(|classes| classes.get_mut(position))
+        });
         let class_id = class.map(|class| {
             class.take(&days);
             class.class_id
@@ -258,7 +286,11 @@ impl Desk<'_> {
         (pupil, key): (Key, Key),
         now: Instant,
     ) -> Result<Result<NewRow>> {
-        let first = match self.book.check(pupil, key, ask.start_day, ask.end_day).map(|wanted| wanted.first().copied()) {
+        let first = match self
+            .book
+            .check(pupil, key, ask.start_day, ask.end_day)
+            .map(|wanted| wanted.first().copied())
+        {
             Ok(Some(first)) => first,
             Ok(None) => return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into())),
             Err(refusal) => return Ok(Err(refusal.into())),
@@ -268,7 +300,9 @@ impl Desk<'_> {
             (*who, *what) == (student.id, template.id) && *first <= ask.end_day && ask.start_day <= *last
         };
         let range = (ask.start_day, ask.end_day);
-        if self.waiting.iter().any(waits) || store::reservation_is_waiting(txn, student.id, template.id, range, now).await? {
+        if self.waiting.iter().any(waits)
+            || store::reservation_is_waiting(txn, student.id, template.id, range, now).await?
+        {
             return Ok(Err(Refusal::waiting(&[first.day]).into()));
         }
         self.waiting.push((student.id, template.id, ask.start_day, ask.end_day));
@@ -287,14 +321,30 @@ impl Desk<'_> {
 
     /// The sign-ups of those who wait for something.
     fn said_yes(&self, accepted: &[Accepted<'_>]) -> Vec<Yes> {
-        let waits = |student: i64| self.waiting_before.contains(&student) || self.waiting.iter().any(|(who, ..)| *who == student);
-        let rows = accepted.iter().map(|one| &one.row).filter(|row| !ReservationState::RUNNING_OUT.contains(&row.state));
-        let yes = |row: &NewRow| Yes { student_id: row.student_id, template_id: row.template_id, first: row.start_day, last: row.end_day };
+        let waits = |student: i64| {
+            self.waiting_before.contains(&student) || self.waiting.iter().any(|(who, ..)| *who == student)
+        };
+        let rows = accepted
+            .iter()
+            .map(|one| &one.row)
+            .filter(|row| !ReservationState::RUNNING_OUT.contains(&row.state));
+        let yes = |row: &NewRow| Yes {
+            student_id: row.student_id,
+            template_id: row.template_id,
+            first: row.start_day,
+            last: row.end_day,
+        };
         rows.filter(|row| waits(row.student_id)).map(yes).collect()
     }
 
     /// The seat in a running class for these days: its position among the template's classes.
-    fn seat(&self, ask: &Ask, template: &WantedTemplate, student: &WantingStudent, days: &[Day]) -> Result<Option<usize>> {
+    fn seat(
+        &self,
+        ask: &Ask,
+        template: &WantedTemplate,
+        student: &WantingStudent,
+        days: &[Day],
+    ) -> Result<Option<usize>> {
         let classes = self.seats.get(&template.id).map_or(&[][..], Vec::as_slice);
         let (city, max) = (city(&student.area_code), i64::from(template.max_students_per_class));
         match ask.wish {
@@ -310,7 +360,12 @@ impl Desk<'_> {
 }
 
 /// Writes what was accepted; the reservations by the position of what was asked for.
-async fn write<'a>(txn: &Txn, accepted: &[Accepted<'a>], desk: &Desk<'_>, now: Instant) -> Result<Vec<(usize, ReservationRow)>> {
+async fn write<'a>(
+    txn: &Txn,
+    accepted: &[Accepted<'a>],
+    desk: &Desk<'_>,
+    now: Instant,
+) -> Result<Vec<(usize, ReservationRow)>> {
     if accepted.is_empty() {
         return Ok(Vec::new());
     }
@@ -321,7 +376,8 @@ async fn write<'a>(txn: &Txn, accepted: &[Accepted<'a>], desk: &Desk<'_>, now: I
             *counts.entry((row.template_id, place.day)).or_default() += 1;
         }
     }
-    let changes: Vec<(i64, Day, i64)> = counts.into_iter().map(|((template, day), count)| (template, day, count)).collect();
+    let changes: Vec<(i64, Day, i64)> =
+        counts.into_iter().map(|((template, day), count)| (template, day, count)).collect();
     let entry = |Accepted { ask, row, .. }: &Accepted<'a>| sign_up::Entry {
         row: *row,
         cause: row.state.takes_places().then(|| ask.wish.cause()),
@@ -334,7 +390,11 @@ async fn write<'a>(txn: &Txn, accepted: &[Accepted<'a>], desk: &Desk<'_>, now: I
     let entries: Vec<sign_up::Entry<'_>> = accepted.iter().map(entry).collect();
     let ids = sign_up::entry_insert_set_in_txn(txn, &entries, &changes, now).await?;
     let written = accepted.iter().map(|one| one.row).zip(&ids);
-    note_holds_in_txn(txn, written.filter(|(row, _)| row.state == ReservationState::Held).map(|(row, id)| (*id, row))).await?;
+    note_holds_in_txn(
+        txn,
+        written.filter(|(row, _)| row.state == ReservationState::Held).map(|(row, id)| (*id, row)),
+    )
+    .await?;
     let written = accepted.iter().zip(ids).map(|(Accepted { ask, row, position }, id)| {
         let (student, class_template) = (ask.student.clone(), ask.class_template.clone());
         (*position, ReservationRow { reservation: row.as_written(id), student, class_template })

@@ -1,4 +1,5 @@
-//! Taking things back: sign-ups from a day on, holds, offers, places on the waiting list (DOMAIN.md §6).
+//! Taking things back: sign-ups from a day on, holds, offers, places on the waiting list
+//! (docs/domain.md §6).
 
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
@@ -31,13 +32,19 @@ pub struct Cancel {
     pub remark: String,
 }
 
-/// Takes a reservation back from `from_day` on, at the earliest from its next lesson that has not begun; the places are free again.
-/// What is over, has run out or was given up already stays as it is, so that cancelling twice changes nothing. A hold, an offer or a place on the
-/// waiting list is given up whole.
+/// Takes a reservation back from `from_day` on, at the earliest from its next lesson that has not
+/// begun; the places are free again. What is over, has run out or was given up already stays as it
+/// is, so that cancelling twice changes nothing. A hold, an offer or a place on the waiting list is
+/// given up whole.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn cancel_reservation(app: &App, cancel: &Cancel, key: &RequestKey, now: Instant) -> Result<ReservationRow> {
+pub async fn cancel_reservation(
+    app: &App,
+    cancel: &Cancel,
+    key: &RequestKey,
+    now: Instant,
+) -> Result<ReservationRow> {
     let known = stored(app, cancel.id).await?;
     let actor = if cancel.operator.is_empty() { known.student } else { cancel.operator.clone() };
     let by = By { actor, remark: cancel.remark.clone(), request_id: key.request_id.clone() };
@@ -54,7 +61,8 @@ pub async fn cancel_reservation(app: &App, cancel: &Cancel, key: &RequestKey, no
     get_reservation(app, cancel.id).await
 }
 
-/// Gives up what is only promised, and leaves everything else as it is: a hold, or an offer or a place on the waiting list.
+/// Gives up what is only promised, and leaves everything else as it is: a hold, or an offer or a
+/// place on the waiting list.
 async fn give_up(app: &App, id: i64, what: &[ReservationState], now: Instant) -> Result<ReservationRow> {
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
@@ -86,24 +94,39 @@ pub async fn leave_waitlist(app: &App, id: i64, now: Instant) -> Result<Reservat
 }
 
 /// Ends a reservation that is locked, from a day on; what became free goes to who waits.
-async fn end_in_txn(app: &App, txn: &Txn, before: &reservation::Model, from_day: Option<Day>, by: &By, now: Instant) -> Result<()> {
+async fn end_in_txn(
+    app: &App,
+    txn: &Txn,
+    before: &reservation::Model,
+    from_day: Option<Day>,
+    by: &By,
+    now: Instant,
+) -> Result<()> {
     let cause = match before.state.at(before.expires_at, now) {
         ReservationState::Booked | ReservationState::Placed => PlaceCause::Cancel,
         ReservationState::Held => PlaceCause::HoldReleased,
         ReservationState::Offered => PlaceCause::OfferDeclined,
         ReservationState::Waitlisted => {
-            return store::waiting_cancel_set_in_txn(txn, &[(before.id, add_days(before.start_day, -1))], now).await;
+            return store::waiting_cancel_set_in_txn(
+                txn,
+                &[(before.id, add_days(before.start_day, -1))],
+                now,
+            )
+            .await;
         }
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => return Ok(()),
     };
     let whole = cause != PlaceCause::Cancel;
     let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
-    let ahead = |(day, start_at): &&(Day, Instant)| whole || (*start_at > now && from_day.is_none_or(|from| from <= *day));
+    let ahead = |(day, start_at): &&(Day, Instant)| {
+        whole || (*start_at > now && from_day.is_none_or(|from| from <= *day))
+    };
     let Some(from) = days.iter().find(ahead).map(|(day, _)| *day) else {
         return Ok(());
     };
     let something_left = days.iter().any(|(day, _)| *day < from);
-    let (from, state) = if something_left { (from, before.state) } else { (before.start_day, ReservationState::Cancelled) };
+    let (from, state) =
+        if something_left { (from, before.state) } else { (before.start_day, ReservationState::Cancelled) };
     give_back_in_txn(app, txn, before, GivenBack { from, state, cause }, by, now).await?;
     if cause == PlaceCause::HoldReleased {
         held_time_end_in_txn(txn, &[before.id], now).await?;

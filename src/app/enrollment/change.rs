@@ -1,7 +1,9 @@
-//! Changing a sign-up: to another template, other days or another class; and moving a student between classes (DOMAIN.md §6).
+//! Changing a sign-up: to another template, other days or another class; and moving a student
+//! between classes (docs/domain.md §6).
 //!
-//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up is, and a refusal undoes both. Days of the same
-//! template that are in both are never given up: their places, seats and leave stay the student's.
+//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up
+//! is, and a refusal undoes both. Days of the same template that are in both are never given up:
+//! their places, seats and leave stay the student's.
 
 use super::batch::{Ask, Decision, Wish, decide_in_txn, take_turns_at_cut_off};
 use super::confirm::lock_in_txn;
@@ -71,7 +73,8 @@ pub struct Parts {
 /// Changes a sign-up; the student keeps the old one when the new one is refused.
 ///
 /// # Errors
-/// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in particular; CANCELLED when it is no sign-up (any more).
+/// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in
+/// particular; CANCELLED when it is no sign-up (any more).
 pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
     const SCOPE: &str = "ChangeReservation";
     let known = stored(app, change.id).await?;
@@ -97,35 +100,48 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         let mut other = None;
         if target != known.class_template {
             // Tasks of both templates are locked before the student.
-            let template = catalog::template_by_code(txn, &target).await?.ok_or_else(|| Error::not_found("class template", &target))?;
+            let template = catalog::template_by_code(txn, &target)
+                .await?
+                .ok_or_else(|| Error::not_found("class template", &target))?;
             demand_changed(txn, &[template.id]).await?;
             other = Some(template.id);
         }
         let before = lock_in_txn(txn, known.reservation.template_id, change.id).await?;
         if let Some(made) = key.claimed(txn, SCOPE).await? {
-            return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: key.request_id.clone() });
+            return made.parse::<i64>().map_err(|_| Error::Corrupt {
+                table: "request_log",
+                column: "result",
+                id: key.request_id.clone(),
+            });
         }
         signed_up(before.state.at(before.expires_at, now))?;
         let by = By { request_id: key.request_id.clone(), ..By::actor(&known.student) };
         let same_days = change.end_day.is_none_or(|end| end == before.last_day);
         if let Some(class_id) = change.class_id.filter(|_| target == known.class_template && same_days) {
-            let made = move_in_txn(app, txn, &before, &known.student, class_id, change.from_day, &by, now).await?;
+            let made =
+                move_in_txn(app, txn, &before, &known.student, class_id, change.from_day, &by, now).await?;
             key.record(txn, SCOPE, made, now).await?;
             return Ok(made);
         }
         let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
-        let ahead = |(day, start): &&(Day, Instant)| *start > now && change.from_day.is_none_or(|from| from <= *day);
+        let ahead =
+            |(day, start): &&(Day, Instant)| *start > now && change.from_day.is_none_or(|from| from <= *day);
         let from = days.iter().find(ahead).map(|(day, _)| *day);
         // What is over cannot be changed, and the new part does not begin in the past.
-        ask.start_day = change.from_day.or(from).unwrap_or_else(|| app.time().day(now)).max(app.time().day(now));
+        ask.start_day =
+            change.from_day.or(from).unwrap_or_else(|| app.time().day(now)).max(app.time().day(now));
         ask.end_day = change.end_day.unwrap_or(before.last_day);
         if ask.end_day < ask.start_day {
-            let detail = format!("{} is before {}, the first day that can still be changed", ask.end_day, ask.start_day);
+            let detail = format!(
+                "{} is before {}, the first day that can still be changed",
+                ask.end_day, ask.start_day
+            );
             return Err(Error::refused_on(Reason::NotALessonDay, detail, [ask.end_day]));
         }
         // Classes before places, whichever of them the change comes to need.
         seat::seat_lock_in_txn(txn, &concerned_by(&before, other), app.time().day(now)).await?;
-        // The list first: who waits was promised what is free. What is given up now is free when the new part is there.
+        // The list first: who waits was promised what is free. What is given up now is free when
+        // the new part is there.
         offer::refresh_in_txn(app, txn, &concerned_by(&before, other), now).await?;
         let in_both = from.is_some_and(|from| other.is_none() && from <= ask.end_day);
         let made = if in_both {
@@ -133,8 +149,17 @@ pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) ->
         } else {
             if let Some(from) = from {
                 let whole = (before.start_day, ReservationState::Cancelled);
-                let (from, state) = if days.iter().any(|(day, _)| *day < from) { (from, before.state) } else { whole };
-                give_back_in_txn(app, txn, &before, GivenBack { from, state, cause: PlaceCause::Change }, &by, now).await?;
+                let (from, state) =
+                    if days.iter().any(|(day, _)| *day < from) { (from, before.state) } else { whole };
+                give_back_in_txn(
+                    app,
+                    txn,
+                    &before,
+                    GivenBack { from, state, cause: PlaceCause::Change },
+                    &by,
+                    now,
+                )
+                .await?;
             }
             sign_up_in_txn(app, txn, &ask, now).await?
         };
@@ -153,23 +178,40 @@ fn concerned_by(before: &reservation::Model, other: Option<i64>) -> Vec<i64> {
     ids
 }
 
-/// Other days of the same template, some of which the student has: the same reservation gets another last day, and goes to another class if it is
-/// to. Days before its first, and those that its class has no seat for, are a sign-up of their own. The key of what is new, or of the reservation.
-async fn keep_in_txn(app: &App, txn: &Txn, before: &reservation::Model, change: &Change, ask: &Ask, by: &By, now: Instant) -> Result<i64> {
+/// Other days of the same template, some of which the student has: the same reservation gets
+/// another last day, and goes to another class if it is to. Days before its first, and those that
+/// its class has no seat for, are a sign-up of their own. The key of what is new, or of the
+/// reservation.
+async fn keep_in_txn(
+    app: &App,
+    txn: &Txn,
+    before: &reservation::Model,
+    change: &Change,
+    ask: &Ask,
+    by: &By,
+    now: Instant,
+) -> Result<i64> {
     let mut made = before.id;
     if ask.end_day < before.last_day {
         shorten_in_txn(app, txn, before, ask.end_day, by, now).await?;
     }
     let earlier = Ask { end_day: ask.end_day.min(add_days(before.start_day, -1)), ..ask.clone() };
     let is_earlier = earlier.start_day <= earlier.end_day;
-    if is_earlier && !store::place_days(txn, before.template_id, earlier.start_day, earlier.end_day).await?.is_empty() {
+    if is_earlier
+        && !store::place_days(txn, before.template_id, earlier.start_day, earlier.end_day).await?.is_empty()
+    {
         made = sign_up_in_txn(app, txn, &earlier, now).await?;
     }
-    if before.last_day < ask.end_day && !extend_in_txn(app, txn, before, (ask.end_day, change.class_id), by, now).await? {
-        made = sign_up_in_txn(app, txn, &Ask { start_day: add_days(before.last_day, 1), ..ask.clone() }, now).await?;
+    if before.last_day < ask.end_day
+        && !extend_in_txn(app, txn, before, (ask.end_day, change.class_id), by, now).await?
+    {
+        made = sign_up_in_txn(app, txn, &Ask { start_day: add_days(before.last_day, 1), ..ask.clone() }, now)
+            .await?;
     }
     let Some(class_id) = change.class_id.filter(|id| before.class_id != Some(*id)) else { return Ok(made) };
-    let row = store::reservation_with_names(txn, before.id).await?.ok_or_else(|| Error::not_found("reservation", before.id))?;
+    let row = store::reservation_with_names(txn, before.id)
+        .await?
+        .ok_or_else(|| Error::not_found("reservation", before.id))?;
     move_in_txn(app, txn, &row.reservation, &ask.student, class_id, change.from_day, by, now).await
 }
 
@@ -188,11 +230,17 @@ async fn target(conn: &impl ConnectionTrait, change: &Change, known: &Reservatio
     let Some(class_id) = change.class_id else {
         return Ok(change.class_template.clone().unwrap_or_else(|| known.class_template.clone()));
     };
-    let class = class::Entity::find_by_id(class_id).one(conn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
+    let class = class::Entity::find_by_id(class_id)
+        .one(conn)
+        .await?
+        .ok_or_else(|| Error::not_found("class", class_id))?;
     let codes = catalog::template_codes(conn, [class.template_id]).await?;
-    let code = codes.get(&class.template_id).ok_or_else(|| Error::not_found("class template", class.template_id))?;
+    let code =
+        codes.get(&class.template_id).ok_or_else(|| Error::not_found("class template", class.template_id))?;
     match &change.class_template {
-        Some(wanted) if wanted != code => Err(Error::invalid("class_template", "is not the template of class_id")),
+        Some(wanted) if wanted != code => {
+            Err(Error::invalid("class_template", "is not the template of class_id"))
+        }
         _ => Ok(code.clone()),
     }
 }
@@ -200,7 +248,9 @@ async fn target(conn: &impl ConnectionTrait, change: &Change, known: &Reservatio
 fn signed_up(state: ReservationState) -> Result<()> {
     let detail = match state {
         ReservationState::Booked | ReservationState::Placed => return Ok(()),
-        ReservationState::Held => "the reservation is a hold: it can be changed once it is confirmed".to_owned(),
+        ReservationState::Held => {
+            "the reservation is a hold: it can be changed once it is confirmed".to_owned()
+        }
         ReservationState::Waitlisted | ReservationState::Offered => {
             "the reservation is on the waiting list: it can be changed once an offer is taken".to_owned()
         }
@@ -214,21 +264,34 @@ fn signed_up(state: ReservationState) -> Result<()> {
 /// Puts a student into another class of the same template.
 ///
 /// # Errors
-/// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY, TOO_LATE.
+/// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY,
+/// TOO_LATE.
 pub async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Instant) -> Result<Parts> {
     const SCOPE: &str = "MoveStudent";
     let known = stored(app, wanted.id).await?;
-    let by = By { actor: wanted.operator.clone(), remark: wanted.remark.clone(), request_id: key.request_id.clone() };
+    let by = By {
+        actor: wanted.operator.clone(),
+        remark: wanted.remark.clone(),
+        request_id: key.request_id.clone(),
+    };
     let _turn = app.turns.of_template(known.reservation.template_id).await?;
     let id = write_txn!(&app.db, "reservation.move", |txn| {
         let before = lock_in_txn(txn, known.reservation.template_id, wanted.id).await?;
         if let Some(made) = key.claimed(txn, SCOPE).await? {
-            return made.parse::<i64>().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: key.request_id.clone() });
+            return made.parse::<i64>().map_err(|_| Error::Corrupt {
+                table: "request_log",
+                column: "result",
+                id: key.request_id.clone(),
+            });
         }
         if before.state != ReservationState::Placed {
-            return Err(Error::precondition(Reason::NoClass, format!("the reservation is {}: the student is in no class", before.state)));
+            return Err(Error::precondition(
+                Reason::NoClass,
+                format!("the reservation is {}: the student is in no class", before.state),
+            ));
         }
-        let made = move_in_txn(app, txn, &before, &known.student, wanted.class_id, wanted.from_day, &by, now).await?;
+        let made = move_in_txn(app, txn, &before, &known.student, wanted.class_id, wanted.from_day, &by, now)
+            .await?;
         key.record(txn, SCOPE, made, now).await?;
         Ok(made)
     })?;
@@ -244,9 +307,12 @@ async fn parts(app: &App, after: i64, before: i64) -> Result<Parts> {
     Ok(Parts { after, before: get_reservation(app, before).await? })
 }
 
-/// From a day on in another class of the same template; the places stay the student's. The key of the part in that class: the same reservation
-/// when no lesson lies before the day, else a new one.
-#[expect(clippy::too_many_arguments, reason = "one step of a transaction; each argument was read under its locks")]
+/// From a day on in another class of the same template; the places stay the student's. The key of
+/// the part in that class: the same reservation when no lesson lies before the day, else a new one.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one step of a transaction; each argument was read under its locks"
+)]
 async fn move_in_txn(
     app: &App,
     txn: &Txn,
@@ -266,7 +332,8 @@ async fn move_in_txn(
     let Some(target) = target else { return Err(no_class(txn, template.id, class_id).await?) };
     let days = store::place_days(txn, template.id, before.start_day, before.last_day).await?;
     let open = |day: Day, start: Instant| now < Timeline::of(app.rules(), day, start).freeze_at;
-    let wanted: Vec<(Day, Instant)> = days.iter().copied().filter(|(day, _)| from_day.is_none_or(|from| from <= *day)).collect();
+    let wanted: Vec<(Day, Instant)> =
+        days.iter().copied().filter(|(day, _)| from_day.is_none_or(|from| from <= *day)).collect();
     let from = match (from_day, wanted.iter().find(|(day, start)| open(*day, *start))) {
         // A roster that is frozen stays as it is, so the day asked for must be before its F.
         (Some(_), _) if wanted.first().is_some_and(|(day, start)| !open(*day, *start)) => {
@@ -280,17 +347,23 @@ async fn move_in_txn(
         return Ok(before.id);
     }
     let on_leave = leave::leave_days(txn, before.id, from, before.last_day).await?;
-    let stay: Vec<Day> = wanted.iter().map(|(day, _)| *day).filter(|day| *day >= from && !on_leave.contains(day)).collect();
+    let stay: Vec<Day> =
+        wanted.iter().map(|(day, _)| *day).filter(|day| *day >= from && !on_leave.contains(day)).collect();
     let person = crate::storage::entity::student::Entity::find_by_id(before.student_id).one(txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", student))?;
     one_seat::check(target, &city(&person.area_code), &stay, i64::from(template.max_students_per_class))?;
-    // In a class: lessons with it. In none: lessons ahead, for which the student waits to be placed as before.
+    // In a class: lessons with it. In none: lessons ahead, for which the student waits to be placed
+    // as before.
     let stays = |day: Day, start: Instant| match before.class_id {
         Some(_) => before.placed_from.unwrap_or(before.start_day) <= day,
         None => now < start,
     };
     let lessons_before = days.iter().any(|(day, start)| *day < from && stays(*day, *start));
-    let id = if lessons_before { split(txn, before, class_id, from, by, now).await? } else { replace(txn, before, class_id, from).await? };
+    let id = if lessons_before {
+        split(txn, before, class_id, from, by, now).await?
+    } else {
+        replace(txn, before, class_id, from).await?
+    };
     if let Some(old) = before.class_id {
         student_left(app, txn, old, from, now).await?;
     }
@@ -298,7 +371,8 @@ async fn move_in_txn(
     let course = Course::of(txn, template.id).await?;
     let facts = course.facts(&stay);
     let person = Person::Student { user_name: person.user_name, phone: person.phone };
-    let draft = course.draft(MessageKind::ClassChanged, person, facts, start, format!("{class_id}.{}", now.unix()));
+    let draft =
+        course.draft(MessageKind::ClassChanged, person, facts, start, format!("{class_id}.{}", now.unix()));
     outbox::write(app, txn, vec![draft], now).await?;
     Ok(id)
 }
@@ -308,7 +382,9 @@ async fn no_class(txn: &Txn, template_id: i64, class_id: i64) -> Result<Error> {
     let found = class::Entity::find_by_id(class_id).one(txn).await?;
     Ok(match found {
         None => Error::not_found("class", class_id),
-        Some(class) if class.template_id != template_id => Error::invalid("class_id", "is a class of another class template"),
+        Some(class) if class.template_id != template_id => {
+            Error::invalid("class_id", "is a class of another class template")
+        }
         Some(_) => Error::not_found("running class", class_id),
     })
 }
@@ -320,25 +396,39 @@ fn no_lesson_ahead(wanted: &[(Day, Instant)], from_day: Option<Day>, now: Instan
         return Error::refused_on(Reason::TooLate, detail, [*day]);
     }
     let since = from_day.map(|from| format!(" from {from} on")).unwrap_or_default();
-    Error::refused_on(Reason::NotALessonDay, format!("the student has no lesson of this reservation ahead{since}"), from_day)
+    Error::refused_on(
+        Reason::NotALessonDay,
+        format!("the student has no lesson of this reservation ahead{since}"),
+        from_day,
+    )
 }
 
 /// The same reservation in another class.
 async fn replace(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day) -> Result<i64> {
-    let done = sql("UPDATE reservation SET class_id = ?, placed_from = ?, state = 'PLACED', task_id = NULL, version = version + 1 \
+    let done =
+        sql("UPDATE reservation SET class_id = ?, placed_from = ?, state = 'PLACED', task_id = NULL, \
+         version = version + 1 \
          WHERE id = ? AND state = ? AND version = ?")
-    .bind(class_id)
-    .bind(from)
-    .bind(before.id)
-    .bind(before.state)
-    .bind(before.version)
-    .execute(txn)
-    .await?;
+        .bind(class_id)
+        .bind(from)
+        .bind(before.id)
+        .bind(before.state)
+        .bind(before.version)
+        .execute(txn)
+        .await?;
     if done == 1 { Ok(before.id) } else { Err(Error::Contended("reservation.move")) }
 }
 
-/// A reservation that ends before the day, and one that goes on in the other class; together they take the same places.
-async fn split(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day, by: &By, now: Instant) -> Result<i64> {
+/// A reservation that ends before the day, and one that goes on in the other class; together they
+/// take the same places.
+async fn split(
+    txn: &Txn,
+    before: &reservation::Model,
+    class_id: i64,
+    from: Day,
+    by: &By,
+    now: Instant,
+) -> Result<i64> {
     if !store::reservation_shorten_in_txn(txn, before, add_days(from, -1), before.state, now).await? {
         return Err(Error::Contended("reservation.move"));
     }
@@ -354,7 +444,8 @@ async fn split(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day,
         waits: None,
     };
     let made = reservation_insert_set_in_txn(txn, &[row]).await?;
-    let id = made.into_values().next().ok_or_else(|| Error::internal("a reservation just written is missing"))?;
+    let id =
+        made.into_values().next().ok_or_else(|| Error::internal("a reservation just written is missing"))?;
     leave::leave_hand_over_in_txn(txn, before.id, id, from).await?;
     let part = |reservation_id, delta| PlaceChange {
         template_id: before.template_id,

@@ -1,4 +1,4 @@
-//! A hold or an offer becomes a sign-up; a hold is renewed (DOMAIN.md §6).
+//! A hold or an offer becomes a sign-up; a hold is renewed (docs/domain.md §6).
 
 use super::batch::take_turn;
 use super::elsewhere::{Yes, said_yes_in_txn};
@@ -27,7 +27,9 @@ pub async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
 
 fn no_hold(state: ReservationState) -> Error {
     let detail = match state {
-        ReservationState::Waitlisted | ReservationState::Offered => "the reservation is on the waiting list: it is no hold",
+        ReservationState::Waitlisted | ReservationState::Offered => {
+            "the reservation is on the waiting list: it is no hold"
+        }
         ReservationState::Cancelled => "the hold was given back, or its sign-up cancelled",
         _ => "the hold has run out",
     };
@@ -37,7 +39,9 @@ fn no_hold(state: ReservationState) -> Error {
 /// A reservation locked by its task and its student, as it is now.
 pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<reservation::Model> {
     let read = async || -> Result<reservation::Model> {
-        let found = store::reservation_with_names(txn, id).await?.ok_or_else(|| Error::not_found("reservation", id))?;
+        let found = store::reservation_with_names(txn, id)
+            .await?
+            .ok_or_else(|| Error::not_found("reservation", id))?;
         Ok(found.reservation)
     };
     let before = read().await?;
@@ -49,7 +53,8 @@ pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<
     if locked.task_id == before.task_id { Ok(locked) } else { Err(Error::Contended("reservation.task_id")) }
 }
 
-/// `from` → BOOKED or PLACED. It counts as signed up now; what was promised was never promised beyond the cut-off of its first lesson.
+/// `from` → BOOKED or PLACED. It counts as signed up now; what was promised was never promised
+/// beyond the cut-off of its first lesson.
 pub(super) async fn confirm(
     app: &App,
     id: i64,
@@ -69,9 +74,12 @@ pub(super) async fn confirm(
             state if state == from && before.expires_at.is_some_and(|until| now < until) => {}
             state => return Err(gone(state)),
         }
-        let state = if before.class_id.is_some() { ReservationState::Placed } else { ReservationState::Booked };
-        let done = sql("UPDATE reservation SET state = ?, created_at = ?, expires_at = NULL, version = version + 1 \
-             WHERE id = ? AND state = ? AND version = ?")
+        let state =
+            if before.class_id.is_some() { ReservationState::Placed } else { ReservationState::Booked };
+        let done = sql(
+            "UPDATE reservation SET state = ?, created_at = ?, expires_at = NULL, version = version + 1 \
+             WHERE id = ? AND state = ? AND version = ?",
+        )
         .bind(state)
         .bind(now)
         .bind(id)
@@ -93,7 +101,8 @@ pub(super) async fn confirm(
 /// Keeps a hold for as long as a new one, once.
 ///
 /// # Errors
-/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when it was confirmed, HOLD_LIMIT.
+/// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when
+/// it was confirmed, HOLD_LIMIT.
 pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     let template_id = stored(app, id).await?.reservation.template_id;
     let _turn = app.turns.of_template(template_id).await?;
@@ -110,7 +119,10 @@ pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationR
             state => return Err(no_hold(state)),
         }
         if before.renewed {
-            return Err(Error::precondition(Reason::AlreadyRenewed, "the hold was renewed before; it can be renewed once"));
+            return Err(Error::precondition(
+                Reason::AlreadyRenewed,
+                "the hold was renewed before; it can be renewed once",
+            ));
         }
         let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
         let first_start = days.first().map(|(_, start)| *start).ok_or_else(|| no_hold(before.state))?;
@@ -118,7 +130,8 @@ pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationR
         let of = (before.student_id, before.template_id);
         let held = held_before(app, txn, [of].into_iter(), now).await?.remove(&of).unwrap_or_default();
         let (has_seat, lasts_until) = (before.class_id.is_some(), before.expires_at);
-        let until = allowed_until(app, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held, now)?;
+        let until =
+            allowed_until(app, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held, now)?;
         let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
              WHERE id = ? AND state = 'HELD' AND renewed = FALSE AND version = ?")
         .bind(until)

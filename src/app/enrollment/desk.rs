@@ -1,12 +1,15 @@
-//! Where sign-ups wait to be decided together: a worker turns all who wait at that moment into one transaction (group commit).
+//! Where sign-ups wait to be decided together: a worker turns all who wait at that moment into one
+//! transaction (group commit).
 //!
-//! There is no timer: a sign-up that comes alone is decided at once, and those that come while one transaction runs are the next
-//! one. It is an optimisation of one server; what keeps several servers apart is the locks that each transaction takes.
+//! There is no timer: a sign-up that comes alone is decided at once, and those that come while one
+//! transaction runs are the next one. It is an optimisation of one server; what keeps several
+//! servers apart is the locks that each transaction takes.
 //!
-//! Normally there is one worker: two were no faster, and waited for each other's places. But a set that waits for a lock of
-//! somebody else's must not hold up the others. A worker whose set takes longer than `PATIENCE` is joined by another one, which
-//! takes those who ask for other templates and are other students; and a set of several templates that could not have its locks
-//! is decided again template by template, so that only those of the blocked one go on waiting.
+//! Normally there is one worker: two were no faster, and waited for each other's places. But a set
+//! that waits for a lock of somebody else's must not hold up the others. A worker whose set takes
+//! longer than `PATIENCE` is joined by another one, which takes those who ask for other templates
+//! and are other students; and a set of several templates that could not have its locks is decided
+//! again template by template, so that only those of the blocked one go on waiting.
 
 use super::batch::{self, Ask, Decision};
 use crate::app::App;
@@ -64,7 +67,8 @@ impl Desk {
     /// Waits in line with one sign-up; what was decided, after it is stored.
     ///
     /// # Errors
-    /// Those of the sign-up itself; `Busy` when too many wait, or others keep the template's places locked.
+    /// Those of the sign-up itself; `Busy` when too many wait, or others keep the template's places
+    /// locked.
     pub(super) async fn decide(&self, app: &App, ask: Ask) -> Result<Decision> {
         let (answer, decided) = oneshot::channel();
         let hire = {
@@ -84,9 +88,12 @@ impl Desk {
         decided.await.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early")))
     }
 
-    /// Starts a worker that was hired. A task of its own, because the others must be answered even when the caller goes away.
+    /// Starts a worker that was hired. A task of its own, because the others must be answered even
+    /// when the caller goes away.
     fn work(&self, app: &App) {
-        app.db.spawn_at_desk(Worker { desk: self.clone(), app: app.clone(), blocked: false, on_duty: true }.work());
+        app.db.spawn_at_desk(
+            Worker { desk: self.clone(), app: app.clone(), blocked: false, on_duty: true }.work(),
+        );
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -96,7 +103,8 @@ impl Desk {
 }
 
 impl Queue {
-    /// Whether another worker is to be started: none is free to come, and there is a connection for it.
+    /// Whether another worker is to be started: none is free to come, and there is a connection for
+    /// it.
     fn hire(&mut self, app: &App) -> bool {
         let hire = self.workers == self.blocked && self.workers < app.db.sign_up_lanes() && self.has_free();
         if hire {
@@ -105,7 +113,8 @@ impl Queue {
         hire
     }
 
-    /// Whether a set of its template is blocked, and so many wait for that already that they would take the calls of all others.
+    /// Whether a set of its template is blocked, and so many wait for that already that they would
+    /// take the calls of all others.
     fn is_crowded(&self, ask: &Ask) -> bool {
         let waits = |one: &&Waiting| one.ask.class_template == ask.class_template;
         self.blocked_since.is_some_and(|since| since.elapsed() > SURELY_BLOCKED)
@@ -140,7 +149,8 @@ impl Queue {
             // By itself, if it or what the set begins with is to be decided by itself.
             let fits = set.first().is_none_or(|first| {
                 first.ask.class_template == *template
-                    || !(self.apart.contains_key(&first.ask.class_template) || self.apart.contains_key(template))
+                    || !(self.apart.contains_key(&first.ask.class_template)
+                        || self.apart.contains_key(template))
             });
             if fits && self.is_free(&one.ask) { set.push(one) } else { kept.push(one) }
         }
@@ -162,7 +172,8 @@ impl Queue {
         }
     }
 
-    /// Puts a set that could not have its locks back at the front, to be decided template by template.
+    /// Puts a set that could not have its locks back at the front, to be decided template by
+    /// template.
     fn split(&mut self, set: Vec<Waiting>, now: Instant) {
         for one in set.into_iter().rev() {
             self.apart.insert(one.ask.class_template.clone(), now + APART);
@@ -177,7 +188,8 @@ struct Worker {
     app: App,
     /// Its set has taken too long.
     blocked: bool,
-    /// Until it leaves, under the lock of the queue: whoever comes next must know whether somebody will look.
+    /// Until it leaves, under the lock of the queue: whoever comes next must know whether somebody
+    /// will look.
     on_duty: bool,
 }
 
@@ -185,9 +197,11 @@ impl Worker {
     async fn work(mut self) {
         loop {
             let Some(set) = self.next_set() else { return };
-            let keys: Vec<(String, String)> = set.iter().map(|one| (one.ask.class_template.clone(), one.ask.student.clone())).collect();
+            let keys: Vec<(String, String)> =
+                set.iter().map(|one| (one.ask.class_template.clone(), one.ask.student.clone())).collect();
             let _taken = Taken { desk: &self.desk, keys: &keys };
-            // A task of its own: should it end early (a bug), those of its set hear of it, and the others are decided all the same.
+            // A task of its own: should it end early (a bug), those of its set hear of it, and the
+            // others are decided all the same.
             let mut deciding = tokio::spawn(answer(self.app.clone(), set));
             let undecided = match tokio::time::timeout(PATIENCE, &mut deciding).await {
                 Ok(undecided) => undecided,
@@ -219,7 +233,8 @@ impl Drop for Worker {
         if !self.on_duty {
             return;
         }
-        // Gone in the middle, as the runtime ends: those who wait hear of it, and whoever comes next starts another worker.
+        // Gone in the middle, as the runtime ends: those who wait hear of it, and whoever comes
+        // next starts another worker.
         let mut queue = self.desk.queue();
         queue.workers -= 1;
         queue.unblock(self.blocked);
@@ -237,7 +252,11 @@ impl Worker {
         let was_blocked = std::mem::take(&mut self.blocked);
         queue.unblock(was_blocked);
         // Whoever came instead goes on.
-        let set = if was_blocked && queue.workers - queue.blocked > 1 { Vec::new() } else { queue.next_set(most, Instant::now()) };
+        let set = if was_blocked && queue.workers - queue.blocked > 1 {
+            Vec::new()
+        } else {
+            queue.next_set(most, Instant::now())
+        };
         if set.is_empty() {
             queue.workers -= 1;
             self.on_duty = false;
@@ -259,18 +278,26 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Decides a set and answers it; those of a set of several templates that could not have its locks are given back.
+/// Decides a set and answers it; those of a set of several templates that could not have its locks
+/// are given back.
 async fn answer(app: App, set: Vec<Waiting>) -> Vec<Waiting> {
-    let (asks, answers): (Vec<Ask>, Vec<oneshot::Sender<Result<Decision>>>) = set.into_iter().map(|one| (one.ask, one.answer)).unzip();
+    let (asks, answers): (Vec<Ask>, Vec<oneshot::Sender<Result<Decision>>>) =
+        set.into_iter().map(|one| (one.ask, one.answer)).unzip();
     let mixed = asks.iter().any(|ask| ask.class_template != asks[0].class_template);
     // Who has gone needs no answer, but was decided like the others: a retry finds it.
     match batch::decide(&app, &asks, if mixed { 1 } else { crate::storage::TRIES }).await {
-        Ok(decisions) => answers.into_iter().zip(decisions).for_each(|(answer, decision)| drop(answer.send(decision))),
+        Ok(decisions) => {
+            answers.into_iter().zip(decisions).for_each(|(answer, decision)| drop(answer.send(decision)))
+        }
         Err(Error::Contended(_)) if mixed => {
             return asks.into_iter().zip(answers).map(|(ask, answer)| Waiting { ask, answer }).collect();
         }
-        Err(Error::Unavailable(cause)) => answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Unavailable(cause.clone()))))),
-        Err(Error::Busy(what)) => answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Busy(what))))),
+        Err(Error::Unavailable(cause)) => {
+            answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Unavailable(cause.clone())))))
+        }
+        Err(Error::Busy(what)) => {
+            answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Busy(what)))))
+        }
         // Others keep its places locked: one by one they would only wait longer.
         Err(Error::Contended(_)) if asks.len() > 1 => {
             answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Busy("the class template")))));
@@ -278,13 +305,16 @@ async fn answer(app: App, set: Vec<Waiting>) -> Vec<Waiting> {
         // One that cannot be stored must not fail its neighbours: each by itself.
         Err(error) => {
             if asks.len() > 1 {
-                tracing::warn!(%error, sign_ups = asks.len(), "a set of sign-ups could not be stored together; each is tried by itself");
+                tracing::warn!(%error, sign_ups = asks.len(), "a set of sign-ups could not be stored \
+                    together; each is tried by itself");
             }
             let mut first = (asks.len() == 1).then_some(error);
             for (ask, answer) in asks.iter().zip(answers) {
                 let alone = match first.take() {
                     Some(error) => Err(error),
-                    None => batch::decide(&app, std::slice::from_ref(ask), crate::storage::TRIES).await.and_then(only),
+                    None => batch::decide(&app, std::slice::from_ref(ask), crate::storage::TRIES)
+                        .await
+                        .and_then(only),
                 };
                 drop(answer.send(alone));
             }

@@ -38,23 +38,28 @@ impl Yes {
 /// WAITLISTED → CANCELLED where the student has something else at that time by now; each is told
 /// why. How many messages.
 pub async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -> Result<u64> {
-    let (Some(first), Some(last)) = (said.iter().map(|yes| yes.first).min(), said.iter().map(|yes| yes.last).max()) else {
+    let (Some(first), Some(last)) =
+        (said.iter().map(|yes| yes.first).min(), said.iter().map(|yes| yes.last).max())
+    else {
         return Ok(0);
     };
     // A lesson of the day before may last into the first day, and the last may last into the day
     // after.
     let (first, last) = (add_days(first, -1), add_days(last, 1));
-    let waiting = waiting_list_of_students(txn, said.iter().map(|yes| yes.student_id), (first, last), now).await?;
+    let waiting =
+        waiting_list_of_students(txn, said.iter().map(|yes| yes.student_id), (first, last), now).await?;
     if waiting.is_empty() {
         return Ok(0);
     }
-    let mut ranges: BTreeMap<i64, (Day, Day)> = said.iter().map(|yes| (yes.template_id, (first, last))).collect();
+    let mut ranges: BTreeMap<i64, (Day, Day)> =
+        said.iter().map(|yes| (yes.template_id, (first, last))).collect();
     for one in &waiting {
         let (start, end) = (one.reservation.start_day, one.reservation.last_day);
         let range = ranges.entry(one.reservation.template_id).or_insert((start, end));
         *range = (range.0.min(start), range.1.max(end));
     }
-    let ranges: Vec<(i64, Day, Day)> = ranges.into_iter().map(|(id, (first, last))| (id, first, last)).collect();
+    let ranges: Vec<(i64, Day, Day)> =
+        ranges.into_iter().map(|(id, (first, last))| (id, first, last)).collect();
     let mut lessons: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
     for place in sign_up::place_list_in(txn, &ranges).await? {
         lessons.entry(place.template_id).or_default().push((&place).into());
@@ -63,7 +68,8 @@ pub async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -
     if ended.is_empty() {
         return Ok(0);
     }
-    let rows: Vec<(i64, Day)> = ended.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
+    let rows: Vec<(i64, Day)> =
+        ended.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
     waiting_cancel_set_in_txn(txn, &rows, now).await?;
     tell(app, txn, (MessageKind::WaitlistClosed, Some(Reason::ScheduleConflict)), &ended, now).await
 }
@@ -71,7 +77,8 @@ pub async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -
 /// Those who could not join the list any more beside what they have said yes to.
 fn ended(said: &[Yes], waiting: Vec<Waiting>, lessons: HashMap<i64, Vec<PlaceDay>>) -> Vec<Waiting> {
     let mut book = Book::default();
-    let templates: HashMap<i64, Key> = lessons.into_iter().map(|(id, places)| (id, book.add_template(0, places))).collect();
+    let templates: HashMap<i64, Key> =
+        lessons.into_iter().map(|(id, places)| (id, book.add_template(0, places))).collect();
     let mut students: HashMap<i64, Key> = HashMap::new();
     for yes in said {
         let student = *students.entry(yes.student_id).or_insert_with(|| book.add_student(0));

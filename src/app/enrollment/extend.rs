@@ -1,5 +1,6 @@
-//! Another last day for a sign-up that keeps its template: it stays the same reservation, with its task or class, its seat and its leave, and
-//! only the days that are new or given up take or free anything (DOMAIN.md §6).
+//! Another last day for a sign-up that keeps its template: it stays the same reservation, with its
+//! task or class, its seat and its leave, and only the days that are new or given up take or free
+//! anything (docs/domain.md §6).
 
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::free::free_in_txn;
@@ -22,7 +23,14 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// `Contended` when the reservation is not as it was read.
-pub(super) async fn shorten_in_txn(app: &App, txn: &Txn, before: &reservation::Model, last: Day, by: &By, now: Instant) -> Result<()> {
+pub(super) async fn shorten_in_txn(
+    app: &App,
+    txn: &Txn,
+    before: &reservation::Model,
+    last: Day,
+    by: &By,
+    now: Instant,
+) -> Result<()> {
     let from = add_days(last, 1);
     set_last_day(txn, before, last).await?;
     if let Some(class_id) = before.class_id {
@@ -31,9 +39,11 @@ pub(super) async fn shorten_in_txn(app: &App, txn: &Txn, before: &reservation::M
     free_in_txn(txn, before, from, PlaceCause::Change, by, now).await
 }
 
-/// Takes the days up to `last` as well. These are no new start: until F of the first of them, with a seat in the student's class, or a task that
-/// counts the student. Whether that is so: if not, nothing was done, and they can only be a sign-up of their own. `into` is the class that the
-/// student goes to, which is looked at by whoever takes the student there. Task and student are locked.
+/// Takes the days up to `last` as well. These are no new start: until F of the first of them, with
+/// a seat in the student's class, or a task that counts the student. Whether that is so: if not,
+/// nothing was done, and they can only be a sign-up of their own. `into` is the class that the
+/// student goes to, which is looked at by whoever takes the student there. Task and student are
+/// locked.
 ///
 /// # Errors
 /// Those of a sign-up; `Contended` when the reservation is not as it was read.
@@ -75,32 +85,59 @@ pub(super) async fn extend_in_txn(
 }
 
 async fn set_last_day(txn: &Txn, before: &reservation::Model, last: Day) -> Result<()> {
-    if store::reservation_last_day_in_txn(txn, before, last).await? { Ok(()) } else { Err(Error::Contended("reservation.last_day")) }
+    if store::reservation_last_day_in_txn(txn, before, last).await? {
+        Ok(())
+    } else {
+        Err(Error::Contended("reservation.last_day"))
+    }
 }
 
 /// Whether the student's class meets on these days and has room. The class is locked.
-async fn has_seat(app: &App, txn: &Txn, of: &reservation::Model, class_id: i64, days: &[(Day, Instant)], now: Instant) -> Result<bool> {
+async fn has_seat(
+    app: &App,
+    txn: &Txn,
+    of: &reservation::Model,
+    class_id: i64,
+    days: &[(Day, Instant)],
+    now: Instant,
+) -> Result<bool> {
     let (id, today) = (of.template_id, app.time().day(now));
     seat::seat_lock_in_txn(txn, &[id], today).await?;
     let classes = seat::seat_list(txn, &[id], today).await?.remove(&id).unwrap_or_default();
     let Some(class) = classes.iter().find(|class| class.class_id == class_id) else { return Ok(false) };
-    let template = catalog::template_by_ids(txn, [id]).await?.pop().ok_or_else(|| Error::not_found("class template", id))?;
+    let template = catalog::template_by_ids(txn, [id])
+        .await?
+        .pop()
+        .ok_or_else(|| Error::not_found("class template", id))?;
     let max = i64::from(template.max_students_per_class);
     // The student is in it already: a rule about cities has nothing to say.
     Ok(days.iter().all(|(day, _)| class.rosters.get(day).is_some_and(|roster| *roster < max)))
 }
 
 /// Takes places on the lesson days of a range, on the conditions of a sign-up but for its start.
-async fn take_in_txn(txn: &Txn, of: &reservation::Model, (first, last): (Day, Day), days: usize, now: Instant) -> Result<()> {
+async fn take_in_txn(
+    txn: &Txn,
+    of: &reservation::Model,
+    (first, last): (Day, Day),
+    days: usize,
+    now: Instant,
+) -> Result<()> {
     let id = of.template_id;
-    let template = catalog::template_by_ids(txn, [id]).await?.pop().ok_or_else(|| Error::not_found("class template", id))?;
+    let template = catalog::template_by_ids(txn, [id])
+        .await?
+        .pop()
+        .ok_or_else(|| Error::not_found("class template", id))?;
     let person = student::Entity::find_by_id(of.student_id).one(txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", of.student_id))?;
-    // A lesson of the day before may last into the first day, and the last may last into the day after.
+    // A lesson of the day before may last into the first day, and the last may last into the day
+    // after.
     let (from, to) = (add_days(first, -1), add_days(last, 1));
     let taking = sign_up::taking_list(txn, [of.student_id], from, to, now).await?;
-    let mut others: HashMap<i64, Vec<PlaceDay>> =
-        taking.iter().filter(|taken| taken.template_id != id).map(|taken| (taken.template_id, Vec::new())).collect();
+    let mut others: HashMap<i64, Vec<PlaceDay>> = taking
+        .iter()
+        .filter(|taken| taken.template_id != id)
+        .map(|taken| (taken.template_id, Vec::new()))
+        .collect();
     let ranges: Vec<(i64, Day, Day)> = others.keys().map(|id| (*id, from, to)).collect();
     if !ranges.is_empty() {
         for place in sign_up::place_list_in(txn, &ranges).await? {
@@ -110,7 +147,8 @@ async fn take_in_txn(txn: &Txn, of: &reservation::Model, (first, last): (Day, Da
     let locked = sign_up::place_lock_list_in(txn, &[(id, first, last)]).await?;
     let mut book = Book::default();
     let wanted = book.add_template(template.grade, locked.iter().map(Into::into).collect());
-    let others: HashMap<i64, usize> = others.into_iter().map(|(id, lessons)| (id, book.add_template(0, lessons))).collect();
+    let others: HashMap<i64, usize> =
+        others.into_iter().map(|(id, lessons)| (id, book.add_template(0, lessons))).collect();
     let pupil = book.add_student(person.grade);
     for taken in &taking {
         let template = others.get(&taken.template_id).copied().unwrap_or(wanted);

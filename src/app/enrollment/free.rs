@@ -1,4 +1,5 @@
-//! Giving places back, in whole or from a day on; the reservation's own row, its class and the ledger with them.
+//! Giving places back, in whole or from a day on; the reservation's own row, its class and the
+//! ledger with them.
 
 use crate::app::App;
 use crate::app::staffing::roster::student_left;
@@ -21,11 +22,19 @@ pub struct GivenBack {
     pub cause: PlaceCause,
 }
 
-/// Frees the places of a reservation from a day on, shortens it to the day before, and takes the student off the roster. Task and student are locked.
+/// Frees the places of a reservation from a day on, shortens it to the day before, and takes the
+/// student off the roster. Task and student are locked.
 ///
 /// # Errors
 /// `Contended` when the reservation is not as it was read.
-pub async fn give_back_in_txn(app: &App, txn: &Txn, before: &reservation::Model, what: GivenBack, by: &By, now: Instant) -> Result<()> {
+pub async fn give_back_in_txn(
+    app: &App,
+    txn: &Txn,
+    before: &reservation::Model,
+    what: GivenBack,
+    by: &By,
+    now: Instant,
+) -> Result<()> {
     let GivenBack { from, state, cause } = what;
     if !store::reservation_shorten_in_txn(txn, before, add_days(from, -1), state, now).await? {
         return Err(Error::Contended("reservation.state"));
@@ -37,7 +46,14 @@ pub async fn give_back_in_txn(app: &App, txn: &Txn, before: &reservation::Model,
 }
 
 /// Frees the places of a reservation from a day on; nothing else. Places are locked last.
-pub async fn free_in_txn(txn: &Txn, before: &reservation::Model, from: Day, cause: PlaceCause, by: &By, now: Instant) -> Result<()> {
+pub async fn free_in_txn(
+    txn: &Txn,
+    before: &reservation::Model,
+    from: Day,
+    cause: PlaceCause,
+    by: &By,
+    now: Instant,
+) -> Result<()> {
     let days = store::place_days(txn, before.template_id, from, before.last_day).await?;
     // On a day of leave there is no place to give back.
     let on_leave = leave::leave_days(txn, before.id, from, before.last_day).await?;
@@ -53,7 +69,8 @@ pub async fn free_in_txn(txn: &Txn, before: &reservation::Model, from: Day, caus
         delta,
         cause,
     };
-    let mut changes: Vec<PlaceChange> = on_leave.iter().map(|day| change(*day, *day, 1, PlaceCause::LeaveCancelled)).collect();
+    let mut changes: Vec<PlaceChange> =
+        on_leave.iter().map(|day| change(*day, *day, 1, PlaceCause::LeaveCancelled)).collect();
     if !on_leave.is_empty() {
         leave::leave_delete_from_in_txn(txn, before.id, from).await?;
     }

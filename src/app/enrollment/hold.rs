@@ -26,9 +26,18 @@ pub(super) struct HoldDays<'a> {
 }
 
 /// How long students held templates before, as far back as it counts: (student, template).
-pub(super) async fn held_before(app: &App, txn: &Txn, of: impl Iterator<Item = (i64, i64)>, now: Instant) -> Result<HeldTimes> {
+pub(super) async fn held_before(
+    app: &App,
+    txn: &Txn,
+    of: impl Iterator<Item = (i64, i64)>,
+    now: Instant,
+) -> Result<HeldTimes> {
     let of: BTreeSet<(i64, i64)> = of.collect();
-    if of.is_empty() { Ok(HeldTimes::new()) } else { held_time_list(txn, &of, now - app.rules().hold_span).await }
+    if of.is_empty() {
+        Ok(HeldTimes::new())
+    } else {
+        held_time_list(txn, &of, now - app.rules().hold_span).await
+    }
 }
 
 /// When a hold made or renewed at `now` runs out.
@@ -43,7 +52,8 @@ pub(super) fn allowed_until(app: &App, of: HoldDays<'_>, held: &[Held], now: Ins
         let (limit, span) = (app.rules().hold_limit.num_minutes(), app.rules().hold_span.num_minutes());
         let (day, time) = (app.time().day(from), app.time().time(from).format("%H:%M:%S"));
         let detail = format!(
-            "the student's holds on {} last at most {limit} minutes in any {span}; the next is possible from {day} {time} on",
+            "the student's holds on {} last at most {limit} minutes in any {span}; the next is possible from \
+             {day} {time} on",
             show_days(days)
         );
         Error::refused_on(Reason::HoldLimit, detail, days.iter().copied()).possible_from(from)

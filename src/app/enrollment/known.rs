@@ -1,4 +1,5 @@
-//! What deciding a set of sign-ups needs to know: locked and read in two trips to the database where nothing is in the way.
+//! What deciding a set of sign-ups needs to know: locked and read in two trips to the database
+//! where nothing is in the way.
 
 use super::batch::{Ask, Decision, Wish};
 use super::hold::held_before;
@@ -46,7 +47,12 @@ impl Known {
         let names: BTreeSet<&str> = asks.iter().map(|ask| ask.student.as_str()).collect();
         let who = sign_up::who(txn, &codes, &names).await?;
         // Marked first, though it may come to nothing: tasks are locked before students and places.
-        let open: Vec<i64> = who.templates.iter().filter(|template| template.has_open_tasks).map(|template| template.id).collect();
+        let open: Vec<i64> = who
+            .templates
+            .iter()
+            .filter(|template| template.has_open_tasks)
+            .map(|template| template.id)
+            .collect();
         if !open.is_empty() {
             demand_changed(txn, &open).await?;
         }
@@ -60,7 +66,8 @@ impl Known {
         })
     }
 
-    /// Locks and reads the places, seats and sign-ups that the set is about, and what its request ids were used for.
+    /// Locks and reads the places, seats and sign-ups that the set is about, and what its request
+    /// ids were used for.
     pub async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
         let mut wanted: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
@@ -69,23 +76,42 @@ impl Known {
                 *range = (range.0.min(ask.start_day), range.1.max(ask.end_day));
             }
         }
-        let wanted: Vec<(i64, Day, Day)> = wanted.into_iter().map(|(id, (first, last))| (id, first, last)).collect();
-        // A lesson of the day before may last into the first day, and the last may last into the day after.
+        let wanted: Vec<(i64, Day, Day)> =
+            wanted.into_iter().map(|(id, (first, last))| (id, first, last)).collect();
+        // A lesson of the day before may last into the first day, and the last may last into the
+        // day after.
         let first = wanted.iter().map(|(_, first, _)| add_days(*first, -1)).min().unwrap_or_default();
         let last = wanted.iter().map(|(.., last)| add_days(*last, 1)).max().unwrap_or_default();
-        let (students, today): (Vec<i64>, Day) = (self.students.values().map(|student| student.id).collect(), app.time().day(now));
-        let requests = asks.iter().filter(|ask| !ask.key.request_id.is_empty() && !matches!(ask.wish, Wish::Change(_)));
-        let requests: BTreeSet<(&str, &str)> = requests.map(|ask| (ask.wish.scope(), ask.key.request_id.as_str())).collect();
-        let question = Question { ranges: &wanted, students: &students, between: (first, last), requests: &requests, today, now };
-        // Asked once tasks and students are locked: whoever formed a class or joined a list meanwhile has done so.
+        let (students, today): (Vec<i64>, Day) =
+            (self.students.values().map(|student| student.id).collect(), app.time().day(now));
+        let requests =
+            asks.iter().filter(|ask| !ask.key.request_id.is_empty() && !matches!(ask.wish, Wish::Change(_)));
+        let requests: BTreeSet<(&str, &str)> =
+            requests.map(|ask| (ask.wish.scope(), ask.key.request_id.as_str())).collect();
+        let question = Question {
+            ranges: &wanted,
+            students: &students,
+            between: (first, last),
+            requests: &requests,
+            today,
+            now,
+        };
+        // Asked once tasks and students are locked: whoever formed a class or joined a list
+        // meanwhile has done so.
         let mut what = sign_up::what(txn, &question).await?;
-        let requests = what.requests.into_iter().map(|(scope, id, fingerprint, result)| ((scope, id), (fingerprint, result))).collect();
-        // Of what a change has just given up the new part comes first, so that nobody loses days that are in both.
+        let requests = what
+            .requests
+            .into_iter()
+            .map(|(scope, id, fingerprint, result)| ((scope, id), (fingerprint, result)))
+            .collect();
+        // Of what a change has just given up the new part comes first, so that nobody loses days
+        // that are in both.
         if what.looked.due.is_urgent() && !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
             offer::refresh_due_in_txn(app, txn, &what.looked.due, now).await?;
             // A student of the set may have been made an offer.
             let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
-            what.looked.taking = sign_up::look(txn, &ids, today, students.iter().copied(), (first, last), now).await?.taking;
+            what.looked.taking =
+                sign_up::look(txn, &ids, today, students.iter().copied(), (first, last), now).await?.taking;
             what.places = None;
         }
         let mut seats = HashMap::new();
@@ -113,7 +139,8 @@ impl Known {
             desk.templates.insert(template.id, key);
         }
         let holds = asks.iter().filter(|ask| ask.wish == Wish::Hold).filter_map(|ask| {
-            let (student, template) = (self.students.get(&ask.student)?, self.templates.get(&ask.class_template)?);
+            let (student, template) =
+                (self.students.get(&ask.student)?, self.templates.get(&ask.class_template)?);
             Some((student.id, template.id))
         });
         desk.held = held_before(app, txn, holds, now).await?;
@@ -122,7 +149,13 @@ impl Known {
     }
 
     /// Notes what the students have already, with the lessons of those templates.
-    async fn note(&self, txn: &Txn, desk: &mut Desk<'_>, taking: &[Taking], (first, last): (Day, Day)) -> Result<()> {
+    async fn note(
+        &self,
+        txn: &Txn,
+        desk: &mut Desk<'_>,
+        taking: &[Taking],
+        (first, last): (Day, Day),
+    ) -> Result<()> {
         for student in self.students.values() {
             let key = desk.book.add_student(student.grade);
             desk.students.insert(student.id, key);
@@ -130,7 +163,8 @@ impl Known {
         if taking.is_empty() {
             return Ok(());
         }
-        // Of a wanted template only the wanted days were read: as what others may overlap with, it is there once more.
+        // Of a wanted template only the wanted days were read: as what others may overlap with, it
+        // is there once more.
         let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
         let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
         let mut lessons = by_template(sign_up::place_list_in(txn, &ranges).await?);
@@ -155,11 +189,13 @@ impl Desk<'_> {
         if ask.key.request_id.is_empty() {
             return None;
         }
-        let (fingerprint, result) = self.requests.get(&(ask.wish.scope().to_owned(), ask.key.request_id.clone()))?;
+        let (fingerprint, result) =
+            self.requests.get(&(ask.wish.scope().to_owned(), ask.key.request_id.clone()))?;
         if *fingerprint != ask.key.fingerprint {
             return Some(Err(reused()));
         }
-        let corrupt = || Error::Corrupt { table: "request_log", column: "result", id: ask.key.request_id.clone() };
+        let corrupt =
+            || Error::Corrupt { table: "request_log", column: "result", id: ask.key.request_id.clone() };
         Some(result.parse().map(Decision::Before).map_err(|_| corrupt()))
     }
 }

@@ -1,4 +1,5 @@
-//! Leave for one lesson: its place, and the seat in the class, are free for others (DOMAIN.md §6).
+//! Leave for one lesson: its place, and the seat in the class, are free for others (docs/domain.md
+//! §6).
 
 use super::batch::take_turn;
 use super::confirm::lock_in_txn;
@@ -20,7 +21,8 @@ use crate::storage::{Txn, catalog, leave, seat, staffing};
 use crate::write_txn;
 use sea_orm::{EntityTrait, FromQueryResult};
 
-/// Takes leave for the lesson of a day; how many lessons the student may still take leave from in this season. Twice changes nothing.
+/// Takes leave for the lesson of a day; how many lessons the student may still take leave from in
+/// this season. Twice changes nothing.
 ///
 /// # Errors
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, LEAVE_LIMIT.
@@ -29,7 +31,8 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
     let by = By::actor(known.student);
     let _turn = app.turns.of_template(known.reservation.template_id).await?;
     write_txn!(&app.db, "leave.request", |txn| {
-        // By turns with `invite create`: what it does not see its tasks must be told, and it shows them only when it is done.
+        // By turns with `invite create`: what it does not see its tasks must be told, and it shows
+        // them only when it is done.
         let now = now.max(take_turn(app, txn).await?);
         let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
         let lesson = lesson(app, txn, &before, day, now).await?;
@@ -38,7 +41,8 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
             return Ok(left(app, taken));
         }
         if taken >= i64::from(app.rules().leave_limit) {
-            let detail = format!("leave was taken from {taken} lessons of this season, which is the most there is");
+            let detail =
+                format!("leave was taken from {taken} lessons of this season, which is the most there is");
             return Err(Error::refused_on(Reason::LeaveLimit, detail, [day]));
         }
         seat::seat_lock_in_txn(txn, &[before.template_id], day).await?;
@@ -57,11 +61,12 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
     })
 }
 
-/// Takes leave back; how many lessons the student may still take leave from. What is no leave (any more) stays as it is.
+/// Takes leave back; how many lessons the student may still take leave from. What is no leave (any
+/// more) stays as it is.
 ///
 /// # Errors
-/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a student without a class whom no task
-/// would count any more.
+/// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a
+/// student without a class whom no task would count any more.
 pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
@@ -80,7 +85,9 @@ pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<
             Some(class_id) => back_into_class(app, txn, class_id, &lesson, now).await?,
             None if is_counted(app, txn, &before, (day, lesson.start), now).await? => {}
             None => {
-                let detail = format!("the student is in no class, and none would be made for the student on {day} any more");
+                let detail = format!(
+                    "the student is in no class, and none would be made for the student on {day} any more"
+                );
                 return Err(Error::refused_on(Reason::TooLate, detail, [day]));
             }
         }
@@ -88,7 +95,8 @@ pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<
         if store::place_take_in_txn(txn, before.template_id, day, day).await? != 1 {
             return Err(Refusal::full(&[day]).into());
         }
-        place_change_write_in_txn(txn, &[change(&before, day, 1, PlaceCause::LeaveCancelled)], &by, now).await?;
+        place_change_write_in_txn(txn, &[change(&before, day, 1, PlaceCause::LeaveCancelled)], &by, now)
+            .await?;
         Ok(left(app, taken - 1))
     })
 }
@@ -104,7 +112,10 @@ struct Lesson {
 async fn lesson(app: &App, txn: &Txn, of: &reservation::Model, day: Day, now: Instant) -> Result<Lesson> {
     let none = |detail: String| Error::refused_on(Reason::NotALessonDay, detail, [day]);
     if !matches!(of.state, ReservationState::Booked | ReservationState::Placed) {
-        return Err(none(format!("the reservation is {}: there is no lesson on {day} to take leave from", of.state)));
+        return Err(none(format!(
+            "the reservation is {}: there is no lesson on {day} to take leave from",
+            of.state
+        )));
     }
     let covered = of.start_day <= day && day <= of.last_day;
     let found = if covered { store::place_days(txn, of.template_id, day, day).await?.pop() } else { None };
@@ -113,11 +124,18 @@ async fn lesson(app: &App, txn: &Txn, of: &reservation::Model, day: Day, now: In
     };
     let until = leave_until(app.rules(), start);
     if now >= until {
-        let detail = format!("leave for the lesson on {day} could be asked for or taken back until {}", app.time().show(until));
+        let detail = format!(
+            "leave for the lesson on {day} could be asked for or taken back until {}",
+            app.time().show(until)
+        );
         return Err(Error::refused_on(Reason::LeaveTooLate, detail, [day]));
     }
     let template = catalog::template_by_ids(txn, [of.template_id]).await?.pop();
-    Ok(Lesson { template: template.ok_or_else(|| Error::not_found("class template", of.template_id))?, day, start })
+    Ok(Lesson {
+        template: template.ok_or_else(|| Error::not_found("class template", of.template_id))?,
+        day,
+        start,
+    })
 }
 
 fn left(app: &App, taken: i64) -> u32 {
@@ -125,13 +143,22 @@ fn left(app: &App, taken: i64) -> u32 {
 }
 
 fn change(of: &reservation::Model, day: Day, delta: i64, cause: PlaceCause) -> PlaceChange {
-    PlaceChange { template_id: of.template_id, reservation_id: Some(of.id), first_day: day, last_day: day, delta, cause }
+    PlaceChange {
+        template_id: of.template_id,
+        reservation_id: Some(of.id),
+        first_day: day,
+        last_day: day,
+        delta,
+        cause,
+    }
 }
 
 /// Students of a class who come to the lesson of a day.
 async fn attending(txn: &Txn, class_id: i64, day: Day) -> Result<i64> {
-    let found: Vec<i64> = sql("SELECT COUNT(*) FROM reservation r WHERE r.class_id = ? AND r.state = 'PLACED' AND r.placed_from <= ? \
-         AND r.last_day >= ? AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?)")
+    let found: Vec<i64> = sql("SELECT COUNT(*) FROM reservation r WHERE r.class_id = ? \
+         AND r.state = 'PLACED' AND r.placed_from <= ? \
+         AND r.last_day >= ? AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id \
+         AND v.day = ?)")
     .bind(class_id)
     .bind(day)
     .bind(day)
@@ -141,9 +168,15 @@ async fn attending(txn: &Txn, class_id: i64, day: Day) -> Result<i64> {
     Ok(found.into_iter().next().unwrap_or(0))
 }
 
-/// Whether a student without a class would be counted for a lesson by a task: one that is still to be made, one of that day, or one of an
-/// earlier day. As [`super::schedule`] says of leave.
-pub(super) async fn is_counted(app: &App, txn: &Txn, of: &reservation::Model, (day, start): (Day, Instant), now: Instant) -> Result<bool> {
+/// Whether a student without a class would be counted for a lesson by a task: one that is still to
+/// be made, one of that day, or one of an earlier day. As [`super::schedule`] says of leave.
+pub(super) async fn is_counted(
+    app: &App,
+    txn: &Txn,
+    of: &reservation::Model,
+    (day, start): (Day, Instant),
+    now: Instant,
+) -> Result<bool> {
     let line = Timeline::of(app.rules(), day, start);
     if now >= line.freeze_at {
         return Ok(false);
@@ -159,12 +192,24 @@ async fn back_into_class(app: &App, txn: &Txn, class_id: i64, lesson: &Lesson, n
     let id = lesson.template.id;
     seat::seat_lock_in_txn(txn, &[id], lesson.day).await?;
     let classes = seat::seat_list(txn, &[id], lesson.day).await?.remove(&id).unwrap_or_default();
-    let class = classes.iter().find(|class| class.class_id == class_id).filter(|class| class.rosters.contains_key(&lesson.day));
-    let class = class
-        .ok_or_else(|| Error::refused_on(Reason::NotALessonDay, format!("the class has no lesson on {}", lesson.day), [lesson.day]))?;
+    let class = classes
+        .iter()
+        .find(|class| class.class_id == class_id)
+        .filter(|class| class.rosters.contains_key(&lesson.day));
+    let class = class.ok_or_else(|| {
+        Error::refused_on(
+            Reason::NotALessonDay,
+            format!("the class has no lesson on {}", lesson.day),
+            [lesson.day],
+        )
+    })?;
     let max = i64::from(lesson.template.max_students_per_class);
     if class.rosters.get(&lesson.day).is_some_and(|roster| *roster >= max) {
-        return Err(Error::refused_on(Reason::ClassFull, format!("the class is full on {}", lesson.day), [lesson.day]));
+        return Err(Error::refused_on(
+            Reason::ClassFull,
+            format!("the class is full on {}", lesson.day),
+            [lesson.day],
+        ));
     }
     if attending(txn, class_id, lesson.day).await? == 0 {
         tell_coach(app, txn, MessageKind::LessonAttended, class_id, lesson, now).await?;
@@ -179,17 +224,37 @@ struct Teaching {
 }
 
 /// Tells the coach of a lesson and staff whether somebody comes to it.
-async fn tell_coach(app: &App, txn: &Txn, kind: MessageKind, class_id: i64, lesson: &Lesson, now: Instant) -> Result<()> {
-    let found: Option<Teaching> =
-        sql("SELECT coach_id, state FROM lesson WHERE class_id = ? AND day = ?").bind(class_id).bind(lesson.day).one(txn).await?;
-    let Some(teaching) = found.filter(|teaching| teaching.state == LessonState::Scheduled) else { return Ok(()) };
+async fn tell_coach(
+    app: &App,
+    txn: &Txn,
+    kind: MessageKind,
+    class_id: i64,
+    lesson: &Lesson,
+    now: Instant,
+) -> Result<()> {
+    let found: Option<Teaching> = sql("SELECT coach_id, state FROM lesson WHERE class_id = ? AND day = ?")
+        .bind(class_id)
+        .bind(lesson.day)
+        .one(txn)
+        .await?;
+    let Some(teaching) = found.filter(|teaching| teaching.state == LessonState::Scheduled) else {
+        return Ok(());
+    };
     let person = coach::Entity::find_by_id(teaching.coach_id).one(txn).await?;
     let person = person.ok_or_else(|| Error::not_found("coach", teaching.coach_id))?;
     let course = Course::of(txn, lesson.template.id).await?;
     let draft = |to: Person| outbox::Draft {
         class_id: Some(class_id),
-        ..course.draft(kind, to, course.facts(&[lesson.day]), lesson.start, format!("{}.{}", person.user_name, now.unix()))
+        ..course.draft(
+            kind,
+            to,
+            course.facts(&[lesson.day]),
+            lesson.start,
+            format!("{}.{}", person.user_name, now.unix()),
+        )
     };
     let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
-    outbox::write(app, txn, vec![to_coach, draft(Person::Admins { subject_id: course.subject_id })], now).await.map(drop)
+    outbox::write(app, txn, vec![to_coach, draft(Person::Admins { subject_id: course.subject_id })], now)
+        .await
+        .map(drop)
 }

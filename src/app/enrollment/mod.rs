@@ -1,6 +1,8 @@
-//! Sign-ups of students (DOMAIN.md §2, §6): a place on every lesson day of the range or none; holds, changes, leave, the waiting list.
+//! Sign-ups of students (docs/domain.md §2, §6): a place on every lesson day of the range or none;
+//! holds, changes, leave, the waiting list.
 //!
-//! Taking places is decided for all who wait at the same moment together ([`desk`], [`batch`]); everything else is a transaction of its own.
+//! Taking places is decided for all who wait at the same moment together ([`desk`], [`batch`]);
+//! everything else is a transaction of its own.
 
 pub mod batch;
 pub mod cancel;
@@ -54,8 +56,9 @@ impl Ask {
 /// Signs a student up, into a running class at once where one has a free seat.
 ///
 /// # Errors
-/// `NotFound` for the student or the template; `Precondition` with GRADE_MISMATCH, NOT_A_LESSON_DAY, TOO_LATE, ALREADY_RESERVED,
-/// SCHEDULE_CONFLICT or PLACES_EXHAUSTED, with the days.
+/// `NotFound` for the student or the template; `Precondition` with GRADE_MISMATCH,
+/// NOT_A_LESSON_DAY, TOO_LATE, ALREADY_RESERVED, SCHEDULE_CONFLICT or PLACES_EXHAUSTED, with the
+/// days.
 pub async fn create_reservation(app: &App, new: NewReservation, key: RequestKey) -> Result<ReservationRow> {
     submit(app, Ask::new(Wish::SignUp, new, key)).await
 }
@@ -79,10 +82,12 @@ async fn submit(app: &App, ask: Ask) -> Result<ReservationRow> {
     }
 }
 
-/// What a request has made before, if there is anything left of it: whoever asks again must not take for made what is over.
+/// What a request has made before, if there is anything left of it: whoever asks again must not
+/// take for made what is over.
 ///
 /// # Errors
-/// HOLD_EXPIRED for a hold; for others EXPIRED when it has run out, CANCELLED when it was taken back.
+/// HOLD_EXPIRED for a hold; for others EXPIRED when it has run out, CANCELLED when it was taken
+/// back.
 fn still_there(wish: Wish, row: ReservationRow) -> Result<ReservationRow> {
     let how = match row.reservation.state {
         ReservationState::Expired => "has run out",
@@ -95,7 +100,8 @@ fn still_there(wish: Wish, row: ReservationRow) -> Result<ReservationRow> {
         (Wish::Wait, _) => ("place on the waiting list", Reason::Cancelled),
         (Wish::SignUp | Wish::Change(_), _) => ("sign-up", Reason::Cancelled),
     };
-    let detail = format!("the {what} that this request made {how} since; to ask anew takes another request_id");
+    let detail =
+        format!("the {what} that this request made {how} since; to ask anew takes another request_id");
     Err(Error::precondition(reason, detail).of_reservations(vec![row.reservation.id]))
 }
 
@@ -104,9 +110,12 @@ pub async fn get_reservation(app: &App, id: i64) -> Result<ReservationRow> {
     Ok(stored(app, id).await?.at(app.now().await?))
 }
 
-/// One reservation as it is stored, where only what never changes is asked for: its student and template.
+/// One reservation as it is stored, where only what never changes is asked for: its student and
+/// template.
 async fn stored(app: &App, id: i64) -> Result<ReservationRow> {
-    store::reservation_with_names(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("reservation", id))
+    store::reservation_with_names(app.db.reader(), id)
+        .await?
+        .ok_or_else(|| Error::not_found("reservation", id))
 }
 
 /// Which reservations to list, by names.
@@ -128,15 +137,26 @@ pub struct ReservationQuery {
 ///
 /// # Errors
 /// `NotFound` for a student, class template or class that is not there.
-pub async fn list_reservations(app: &App, query: &ReservationQuery, page: &Page) -> Result<Paged<ReservationRow>> {
+pub async fn list_reservations(
+    app: &App,
+    query: &ReservationQuery,
+    page: &Page,
+) -> Result<Paged<ReservationRow>> {
     let conn = app.db.reader();
     let ReservationQuery { student, class_template, day, states, class_id } = query;
     let student_id = match student {
-        Some(name) => Some(store::student_of_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id),
+        Some(name) => Some(
+            store::student_of_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id,
+        ),
         None => None,
     };
     let template_id = match class_template {
-        Some(code) => Some(store::template_of_code(conn, code).await?.ok_or_else(|| Error::not_found("class template", code))?.id),
+        Some(code) => Some(
+            store::template_of_code(conn, code)
+                .await?
+                .ok_or_else(|| Error::not_found("class template", code))?
+                .id,
+        ),
         None => None,
     };
     if let Some(id) = *class_id
@@ -144,6 +164,8 @@ pub async fn list_reservations(app: &App, query: &ReservationQuery, page: &Page)
     {
         return Err(Error::not_found("class", id));
     }
-    let filter = ReservationFilter { student_id, template_id, day: *day, states: states.clone(), class_id: *class_id };
-    Ok(page.cut(store::reservation_list(conn, &filter, page, app.now().await?).await?, |row| row.reservation.id))
+    let filter =
+        ReservationFilter { student_id, template_id, day: *day, states: states.clone(), class_id: *class_id };
+    Ok(page
+        .cut(store::reservation_list(conn, &filter, page, app.now().await?).await?, |row| row.reservation.id))
 }

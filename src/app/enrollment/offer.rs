@@ -1,7 +1,9 @@
-//! What is free goes to who waits (docs/domain.md §6): holds and offers that have run out are reaped, and free places offered, first come, first
-//! served among those who can be served now. Who cannot (not all days are free, or the student has something else at that time that may still go)
-//! is passed over, stands in nobody's way and keeps the place in the list: only leaving, F, or a yes elsewhere (`elsewhere`) ends it.
-//! Whoever takes or frees places of a template calls this first or last, so that no newcomer has what somebody waits for and could have.
+//! What is free goes to who waits (docs/domain.md §6): holds and offers that have run out are
+//! reaped, and free places offered, first come, first served among those who can be served now. Who
+//! cannot (not all days are free, or the student has something else at that time that may still go)
+//! is passed over, stands in nobody's way and keeps the place in the list: only leaving, F, or a
+//! yes elsewhere (`elsewhere`) ends it. Whoever takes or frees places of a template calls this
+//! first or last, so that no newcomer has what somebody waits for and could have.
 
 use super::tell::Course;
 use crate::app::enrollment::confirm;
@@ -27,10 +29,12 @@ use crate::write_txn;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Entries of the waiting lists that are looked at in one go, in the order of joining; the rest has its turn when some of these are gone.
+/// Entries of the waiting lists that are looked at in one go, in the order of joining; the rest has
+/// its turn when some of these are gone.
 const MOST: i64 = 1_000;
 
-/// `clazz offer_places`: expires what has run out, passes it on, and closes the lists whose rosters are frozen.
+/// `clazz offer_places`: expires what has run out, passes it on, and closes the lists whose rosters
+/// are frozen.
 pub async fn offer_places(app: &App, now: Instant) -> Result<Report> {
     let mut report = Report::default();
     for template_id in store::due_templates(app.db.reader(), now).await? {
@@ -78,7 +82,8 @@ pub struct PassedOn {
 
 /// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
 pub async fn refresh_in_txn(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<PassedOn> {
-    refresh_due_in_txn(app, txn, &store::due_of(txn, template_ids, app.time().day(now), now).await?, now).await
+    refresh_due_in_txn(app, txn, &store::due_of(txn, template_ids, app.time().day(now), now).await?, now)
+        .await
 }
 
 /// The same, where it is known of which templates anything is due.
@@ -100,18 +105,26 @@ pub async fn refresh_due_in_txn(app: &App, txn: &Txn, due: &Due, now: Instant) -
 /// HELD and OFFERED → EXPIRED; their places and seats are free.
 async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<u64> {
     for state in ["HELD", "OFFERED"] {
-        let of: Vec<i64> = lapsed.iter().filter(|one| one.reservation.state.as_str() == state).map(|one| one.reservation.id).collect();
+        let of: Vec<i64> = lapsed
+            .iter()
+            .filter(|one| one.reservation.state.as_str() == state)
+            .map(|one| one.reservation.id)
+            .collect();
         if !of.is_empty() {
             store::waiting_expire_in_txn(txn, &of, state).await?;
         }
     }
     for Waiting { reservation, .. } in lapsed {
         if let Some(class_id) = reservation.class_id {
-            student_left(app, txn, class_id, reservation.placed_from.unwrap_or(reservation.start_day), now).await?;
+            student_left(app, txn, class_id, reservation.placed_from.unwrap_or(reservation.start_day), now)
+                .await?;
         }
     }
-    let ranges: Vec<(i64, Day, Day)> =
-        ranges(lapsed.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)));
+    let ranges: Vec<(i64, Day, Day)> = ranges(
+        lapsed
+            .iter()
+            .map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)),
+    );
     let lessons = by_template(sign_up::place_lock_list_in(txn, &ranges).await?);
     let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
     for Waiting { reservation, user_name, .. } in lapsed {
@@ -119,21 +132,34 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
         for place in places_between(days, reservation.start_day, reservation.last_day) {
             *counts.entry((reservation.template_id, place.day)).or_default() -= 1;
         }
-        let cause = if reservation.state == ReservationState::Held { PlaceCause::HoldExpired } else { PlaceCause::OfferExpired };
+        let cause = if reservation.state == ReservationState::Held {
+            PlaceCause::HoldExpired
+        } else {
+            PlaceCause::OfferExpired
+        };
         ledger.push((
-            change(reservation.template_id, reservation.id, reservation.start_day, reservation.last_day, -1, cause),
+            change(
+                reservation.template_id,
+                reservation.id,
+                reservation.start_day,
+                reservation.last_day,
+                -1,
+                cause,
+            ),
             By::actor(user_name),
         ));
     }
     write_places(txn, counts, &ledger, now).await?;
-    let offered: Vec<Waiting> = lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
+    let offered: Vec<Waiting> =
+        lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
     tell(app, txn, (MessageKind::OfferExpired, None), &offered, now).await
 }
 
 /// Offers free places to who waits; how many offers and messages.
 async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<(u64, u64)> {
     let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
-    // Two looks without locks: most of the time nothing is free, or who waits cannot have it now, and nobody need wait for anybody.
+    // Two looks without locks: most of the time nothing is free, or who waits cannot have it now,
+    // and nobody need wait for anybody.
     let places = by_template(sign_up::place_list_in(txn, &wanted(&waiting)).await?);
     let hopeful = |one: &&Waiting| {
         let days = places.get(&one.reservation.template_id).map_or(&[][..], Vec::as_slice);
@@ -148,20 +174,30 @@ async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -
         return Ok((0, 0));
     }
     let ids: BTreeSet<i64> = waiting.iter().map(|one| one.reservation.student_id).collect();
-    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await?;
-    // Who waits may have left the list, or be in another one's hands by now; who has just joined is not locked, and looked at by who joined.
+    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await?;
+    // Who waits may have left the list, or be in another one's hands by now; who has just joined is
+    // not locked, and looked at by who joined.
     let mut waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
     waiting.retain(|one| ids.contains(&one.reservation.student_id));
     let mut round = Round::open(app, txn, &waiting, true, now).await?;
-    // Who is passed over is not in the way of those behind: what is free would only go to a newcomer.
-    let offers: Vec<(&Waiting, OfferRow)> = waiting.iter().filter_map(|one| Some((one, round.offer(app, one, now)?))).collect();
+    // Who is passed over is not in the way of those behind: what is free would only go to a
+    // newcomer.
+    let offers: Vec<(&Waiting, OfferRow)> =
+        waiting.iter().filter_map(|one| Some((one, round.offer(app, one, now)?))).collect();
     let messages = write_offers(app, txn, &offers, &round, now).await?;
     Ok((offers.len() as u64, messages))
 }
 
 /// The lesson days for which these wait.
 fn wanted(waiting: &[Waiting]) -> Vec<(i64, Day, Day)> {
-    ranges(waiting.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)))
+    ranges(
+        waiting
+            .iter()
+            .map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)),
+    )
 }
 
 /// What offers are decided by: places, seats and what the students have.
@@ -173,23 +209,37 @@ struct Round {
 }
 
 impl Round {
-    /// Reads what is needed, and with `lock` keeps it as it is until the transaction ends; the students are locked then.
+    /// Reads what is needed, and with `lock` keeps it as it is until the transaction ends; the
+    /// students are locked then.
     async fn open(app: &App, txn: &Txn, waiting: &[Waiting], lock: bool, now: Instant) -> Result<Self> {
         let wanted = wanted(waiting);
-        let mut round = Self { book: Book::default(), templates: HashMap::new(), students: HashMap::new(), seats: HashMap::new() };
+        let mut round = Self {
+            book: Book::default(),
+            templates: HashMap::new(),
+            students: HashMap::new(),
+            seats: HashMap::new(),
+        };
         let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
         let today = app.time().day(now);
         if !lock || seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
             round.seats = seat::seat_list(txn, &ids, today).await?;
         }
-        let places = if lock { sign_up::place_lock_list_in(txn, &wanted).await? } else { sign_up::place_list_in(txn, &wanted).await? };
+        let places = if lock {
+            sign_up::place_lock_list_in(txn, &wanted).await?
+        } else {
+            sign_up::place_list_in(txn, &wanted).await?
+        };
         let mut places = by_template(places);
         for template in catalog::template_by_ids(txn, ids).await? {
-            let key = round.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
+            let key =
+                round.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
             round.templates.insert(template.id, (key, i64::from(template.max_students_per_class)));
         }
         for one in waiting {
-            let grade = round.templates.get(&one.reservation.template_id).map_or(0, |(key, _)| round.book.grade(*key));
+            let grade = round
+                .templates
+                .get(&one.reservation.template_id)
+                .map_or(0, |(key, _)| round.book.grade(*key));
             let (book, student) = (&mut round.book, one.reservation.student_id);
             round.students.entry(student).or_insert_with(|| book.add_student(grade));
         }
@@ -200,10 +250,14 @@ impl Round {
         let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
         let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
         let mut lessons = by_template(sign_up::place_list_in(txn, &ranges).await?);
-        let keys: HashMap<i64, Key> =
-            held.into_iter().map(|id| (id, round.book.add_template(0, lessons.remove(&id).unwrap_or_default()))).collect();
+        let keys: HashMap<i64, Key> = held
+            .into_iter()
+            .map(|id| (id, round.book.add_template(0, lessons.remove(&id).unwrap_or_default())))
+            .collect();
         for taken in &taking {
-            if let (Some(student), Some(template)) = (round.students.get(&taken.student_id), keys.get(&taken.template_id)) {
+            if let (Some(student), Some(template)) =
+                (round.students.get(&taken.student_id), keys.get(&taken.template_id))
+            {
                 round.book.note(*student, *template, taken.claim, taken.start_day, taken.last_day);
             }
         }
@@ -217,9 +271,11 @@ impl Round {
         let student = self.students.get(&reservation.student_id).copied()?;
         let (start, last) = (reservation.start_day, reservation.last_day);
         let first = places_between(self.book.places(key), start, last).first().copied()?;
-        let days: Vec<Day> = places_between(self.book.places(key), start, last).iter().map(|place| place.day).collect();
+        let days: Vec<Day> =
+            places_between(self.book.places(key), start, last).iter().map(|place| place.day).collect();
         let mut classes = self.seats.get_mut(&reservation.template_id);
-        let seat = classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
+        let seat =
+            classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
         let rule = start_rule(app.rules(), first.day, first.start_at, now);
         let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
         let expires_at = offer_until(app.rules(), first.day, first.start_at, seat.is_some(), now);
@@ -236,7 +292,13 @@ impl Round {
     }
 }
 
-async fn write_offers(app: &App, txn: &Txn, offers: &[(&Waiting, OfferRow)], round: &Round, now: Instant) -> Result<u64> {
+async fn write_offers(
+    app: &App,
+    txn: &Txn,
+    offers: &[(&Waiting, OfferRow)],
+    round: &Round,
+    now: Instant,
+) -> Result<u64> {
     if offers.is_empty() {
         return Ok(0);
     }
@@ -244,12 +306,16 @@ async fn write_offers(app: &App, txn: &Txn, offers: &[(&Waiting, OfferRow)], rou
     store::offer_set_in_txn(txn, &rows).await?;
     let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
     for (Waiting { reservation, user_name, .. }, _) in offers {
-        let places = round.templates.get(&reservation.template_id).map_or(&[][..], |(key, _)| round.book.places(*key));
+        let places =
+            round.templates.get(&reservation.template_id).map_or(&[][..], |(key, _)| round.book.places(*key));
         for place in places_between(places, reservation.start_day, reservation.last_day) {
             *counts.entry((reservation.template_id, place.day)).or_default() += 1;
         }
         let (first, last) = (reservation.start_day, reservation.last_day);
-        ledger.push((change(reservation.template_id, reservation.id, first, last, 1, PlaceCause::Offer), By::actor(user_name)));
+        ledger.push((
+            change(reservation.template_id, reservation.id, first, last, 1, PlaceCause::Offer),
+            By::actor(user_name),
+        ));
     }
     write_places(txn, counts, &ledger, now).await?;
     let offered: Vec<Waiting> = offers
@@ -263,8 +329,14 @@ async fn write_offers(app: &App, txn: &Txn, offers: &[(&Waiting, OfferRow)], rou
     tell(app, txn, (MessageKind::WaitlistOffer, None), &offered, now).await
 }
 
-async fn write_places(txn: &Txn, counts: BTreeMap<(i64, Day), i64>, ledger: &[(PlaceChange, By)], now: Instant) -> Result<()> {
-    let changes: Vec<(i64, Day, i64)> = counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
+async fn write_places(
+    txn: &Txn,
+    counts: BTreeMap<(i64, Day), i64>,
+    ledger: &[(PlaceChange, By)],
+    now: Instant,
+) -> Result<()> {
+    let changes: Vec<(i64, Day, i64)> =
+        counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
     if !changes.is_empty() {
         sign_up::place_change_in_txn(txn, &changes).await?;
     }
@@ -272,7 +344,14 @@ async fn write_places(txn: &Txn, counts: BTreeMap<(i64, Day), i64>, ledger: &[(P
     place_change_write_all_in_txn(txn, &ledger, now).await
 }
 
-fn change(template_id: i64, reservation_id: i64, first_day: Day, last_day: Day, delta: i64, cause: PlaceCause) -> PlaceChange {
+fn change(
+    template_id: i64,
+    reservation_id: i64,
+    first_day: Day,
+    last_day: Day,
+    delta: i64,
+    cause: PlaceCause,
+) -> PlaceChange {
     PlaceChange { template_id, reservation_id: Some(reservation_id), first_day, last_day, delta, cause }
 }
 
@@ -303,8 +382,16 @@ pub(super) async fn tell(
     now: Instant,
 ) -> Result<u64> {
     let mut courses: HashMap<i64, Course> = HashMap::new();
-    let wanted = ranges(entries.iter().map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.end_day)));
-    let lessons = if wanted.is_empty() { HashMap::new() } else { by_template(sign_up::place_list_in(txn, &wanted).await?) };
+    let wanted = ranges(
+        entries
+            .iter()
+            .map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.end_day)),
+    );
+    let lessons = if wanted.is_empty() {
+        HashMap::new()
+    } else {
+        by_template(sign_up::place_list_in(txn, &wanted).await?)
+    };
     let mut drafts = Vec::with_capacity(entries.len());
     for Waiting { reservation, user_name, phone, .. } in entries {
         let id = reservation.template_id;
@@ -317,20 +404,35 @@ pub(super) async fn tell(
         let Some(first) = places.first() else { continue };
         let days: Vec<Day> = places.iter().map(|place| place.day).collect();
         let deadline = if kind == MessageKind::WaitlistOffer { reservation.expires_at } else { None };
-        let facts = Facts { deadline, reason: why.map(|why| why.to_string()).unwrap_or_default(), ..course.facts(&days) };
+        let facts = Facts {
+            deadline,
+            reason: why.map(|why| why.to_string()).unwrap_or_default(),
+            ..course.facts(&days)
+        };
         let person = Person::Student { user_name: user_name.clone(), phone: phone.clone() };
-        let draft =
-            course.draft(kind, person, facts, first.start_at, format!("{}.{}", now.unix(), reservation.joined_at.map_or(0, Instant::unix)));
+        let draft = course.draft(
+            kind,
+            person,
+            facts,
+            first.start_at,
+            format!("{}.{}", now.unix(), reservation.joined_at.map_or(0, Instant::unix)),
+        );
         drafts.push(outbox::Draft { valid_until: deadline.unwrap_or(draft.valid_until).max(now), ..draft });
     }
     outbox::write(app, txn, drafts, now).await
 }
 
-/// Takes the places that are offered: OFFERED → BOOKED, or PLACED where the offer kept a seat. Twice changes nothing.
+/// Takes the places that are offered: OFFERED → BOOKED, or PLACED where the offer kept a seat.
+/// Twice changes nothing.
 ///
 /// # Errors
 /// `NotFound`; EXPIRED when there is no offer (any more).
 pub async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
-    let gone = |_| Error::precondition(Reason::Expired, "there is no offer for this entry of the waiting list, or it has run out");
+    let gone = |_| {
+        Error::precondition(
+            Reason::Expired,
+            "there is no offer for this entry of the waiting list, or it has run out",
+        )
+    };
     confirm::confirm(app, id, ReservationState::Offered, gone).await
 }

@@ -1,4 +1,4 @@
-//! The lessons of a student, and what may still be done with each (DOMAIN.md §6).
+//! The lessons of a student, and what may still be done with each (docs/domain.md §6).
 
 use crate::app::App;
 use crate::domain::calendar::Timeline;
@@ -70,9 +70,17 @@ const DAYS: i64 = 60;
 ///
 /// # Errors
 /// `NotFound` for the student; `Invalid` for a range that is turned about or longer than 400 days.
-pub async fn student_schedule(app: &App, user_name: &str, from: Option<Day>, to: Option<Day>, now: Instant) -> Result<Schedule> {
+pub async fn student_schedule(
+    app: &App,
+    user_name: &str,
+    from: Option<Day>,
+    to: Option<Day>,
+    now: Instant,
+) -> Result<Schedule> {
     let conn = app.db.reader();
-    let student = student::student_by_user_name(conn, user_name).await?.ok_or_else(|| Error::not_found("student", user_name))?;
+    let student = student::student_by_user_name(conn, user_name)
+        .await?
+        .ok_or_else(|| Error::not_found("student", user_name))?;
     let from = from.unwrap_or_else(|| app.time().day(now));
     let to = to.unwrap_or_else(|| add_days(from, DAYS));
     if to < from || to > add_days(from, 400) {
@@ -82,7 +90,8 @@ pub async fn student_schedule(app: &App, user_name: &str, from: Option<Day>, to:
     let ids: HashSet<i64> = rows.iter().map(|row| row.reservation_id).collect();
     let on_leave: HashSet<(i64, Day)> = leave::leave_list(conn, ids).await?.into_iter().collect();
     let limit = i64::from(app.rules().leave_limit);
-    let mut leaves: BTreeMap<String, i64> = store::leave_by_season(conn, student.id).await?.into_iter().collect();
+    let mut leaves: BTreeMap<String, i64> =
+        store::leave_by_season(conn, student.id).await?.into_iter().collect();
     for row in &rows {
         leaves.entry(row.season.clone()).or_insert(0);
     }
@@ -95,7 +104,10 @@ pub async fn student_schedule(app: &App, user_name: &str, from: Option<Day>, to:
             Lesson { on_leave, leave_until: leave_until(app.rules(), row.start_at), actions, row }
         })
         .collect();
-    let leaves = leaves.into_iter().map(|(season, taken)| SeasonLeave { season, taken, left: (limit - taken).max(0) }).collect();
+    let leaves = leaves
+        .into_iter()
+        .map(|(season, taken)| SeasonLeave { season, taken, left: (limit - taken).max(0) })
+        .collect();
     Ok(Schedule { lessons, leaves })
 }
 
@@ -113,7 +125,8 @@ fn actions(app: &App, row: &ScheduleRow, on_leave: bool, may_leave: bool, now: I
         }
         ReservationState::Offered => vec![Action::AnswerOffer],
         ReservationState::Booked | ReservationState::Placed => {
-            // Without a class only as long as one would be made for the student, as `leave` refuses it otherwise.
+            // Without a class only as long as one would be made for the student, as `leave` refuses
+            // it otherwise.
             let counted = open && (now < line.cut_off || row.counting_task_id.is_some());
             let comes_back = row.class_id.is_some() || (row.state == ReservationState::Booked && counted);
             let leaving = if on_leave {

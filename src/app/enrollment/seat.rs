@@ -8,19 +8,27 @@ use crate::error::{Error, Reason, Result};
 /// Whether a class has a seat on all these days for a student of a city.
 ///
 /// # Errors
-/// SAME_CITY, NOT_A_LESSON_DAY with the days on which the class does not meet, CLASS_FULL with the days on which it is full.
+/// SAME_CITY, NOT_A_LESSON_DAY with the days on which the class does not meet, CLASS_FULL with the
+/// days on which it is full.
 pub fn check(class: &Seats, city: &str, days: &[Day], max_students: i64) -> Result<()> {
     if class.is_free(city, days, max_students) {
         return Ok(());
     }
     if class.forbidden_city.as_deref() == Some(city) {
-        return Err(Error::precondition(Reason::SameCity, "the coach of the class teaches no students of the same city"));
+        return Err(Error::precondition(
+            Reason::SameCity,
+            "the coach of the class teaches no students of the same city",
+        ));
     }
     let without: Vec<Day> = days.iter().copied().filter(|day| !class.rosters.contains_key(day)).collect();
     if !without.is_empty() {
         let detail = format!("the class has no lesson on {}", show_days(&without));
         return Err(Error::refused_on(Reason::NotALessonDay, detail, without));
     }
-    let full: Vec<Day> = days.iter().copied().filter(|day| class.rosters.get(day).is_some_and(|roster| *roster >= max_students)).collect();
+    let full: Vec<Day> = days
+        .iter()
+        .copied()
+        .filter(|day| class.rosters.get(day).is_some_and(|roster| *roster >= max_students))
+        .collect();
     Err(Error::refused_on(Reason::ClassFull, format!("the class is full on {}", show_days(&full)), full))
 }

@@ -30,7 +30,8 @@ pub struct Course {
 impl Course {
     /// Of a template.
     pub async fn of(txn: &Txn, template_id: i64) -> Result<Self> {
-        sql("SELECT t.code, t.subject_id, s.name AS subject_name, t.grade, p.start_time, p.end_time FROM class_template t \
+        sql("SELECT t.code, t.subject_id, s.name AS subject_name, t.grade, p.start_time, p.end_time \
+             FROM class_template t \
              JOIN subject s ON s.id = t.subject_id JOIN period p ON p.id = t.period_id WHERE t.id = ?")
         .bind(template_id)
         .one(txn)
@@ -54,8 +55,16 @@ impl Course {
         }
     }
 
-    /// A message about a lesson; `version` tells it from others of its kind about the same lesson to the same person.
-    pub fn draft(&self, kind: MessageKind, person: Person, facts: Facts, start: Instant, version: impl ToString) -> Draft {
+    /// A message about a lesson; `version` tells it from others of its kind about the same lesson
+    /// to the same person.
+    pub fn draft(
+        &self,
+        kind: MessageKind,
+        person: Person,
+        facts: Facts,
+        start: Instant,
+        version: impl ToString,
+    ) -> Draft {
         Draft {
             kind,
             person,

@@ -1,4 +1,5 @@
-//! The waiting list as clients see it (DOMAIN.md §6); what is offered to whom is decided in `offer`.
+//! The waiting list as clients see it (docs/domain.md §6); what is offered to whom is decided in
+//! `offer`.
 
 use super::batch::{Ask, Wish};
 use super::{NewReservation, ReservationRow, submit};
@@ -27,9 +28,11 @@ pub struct Entry {
 pub async fn join_waitlist(app: &App, new: NewReservation, key: RequestKey) -> Result<Entry> {
     let row = submit(app, Ask::new(Wish::Wait, new, key)).await?;
     let page = Page { after: Some(row.reservation.id - 1), size: 1 };
-    let (template, student, now) = (row.reservation.template_id, row.reservation.student_id, app.now().await?);
+    let (template, student, now) =
+        (row.reservation.template_id, row.reservation.student_id, app.now().await?);
     let places = store::position_page(app.db.reader(), Some(template), None, Some(student), &page, now);
-    let position = places.await?.into_iter().find(|(id, _)| *id == row.reservation.id).map_or(0, |(_, place)| place);
+    let position =
+        places.await?.into_iter().find(|(id, _)| *id == row.reservation.id).map_or(0, |(_, place)| place);
     Ok(Entry { row, position })
 }
 
@@ -51,17 +54,35 @@ pub struct WaitlistQuery {
 pub async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page) -> Result<Paged<Entry>> {
     let conn = app.db.reader();
     let template = match &query.class_template {
-        Some(code) => Some(reservations::template_of_code(conn, code).await?.ok_or_else(|| Error::not_found("class template", code))?.id),
+        Some(code) => Some(
+            reservations::template_of_code(conn, code)
+                .await?
+                .ok_or_else(|| Error::not_found("class template", code))?
+                .id,
+        ),
         None => None,
     };
     let student = match &query.student {
-        Some(name) => Some(reservations::student_of_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id),
+        Some(name) => Some(
+            reservations::student_of_name(conn, name)
+                .await?
+                .ok_or_else(|| Error::not_found("student", name))?
+                .id,
+        ),
         None => None,
     };
     let now = app.now().await?;
-    let found = page.cut(store::position_page(conn, template, query.first_lesson_day, student, page, now).await?, |(id, _)| *id);
+    let found = page.cut(
+        store::position_page(conn, template, query.first_lesson_day, student, page, now).await?,
+        |(id, _)| *id,
+    );
     let rows = reservations::reservation_list_by_ids(conn, found.items.iter().map(|(id, _)| *id)).await?;
-    let mut rows: HashMap<i64, ReservationRow> = rows.into_iter().map(|row| (row.reservation.id, row)).collect();
-    let items = found.items.into_iter().filter_map(|(id, position)| rows.remove(&id).map(|row| Entry { row, position })).collect();
+    let mut rows: HashMap<i64, ReservationRow> =
+        rows.into_iter().map(|row| (row.reservation.id, row)).collect();
+    let items = found
+        .items
+        .into_iter()
+        .filter_map(|(id, position)| rows.remove(&id).map(|row| Entry { row, position }))
+        .collect();
     Ok(Paged { items, next: found.next })
 }

@@ -48,7 +48,8 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     pub(super) async fn load(txn: &Txn) -> Result<Self> {
-        let subjects = subject::Entity::find().all(txn).await?.into_iter().map(|row| (row.id, row.name)).collect();
+        let subjects =
+            subject::Entity::find().all(txn).await?.into_iter().map(|row| (row.id, row.name)).collect();
         let mut except: HashMap<i64, BTreeSet<Day>> = HashMap::new();
         for row in season_except_day::Entity::find().all(txn).await? {
             except.entry(row.season_id).or_default().insert(row.day);
@@ -57,21 +58,35 @@ impl Catalogue {
         let mut seasons = HashMap::new();
         for row in season::Entity::find().all(txn).await? {
             codes.insert(row.id, row.code.clone());
-            seasons.insert(row.code.clone(), StoredSeason { except: except.remove(&row.id).unwrap_or_default(), row });
+            seasons.insert(
+                row.code.clone(),
+                StoredSeason { except: except.remove(&row.id).unwrap_or_default(), row },
+            );
         }
-        let season_of =
-            |id: i64| codes.get(&id).cloned().ok_or(Error::Corrupt { table: "period", column: "season_id", id: id.to_string() });
+        let season_of = |id: i64| {
+            codes.get(&id).cloned().ok_or(Error::Corrupt {
+                table: "period",
+                column: "season_id",
+                id: id.to_string(),
+            })
+        };
         let mut periods = HashMap::new();
         for row in period::Entity::find().all(txn).await? {
             periods.insert((season_of(row.season_id)?, row.code.clone()), row);
         }
-        let templates = class_template::Entity::find().all(txn).await?.into_iter().map(|row| (row.code.clone(), row)).collect();
+        let templates = class_template::Entity::find()
+            .all(txn)
+            .await?
+            .into_iter()
+            .map(|row| (row.code.clone(), row))
+            .collect();
         Ok(Self { subjects, seasons, periods, templates })
     }
 }
 
 impl Run<'_> {
-    /// Writes subjects, seasons, periods, templates and the places that follow from them; the catalogue as it is then, and the templates touched.
+    /// Writes subjects, seasons, periods, templates and the places that follow from them; the
+    /// catalogue as it is then, and the templates touched.
     pub(super) async fn write_catalogue(&mut self, before: Catalogue) -> Result<(Catalogue, BTreeSet<i64>)> {
         let txn = self.txn;
         self.write_subjects(&before).await?;
@@ -98,15 +113,24 @@ impl Run<'_> {
         let ids = Vec::from_iter(touched.iter().copied());
         let mut conflicts = remake_places(self.app, txn, &ids, self.now).await?;
         if conflicts.is_empty() {
-            let conflict =
-                |template_id: i64, code: &str, detail| Conflict { template_id, code: code.to_owned(), column: "recurrence", detail };
+            let conflict = |template_id: i64, code: &str, detail| Conflict {
+                template_id,
+                code: code.to_owned(),
+                column: "recurrence",
+                detail,
+            };
             let by_code = |code: &str| now.templates.get(code).map_or(0, |row| row.id);
             for code in templates_without_place(txn, &ids).await? {
                 conflicts.push(conflict(by_code(&code), &code, "has no lesson day in its season".to_owned()));
             }
             for (id, day) in tasks_without_place(txn, &ids).await? {
-                let code = now.templates.values().find(|row| row.id == id).map_or("", |row| row.code.as_str());
-                conflicts.push(conflict(id, code, format!("there is a class task for {day}, whose lesson would change")));
+                let code =
+                    now.templates.values().find(|row| row.id == id).map_or("", |row| row.code.as_str());
+                conflicts.push(conflict(
+                    id,
+                    code,
+                    format!("there is a class task for {day}, whose lesson would change"),
+                ));
             }
         }
         for conflict in conflicts {
@@ -115,7 +139,8 @@ impl Run<'_> {
         Ok((now, touched))
     }
 
-    /// A conflict of places belongs to the row that changed: the template's, or its period's, or its season's.
+    /// A conflict of places belongs to the row that changed: the template's, or its period's, or
+    /// its season's.
     fn note_conflict(&mut self, catalogue: &Catalogue, conflict: Conflict) {
         let parsed = self.parsed;
         let Conflict { template_id, code, column, detail } = conflict;
@@ -124,9 +149,13 @@ impl Run<'_> {
         }
         let detail = format!("class template {code:?}: {detail}");
         let template = catalogue.templates.values().find(|template| template.id == template_id);
-        let period = template.and_then(|template| catalogue.periods.iter().find(|(_, period)| period.id == template.period_id));
+        let period = template.and_then(|template| {
+            catalogue.periods.iter().find(|(_, period)| period.id == template.period_id)
+        });
         let Some(((season, period), _)) = period else { return self.bad(SEASONS.0, 0, "", detail) };
-        if let Some(row) = parsed.periods.iter().find(|row| row.value.season == *season && row.value.code == *period) {
+        if let Some(row) =
+            parsed.periods.iter().find(|row| row.value.season == *season && row.value.code == *period)
+        {
             return self.bad(PERIODS.0, row.line, "start_time", detail);
         }
         let line = parsed.seasons.iter().find(|row| row.value.code == *season).map_or(0, |row| row.line);
@@ -138,14 +167,26 @@ impl Run<'_> {
         for row in &self.parsed.subjects {
             let subject = &row.value;
             match stored.subjects.get(&subject.subject_id) {
-                None => new.push(subject::ActiveModel { id: Set(subject.subject_id), name: Set(subject.name.clone()) }),
-                Some(name) if *name != subject.name => changed.push((subject.subject_id, vec![subject.name.clone().into()])),
+                None => new.push(subject::ActiveModel {
+                    id: Set(subject.subject_id),
+                    name: Set(subject.name.clone()),
+                }),
+                Some(name) if *name != subject.name => {
+                    changed.push((subject.subject_id, vec![subject.name.clone().into()]))
+                }
                 Some(_) => unchanged += 1,
             }
         }
         self.count(SUBJECTS.0, new.len(), changed.len(), unchanged);
         insert_set_in_txn(self.txn, new).await?;
-        update_set_in_txn::<subject::Entity>(self.txn, subject::Column::Id, None, &[subject::Column::Name], &changed).await
+        update_set_in_txn::<subject::Entity>(
+            self.txn,
+            subject::Column::Id,
+            None,
+            &[subject::Column::Name],
+            &changed,
+        )
+        .await
     }
 
     /// The keys of the seasons that changed; new ones have no templates yet that could.
@@ -168,29 +209,51 @@ impl Run<'_> {
                     });
                 }
                 Some(StoredSeason { row, except: had }) => {
-                    let same = (row.year, row.season_type, row.start_day, row.end_day) == (*year, *season_type, *start_day, *end_day);
+                    let same = (row.year, row.season_type, row.start_day, row.end_day)
+                        == (*year, *season_type, *start_day, *end_day);
                     if same && had == except_days {
                         unchanged += 1;
                     } else {
                         with_days.push(season);
-                        changed.push((row.id, vec![(*year).into(), (*season_type).into(), (*start_day).into(), (*end_day).into()]));
+                        changed.push((
+                            row.id,
+                            vec![
+                                (*year).into(),
+                                (*season_type).into(),
+                                (*start_day).into(),
+                                (*end_day).into(),
+                            ],
+                        ));
                     }
                 }
             }
         }
         self.count(SEASONS.0, new.len(), changed.len(), unchanged);
         insert_set_in_txn(self.txn, new).await?;
-        let columns = [season::Column::Year, season::Column::SeasonType, season::Column::StartDay, season::Column::EndDay];
+        let columns = [
+            season::Column::Year,
+            season::Column::SeasonType,
+            season::Column::StartDay,
+            season::Column::EndDay,
+        ];
         update_set_in_txn::<season::Entity>(self.txn, season::Column::Id, None, &columns, &changed).await?;
         if !with_days.is_empty() {
-            let ids: HashMap<String, i64> = season::Entity::find().all(self.txn).await?.into_iter().map(|row| (row.code, row.id)).collect();
+            let ids: HashMap<String, i64> = season::Entity::find()
+                .all(self.txn)
+                .await?
+                .into_iter()
+                .map(|row| (row.code, row.id))
+                .collect();
             sql("DELETE FROM season_except_day WHERE season_id IN ({ids})")
                 .ids(changed.iter().map(|(id, _)| *id))
                 .execute(self.txn)
                 .await?;
             let days = with_days.iter().flat_map(|season| {
                 let id = ids.get(&season.code).copied().unwrap_or_default();
-                season.except_days.iter().map(move |day| season_except_day::ActiveModel { season_id: Set(id), day: Set(*day) })
+                season
+                    .except_days
+                    .iter()
+                    .map(move |day| season_except_day::ActiveModel { season_id: Set(id), day: Set(*day) })
             });
             insert_set_in_txn(self.txn, days.collect()).await?;
         }
@@ -211,10 +274,15 @@ impl Run<'_> {
                     end_time: Set(end_time),
                     ..Default::default()
                 }),
-                Some(row) if (row.grade_type, &row.start_time, &row.end_time) == (period.grade_type, &start_time, &end_time) => {
+                Some(row)
+                    if (row.grade_type, &row.start_time, &row.end_time)
+                        == (period.grade_type, &start_time, &end_time) =>
+                {
                     unchanged += 1;
                 }
-                Some(row) => changed.push((row.id, vec![period.grade_type.into(), start_time.into(), end_time.into()])),
+                Some(row) => {
+                    changed.push((row.id, vec![period.grade_type.into(), start_time.into(), end_time.into()]))
+                }
             }
         }
         self.count(PERIODS.0, new.len(), changed.len(), unchanged);
@@ -278,7 +346,14 @@ impl Run<'_> {
             class_template::Column::MaxClasses,
             class_template::Column::MaxStudentsPerClass,
         ];
-        update_set_in_txn::<class_template::Entity>(self.txn, class_template::Column::Id, None, &columns, &changed).await?;
+        update_set_in_txn::<class_template::Entity>(
+            self.txn,
+            class_template::Column::Id,
+            None,
+            &columns,
+            &changed,
+        )
+        .await?;
         Ok(touched)
     }
 }
@@ -291,6 +366,9 @@ impl Catalogue {
 
     /// The key of a period; names were checked before.
     pub(super) fn period_id(&self, season: &str, code: &str) -> Result<i64> {
-        self.periods.get(&(season.to_owned(), code.to_owned())).map(|period| period.id).ok_or(Error::Contended("import"))
+        self.periods
+            .get(&(season.to_owned(), code.to_owned()))
+            .map(|period| period.id)
+            .ok_or(Error::Contended("import"))
     }
 }

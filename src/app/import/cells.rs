@@ -1,6 +1,8 @@
-//! One row of an import file, read cell by cell: what is wrong with a cell is noted, and the rest of the row is read on.
+//! One row of an import file, read cell by cell: what is wrong with a cell is noted, and the rest
+//! of the row is read on.
 //!
-//! How a value may be written is told by `spelling`, what it may be by [`Fields`], which RPCs ask too.
+//! How a value may be written is told by `spelling`, what it may be by [`Fields`], which RPCs ask
+//! too.
 
 use super::Problem;
 use super::spelling::{self, Reading, folded, trimmed};
@@ -46,7 +48,10 @@ impl<'a> Cells<'a> {
     /// A cell by which other files name the row, as far as it can be read.
     pub(super) fn key(&self, column: &str) -> String {
         let text = folded(self.raw(column));
-        spelling::whole(&text).ok().filter(|_| column == "subject_id").map_or_else(|| text.into_owned(), |number| number.to_string())
+        spelling::whole(&text)
+            .ok()
+            .filter(|_| column == "subject_id")
+            .map_or_else(|| text.into_owned(), |number| number.to_string())
     }
 
     /// Notes what is wrong with a cell.
@@ -143,10 +148,17 @@ impl<'a> Cells<'a> {
     }
 
     /// One of the words of a closed set.
-    pub(super) fn word<T: Copy>(&mut self, column: &'static str, all: &[T], show: impl Fn(T) -> &'static str) -> Option<T> {
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        column: &'static str,
+        all: &[T],
+        show: impl Fn(T) -> &'static str,
+    ) -> Option<T> {
         self.read(column, |text| {
             let found = all.iter().copied().find(|value| show(*value).eq_ignore_ascii_case(text));
-            found.ok_or_else(|| format!("is none of {}", all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", ")))
+            found.ok_or_else(|| {
+                format!("is none of {}", all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", "))
+            })
         })
     }
 

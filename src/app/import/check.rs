@@ -2,7 +2,10 @@
 
 use super::catalogue::{Catalogue, clock};
 use super::entry::{Entry, Named, Offered, Row, period_key};
-use super::files::{ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS, SUBJECTS};
+use super::files::{
+    ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS,
+    SUBJECTS,
+};
 use super::people::People;
 use super::{Problem, Run};
 use crate::app::catalog::{SeasonSpec, TemplateSpec};
@@ -21,7 +24,10 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn new(parsed: &'a Parsed, catalogue: &Catalogue, people: &People) -> Self {
-        fn keys<T: Entry>(file: &'static str, rows: &[Row<T>]) -> impl Iterator<Item = (&'static str, String)> {
+        fn keys<T: Entry>(
+            file: &'static str,
+            rows: &[Row<T>],
+        ) -> impl Iterator<Item = (&'static str, String)> {
             rows.iter().map(move |row| (file, row.value.key()))
         }
         let mut known = HashSet::new();
@@ -55,7 +61,9 @@ fn unknown((_, file, key): &Named) -> String {
         "students.csv" => "student",
         _ => {
             let (season, period) = key.split_once('\0').unwrap_or(("", key));
-            return format!("the season {season:?} has no period {period:?}, neither stored nor in the files");
+            return format!(
+                "the season {season:?} has no period {period:?}, neither stored nor in the files"
+            );
         }
     };
     format!("there is no {what} {key:?}, neither stored nor in the files")
@@ -78,7 +86,8 @@ impl Run<'_> {
 
     fn check_names<T: Entry>(&mut self, names: &Names<'_>, file: &'static str, rows: &[Row<T>]) {
         for row in rows {
-            let mut missing: Vec<Named> = row.value.names().into_iter().filter(|(_, file, key)| !names.has(file, key)).collect();
+            let mut missing: Vec<Named> =
+                row.value.names().into_iter().filter(|(_, file, key)| !names.has(file, key)).collect();
             // A season that is not there has no periods, which need not be said.
             if missing.iter().any(|(column, ..)| *column == "season") {
                 missing.retain(|(column, ..)| *column != "period");
@@ -92,7 +101,8 @@ impl Run<'_> {
     /// A template's grade is of its period's grade type, in whichever file one of them changes.
     fn check_grades(&mut self, catalogue: &Catalogue) {
         let parsed = self.parsed;
-        let season_codes: HashMap<i64, &String> = catalogue.seasons.iter().map(|(code, season)| (season.row.id, code)).collect();
+        let season_codes: HashMap<i64, &String> =
+            catalogue.seasons.iter().map(|(code, season)| (season.row.id, code)).collect();
         let mut grade_types: HashMap<(&str, &str), (GradeType, Option<u32>)> = HashMap::new();
         for ((season, code), period) in &catalogue.periods {
             grade_types.insert((season, code), (period.grade_type, None));
@@ -106,20 +116,27 @@ impl Run<'_> {
         for row in &parsed.templates {
             let template = &row.value;
             in_file.insert(template.code.as_str());
-            if let Some((grade_type, _)) = grade_types.get(&(template.season.as_str(), template.period.as_str()))
+            if let Some((grade_type, _)) =
+                grade_types.get(&(template.season.as_str(), template.period.as_str()))
                 && let Err(Error::Invalid { field: _, reason }) = template.check_grade(*grade_type, "")
             {
                 problems.push((CLASS_TEMPLATES.0, row.line, "grade", reason));
             }
         }
-        let period_keys: HashMap<i64, &(String, String)> = catalogue.periods.iter().map(|(key, period)| (period.id, key)).collect();
-        for template in catalogue.templates.values().filter(|template| !in_file.contains(template.code.as_str())) {
+        let period_keys: HashMap<i64, &(String, String)> =
+            catalogue.periods.iter().map(|(key, period)| (period.id, key)).collect();
+        for template in
+            catalogue.templates.values().filter(|template| !in_file.contains(template.code.as_str()))
+        {
             if let Some((season, code)) = period_keys.get(&template.period_id)
                 && season_codes.contains_key(&template.season_id)
                 && let Some((grade_type, Some(line))) = grade_types.get(&(season.as_str(), code.as_str()))
                 && u8::try_from(template.grade).ok().and_then(GradeType::of_grade) != Some(*grade_type)
             {
-                let reason = format!("the class template {:?} of grade {} is in this period", template.code, template.grade);
+                let reason = format!(
+                    "the class template {:?} of grade {} is in this period",
+                    template.code, template.grade
+                );
                 problems.push((PERIODS.0, *line, "grade_type", reason));
             }
         }
@@ -135,7 +152,10 @@ impl Run<'_> {
         for row in &parsed.templates {
             let Some(stored) = catalogue.templates.get(&row.value.code) else { continue };
             let season = catalogue.seasons.get(&row.value.season).map(|season| season.row.id);
-            let period = catalogue.periods.get(&(row.value.season.clone(), row.value.period.clone())).map(|period| period.id);
+            let period = catalogue
+                .periods
+                .get(&(row.value.season.clone(), row.value.period.clone()))
+                .map(|period| period.id);
             if season != Some(stored.season_id) {
                 self.bad(CLASS_TEMPLATES.0, row.line, "season", "cannot be changed");
             } else {
@@ -158,16 +178,40 @@ impl Run<'_> {
                     (row.value.grade != stored.grade, "grade"),
                     (period != Some(stored.period_id), "period"),
                 ];
-                for (_, column) in differs.into_iter().filter(|(differs, _)| *differs && used.contains(&stored.id)) {
-                    self.bad(CLASS_TEMPLATES.0, row.line, column, "cannot change: students have signed up for this class template");
-                }
-                let classes: Vec<i64> = loads.iter().filter(|(_, of, _)| *of == stored.id).map(|(.., students)| *students).collect();
-                if usize::try_from(row.value.max_classes).is_ok_and(|most| most < classes.len()) {
-                    self.bad(CLASS_TEMPLATES.0, row.line, "max_classes", format!("there are {} classes", classes.len()));
-                }
-                if let Some(students) = classes.into_iter().max().filter(|students| i64::from(row.value.max_students_per_class) < *students)
+                for (_, column) in
+                    differs.into_iter().filter(|(differs, _)| *differs && used.contains(&stored.id))
                 {
-                    self.bad(CLASS_TEMPLATES.0, row.line, "max_students_per_class", format!("a class has {students} students"));
+                    self.bad(
+                        CLASS_TEMPLATES.0,
+                        row.line,
+                        column,
+                        "cannot change: students have signed up for this class template",
+                    );
+                }
+                let classes: Vec<i64> = loads
+                    .iter()
+                    .filter(|(_, of, _)| *of == stored.id)
+                    .map(|(.., students)| *students)
+                    .collect();
+                if usize::try_from(row.value.max_classes).is_ok_and(|most| most < classes.len()) {
+                    self.bad(
+                        CLASS_TEMPLATES.0,
+                        row.line,
+                        "max_classes",
+                        format!("there are {} classes", classes.len()),
+                    );
+                }
+                if let Some(students) = classes
+                    .into_iter()
+                    .max()
+                    .filter(|students| i64::from(row.value.max_students_per_class) < *students)
+                {
+                    self.bad(
+                        CLASS_TEMPLATES.0,
+                        row.line,
+                        "max_students_per_class",
+                        format!("a class has {students} students"),
+                    );
                 }
             }
         }
@@ -176,14 +220,20 @@ impl Run<'_> {
             .iter()
             .filter_map(|row| {
                 let stored = catalogue.periods.get(&(row.value.season.clone(), row.value.code.clone()))?;
-                let same = (clock(row.value.start_time), clock(row.value.end_time)) == (stored.start_time.clone(), stored.end_time.clone());
+                let same = (clock(row.value.start_time), clock(row.value.end_time))
+                    == (stored.start_time.clone(), stored.end_time.clone());
                 (!same).then_some((stored.id, row.line))
             })
             .collect();
         if !moved.is_empty() {
             for id in store::period_used_set(self.txn, &Vec::from_iter(moved.keys().copied())).await? {
                 let line = moved.get(&id).copied().unwrap_or_default();
-                self.bad(PERIODS.0, line, "start_time", "cannot change: what a coach offers in this period is used");
+                self.bad(
+                    PERIODS.0,
+                    line,
+                    "start_time",
+                    "cannot change: what a coach offers in this period is used",
+                );
             }
         }
         Ok(())
@@ -210,7 +260,8 @@ impl Run<'_> {
         for row in &parsed.availability {
             let Offered { coach: _, season: code, spec } = &row.value;
             let Some(season) = seasons.get(code.as_str()) else { continue };
-            let days = expanded.entry((code, &spec.recurrence)).or_insert_with(|| season.days(&spec.recurrence));
+            let days =
+                expanded.entry((code, &spec.recurrence)).or_insert_with(|| season.days(&spec.recurrence));
             if let Err(error) = spec.check_in(season, days, "") {
                 self.outcome.problems.push(Problem::of(COACH_AVAILABILITY.0, row.line, error));
             }
@@ -224,9 +275,14 @@ impl Parsed {
         self.bad_keys.contains(&(file, key.to_owned())) || self.bad_keys.contains(&(file, ALL.to_owned()))
     }
 
-    /// The rows that nothing is wrong with, and that name none with which something is: the rest of what is wrong is found by them.
+    /// The rows that nothing is wrong with, and that name none with which something is: the rest of
+    /// what is wrong is found by them.
     pub(super) fn without(&self, problems: &[Problem]) -> Self {
-        let bad = problems.iter().filter(|problem| problem.bad).map(|problem| (problem.file.as_str(), problem.line)).collect();
+        let bad = problems
+            .iter()
+            .filter(|problem| problem.bad)
+            .map(|problem| (problem.file.as_str(), problem.line))
+            .collect();
         let mut sieve = Sieve { bad, gone: self.bad_keys.clone() };
         Self {
             subjects: sieve.keep(SUBJECTS.0, &self.subjects),
@@ -253,7 +309,9 @@ impl Sieve<'_> {
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows {
             let names = row.value.names();
-            let counts_on = |(_, file, key): Named| self.gone.contains(&(file, ALL.to_owned())) || self.gone.contains(&(file, key));
+            let counts_on = |(_, file, key): Named| {
+                self.gone.contains(&(file, ALL.to_owned())) || self.gone.contains(&(file, key))
+            };
             if self.bad.contains(&(file, row.line)) || names.into_iter().any(counts_on) {
                 self.gone.insert((file, row.value.key()));
             } else {

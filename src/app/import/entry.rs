@@ -1,4 +1,5 @@
-//! The rows of the files as values: what names them, what they name, and the questions that RPCs ask of the same things.
+//! The rows of the files as values: what names them, what they name, and the questions that RPCs
+//! ask of the same things.
 
 use super::files::{CLASS_TEMPLATES, COACHES, PERIODS, SEASONS, STUDENTS, SUBJECTS};
 use crate::app::catalog::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
@@ -125,7 +126,8 @@ impl Entry for CoachSpec {
 /// Its other questions are about its season, and asked when that is known.
 impl Entry for Offered {
     fn key(&self) -> String {
-        let Self { coach, season, spec: AvailabilitySpec { period, recurrence, start_day, end_day: _ } } = self;
+        let Self { coach, season, spec: AvailabilitySpec { period, recurrence, start_day, end_day: _ } } =
+            self;
         format!("{coach}\0{season}\0{period}\0{recurrence}\0{start_day}")
     }
 
@@ -156,6 +158,9 @@ impl Entry for SignUp {
     }
 
     fn names(&self) -> Vec<Named> {
-        vec![("student", STUDENTS.0, self.student.clone()), ("class_template", CLASS_TEMPLATES.0, self.class_template.clone())]
+        vec![
+            ("student", STUDENTS.0, self.student.clone()),
+            ("class_template", CLASS_TEMPLATES.0, self.class_template.clone()),
+        ]
     }
 }

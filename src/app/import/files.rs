@@ -1,4 +1,4 @@
-//! The files of DOMAIN.md §10: their columns, and their rows as values.
+//! The files of docs/domain.md §10: their columns, and their rows as values.
 
 use super::cells::Cells;
 use super::entry::{Entry, Offered, Row, SignUp};
@@ -14,7 +14,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 macro_rules! files {
     ($($name:ident = $file:literal: $($column:literal)+;)+) => {
         $(pub(super) const $name: (&str, &[&str]) = ($file, &[$($column),+]);)+
-        /// The files that can be imported with their columns, in the order in which they build on each other.
+        /// The files that can be imported with their columns, in the order in which they build on
+        /// each other.
         pub const FILES: &[(&str, &[&str])] = &[$($name),+];
     };
 }
@@ -26,8 +27,10 @@ files! {
     CLASS_TEMPLATES = "class_templates.csv":
         "code" "season" "subject_id" "grade" "period" "recurrence" "max_classes" "max_students_per_class";
     COACHES = "coaches.csv":
-        "user_name" "real_name" "area_code" "school_name" "grade_type" "subject_id" "phone" "job_status" "rank" "forbid_same_city";
-    COACH_AVAILABILITY = "coach_availability.csv": "coach" "season" "period" "recurrence" "start_day" "end_day";
+        "user_name" "real_name" "area_code" "school_name" "grade_type" "subject_id" "phone" "job_status"
+        "rank" "forbid_same_city";
+    COACH_AVAILABILITY = "coach_availability.csv":
+        "coach" "season" "period" "recurrence" "start_day" "end_day";
     STUDENTS = "students.csv": "user_name" "real_name" "area_code" "school_name" "grade" "phone";
     RESERVATIONS = "reservations.csv": "created_at" "student" "class_template" "start_day" "end_day";
 }
@@ -35,7 +38,8 @@ files! {
 /// In place of a key: all rows of a file whose header is bad.
 pub(super) const ALL: &str = "*";
 
-/// The columns of a file that a header may name, and which of them one of its cells names, however it is written.
+/// The columns of a file that a header may name, and which of them one of its cells names, however
+/// it is written.
 pub fn column_of(columns: &[&'static str], cell: &str) -> Option<&'static str> {
     let name = folded(cell);
     columns.iter().copied().find(|column| column.eq_ignore_ascii_case(&name))
@@ -57,10 +61,12 @@ pub(super) struct Parsed {
     pub(super) availability: Vec<Row<Offered>>,
     pub(super) students: Vec<Row<StudentSpec>>,
     pub(super) sign_ups: Vec<Row<SignUp>>,
-    /// One entry a file, in the order they came, with rows read and repeated ones counted as unchanged.
+    /// One entry a file, in the order they came, with rows read and repeated ones counted as
+    /// unchanged.
     pub(super) reports: Vec<FileReport>,
     pub(super) problems: Vec<Problem>,
-    /// Keys of rows that are bad, so that not everything that names them is reported too: (file, key).
+    /// Keys of rows that are bad, so that not everything that names them is reported too: (file,
+    /// key).
     pub(super) bad_keys: HashSet<(&'static str, String)>,
 }
 
@@ -69,7 +75,11 @@ pub(super) fn parse(data: &ImportData, time: BusinessTime) -> Parsed {
     let mut parsed = Parsed::default();
     let mut seen = HashSet::new();
     for file in &data.files {
-        parsed.reports.push(FileReport { file: file.name.clone(), read: file.rows.len() as u64, ..FileReport::default() });
+        parsed.reports.push(FileReport {
+            file: file.name.clone(),
+            read: file.rows.len() as u64,
+            ..FileReport::default()
+        });
         let Some(spec) = FILES.iter().copied().find(|(name, _)| *name == file.name) else {
             parsed.problems.push(Problem::bad(&file.name, 0, "", "is not a file that can be imported"));
             continue;
@@ -108,7 +118,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Where each column stands, or `None` when one is missing or comes twice. Others are listed and not read.
+    /// Where each column stands, or `None` when one is missing or comes twice. Others are listed
+    /// and not read.
     fn header(&mut self) -> Option<Vec<usize>> {
         let (name, columns) = self.spec;
         if self.file.incomplete && self.file.columns.is_empty() {
@@ -118,7 +129,8 @@ impl Reader<'_> {
         let mut problems = Vec::new();
         let mut places: Vec<Option<usize>> = vec![None; columns.len()];
         for (at, cell) in self.file.columns.iter().enumerate() {
-            let found = column_of(columns, cell).and_then(|column| Some((column, columns.iter().position(|name| *name == column)?)));
+            let found = column_of(columns, cell)
+                .and_then(|column| Some((column, columns.iter().position(|name| *name == column)?)));
             match found.map(|(column, known)| (column, places.get_mut(known))) {
                 Some((_, Some(place @ None))) => *place = Some(at),
                 Some((column, _)) => problems.push(Problem::bad(name, 1, column, "the column comes twice")),
@@ -142,17 +154,25 @@ impl Reader<'_> {
         let mut index: HashMap<String, usize> = HashMap::with_capacity(self.file.rows.len());
         let (mut repeated, mut empty) = (0, 0);
         for row in &self.file.rows {
-            // Spreadsheets save empty rows and columns too, and leave out the last cells of a row when they are empty.
+            // Spreadsheets save empty rows and columns too, and leave out the last cells of a row
+            // when they are empty.
             if row.values.iter().all(|value| is_blank(value)) {
                 empty += 1;
                 continue;
             }
-            if row.values.iter().enumerate().any(|(at, value)| named.get(at) != Some(&true) && !is_blank(value)) {
-                let reason = "has a value beyond the columns that the header names; a value that holds a comma stands in quotation marks";
+            if row
+                .values
+                .iter()
+                .enumerate()
+                .any(|(at, value)| named.get(at) != Some(&true) && !is_blank(value))
+            {
+                let reason = "has a value beyond the columns that the header names; a value that holds a \
+                    comma stands in quotation marks";
                 self.parsed.problems.push(Problem::bad(name, row.line, "", reason));
                 continue;
             }
-            let mut cells = Cells::new(self.spec, places, row.line, &row.values, self.time, &mut self.parsed.problems);
+            let mut cells =
+                Cells::new(self.spec, places, row.line, &row.values, self.time, &mut self.parsed.problems);
             let value = read(&mut cells).and_then(|value| match value.check() {
                 Ok(()) => Some(value),
                 Err(error) => {
@@ -161,7 +181,8 @@ impl Reader<'_> {
                 }
             });
             let Some(value) = value else {
-                let key = key_cells(name).iter().map(|column| cells.key(column)).collect::<Vec<_>>().join("\0");
+                let key =
+                    key_cells(name).iter().map(|column| cells.key(column)).collect::<Vec<_>>().join("\0");
                 self.parsed.bad_keys.insert((name, key));
                 continue;
             };
@@ -173,7 +194,12 @@ impl Reader<'_> {
                 Some(first) if first.value == value => repeated += 1,
                 Some(first) => {
                     let reason = format!("line {} has the same key with other values", first.line);
-                    self.parsed.problems.push(Problem::bad(name, row.line, key_cells(name).first().copied().unwrap_or(""), reason));
+                    self.parsed.problems.push(Problem::bad(
+                        name,
+                        row.line,
+                        key_cells(name).first().copied().unwrap_or(""),
+                        reason,
+                    ));
                 }
             }
         }
@@ -219,21 +245,35 @@ fn season(cells: &mut Cells<'_>) -> Option<SeasonSpec> {
             return cells.bad("except_days", format!("has {day} twice"));
         }
     }
-    Some(SeasonSpec { code: code?, year: year?, season_type: season_type?, start_day: start_day?, end_day: end_day?, except_days })
+    Some(SeasonSpec {
+        code: code?,
+        year: year?,
+        season_type: season_type?,
+        start_day: start_day?,
+        end_day: end_day?,
+        except_days,
+    })
 }
 
 fn period(cells: &mut Cells<'_>) -> Option<PeriodSpec> {
     let (code, season) = (cells.code("code"), cells.code("season"));
     let grade_type = cells.word("grade_type", GradeType::ALL, GradeType::as_str);
     let (start_time, end_time) = (cells.start_time("start_time"), cells.end_time("end_time"));
-    Some(PeriodSpec { season: season?, code: code?, grade_type: grade_type?, start_time: start_time?, end_time: end_time? })
+    Some(PeriodSpec {
+        season: season?,
+        code: code?,
+        grade_type: grade_type?,
+        start_time: start_time?,
+        end_time: end_time?,
+    })
 }
 
 fn template(cells: &mut Cells<'_>) -> Option<TemplateSpec> {
     let (code, season, period) = (cells.code("code"), cells.code("season"), cells.code("period"));
     let (subject_id, grade) = (cells.number("subject_id", 1, MAX_SUBJECT_ID), cells.small("grade", 1, 12));
     let recurrence = cells.recurrence("recurrence");
-    let (max_classes, max_students) = (cells.small("max_classes", 1, 1000), cells.small("max_students_per_class", 1, 1000));
+    let (max_classes, max_students) =
+        (cells.small("max_classes", 1, 1000), cells.small("max_students_per_class", 1, 1000));
     Some(TemplateSpec {
         code: code?,
         season: season?,
@@ -274,7 +314,12 @@ fn availability(cells: &mut Cells<'_>) -> Option<Offered> {
     let (coach, season, period) = (cells.code("coach"), cells.code("season"), cells.code("period"));
     let recurrence = cells.recurrence("recurrence");
     let (start_day, end_day) = (cells.day("start_day"), cells.day("end_day"));
-    let spec = AvailabilitySpec { period: period?, recurrence: recurrence?, start_day: start_day?, end_day: end_day? };
+    let spec = AvailabilitySpec {
+        period: period?,
+        recurrence: recurrence?,
+        start_day: start_day?,
+        end_day: end_day?,
+    };
     Some(Offered { coach: coach?, season: season?, spec })
 }
 
@@ -293,9 +338,16 @@ fn student(cells: &mut Cells<'_>) -> Option<StudentSpec> {
 }
 
 fn sign_up(cells: &mut Cells<'_>) -> Option<SignUp> {
-    let (created_at, student, class_template) = (cells.instant("created_at"), cells.code("student"), cells.code("class_template"));
+    let (created_at, student, class_template) =
+        (cells.instant("created_at"), cells.code("student"), cells.code("class_template"));
     let (start_day, end_day) = range(cells)?;
-    Some(SignUp { created_at: created_at?, student: student?, class_template: class_template?, start_day, end_day })
+    Some(SignUp {
+        created_at: created_at?,
+        student: student?,
+        class_template: class_template?,
+        start_day,
+        end_day,
+    })
 }
 
 /// `start_day` and `end_day`, the end not before the start.

@@ -24,9 +24,11 @@ pub(super) struct People {
 
 impl People {
     pub(super) async fn load(txn: &Txn, parsed: &Parsed) -> Result<Self> {
-        let mut coaches: BTreeSet<&str> = parsed.coaches.iter().map(|row| row.value.user_name.as_str()).collect();
+        let mut coaches: BTreeSet<&str> =
+            parsed.coaches.iter().map(|row| row.value.user_name.as_str()).collect();
         coaches.extend(parsed.availability.iter().map(|row| row.value.coach.as_str()));
-        let mut students: BTreeSet<&str> = parsed.students.iter().map(|row| row.value.user_name.as_str()).collect();
+        let mut students: BTreeSet<&str> =
+            parsed.students.iter().map(|row| row.value.user_name.as_str()).collect();
         students.extend(parsed.sign_ups.iter().map(|row| row.value.student.as_str()));
         let coaches = store::coach_list_by_names(txn, &Vec::from_iter(coaches)).await?;
         let students = store::student_list_by_names(txn, &Vec::from_iter(students)).await?;
@@ -39,10 +41,15 @@ impl People {
     /// Keeps everybody's sign-ups and invitations as they are until the import is through.
     pub(super) async fn lock(&self, txn: &Txn) -> Result<()> {
         if !self.coaches.is_empty() {
-            store::coach_lock_set_in_txn(txn, &self.coaches.values().map(|row| row.id).collect::<Vec<_>>()).await?;
+            store::coach_lock_set_in_txn(txn, &self.coaches.values().map(|row| row.id).collect::<Vec<_>>())
+                .await?;
         }
         if !self.students.is_empty() {
-            store::student_lock_set_in_txn(txn, &self.students.values().map(|row| row.id).collect::<Vec<_>>()).await?;
+            store::student_lock_set_in_txn(
+                txn,
+                &self.students.values().map(|row| row.id).collect::<Vec<_>>(),
+            )
+            .await?;
         }
         Ok(())
     }
@@ -58,8 +65,13 @@ pub(super) struct Touched {
 }
 
 impl Run<'_> {
-    /// Writes coaches, availability and students; the people as they are then, and what was touched.
-    pub(super) async fn write_people(&mut self, before: People, catalogue: &Catalogue) -> Result<(People, Touched)> {
+    /// Writes coaches, availability and students; the people as they are then, and what was
+    /// touched.
+    pub(super) async fn write_people(
+        &mut self,
+        before: People,
+        catalogue: &Catalogue,
+    ) -> Result<(People, Touched)> {
         let changed = self.write_coaches(&before).await?;
         let moved = self.write_students(&before).await?;
         let new = |name: &str| !before.coaches.contains_key(name);
@@ -70,7 +82,8 @@ impl Run<'_> {
             People::load(self.txn, self.parsed).await?
         };
         self.write_history(&people, &new).await?;
-        let mut coaches: BTreeSet<i64> = changed.iter().filter_map(|name| people.coaches.get(name)).map(|row| row.id).collect();
+        let mut coaches: BTreeSet<i64> =
+            changed.iter().filter_map(|name| people.coaches.get(name)).map(|row| row.id).collect();
         coaches.extend(self.write_availability(&people, catalogue).await?);
         let templates = match moved.is_empty() {
             true => BTreeSet::new(),
@@ -79,8 +92,9 @@ impl Run<'_> {
         Ok((people, Touched { coaches, templates }))
     }
 
-    /// The user names of the coaches that are new or changed. The status of a coach who is there is changed by SetCoachStatus only, with
-    /// operator and remark (docs/domain.md §6): a file that says another is an old one.
+    /// The user names of the coaches that are new or changed. The status of a coach who is there is
+    /// changed by SetCoachStatus only, with operator and remark (docs/domain.md §6): a file that
+    /// says another is an old one.
     async fn write_coaches(&mut self, stored: &People) -> Result<BTreeSet<String>> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
         let mut touched = BTreeSet::new();
@@ -93,8 +107,15 @@ impl Run<'_> {
                 continue;
             };
             if let Some(status) = spec.job_status.filter(|status| *status != had.job_status) {
-                let reason = format!("is {status} here and {} on the server, where it stays; SetCoachStatus changes it", had.job_status);
-                let left = Problem { code: Code::Left, bad: false, ..Problem::bad(COACHES.0, row.line, "job_status", reason) };
+                let reason = format!(
+                    "is {status} here and {} on the server, where it stays; SetCoachStatus changes it",
+                    had.job_status
+                );
+                let left = Problem {
+                    code: Code::Left,
+                    bad: false,
+                    ..Problem::bad(COACHES.0, row.line, "job_status", reason)
+                };
                 self.outcome.problems.push(left);
             }
             let wanted = spec.over(had);
@@ -129,13 +150,24 @@ impl Run<'_> {
             coach::Column::CoachRank,
             coach::Column::ForbidSameCity,
         ];
-        update_set_in_txn::<coach::Entity>(self.txn, coach::Column::Id, Some(coach::Column::Version), &columns, &changed).await?;
+        update_set_in_txn::<coach::Entity>(
+            self.txn,
+            coach::Column::Id,
+            Some(coach::Column::Version),
+            &columns,
+            &changed,
+        )
+        .await?;
         Ok(touched)
     }
 
-    /// A new coach begins in reserve; what the file says is the first change of the status, with operator, remark and time.
+    /// A new coach begins in reserve; what the file says is the first change of the status, with
+    /// operator, remark and time.
     async fn write_history(&self, people: &People, new: &HashSet<String>) -> Result<()> {
-        let rows = new.iter().filter_map(|name| people.coaches.get(name)).filter(|coach| coach.job_status != JobStatus::Reserve);
+        let rows = new
+            .iter()
+            .filter_map(|name| people.coaches.get(name))
+            .filter(|coach| coach.job_status != JobStatus::Reserve);
         let rows = rows.map(|coach| coach_status_change::ActiveModel {
             coach_id: Set(coach.id),
             from_status: Set(JobStatus::Reserve),
@@ -154,19 +186,24 @@ impl Run<'_> {
         if rows.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let coach_id = |name: &str| people.coaches.get(name).map(|row| row.id).ok_or(Error::Contended("import"));
+        let coach_id =
+            |name: &str| people.coaches.get(name).map(|row| row.id).ok_or(Error::Contended("import"));
         let ids: BTreeSet<i64> = rows.iter().map(|row| coach_id(&row.value.coach)).collect::<Result<_>>()?;
-        let stored: HashMap<_, coach_availability::Model> = store::availability_list(self.txn, &Vec::from_iter(ids))
-            .await?
-            .into_iter()
-            .map(|row| ((row.coach_id, row.season_id, row.period_id, row.recurrence.clone(), row.start_day), row))
-            .collect();
+        let stored: HashMap<_, coach_availability::Model> =
+            store::availability_list(self.txn, &Vec::from_iter(ids))
+                .await?
+                .into_iter()
+                .map(|row| {
+                    ((row.coach_id, row.season_id, row.period_id, row.recurrence.clone(), row.start_day), row)
+                })
+                .collect();
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
         let (mut touched, mut ends) = (BTreeSet::new(), Vec::new());
         for row in rows {
             let Offered { coach, season, spec } = &row.value;
             let coach_id = coach_id(coach)?;
-            let (season_id, period_id) = (catalogue.season_id(season)?, catalogue.period_id(season, &spec.period)?);
+            let (season_id, period_id) =
+                (catalogue.season_id(season)?, catalogue.period_id(season, &spec.period)?);
             let key = (coach_id, season_id, period_id, spec.recurrence.clone(), spec.start_day);
             match stored.get(&key) {
                 Some(had) => ends.push((had, row)),
@@ -184,8 +221,16 @@ impl Run<'_> {
                 }
             }
         }
-        let shortened: Vec<i64> = ends.iter().filter(|(had, row)| row.value.spec.end_day < had.end_day).map(|(had, _)| had.id).collect();
-        let used = if shortened.is_empty() { HashMap::new() } else { store::availability_last_used(self.txn, &shortened).await? };
+        let shortened: Vec<i64> = ends
+            .iter()
+            .filter(|(had, row)| row.value.spec.end_day < had.end_day)
+            .map(|(had, _)| had.id)
+            .collect();
+        let used = if shortened.is_empty() {
+            HashMap::new()
+        } else {
+            store::availability_last_used(self.txn, &shortened).await?
+        };
         let today = self.app.time().day(self.now);
         for (had, row) in ends {
             match offer_end(row.value.spec.end_day, used.get(&had.id).copied(), today) {
@@ -210,7 +255,8 @@ impl Run<'_> {
         Ok(touched)
     }
 
-    /// The keys of the students whose area code is another than before: the city rule looks at the students of a task.
+    /// The keys of the students whose area code is another than before: the city rule looks at the
+    /// students of a task.
     async fn write_students(&mut self, stored: &People) -> Result<Vec<i64>> {
         let (mut new, mut changed, mut unchanged): (Vec<_>, Updates, usize) = (Vec::new(), Vec::new(), 0);
         let mut moved = Vec::new();
@@ -223,8 +269,18 @@ impl Run<'_> {
                     if had.area_code != spec.area_code {
                         moved.push(had.id);
                     }
-                    let StudentSpec { user_name: _, real_name, area_code, school_name, grade, phone } = spec.clone();
-                    changed.push((had.id, vec![real_name.into(), area_code.into(), school_name.into(), grade.into(), phone.into()]));
+                    let StudentSpec { user_name: _, real_name, area_code, school_name, grade, phone } =
+                        spec.clone();
+                    changed.push((
+                        had.id,
+                        vec![
+                            real_name.into(),
+                            area_code.into(),
+                            school_name.into(),
+                            grade.into(),
+                            phone.into(),
+                        ],
+                    ));
                 }
             }
         }
@@ -237,7 +293,14 @@ impl Run<'_> {
             student::Column::Grade,
             student::Column::Phone,
         ];
-        update_set_in_txn::<student::Entity>(self.txn, student::Column::Id, Some(student::Column::Version), &columns, &changed).await?;
+        update_set_in_txn::<student::Entity>(
+            self.txn,
+            student::Column::Id,
+            Some(student::Column::Version),
+            &columns,
+            &changed,
+        )
+        .await?;
         Ok(moved)
     }
 }

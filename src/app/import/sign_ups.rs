@@ -27,7 +27,11 @@ struct Asked<'a> {
 
 impl Run<'_> {
     /// Writes the sign-ups that the rules allow and lists the others; the templates touched.
-    pub(super) async fn write_sign_ups(&mut self, catalogue: &Catalogue, people: &People) -> Result<BTreeSet<i64>> {
+    pub(super) async fn write_sign_ups(
+        &mut self,
+        catalogue: &Catalogue,
+        people: &People,
+    ) -> Result<BTreeSet<i64>> {
         let all = &self.parsed.sign_ups;
         let mut asked = resolve(all, catalogue, people)?;
         let students: BTreeSet<i64> = asked.iter().map(|ask| ask.student.id).collect();
@@ -41,8 +45,11 @@ impl Run<'_> {
             return Ok(BTreeSet::new());
         }
         asked.sort_by_key(|ask| (ask.row.value.created_at, ask.row.line));
-        let waiting: HashSet<i64> =
-            held.iter().filter(|held| held.state == ReservationState::Waitlisted).map(|held| held.student_id).collect();
+        let waiting: HashSet<i64> = held
+            .iter()
+            .filter(|held| held.state == ReservationState::Waitlisted)
+            .map(|held| held.student_id)
+            .collect();
         let mut desk = self.open_desk(catalogue, &asked, &held).await?;
 
         let (mut inserts, mut refused) = (Vec::with_capacity(asked.len()), Vec::new());
@@ -68,27 +75,37 @@ impl Run<'_> {
         if touched.is_empty() || self.outcome.is_bad() {
             return Ok(touched);
         }
-        // The places are locked: whoever else signs up for these templates has a key up to this one, or waits.
+        // The places are locked: whoever else signs up for these templates has a key up to this
+        // one, or waits.
         let of_waiting = inserts.iter().filter(|insert| waiting.contains(&insert.student_id));
         let said_yes: Vec<Yes> = of_waiting.map(yes).collect();
         let before = store::reservation_last_id(self.txn).await?;
-        store::insert_set_in_txn(self.txn, inserts.into_iter().map(ReservationInsert::active).collect()).await?;
+        store::insert_set_in_txn(self.txn, inserts.into_iter().map(ReservationInsert::active).collect())
+            .await?;
         place_change_in_txn(self.txn, &desk.taken()).await?;
         let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor("import"));
-        place_change_write_new_in_txn(self.txn, &templates, before, PlaceCause::Import, &by, self.now).await?;
+        place_change_write_new_in_txn(self.txn, &templates, before, PlaceCause::Import, &by, self.now)
+            .await?;
         said_yes_in_txn(self.app, self.txn, &said_yes, self.now).await?;
         Ok(touched)
     }
 
     /// Locks and reads the places of all templates concerned, and notes what the students have.
-    async fn open_desk(&self, catalogue: &Catalogue, asked: &[Asked<'_>], held: &[reservation::Model]) -> Result<Desk> {
+    async fn open_desk(
+        &self,
+        catalogue: &Catalogue,
+        asked: &[Asked<'_>],
+        held: &[reservation::Model],
+    ) -> Result<Desk> {
         let mut desk = Desk::default();
         for ask in asked {
             desk.students.entry(ask.student.id).or_insert_with(|| desk.book.add_student(ask.student.grade));
         }
         let wanted: BTreeSet<i64> = asked.iter().map(|ask| ask.template.id).collect();
-        let held: Vec<&reservation::Model> =
-            held.iter().filter(|held| held.state.takes_places() && desk.students.contains_key(&held.student_id)).collect();
+        let held: Vec<&reservation::Model> = held
+            .iter()
+            .filter(|held| held.state.takes_places() && desk.students.contains_key(&held.student_id))
+            .collect();
         let mut concerned = wanted.clone();
         concerned.extend(held.iter().map(|held| held.template_id));
 
@@ -98,12 +115,17 @@ impl Run<'_> {
             places.extend(place_list(self.txn, &others).await?);
         }
         for template in catalogue.templates.values().filter(|template| concerned.contains(&template.id)) {
-            let days: Vec<PlaceDay> = places.remove(&template.id).unwrap_or_default().iter().map(PlaceDay::from).collect();
+            let days: Vec<PlaceDay> =
+                places.remove(&template.id).unwrap_or_default().iter().map(PlaceDay::from).collect();
             desk.before.extend(days.iter().map(|place| ((template.id, place.day), place.taken)));
             desk.templates.insert(template.id, desk.book.add_template(template.grade, days));
         }
         for held in held {
-            let known = (desk.students.get(&held.student_id), desk.templates.get(&held.template_id), Claim::of(held.state));
+            let known = (
+                desk.students.get(&held.student_id),
+                desk.templates.get(&held.template_id),
+                Claim::of(held.state),
+            );
             if let (Some(student), Some(template), Some(claim)) = known {
                 desk.book.note(*student, *template, claim, held.start_day, held.last_day);
             }
@@ -120,7 +142,13 @@ fn yes(insert: &ReservationInsert) -> Yes {
 impl Asked<'_> {
     fn insert(&self) -> ReservationInsert {
         let SignUp { created_at, start_day, end_day, .. } = self.row.value;
-        ReservationInsert { student_id: self.student.id, template_id: self.template.id, start_day, end_day, created_at }
+        ReservationInsert {
+            student_id: self.student.id,
+            template_id: self.template.id,
+            start_day,
+            end_day,
+            created_at,
+        }
     }
 }
 
@@ -146,7 +174,9 @@ impl Desk {
     /// The places that were taken since the desk was opened: (template, day, how many).
     fn taken(&self) -> Vec<(i64, Day, i64)> {
         let templates = self.templates.iter().collect::<BTreeMap<_, _>>();
-        let days = templates.into_iter().flat_map(|(id, key)| self.book.places(*key).iter().map(|place| (*id, place)));
+        let days = templates
+            .into_iter()
+            .flat_map(|(id, key)| self.book.places(*key).iter().map(|place| (*id, place)));
         days.filter_map(|(id, place)| {
             let had = self.before.get(&(id, place.day)).copied().unwrap_or_default();
             (place.taken != had).then(|| (id, place.day, i64::from(place.taken) - i64::from(had)))
@@ -156,11 +186,16 @@ impl Desk {
 }
 
 /// The sign-ups with their students and templates; names were checked before.
-fn resolve<'a>(rows: &'a [Row<SignUp>], catalogue: &'a Catalogue, people: &'a People) -> Result<Vec<Asked<'a>>> {
+fn resolve<'a>(
+    rows: &'a [Row<SignUp>],
+    catalogue: &'a Catalogue,
+    people: &'a People,
+) -> Result<Vec<Asked<'a>>> {
     rows.iter()
         .map(|row| {
             let student = people.students.get(&row.value.student).ok_or(Error::Contended("import"))?;
-            let template = catalogue.templates.get(&row.value.class_template).ok_or(Error::Contended("import"))?;
+            let template =
+                catalogue.templates.get(&row.value.class_template).ok_or(Error::Contended("import"))?;
             Ok(Asked { row, student, template })
         })
         .collect()
@@ -168,8 +203,10 @@ fn resolve<'a>(rows: &'a [Row<SignUp>], catalogue: &'a Catalogue, people: &'a Pe
 
 /// Leaves out what is stored already, whatever has become of it since.
 fn drop_stored(asked: &mut Vec<Asked<'_>>, held: &[reservation::Model]) {
-    let stored: HashSet<_> =
-        held.iter().map(|held| (held.student_id, held.template_id, held.start_day, held.end_day, held.created_at)).collect();
+    let stored: HashSet<_> = held
+        .iter()
+        .map(|held| (held.student_id, held.template_id, held.start_day, held.end_day, held.created_at))
+        .collect();
     asked.retain(|ask| {
         let ReservationInsert { student_id, template_id, start_day, end_day, created_at } = ask.insert();
         !stored.contains(&(student_id, template_id, start_day, end_day, created_at))

@@ -1,5 +1,6 @@
-//! The lesson days of templates as they were last read: they change with the catalogue, whose version every
-//! page reads in the same statement as the seats taken. So it does not matter which replica edits it.
+//! The lesson days of templates as they were last read: they change with the catalogue, whose
+//! version every page reads in the same statement as the seats taken. So it does not matter which
+//! replica edits it.
 
 use crate::domain::opening::LessonDay;
 use crate::domain::time::Day;
@@ -26,12 +27,17 @@ struct Known {
 }
 
 impl Calendars {
-    /// The lesson days of a page in its range, with the seats taken now: out of what is known of this
-    /// version of the catalogue, or else read as a whole.
+    /// The lesson days of a page in its range, with the seats taken now: out of what is known of
+    /// this version of the catalogue, or else read as a whole.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn lesson_days(&self, conn: &impl ConnectionTrait, rows: &[OpeningRow], range: DayRange) -> Result<LessonDays> {
+    pub async fn lesson_days(
+        &self,
+        conn: &impl ConnectionTrait,
+        rows: &[OpeningRow],
+        range: DayRange,
+    ) -> Result<LessonDays> {
         if let Some(found) = self.recall(rows, range) {
             return Ok(found);
         }
@@ -47,7 +53,9 @@ impl Calendars {
     fn recall(&self, rows: &[OpeningRow], range: DayRange) -> Option<LessonDays> {
         let calendars: Vec<Arc<[LessonDay]>> = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let calendar = |row: &OpeningRow| (row.version == known.version).then(|| known.templates.get(&row.template.id).cloned())?;
+            let calendar = |row: &OpeningRow| {
+                (row.version == known.version).then(|| known.templates.get(&row.template.id).cloned())?
+            };
             rows.iter().map(calendar).collect::<Option<_>>()?
         };
         let of_row = |(row, calendar): (&OpeningRow, &Arc<[LessonDay]>)| {
@@ -79,8 +87,10 @@ fn window(days: &[LessonDay], range: DayRange) -> &[LessonDay] {
 
 /// These lesson days with so many seats taken; none = they are not the same days.
 fn with_taken(lessons: &[LessonDay], taken: &[(Day, i32)]) -> Option<Vec<LessonDay>> {
-    let each =
-        lessons.iter().zip(taken).map(|(lesson, (day, taken))| (lesson.day == *day).then_some(LessonDay { taken: *taken, ..*lesson }));
+    let each = lessons
+        .iter()
+        .zip(taken)
+        .map(|(lesson, (day, taken))| (lesson.day == *day).then_some(LessonDay { taken: *taken, ..*lesson }));
     if lessons.len() == taken.len() { each.collect() } else { None }
 }
 
@@ -132,7 +142,11 @@ mod tests {
             assert_eq!(recall(&[other]), None, "{what}");
         }
         known.keep(5, LessonDays::from([(2, vec![lesson(7, 0)])]));
-        assert_eq!(recall(&[row(1, 5, "2026-03-075;2026-03-082")]), None, "nothing is kept of the version before");
+        assert_eq!(
+            recall(&[row(1, 5, "2026-03-075;2026-03-082")]),
+            None,
+            "nothing is kept of the version before"
+        );
     }
 
     #[test]

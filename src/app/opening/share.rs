@@ -68,7 +68,9 @@ impl Boards {
     fn board(&self, question: Question) -> Arc<Board> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // One whose last look failed tells that to its readers and is not looked at again.
-        if let Some(board) = open.get(&question).and_then(Weak::upgrade).filter(|board| board.latest.borrow().is_ok()) {
+        if let Some(board) =
+            open.get(&question).and_then(Weak::upgrade).filter(|board| board.latest.borrow().is_ok())
+        {
             return board;
         }
         open.retain(|_, board| board.strong_count() > 0);
@@ -118,7 +120,8 @@ impl Board {
             }
         };
         if let Some(news) = news {
-            let mut shown = self.latest.borrow().as_ref().map(|shown| Shown::clone(shown)).unwrap_or_default();
+            let mut shown =
+                self.latest.borrow().as_ref().map(|shown| Shown::clone(shown)).unwrap_or_default();
             shown.retain(|_, opening| !news.removed.contains(&opening.template.code));
             shown.extend(news.openings.into_iter().map(|opening| (opening.template.id, opening)));
             drop(self.latest.send_replace(Ok(Arc::new(shown))));

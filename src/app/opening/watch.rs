@@ -9,7 +9,8 @@ use crate::storage::page::Page;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The page is painted again at every so-manieth look, whatever the look says: that a student or a coach is now of another city comes to light so.
+/// The page is painted again at every so-manieth look, whatever the look says: that a student or a
+/// coach is now of another city comes to light so.
 const LOOKS: u32 = 30;
 
 /// What is new on a page.
@@ -69,7 +70,8 @@ impl Watch {
         self.looks += 1;
         // A test clock may go back.
         let turned = now < self.painted_at || self.turns_at <= now;
-        if !turned && self.looks < LOOKS && self.mark_of(self.student_id, self.range, now).await? == self.mark {
+        if !turned && self.looks < LOOKS && self.mark_of(self.student_id, self.range, now).await? == self.mark
+        {
             return Ok(None);
         }
         let news = self.paint(now).await?;
@@ -83,9 +85,9 @@ impl Watch {
 
     async fn paint(&mut self, now: Instant) -> Result<News> {
         let wanted = wanted(&self.app, &self.query, now).await?;
-        // The mark comes before the page, and is of the templates shown so far: what changes between the two, or is new on the page, is painted
-        // twice rather than never. Nothing is kept before all is read: who is dropped in between
-        // has seen nothing.
+        // The mark comes before the page, and is of the templates shown so far: what changes
+        // between the two, or is new on the page, is painted twice rather than never. Nothing is
+        // kept before all is read: who is dropped in between has seen nothing.
         let student_id = wanted.student.as_ref().map(|student| student.id);
         let mark = self.mark_of(student_id, wanted.choice.range, now).await?;
         let painted = page_of(&self.app, &wanted, &self.page, now).await?.items;

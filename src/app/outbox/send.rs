@@ -1,10 +1,13 @@
-//! `sms send`: takes what is due under a lease, judges it, hands it over and stores what became of it.
+//! `sms send`: takes what is due under a lease, judges it, hands it over and stores what became of
+//! it.
 //!
-//! Each chunk is three short transactions with the gateway's call between the last two: *take* (judge and lease), *hand over* (note that
-//! the call begins), *settle*. Killed before the second, a message is queued again when its lease runs out; killed after it, nobody
-//! knows whether it went: UNKNOWN. In testing mode *take* ends everything as CAPTURED and nothing follows.
+//! Each chunk is three short transactions with the gateway's call between the last two: *take*
+//! (judge and lease), *hand over* (note that the call begins), *settle*. Killed before the second,
+//! a message is queued again when its lease runs out; killed after it, nobody knows whether it
+//! went: UNKNOWN. In testing mode *take* ends everything as CAPTURED and nothing follows.
 //!
-//! Inside a transaction invitations come before messages, as in every other one, so that nobody waits in a circle.
+//! Inside a transaction invitations come before messages, as in every other one, so that nobody
+//! waits in a circle.
 
 use crate::app::App;
 use crate::app::report::Report;
@@ -44,7 +47,8 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
     }
     if due.len() as u64 >= limit {
         // Alarms and answers must not wait behind a mountain of notices.
-        let urgent: Vec<MessageKind> = MessageKind::ALL.iter().copied().filter(|kind| kind.is_urgent()).collect();
+        let urgent: Vec<MessageKind> =
+            MessageKind::ALL.iter().copied().filter(|kind| kind.is_urgent()).collect();
         due.extend(store::message_due_of(app.db.reader(), &urgent, now, limit).await?);
     }
     due.sort_unstable_by_key(|message| (!message.kind.is_urgent(), message.due_at, message.id));
@@ -64,7 +68,8 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
     Ok(report)
 }
 
-/// The run's `now`, which goes on while gateways take their time, so that leases end when they should.
+/// The run's `now`, which goes on while gateways take their time, so that leases end when they
+/// should.
 struct RunClock {
     now: Instant,
     started: Option<Instant>,
@@ -90,7 +95,8 @@ struct Lease {
     until: Instant,
 }
 
-/// Judges messages: those that may go are leased (in testing mode: captured), the others wait or end.
+/// Judges messages: those that may go are leased (in testing mode: captured), the others wait or
+/// end.
 async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Vec<message::Model>, Report)> {
     let testing = app.config.testing;
     write_txn!(&app.db, "sms.take", |txn| {
@@ -98,7 +104,8 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
         let rows = read_in_order(txn, ids, now).await?;
         let verdicts = judge(app, txn, &rows, now).await?;
         let mut report = Report { examined: rows.len() as u64, ..Report::default() };
-        let (mut going, mut waits, mut ends) = (Vec::new(), BTreeMap::<Instant, Vec<i64>>::new(), BTreeMap::<_, Vec<i64>>::new());
+        let (mut going, mut waits, mut ends) =
+            (Vec::new(), BTreeMap::<Instant, Vec<i64>>::new(), BTreeMap::<_, Vec<i64>>::new());
         for (id, verdict) in verdicts {
             match verdict {
                 Verdict::Go => going.push(id),
@@ -143,7 +150,10 @@ async fn read_in_order(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<messa
 async fn judge(app: &App, txn: &Txn, rows: &[message::Model], now: Instant) -> Result<Vec<(i64, Verdict)>> {
     let rules = app.rules();
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut known = Known { opted_out: store::message_opted_out(txn, &ids).await?.into_iter().collect(), ..Known::default() };
+    let mut known = Known {
+        opted_out: store::message_opted_out(txn, &ids).await?.into_iter().collect(),
+        ..Known::default()
+    };
     let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
     for row in rows {
         kinds.entry(row.kind).or_default().push(row.id);
@@ -176,14 +186,23 @@ fn waiting(row: &message::Model) -> Waiting {
 }
 
 /// Hands leased messages over and stores what became of them.
-async fn deliver(app: &App, gateways: Gateways<'_>, taken: &[message::Model], lease: &Lease, clock: &mut RunClock) -> Result<Report> {
+async fn deliver(
+    app: &App,
+    gateways: Gateways<'_>,
+    taken: &[message::Model],
+    lease: &Lease,
+    clock: &mut RunClock,
+) -> Result<Report> {
     let at = clock.now(app).await?;
     let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
-    let handed = write_txn!(&app.db, "sms.hand_over", |txn| store::message_hand_over(txn, &ids, &lease.token, at).await)?;
+    let handed =
+        write_txn!(&app.db, "sms.hand_over", |txn| store::message_hand_over(txn, &ids, &lease.token, at)
+            .await)?;
     let going: Vec<&message::Model> = taken.iter().filter(|row| handed.contains(&row.id)).collect();
     // A call must end, one way or the other, while the lease lasts.
     let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
-    let outcomes = gateways.submit(going.iter().map(|row| (row.id, outgoing(row))).collect(), limit, at).await;
+    let outcomes =
+        gateways.submit(going.iter().map(|row| (row.id, outgoing(row))).collect(), limit, at).await;
     settle(app, &going, outcomes, lease, clock.now(app).await?).await
 }
 
@@ -200,7 +219,13 @@ fn outgoing(row: &message::Model) -> Outgoing {
     }
 }
 
-async fn settle(app: &App, rows: &[&message::Model], outcomes: Vec<(i64, Outcome)>, lease: &Lease, now: Instant) -> Result<Report> {
+async fn settle(
+    app: &App,
+    rows: &[&message::Model],
+    outcomes: Vec<(i64, Outcome)>,
+    lease: &Lease,
+    now: Instant,
+) -> Result<Report> {
     let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, *row)).collect();
     let mut fates = HashMap::<Fate, Vec<i64>>::new();
     let (mut out, mut lost) = (Vec::new(), Vec::new());
@@ -221,7 +246,8 @@ async fn settle(app: &App, rows: &[&message::Model], outcomes: Vec<(i64, Outcome
         let mut report = Report::default();
         for (fate, ids) in &fates {
             let Fate { state, due_at, error } = fate;
-            let settled = store::message_settle(txn, ids, &lease.token, (*state, *due_at, error), now).await?;
+            let settled =
+                store::message_settle(txn, ids, &lease.token, (*state, *due_at, error), now).await?;
             report.changed += settled;
             match state {
                 MessageState::Submitted => report.messages += settled,
@@ -246,7 +272,8 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
         let rows = store::message_leases_lost(txn, now).await?;
         let (mut fates, mut out) = (BTreeMap::<Instant, Vec<i64>>::new(), Vec::new());
         for row in rows.iter().filter(|row| row.handed_at.is_some()) {
-            let fate = sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
+            let fate =
+                sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
             fates.entry(fate.due_at).or_default().push(row.id);
             if row.kind == MessageKind::Invitation {
                 out.extend(row.invitation_id);
@@ -267,7 +294,10 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
 }
 
 fn unknown_note(messages: u64) -> String {
-    format!("{messages} messages may or may not have gone out and are not repeated; they are listed in state UNKNOWN")
+    format!(
+        "{messages} messages may or may not have gone out and are not repeated; they are listed in state \
+         UNKNOWN"
+    )
 }
 
 /// The invitations of those of `rows` that are INVITATION messages and among `ids`.
@@ -276,7 +306,8 @@ fn invitations_of(rows: &[message::Model], ids: &[i64]) -> Vec<i64> {
     asked.filter_map(|row| row.invitation_id).collect()
 }
 
-/// In the transaction that settles their messages, invitations become SENT (`out`) or UNDELIVERED (`lost`).
+/// In the transaction that settles their messages, invitations become SENT (`out`) or UNDELIVERED
+/// (`lost`).
 async fn invitations_settle(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
     if out.is_empty() && lost.is_empty() {
         return Ok(());

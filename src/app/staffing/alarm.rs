@@ -1,4 +1,4 @@
-//! `invite notify_test` and `invite notify_class`: who must do something soon (DOMAIN.md §3).
+//! `invite notify_test` and `invite notify_class`: who must do something soon (docs/domain.md §3).
 
 use super::{check, notice, settle::budget_starts};
 use crate::app::report::Report;
@@ -15,11 +15,16 @@ use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
 use crate::write_txn;
 
-/// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15 minutes and at most 2 hours ahead;
-/// once per (invitation, deadline).
+/// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15
+/// minutes and at most 2 hours ahead; once per (invitation, deadline).
 pub async fn notify_software_tests(app: &App, now: Instant) -> Result<Report> {
     let rules = app.rules();
-    let due = staffing::invited_list_deadline_in(app.db.reader(), now + rules.reminder_least, now + rules.reminder_most).await?;
+    let due = staffing::invited_list_deadline_in(
+        app.db.reader(),
+        now + rules.reminder_least,
+        now + rules.reminder_most,
+    )
+    .await?;
     let mut report = Report { examined: due.len() as u64, ..Report::default() };
     if due.is_empty() {
         return Ok(report);
@@ -35,7 +40,8 @@ pub async fn notify_software_tests(app: &App, now: Instant) -> Result<Report> {
             Some(outbox::Draft { valid_until: deadline, ..draft })
         })
         .collect();
-    report.messages = write_txn!(&app.db, "invitation.remind", |txn| outbox::write(app, txn, drafts.clone(), now).await)?;
+    report.messages =
+        write_txn!(&app.db, "invitation.remind", |txn| outbox::write(app, txn, drafts.clone(), now).await)?;
     report.changed = report.messages;
     Ok(report)
 }
@@ -66,7 +72,8 @@ fn alarm_of(app: &App, task: &TaskRow, counts: Counts, now: Instant) -> Option<A
     (counts.uncovered() > i64::from(task.told_uncovered)).then_some(Alarm::Worse)
 }
 
-/// Uncovered tasks: the early warning, the alarm at G, and a further one only when it got worse than anything told. Says how late it is.
+/// Uncovered tasks: the early warning, the alarm at G, and a further one only when it got worse
+/// than anything told. Says how late it is.
 pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report> {
     // A reserve that moves up or a task that shrinks at this very minute is no reason for an alarm.
     let told = check::bring_in_line(app, now, None).await?.messages;
@@ -78,7 +85,8 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
     let counts = staffing::task_counts(app.db.reader(), &tasks, now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
     note_covered(app, &tasks, &count, now).await?;
-    let due: Vec<&TaskRow> = tasks.iter().filter(|task| alarm_of(app, task, count(task), now).is_some()).collect();
+    let due: Vec<&TaskRow> =
+        tasks.iter().filter(|task| alarm_of(app, task, count(task), now).is_some()).collect();
     if due.is_empty() {
         return Ok(report);
     }
@@ -89,13 +97,16 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
             let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
             let counts = counts.get(&task.id).copied().unwrap_or_default();
             // Another replica may have told it, or a coach become ready, since it was looked at.
-            let Some(alarm) = alarm_of(app, &task, counts, now).filter(|_| task.state.is_open()) else { return Ok(0) };
-            sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? WHERE id = ?")
-                .bind(alarm != Alarm::Early)
-                .bind(counts.uncovered().max(i64::from(task.told_uncovered)))
-                .bind(task.id)
-                .execute(txn)
-                .await?;
+            let Some(alarm) = alarm_of(app, &task, counts, now).filter(|_| task.state.is_open()) else {
+                return Ok(0);
+            };
+            sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? \
+                WHERE id = ?")
+            .bind(alarm != Alarm::Early)
+            .bind(counts.uncovered().max(i64::from(task.told_uncovered)))
+            .bind(task.id)
+            .execute(txn)
+            .await?;
             let (kind, late) = match alarm {
                 Alarm::Early => (MessageKind::TaskEarlyWarning, 0),
                 Alarm::Gate => (MessageKind::TaskShort, (now - task.gate_at).num_minutes()),
@@ -111,8 +122,10 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
                 late_minutes: late,
                 ..notice::facts(&task)
             };
-            let version = if alarm == Alarm::Worse { format!("worse-{}", counts.uncovered()) } else { "1".to_owned() };
-            outbox::write(app, txn, vec![notice::to_admins(kind, &task, version, facts, task.start_at)], now).await
+            let version =
+                if alarm == Alarm::Worse { format!("worse-{}", counts.uncovered()) } else { "1".to_owned() };
+            outbox::write(app, txn, vec![notice::to_admins(kind, &task, version, facts, task.start_at)], now)
+                .await
         });
         let Some(written) = report.or_failed(&task.about(), written)? else { continue };
         report.changed += u64::from(written > 0);
@@ -121,15 +134,28 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
     Ok(report)
 }
 
-/// A task that is covered at its gate had no alarm then. What is uncovered later is new, not an alarm that comes late.
-async fn note_covered(app: &App, tasks: &[TaskRow], count: &impl Fn(&TaskRow) -> Counts, now: Instant) -> Result<()> {
-    let at_gate = |task: &&TaskRow| now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
-    let covered: Vec<i64> = tasks.iter().filter(at_gate).filter(|task| count(task).uncovered() == 0).map(|task| task.id).collect();
+/// A task that is covered at its gate had no alarm then. What is uncovered later is new, not an
+/// alarm that comes late.
+async fn note_covered(
+    app: &App,
+    tasks: &[TaskRow],
+    count: &impl Fn(&TaskRow) -> Counts,
+    now: Instant,
+) -> Result<()> {
+    let at_gate =
+        |task: &&TaskRow| now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
+    let covered: Vec<i64> = tasks
+        .iter()
+        .filter(at_gate)
+        .filter(|task| count(task).uncovered() == 0)
+        .map(|task| task.id)
+        .collect();
     if covered.is_empty() {
         return Ok(());
     }
     write_txn!(&app.db, "class_task.covered", |txn| {
-        let noted = sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})");
+        let noted = sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 \
+            WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})");
         noted.ids(covered.iter().copied()).execute(txn).await
     })
     .map(drop)
@@ -149,7 +175,10 @@ async fn coaches_left(app: &App, tasks: &[&TaskRow], now: Instant) -> Result<Vec
     let eligible = |task: &&TaskRow| {
         let Some(need) = needs.get(&task.id) else { return 0 };
         let purpose = Purpose::Manual { overriding: false };
-        candidates.iter().filter(|candidate| eligibility::check(app.rules(), candidate, need, purpose, now).is_ok()).count() as i64
+        candidates
+            .iter()
+            .filter(|candidate| eligibility::check(app.rules(), candidate, need, purpose, now).is_ok())
+            .count() as i64
     };
     Ok(tasks.iter().map(eligible).collect())
 }

@@ -1,4 +1,4 @@
-//! A coach's yes and no (DOMAIN.md §5).
+//! A coach's yes and no (docs/domain.md §5).
 
 use super::settle::{self, candidate_of, coach_lock_in_txn, need_of, refused, settle};
 use super::{form, notice, sizing};
@@ -19,14 +19,16 @@ use sea_orm::EntityTrait;
 /// Yes. One transaction: never more coaches accepted than needed; a yes beyond that is RESERVE.
 ///
 /// # Errors
-/// NOT_FOUND; NOT_YOURS; TASK_FORMED or TASK_CLOSED when it is too late; the reason why the coach is not eligible (any more).
+/// NOT_FOUND; NOT_YOURS; TASK_FORMED or TASK_CLOSED when it is too late; the reason why the coach
+/// is not eligible (any more).
 pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
     let _turn = app.turns.of_task(found.task_id).await?;
     write_txn!(&app.db, "invitation.accept", |txn| {
         let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;
-        // Tests that are overdue lapse before anything is judged, whether or not `invite check` has run.
+        // Tests that are overdue lapse before anything is judged, whether or not `invite check` has
+        // run.
         settle(app, txn, task.id, now).await?;
         let before = staffing::invitation_by_id(txn, invitation_id).await?;
         match judge_yes(before.state) {
@@ -50,8 +52,16 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
         let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
         let facts = notice::facts_of_lessons(&task, &need.spans);
         let draft = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
-            let (held, _) = settle::hold(app, txn, &task, &need, &mut candidate, &invited, before.state, Some(now), now).await?;
-            notice::to_coach(MessageKind::Accepted, &task, &invited, now.unix(), Facts { deadline: held.deadline, ..facts })
+            let (held, _) =
+                settle::hold(app, txn, &task, &need, &mut candidate, &invited, before.state, Some(now), now)
+                    .await?;
+            notice::to_coach(
+                MessageKind::Accepted,
+                &task,
+                &invited,
+                now.unix(),
+                Facts { deadline: held.deadline, ..facts },
+            )
         } else {
             answered(txn, &before, InvitationState::Reserve, now).await?;
             notice::to_coach(MessageKind::Reserved, &task, &invited, now.unix(), facts)
@@ -90,14 +100,21 @@ pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -
             }
             No::Assigned => {
                 let facts = Facts { coach: person.user_name.clone(), ..notice::facts(&task) };
-                let draft = notice::to_admins(MessageKind::AssignedWithdrawal, &task, &person.user_name, facts, task.start_at.max(now));
+                let draft = notice::to_admins(
+                    MessageKind::AssignedWithdrawal,
+                    &task,
+                    &person.user_name,
+                    facts,
+                    task.start_at.max(now),
+                );
                 outbox::write(app, txn, vec![draft], now).await?;
             }
         }
         Ok((staffing::invitation_by_id(txn, invitation_id).await?, judged))
     })?;
     if judged == No::Assigned {
-        let told = "the class is formed and yours; the education admins have been told that you want to leave it";
+        let told =
+            "the class is formed and yours; the education admins have been told that you want to leave it";
         return Err(Error::precondition(Reason::TaskFormed, told));
     }
     Ok(after)
@@ -148,16 +165,18 @@ fn invited_as(row: &invitation::Model, person: &coach::Model) -> InvitedCoach {
 /// Writes an answer that gives the coach no place.
 async fn answered(txn: &Txn, before: &invitation::Model, state: InvitationState, now: Instant) -> Result<()> {
     let ended = state.is_ended().then_some(now);
-    let rows =
-        sql("UPDATE invitation SET state = ?, answered_at = ?, ended_at = ?, test_deadline = NULL, reason = ?, version = version + 1 \
-                    WHERE id = ? AND state = ?")
-        .bind(state)
-        .bind(now)
-        .bind(ended)
-        .bind(if state == InvitationState::Declined { Reason::Declined.as_str() } else { "" })
-        .bind(before.id)
-        .bind(before.state)
-        .execute(txn)
-        .await?;
+    let rows = sql(
+        "UPDATE invitation SET state = ?, answered_at = ?, ended_at = ?, test_deadline = NULL, reason = \
+                    ?, version = version + 1 \
+                    WHERE id = ? AND state = ?",
+    )
+    .bind(state)
+    .bind(now)
+    .bind(ended)
+    .bind(if state == InvitationState::Declined { Reason::Declined.as_str() } else { "" })
+    .bind(before.id)
+    .bind(before.state)
+    .execute(txn)
+    .await?;
     if rows == 1 { Ok(()) } else { Err(Error::Contended("invitation.state")) }
 }

@@ -1,4 +1,4 @@
-//! `invite check`: what time does to invitations and tasks (DOMAIN.md §§3–5).
+//! `invite check`: what time does to invitations and tasks (docs/domain.md §§3–5).
 
 use super::{settle::settle, sizing};
 use crate::app::report::Report;
@@ -10,16 +10,17 @@ use crate::storage::sql::sql;
 use crate::storage::staffing;
 use crate::write_txn;
 
-/// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or coaches changed, and their states follow.
-/// With a day only that day's tasks.
+/// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or
+/// coaches changed, and their states follow. With a day only that day's tasks.
 pub async fn check_invitations(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     let mut report = expire(app, now, day).await?;
     report.add(bring_in_line(app, now, day).await?);
     Ok(report)
 }
 
-/// All of it but what only marks invitations as run out. Whoever judges tasks by their counts calls it first, so that it does not matter
-/// which of the jobs of a minute runs before the other (DOMAIN.md §3).
+/// All of it but what only marks invitations as run out. Whoever judges tasks by their counts calls
+/// it first, so that it does not matter which of the jobs of a minute runs before the other
+/// (docs/domain.md §3).
 pub async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     let examined = staffing::task_count_open(app.db.reader(), day).await?;
     settle_due(app, examined, now, day).await
@@ -32,8 +33,10 @@ pub(super) async fn settle_due(app: &App, examined: u64, now: Instant, day: Opti
     if examined == 0 {
         return Ok(report);
     }
-    // What has run out changes nothing but the next wave; the rest is looked at under the task's lock.
-    let tasks = staffing::task_list_unsettled(app.db.reader(), lapsing, app.rules().form_when_covered, now).await?;
+    // What has run out changes nothing but the next wave; the rest is looked at under the task's
+    // lock.
+    let tasks =
+        staffing::task_list_unsettled(app.db.reader(), lapsing, app.rules().form_when_covered, now).await?;
     for task in tasks.iter().filter(|task| day.is_none_or(|day| day == task.day)) {
         let checked = write_txn!(&app.db, "class_task.check", |txn| {
             let task = staffing::task_lock_in_txn(txn, task.id).await?;
@@ -48,24 +51,31 @@ pub(super) async fn settle_due(app: &App, examined: u64, now: Instant, day: Opti
         report.messages += messages;
         if over > 0 {
             report.skip(Reason::PlacesExhausted, over as u64);
-            report.notes.push(format!("{}: {over} students do not fit into the classes that are left", task.about()));
+            report
+                .notes
+                .push(format!("{}: {over} students do not fit into the classes that are left", task.about()));
         }
     }
     Ok(report)
 }
 
-/// SENT past its end → EXPIRED; QUEUED past its end → UNDELIVERED, and its message is of no use any more.
+/// SENT past its end → EXPIRED; QUEUED past its end → UNDELIVERED, and its message is of no use any
+/// more.
 async fn expire(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     let mut report = Report::default();
     // A day that no task has: all of them.
-    let due: Vec<(i64, InvitationState, Day)> = sql("SELECT i.id, i.state, t.day FROM invitation i JOIN class_task t ON t.id = i.task_id \
+    let due: Vec<(i64, InvitationState, Day)> =
+        sql("SELECT i.id, i.state, t.day FROM invitation i JOIN class_task t ON t.id = i.task_id \
          WHERE (i.state = 'SENT' AND i.expires_at <= ?) OR (i.state = 'QUEUED' AND i.valid_until <= ?)")
-    .bind(now)
-    .bind(now)
-    .tuples(app.db.reader())
-    .await?;
+        .bind(now)
+        .bind(now)
+        .tuples(app.db.reader())
+        .await?;
     let of = |state: InvitationState| -> Vec<i64> {
-        due.iter().filter(|(_, found, on)| *found == state && day.is_none_or(|day| day == *on)).map(|(id, ..)| *id).collect()
+        due.iter()
+            .filter(|(_, found, on)| *found == state && day.is_none_or(|day| day == *on))
+            .map(|(id, ..)| *id)
+            .collect()
     };
     let (sent, queued) = (of(InvitationState::Sent), of(InvitationState::Queued));
     if sent.is_empty() && queued.is_empty() {
@@ -73,9 +83,18 @@ async fn expire(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     }
     report.changed = write_txn!(&app.db, "invitation.expire", |txn| {
         let reason = Reason::Expired.as_str();
-        let ended = staffing::invitation_end_in_txn(txn, &sent, InvitationState::Sent, InvitationState::Expired, reason, now).await?;
+        let ended = staffing::invitation_end_in_txn(
+            txn,
+            &sent,
+            InvitationState::Sent,
+            InvitationState::Expired,
+            reason,
+            now,
+        )
+        .await?;
         let lost = InvitationState::Undelivered;
-        let undelivered = staffing::invitation_end_in_txn(txn, &queued, InvitationState::Queued, lost, reason, now).await?;
+        let undelivered =
+            staffing::invitation_end_in_txn(txn, &queued, InvitationState::Queued, lost, reason, now).await?;
         if !queued.is_empty() {
             outbox::invitation_messages_cancel(txn, &queued, now).await?;
         }

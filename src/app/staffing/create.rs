@@ -1,4 +1,4 @@
-//! `invite create`: the class tasks of a day (DOMAIN.md §3, §4).
+//! `invite create`: the class tasks of a day (docs/domain.md §3, §4).
 
 use super::{settle::settle, sizing};
 use crate::app::App;
@@ -17,7 +17,8 @@ use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 use std::collections::{HashMap, HashSet};
 
-/// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and sizes those that are open. Running it again changes nothing.
+/// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and
+/// sizes those that are open. Running it again changes nothing.
 pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Report> {
     write_txn!(&app.db, "class_task.create", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await?;
@@ -31,7 +32,8 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
         if tasks.is_empty() {
             return Ok(report);
         }
-        // Only new and reopened tasks are sized here: the others are the business of `invite check`, which tells coaches what follows.
+        // Only new and reopened tasks are sized here: the others are the business of `invite
+        // check`, which tells coaches what follows.
         tasks.retain(|task| made.contains(&task.template_id) || reopened.contains(&task.template_id));
         let others = open - tasks.len();
         if tasks.is_empty() {
@@ -42,7 +44,8 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
         sizing::attach_in_txn(app, txn, day, &templates).await?;
         let sizes = sizing::size_in_txn(txn, &tasks, day).await?;
         let size = |task: &TaskRow| sizes.get(&task.id).copied().unwrap_or_default();
-        let seated: Vec<i64> = tasks.iter().filter(|task| size(task).students == 0).map(|task| task.id).collect();
+        let seated: Vec<i64> =
+            tasks.iter().filter(|task| size(task).students == 0).map(|task| task.id).collect();
         if !seated.is_empty() {
             sql("UPDATE class_task SET state = ? WHERE state = ? AND id IN ({ids})")
                 .bind(TaskState::Formed)
@@ -59,7 +62,11 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
             let size = size(task);
             if size.over > 0 {
                 report.skip(Reason::PlacesExhausted, size.over as u64);
-                report.notes.push(format!("{}: {} students do not fit into the classes that are left", task.about(), size.over));
+                report.notes.push(format!(
+                    "{}: {} students do not fit into the classes that are left",
+                    task.about(),
+                    size.over
+                ));
             }
         }
         if others > 0 {
@@ -69,12 +76,16 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
     })
 }
 
-/// Open tasks of the day that a sign-up made before the cut-off is not counted by are sized again by `invite check`.
+/// Open tasks of the day that a sign-up made before the cut-off is not counted by are sized again
+/// by `invite check`.
 async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
-    let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' AND task_id IS NULL \
+    let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' \
+         AND task_id IS NULL \
          AND start_day <= ? AND last_day >= ? AND created_at < ? AND EXISTS (SELECT 1 FROM class_task t \
-             WHERE t.template_id = reservation.template_id AND t.day = ? AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
-         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id AND v.day = ?)")
+             WHERE t.template_id = reservation.template_id AND t.day = ? \
+         AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
+         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id \
+         AND v.day = ?)")
     .bind(day)
     .bind(day)
     .bind(cut_off(app.time(), day))
@@ -88,25 +99,37 @@ async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
 /// Templates that need a task on the day and have none; the templates for which one was made. Each
 /// has the size that follows from the sign-ups as they are counted here, which is its size unless
 /// there are running classes or somebody is just signing up.
-async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut Report) -> Result<HashSet<i64>> {
-    // The day is said wherever it can be: where it must be taken from `p`, MariaDB reads the tasks of all days.
+async fn insert_tasks(
+    app: &App,
+    txn: &Txn,
+    now: Instant,
+    day: Day,
+    report: &mut Report,
+) -> Result<HashSet<i64>> {
+    // The day is said wherever it can be: where it must be taken from `p`, MariaDB reads the tasks
+    // of all days.
     let wanted: Vec<(i64, Instant, i64, i32, i32)> =
-        sql("SELECT p.template_id, p.start_at, q.n, ct.max_students_per_class, ct.max_classes FROM place p JOIN \
-             (SELECT r.template_id, COUNT(*) AS n FROM reservation r WHERE r.state = 'BOOKED' AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
-              AND (r.task_id IS NULL OR r.task_id IN (SELECT l.id FROM class_task l WHERE l.day > ? AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
-              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?) GROUP BY r.template_id) q ON q.template_id = p.template_id \
+        sql("SELECT p.template_id, p.start_at, q.n, ct.max_students_per_class, ct.max_classes FROM place p \
+             JOIN \
+             (SELECT r.template_id, COUNT(*) AS n FROM reservation r WHERE r.state = 'BOOKED' \
+              AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
+              AND (r.task_id IS NULL OR r.task_id IN (SELECT l.id FROM class_task l WHERE l.day > ? \
+              AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
+              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?) \
+         GROUP BY r.template_id) q ON q.template_id = p.template_id \
          JOIN class_template ct ON ct.id = p.template_id \
-         WHERE p.day = ? AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id AND t.day = ?) \
+         WHERE p.day = ? AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id \
+         AND t.day = ?) \
          ORDER BY p.template_id")
-    .bind(day)
-    .bind(day)
-    .bind(cut_off(app.time(), day))
-    .bind(day)
-    .bind(day)
-    .bind(day)
-    .bind(day)
-    .tuples(txn)
-    .await?;
+        .bind(day)
+        .bind(day)
+        .bind(cut_off(app.time(), day))
+        .bind(day)
+        .bind(day)
+        .bind(day)
+        .bind(day)
+        .tuples(txn)
+        .await?;
     // Many templates share few times of day.
     let mut lines: HashMap<Instant, Timeline> = HashMap::new();
     let mut rows: Vec<[Cell; 6]> = Vec::with_capacity(wanted.len());
@@ -119,14 +142,22 @@ async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut
             continue;
         }
         let (needed, _) = class_task::needed(students, i64::from(max_students), i64::from(max_classes), 0);
-        rows.push([template_id.into(), start.into(), line.gate_at.into(), line.freeze_at.into(), students.into(), needed.into()]);
+        rows.push([
+            template_id.into(),
+            start.into(),
+            line.gate_at.into(),
+            line.freeze_at.into(),
+            students.into(),
+            needed.into(),
+        ]);
         made.insert(template_id);
     }
     if made.is_empty() {
         return Ok(made);
     }
     let inserted =
-        sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, students, needed, created_at) \
+        sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
+         students, needed, created_at) \
          SELECT q.c0, ?, ?, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, ? FROM {rows:iiiiii} q")
         .bind(day)
         .bind(TaskState::Pending)
@@ -142,7 +173,13 @@ async fn insert_tasks(app: &App, txn: &Txn, now: Instant, day: Day, report: &mut
 }
 
 /// A new task, PENDING, not sized yet.
-pub(super) fn new_task(app: &App, template_id: i64, day: Day, start: Instant, now: Instant) -> task::ActiveModel {
+pub(super) fn new_task(
+    app: &App,
+    template_id: i64,
+    day: Day,
+    start: Instant,
+    now: Instant,
+) -> task::ActiveModel {
     let line = Timeline::of(app.rules(), day, start);
     task::ActiveModel {
         id: NotSet,
@@ -176,14 +213,16 @@ pub(super) async fn insert_in_txn(txn: &Txn, rows: Vec<task::ActiveModel>) -> Re
 
 /// CANCELLED for want of demand → PENDING.
 pub(super) async fn reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET state = 'PENDING', version = version + 1 WHERE state = 'CANCELLED' AND id IN ({ids})")
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await
-        .map(drop)
+    sql("UPDATE class_task SET state = 'PENDING', version = version + 1 WHERE state = 'CANCELLED' \
+        AND id IN ({ids})")
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
+    .map(drop)
 }
 
-/// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation stays. The templates concerned.
+/// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation
+/// stays. The templates concerned.
 async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<Vec<i64>> {
     let wanted: Vec<(i64, i64)> = sql("SELECT t.id, t.template_id FROM class_task t \
          WHERE t.day = ? AND t.state = 'CANCELLED' AND t.cancelled_by = '' AND t.freeze_at > ? \

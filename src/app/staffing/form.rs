@@ -1,4 +1,5 @@
-//! Classes are formed: at F, at once where the configuration says so, and the moment a coach of a reopened task is ready (DOMAIN.md §4).
+//! Classes are formed: at F, at once where the configuration says so, and the moment a coach of a
+//! reopened task is ready (docs/domain.md §4).
 
 use super::notice;
 use crate::app::outbox::{Draft, Person};
@@ -17,19 +18,23 @@ use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use crate::storage::{Txn, pool};
 use crate::write_txn;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{
+    ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter,
+};
 use std::collections::HashMap;
 
 use super::{next_day, settle, sizing};
 
-/// `clazz assign_students`: forms what is due, reports who is left over, and tells students whose lesson does not take place.
+/// `clazz assign_students`: forms what is due, reports who is left over, and tells students whose
+/// lesson does not take place.
 pub async fn assign_students(app: &App, now: Instant) -> Result<Report> {
     let mut report = form_due(app, now).await?;
     report.messages += super::roster::tell_not_held(app, now).await?;
     Ok(report)
 }
 
-/// Forms the classes of every task whose F (or reopened end) has come. The notice tasks call it first.
+/// Forms the classes of every task whose F (or reopened end) has come. The notice tasks call it
+/// first.
 pub async fn form_due(app: &App, now: Instant) -> Result<Report> {
     let mut report = Report::default();
     for task in staffing::task_list_closing(app.db.reader(), now).await? {
@@ -49,7 +54,8 @@ pub async fn form_due(app: &App, now: Instant) -> Result<Report> {
     Ok(report)
 }
 
-/// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not `clazz assign_students` has run.
+/// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not
+/// `clazz assign_students` has run.
 pub async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -> Result<TaskRow> {
     let task = staffing::task_lock_in_txn(txn, id).await?;
     if !task.state.is_open() || now < task.closes_at {
@@ -59,7 +65,8 @@ pub async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -
     staffing::task_by_id(txn, id).await
 }
 
-/// A task's end: what can be formed is, everybody else is let go, students left over are listed and passed on.
+/// A task's end: what can be formed is, everybody else is let go, students left over are listed and
+/// passed on.
 async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64, Vec<String>)> {
     let mut messages = 0;
     if task.dirty {
@@ -95,7 +102,13 @@ async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64
             reason: formed.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
             ..notice::facts(&task)
         };
-        let draft = notice::to_admins(MessageKind::TaskLeftOver, &task, formed.left.len(), facts, task.start_at.max(now));
+        let draft = notice::to_admins(
+            MessageKind::TaskLeftOver,
+            &task,
+            formed.left.len(),
+            facts,
+            task.start_at.max(now),
+        );
         messages += outbox::write(app, txn, vec![draft], now).await?;
     }
     Ok((messages, formed.left.into_iter().map(|student| student.user_name).collect()))
@@ -103,7 +116,10 @@ async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64
 
 /// Classes for the coaches who are ready, while the task goes on looking for the rest.
 pub async fn form_ready(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let ready = staffing::invited_of_task(txn, task.id).await?.iter().any(|coach| coach.state == InvitationState::Ready);
+    let ready = staffing::invited_of_task(txn, task.id)
+        .await?
+        .iter()
+        .any(|coach| coach.state == InvitationState::Ready);
     if !ready {
         return Ok(0);
     }
@@ -136,10 +152,13 @@ struct Formed {
     reason: Option<Reason>,
 }
 
-/// READY → ASSIGNED: one class a coach, the task's students spread over them for all their remaining lesson days.
+/// READY → ASSIGNED: one class a coach, the task's students spread over them for all their
+/// remaining lesson days.
 async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Formed> {
-    let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.phone, s.area_code \
-         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id = ? AND r.state = 'BOOKED' ORDER BY r.created_at, r.id")
+    let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.phone, \
+         s.area_code \
+         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id = ? AND r.state = 'BOOKED' \
+         ORDER BY r.created_at, r.id")
     .bind(task.id)
     .all(txn)
     .await?;
@@ -149,14 +168,26 @@ async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Form
     ready.truncate(usize::try_from(task.needed).unwrap_or(0));
     let ids: Vec<i64> = ready.iter().map(|coach| coach.coach_id).collect();
     settle::coach_lock_in_txn(txn, &ids).await?;
-    let coaches: HashMap<i64, coach::Model> =
-        coach::Entity::find().filter(coach::Column::Id.is_in(ids)).all(txn).await?.into_iter().map(|row| (row.id, row)).collect();
-    let pupils: Vec<Pupil> = students.iter().map(|student| Pupil { id: student.reservation_id, city: city(&student.area_code) }).collect();
+    let coaches: HashMap<i64, coach::Model> = coach::Entity::find()
+        .filter(coach::Column::Id.is_in(ids))
+        .all(txn)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    let pupils: Vec<Pupil> = students
+        .iter()
+        .map(|student| Pupil { id: student.reservation_id, city: city(&student.area_code) })
+        .collect();
     let group = |coach: &InvitedCoach| Group {
-        forbidden_city: coaches.get(&coach.coach_id).filter(|row| row.forbid_same_city).map(|row| city(&row.area_code)),
+        forbidden_city: coaches
+            .get(&coach.coach_id)
+            .filter(|row| row.forbid_same_city)
+            .map(|row| city(&row.area_code)),
     };
     let groups: Vec<Group> = ready.iter().map(group).collect();
-    let spread = spreading::spread(&pupils, &groups, usize::try_from(task.max_students_per_class).unwrap_or(0));
+    let spread =
+        spreading::spread(&pupils, &groups, usize::try_from(task.max_students_per_class).unwrap_or(0));
     // A coach whom the city rule leaves without students gets no class.
     let filled: Vec<(&InvitedCoach, Vec<&Student>)> = ready
         .iter()
@@ -178,8 +209,15 @@ async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Form
     Ok(formed)
 }
 
-async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedCoach, Vec<&Student>)], now: Instant) -> Result<u64> {
-    // Later tasks of the template were sized without these classes: there are free seats now, and fewer classes that may be added.
+async fn make_classes(
+    app: &App,
+    txn: &Txn,
+    task: &TaskRow,
+    filled: &[(&InvitedCoach, Vec<&Student>)],
+    now: Instant,
+) -> Result<u64> {
+    // Later tasks of the template were sized without these classes: there are free seats now, and
+    // fewer classes that may be added.
     sizing::mark_later_in_txn(txn, task.template_id, task.day).await?;
     let all = pool::span_list(txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
     let lessons_of = |members: &[&Student]| -> Vec<Span> {
@@ -199,11 +237,15 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
     });
     insert_rows(txn, rows).await?;
     let coaches: Vec<i64> = filled.iter().map(|(coach, _)| coach.coach_id).collect();
-    let made =
-        class::Entity::find().filter(class::Column::TaskId.eq(task.id)).filter(class::Column::CoachId.is_in(coaches)).all(txn).await?;
+    let made = class::Entity::find()
+        .filter(class::Column::TaskId.eq(task.id))
+        .filter(class::Column::CoachId.is_in(coaches))
+        .all(txn)
+        .await?;
     let class_of: HashMap<i64, i64> = made.iter().map(|class| (class.coach_id, class.id)).collect();
-    let class_id =
-        |coach: &InvitedCoach| class_of.get(&coach.coach_id).copied().ok_or_else(|| Error::internal("a class just made is missing"));
+    let class_id = |coach: &InvitedCoach| {
+        class_of.get(&coach.coach_id).copied().ok_or_else(|| Error::internal("a class just made is missing"))
+    };
     let (mut lessons, mut placed, mut assigned) = (Vec::new(), Vec::new(), Vec::new());
     let mut drafts = Vec::new();
     for (coach, members) in filled {
@@ -221,7 +263,8 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
         placed.extend(members.iter().map(|student| (student.reservation_id, class_id)));
         assigned.push((coach.id, class_id));
         let facts = Facts { roster: members.len(), ..notice::facts_of_lessons(task, &spans) };
-        // Of use as long as the class has a lesson ahead, not only before its first: a gateway may have been away.
+        // Of use as long as the class has a lesson ahead, not only before its first: a gateway may
+        // have been away.
         let next = spans.iter().map(|span| span.start).find(|start| *start > now).unwrap_or(task.start_at);
         let valid_until = spans.last().map_or(task.start_at, |span| span.start);
         let draft = notice::to_coach(MessageKind::Assigned, task, coach, 1, facts);
@@ -230,13 +273,17 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
     insert_rows(txn, lessons).await?;
     sizing::place_in_txn(txn, &placed, task.day).await?;
     let set = "class_id = p.b, state = 'ASSIGNED', version = version + 1";
-    let rows = update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned).execute(txn).await?;
+    let rows = update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned)
+        .execute(txn)
+        .await?;
     if rows != assigned.len() as u64 {
         return Err(Error::Contended("invitation.state"));
     }
-    // A class may end before the last day that was planned for: the rest of the availability is free again.
+    // A class may end before the last day that was planned for: the rest of the availability is
+    // free again.
     sql("DELETE FROM availability_use WHERE invitation_id IN ({ids}) AND day > \
-         (SELECT c.last_day FROM class c JOIN invitation i ON i.class_id = c.id WHERE i.id = availability_use.invitation_id)")
+         (SELECT c.last_day FROM class c JOIN invitation i ON i.class_id = c.id \
+         WHERE i.id = availability_use.invitation_id)")
     .ids(assigned.iter().map(|(invitation, _)| *invitation))
     .execute(txn)
     .await?;
@@ -244,39 +291,70 @@ async fn make_classes(app: &App, txn: &Txn, task: &TaskRow, filled: &[(&InvitedC
     outbox::write(app, txn, drafts, now).await
 }
 
-/// A class formed after its students were told that the lesson does not take place: they are told that it does.
-async fn corrections(txn: &Txn, task: &TaskRow, filled: &[(&InvitedCoach, Vec<&Student>)]) -> Result<Vec<Draft>> {
-    let told: Vec<bool> =
-        sql("SELECT not_held_told FROM place WHERE template_id = ? AND day = ?").bind(task.template_id).bind(task.day).column(txn).await?;
+/// A class formed after its students were told that the lesson does not take place: they are told
+/// that it does.
+async fn corrections(
+    txn: &Txn,
+    task: &TaskRow,
+    filled: &[(&InvitedCoach, Vec<&Student>)],
+) -> Result<Vec<Draft>> {
+    let told: Vec<bool> = sql("SELECT not_held_told FROM place WHERE template_id = ? AND day = ?")
+        .bind(task.template_id)
+        .bind(task.day)
+        .column(txn)
+        .await?;
     if told.first() != Some(&true) {
         return Ok(Vec::new());
     }
     let students = filled.iter().flat_map(|(_, members)| members.iter());
     Ok(students
         .map(|student| {
-            to_student(MessageKind::LessonHeld, task.about(), &student.user_name, &student.phone, notice::facts(task), task.start_at)
+            to_student(
+                MessageKind::LessonHeld,
+                task.about(),
+                &student.user_name,
+                &student.phone,
+                notice::facts(task),
+                task.start_at,
+            )
         })
         .collect())
 }
 
-/// Students of a task who got a free seat after they were told that the lesson does not take place: they are told that it does.
+/// Students of a task who got a free seat after they were told that the lesson does not take place:
+/// they are told that it does.
 pub(super) async fn tell_seated(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let seated: Vec<(String, String)> = sql("SELECT s.user_name, s.phone FROM reservation r JOIN student s ON s.id = r.student_id \
+    let seated: Vec<(String, String)> =
+        sql("SELECT s.user_name, s.phone FROM reservation r JOIN student s ON s.id = r.student_id \
          JOIN message m ON m.person = s.user_name AND m.kind = 'LESSON_NOT_HELD' AND m.lesson_at = ? \
          WHERE r.template_id = ? AND r.state = 'PLACED' AND r.placed_from = ?")
-    .bind(task.start_at)
-    .bind(task.template_id)
-    .bind(task.day)
-    .tuples(txn)
-    .await?;
+        .bind(task.start_at)
+        .bind(task.template_id)
+        .bind(task.day)
+        .tuples(txn)
+        .await?;
     let held = |(user_name, phone): &(String, String)| {
-        to_student(MessageKind::LessonHeld, task.about(), user_name, phone, notice::facts(task), task.start_at)
+        to_student(
+            MessageKind::LessonHeld,
+            task.about(),
+            user_name,
+            phone,
+            notice::facts(task),
+            task.start_at,
+        )
     };
     outbox::write(app, txn, seated.iter().map(held).collect(), now).await
 }
 
 /// A message to a student about the lesson of a day.
-pub(super) fn to_student(kind: MessageKind, about: String, user_name: &str, phone: &str, facts: Facts, start: Instant) -> Draft {
+pub(super) fn to_student(
+    kind: MessageKind,
+    about: String,
+    user_name: &str,
+    phone: &str,
+    facts: Facts,
+    start: Instant,
+) -> Draft {
     Draft {
         kind,
         person: Person::Student { user_name: user_name.to_owned(), phone: phone.to_owned() },
@@ -292,21 +370,47 @@ pub(super) fn to_student(kind: MessageKind, about: String, user_name: &str, phon
     }
 }
 
-/// Everybody who has no class ends: the reserve is released and told, who was asked or has not passed the test has run out of time.
-/// When classes form before the task's end, who was asked is told that it is no longer so.
+/// Everybody who has no class ends: the reserve is released and told, who was asked or has not
+/// passed the test has run out of time. When classes form before the task's end, who was asked is
+/// told that it is no longer so.
 async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
     let invited = staffing::invited_of_task(txn, task.id).await?;
-    let of = |state: InvitationState| -> Vec<i64> { invited.iter().filter(|coach| coach.state == state).map(|coach| coach.id).collect() };
+    let of = |state: InvitationState| -> Vec<i64> {
+        invited.iter().filter(|coach| coach.state == state).map(|coach| coach.id).collect()
+    };
     let early = now < task.closes_at;
-    let (queued, sent) = if early { (Vec::new(), Vec::new()) } else { (of(InvitationState::Queued), of(InvitationState::Sent)) };
+    let (queued, sent) = if early {
+        (Vec::new(), Vec::new())
+    } else {
+        (of(InvitationState::Queued), of(InvitationState::Sent))
+    };
     let expired = Reason::Expired.as_str();
-    staffing::invitation_end_in_txn(txn, &sent, InvitationState::Sent, InvitationState::Expired, expired, now).await?;
-    staffing::invitation_end_in_txn(txn, &queued, InvitationState::Queued, InvitationState::Undelivered, expired, now).await?;
+    staffing::invitation_end_in_txn(
+        txn,
+        &sent,
+        InvitationState::Sent,
+        InvitationState::Expired,
+        expired,
+        now,
+    )
+    .await?;
+    staffing::invitation_end_in_txn(
+        txn,
+        &queued,
+        InvitationState::Queued,
+        InvitationState::Undelivered,
+        expired,
+        now,
+    )
+    .await?;
     if !queued.is_empty() {
         outbox::invitation_messages_cancel(txn, &queued, now).await?;
     }
     let mut messages = 0;
-    for coach in invited.iter().filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held() || early) {
+    for coach in invited
+        .iter()
+        .filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held() || early)
+    {
         messages += sizing::cancel_one(app, txn, task, coach, Reason::TaskCovered, now).await?;
     }
     Ok(messages)

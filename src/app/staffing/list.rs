@@ -61,7 +61,12 @@ pub struct TaskQuery {
 /// Class tasks in the order in which they were made.
 pub async fn list_tasks(app: &App, query: &TaskQuery, page: &Page, now: Instant) -> Result<Paged<TaskView>> {
     let template_id = template_id(app, query.class_template.as_deref()).await?;
-    let filter = TaskFilter { template_id, from_day: query.from_day, to_day: query.to_day, states: query.states.clone() };
+    let filter = TaskFilter {
+        template_id,
+        from_day: query.from_day,
+        to_day: query.to_day,
+        states: query.states.clone(),
+    };
     let rows = page.cut(store::task_page(app.db.reader(), &filter, page).await?, |row| row.id);
     Ok(Paged { items: views(app, rows.items, now).await?, next: rows.next })
 }
@@ -117,7 +122,11 @@ pub struct InvitationQuery {
 }
 
 /// Invitations in the order in which they were made, or latest first.
-pub async fn list_invitations(app: &App, query: InvitationQuery, page: &Page) -> Result<Paged<InvitationRow>> {
+pub async fn list_invitations(
+    app: &App,
+    query: InvitationQuery,
+    page: &Page,
+) -> Result<Paged<InvitationRow>> {
     let template_id = template_id(app, query.class_template.as_deref()).await?;
     let coach_id = match &query.coach {
         Some(name) => {
@@ -126,8 +135,18 @@ pub async fn list_invitations(app: &App, query: InvitationQuery, page: &Page) ->
         }
         None => None,
     };
-    let InvitationQuery { task_id, coach: _, class_template: _, from_day, to_day, states, kind, latest_first } = query;
-    let filter = InvitationFilter { task_id, coach_id, template_id, from_day, to_day, states, kind, latest_first };
+    let InvitationQuery {
+        task_id,
+        coach: _,
+        class_template: _,
+        from_day,
+        to_day,
+        states,
+        kind,
+        latest_first,
+    } = query;
+    let filter =
+        InvitationFilter { task_id, coach_id, template_id, from_day, to_day, states, kind, latest_first };
     Ok(page.cut(store::invitation_page(app.db.reader(), &filter, page).await?, |row| row.invitation.id))
 }
 
@@ -159,7 +178,9 @@ pub async fn get_offered(app: &App, id: i64, coach: &str) -> Result<Offered> {
     }
     let (from, to) = (Some(invitation.task_day), Some(invitation.invitation.last_day));
     let lesson_days = catalog::place_page(conn, invitation.task_template_id, from, to, &ALL).await?;
-    let subject = catalog::subject_by_id(conn, invitation.template_subject_id).await?.map_or_else(String::new, |row| row.name);
+    let subject = catalog::subject_by_id(conn, invitation.template_subject_id)
+        .await?
+        .map_or_else(String::new, |row| row.name);
     Ok(Offered { invitation, lesson_days, subject })
 }
 

@@ -1,4 +1,5 @@
-//! What staff do by hand: invite a coach, also after F, and take an invitation back (DOMAIN.md §§4, 5).
+//! What staff do by hand: invite a coach, also after F, and take an invitation back (docs/domain.md
+//! §§4, 5).
 
 use super::settle::{candidate_of, coach_lock_in_txn, need_of, refused, settle};
 use super::{form, sizing, wave};
@@ -35,21 +36,35 @@ pub struct ManualInvitation {
 /// Invites a coach by hand. A PARTIAL or FAILED task is reopened by it, until s − 30 min.
 ///
 /// # Errors
-/// NOT_FOUND; `remark` missing with `override`; TASK_CLOSED, TASK_FORMED, TASK_COVERED; the reason why the coach is not eligible.
+/// NOT_FOUND; `remark` missing with `override`; TASK_CLOSED, TASK_FORMED, TASK_COVERED; the reason
+/// why the coach is not eligible.
 pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) -> Result<invitation::Model> {
     if wanted.overriding && wanted.remark.trim().is_empty() {
         return Err(Error::invalid("remark", "must say why, when override is set"));
     }
-    let person = coach::Entity::find().filter(coach::Column::UserName.eq(wanted.coach.as_str())).one(app.db.reader()).await?;
+    let person = coach::Entity::find()
+        .filter(coach::Column::UserName.eq(wanted.coach.as_str()))
+        .one(app.db.reader())
+        .await?;
     let person = person.ok_or_else(|| Error::not_found("coach", &wanted.coach))?;
     let overriding = wanted.overriding.to_string();
-    let parts = [wanted.task_id.to_string(), wanted.coach.clone(), wanted.operator.clone(), overriding, wanted.remark.clone()];
+    let parts = [
+        wanted.task_id.to_string(),
+        wanted.coach.clone(),
+        wanted.operator.clone(),
+        overriding,
+        wanted.remark.clone(),
+    ];
     let fingerprint = idempotency::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>());
     let _turn = app.turns.of_task(wanted.task_id).await?;
     let made = write_txn!(&app.db, "invitation.manual", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
         if let Some(id) = idempotency::claimed(txn, "InviteCoach", &wanted.request_id, &fingerprint).await? {
-            let id = id.parse().map_err(|_| Error::Corrupt { table: "request_log", column: "result", id: wanted.request_id.clone() })?;
+            let id = id.parse().map_err(|_| Error::Corrupt {
+                table: "request_log",
+                column: "result",
+                id: wanted.request_id.clone(),
+            })?;
             return staffing::invitation_by_id(txn, id).await.map(Some);
         }
         let mut task = form::task_lock_up_to_date(app, txn, wanted.task_id, now).await?;
@@ -62,7 +77,10 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
         coach_lock_in_txn(txn, &[person.id]).await?;
         let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
         if counts.get(&task.id).is_none_or(|counts| counts.missing() == 0) && !wanted.overriding {
-            return Err(Error::precondition(Reason::TaskCovered, format!("{} needs nobody more", task.about())));
+            return Err(Error::precondition(
+                Reason::TaskCovered,
+                format!("{} needs nobody more", task.about()),
+            ));
         }
         let need = need_of(txn, &task).await?;
         let mut candidates = vec![candidate_of(app, txn, person.id, now).await?];
@@ -76,34 +94,69 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
             ..wave::new_invitation(app.rules(), &task, person.id, InvitationKind::Manual, last_day, now)
         };
         wave::insert(txn, vec![row]).await?;
-        sql("UPDATE coach SET last_invited_at = ? WHERE id = ?").bind(now).bind(person.id).execute(txn).await?;
+        sql("UPDATE coach SET last_invited_at = ? WHERE id = ?")
+            .bind(now)
+            .bind(person.id)
+            .execute(txn)
+            .await?;
         if task.state == TaskState::Pending {
             staffing::task_state_set_in_txn(txn, task.id, TaskState::Pending, TaskState::Inviting).await?;
         }
         let invited = staffing::invited_of_task(txn, task.id).await?;
         let invited = invited.iter().find(|invited| invited.coach_id == person.id);
         let invited = invited.ok_or_else(|| Error::internal("an invitation just made is missing"))?;
-        outbox::write(app, txn, vec![wave::invitation_draft(app.rules(), &task, invited, &need.spans, now)], now).await?;
-        idempotency::record(txn, "InviteCoach", &wanted.request_id, &fingerprint, &invited.id.to_string(), now).await?;
+        outbox::write(
+            app,
+            txn,
+            vec![wave::invitation_draft(app.rules(), &task, invited, &need.spans, now)],
+            now,
+        )
+        .await?;
+        idempotency::record(
+            txn,
+            "InviteCoach",
+            &wanted.request_id,
+            &fingerprint,
+            &invited.id.to_string(),
+            now,
+        )
+        .await?;
         staffing::invitation_by_id(txn, invited.id).await.map(Some)
     })?;
-    made.ok_or_else(|| Error::precondition(Reason::TaskCovered, "everybody who was left over has a free seat of a running class now"))
+    made.ok_or_else(|| {
+        Error::precondition(
+            Reason::TaskCovered,
+            "everybody who was left over has a free seat of a running class now",
+        )
+    })
 }
 
-/// PARTIAL, FAILED → INVITING until s − 30 min: the students left over are counted again. `None` when all of them found a free seat.
+/// PARTIAL, FAILED → INVITING until s − 30 min: the students left over are counted again. `None`
+/// when all of them found a free seat.
 async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Option<TaskRow>> {
     let until = Timeline::of(app.rules(), task.day, task.start_at).reopen_until;
     match task.state {
         TaskState::Partial | TaskState::Failed if now < until => {}
-        TaskState::Formed => return Err(Error::precondition(Reason::TaskFormed, format!("the classes of {} are formed", task.about()))),
-        _ => return Err(Error::precondition(Reason::TaskClosed, format!("{} takes no more invitations", task.about()))),
+        TaskState::Formed => {
+            return Err(Error::precondition(
+                Reason::TaskFormed,
+                format!("the classes of {} are formed", task.about()),
+            ));
+        }
+        _ => {
+            return Err(Error::precondition(
+                Reason::TaskClosed,
+                format!("{} takes no more invitations", task.about()),
+            ));
+        }
     }
-    sql("UPDATE class_task SET state = 'INVITING', reopened = TRUE, closes_at = ?, version = version + 1 WHERE id = ? AND state = ?")
-        .bind(until)
-        .bind(task.id)
-        .bind(task.state)
-        .execute(txn)
-        .await?;
+    sql("UPDATE class_task SET state = 'INVITING', reopened = TRUE, closes_at = ?, version = version + 1 \
+        WHERE id = ? AND state = ?")
+    .bind(until)
+    .bind(task.id)
+    .bind(task.state)
+    .execute(txn)
+    .await?;
     sizing::attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
     sizing::size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
@@ -115,16 +168,26 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
         return Ok(None);
     }
     if task.needed == 0 {
-        return Err(Error::precondition(Reason::TaskCovered, format!("{} may have no more classes", task.about())));
+        return Err(Error::precondition(
+            Reason::TaskCovered,
+            format!("{} may have no more classes", task.about()),
+        ));
     }
     Ok(Some(task))
 }
 
-/// Takes an invitation back: the message of a QUEUED one is cancelled, a SENT one is recalled, a coach who said yes is told. Twice is once.
+/// Takes an invitation back: the message of a QUEUED one is cancelled, a SENT one is recalled, a
+/// coach who said yes is told. Twice is once.
 ///
 /// # Errors
 /// NOT_FOUND; TASK_FORMED when the coach has the class.
-pub async fn cancel_invitation(app: &App, invitation_id: i64, operator: &str, remark: &str, now: Instant) -> Result<invitation::Model> {
+pub async fn cancel_invitation(
+    app: &App,
+    invitation_id: i64,
+    operator: &str,
+    remark: &str,
+    now: Instant,
+) -> Result<invitation::Model> {
     let found = staffing::invitation_by_id(app.db.reader(), invitation_id).await?;
     let _turn = app.turns.of_task(found.task_id).await?;
     write_txn!(&app.db, "invitation.cancel", |txn| {
@@ -132,7 +195,10 @@ pub async fn cancel_invitation(app: &App, invitation_id: i64, operator: &str, re
         coach_lock_in_txn(txn, &[found.coach_id]).await?;
         let before = staffing::invitation_by_id(txn, invitation_id).await?;
         if before.state == InvitationState::Assigned {
-            return Err(Error::precondition(Reason::TaskFormed, "the class is formed; its coach can only be changed"));
+            return Err(Error::precondition(
+                Reason::TaskFormed,
+                "the class is formed; its coach can only be changed",
+            ));
         }
         if before.state.is_ended() {
             return Ok(before);

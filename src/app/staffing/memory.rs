@@ -1,10 +1,13 @@
-//! What `invite exec` remembers: for which tasks a look found nobody to ask, and until when that cannot change. A minute in which nothing
-//! happened costs a few statements then, however many tasks are short (benches/RESULTS.md, "exhausted").
+//! What `invite exec` remembers: for which tasks a look found nobody to ask, and until when that
+//! cannot change. A minute in which nothing happened costs a few statements then, however many
+//! tasks are short (benches/RESULTS.md, "exhausted").
 //!
-//! It stands in the database (`task_look`), so that replicas and restarts agree. What a look sees is the task, the coaches, the catalogue,
-//! the rules and the clock, and nobody who changes one of these has to think of this file: each change counts a version anyway, because the
-//! wave's own optimistic check lives on it (`class_task.version`, `coach.version`). Whatever ends an invitation or frees an availability
-//! counts its coach on in the one function that does it (`storage/staffing.rs`).
+//! It stands in the database (`task_look`), so that replicas and restarts agree. What a look sees
+//! is the task, the coaches, the catalogue, the rules and the clock, and nobody who changes one of
+//! these has to think of this file: each change counts a version anyway, because the wave's own
+//! optimistic check lives on it (`class_task.version`, `coach.version`). Whatever ends an
+//! invitation or frees an availability counts its coach on in the one function that does it
+//! (`storage/staffing.rs`).
 
 use crate::app::report::Report;
 use crate::app::{App, idempotency};
@@ -16,9 +19,9 @@ use crate::write_txn;
 use sea_orm::ConnectionTrait;
 use std::collections::BTreeMap;
 
-/// Everything a look sees apart from the task and the time, as one text. It is read before the look: what changes meanwhile is then seen
-/// as a change the next time.
-/// Also how many tasks are open.
+/// Everything a look sees apart from the task and the time, as one text. It is read before the
+/// look: what changes meanwhile is then seen as a change the next time. Also how many tasks are
+/// open.
 pub async fn world(app: &App, conn: &impl ConnectionTrait) -> Result<(String, u64)> {
     let (coaches, versions, catalogue, open) = store::world_versions(conn).await?;
     // A server with other rules, or with another program, looks again.
@@ -44,7 +47,12 @@ pub struct Looked {
 }
 
 /// Reports what the looks that still hold found out, as if they had just been made.
-pub async fn report_known(conn: &impl ConnectionTrait, world: &str, now: Instant, day: Option<Day>) -> Result<Report> {
+pub async fn report_known(
+    conn: &impl ConnectionTrait,
+    world: &str,
+    now: Instant,
+    day: Option<Day>,
+) -> Result<Report> {
     let mut report = Report::default();
     for (skipped, looks) in store::task_look_told(conn, world, now, day).await? {
         let skipped: Skipped = serde_json::from_str(&skipped).unwrap_or_default();
@@ -60,7 +68,8 @@ pub fn tomorrow(app: &App, now: Instant) -> Instant {
     app.time().midnight(add_days(app.time().day(now), 1))
 }
 
-/// Remembers looks that asked nobody. Not to be able to is no failure: what is not remembered is looked at again.
+/// Remembers looks that asked nobody. Not to be able to is no failure: what is not remembered is
+/// looked at again.
 pub async fn remember(app: &App, world: &str, looked: &[Looked], now: Instant) {
     if looked.is_empty() {
         return;
@@ -74,8 +83,10 @@ pub async fn remember(app: &App, world: &str, looked: &[Looked], now: Instant) {
         skipped: serde_json::to_string(&look.skipped).unwrap_or_default(),
     };
     let rows: Vec<task_look::Model> = looked.iter().map(row).collect();
-    let written = write_txn!(&app.db, "invitation.looked", |txn| store::task_look_write_in_txn(txn, &rows, now).await);
+    let written =
+        write_txn!(&app.db, "invitation.looked", |txn| store::task_look_write_in_txn(txn, &rows, now).await);
     if let Err(error) = written {
-        tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks was not stored; they are looked at again");
+        tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks was not stored; they \
+            are looked at again");
     }
 }

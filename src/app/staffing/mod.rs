@@ -1,7 +1,8 @@
-//! From sign-ups to formed classes: tasks, invitations, answers, classes (DOMAIN.md §§3–5).
+//! From sign-ups to formed classes: tasks, invitations, answers, classes (docs/domain.md §§3–5).
 //!
-//! Whatever counts on a task locks its row first, then the coaches it touches by id, so that answers, sizing and forming take turns;
-//! whoever makes invitations holds the mutex `invite`. Every step ends in [`settle`], which brings the task's state in line.
+//! Whatever counts on a task locks its row first, then the coaches it touches by id, so that
+//! answers, sizing and forming take turns; whoever makes invitations holds the mutex `invite`.
+//! Every step ends in [`settle`], which brings the task's state in line.
 
 pub mod alarm;
 pub mod answer;

@@ -28,8 +28,15 @@ pub fn facts_of_lessons(task: &TaskRow, spans: &[Span]) -> Facts {
     Facts { lessons: spans.len(), last_day: spans.last().map_or(task.day, |span| span.day), ..facts(task) }
 }
 
-/// A message to a coach about an invitation; of no use after the lesson began, unless the caller says sooner.
-pub fn to_coach(kind: MessageKind, task: &TaskRow, coach: &InvitedCoach, version: impl ToString, facts: Facts) -> Draft {
+/// A message to a coach about an invitation; of no use after the lesson began, unless the caller
+/// says sooner.
+pub fn to_coach(
+    kind: MessageKind,
+    task: &TaskRow,
+    coach: &InvitedCoach,
+    version: impl ToString,
+    facts: Facts,
+) -> Draft {
     Draft {
         kind,
         person: Person::Coach { user_name: coach.user_name.clone(), phone: coach.phone.clone() },
@@ -46,7 +53,13 @@ pub fn to_coach(kind: MessageKind, task: &TaskRow, coach: &InvitedCoach, version
 }
 
 /// A message to the admins of the task's subject.
-pub fn to_admins(kind: MessageKind, task: &TaskRow, version: impl ToString, facts: Facts, valid_until: Instant) -> Draft {
+pub fn to_admins(
+    kind: MessageKind,
+    task: &TaskRow,
+    version: impl ToString,
+    facts: Facts,
+    valid_until: Instant,
+) -> Draft {
     Draft {
         kind,
         person: Person::Admins { subject_id: task.subject_id },

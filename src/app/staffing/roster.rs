@@ -1,4 +1,5 @@
-//! Students without a lesson: who is told that it does not take place, and what happens to a class that a student leaves.
+//! Students without a lesson: who is told that it does not take place, and what happens to a class
+//! that a student leaves.
 
 use super::form::to_student;
 use crate::app::outbox::{Draft, Person};
@@ -28,41 +29,47 @@ struct Unheld {
     phone: String,
 }
 
-/// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the lesson does not take place
-/// (DOMAIN.md §4), whatever became of the task.
+/// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the
+/// lesson does not take place (docs/domain.md §4), whatever became of the task.
 pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
-    // The longest lead is from 21:00 to noon; what is older was told or is over, so that history costs nothing.
+    // The longest lead is from 21:00 to noon; what is older was told or is over, so that history
+    // costs nothing.
     let due: Vec<(i64, Day)> =
-        sql("SELECT template_id, day FROM place WHERE not_held_told = FALSE AND not_held_at > ? AND not_held_at <= ? AND start_at > ?")
-            .bind(now - TimeDelta::days(1))
-            .bind(now)
-            .bind(now)
-            .tuples(app.db.reader())
-            .await?;
+        sql("SELECT template_id, day FROM place WHERE not_held_told = FALSE AND not_held_at > ? \
+            AND not_held_at <= ? AND start_at > ?")
+        .bind(now - TimeDelta::days(1))
+        .bind(now)
+        .bind(now)
+        .tuples(app.db.reader())
+        .await?;
     if due.is_empty() {
         return Ok(0);
     }
     write_txn!(&app.db, "place.not_held", |txn| {
-        let students: Vec<Unheld> = sql("SELECT ct.code, su.name AS subject_name, ct.grade, p.day, p.start_at, \
+        let students: Vec<Unheld> = sql("SELECT ct.code, su.name AS subject_name, ct.grade, p.day, \
+                 p.start_at, \
                  pe.start_time, pe.end_time, s.user_name, s.phone \
-             FROM place p JOIN class_template ct ON ct.id = p.template_id JOIN subject su ON su.id = ct.subject_id \
+             FROM place p JOIN class_template ct ON ct.id = p.template_id JOIN subject su \
+             ON su.id = ct.subject_id \
              JOIN period pe ON pe.id = ct.period_id JOIN reservation r ON r.template_id = p.template_id \
              JOIN student s ON s.id = r.student_id \
              WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
              AND (r.state = 'BOOKED' OR (r.state = 'PLACED' AND r.placed_from > p.day)) \
              AND r.start_day <= p.day AND r.last_day >= p.day \
-             AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day) ORDER BY p.template_id, p.day, s.id")
+             AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day) \
+             ORDER BY p.template_id, p.day, s.id")
         .bind(now - TimeDelta::days(1))
         .bind(now)
         .bind(now)
         .all(txn)
         .await?;
-        sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? AND not_held_at <= ? AND start_at > ?")
-            .bind(now - TimeDelta::days(1))
-            .bind(now)
-            .bind(now)
-            .execute(txn)
-            .await?;
+        sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? \
+            AND not_held_at <= ? AND start_at > ?")
+        .bind(now - TimeDelta::days(1))
+        .bind(now)
+        .bind(now)
+        .execute(txn)
+        .await?;
         let drafts = students.iter().map(|row| {
             let facts = Facts {
                 template: row.code.clone(),
@@ -82,47 +89,55 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
     })
 }
 
-/// A student left a class from `from` on. Lessons to which nobody comes any more are cancelled, coach and admins are told; a class without
-/// any lesson ahead is closed.
-/// The reservation's own row is the caller's business, and changed already.
+/// A student left a class from `from` on. Lessons to which nobody comes any more are cancelled,
+/// coach and admins are told; a class without any lesson ahead is closed. The reservation's own row
+/// is the caller's business, and changed already.
 pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
-    let stays: Vec<(i64, Day)> =
-        sql("SELECT id, last_day FROM reservation WHERE class_id = ? AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")
-            .bind(class_id)
-            .bind(from)
-            .tuples(txn)
-            .await?;
+    let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? \
+            AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")
+    .bind(class_id)
+    .bind(from)
+    .tuples(txn)
+    .await?;
     // Those who stay may leave before the class was to end.
     let from = stays.iter().map(|(_, last)| add_days(*last, 1)).max().unwrap_or(from);
-    let class = class::Entity::find_by_id(class_id).one(txn).await?.ok_or_else(|| Error::not_found("class", class_id))?;
+    let class = class::Entity::find_by_id(class_id)
+        .one(txn)
+        .await?
+        .ok_or_else(|| Error::not_found("class", class_id))?;
     if class.state == ClassState::Closed {
         return Ok(0);
     }
     let empty: Vec<(Day, Instant)> =
-        sql("SELECT day, start_at FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' ORDER BY day")
-            .bind(class_id)
-            .bind(from)
-            .tuples(txn)
-            .await?;
+        sql("SELECT day, start_at FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' \
+            ORDER BY day")
+        .bind(class_id)
+        .bind(from)
+        .tuples(txn)
+        .await?;
     let Some((from, first_off)) = empty.first().copied() else { return Ok(0) };
     sql("UPDATE lesson SET state = 'CANCELLED' WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED'")
         .bind(class_id)
         .bind(from)
         .execute(txn)
         .await?;
-    sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN (SELECT id FROM invitation WHERE class_id = ?)")
-        .bind(from)
-        .bind(class_id)
-        .execute(txn)
-        .await?;
-    // A class that still has lessons before `from` runs on until then, without this student's later days.
-    let held: Vec<(i64, Day)> = sql("SELECT id, day FROM lesson WHERE class_id = ? AND day < ? AND start_at > ? AND state = 'SCHEDULED'")
-        .bind(class_id)
-        .bind(from)
-        .bind(now)
-        .tuples(txn)
-        .await?;
+    sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN (SELECT id FROM invitation \
+        WHERE class_id = ?)")
+    .bind(from)
+    .bind(class_id)
+    .execute(txn)
+    .await?;
+    // A class that still has lessons before `from` runs on until then, without this student's later
+    // days.
+    let held: Vec<(i64, Day)> = sql(
+        "SELECT id, day FROM lesson WHERE class_id = ? AND day < ? AND start_at > ? AND state = 'SCHEDULED'",
+    )
+    .bind(class_id)
+    .bind(from)
+    .bind(now)
+    .tuples(txn)
+    .await?;
     if held.is_empty() {
         sql("UPDATE class SET state = 'CLOSED' WHERE id = ?").bind(class_id).execute(txn).await?;
     }
@@ -132,10 +147,18 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         .bind(from)
         .execute(txn)
         .await?;
-    let person = coach::Entity::find_by_id(class.coach_id).one(txn).await?.ok_or_else(|| Error::not_found("coach", class.coach_id))?;
+    let person = coach::Entity::find_by_id(class.coach_id)
+        .one(txn)
+        .await?
+        .ok_or_else(|| Error::not_found("coach", class.coach_id))?;
     crate::storage::coach::coach_lock_in_txn(txn, person.id).await?;
     let task = crate::storage::staffing::task_by_id(txn, class.task_id).await?;
-    let facts = Facts { day: from, last_day: class.last_day, coach: person.user_name.clone(), ..super::notice::facts(&task) };
+    let facts = Facts {
+        day: from,
+        last_day: class.last_day,
+        coach: person.user_name.clone(),
+        ..super::notice::facts(&task)
+    };
     let draft = |to: Person| Draft {
         kind: MessageKind::ClassClosed,
         person: to,

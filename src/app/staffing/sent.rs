@@ -1,4 +1,4 @@
-//! What becomes of an invitation when its message has gone out, or never will (DOMAIN.md §5).
+//! What becomes of an invitation when its message has gone out, or never will (docs/domain.md §5).
 
 use crate::app::App;
 use crate::domain::invitation::expiry;
@@ -8,19 +8,23 @@ use crate::error::{Reason, Result};
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::{Txn, staffing};
 
-/// `out`: invitations whose message became SUBMITTED, CAPTURED or UNKNOWN: QUEUED → SENT, and their life begins.
-/// `lost`: those whose message FAILED, EXPIRED or was suppressed: QUEUED → UNDELIVERED, and the next coach is asked.
+/// `out`: invitations whose message became SUBMITTED, CAPTURED or UNKNOWN: QUEUED → SENT, and their
+/// life begins. `lost`: those whose message FAILED, EXPIRED or was suppressed: QUEUED →
+/// UNDELIVERED, and the next coach is asked.
 pub async fn messages_settled(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
     if !out.is_empty() {
-        let ends: Vec<(i64, Instant)> = sql(
-            "SELECT i.id, t.closes_at FROM invitation i JOIN class_task t ON t.id = i.task_id WHERE i.id IN ({ids}) AND i.state = 'QUEUED'",
-        )
-        .ids(out.iter().copied())
-        .tuples(txn)
-        .await?;
-        let pairs: Vec<(i64, i64)> = ends.iter().map(|(id, closes)| (*id, expiry(app.rules(), now, *closes).unix())).collect();
+        let ends: Vec<(i64, Instant)> =
+            sql("SELECT i.id, t.closes_at FROM invitation i JOIN class_task t ON t.id = i.task_id \
+             WHERE i.id IN ({ids}) AND i.state = 'QUEUED'")
+            .ids(out.iter().copied())
+            .tuples(txn)
+            .await?;
+        let pairs: Vec<(i64, i64)> =
+            ends.iter().map(|(id, closes)| (*id, expiry(app.rules(), now, *closes).unix())).collect();
         let set = "state = 'SENT', expires_at = p.b, version = version + 1";
-        update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'QUEUED'", &pairs).execute(txn).await?;
+        update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'QUEUED'", &pairs)
+            .execute(txn)
+            .await?;
         sql("UPDATE invitation SET sent_at = ? WHERE state = 'SENT' AND sent_at IS NULL AND id IN ({ids})")
             .bind(now)
             .ids(out.iter().copied())
@@ -28,5 +32,14 @@ pub async fn messages_settled(app: &App, txn: &Txn, out: &[i64], lost: &[i64], n
             .await?;
     }
     let reason = Reason::Expired.as_str();
-    staffing::invitation_end_in_txn(txn, lost, InvitationState::Queued, InvitationState::Undelivered, reason, now).await.map(drop)
+    staffing::invitation_end_in_txn(
+        txn,
+        lost,
+        InvitationState::Queued,
+        InvitationState::Undelivered,
+        reason,
+        now,
+    )
+    .await
+    .map(drop)
 }

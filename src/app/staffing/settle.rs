@@ -1,4 +1,5 @@
-//! What every step on a task ends with: overdue tests lapse, the reserve moves up, the task's state follows, classes form at once where they may.
+//! What every step on a task ends with: overdue tests lapse, the reserve moves up, the task's state
+//! follows, classes form at once where they may.
 
 use super::{form, notice};
 use crate::app::{App, outbox};
@@ -37,21 +38,44 @@ pub async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -
 }
 
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
-async fn lapse(app: &App, txn: &Txn, task: &TaskRow, invited: &mut Vec<InvitedCoach>, now: Instant) -> Result<u64> {
-    let late =
-        |coach: &InvitedCoach| coach.state == InvitationState::Accepted && coach.test_deadline.is_some_and(|deadline| deadline <= now);
-    let (lapsed, rest): (Vec<InvitedCoach>, Vec<InvitedCoach>) = std::mem::take(invited).into_iter().partition(late);
+async fn lapse(
+    app: &App,
+    txn: &Txn,
+    task: &TaskRow,
+    invited: &mut Vec<InvitedCoach>,
+    now: Instant,
+) -> Result<u64> {
+    let late = |coach: &InvitedCoach| {
+        coach.state == InvitationState::Accepted
+            && coach.test_deadline.is_some_and(|deadline| deadline <= now)
+    };
+    let (lapsed, rest): (Vec<InvitedCoach>, Vec<InvitedCoach>) =
+        std::mem::take(invited).into_iter().partition(late);
     *invited = rest;
     if lapsed.is_empty() {
         return Ok(0);
     }
     let ids: Vec<i64> = lapsed.iter().map(|coach| coach.id).collect();
     let reason = Reason::Lapsed.as_str();
-    staffing::invitation_end_in_txn(txn, &ids, InvitationState::Accepted, InvitationState::Lapsed, reason, now).await?;
+    staffing::invitation_end_in_txn(
+        txn,
+        &ids,
+        InvitationState::Accepted,
+        InvitationState::Lapsed,
+        reason,
+        now,
+    )
+    .await?;
     staffing::availability_free_in_txn(txn, &ids).await?;
     let drafts = lapsed.iter().map(|coach| {
         let facts = Facts { deadline: coach.test_deadline, ..notice::facts(task) };
-        notice::to_coach(MessageKind::TestLapsed, task, coach, coach.test_deadline.map_or(0, Instant::unix), facts)
+        notice::to_coach(
+            MessageKind::TestLapsed,
+            task,
+            coach,
+            coach.test_deadline.map_or(0, Instant::unix),
+            facts,
+        )
     });
     outbox::write(app, txn, drafts.collect(), now).await
 }
@@ -60,14 +84,22 @@ fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
     invited.iter().filter(|coach| coach.state == state).count() as i64
 }
 
-/// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no longer eligible leaves the reserve.
-async fn promote(app: &App, txn: &Txn, task: &TaskRow, invited: &mut [InvitedCoach], now: Instant) -> Result<u64> {
+/// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no
+/// longer eligible leaves the reserve.
+async fn promote(
+    app: &App,
+    txn: &Txn,
+    task: &TaskRow,
+    invited: &mut [InvitedCoach],
+    now: Instant,
+) -> Result<u64> {
     let held = count(invited, InvitationState::Accepted) + count(invited, InvitationState::Ready);
     let mut missing = i64::from(task.needed) - held;
     if !task.is_open_at(now) || missing <= 0 || count(invited, InvitationState::Reserve) == 0 {
         return Ok(0);
     }
-    let mut reserve: Vec<&mut InvitedCoach> = invited.iter_mut().filter(|coach| coach.state == InvitationState::Reserve).collect();
+    let mut reserve: Vec<&mut InvitedCoach> =
+        invited.iter_mut().filter(|coach| coach.state == InvitationState::Reserve).collect();
     reserve.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
     coach_lock_in_txn(txn, &reserve.iter().map(|coach| coach.coach_id).collect::<Vec<_>>()).await?;
     let need = need_of(txn, task).await?;
@@ -80,7 +112,8 @@ async fn promote(app: &App, txn: &Txn, task: &TaskRow, invited: &mut [InvitedCoa
         messages += match eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now) {
             Ok(()) => {
                 let (from, said) = (InvitationState::Reserve, coach.answered_at);
-                let (held, told) = hold(app, txn, task, &need, &mut candidate, coach, from, said, now).await?;
+                let (held, told) =
+                    hold(app, txn, task, &need, &mut candidate, coach, from, said, now).await?;
                 coach.state = held.state;
                 missing -= 1;
                 let facts = Facts { deadline: held.deadline, ..notice::facts_of_lessons(task, &need.spans) };
@@ -98,16 +131,34 @@ async fn promote(app: &App, txn: &Txn, task: &TaskRow, invited: &mut [InvitedCoa
 }
 
 /// RESERVE → CANCELLED, told.
-async fn leave_reserve(app: &App, txn: &Txn, task: &TaskRow, coach: &InvitedCoach, reason: Reason, now: Instant) -> Result<u64> {
+async fn leave_reserve(
+    app: &App,
+    txn: &Txn,
+    task: &TaskRow,
+    coach: &InvitedCoach,
+    reason: Reason,
+    now: Instant,
+) -> Result<u64> {
     let ended = InvitationState::Cancelled;
-    if staffing::invitation_end_in_txn(txn, &[coach.id], InvitationState::Reserve, ended, reason.as_str(), now).await? == 0 {
+    if staffing::invitation_end_in_txn(
+        txn,
+        &[coach.id],
+        InvitationState::Reserve,
+        ended,
+        reason.as_str(),
+        now,
+    )
+    .await?
+        == 0
+    {
         return Ok(0);
     }
     let draft = notice::to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), notice::facts(task));
     outbox::write(app, txn, vec![draft], now).await
 }
 
-/// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (DOMAIN.md §4); the state it is in then.
+/// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (docs/domain.md §4); the state it
+/// is in then.
 async fn refresh(txn: &Txn, task: &TaskRow, invited: &[InvitedCoach], now: Instant) -> Result<TaskState> {
     if !task.state.is_open() {
         return Ok(task.state);
@@ -133,9 +184,13 @@ pub struct HeldAs {
     pub deadline: Option<Instant>,
 }
 
-/// Gives a coach one of the task's places: ACCEPTED, or READY with a valid test; takes the availability; ends what the coach has in
-/// reserve elsewhere and can no longer hold. Task and coach are locked, and the coach is eligible. Also answers the messages written.
-#[expect(clippy::too_many_arguments, reason = "one step of a transaction; each argument was read under its locks")]
+/// Gives a coach one of the task's places: ACCEPTED, or READY with a valid test; takes the
+/// availability; ends what the coach has in reserve elsewhere and can no longer hold. Task and
+/// coach are locked, and the coach is eligible. Also answers the messages written.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one step of a transaction; each argument was read under its locks"
+)]
 pub async fn hold(
     app: &App,
     txn: &Txn,
@@ -152,7 +207,8 @@ pub async fn hold(
     let ready = test_is_valid(app.rules(), candidate.test_passed, now);
     let deadline = (!ready).then(|| test_deadline(app.rules(), now, task.closes_at));
     let state = if ready { InvitationState::Ready } else { InvitationState::Accepted };
-    let rows = sql("UPDATE invitation SET state = ?, answered_at = ?, test_deadline = ?, last_day = ?, ended_at = NULL, reason = '', \
+    let rows = sql("UPDATE invitation SET state = ?, answered_at = ?, test_deadline = ?, last_day = ?, \
+                    ended_at = NULL, reason = '', \
                     version = version + 1 WHERE id = ? AND state = ?")
     .bind(state)
     .bind(answered_at)
@@ -176,13 +232,20 @@ pub async fn hold(
     Ok((HeldAs { state, deadline }, messages))
 }
 
-/// RESERVE holds no time: where the coach can no longer take it, it ends (DOMAIN.md §5).
-async fn end_other_reserves(app: &App, txn: &Txn, task_id: i64, candidate: &Candidate, now: Instant) -> Result<u64> {
-    let others: Vec<(i64, i64)> = sql("SELECT id, task_id FROM invitation WHERE coach_id = ? AND state = 'RESERVE' AND task_id <> ?")
-        .bind(candidate.id)
-        .bind(task_id)
-        .tuples(txn)
-        .await?;
+/// RESERVE holds no time: where the coach can no longer take it, it ends (docs/domain.md §5).
+async fn end_other_reserves(
+    app: &App,
+    txn: &Txn,
+    task_id: i64,
+    candidate: &Candidate,
+    now: Instant,
+) -> Result<u64> {
+    let others: Vec<(i64, i64)> =
+        sql("SELECT id, task_id FROM invitation WHERE coach_id = ? AND state = 'RESERVE' AND task_id <> ?")
+            .bind(candidate.id)
+            .bind(task_id)
+            .tuples(txn)
+            .await?;
     let mut messages = 0;
     if others.is_empty() {
         return Ok(messages);
@@ -193,7 +256,10 @@ async fn end_other_reserves(app: &App, txn: &Txn, task_id: i64, candidate: &Cand
         let Some(need) = needs.get(&task.id) else { continue };
         if let Err(reason) = eligibility::check(app.rules(), candidate, need, Purpose::Answer, now) {
             let invited = staffing::invited_of_task(txn, task.id).await?;
-            for coach in invited.iter().filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve) {
+            for coach in invited
+                .iter()
+                .filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve)
+            {
                 messages += leave_reserve(app, txn, task, coach, reason, now).await?;
             }
         }
@@ -213,7 +279,11 @@ pub async fn use_again(txn: &Txn, candidate: &Candidate, need: &Need, invitation
         .map(drop)
 }
 
-async fn take_availability(txn: &Txn, invitation_id: i64, uses: &[(i64, crate::domain::time::Day)]) -> Result<()> {
+async fn take_availability(
+    txn: &Txn,
+    invitation_id: i64,
+    uses: &[(i64, crate::domain::time::Day)],
+) -> Result<()> {
     let row = |(availability_id, day): &(i64, crate::domain::time::Day)| availability_use::ActiveModel {
         availability_id: Set(*availability_id),
         day: Set(*day),
@@ -231,7 +301,8 @@ pub async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     for id in ids {
-        // One by one: the order of the ids is the order of the locks, which no database promises for a set. There are few.
+        // One by one: the order of the ids is the order of the locks, which no database promises
+        // for a set. There are few.
         crate::storage::coach::coach_lock_in_txn(txn, id).await?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::storage::staffing::{self, InvitedCoach};
 use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-/// The parts of a software test, each passed or not (DOMAIN.md §1).
+/// The parts of a software test, each passed or not (docs/domain.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestParts {
     /// The camera.
@@ -43,12 +43,20 @@ pub struct TestOutcome {
     pub ready: Vec<i64>,
 }
 
-/// Records a test; passed, it makes all of the coach's acceptances READY whose deadline is ahead. A repeated `request_id` changes nothing.
+/// Records a test; passed, it makes all of the coach's acceptances READY whose deadline is ahead. A
+/// repeated `request_id` changes nothing.
 ///
 /// # Errors
 /// NOT_FOUND for an unknown coach; REQUEST_ID_REUSED.
-pub async fn complete_software_test(app: &App, user_name: &str, parts: TestParts, request_id: &str, now: Instant) -> Result<TestOutcome> {
-    let person = coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(app.db.reader()).await?;
+pub async fn complete_software_test(
+    app: &App,
+    user_name: &str,
+    parts: TestParts,
+    request_id: &str,
+    now: Instant,
+) -> Result<TestOutcome> {
+    let person =
+        coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(app.db.reader()).await?;
     let person = person.ok_or_else(|| Error::not_found("coach", user_name))?;
     let fingerprint = idempotency::fingerprint(&[user_name, &format!("{parts:?}")]);
     write_txn!(&app.db, "software_test.complete", |txn| {
@@ -59,11 +67,14 @@ pub async fn complete_software_test(app: &App, user_name: &str, parts: TestParts
             staffing::task_lock_in_txn(txn, *task).await?;
         }
         coach_lock_in_txn(txn, &[person.id]).await?;
-        if let Some(ready) = idempotency::claimed(txn, "CompleteSoftwareTest", request_id, &fingerprint).await? {
+        if let Some(ready) =
+            idempotency::claimed(txn, "CompleteSoftwareTest", request_id, &fingerprint).await?
+        {
             let ready = ready.split(',').filter_map(|id| id.parse().ok()).collect();
             return Ok(TestOutcome { passed: parts.passed(), ready });
         }
-        // An acceptance that came between the look and the lock is on a task that is not locked yet.
+        // An acceptance that came between the look and the lock is on a task that is not locked
+        // yet.
         let again = staffing::invited_list_accepted_by(txn, person.id, now).await?;
         if again.iter().any(|invited| !tasks.contains(&invited.task_id)) {
             return Err(Error::Contended("software_test.complete"));
@@ -83,7 +94,11 @@ pub async fn complete_software_test(app: &App, user_name: &str, parts: TestParts
         .await?;
         let mut ready = Vec::new();
         if parts.passed() {
-            sql("UPDATE coach SET test_passed_at = ? WHERE id = ?").bind(now).bind(person.id).execute(txn).await?;
+            sql("UPDATE coach SET test_passed_at = ? WHERE id = ?")
+                .bind(now)
+                .bind(person.id)
+                .execute(txn)
+                .await?;
             for invited in &again {
                 passed(app, txn, invited, now).await?;
                 ready.push(invited.id);
@@ -96,12 +111,13 @@ pub async fn complete_software_test(app: &App, user_name: &str, parts: TestParts
 }
 
 async fn passed(app: &App, txn: &crate::storage::Txn, invited: &InvitedCoach, now: Instant) -> Result<()> {
-    let rows = sql("UPDATE invitation SET state = ?, test_deadline = NULL, version = version + 1 WHERE id = ? AND state = ?")
-        .bind(InvitationState::Ready)
-        .bind(invited.id)
-        .bind(InvitationState::Accepted)
-        .execute(txn)
-        .await?;
+    let rows = sql("UPDATE invitation SET state = ?, test_deadline = NULL, version = version + 1 \
+        WHERE id = ? AND state = ?")
+    .bind(InvitationState::Ready)
+    .bind(invited.id)
+    .bind(InvitationState::Accepted)
+    .execute(txn)
+    .await?;
     if rows != 1 {
         return Err(Error::Contended("invitation.state"));
     }

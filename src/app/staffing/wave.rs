@@ -1,4 +1,4 @@
-//! `invite exec`: who is asked next (DOMAIN.md §5, Wave).
+//! `invite exec`: who is asked next (docs/domain.md §5, Wave).
 //!
 //! The order of asking and the size of a wave are one replaceable policy: `plan`.
 
@@ -24,7 +24,8 @@ use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait};
 use std::collections::{BTreeMap, HashMap};
 
-/// Asks more coaches for every open task (or those of one day) with fewer live invitations than missing coaches.
+/// Asks more coaches for every open task (or those of one day) with fewer live invitations than
+/// missing coaches.
 pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     if !app.rules().invitation_window.is_open(app.time(), now) {
         let mut report = Report::default();
@@ -33,7 +34,8 @@ pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Resu
     }
     let (mut world, open) = memory::world(app, app.db.reader()).await?;
     let examined = if day.is_some() { staffing::task_count_open(app.db.reader(), day).await? } else { open };
-    // Who lapsed makes room for the reserve, and a task that shrank asks nobody, whether or not `invite check` has run this minute.
+    // Who lapsed makes room for the reserve, and a task that shrank asks nobody, whether or not
+    // `invite check` has run this minute.
     let Report { changed, messages: told, .. } = check::settle_due(app, examined, now, day).await?;
     if changed > 0 {
         world = memory::world(app, app.db.reader()).await?.0;
@@ -57,14 +59,17 @@ pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Resu
     })
 }
 
-/// Whom a look that remembers nothing would ask at `now`, as `coach for template@day`: after `invite exec` at this instant nobody.
+/// Whom a look that remembers nothing would ask at `now`, as `coach for template@day`: after
+/// `invite exec` at this instant nobody.
 #[cfg(feature = "testing")]
 pub async fn would_ask(app: &App, now: Instant) -> Result<Vec<String>> {
     if !app.rules().invitation_window.is_open(app.time(), now) {
         return Ok(Vec::new());
     }
     let (plan, _) = look(app, app.db.reader(), "", now, None).await?;
-    let named = |(task, coach): &(usize, usize)| format!("{} for {}", plan.candidates[*coach].user_name, plan.tasks[*task].about());
+    let named = |(task, coach): &(usize, usize)| {
+        format!("{} for {}", plan.candidates[*coach].user_name, plan.tasks[*task].about())
+    };
     Ok(plan.asks.iter().map(named).collect())
 }
 
@@ -82,8 +87,15 @@ struct Plan {
 }
 
 /// Looks at the tasks of which `world` is not known to leave nobody to ask.
-async fn look(app: &App, conn: &impl ConnectionTrait, world: &str, now: Instant, day: Option<Day>) -> Result<(Plan, Report)> {
-    // After F it is staff's business whom to ask: a task that they reopened sends no invitations by itself.
+async fn look(
+    app: &App,
+    conn: &impl ConnectionTrait,
+    world: &str,
+    now: Instant,
+    day: Option<Day>,
+) -> Result<(Plan, Report)> {
+    // After F it is staff's business whom to ask: a task that they reopened sends no invitations by
+    // itself.
     let mut tasks = staffing::task_list_asking(conn, world, now).await?;
     tasks.retain(|task| day.is_none_or(|day| day == task.day));
     if tasks.is_empty() {
@@ -96,10 +108,17 @@ async fn look(app: &App, conn: &impl ConnectionTrait, world: &str, now: Instant,
     let mut looked: Vec<Looked> = tasks
         .iter()
         .map(|task| {
-            let borders = [Some(task.gate_at).filter(|gate| now < *gate), count(task).changes_at, Some(tomorrow)];
+            let borders =
+                [Some(task.gate_at).filter(|gate| now < *gate), count(task).changes_at, Some(tomorrow)];
             let again_at = borders.into_iter().flatten().min().unwrap_or(tomorrow);
-            let covered = (count(task).wave(rules.wave_factor) <= 0).then(|| (Reason::TaskCovered.to_string(), 1));
-            Looked { task_id: task.id, version: task.version, again_at, skipped: covered.into_iter().collect() }
+            let covered =
+                (count(task).wave(rules.wave_factor) <= 0).then(|| (Reason::TaskCovered.to_string(), 1));
+            Looked {
+                task_id: task.id,
+                version: task.version,
+                again_at,
+                skipped: covered.into_iter().collect(),
+            }
         })
         .collect();
     tasks.retain(|task| count(task).wave(rules.wave_factor) > 0);
@@ -129,8 +148,9 @@ fn reported(looked: &[Looked]) -> Report {
     report
 }
 
-/// The policy: tasks in order of their lessons, coaches in the order of DOMAIN.md §5, a wave of ⌈missing × factor⌉. Why coaches
-/// were not asked, and when time alone may change that, goes to `looked`.
+/// The policy: tasks in order of their lessons, coaches in the order of docs/domain.md §5, a wave
+/// of ⌈missing × factor⌉. Why coaches were not asked, and when time alone may change that, goes to
+/// `looked`.
 fn plan(
     rules: &Rules,
     tasks: &[TaskRow],
@@ -142,18 +162,25 @@ fn plan(
 ) -> Vec<(usize, usize)> {
     let mut asks = Vec::new();
     let mut looks: HashMap<i64, &mut Looked> = looked.iter_mut().map(|look| (look.task_id, look)).collect();
-    let positions: HashMap<i64, usize> = candidates.iter().enumerate().map(|(position, candidate)| (candidate.id, position)).collect();
+    let positions: HashMap<i64, usize> =
+        candidates.iter().enumerate().map(|(position, candidate)| (candidate.id, position)).collect();
     let mut of_subject: HashMap<i64, Vec<usize>> = HashMap::new();
     for (position, candidate) in candidates.iter().enumerate() {
         of_subject.entry(candidate.subject_id).or_default().push(position);
     }
     for (position, task) in tasks.iter().enumerate() {
-        let (Some(need), Some(counts), Some(look)) = (needs.get(&task.id), counts.get(&task.id), looks.get_mut(&task.id)) else { continue };
+        let (Some(need), Some(counts), Some(look)) =
+            (needs.get(&task.id), counts.get(&task.id), looks.get_mut(&task.id))
+        else {
+            continue;
+        };
         let rescue = now >= task.gate_at;
         let purpose = Purpose::Auto { rescue };
         let mut refusals: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut eligible: Vec<&Candidate> = Vec::new();
-        for candidate in of_subject.get(&task.subject_id).into_iter().flatten().map(|position| &candidates[*position]) {
+        for candidate in
+            of_subject.get(&task.subject_id).into_iter().flatten().map(|position| &candidates[*position])
+        {
             match eligibility::check(rules, candidate, need, purpose, now) {
                 Ok(()) => eligible.push(candidate),
                 Err(reason) => {
@@ -189,27 +216,42 @@ fn plan(
 
 async fn write(app: &App, txn: &Txn, plan: &Plan, now: Instant) -> Result<u64> {
     let rules = app.rules();
-    let mut coaches: Vec<(i64, i64)> =
-        plan.asks.iter().map(|(_, coach)| (plan.candidates[*coach].id, plan.candidates[*coach].version)).collect();
+    let mut coaches: Vec<(i64, i64)> = plan
+        .asks
+        .iter()
+        .map(|(_, coach)| (plan.candidates[*coach].id, plan.candidates[*coach].version))
+        .collect();
     coaches.sort_unstable();
     coaches.dedup();
-    let mut tasks: Vec<(i64, i64)> = plan.asks.iter().map(|(task, _)| (plan.tasks[*task].id, plan.tasks[*task].version)).collect();
+    let mut tasks: Vec<(i64, i64)> =
+        plan.asks.iter().map(|(task, _)| (plan.tasks[*task].id, plan.tasks[*task].version)).collect();
     tasks.sort_unstable();
     tasks.dedup();
-    // Whoever changed a task or a coach since they were read has counted a version on: then this plan is of yesterday.
+    // Whoever changed a task or a coach since they were read has counted a version on: then this
+    // plan is of yesterday.
     let set = "version = version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    let rows = update_by_pairs(txn, "class_task", "id", set, "class_task.version = p.b", &tasks).execute(txn).await?;
-    let coach_rows = update_by_pairs(txn, "coach", "id", "version = version + 1", "coach.version = p.b", &coaches).execute(txn).await?;
+    let rows = update_by_pairs(txn, "class_task", "id", set, "class_task.version = p.b", &tasks)
+        .execute(txn)
+        .await?;
+    let coach_rows =
+        update_by_pairs(txn, "coach", "id", "version = version + 1", "coach.version = p.b", &coaches)
+            .execute(txn)
+            .await?;
     if rows != tasks.len() as u64 || coach_rows != coaches.len() as u64 {
         return Err(Error::Contended("invitation.ask"));
     }
-    sql("UPDATE coach SET last_invited_at = ? WHERE id IN ({ids})").bind(now).ids(coaches.iter().map(|(id, _)| *id)).execute(txn).await?;
+    sql("UPDATE coach SET last_invited_at = ? WHERE id IN ({ids})")
+        .bind(now)
+        .ids(coaches.iter().map(|(id, _)| *id))
+        .execute(txn)
+        .await?;
     let rows: Vec<invitation::ActiveModel> = plan
         .asks
         .iter()
         .map(|(task, coach)| {
             let task = &plan.tasks[*task];
-            let last_day = plan.needs.get(&task.id).and_then(|need| need.spans.last()).map_or(task.day, |span| span.day);
+            let last_day =
+                plan.needs.get(&task.id).and_then(|need| need.spans.last()).map_or(task.day, |span| span.day);
             new_invitation(rules, task, plan.candidates[*coach].id, InvitationKind::Auto, last_day, now)
         })
         .collect();
@@ -270,7 +312,10 @@ pub(in crate::app) fn invitation_draft(
     spans: &[eligibility::Span],
     now: Instant,
 ) -> outbox::Draft {
-    let facts = Facts { reply_minutes: life(rules, now, task.closes_at).num_minutes(), ..notice::facts_of_lessons(task, spans) };
+    let facts = Facts {
+        reply_minutes: life(rules, now, task.closes_at).num_minutes(),
+        ..notice::facts_of_lessons(task, spans)
+    };
     let draft = notice::to_coach(MessageKind::Invitation, task, coach, 1, facts);
     outbox::Draft { valid_until: expiry(rules, now, task.closes_at), ..draft }
 }

@@ -1,4 +1,5 @@
-//! `clazz remove_expired_students`: sign-ups whose last day is past leave the rosters (DOMAIN.md §6).
+//! `clazz remove_expired_students`: sign-ups whose last day is past leave the rosters
+//! (docs/domain.md §6).
 
 use super::Notes;
 use crate::app::App;
@@ -11,14 +12,16 @@ use crate::write_txn;
 /// Sign-ups of one transaction.
 const CHUNK: usize = 1000;
 
-/// Ends BOOKED and PLACED sign-ups whose last day is past, and reports classes with lessons ahead that nobody is left for. The places of
-/// their past days stay taken.
+/// Ends BOOKED and PLACED sign-ups whose last day is past, and reports classes with lessons ahead
+/// that nobody is left for. The places of their past days stay taken.
 pub async fn remove_expired_students(app: &App, now: Instant) -> Result<Report> {
     let today = app.time().day(now);
     let over = store::reservation_ids_over(app.db.reader(), today, now).await?;
     let mut report = Report { examined: over.len() as u64, ..Report::default() };
     for ids in over.chunks(CHUNK) {
-        let ended = write_txn!(&app.db, "reservation.end", |txn| store::reservation_end_in_txn(txn, ids, today).await);
+        let ended =
+            write_txn!(&app.db, "reservation.end", |txn| store::reservation_end_in_txn(txn, ids, today)
+                .await);
         report.changed += report.or_failed("sign-ups that are over", ended)?.unwrap_or_default();
     }
     let empty = store::class_list_empty(app.db.reader(), now).await?;
@@ -26,7 +29,9 @@ pub async fn remove_expired_students(app: &App, now: Instant) -> Result<Report> 
     let mut notes = Notes::default();
     for class in empty {
         let store::EmptyClass { id, template_code, coach, next_day } = class;
-        notes.push(format!("class {id} of {template_code} with {coach}: nobody is left for its lessons from {next_day} on"));
+        notes.push(format!(
+            "class {id} of {template_code} with {coach}: nobody is left for its lessons from {next_day} on"
+        ));
     }
     notes.end(&mut report);
     Ok(report)

@@ -1,4 +1,5 @@
-//! Nightly upkeep: places agree with the reservations, rosters with the calendar, and what is old goes.
+//! Nightly upkeep: places agree with the reservations, rosters with the calendar, and what is old
+//! goes.
 
 pub mod expired;
 pub mod places;

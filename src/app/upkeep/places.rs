@@ -1,4 +1,5 @@
-//! `clazz init_place`: every lesson day has its places, and they are taken as the reservations say (DOMAIN.md §2).
+//! `clazz init_place`: every lesson day has its places, and they are taken as the reservations say
+//! (docs/domain.md §2).
 
 use super::Notes;
 use crate::app::App;
@@ -15,28 +16,34 @@ use crate::storage::Txn;
 use crate::storage::catalog::{catalog_changed_in_txn, season_lock_in_txn};
 use crate::storage::entity::place;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
-use crate::storage::place::{TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, template_slots};
+use crate::storage::place::{
+    TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, template_slots,
+};
 use crate::storage::upkeep::{self as store, Difference, UpkeepTemplate};
 use crate::write_txn;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Templates of one recount: it stays far below the time limit of a statement, and what MariaDB sorts stays in memory.
+/// Templates of one recount: it stays far below the time limit of a statement, and what MariaDB
+/// sorts stays in memory.
 const TEMPLATES: usize = 100;
 /// Who repairs, in the ledger.
 const ACTOR: &str = "clazz init_place";
 
-/// Makes the lesson days ahead that are missing, counts the places of all days anew from the reservations and from the ledger, repairs what
-/// differs, reports each difference, and tells admins of those in which places did not agree with the reservations.
+/// Makes the lesson days ahead that are missing, counts the places of all days anew from the
+/// reservations and from the ledger, repairs what differs, reports each difference, and tells
+/// admins of those in which places did not agree with the reservations.
 ///
-/// What differs counts as failed, repaired or not: the transactions that change places keep them right, so a person must ask why.
-/// Nothing is locked for the look; each template with something to be put right is locked, and counted again, in a transaction of its own.
+/// What differs counts as failed, repaired or not: the transactions that change places keep them
+/// right, so a person must ask why. Nothing is locked for the look; each template with something to
+/// be put right is locked, and counted again, in a transaction of its own.
 pub async fn init_places(app: &App, now: Instant) -> Result<Report> {
     let conn = app.db.reader();
     let templates = store::upkeep_template_list(conn).await?;
     let mut report = Report::default();
     // Templates with something to be put right, and whether they lack lesson days.
-    let mut work: BTreeMap<i64, bool> = lacking(app, &templates, now, &mut report).await?.into_iter().map(|id| (id, true)).collect();
+    let mut work: BTreeMap<i64, bool> =
+        lacking(app, &templates, now, &mut report).await?.into_iter().map(|id| (id, true)).collect();
     let (mut drifted, mut unexplained) = (0_u64, 0_u64);
     for chunk in templates.chunks(TEMPLATES) {
         let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
@@ -59,7 +66,11 @@ pub async fn init_places(app: &App, now: Instant) -> Result<Report> {
         mended.notes.into_iter().for_each(|note| notes.push(note));
     }
     if drifted + unexplained > 0 {
-        tracing::error!(drifted, unexplained, "places do not agree with the reservations or with the ledger; the run's report names them");
+        tracing::error!(
+            drifted,
+            unexplained,
+            "places do not agree with the reservations or with the ledger; the run's report names them"
+        );
     }
     notes.end(&mut report);
     Ok(report)
@@ -67,14 +78,27 @@ pub async fn init_places(app: &App, now: Instant) -> Result<Report> {
 
 /// Templates of seasons that are not over that lack lesson days; counts the places there are.
 ///
-/// Number and sum of the days tell those that have all of theirs, so that only the others' days are read.
-async fn lacking(app: &App, templates: &[UpkeepTemplate], now: Instant, report: &mut Report) -> Result<Vec<i64>> {
+/// Number and sum of the days tell those that have all of theirs, so that only the others' days are
+/// read.
+async fn lacking(
+    app: &App,
+    templates: &[UpkeepTemplate],
+    now: Instant,
+    report: &mut Report,
+) -> Result<Vec<i64>> {
     let conn = app.db.reader();
-    let sums: HashMap<i64, (i64, i64)> =
-        store::place_sums(conn).await?.into_iter().map(|(template, days, starts)| (template, (days, starts))).collect();
+    let sums: HashMap<i64, (i64, i64)> = store::place_sums(conn)
+        .await?
+        .into_iter()
+        .map(|(template, days, starts)| (template, (days, starts)))
+        .collect();
     report.examined = sums.values().map(|(days, _)| days.unsigned_abs()).sum();
     let today = app.time().day(now);
-    let current: Vec<i64> = templates.iter().filter(|template| template.season_end >= today).map(|template| template.id).collect();
+    let current: Vec<i64> = templates
+        .iter()
+        .filter(|template| template.season_end >= today)
+        .map(|template| template.id)
+        .collect();
     let mut known: HashMap<(i64, i64, String), Vec<PlaceDay>> = HashMap::new();
     let mut lacking = Vec::new();
     for chunk in current.chunks(TEMPLATES) {
@@ -89,16 +113,24 @@ async fn lacking(app: &App, templates: &[UpkeepTemplate], now: Instant, report: 
             let days = known.get(&key).map_or(&[][..], Vec::as_slice);
             let wanted = (days.len() as i64, days.iter().map(|day| day.start_at.unix()).sum());
             if sums.get(&slot.template.id).copied().unwrap_or_default() != wanted {
-                // What has begun stays as it was: an edit of the catalogue adds no day that is past.
-                suspects.push((slot.template.id, days.iter().filter(|place| place.start_at > now).map(|place| place.day).collect()));
+                // What has begun stays as it was: an edit of the catalogue adds no day that is
+                // past.
+                suspects.push((
+                    slot.template.id,
+                    days.iter().filter(|place| place.start_at > now).map(|place| place.day).collect(),
+                ));
             }
         }
         if suspects.is_empty() {
             continue;
         }
         let there = place_list(conn, &suspects.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
-        let has = |id: &i64, day: &Day| there.get(id).is_some_and(|places| places.binary_search_by_key(day, |place| place.day).is_ok());
-        lacking.extend(suspects.iter().filter(|(id, days)| days.iter().any(|day| !has(id, day))).map(|(id, _)| *id));
+        let has = |id: &i64, day: &Day| {
+            there.get(id).is_some_and(|places| places.binary_search_by_key(day, |place| place.day).is_ok())
+        };
+        lacking.extend(
+            suspects.iter().filter(|(id, days)| days.iter().any(|day| !has(id, day))).map(|(id, _)| *id),
+        );
     }
     Ok(lacking)
 }
@@ -106,7 +138,11 @@ async fn lacking(app: &App, templates: &[UpkeepTemplate], now: Instant, report: 
 /// The lesson days of a template as the catalogue has it.
 fn days_of(app: &App, slot: &TemplateSlot) -> Result<Vec<PlaceDay>> {
     let id = slot.template.id.to_string();
-    wanted_places(app, slot)?.map_err(|_: RecurrenceError| Error::Corrupt { table: "class_template", column: "recurrence", id })
+    wanted_places(app, slot)?.map_err(|_: RecurrenceError| Error::Corrupt {
+        table: "class_template",
+        column: "recurrence",
+        id,
+    })
 }
 
 /// What a transaction of [`Mender`] did.
@@ -157,7 +193,8 @@ impl Mender<'_> {
                 ledger.push((day, delta, said.clone()));
                 mended.changed += u64::from(!is_new);
             }
-            // A day that was not there had nothing that could differ; that it is sold too often is told all the same.
+            // A day that was not there had nothing that could differ; that it is sold too often is
+            // told all the same.
             let drift = is_oversold || (is != was && !is_new);
             drifts |= drift;
             if drift || is == was {
@@ -191,27 +228,49 @@ impl Mender<'_> {
             delta,
             cause: PlaceCause::Repair,
         };
-        let rows: Vec<(PlaceChange, By)> =
-            rows.into_iter().map(|(day, delta, remark)| (change(day, delta), By { remark, ..By::actor(ACTOR) })).collect();
+        let rows: Vec<(PlaceChange, By)> = rows
+            .into_iter()
+            .map(|(day, delta, remark)| (change(day, delta), By { remark, ..By::actor(ACTOR) }))
+            .collect();
         let rows: Vec<(&PlaceChange, &By)> = rows.iter().map(|(change, by)| (change, by)).collect();
         place_change_write_all_in_txn(txn, &rows, self.now).await
     }
 
-    /// Makes the lesson days that the template lacks, none taken, as the catalogue says at this moment; which.
+    /// Makes the lesson days that the template lacks, none taken, as the catalogue says at this
+    /// moment; which.
     async fn create_days(&self, txn: &Txn) -> Result<BTreeSet<Day>> {
         let id = self.template.id;
         let slots = template_slots(txn, &[id]).await?;
         let Some(season_id) = slots.first().map(|slot| slot.season.id) else { return Ok(BTreeSet::new()) };
-        // Whoever else makes the days of the template takes its season's turn; what was read before may be old.
+        // Whoever else makes the days of the template takes its season's turn; what was read before
+        // may be old.
         season_lock_in_txn(txn, season_id).await?;
         let slots = template_slots(txn, &[id]).await?;
         let Some(slot) = slots.first() else { return Ok(BTreeSet::new()) };
         place_lock_in_txn(txn, &[id]).await?;
-        let there: BTreeSet<Day> = place_list(txn, &[id]).await?.remove(&id).unwrap_or_default().iter().map(|place| place.day).collect();
+        let there: BTreeSet<Day> = place_list(txn, &[id])
+            .await?
+            .remove(&id)
+            .unwrap_or_default()
+            .iter()
+            .map(|place| place.day)
+            .collect();
         let mut rows = Vec::new();
-        for place in days_of(self.app, slot)?.into_iter().filter(|place| place.start_at > self.now && !there.contains(&place.day)) {
+        for place in days_of(self.app, slot)?
+            .into_iter()
+            .filter(|place| place.start_at > self.now && !there.contains(&place.day))
+        {
             let PlaceDay { day, start_at, end_at, capacity, taken, not_held_at } = place;
-            rows.push(place::Model { template_id: id, day, start_at, end_at, capacity, taken, not_held_at, not_held_told: false });
+            rows.push(place::Model {
+                template_id: id,
+                day,
+                start_at,
+                end_at,
+                capacity,
+                taken,
+                not_held_at,
+                not_held_told: false,
+            });
         }
         place_insert_in_txn(txn, &rows).await?;
         Ok(rows.iter().map(|row| row.day).collect())
@@ -224,7 +283,10 @@ impl Mender<'_> {
             person: Person::Admins { subject_id: self.template.subject_id },
             about: "places".to_owned(),
             version: self.app.time().day(self.now).to_string(),
-            facts: Facts { count: i64::try_from(self.drifted).unwrap_or(i64::MAX).max(1), ..Facts::default() },
+            facts: Facts {
+                count: i64::try_from(self.drifted).unwrap_or(i64::MAX).max(1),
+                ..Facts::default()
+            },
             task_id: None,
             invitation_id: None,
             class_id: None,

@@ -85,19 +85,29 @@ async fn purge_one(app: &App, old: Old, last_runs: &[i64], now: Instant) -> Resu
 
 /// How many rows of a kind were found to be old, at most `size`, and how many of them went: another
 /// server may have been there first.
-async fn purge_set(app: &App, old: Old, last_runs: &[i64], before: Instant, now: Instant, size: usize) -> Result<(usize, u64)> {
+async fn purge_set(
+    app: &App,
+    old: Old,
+    last_runs: &[i64],
+    before: Instant,
+    now: Instant,
+    size: usize,
+) -> Result<(usize, u64)> {
     let (conn, limit) = (app.db.reader(), i64::try_from(size).unwrap_or(i64::MAX));
     if old == Old::RequestIds {
         let keys = store::request_list_old(conn, before, limit).await?;
         if keys.is_empty() {
             return Ok((0, 0));
         }
-        let gone = write_txn!(&app.db, "request_log.purge", |txn| store::request_delete_in_txn(txn, &keys).await)?;
+        let gone =
+            write_txn!(&app.db, "request_log.purge", |txn| store::request_delete_in_txn(txn, &keys).await)?;
         return Ok((keys.len(), gone));
     }
     let ids = match old {
         Old::Messages => store::message_list_old(conn, before, limit).await?,
-        Old::IdleRuns | Old::Runs => store::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?,
+        Old::IdleRuns | Old::Runs => {
+            store::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?
+        }
         Old::HeldTimes | Old::RequestIds => store::held_time_list_old(conn, before, limit).await?,
     };
     if ids.is_empty() {

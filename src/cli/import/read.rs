@@ -1,6 +1,7 @@
 //! Reading a folder of CSV files into the steps of an import.
 //!
-//! What a cell may hold is the server's question; here is only what is wrong before there are cells.
+//! What a cell may hold is the server's question; here is only what is wrong before there are
+//! cells.
 
 use super::text::{decode, records, separator, stray_quote};
 use crate::app::import::{Code, FILES, column_of, ignored_column, is_blank};
@@ -51,7 +52,8 @@ impl Folder {
 
 /// Reads the files of a folder.
 pub(super) fn folder(dir: &Path, encoding: &'static Encoding) -> Result<Folder, Failure> {
-    let unreadable = |error: std::io::Error| Failure::new(USAGE, format!("import: {}: {error}", dir.display()));
+    let unreadable =
+        |error: std::io::Error| Failure::new(USAGE, format!("import: {}: {error}", dir.display()));
     let mut there = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         there.push(entry.map_err(unreadable)?.file_name());
@@ -74,13 +76,17 @@ pub(super) fn folder(dir: &Path, encoding: &'static Encoding) -> Result<Folder, 
             }
             several => {
                 let names: Vec<_> = several.iter().map(|file| file.to_string_lossy()).collect();
-                problems.unreadable(format!("is there more than once: {}; which one is meant?", names.join(", ")))
+                problems
+                    .unreadable(format!("is there more than once: {}; which one is meant?", names.join(", ")))
             }
         };
         folder.files.push(file);
         folder.problems.append(&mut problems.found);
     }
-    let unread = there.iter().map(|file| file.to_string_lossy()).filter_map(|file| Some(ignored(&file, why_unread(&file)?)));
+    let unread = there
+        .iter()
+        .map(|file| file.to_string_lossy())
+        .filter_map(|file| Some(ignored(&file, why_unread(&file)?)));
     folder.problems.extend(unread);
     Ok(folder)
 }
@@ -94,15 +100,24 @@ fn why_unread(file: &str) -> Option<String> {
     let (stem, extension) = lower.rsplit_once('.').unwrap_or((&lower, ""));
     let meant = FILES.iter().find(|(name, _)| stem == *name || name.strip_suffix(".csv") == Some(stem));
     match meant {
-        Some((name, _)) if SPREADSHEETS.contains(&extension) => Some(format!("is not read: save it as CSV UTF-8, named {name}")),
+        Some((name, _)) if SPREADSHEETS.contains(&extension) => {
+            Some(format!("is not read: save it as CSV UTF-8, named {name}"))
+        }
         Some((name, _)) => Some(format!("is not read: is it {name}?")),
-        None if lower.contains(".csv") || SPREADSHEETS.contains(&extension) => Some("is not a file to import".to_owned()),
+        None if lower.contains(".csv") || SPREADSHEETS.contains(&extension) => {
+            Some("is not a file to import".to_owned())
+        }
         None => None,
     }
 }
 
 fn ignored(file: &str, reason: String) -> pb::ImportProblem {
-    pb::ImportProblem { file: file.to_owned(), reason, code: Code::Ignored.as_str().to_owned(), ..Default::default() }
+    pb::ImportProblem {
+        file: file.to_owned(),
+        reason,
+        code: Code::Ignored.as_str().to_owned(),
+        ..Default::default()
+    }
 }
 
 /// What is wrong with a file.
@@ -114,7 +129,14 @@ struct Problems {
 impl Problems {
     fn bad(&mut self, line: u32, column: &str, reason: impl Into<String>) {
         let (file, code) = (self.file.to_owned(), Code::Bad.as_str().to_owned());
-        self.found.push(pb::ImportProblem { file, line, column: column.to_owned(), reason: reason.into(), bad: true, code });
+        self.found.push(pb::ImportProblem {
+            file,
+            line,
+            column: column.to_owned(),
+            reason: reason.into(),
+            bad: true,
+            code,
+        });
     }
 
     /// Nothing of the file can be read.
@@ -169,7 +191,8 @@ fn read_file(
     file
 }
 
-/// Which columns of a file are sent: not those that are none of the file's, so that what nobody asked for stays here.
+/// Which columns of a file are sent: not those that are none of the file's, so that what nobody
+/// asked for stays here.
 struct Header {
     names: Vec<String>,
     left_out: Vec<usize>,
@@ -177,8 +200,16 @@ struct Header {
 }
 
 impl Header {
-    fn new((name, columns): (&'static str, &'static [&'static str]), line: u32, record: &StringRecord) -> Self {
-        let mut header = Self { names: record.iter().map(str::to_owned).collect(), left_out: Vec::new(), ignored: Vec::new() };
+    fn new(
+        (name, columns): (&'static str, &'static [&'static str]),
+        line: u32,
+        record: &StringRecord,
+    ) -> Self {
+        let mut header = Self {
+            names: record.iter().map(str::to_owned).collect(),
+            left_out: Vec::new(),
+            ignored: Vec::new(),
+        };
         // Without a single known one it is no header, and the server says what is missing.
         if record.iter().all(|cell| column_of(columns, cell).is_none()) {
             return header;
@@ -203,10 +234,20 @@ impl Header {
     }
 
     /// The values of a row, or `None` with a problem.
-    fn row(&self, line: u32, record: &StringRecord, lossy: Option<&'static Encoding>, problems: &mut Problems) -> Option<Vec<String>> {
+    fn row(
+        &self,
+        line: u32,
+        record: &StringRecord,
+        lossy: Option<&'static Encoding>,
+        problems: &mut Problems,
+    ) -> Option<Vec<String>> {
         let values = self.select(record);
         if values.len() > MOST_COLUMNS {
-            problems.bad(line, "", format!("has {} values; {MOST_COLUMNS} are the most a row can have", values.len()));
+            problems.bad(
+                line,
+                "",
+                format!("has {} values; {MOST_COLUMNS} are the most a row can have", values.len()),
+            );
             return None;
         }
         for (at, value) in record.iter().enumerate().filter(|(at, _)| !self.left_out.contains(at)) {
@@ -227,15 +268,23 @@ impl Header {
 }
 
 /// The steps of the import, made as they are sent. The last one says how much they were.
-pub(super) fn steps(files: Vec<CsvFile>, start: pb::ImportStart) -> impl Iterator<Item = pb::ImportRequest> + Send {
+pub(super) fn steps(
+    files: Vec<CsvFile>,
+    start: pb::ImportStart,
+) -> impl Iterator<Item = pb::ImportRequest> + Send {
     let step = |step| pb::ImportRequest { step: Some(step) };
     let start = step(pb::import_request::Step::Start(start));
     let (count, rows) = (files.len() as i64, files.iter().map(|file| file.rows.len() as i64).sum());
     let end = step(pb::import_request::Step::End(pb::ImportEnd { files: count, rows }));
     let files = files.into_iter().flat_map(move |CsvFile { name, columns, rows, incomplete }| {
-        let file = step(pb::import_request::Step::File(pb::ImportFile { name: name.to_owned(), columns, incomplete }));
+        let file = step(pb::import_request::Step::File(pb::ImportFile {
+            name: name.to_owned(),
+            columns,
+            incomplete,
+        }));
         let batches = Batches { rows: rows.into_iter().peekable() };
-        std::iter::once(file).chain(batches.map(move |rows| step(pb::import_request::Step::Rows(pb::ImportRows { rows }))))
+        std::iter::once(file)
+            .chain(batches.map(move |rows| step(pb::import_request::Step::Rows(pb::ImportRows { rows }))))
     });
     std::iter::once(start).chain(files).chain([end])
 }
@@ -250,7 +299,10 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        while let Some(row) = self.rows.next_if(|row| batch.is_empty() || (batch.len() < BATCH_ROWS && bytes + size(row) <= BATCH_BYTES)) {
+        while let Some(row) = self
+            .rows
+            .next_if(|row| batch.is_empty() || (batch.len() < BATCH_ROWS && bytes + size(row) <= BATCH_BYTES))
+        {
             bytes += size(&row);
             batch.push(row);
         }
@@ -272,28 +324,46 @@ mod tests {
     fn read(bytes: &[u8]) -> (CsvFile, Vec<(u32, String)>) {
         let mut problems = Problems { file: "subjects.csv", found: Vec::new() };
         let file = read_file(("subjects.csv", COLUMNS), bytes, UTF_8, &mut problems);
-        (file, problems.found.into_iter().map(|problem| (problem.line, format!("{}: {}", problem.column, problem.reason))).collect())
+        (
+            file,
+            problems
+                .found
+                .into_iter()
+                .map(|problem| (problem.line, format!("{}: {}", problem.column, problem.reason)))
+                .collect(),
+        )
     }
 
     #[test]
     fn what_cannot_be_read_is_told_with_its_place_and_the_rest_is_sent() {
         for empty in ["", "\n\n", ",,\n"] {
             let (file, problems) = read(empty.as_bytes());
-            assert_eq!((problems, file.incomplete), (vec![(1, ": the header line is missing".to_owned())], true), "{empty:?}");
+            assert_eq!(
+                (problems, file.incomplete),
+                (vec![(1, ": the header line is missing".to_owned())], true),
+                "{empty:?}"
+            );
         }
         let (file, problems) = read(b"subject_id,name\n1,\xff\xfe\n2,ok\n3,\xe8\xaf\n");
         assert_eq!(problems, [(2, "name: is not UTF-8".to_owned()), (4, "name: is not UTF-8".to_owned())]);
         assert_eq!((file.rows.len(), file.incomplete), (1, true));
         let open = format!("subject_id,name\n1,ok\n2,\"{}", "x\n".repeat(20_000));
         let (file, problems) = read(open.as_bytes());
-        assert_eq!((problems.len(), problems[0].0, file.rows.len(), file.incomplete), (1, 3, 1, true), "{problems:?}");
+        assert_eq!(
+            (problems.len(), problems[0].0, file.rows.len(), file.incomplete),
+            (1, 3, 1, true),
+            "{problems:?}"
+        );
         assert_eq!(read(format!("subject_id\n{}x", ",".repeat(40)).as_bytes()).1[0].0, 2);
     }
 
     #[test]
     fn columns_of_nobody_are_named_and_stay_here() {
         let (file, problems) = read("备注,Name,,ＳＵＢＪＥＣＴ_ID,,\nsecret,语文,,1,,\n,,,,,,,\n".as_bytes());
-        assert_eq!(problems, [(1, "备注: the column is not read; those of this file are subject_id, name".to_owned())]);
+        assert_eq!(
+            problems,
+            [(1, "备注: the column is not read; those of this file are subject_id, name".to_owned())]
+        );
         assert_eq!((file.columns.len(), file.incomplete), (3, false), "{file:?}");
         let rows: Vec<&[String]> = file.rows.iter().map(|row| row.values.as_slice()).collect();
         assert_eq!(rows, [&["语文".to_owned(), String::new(), "1".to_owned()][..], &[]]);
@@ -320,9 +390,11 @@ mod tests {
 
     #[test]
     fn rows_travel_in_portions() {
-        let rows: Vec<pb::ImportRow> =
-            (0..2_500).map(|line| pb::ImportRow { line, values: vec!["x".repeat(if line < 100 { 10_000 } else { 1 })] }).collect();
-        let portions: Vec<usize> = Batches { rows: rows.into_iter().peekable() }.map(|rows| rows.len()).collect();
+        let rows: Vec<pb::ImportRow> = (0..2_500)
+            .map(|line| pb::ImportRow { line, values: vec!["x".repeat(if line < 100 { 10_000 } else { 1 })] })
+            .collect();
+        let portions: Vec<usize> =
+            Batches { rows: rows.into_iter().peekable() }.map(|rows| rows.len()).collect();
         assert_eq!(portions.iter().sum::<usize>(), 2_500);
         assert_eq!(portions[0], 52);
         assert!(portions.iter().all(|portion| *portion <= BATCH_ROWS));

@@ -1,4 +1,5 @@
-//! What became of an import: a table for people, an object for programs, a CSV file for a spreadsheet.
+//! What became of an import: a table for people, an object for programs, a CSV file for a
+//! spreadsheet.
 
 use crate::cli::exit::{FAILED, Failure, USAGE};
 use crate::cli::output;
@@ -15,9 +16,11 @@ pub(super) struct CsvReport {
 }
 
 impl CsvReport {
-    /// Begins the file before anything is sent, so that an import does not end without its report; none of the files to read is overwritten.
+    /// Begins the file before anything is sent, so that an import does not end without its report;
+    /// none of the files to read is overwritten.
     pub(super) fn create(path: &Path, read: &[PathBuf]) -> Result<Self, Failure> {
-        let wrong = |what: String| Failure::new(USAGE, format!("import: --report {}: {what}", path.display()));
+        let wrong =
+            |what: String| Failure::new(USAGE, format!("import: --report {}: {what}", path.display()));
         let there = path.canonicalize().ok();
         if there.is_some() && read.iter().any(|read| read.canonicalize().ok() == there) {
             return Err(wrong("is a file to import".to_owned()));
@@ -29,7 +32,9 @@ impl CsvReport {
     /// Writes it: UTF-8 with a byte order mark, by which Excel knows it.
     pub(super) fn write(self, response: &pb::ImportResponse) -> Result<(), Failure> {
         let Self { path, mut file } = self;
-        let failed = |error: &dyn std::fmt::Display| Failure::new(FAILED, format!("import: --report {}: {error}", path.display()));
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::new(FAILED, format!("import: --report {}: {error}", path.display()))
+        };
         file.write_all("\u{feff}".as_bytes()).map_err(|error| failed(&error))?;
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file);
         writer.write_record(["file", "line", "column", "code", "text"]).map_err(|error| failed(&error))?;
@@ -97,7 +102,8 @@ pub(super) fn json(response: &pb::ImportResponse, check: bool) -> Value {
         .map(|file| {
             let pb::ImportFileReport { file, read, created, changed, unchanged, refused, bad } = file;
             json!({
-                "file": file, "read": read, "created": created, "changed": changed, "unchanged": unchanged, "refused": refused, "bad": bad,
+                "file": file, "read": read, "created": created, "changed": changed, "unchanged": unchanged,
+                "refused": refused, "bad": bad,
             })
         })
         .collect();
@@ -105,7 +111,8 @@ pub(super) fn json(response: &pb::ImportResponse, check: bool) -> Value {
         .iter()
         .map(|problem| {
             let pb::ImportProblem { file, line, column, reason, bad, code } = problem;
-            json!({ "file": file, "line": line, "column": column, "code": code, "reason": reason, "bad": bad })
+            json!({ "file": file, "line": line, "column": column, "code": code, "reason": reason,
+            "bad": bad })
         })
         .collect();
     json!({ "written": written, "check": check, "places": places, "files": files, "problems": problems })
@@ -127,12 +134,24 @@ mod tests {
             bad: true,
             code: "BAD".to_owned(),
         };
-        let problems = vec![problem("=cmd|' /C calc'!A0", 2, "-1, \"so\""), problem("", 0, "@SUM(1)"), problem("phone", 3, "is missing")];
-        CsvReport::create(&path, &[]).unwrap().write(&pb::ImportResponse { problems, ..Default::default() }).unwrap();
+        let problems = vec![
+            problem("=cmd|' /C calc'!A0", 2, "-1, \"so\""),
+            problem("", 0, "@SUM(1)"),
+            problem("phone", 3, "is missing"),
+        ];
+        CsvReport::create(&path, &[])
+            .unwrap()
+            .write(&pb::ImportResponse { problems, ..Default::default() })
+            .unwrap();
         let expected = "\u{feff}file,line,column,code,text\r\n\
-            students.csv,2,'=cmd|' /C calc'!A0,BAD,\"'-1, \"\"so\"\"\"\r\nstudents.csv,,,BAD,'@SUM(1)\r\nstudents.csv,3,phone,BAD,is missing\r\n";
+            students.csv,2,'=cmd|' /C \
+            calc'!A0,BAD,\"'-1, \"\"so\"\"\"\r\nstudents.csv,,,BAD,'@SUM(1)\r\nstudents.csv,3,phone,BAD,is \
+            missing\r\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
-        assert!(CsvReport::create(&path, std::slice::from_ref(&path)).is_err(), "it is one of the files to read");
+        assert!(
+            CsvReport::create(&path, std::slice::from_ref(&path)).is_err(),
+            "it is one of the files to read"
+        );
         assert!(CsvReport::create(&folder.path().join("nowhere").join("report.csv"), &[]).is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! The days of a rule: unit by unit (day, week, month, year) those days that pass every part, and of them those that BYSETPOS picks.
+//! The days of a rule: unit by unit (day, week, month, year) those days that pass every part, and
+//! of them those that BYSETPOS picks.
 
 use super::{ByDay, End, Frequency, Recurrence};
 use crate::domain::time::{Day, add_days};
@@ -19,7 +20,11 @@ pub(super) fn days(rule: &Recurrence, first: Day, last: Day) -> Vec<Day> {
     for number in 0.. {
         let Some((from, to)) = unit(rule, first, number).filter(|(from, _)| *from <= last) else { break };
         let passing = from.iter_days().take_while(|day| *day <= to).filter(|day| passes(rule, *day));
-        found.extend(picked(&rule.positions, passing.collect()).into_iter().filter(|day| first <= *day && *day <= last));
+        found.extend(
+            picked(&rule.positions, passing.collect())
+                .into_iter()
+                .filter(|day| first <= *day && *day <= last),
+        );
         if found.len() >= most {
             found.truncate(most);
             break;
@@ -31,7 +36,10 @@ pub(super) fn days(rule: &Recurrence, first: Day, last: Day) -> Vec<Day> {
 /// The rule with what it leaves to its first day: the weekday, the day of the month, the month.
 fn completed(rule: &Recurrence, first: Day) -> Recurrence {
     let mut rule = rule.clone();
-    let says_day = !(rule.week_numbers.is_empty() && rule.year_days.is_empty() && rule.month_days.is_empty() && rule.weekdays.is_empty());
+    let says_day = !(rule.week_numbers.is_empty()
+        && rule.year_days.is_empty()
+        && rule.month_days.is_empty()
+        && rule.weekdays.is_empty());
     if says_day {
         return rule;
     }
@@ -49,7 +57,8 @@ fn completed(rule: &Recurrence, first: Day) -> Recurrence {
     rule
 }
 
-/// First and last day of a unit; the first week begins with the rule's first day, as it does for other programs.
+/// First and last day of a unit; the first week begins with the rule's first day, as it does for
+/// other programs.
 fn unit(rule: &Recurrence, first: Day, number: u32) -> Option<(Day, Day)> {
     let step = number.checked_mul(u32::from(rule.interval))?;
     match rule.frequency {
@@ -72,7 +81,9 @@ fn unit(rule: &Recurrence, first: Day, number: u32) -> Option<(Day, Day)> {
 /// Whether a day passes every part that is there.
 fn passes(rule: &Recurrence, day: Day) -> bool {
     let (month_length, year_length) = (small(u32::from(day.num_days_in_month())), year_length(day));
-    let on = |list: &[i16], number: i16, of: i16| list.is_empty() || list.contains(&number) || list.contains(&(number - of - 1));
+    let on = |list: &[i16], number: i16, of: i16| {
+        list.is_empty() || list.contains(&number) || list.contains(&(number - of - 1))
+    };
     (rule.months.is_empty() || rule.months.contains(&small(day.month())))
         && on(&rule.month_days, small(day.day()), month_length)
         && on(&rule.year_days, small(day.ordinal()), year_length)
@@ -83,15 +94,19 @@ fn passes(rule: &Recurrence, day: Day) -> bool {
         && (rule.weekdays.is_empty() || rule.weekdays.iter().any(|by| is_by_day(rule, *by, day)))
 }
 
-/// Whether a day is such a weekday: a number counts in the month, or in the year when neither frequency nor BYMONTH speak of months.
+/// Whether a day is such a weekday: a number counts in the month, or in the year when neither
+/// frequency nor BYMONTH speak of months.
 fn is_by_day(rule: &Recurrence, by: ByDay, day: Day) -> bool {
     let Some(nth) = by.nth else { return by.weekday == day.weekday() };
     if by.weekday != day.weekday() {
         return false;
     }
     let in_month = rule.frequency == Frequency::Monthly || !rule.months.is_empty();
-    let (ordinal, length) =
-        if in_month { (small(day.day()), small(u32::from(day.num_days_in_month()))) } else { (small(day.ordinal()), year_length(day)) };
+    let (ordinal, length) = if in_month {
+        (small(day.day()), small(u32::from(day.num_days_in_month())))
+    } else {
+        (small(day.ordinal()), year_length(day))
+    };
     nth == (ordinal - 1) / 7 + 1 || nth == -((length - ordinal) / 7 + 1)
 }
 
@@ -103,7 +118,9 @@ fn picked(positions: &[i16], days: Vec<Day>) -> Vec<Day> {
     let count = days.len();
     let is_picked = |index: &usize| {
         let (front, back) = (index + 1, count - index);
-        positions.iter().any(|position| usize::from(position.unsigned_abs()) == if *position > 0 { front } else { back })
+        positions
+            .iter()
+            .any(|position| usize::from(position.unsigned_abs()) == if *position > 0 { front } else { back })
     };
     days.into_iter().enumerate().filter(|(index, _)| is_picked(index)).map(|(_, day)| day).collect()
 }
@@ -113,12 +130,14 @@ fn week_begin(day: Day, week_start: chrono::Weekday) -> Day {
     add_days(day, -i64::from(day.weekday().days_since(week_start)))
 }
 
-/// The number of a day's week and how many its year has. A week is of the year that has at least four of its days (ISO 8601).
+/// The number of a day's week and how many its year has. A week is of the year that has at least
+/// four of its days (ISO 8601).
 fn week_number(day: Day, week_start: chrono::Weekday) -> (i16, i16) {
     let number = |fourth: Day| small(fourth.ordinal0() / 7 + 1);
     let fourth = |day| add_days(week_begin(day, week_start), 3);
     let own = fourth(day);
-    // The 28th of December is in the last week of its year unless weeks begin late; the 31st is in it or in the one after.
+    // The 28th of December is in the last week of its year unless weeks begin late; the 31st is in
+    // it or in the one after.
     let last = Day::from_ymd_opt(own.year(), 12, 31).map_or(own, fourth);
     let last = if last.year() == own.year() { last } else { add_days(last, -7) };
     (number(own), number(last))

@@ -1,4 +1,5 @@
-//! The grammar of RFC 5545 §3.3.10, as far as it says only on which days, and what it forbids to stand together.
+//! The grammar of RFC 5545 §3.3.10, as far as it says only on which days, and what it forbids to
+//! stand together.
 
 use super::{ByDay, End, Frequency, MAX_COUNT, MAX_INTERVAL, MAX_LENGTH, Recurrence, RecurrenceError};
 use crate::domain::time::Day;
@@ -7,8 +8,19 @@ use chrono::{Datelike, Weekday};
 type Result<T> = std::result::Result<T, RecurrenceError>;
 
 /// The parts that a rule may have.
-const PARTS: [&str; 11] =
-    ["FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYDAY", "BYSETPOS", "WKST"];
+const PARTS: [&str; 11] = [
+    "FREQ",
+    "INTERVAL",
+    "COUNT",
+    "UNTIL",
+    "BYMONTH",
+    "BYWEEKNO",
+    "BYYEARDAY",
+    "BYMONTHDAY",
+    "BYDAY",
+    "BYSETPOS",
+    "WKST",
+];
 /// Parts of RFC 5545 that say more than on which days.
 const TIMES: [&str; 3] = ["BYHOUR", "BYMINUTE", "BYSECOND"];
 const WEEKDAYS: [(&str, Weekday); 7] = [
@@ -30,7 +42,8 @@ fn refuse<T>(part: &str, reason: impl Into<String>) -> Result<T> {
     Err(RecurrenceError { part: part.to_owned(), reason: reason.into() })
 }
 
-/// Reads a rule. Names and words may be in lower case, as RFC 5545 §2 says; parts may stand in any order, each once.
+/// Reads a rule. Names and words may be in lower case, as RFC 5545 §2 says; parts may stand in any
+/// order, each once.
 pub(super) fn parse(text: &str) -> Result<Recurrence> {
     if text.is_empty() {
         return refuse("FREQ", "is missing: a rule begins with FREQ=DAILY, WEEKLY, MONTHLY or YEARLY");
@@ -39,7 +52,10 @@ pub(super) fn parse(text: &str) -> Result<Recurrence> {
         return refuse("the rule", format!("has at most {MAX_LENGTH} characters, all of them ASCII"));
     }
     if text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("RRULE:")) {
-        return refuse("RRULE:", "is the name of a property and no part of the rule, which begins with FREQ=");
+        return refuse(
+            "RRULE:",
+            "is the name of a property and no part of the rule, which begins with FREQ=",
+        );
     }
     let mut parts = Parts::default();
     for (index, piece) in text.split(';').enumerate() {
@@ -55,11 +71,15 @@ struct Parts<'a>([Option<&'a str>; PARTS.len()]);
 impl<'a> Parts<'a> {
     fn add(&mut self, index: usize, piece: &'a str) -> Result<()> {
         if piece.is_empty() {
-            let reason = "is empty: there is one ; between two parts, and none before the first or after the last";
+            let reason =
+                "is empty: there is one ; between two parts, and none before the first or after the last";
             return refuse(&format!("part {}", index + 1), reason);
         }
         let Some((name, value)) = piece.split_once('=') else {
-            return refuse(&shown(piece), "has no value: a part is written NAME=VALUE, with ; between two parts");
+            return refuse(
+                &shown(piece),
+                "has no value: a part is written NAME=VALUE, with ; between two parts",
+            );
         };
         let upper = name.to_ascii_uppercase();
         let Some(at) = PARTS.iter().position(|part| *part == upper) else {
@@ -69,7 +89,9 @@ impl<'a> Parts<'a> {
             return refuse(&shown(name), format!("is none of the parts, which are {}", PARTS.join(", ")));
         };
         match &mut self.0[at] {
-            Some(_) => refuse(PARTS[at], "comes twice: each part stands once, its values with , between them"),
+            Some(_) => {
+                refuse(PARTS[at], "comes twice: each part stands once, its values with , between them")
+            }
             None if value.is_empty() => refuse(PARTS[at], "has no value"),
             slot => {
                 *slot = Some(value);
@@ -109,9 +131,10 @@ impl<'a> Parts<'a> {
         let upper = value.to_ascii_uppercase();
         match Frequency::ALL.iter().find(|(word, _)| *word == upper) {
             Some((_, frequency)) => Ok(*frequency),
-            None if ["SECONDLY", "MINUTELY", "HOURLY"].contains(&upper.as_str()) => {
-                refuse("FREQ", format!("{upper} says more than on which days; it is DAILY, WEEKLY, MONTHLY or YEARLY"))
-            }
+            None if ["SECONDLY", "MINUTELY", "HOURLY"].contains(&upper.as_str()) => refuse(
+                "FREQ",
+                format!("{upper} says more than on which days; it is DAILY, WEEKLY, MONTHLY or YEARLY"),
+            ),
             None => refuse("FREQ", format!("is DAILY, WEEKLY, MONTHLY or YEARLY, and not {}", shown(value))),
         }
     }
@@ -122,7 +145,10 @@ impl<'a> Parts<'a> {
             (Some(value), None) => Ok(Some(End::Count(count("COUNT", value, MAX_COUNT)?))),
             (None, Some(value)) => match day(value) {
                 Some(day) => Ok(Some(End::Until(day))),
-                None => refuse("UNTIL", format!("is a day written YYYYMMDD without a time of day, and not {}", shown(value))),
+                None => refuse(
+                    "UNTIL",
+                    format!("is a day written YYYYMMDD without a time of day, and not {}", shown(value)),
+                ),
             },
             (None, None) => Ok(None),
         }
@@ -139,7 +165,9 @@ impl<'a> Parts<'a> {
     fn numbers(&self, name: &str, longest: usize, most: i16) -> Result<Vec<i16>> {
         self.list(name, |item| {
             let number = signed(item, longest).filter(|number| (1..=most).contains(&number.abs()));
-            number.ok_or_else(|| format!("holds numbers from 1 to {most} or from -1 to -{most}, and not {}", shown(item)))
+            number.ok_or_else(|| {
+                format!("holds numbers from 1 to {most} or from -1 to -{most}, and not {}", shown(item))
+            })
         })
     }
 
@@ -180,14 +208,20 @@ fn check_together(rule: &Recurrence) -> Result<()> {
         return refuse("BYMONTHDAY", "does not stand beside FREQ=WEEKLY");
     }
     if frequency != Yearly && !rule.year_days.is_empty() {
-        return refuse("BYYEARDAY", format!("stands only beside FREQ=YEARLY, and not {}", frequency.as_str()));
+        return refuse(
+            "BYYEARDAY",
+            format!("stands only beside FREQ=YEARLY, and not {}", frequency.as_str()),
+        );
     }
     if frequency != Yearly && !rule.week_numbers.is_empty() {
         return refuse("BYWEEKNO", format!("stands only beside FREQ=YEARLY, and not {}", frequency.as_str()));
     }
     let others = [&rule.months, &rule.week_numbers, &rule.year_days, &rule.month_days];
     if !rule.positions.is_empty() && rule.weekdays.is_empty() && others.iter().all(|list| list.is_empty()) {
-        return refuse("BYSETPOS", "stands only beside another part whose name begins with BY, from whose days it picks");
+        return refuse(
+            "BYSETPOS",
+            "stands only beside another part whose name begins with BY, from whose days it picks",
+        );
     }
     Ok(())
 }
@@ -200,7 +234,11 @@ fn shown(text: &str) -> String {
 }
 
 fn not_a_weekday(item: &str) -> String {
-    format!("{} is no weekday MO, TU, WE, TH, FR, SA, SU (with , between two; 1SA or -1SA for one of a month or year)", shown(item))
+    format!(
+        "{} is no weekday MO, TU, WE, TH, FR, SA, SU (with , between two; 1SA or -1SA for one of a month or \
+         year)",
+        shown(item)
+    )
 }
 
 /// Plain digits, at most so many.

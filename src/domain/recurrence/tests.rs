@@ -1,4 +1,5 @@
-//! Whatever a text holds it is read without a panic, and what is accepted stays itself in its canonical form.
+//! Whatever a text holds it is read without a panic, and what is accepted stays itself in its
+//! canonical form.
 
 use super::*;
 use crate::domain::time::add_days;
@@ -19,7 +20,10 @@ fn one_rule_has_one_canonical_form() {
         ("byday=su,sa;freq=weekly", "FREQ=WEEKLY;BYDAY=SA,SU"),
         ("INTERVAL=01;FREQ=DAILY;WKST=MO", "FREQ=DAILY"),
         ("FREQ=MONTHLY;BYDAY=-1SA,+01MO,SU,SU", "FREQ=MONTHLY;BYDAY=SU,-1SA,1MO"),
-        ("FREQ=YEARLY;WKST=SU;BYSETPOS=-1,+2;BYYEARDAY=-001,20", "FREQ=YEARLY;BYYEARDAY=-1,20;BYSETPOS=-1,2;WKST=SU"),
+        (
+            "FREQ=YEARLY;WKST=SU;BYSETPOS=-1,+2;BYYEARDAY=-001,20",
+            "FREQ=YEARLY;BYYEARDAY=-1,20;BYSETPOS=-1,2;WKST=SU",
+        ),
         ("FREQ=DAILY;UNTIL=20260910", "FREQ=DAILY;UNTIL=20260910"),
         ("FREQ=DAILY;COUNT=0005", "FREQ=DAILY;COUNT=5"),
     ] {
@@ -30,21 +34,29 @@ fn one_rule_has_one_canonical_form() {
 #[test]
 fn what_a_rule_leaves_open_is_taken_from_the_first_day() {
     let days = |rule: &str| rule.parse::<Recurrence>().unwrap().days(day("2026-03-05"), day("2026-05-31"));
-    assert_eq!(days("FREQ=WEEKLY;INTERVAL=4"), [day("2026-03-05"), day("2026-04-02"), day("2026-04-30"), day("2026-05-28")]);
+    assert_eq!(
+        days("FREQ=WEEKLY;INTERVAL=4"),
+        [day("2026-03-05"), day("2026-04-02"), day("2026-04-30"), day("2026-05-28")]
+    );
     assert_eq!(days("FREQ=MONTHLY"), [day("2026-03-05"), day("2026-04-05"), day("2026-05-05")]);
     assert_eq!(days("FREQ=YEARLY"), [day("2026-03-05")]);
     assert_eq!(days("FREQ=YEARLY;BYMONTH=4,5"), [day("2026-04-05"), day("2026-05-05")]);
 }
 
-/// A weekday with a number beside one without: both count. (python-dateutil and npm's rrule find the days that are both: none.)
+/// A weekday with a number beside one without: both count. (python-dateutil and npm's rrule find
+/// the days that are both: none.)
 #[test]
 fn weekdays_with_and_without_a_number_stand_side_by_side() {
     let rule: Recurrence = "FREQ=MONTHLY;BYDAY=1SA,SU".parse().unwrap();
     let days = rule.days(day("2026-03-01"), day("2026-03-31"));
-    assert_eq!(days, ["2026-03-01", "2026-03-07", "2026-03-08", "2026-03-15", "2026-03-22", "2026-03-29"].map(day));
+    assert_eq!(
+        days,
+        ["2026-03-01", "2026-03-07", "2026-03-08", "2026-03-15", "2026-03-22", "2026-03-29"].map(day)
+    );
 }
 
-/// The first week of 2026 begins on Monday, 29 December 2025, whichever end it is counted from. (Both others leave out December here.)
+/// The first week of 2026 begins on Monday, 29 December 2025, whichever end it is counted from.
+/// (Both others leave out December here.)
 #[test]
 fn a_week_belongs_to_its_year_with_all_its_days() {
     for rule in ["FREQ=YEARLY;BYWEEKNO=1", "FREQ=YEARLY;BYWEEKNO=-53"] {
@@ -63,7 +75,13 @@ fn the_ends_of_the_calendar_are_reached_without_harm() {
             assert_eq!(days.first(), Some(&first), "{rule} from {first}");
         }
     }
-    assert_eq!("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30".parse::<Recurrence>().unwrap().days(day("2026-01-01"), day("2026-12-31")), []);
+    assert_eq!(
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"
+            .parse::<Recurrence>()
+            .unwrap()
+            .days(day("2026-01-01"), day("2026-12-31")),
+        []
+    );
 }
 
 /// Texts that look like rules, right or wrong.
@@ -86,13 +104,17 @@ fn rule_like() -> impl Strategy<Value = String> {
     ]);
     let value = prop_oneof![
         prop::sample::select(vec!["DAILY", "WEEKLY", "MONTHLY", "YEARLY", "HOURLY"]).prop_map(str::to_owned),
-        prop::collection::vec(prop_oneof![(-60i32..400).prop_map(|n| n.to_string()), "[+-]?[0-9]{0,3}(MO|TU|SA|SU)"], 1..4)
-            .prop_map(|items| items.join(",")),
+        prop::collection::vec(
+            prop_oneof![(-60i32..400).prop_map(|n| n.to_string()), "[+-]?[0-9]{0,3}(MO|TU|SA|SU)"],
+            1..4
+        )
+        .prop_map(|items| items.join(",")),
         "[0-9]{8}(T[0-9]{6}Z?)?",
         "\\PC{0,6}",
     ];
-    prop::collection::vec((name, value), 0..6)
-        .prop_map(|parts| parts.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";"))
+    prop::collection::vec((name, value), 0..6).prop_map(|parts| {
+        parts.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";")
+    })
 }
 
 /// Rules of which most are right.
@@ -106,7 +128,8 @@ fn mostly_right() -> impl Strategy<Value = String> {
         prop::collection::vec(-53..54i16, 1..4).prop_map(|list| format!("BYWEEKNO={}", joined(&list))),
         prop::collection::vec(-366..367i16, 1..4).prop_map(|list| format!("BYYEARDAY={}", joined(&list))),
         prop::collection::vec(-31..32i16, 1..4).prop_map(|list| format!("BYMONTHDAY={}", joined(&list))),
-        prop::collection::vec("(-?[1-5])?(MO|TU|WE|TH|FR|SA|SU)", 1..4).prop_map(|list| format!("BYDAY={}", joined(&list))),
+        prop::collection::vec("(-?[1-5])?(MO|TU|WE|TH|FR|SA|SU)", 1..4)
+            .prop_map(|list| format!("BYDAY={}", joined(&list))),
         prop::collection::vec(-9..10i16, 1..3).prop_map(|list| format!("BYSETPOS={}", joined(&list))),
         prop::sample::select(vec!["MO", "TU", "SU"]).prop_map(|word| format!("WKST={word}")),
     ];
@@ -126,7 +149,8 @@ proptest! {
 
     /// Any text is read or refused; a refusal names a part and stays short, whatever was given.
     #[test]
-    fn any_text_is_read_or_refused(text in prop_oneof!["\\PC{0,80}", ".{0,220}", rule_like(), mostly_right()]) {
+    fn any_text_is_read_or_refused(text in prop_oneof!["\\PC{0,80}", ".{0,\
+        220}", rule_like(), mostly_right()]) {
         match text.parse::<Recurrence>() {
             Ok(rule) => {
                 prop_assert!(text.is_ascii());
@@ -140,9 +164,12 @@ proptest! {
         }
     }
 
-    /// Days come in order, each once, inside the season; a longer season only adds days at its end; a count cuts.
+    /// Days come in order, each once, inside the season; a longer season only adds days at its end;
+    /// a count cuts.
     #[test]
-    fn days_are_ordered_and_a_longer_season_only_adds(text in mostly_right(), from in 0..3_000i64, length in 0..400i64) {
+    fn days_are_ordered_and_a_longer_season_only_adds(
+        text in mostly_right(), from in 0..3_000i64, length in 0..400i64,
+    ) {
         let Ok(rule) = text.parse::<Recurrence>() else { return Ok(()) };
         let first = add_days(day("2024-01-01"), from);
         let (last, whole) = (add_days(first, length), add_days(first, 400));
@@ -157,10 +184,12 @@ proptest! {
     }
 }
 
-/// Another reader's days of the same rule, made from what was parsed; `None` where it is known to read a rule otherwise.
+/// Another reader's days of the same rule, made from what was parsed; `None` where it is known to
+/// read a rule otherwise.
 ///
-/// It takes no fifth weekday from the end of a month and fewer BYSETPOS; like python-dateutil and npm's rrule it finds nothing where weekdays
-/// with and without a number stand side by side, and leaves out December where a week is counted from the end of the next year.
+/// It takes no fifth weekday from the end of a month and fewer BYSETPOS; like python-dateutil and
+/// npm's rrule it finds nothing where weekdays with and without a number stand side by side, and
+/// leaves out December where a week is counted from the end of the next year.
 fn elsewhere(rule: &Recurrence, first: Day, last: Day) -> Option<Vec<Day>> {
     use chrono::{Month, NaiveTime, TimeZone as _};
     use rrule::{Frequency as Often, NWeekday, RRule, Tz, Unvalidated};
@@ -179,7 +208,8 @@ fn elsewhere(rule: &Recurrence, first: Day, last: Day) -> Option<Vec<Day>> {
         Frequency::Monthly => Often::Monthly,
         Frequency::Yearly => Often::Yearly,
     };
-    let months: Vec<Month> = rule.months.iter().map(|month| Month::try_from(u8::try_from(*month).unwrap()).unwrap()).collect();
+    let months: Vec<Month> =
+        rule.months.iter().map(|month| Month::try_from(u8::try_from(*month).unwrap()).unwrap()).collect();
     let mut other: RRule<Unvalidated> = RRule::new(often)
         .interval(rule.interval)
         .week_start(rule.week_start)
@@ -202,7 +232,8 @@ fn elsewhere(rule: &Recurrence, first: Day, last: Day) -> Option<Vec<Day>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
-    /// Where a rule gives days at all (the other one searches thousands of years for the first), both give the same.
+    /// Where a rule gives days at all (the other one searches thousands of years for the first),
+    /// both give the same.
     #[test]
     fn another_reader_finds_the_same_days(text in mostly_right(), from in 0..3_000i64) {
         let Ok(rule) = text.parse::<Recurrence>() else { return Ok(()) };

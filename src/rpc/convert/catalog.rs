@@ -53,9 +53,26 @@ pub fn period(period: Option<pb::Period>) -> Result<PeriodSpec> {
 
 /// A class template that must be there.
 pub fn class_template(template: Option<pb::ClassTemplate>) -> Result<TemplateSpec> {
-    let pb::ClassTemplate { code, season, subject_id, grade, period, recurrence, max_classes, max_students_per_class } =
-        required("class_template", template)?;
-    Ok(TemplateSpec { code, season, subject_id, grade, period, recurrence, max_classes, max_students_per_class })
+    let pb::ClassTemplate {
+        code,
+        season,
+        subject_id,
+        grade,
+        period,
+        recurrence,
+        max_classes,
+        max_students_per_class,
+    } = required("class_template", template)?;
+    Ok(TemplateSpec {
+        code,
+        season,
+        subject_id,
+        grade,
+        period,
+        recurrence,
+        max_classes,
+        max_students_per_class,
+    })
 }
 
 /// A period's keys: of its season, and its own.
@@ -86,20 +103,44 @@ impl From<SeasonSpec> for pb::Season {
 impl From<PeriodSpec> for pb::Period {
     fn from(PeriodSpec { season, code, grade_type, start_time, end_time }: PeriodSpec) -> Self {
         let clock = |time: chrono::NaiveTime| time.format("%H:%M").to_string();
-        Self { season, code, grade_type: number(grade_type), start_time: clock(start_time), end_time: clock(end_time) }
+        Self {
+            season,
+            code,
+            grade_type: number(grade_type),
+            start_time: clock(start_time),
+            end_time: clock(end_time),
+        }
     }
 }
 
 impl From<TemplateSpec> for pb::ClassTemplate {
     fn from(template: TemplateSpec) -> Self {
-        let TemplateSpec { code, season, subject_id, grade, period, recurrence, max_classes, max_students_per_class } = template;
+        let TemplateSpec {
+            code,
+            season,
+            subject_id,
+            grade,
+            period,
+            recurrence,
+            max_classes,
+            max_students_per_class,
+        } = template;
         Self { code, season, subject_id, grade, period, recurrence, max_classes, max_students_per_class }
     }
 }
 
 impl From<place::Model> for pb::LessonDay {
     fn from(row: place::Model) -> Self {
-        let place::Model { template_id: _, day, start_at, end_at, capacity, taken, not_held_at: _, not_held_told: _ } = row;
+        let place::Model {
+            template_id: _,
+            day,
+            start_at,
+            end_at,
+            capacity,
+            taken,
+            not_held_at: _,
+            not_held_told: _,
+        } = row;
         Self {
             day: day.to_string(),
             start_time: Some(timestamp(start_at)),

@@ -28,7 +28,8 @@ impl From<CatalogChange> for pb::CatalogChange {
 
 impl From<LessonChange> for pb::CatalogLessonChange {
     fn from(change: LessonChange) -> Self {
-        let LessonChange { class_template, day, class_id, kind, before, after, capacity_before, capacity } = change;
+        let LessonChange { class_template, day, class_id, kind, before, after, capacity_before, capacity } =
+            change;
         Self {
             class_template,
             day: day.to_string(),
@@ -44,7 +45,8 @@ impl From<LessonChange> for pb::CatalogLessonChange {
 
 impl From<ReservationChange> for pb::CatalogReservationChange {
     fn from(change: ReservationChange) -> Self {
-        let ReservationChange { reservation_id, student, class_template, lost, added, moved, cancelled } = change;
+        let ReservationChange { reservation_id, student, class_template, lost, added, moved, cancelled } =
+            change;
         Self {
             reservation_id,
             student,

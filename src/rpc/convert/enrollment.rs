@@ -14,7 +14,12 @@ use crate::storage::schedule::ScheduleRow;
 const RANGE_MAX: i64 = 1000;
 
 /// What a student signs up for, holds or waits for.
-pub fn new_reservation(student: String, class_template: String, start_day: &str, end_day: &str) -> Result<NewReservation> {
+pub fn new_reservation(
+    student: String,
+    class_template: String,
+    start_day: &str,
+    end_day: &str,
+) -> Result<NewReservation> {
     let (start_day, end_day) = (day("start_day", start_day)?, day("end_day", end_day)?);
     if end_day < start_day {
         return Err(Error::invalid("end_day", "is before start_day"));
@@ -22,7 +27,8 @@ pub fn new_reservation(student: String, class_template: String, start_day: &str,
     if (end_day - start_day).num_days() > RANGE_MAX {
         return Err(Error::invalid("end_day", format!("is more than {RANGE_MAX} days after start_day")));
     }
-    let (student, class_template) = (super::code("student", student)?, super::code("class_template", class_template)?);
+    let (student, class_template) =
+        (super::code("student", student)?, super::code("class_template", class_template)?);
     Ok(NewReservation { student, class_template, start_day, end_day })
 }
 
@@ -72,8 +78,13 @@ impl From<ReservationRow> for pb::Reservation {
 impl From<Entry> for pb::WaitlistEntry {
     fn from(entry: Entry) -> Self {
         let Entry { row, position } = entry;
-        let first_lesson_day = row.reservation.first_lesson_day.map(|day| day.to_string()).unwrap_or_default();
-        Self { first_lesson_day, position: i32::try_from(position).unwrap_or(i32::MAX), reservation: Some(row.into()) }
+        let first_lesson_day =
+            row.reservation.first_lesson_day.map(|day| day.to_string()).unwrap_or_default();
+        Self {
+            first_lesson_day,
+            position: i32::try_from(position).unwrap_or(i32::MAX),
+            reservation: Some(row.into()),
+        }
     }
 }
 

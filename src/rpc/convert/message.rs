@@ -1,12 +1,14 @@
 //! Messages between protobuf and the domain.
 
-use super::{REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, timestamp, words};
+use super::{
+    REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, timestamp, words,
+};
 use crate::domain::message::NEVER;
 use crate::domain::state::MessageState;
 use crate::error::{Error, Result};
 use crate::rpc::pb;
 use crate::storage::entity::message;
-use crate::storage::message::MessageFilter;
+use crate::storage::message_list::MessageFilter;
 
 /// Characters of a user name or an admin's name.
 const PERSON_MAX: usize = 64;

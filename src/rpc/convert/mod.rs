@@ -1,5 +1,5 @@
-//! Between protobuf and the domain: what every service needs. A value that is missing, unspecified, over-long or out of range is
-//! `Error::Invalid` naming the field; nothing from outside can panic.
+//! Between protobuf and the domain: what every service needs. A value that is missing, unspecified,
+//! over-long or out of range is `Error::Invalid` naming the field; nothing from outside can panic.
 
 pub mod catalog;
 mod catalog_change;
@@ -151,7 +151,11 @@ pub fn reason(reason: Reason) -> i32 {
 
 /// A lesson day without its places.
 pub fn lesson_time(day: Day, start_at: Instant, end_at: Instant) -> pb::LessonTime {
-    pb::LessonTime { day: day.to_string(), start_time: Some(timestamp(start_at)), end_time: Some(timestamp(end_at)) }
+    pb::LessonTime {
+        day: day.to_string(),
+        start_time: Some(timestamp(start_at)),
+        end_time: Some(timestamp(end_at)),
+    }
 }
 
 /// The request id of a call; call it before the request is taken apart.
@@ -184,7 +188,8 @@ mod tests {
     fn instants_are_of_four_digit_years() {
         let at = |seconds, nanos| optional_instant("time", Some(prost_types::Timestamp { seconds, nanos }));
         assert_eq!(at(1, 999_999_999).unwrap(), Some(Instant::from_unix(1)));
-        for bad in [(-1, 0), (i64::MAX, 0), (i64::MIN, 0), (253_402_300_800, 0), (1, -1), (1, 1_000_000_000)] {
+        for bad in [(-1, 0), (i64::MAX, 0), (i64::MIN, 0), (253_402_300_800, 0), (1, -1), (1, 1_000_000_000)]
+        {
             assert_eq!(field(at(bad.0, bad.1).unwrap_err()), "time", "{bad:?}");
         }
         assert!(instant("time", None).is_err());
@@ -193,7 +198,9 @@ mod tests {
     #[test]
     fn days_and_times_have_one_form_only() {
         assert!(day("day", "2026-02-28").is_ok());
-        for bad in ["", "2026-2-28", "2026-02-30", "20260228", "2026-02-28T00:00", "0000-00-00", "１２34-01-01"] {
+        for bad in
+            ["", "2026-2-28", "2026-02-30", "20260228", "2026-02-28T00:00", "0000-00-00", "１２34-01-01"]
+        {
             assert_eq!(field(day("day", bad).unwrap_err()), "day", "{bad}");
         }
         for bad in ["", "24:00", "9:00", "09:60", "09-00", "09:00:00", " 9:00"] {

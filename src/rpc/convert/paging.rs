@@ -121,7 +121,9 @@ impl<K: PageKey> Paging<K> {
 /// How many items a page has at most.
 pub fn page_size(page_size: i32) -> Result<u64> {
     let size = if page_size == 0 { PAGE_SIZE } else { page_size };
-    REQUEST.range("page_size", size, 1, PAGE_SIZE_MAX).map_err(|_| Error::invalid("page_size", "is from 0 to 1000"))?;
+    REQUEST
+        .range("page_size", size, 1, PAGE_SIZE_MAX)
+        .map_err(|_| Error::invalid("page_size", "is from 0 to 1000"))?;
     Ok(u64::from(size.unsigned_abs()))
 }
 
@@ -131,10 +133,14 @@ fn token_key<K: PageKey>(token: &str, mark: &str) -> Result<Option<K>> {
     }
     let bytes = (token.len() <= TOKEN_MAX).then(|| BASE64.decode(token).ok()).flatten();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let parts = text.as_deref().and_then(|text| text.strip_prefix(K::SORT)).and_then(|text| text.split_once('.'));
+    let parts =
+        text.as_deref().and_then(|text| text.strip_prefix(K::SORT)).and_then(|text| text.split_once('.'));
     match parts.and_then(|(key, of)| Some((K::read(key)?, of))) {
         Some((key, of)) if of == mark => Ok(Some(key)),
-        _ => Err(Error::invalid("page_token", "is not what this list answered as next_page_token for the same filters")),
+        _ => Err(Error::invalid(
+            "page_token",
+            "is not what this list answered as next_page_token for the same filters",
+        )),
     }
 }
 
@@ -161,7 +167,11 @@ mod tests {
         assert_eq!((first.page, first.next(None)), (Page { after: None, size: 50 }, String::new()));
         let token = first.next(Some(i64::MAX));
         let second: Paging = paging(&periods("s1", 1000, &token)).unwrap();
-        assert_eq!(second.page, Page { after: Some(i64::MAX), size: 1000 }, "of another size, which is no filter");
+        assert_eq!(
+            second.page,
+            Page { after: Some(i64::MAX), size: 1000 },
+            "of another size, which is no filter"
+        );
         let day = parse_day("2026-03-07").unwrap();
         let by_day = pb::ListLessonDaysRequest { class_template: "t".into(), ..Default::default() };
         let days: Paging<Day> = paging(&by_day).unwrap();
@@ -184,7 +194,11 @@ mod tests {
             "A".repeat(10_000),
         ];
         for other in &others {
-            assert_eq!(field(paging::<i64, _>(&periods("s1", 0, other)).unwrap_err()), "page_token", "{other}");
+            assert_eq!(
+                field(paging::<i64, _>(&periods("s1", 0, other)).unwrap_err()),
+                "page_token",
+                "{other}"
+            );
         }
         for bad in [-1, i32::MIN, 1001, i32::MAX] {
             assert_eq!(field(paging::<i64, _>(&periods("s1", bad, "")).unwrap_err()), "page_size", "{bad}");
@@ -194,10 +208,18 @@ mod tests {
     #[test]
     fn every_list_of_the_protocol_is_named_here() {
         let set = prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap();
-        let messages = set.file.iter().filter(|file| file.package() == "etutor.v1").flat_map(|file| &file.message_type);
-        let has_token = |message: &&prost_types::DescriptorProto| message.field.iter().any(|field| field.name() == "page_token");
-        let expected: BTreeSet<&str> = messages.filter(has_token).map(prost_types::DescriptorProto::name).collect();
-        let here = include_str!("paging.rs").split("lists!(").nth(1).and_then(|rest| rest.split(");").next()).unwrap();
+        let messages =
+            set.file.iter().filter(|file| file.package() == "etutor.v1").flat_map(|file| &file.message_type);
+        let has_token = |message: &&prost_types::DescriptorProto| {
+            message.field.iter().any(|field| field.name() == "page_token")
+        };
+        let expected: BTreeSet<&str> =
+            messages.filter(has_token).map(prost_types::DescriptorProto::name).collect();
+        let here = include_str!("paging.rs")
+            .split("lists!(")
+            .nth(1)
+            .and_then(|rest| rest.split(");").next())
+            .unwrap();
         let here: BTreeSet<&str> = here.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         assert_eq!(here, expected);
     }

@@ -1,6 +1,9 @@
 //! Coaches and students between protobuf and the domain.
 
-use super::{REQUEST, code, day, number, operator, optional_timestamp, optional_word, remark, required, timestamp, word};
+use super::{
+    REQUEST, code, day, number, operator, optional_timestamp, optional_word, remark, required, timestamp,
+    word,
+};
 use crate::app::coach::{AvailabilitySpec, CoachSpec, NewStatus, Offer};
 use crate::app::student::StudentSpec;
 use crate::error::{Error, Result};
@@ -49,13 +52,15 @@ pub fn coach(coach: Option<pb::Coach>) -> Result<CoachSpec> {
 
 /// A student that must be there.
 pub fn student(student: Option<pb::Student>) -> Result<StudentSpec> {
-    let pb::Student { user_name, real_name, area_code, school_name, grade, phone } = required("student", student)?;
+    let pb::Student { user_name, real_name, area_code, school_name, grade, phone } =
+        required("student", student)?;
     Ok(StudentSpec { user_name, real_name, area_code, school_name, grade, phone })
 }
 
 /// A new status of a coach.
 pub fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
-    let pb::SetCoachStatusRequest { user_name, job_status, operator: who, remark: why, request_id: _ } = request;
+    let pb::SetCoachStatusRequest { user_name, job_status, operator: who, remark: why, request_id: _ } =
+        request;
     Ok(NewStatus {
         user_name: code("user_name", user_name)?,
         job_status: word("job_status", job_status)?,
@@ -139,8 +144,22 @@ impl From<coach::Model> for pb::Coach {
 
 impl From<coach_status_change::Model> for pb::CoachStatusChange {
     fn from(row: coach_status_change::Model) -> Self {
-        let coach_status_change::Model { id: _, coach_id: _, from_status, to_status, operator, remark, changed_at } = row;
-        Self { from_status: number(from_status), to_status: number(to_status), operator, remark, change_time: Some(timestamp(changed_at)) }
+        let coach_status_change::Model {
+            id: _,
+            coach_id: _,
+            from_status,
+            to_status,
+            operator,
+            remark,
+            changed_at,
+        } = row;
+        Self {
+            from_status: number(from_status),
+            to_status: number(to_status),
+            operator,
+            remark,
+            change_time: Some(timestamp(changed_at)),
+        }
     }
 }
 
@@ -160,7 +179,8 @@ impl From<Offer> for pb::Availability {
 
 impl From<student::Model> for pb::Student {
     fn from(row: student::Model) -> Self {
-        let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } = row;
+        let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } =
+            row;
         Self { user_name, real_name, area_code, school_name, grade, phone }
     }
 }

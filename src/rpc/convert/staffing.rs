@@ -14,7 +14,9 @@ use crate::storage::staffing_list::InvitationRow;
 /// A class task by its key, or by template and day.
 pub async fn task_id(app: &App, task_id: i64, class_template: String, on: &str) -> Result<i64> {
     match (optional_id("task_id", task_id)?, optional_code("class_template", class_template)?) {
-        (Some(_), Some(_)) => Err(Error::invalid("class_template", "is given beside task_id; one of them is enough")),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("class_template", "is given beside task_id; one of them is enough"))
+        }
         (Some(id), None) if on.is_empty() => Ok(id),
         (Some(_), None) => Err(Error::invalid("day", "is given beside task_id; one of them is enough")),
         (None, Some(code)) => task_id_of(app, &code, day("day", on)?).await,
@@ -24,7 +26,8 @@ pub async fn task_id(app: &App, task_id: i64, class_template: String, on: &str) 
 
 /// The parts of a software test, all of which must be there; whose it is.
 pub fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, String)> {
-    let pb::CompleteSoftwareTestRequest { coach, camera, sound, microphone, lesson, whiteboard, request_id } = request;
+    let pb::CompleteSoftwareTestRequest { coach, camera, sound, microphone, lesson, whiteboard, request_id } =
+        request;
     let parts = TestParts {
         camera: part("camera", camera)?,
         sound: part("sound", sound)?,
@@ -58,8 +61,20 @@ impl From<TaskView> for pb::ClassTask {
     fn from(view: TaskView) -> Self {
         let (missing, uncovered) = (count(view.missing()), count(view.uncovered()));
         let TaskView { task, class_template, counts, assigned } = view;
-        let class_task::Model { id, day, state, start_at, gate_at, freeze_at, closes_at, reopened, students, needed, created_at, .. } =
-            task;
+        let class_task::Model {
+            id,
+            day,
+            state,
+            start_at,
+            gate_at,
+            freeze_at,
+            closes_at,
+            reopened,
+            students,
+            needed,
+            created_at,
+            ..
+        } = task;
         Self {
             task_id: id,
             class_template,
@@ -134,14 +149,27 @@ impl From<InvitationRow> for pb::Invitation {
 impl From<Offered> for pb::GetInvitationResponse {
     fn from(Offered { invitation, lesson_days, subject }: Offered) -> Self {
         let grade = invitation.template_grade;
-        let lesson_days = lesson_days.into_iter().map(|place| lesson_time(place.day, place.start_at, place.end_at)).collect();
+        let lesson_days = lesson_days
+            .into_iter()
+            .map(|place| lesson_time(place.day, place.start_at, place.end_at))
+            .collect();
         Self { invitation: Some(invitation.into()), lesson_days, subject, grade }
     }
 }
 
 impl From<ClassView> for pb::Class {
     fn from(ClassView { row, students }: ClassView) -> Self {
-        let class::Model { id, template_id: _, task_id, coach_id: _, state, first_day, last_day, formed_at, version: _ } = row.class;
+        let class::Model {
+            id,
+            template_id: _,
+            task_id,
+            coach_id: _,
+            state,
+            first_day,
+            last_day,
+            formed_at,
+            version: _,
+        } = row.class;
         Self {
             class_id: id,
             class_template: row.template_code,
@@ -158,7 +186,12 @@ impl From<ClassView> for pb::Class {
 
 impl From<RosterRow> for pb::RosterEntry {
     fn from(RosterRow { id, user_name, from_day, last_day }: RosterRow) -> Self {
-        Self { student: user_name, reservation_id: id, from_day: from_day.to_string(), to_day: last_day.to_string() }
+        Self {
+            student: user_name,
+            reservation_id: id,
+            from_day: from_day.to_string(),
+            to_day: last_day.to_string(),
+        }
     }
 }
 

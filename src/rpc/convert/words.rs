@@ -7,7 +7,8 @@ use prost::UnknownEnumValue;
 
 /// A domain enum with its protobuf twin.
 pub trait Word: Copy + Sized {
-    /// The value of a number on the wire: `None` for unspecified, an error for numbers that mean nothing.
+    /// The value of a number on the wire: `None` for unspecified, an error for numbers that mean
+    /// nothing.
     fn of_number(number: i32) -> std::result::Result<Option<Self>, UnknownEnumValue>;
     /// The number on the wire.
     fn number(self) -> i32;
@@ -20,7 +21,8 @@ pub fn word<W: Word>(field: &str, number: i32) -> Result<W> {
 
 /// A word; unspecified = none.
 pub fn optional_word<W: Word>(field: &str, number: i32) -> Result<Option<W>> {
-    W::of_number(number).map_err(|UnknownEnumValue(number)| Error::invalid(field, format!("has no value {number}")))
+    W::of_number(number)
+        .map_err(|UnknownEnumValue(number)| Error::invalid(field, format!("has no value {number}")))
 }
 
 /// A set of words, none of them unspecified.
@@ -84,20 +86,27 @@ twins! {
     SeasonType = SeasonType [Spring, Summer, Autumn, Winter];
     JobStatus = JobStatus [Reserve, Waiting, Trial, Regular, Retraining, Dismissed];
     TaskState = ClassTaskState [Pending, Inviting, Covered, Formed, Partial, Failed, Cancelled];
-    InvitationState = InvitationState [Queued, Sent, Accepted, Ready, Assigned, Reserve, Declined, Expired, Lapsed, Withdrawn, Cancelled, Undelivered];
+    InvitationState = InvitationState [Queued, Sent, Accepted, Ready, Assigned, Reserve, Declined, Expired,
+    Lapsed, Withdrawn, Cancelled, Undelivered];
     InvitationKind = InvitationKind [Auto, Manual, Substitute, Change];
-    ReservationState = ReservationState [Held, Booked, Placed, Ended, Cancelled, Expired, Waitlisted, Offered];
+    ReservationState = ReservationState [Held, Booked, Placed, Ended, Cancelled, Expired, Waitlisted,
+    Offered];
     PlaceCause = PlaceCause [
-        Opening, SignUp, Import, Hold, HoldReleased, HoldExpired, Offer, OfferDeclined, OfferExpired, Cancel, Change, Move, Leave, LeaveCancelled,
+        Opening, SignUp, Import, Hold, HoldReleased, HoldExpired, Offer, OfferDeclined, OfferExpired, Cancel,
+        Change, Move, Leave, LeaveCancelled,
         Catalogue, Repair,
     ];
     ClassState = ClassState [Open, Running, Closed];
-    LessonState = LessonState [Scheduled, Running, Done, CoachLate, CoachAbsent, Substituted, Cancelled, MadeUp];
-    MessageState = MessageState [Queued, Leased, Submitted, Delivered, Failed, Retry, Unknown, Deferred, Suppressed, Expired, Cancelled, Captured];
+    LessonState = LessonState [Scheduled, Running, Done, CoachLate, CoachAbsent, Substituted, Cancelled,
+    MadeUp];
+    MessageState = MessageState [Queued, Leased, Submitted, Delivered, Failed, Retry, Unknown, Deferred,
+    Suppressed, Expired, Cancelled, Captured];
     MessageKind = MessageKind [
-        Invitation, InvitationRecalled, Accepted, Reserved, Promoted, TestReminder, TestLapsed, TestPassed, Assigned, NoLongerNeeded,
+        Invitation, InvitationRecalled, Accepted, Reserved, Promoted, TestReminder, TestLapsed, TestPassed,
+        Assigned, NoLongerNeeded,
         TaskEarlyWarning, TaskShort, TaskLeftOver, AssignedWithdrawal, ClassClosed, LessonNotHeld, LessonHeld,
-        WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended, LessonCancelled, LessonAdded, LessonMoved,
+        WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended,
+        LessonCancelled, LessonAdded, LessonMoved,
         SignUpCancelled, PlaceDrift,
     ];
     Channel = Channel [Sms, Mail];

@@ -1,4 +1,5 @@
-//! `availability_use`: The days of an availability that an accepted invitation or its class uses. The columns are explained in the migration that makes them.
+//! `availability_use`: The days of an availability that an accepted invitation or its class uses.
+//! The columns are explained in the migration that makes them.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,5 @@
-//! `class`: 班级: classes that were formed. The columns are explained in the migration that makes them.
+//! `class`: 班级: classes that were formed. The columns are explained in the migration that makes
+//! them.
 
 use crate::domain::state::ClassState;
 use crate::domain::time::{Day, Instant};

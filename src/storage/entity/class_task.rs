@@ -1,4 +1,5 @@
-//! `class_task`: 组班任务: the need for new classes of a template on a lesson day. The columns are explained in the migration that makes them.
+//! `class_task`: 组班任务: the need for new classes of a template on a lesson day. The columns are
+//! explained in the migration that makes them.
 
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};

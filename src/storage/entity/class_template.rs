@@ -1,4 +1,5 @@
-//! `class_template`: 班型: what can be signed up for. The columns are explained in the migration that makes them.
+//! `class_template`: 班型: what can be signed up for. The columns are explained in the migration that
+//! makes them.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
-//! `coach_availability`: 可用时段: what a coach offers. The columns are explained in the migration that makes them.
+//! `coach_availability`: 可用时段: what a coach offers. The columns are explained in the migration that
+//! makes them.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

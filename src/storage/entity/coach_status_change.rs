@@ -1,4 +1,5 @@
-//! `coach_status_change`: Who changed the job status of a coach, when and why. The columns are explained in the migration that makes them.
+//! `coach_status_change`: Who changed the job status of a coach, when and why. The columns are
+//! explained in the migration that makes them.
 
 use crate::domain::state::JobStatus;
 use crate::domain::time::Instant;

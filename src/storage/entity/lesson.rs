@@ -1,4 +1,5 @@
-//! `lesson`: 课次: one meeting of a class. The columns are explained in the migration that makes them.
+//! `lesson`: 课次: one meeting of a class. The columns are explained in the migration that makes
+//! them.
 
 use crate::domain::state::LessonState;
 use crate::domain::time::{Day, Instant};

@@ -1,4 +1,5 @@
-//! `message`: The outbox: every SMS and mail, one row a person. The columns are explained in the migration that makes them.
+//! `message`: The outbox: every SMS and mail, one row a person. The columns are explained in the
+//! migration that makes them.
 
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;

@@ -1,4 +1,5 @@
-//! `mutex`: Rows that exist to be locked. The columns are explained in the migration that makes them.
+//! `mutex`: Rows that exist to be locked. The columns are explained in the migration that makes
+//! them.
 
 use sea_orm::entity::prelude::*;
 

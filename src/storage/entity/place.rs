@@ -1,4 +1,5 @@
-//! `place`: The lesson days of the templates, with their places. The columns are explained in the migration that makes them.
+//! `place`: The lesson days of the templates, with their places. The columns are explained in the
+//! migration that makes them.
 
 use crate::domain::time::{Day, Instant};
 use sea_orm::entity::prelude::*;

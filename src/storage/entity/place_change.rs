@@ -1,4 +1,5 @@
-//! `place_change`: The ledger of places. The columns are explained in the migration that makes them.
+//! `place_change`: The ledger of places. The columns are explained in the migration that makes
+//! them.
 
 use crate::domain::state::PlaceCause;
 use crate::domain::time::{Day, Instant};

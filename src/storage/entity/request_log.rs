@@ -1,4 +1,5 @@
-//! `request_log`: Request ids and what came of them. The columns are explained in the migration that makes them.
+//! `request_log`: Request ids and what came of them. The columns are explained in the migration
+//! that makes them.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,5 @@
-//! `season_except_day`: A day of a season without lessons. The columns are explained in the migration that makes them.
+//! `season_except_day`: A day of a season without lessons. The columns are explained in the
+//! migration that makes them.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,5 @@
-//! `setting`: What of the configuration is kept with the data, by its key. The columns are explained in the migration that makes them.
+//! `setting`: What of the configuration is kept with the data, by its key. The columns are
+//! explained in the migration that makes them.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
-//! `software_test`: Results of software tests. The columns are explained in the migration that makes them.
+//! `software_test`: Results of software tests. The columns are explained in the migration that
+//! makes them.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,5 @@
-//! `student_leave`: Lessons that students do not come to. The columns are explained in the migration that makes them.
+//! `student_leave`: Lessons that students do not come to. The columns are explained in the
+//! migration that makes them.
 
 use crate::domain::time::{Day, Instant};
 use sea_orm::entity::prelude::*;

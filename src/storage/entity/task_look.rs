@@ -1,4 +1,5 @@
-//! `task_look`: what `invite exec` found out about a task. The columns are explained in the migration that makes them.
+//! `task_look`: what `invite exec` found out about a task. The columns are explained in the
+//! migration that makes them.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,5 @@
-//! `task_run`: Runs of the scheduled tasks. The columns are explained in the migration that makes them.
+//! `task_run`: Runs of the scheduled tasks. The columns are explained in the migration that makes
+//! them.
 
 use crate::domain::state::RunState;
 use crate::domain::time::Instant;

@@ -1,4 +1,5 @@
-//! `test_clock`: The clock of a testing server (one row). The columns are explained in the migration that makes them.
+//! `test_clock`: The clock of a testing server (one row). The columns are explained in the
+//! migration that makes them.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

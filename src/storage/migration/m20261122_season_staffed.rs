@@ -1,8 +1,10 @@
-//! The first schema: catalogue, people, reservations, class tasks, invitations, classes, messages, runs.
+//! The first schema: catalogue, people, reservations, class tasks, invitations, classes, messages,
+//! runs.
 //!
-//! One text for the three databases; what must differ is substituted by `storage/dialect.rs`: `{id}` is an automatic BIGINT key.
-//! (Tables of MySQL hold utf8mb4 and compare byte by byte, as the others do.)
-//! Instants are BIGINT seconds since 1970 UTC (columns `…_at`), civil days DATE (columns `…_day`), states text.
+//! One text for the three databases; what must differ is substituted by `storage/dialect.rs`:
+//! `{id}` is an automatic BIGINT key. (Tables of MySQL hold utf8mb4 and compare byte by byte, as
+//! the others do.) Instants are BIGINT seconds since 1970 UTC (columns `…_at`), civil days DATE
+//! (columns `…_day`), states text.
 
 use super::step::{Migration, Step};
 
@@ -115,7 +117,11 @@ const STEPS: &[Step] = &[
         changed_at BIGINT NOT NULL,
         FOREIGN KEY (coach_id) REFERENCES coach (id)",
     },
-    Step::Index { name: "coach_status_change_coach", table: "coach_status_change", columns: "(coach_id, id)" },
+    Step::Index {
+        name: "coach_status_change_coach",
+        table: "coach_status_change",
+        columns: "(coach_id, id)",
+    },
     Step::Table {
         name: "coach_availability",
         columns: "
@@ -158,7 +164,8 @@ const STEPS: &[Step] = &[
         phone VARCHAR(20) NOT NULL,
         version BIGINT NOT NULL DEFAULT 0",
     },
-    // The need for new classes of one template on one lesson day. `closes_at` is F, or s − 30 min when staff reopened it.
+    // The need for new classes of one template on one lesson day. `closes_at` is F, or s − 30 min
+    // when staff reopened it.
     Step::Table {
         name: "class_task",
         columns: "
@@ -219,8 +226,9 @@ const STEPS: &[Step] = &[
         FOREIGN KEY (coach_id) REFERENCES coach (id)",
     },
     Step::Index { name: "lesson_coach", table: "lesson", columns: "(coach_id, start_at)" },
-    // `last_day` is the last day that still counts: `end_day`, or earlier after a cancellation. `task_id` is the open task that counts
-    // the student; `class_id` the class, from `placed_from` on. A reservation is in one class at most because it is one column.
+    // `last_day` is the last day that still counts: `end_day`, or earlier after a cancellation.
+    // `task_id` is the open task that counts the student; `class_id` the class, from `placed_from`
+    // on. A reservation is in one class at most because it is one column.
     Step::Table {
         name: "reservation",
         columns: "
@@ -242,11 +250,20 @@ const STEPS: &[Step] = &[
         FOREIGN KEY (task_id) REFERENCES class_task (id),
         FOREIGN KEY (class_id) REFERENCES class (id)",
     },
-    Step::Index { name: "reservation_unplaced", table: "reservation", columns: "(state, template_id, start_day, last_day)" },
-    Step::Index { name: "reservation_student", table: "reservation", columns: "(student_id, template_id, start_day, end_day, created_at)" },
+    Step::Index {
+        name: "reservation_unplaced",
+        table: "reservation",
+        columns: "(state, template_id, start_day, last_day)",
+    },
+    Step::Index {
+        name: "reservation_student",
+        table: "reservation",
+        columns: "(student_id, template_id, start_day, end_day, created_at)",
+    },
     Step::Index { name: "reservation_task", table: "reservation", columns: "(task_id)" },
     Step::Index { name: "reservation_class", table: "reservation", columns: "(class_id)" },
-    // `valid_until` bounds a QUEUED invitation, `expires_at` a SENT one. `last_day` is the last lesson day it was planned for.
+    // `valid_until` bounds a QUEUED invitation, `expires_at` a SENT one. `last_day` is the last
+    // lesson day it was planned for.
     Step::Table {
         name: "invitation",
         columns: "
@@ -277,7 +294,8 @@ const STEPS: &[Step] = &[
     Step::Index { name: "invitation_coach", table: "invitation", columns: "(coach_id, queued_at)" },
     Step::Index { name: "invitation_due", table: "invitation", columns: "(state, expires_at)" },
     Step::Index { name: "invitation_deadline", table: "invitation", columns: "(state, test_deadline)" },
-    // A day of an availability row that an accepted invitation (later its class) uses. The key makes using it twice impossible.
+    // A day of an availability row that an accepted invitation (later its class) uses. The key
+    // makes using it twice impossible.
     Step::Table {
         name: "availability_use",
         columns: "
@@ -288,8 +306,13 @@ const STEPS: &[Step] = &[
         FOREIGN KEY (availability_id) REFERENCES coach_availability (id),
         FOREIGN KEY (invitation_id) REFERENCES invitation (id)",
     },
-    Step::Index { name: "availability_use_invitation", table: "availability_use", columns: "(invitation_id)" },
-    // The outbox. `dedup_key` = kind, subject, person, version; `due_at` is when a sender should look at it next.
+    Step::Index {
+        name: "availability_use_invitation",
+        table: "availability_use",
+        columns: "(invitation_id)",
+    },
+    // The outbox. `dedup_key` = kind, subject, person, version; `due_at` is when a sender should
+    // look at it next.
     Step::Table {
         name: "message",
         columns: "
@@ -345,7 +368,8 @@ const STEPS: &[Step] = &[
         UNIQUE (task, tick_at)",
     },
     Step::Index { name: "task_run_task", table: "task_run", columns: "(task, id)" },
-    // The clock of a testing server: one row. `running` = it goes on from `set_to` since the real instant `set_at`.
+    // The clock of a testing server: one row. `running` = it goes on from `set_to` since the real
+    // instant `set_at`.
     Step::Table {
         name: "test_clock",
         columns: "
@@ -365,8 +389,8 @@ const STEPS: &[Step] = &[
         created_at BIGINT NOT NULL,
         PRIMARY KEY (scope, request_id)",
     },
-    // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever makes tasks,
-    // `sms` whoever judges which messages may go.
+    // Rows that exist to be locked: `invite` serialises whoever makes invitations, `create` whoever
+    // makes tasks, `sms` whoever judges which messages may go.
     Step::Table {
         name: "mutex",
         columns: "

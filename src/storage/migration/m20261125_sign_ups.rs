@@ -8,15 +8,21 @@ use super::step::{Migration, Step};
 pub const MIGRATION: Migration = Migration { name: "m20261125_sign_ups", steps: STEPS };
 
 const STEPS: &[Step] = &[
-    // Until when a HELD or OFFERED reservation keeps its places, whether or not a task has run; when a WAITLISTED one ends (F of its first
-    // lesson, `first_lesson_day`).
+    // Until when a HELD or OFFERED reservation keeps its places, whether or not a task has run;
+    // when a WAITLISTED one ends (F of its first lesson, `first_lesson_day`).
     Step::Column { table: "reservation", name: "expires_at", definition: "BIGINT" },
     Step::Column { table: "reservation", name: "renewed", definition: "BOOLEAN NOT NULL DEFAULT FALSE" },
     // When a student joined the waiting list: the order of the offers.
     Step::Column { table: "reservation", name: "joined_at", definition: "BIGINT" },
     Step::Column { table: "reservation", name: "first_lesson_day", definition: "DATE" },
-    Step::Index { name: "reservation_expiring", table: "reservation", columns: "(expires_at, state){given:expires_at}" },
-    // A lesson a student of a reservation does not come to: it takes no place, and no seat of the class.
+    Step::Index {
+        name: "reservation_expiring",
+        table: "reservation",
+        columns: "(expires_at, \
+        state){given:expires_at}",
+    },
+    // A lesson a student of a reservation does not come to: it takes no place, and no seat of the
+    // class.
     Step::Table {
         name: "student_leave",
         columns: "
@@ -26,8 +32,9 @@ const STEPS: &[Step] = &[
         PRIMARY KEY (reservation_id, day),
         FOREIGN KEY (reservation_id) REFERENCES reservation (id)",
     },
-    // The ledger, append-only: places of the template's lesson days from first_day to last_day changed by delta. It refers to nothing, so that it
-    // outlives what it speaks of. `actor` is a user name, an operator or a task; `request_id` the caller's.
+    // The ledger, append-only: places of the template's lesson days from first_day to last_day
+    // changed by delta. It refers to nothing, so that it outlives what it speaks of. `actor` is a
+    // user name, an operator or a task; `request_id` the caller's.
     Step::Table {
         name: "place_change",
         columns: "
@@ -48,11 +55,12 @@ const STEPS: &[Step] = &[
     Step::Fill {
         table: "place_change",
         columns: "template_id, reservation_id, first_day, last_day, delta, cause, actor, changed_at",
-        rows:
-            "SELECT template_id, id, start_day, last_day, 1 AS delta, 'OPENING' AS cause, 'migration' AS actor, created_at FROM reservation
+        rows: "SELECT template_id, id, start_day, last_day, 1 AS delta, 'OPENING' AS cause, 'migration' AS \
+             actor, created_at FROM reservation
             WHERE state IN ('HELD', 'BOOKED', 'PLACED', 'ENDED') AND start_day <= last_day",
     },
-    // Most sign-ups have no task and no class when they are written. (MySQL, which has no partial indexes, keeps the whole ones.)
+    // Most sign-ups have no task and no class when they are written. (MySQL, which has no partial
+    // indexes, keeps the whole ones.)
     Step::Index { name: "reservation_task", table: "reservation", columns: "(task_id){given:task_id}" },
     Step::Index { name: "reservation_class", table: "reservation", columns: "(class_id){given:class_id}" },
 ];

@@ -6,9 +6,9 @@ use super::step::{Migration, Step};
 pub const MIGRATION: Migration = Migration { name: "m20261129_held_time", steps: STEPS };
 
 const STEPS: &[Step] = &[
-    // One row a hold: its student, template and days, since when and until when it lasts or lasted. It
-    // refers to nothing, so that what is looked at for two hours only keeps nothing else from being
-    // deleted.
+    // One row a hold: its student, template and days, since when and until when it lasts or lasted.
+    // It refers to nothing, so that what is looked at for two hours only keeps nothing else from
+    // being deleted.
     Step::Table {
         name: "held_time",
         columns: "
@@ -20,12 +20,17 @@ const STEPS: &[Step] = &[
         held_from BIGINT NOT NULL,
         held_until BIGINT NOT NULL",
     },
-    Step::Index { name: "held_time_student", table: "held_time", columns: "(student_id, template_id, held_until)" },
+    Step::Index {
+        name: "held_time_student",
+        table: "held_time",
+        columns: "(student_id, template_id, held_until)",
+    },
     // The holds that last at this moment.
     Step::Fill {
         table: "held_time",
         columns: "reservation_id, student_id, template_id, first_day, last_day, held_from, held_until",
-        rows: "SELECT id, student_id, template_id, start_day, end_day, created_at, expires_at FROM reservation
+        rows:
+            "SELECT id, student_id, template_id, start_day, end_day, created_at, expires_at FROM reservation
             WHERE state = 'HELD' AND expires_at IS NOT NULL",
     },
 ];

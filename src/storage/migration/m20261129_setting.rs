@@ -5,7 +5,8 @@ use super::step::{Migration, Step};
 /// This migration.
 pub const MIGRATION: Migration = Migration { name: "m20261129_setting", steps: STEPS };
 
-/// By its key; so far `zone`, in which the instants of lessons were made. The first server that starts on the database writes it.
+/// By its key; so far `zone`, in which the instants of lessons were made. The first server that
+/// starts on the database writes it.
 const STEPS: &[Step] = &[Step::Table {
     name: "setting",
     columns: "

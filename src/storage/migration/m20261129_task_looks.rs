@@ -6,9 +6,10 @@ use super::step::{Migration, Step};
 pub const MIGRATION: Migration = Migration { name: "m20261129_task_looks", steps: STEPS };
 
 const STEPS: &[Step] = &[
-    // A look at a task that asked nobody. It holds while the task has this version, `world` (coaches, catalogue, rules) is this one and
-    // the time is in `[looked_at, again_at)`. `skipped` is what it reported, as JSON. It refers to nothing, so that writing it waits for
-    // nobody; it may be deleted at any time.
+    // A look at a task that asked nobody. It holds while the task has this version, `world`
+    // (coaches, catalogue, rules) is this one and the time is in `[looked_at, again_at)`. `skipped`
+    // is what it reported, as JSON. It refers to nothing, so that writing it waits for nobody; it
+    // may be deleted at any time.
     Step::Table {
         name: "task_look",
         columns: "

@@ -70,7 +70,10 @@ impl Step {
     async fn take(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
         for text in self.left_to_do(manager).await? {
-            manager.get_connection().execute_raw(Statement::from_string(backend, dialect::schema(backend, &text))).await?;
+            manager
+                .get_connection()
+                .execute_raw(Statement::from_string(backend, dialect::schema(backend, &text)))
+                .await?;
         }
         Ok(())
     }
@@ -82,14 +85,20 @@ impl Step {
             Self::Table { name, .. } if manager.has_table(name).await? => vec![],
             Self::Table { name, columns } => vec![format!("CREATE TABLE {name} ({columns}){{options}}")],
             Self::Column { table, name, .. } if manager.has_column(table, name).await? => vec![],
-            Self::Column { table, name, definition } => vec![format!("ALTER TABLE {table} ADD COLUMN {name} {definition}")],
+            Self::Column { table, name, definition } => {
+                vec![format!("ALTER TABLE {table} ADD COLUMN {name} {definition}")]
+            }
             Self::Index { name, table, columns } => {
                 let create = format!("CREATE INDEX {name} ON {table} {columns}");
                 match manager.has_index(table, name).await? {
                     false => vec![create],
-                    true if is_mysql && columns.starts_with(&mysql_index(manager, table, name).await?) => vec![],
+                    true if is_mysql && columns.starts_with(&mysql_index(manager, table, name).await?) => {
+                        vec![]
+                    }
                     // In one, because a foreign key may need it at every moment.
-                    true if is_mysql => vec![format!("ALTER TABLE {table} DROP INDEX {name}, ADD INDEX {name} {columns}")],
+                    true if is_mysql => {
+                        vec![format!("ALTER TABLE {table} DROP INDEX {name}, ADD INDEX {name} {columns}")]
+                    }
                     true => vec![format!("DROP INDEX {name}"), create],
                 }
             }
@@ -97,13 +106,20 @@ impl Step {
                 let (key, value) = cells.first().copied().unwrap_or_default();
                 let names: Vec<_> = cells.iter().map(|(name, _)| *name).collect();
                 let values: Vec<_> = cells.iter().map(|(_, value)| *value).collect();
-                match holds(manager, &format!("EXISTS (SELECT 1 FROM {table} WHERE {key} = {value})")).await? {
+                match holds(manager, &format!("EXISTS (SELECT 1 FROM {table} WHERE {key} = {value})")).await?
+                {
                     true => vec![],
-                    false => vec![format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))],
+                    false => vec![format!(
+                        "INSERT INTO {table} ({}) VALUES ({})",
+                        names.join(", "),
+                        values.join(", ")
+                    )],
                 }
             }
             Self::Fill { table, columns, rows } => {
-                match holds(manager, &format!("EXISTS ({rows}) AND NOT EXISTS (SELECT 1 FROM {table})")).await? {
+                match holds(manager, &format!("EXISTS ({rows}) AND NOT EXISTS (SELECT 1 FROM {table})"))
+                    .await?
+                {
                     true => vec![format!("INSERT INTO {table} ({columns}) {rows}")],
                     false => vec![],
                 }
@@ -115,7 +131,10 @@ impl Step {
 /// Whether a condition holds.
 async fn holds(manager: &SchemaManager<'_>, condition: &str) -> Result<bool, DbErr> {
     let text = format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END");
-    let row = manager.get_connection().query_one_raw(Statement::from_string(manager.get_database_backend(), text)).await?;
+    let row = manager
+        .get_connection()
+        .query_one_raw(Statement::from_string(manager.get_database_backend(), text))
+        .await?;
     let row = row.ok_or_else(|| DbErr::Custom("a condition has no answer".to_owned()))?;
     // An INTEGER in PostgreSQL, and a BIGINT elsewhere.
     Ok(row.try_get_by_index::<i32>(0).map(i64::from).or_else(|_| row.try_get_by_index::<i64>(0))? == 1)
@@ -124,8 +143,10 @@ async fn holds(manager: &SchemaManager<'_>, condition: &str) -> Result<bool, DbE
 /// The columns of an index of MySQL, as they are written in a step.
 async fn mysql_index(manager: &SchemaManager<'_>, table: &str, name: &str) -> Result<String, DbErr> {
     let text = format!(
-        "SELECT CONVERT(CONCAT('(', GROUP_CONCAT(column_name ORDER BY seq_in_index SEPARATOR ', '), ')') USING utf8mb4)
-         FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '{table}' AND index_name = '{name}'"
+        "SELECT CONVERT(CONCAT('(', GROUP_CONCAT(column_name \
+         ORDER BY seq_in_index SEPARATOR ', '), ')') USING utf8mb4)
+         FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '{table}' \
+         AND index_name = '{name}'"
     );
     let row = manager.get_connection().query_one_raw(Statement::from_string(DbBackend::MySql, text)).await?;
     row.map_or(Ok(None), |row| row.try_get_by_index::<Option<String>>(0)).map(Option::unwrap_or_default)
@@ -141,7 +162,12 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (index, step) in self.steps.iter().enumerate() {
-            tracing::debug!(migration = self.name, step = index + 1, of = self.steps.len(), "step of a migration");
+            tracing::debug!(
+                migration = self.name,
+                step = index + 1,
+                of = self.steps.len(),
+                "step of a migration"
+            );
             step.take(manager).await?;
         }
         Ok(())

@@ -1,9 +1,10 @@
-//! Reading and locking what a set of sign-ups is about: whose and of what it is ([`who`]), then, once the students are locked, what there is
-//! ([`what`]). Each is one trip, because the set waits for it: one statement on PostgreSQL, a string of them on SQLite. On MariaDB they are two or
+//! Reading and locking what a set of sign-ups is about: whose and of what it is ([`who`]), then,
+//! once the students are locked, what there is ([`what`]). Each is one trip, because the set waits
+//! for it: one statement on PostgreSQL, a string of them on SQLite. On MariaDB they are two or
 //! three: as one string they are not prepared, which costs it more than the trips (measured).
 //!
-//! The rows of all parts have the same columns; the first says which part it is. What may only be locked after something else has been found out
-//! is left out by the statement itself.
+//! The rows of all parts have the same columns; the first says which part it is. What may only be
+//! locked after something else has been found out is left out by the statement itself.
 
 use super::{Looked, Taking, WantedTemplate, WantingStudent};
 use crate::domain::places::{Claim, PlaceDay};
@@ -21,8 +22,8 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Who {
     /// The templates.
     pub templates: Vec<WantedTemplate>,
-    /// The students, locked, in order of keys; none when a template has open tasks, for tasks are locked before students. (On SQLite, where
-    /// the writer has all locks, always.)
+    /// The students, locked, in order of keys; none when a template has open tasks, for tasks are
+    /// locked before students. (On SQLite, where the writer has all locks, always.)
     pub students: Option<Vec<WantingStudent>>,
 }
 
@@ -30,7 +31,8 @@ macro_rules! templates {
     () => {
         // Not EXISTS, for which PostgreSQL may read the tasks of all templates.
         "SELECT 1 AS part, t.id, t.code AS name, t.grade, t.max_students_per_class AS most, '' AS area_code, \
-             (SELECT 1 FROM class_task k WHERE k.template_id = t.id AND k.state IN ('PENDING', 'INVITING', 'COVERED') LIMIT 1) IS NOT NULL AS has_open \
+             (SELECT 1 FROM class_task k WHERE k.template_id = t.id \
+         AND k.state IN ('PENDING', 'INVITING', 'COVERED') LIMIT 1) IS NOT NULL AS has_open \
          FROM {rows:t} q {look_up:class_template t ON t.code = q.c0}"
     };
 }
@@ -46,7 +48,8 @@ macro_rules! students {
     };
 }
 
-/// The templates of codes; and the students of user names, locked: whoever changes what they are signed up for takes this turn first.
+/// The templates of codes; and the students of user names, locked: whoever changes what they are
+/// signed up for takes this turn first.
 pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<Who> {
     let rows = match txn.get_database_backend() {
         DbBackend::Postgres => {
@@ -60,7 +63,13 @@ pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> R
             asked.rows(texts(codes)).rows(texts(names)).fetch(txn).await?
         }
         // The writer has the whole database: nothing is locked one by one.
-        DbBackend::Sqlite => sql(concat!(templates!(), "; ", students!(""))).rows(texts(codes)).rows(texts(names)).fetch(txn).await?,
+        DbBackend::Sqlite => {
+            sql(concat!(templates!(), "; ", students!("")))
+                .rows(texts(codes))
+                .rows(texts(names))
+                .fetch(txn)
+                .await?
+        }
         _ => sql(templates!()).rows(texts(codes)).fetch(txn).await?,
     };
     let mut templates = Vec::new();
@@ -94,7 +103,14 @@ pub async fn student_lock_by_names(txn: &Txn, names: &BTreeSet<&str>) -> Result<
 }
 
 fn read_students(rows: &[QueryResult]) -> Result<Vec<WantingStudent>> {
-    let read = |row| Ok(WantingStudent { id: at(row, 1)?, user_name: at(row, 2)?, grade: at(row, 3)?, area_code: at(row, 5)? });
+    let read = |row| {
+        Ok(WantingStudent {
+            id: at(row, 1)?,
+            user_name: at(row, 2)?,
+            grade: at(row, 3)?,
+            area_code: at(row, 5)?,
+        })
+    };
     rows.iter().map(read).collect()
 }
 
@@ -124,8 +140,8 @@ pub struct Question<'a> {
 pub struct What {
     /// What is to be looked after of the templates, and what the students have.
     pub looked: Looked,
-    /// The lesson days, locked, by template, in order of days; none when anything is to be looked after first, for classes are locked before
-    /// places. (On SQLite always.)
+    /// The lesson days, locked, by template, in order of days; none when anything is to be looked
+    /// after first, for classes are locked before places. (On SQLite always.)
     pub places: Option<HashMap<i64, Vec<PlaceDay>>>,
     /// What the request ids were used for: scope, id, hash of the request, result.
     pub requests: Vec<(String, String, String, String)>,
@@ -136,8 +152,10 @@ macro_rules! due {
         concat!(
             "SELECT 1 AS part, q.c0 AS template_id, ",
             due_columns!(),
-            ", CAST(NULL AS {bigint}) AS student_id, CAST(NULL AS DATE) AS first_day, CAST(NULL AS DATE) AS last_day, '' AS state, \
-             CAST(NULL AS {bigint}) AS from_at, CAST(NULL AS {bigint}) AS until_at, CAST(NULL AS {bigint}) AS not_held_at, \
+            ", CAST(NULL AS {bigint}) AS student_id, CAST(NULL AS DATE) AS first_day, CAST(NULL AS DATE) AS \
+             last_day, '' AS state, \
+             CAST(NULL AS {bigint}) AS from_at, CAST(NULL AS {bigint}) AS until_at, CAST(NULL AS {bigint}) \
+             AS not_held_at, \
              0 AS capacity, 0 AS taken, '' AS request_id, '' AS fingerprint, '' AS result FROM {rows:i} q"
         )
     };
@@ -146,8 +164,10 @@ macro_rules! due {
 macro_rules! places {
     ($and:literal) => {
         concat!(
-            "SELECT 2 AS part, p.template_id, FALSE AS lapsed, FALSE AS waiting, FALSE AS running, CAST(NULL AS {bigint}) AS student_id, \
-             p.day AS first_day, p.day AS last_day, '' AS state, p.start_at AS from_at, p.end_at AS until_at, p.not_held_at, p.capacity, p.taken, \
+            "SELECT 2 AS part, p.template_id, FALSE AS lapsed, FALSE AS waiting, FALSE AS running, CAST(NULL \
+             AS {bigint}) AS student_id, \
+             p.day AS first_day, p.day AS last_day, '' AS state, p.start_at AS from_at, p.end_at AS \
+             until_at, p.not_held_at, p.capacity, p.taken, \
              '' AS request_id, '' AS fingerprint, '' AS result \
              FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 ",
             $and,
@@ -158,36 +178,45 @@ macro_rules! places {
 
 macro_rules! taking {
     () => {
-        "SELECT 3 AS part, r.template_id, FALSE, FALSE, FALSE, r.student_id, r.start_day, r.last_day, r.state, CAST(NULL AS {bigint}), r.expires_at, \
+        "SELECT 3 AS part, r.template_id, FALSE, FALSE, FALSE, r.student_id, r.start_day, r.last_day, \
+         r.state, CAST(NULL AS {bigint}), r.expires_at, \
          CAST(NULL AS {bigint}), 0, 0, '', '', '' \
-         FROM {rows:i} q {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? AND r.last_day >= ?}"
+         FROM {rows:i} q {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? \
+         AND r.last_day >= ?}"
     };
 }
 
 macro_rules! requests {
     () => {
-        "SELECT 4 AS part, CAST(0 AS {bigint}), FALSE, FALSE, FALSE, CAST(NULL AS {bigint}), CAST(NULL AS DATE), CAST(NULL AS DATE), l.scope, \
-         CAST(NULL AS {bigint}), CAST(NULL AS {bigint}), CAST(NULL AS {bigint}), 0, 0, l.request_id, l.fingerprint, l.result \
+        "SELECT 4 AS part, CAST(0 AS {bigint}), FALSE, FALSE, FALSE, CAST(NULL AS {bigint}), CAST(NULL AS \
+         DATE), CAST(NULL AS DATE), l.scope, \
+         CAST(NULL AS {bigint}), CAST(NULL AS {bigint}), CAST(NULL AS {bigint}), 0, 0, l.request_id, \
+         l.fingerprint, l.result \
          FROM {rows:tt} q {look_up:request_log l ON l.request_id = q.c1 AND l.scope = q.c0}"
     };
 }
 
-/// Request ids of the longest kind that fit into one message with as many students and templates (see [`RECORD`](crate::storage::sql::RECORD)).
+/// Request ids of the longest kind that fit into one message with as many students and templates
+/// (see [`RECORD`](crate::storage::sql::RECORD)).
 const TOGETHER: usize = 100;
 
-/// What is to be looked after of the templates, their lesson days (locked), what the students are signed up for, holds and offers that last
-/// included, and what request ids were used for. Asked once the students are locked: of two equal requests the second finds what the first has made.
+/// What is to be looked after of the templates, their lesson days (locked), what the students are
+/// signed up for, holds and offers that last included, and what request ids were used for. Asked
+/// once the students are locked: of two equal requests the second finds what the first has made.
 pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
     let Question { ranges, students, between: (first, last), requests, today, now } = question;
     let ids = || ranges.iter().map(|(id, ..)| [Cell::from(*id)]);
     let due = |asked: Sql| asked.bind(*now).bind(*now).bind(*now).bind(*today).rows(ids());
     let backend = txn.get_database_backend();
     let wanted = || super::cells(ranges);
-    let students = |asked: Sql| asked.rows(students.iter().map(|id| [Cell::from(*id)])).bind(*last).bind(*first);
-    let requests: Vec<[Cell; 2]> = requests.iter().map(|(scope, id)| [Cell::from(*scope), Cell::from(*id)]).collect();
+    let students =
+        |asked: Sql| asked.rows(students.iter().map(|id| [Cell::from(*id)])).bind(*last).bind(*first);
+    let requests: Vec<[Cell; 2]> =
+        requests.iter().map(|(scope, id)| [Cell::from(*scope), Cell::from(*id)]).collect();
     let rows = match backend {
         DbBackend::Postgres => {
-            let (together, apart) = if requests.len() <= TOGETHER { (requests, Vec::new()) } else { (Vec::new(), requests) };
+            let (together, apart) =
+                if requests.len() <= TOGETHER { (requests, Vec::new()) } else { (Vec::new(), requests) };
             let asked = sql(concat!(
                 "WITH due AS MATERIALIZED (",
                 due!(),
@@ -238,7 +267,8 @@ pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
     Ok(what)
 }
 
-/// What is to be looked after of templates, and what students are signed up for between two days, holds and offers that last included.
+/// What is to be looked after of templates, and what students are signed up for between two days,
+/// holds and offers that last included.
 pub async fn look(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
@@ -271,11 +301,21 @@ fn sort(rows: &[QueryResult], now: Instant) -> Result<What> {
             3 => {
                 let (student_id, state) = (at(row, 5)?, at::<ReservationState>(row, 8)?);
                 let (start_day, last_day): (Day, Day) = (at(row, 6)?, at(row, 7)?);
-                // Not in the statement: SQLite and PostgreSQL would take that for a reason to read by state.
-                let lasts = start_day <= last_day && at::<Option<Instant>>(row, 10)?.is_none_or(|until| now < until);
+                // Not in the statement: SQLite and PostgreSQL would take that for a reason to read
+                // by state.
+                let lasts =
+                    start_day <= last_day && at::<Option<Instant>>(row, 10)?.is_none_or(|until| now < until);
                 match Claim::of(state) {
-                    Some(claim) if lasts => what.looked.taking.push(Taking { student_id, template_id, claim, start_day, last_day }),
-                    None if lasts && state == ReservationState::Waitlisted => drop(what.looked.waiting.insert(student_id)),
+                    Some(claim) if lasts => what.looked.taking.push(Taking {
+                        student_id,
+                        template_id,
+                        claim,
+                        start_day,
+                        last_day,
+                    }),
+                    None if lasts && state == ReservationState::Waitlisted => {
+                        what.looked.waiting.insert(student_id);
+                    }
                     _ => {}
                 }
             }

@@ -1,4 +1,5 @@
-//! Writing a set of sign-ups: the places they take, reservations, ledger, and what request ids were used for.
+//! Writing a set of sign-ups: the places they take, reservations, ledger, and what request ids were
+//! used for.
 
 use super::place_change_in_txn;
 use crate::domain::state::{PlaceCause, ReservationState};
@@ -75,12 +76,14 @@ impl NewRow {
     }
 }
 
-/// What tells the reservations of a set apart: student, template, first day, and state, for who signs up may join the waiting list too.
+/// What tells the reservations of a set apart: student, template, first day, and state, for who
+/// signs up may join the waiting list too.
 pub type RowKey = (i64, i64, Day, ReservationState);
 
 macro_rules! columns {
     () => {
-        "student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, placed_from, joined_at, first_lesson_day"
+        "student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, \
+         placed_from, joined_at, first_lesson_day"
     };
 }
 
@@ -94,7 +97,8 @@ macro_rules! values {
 /// As [`place_change_in_txn`] does by itself.
 macro_rules! take_places {
     () => {
-        "UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 AND place.day = p.c1 \
+        "UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 \
+         AND place.day = p.c1 \
          AND place.taken + p.c2 BETWEEN 0 AND place.capacity"
     };
 }
@@ -114,7 +118,8 @@ macro_rules! insert_returning {
     };
 }
 
-/// What is written of an accepted sign-up: its reservation, its line in the ledger, and what its request id was used for.
+/// What is written of an accepted sign-up: its reservation, its line in the ledger, and what its
+/// request id was used for.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// The reservation.
@@ -130,7 +135,8 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// What [`run_on_postgres`] writes: the reservation, cause, student, request id, scope and hash.
+    /// What [`run_on_postgres`] writes: the reservation, cause, student, request id, scope and
+    /// hash.
     fn cells(&self) -> [Cell; 16] {
         let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = self.row.cells();
         let (scope, fingerprint) = self.request.unwrap_or_default();
@@ -155,11 +161,20 @@ impl Entry<'_> {
         ]
     }
 
-    /// Its line in the ledger, if it has one. `number`: by how many its reservation's key is less than the last of the set.
+    /// Its line in the ledger, if it has one. `number`: by how many its reservation's key is less
+    /// than the last of the set.
     fn ledger_cells(&self, number: i64) -> Option<[Cell; 7]> {
         let (row, cause) = (&self.row, self.cause?.as_str());
         let (first, last) = (row.start_day.into(), row.end_day.into());
-        Some([row.template_id.into(), number.into(), first, last, cause.into(), self.student.into(), self.request_id.into()])
+        Some([
+            row.template_id.into(),
+            number.into(),
+            first,
+            last,
+            cause.into(),
+            self.student.into(),
+            self.request_id.into(),
+        ])
     }
 
     /// What its request id was used for, if that is to be stored.
@@ -169,12 +184,19 @@ impl Entry<'_> {
     }
 }
 
-/// Writes a set of sign-ups and the places it takes, (template, day, how many); their keys, in the same order. In one go where the database can,
-/// because the set waits for each. An empty set writes nothing.
+/// Writes a set of sign-ups and the places it takes, (template, day, how many); their keys, in the
+/// same order. In one go where the database can, because the set waits for each. An empty set
+/// writes nothing.
 ///
 /// # Errors
-/// `Contended` when a day has fewer places than that, or another transaction has just stored one of the request ids.
-pub async fn entry_insert_set_in_txn(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
+/// `Contended` when a day has fewer places than that, or another transaction has just stored one of
+/// the request ids.
+pub async fn entry_insert_set_in_txn(
+    txn: &Txn,
+    entries: &[Entry<'_>],
+    taken: &[(i64, Day, i64)],
+    now: Instant,
+) -> Result<Vec<i64>> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
@@ -185,15 +207,26 @@ pub async fn entry_insert_set_in_txn(txn: &Txn, entries: &[Entry<'_>], taken: &[
     };
     let ids = match written {
         // MariaDB does not say of which table the key was.
-        Err(Error::AlreadyExists { key, .. }) if key.contains("request_log") || txn.get_database_backend() == DbBackend::MySql => {
+        Err(Error::AlreadyExists { key, .. })
+            if key.contains("request_log") || txn.get_database_backend() == DbBackend::MySql =>
+        {
             return Err(Error::Contended("request_log"));
         }
         written => written?,
     };
-    if ids.len() == entries.len() { Ok(ids) } else { Err(Error::internal("a reservation just written is missing")) }
+    if ids.len() == entries.len() {
+        Ok(ids)
+    } else {
+        Err(Error::internal("a reservation just written is missing"))
+    }
 }
 
-async fn one_after_the_other(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
+async fn one_after_the_other(
+    txn: &Txn,
+    entries: &[Entry<'_>],
+    taken: &[(i64, Day, i64)],
+    now: Instant,
+) -> Result<Vec<i64>> {
     if !taken.is_empty() {
         place_change_in_txn(txn, taken).await?;
     }
@@ -205,7 +238,8 @@ async fn one_after_the_other(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
     for (Entry { row, cause, student, request_id, request }, id) in entries.iter().zip(&ids) {
         if let Some(cause) = *cause {
             let (template_id, first_day, last_day) = (row.template_id, row.start_day, row.end_day);
-            let change = PlaceChange { template_id, reservation_id: Some(*id), first_day, last_day, delta: 1, cause };
+            let change =
+                PlaceChange { template_id, reservation_id: Some(*id), first_day, last_day, delta: 1, cause };
             ledger.push((change, By { request_id: (*request_id).to_owned(), ..By::actor(*student) }));
         }
         requests.extend(request.map(|(scope, fingerprint)| (scope, *request_id, fingerprint, *id)));
@@ -216,9 +250,16 @@ async fn one_after_the_other(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
     Ok(ids)
 }
 
-/// In one statement, as only PostgreSQL can, or in several that TLS sends each at once. What is longer than one of its records is sent in parts, of
-/// which the last waits for the server to acknowledge the others (Nagle's algorithm, which the driver leaves on), which it does after 40 ms.
-async fn at_once_on_postgres(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
+/// In one statement, as only PostgreSQL can, or in several that TLS sends each at once. What is
+/// longer than one of its records is sent in parts, of which the last waits for the server to
+/// acknowledge the others (Nagle's algorithm, which the driver leaves on), which it does after 40
+/// ms.
+async fn at_once_on_postgres(
+    txn: &Txn,
+    entries: &[Entry<'_>],
+    taken: &[(i64, Day, i64)],
+    now: Instant,
+) -> Result<Vec<i64>> {
     let rows: Vec<[Cell; 16]> = entries.iter().map(Entry::cells).collect();
     let sizes: Vec<usize> = rows.iter().map(|cells| cells.iter().map(Cell::size).sum()).collect();
     if sizes.iter().sum::<usize>() + taken.len() * PLACE <= RECORD {
@@ -243,10 +284,17 @@ async fn at_once_on_postgres(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Da
 /// Bytes of a place that is taken.
 const PLACE: usize = 32;
 
-/// The keys are taken beforehand: joined by what was inserted, each row would be compared with each.
-async fn run_on_postgres(txn: &Txn, run: Vec<[Cell; 16]>, taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
+/// The keys are taken beforehand: joined by what was inserted, each row would be compared with
+/// each.
+async fn run_on_postgres(
+    txn: &Txn,
+    run: Vec<[Cell; 16]>,
+    taken: &[(i64, Day, i64)],
+    now: Instant,
+) -> Result<Vec<i64>> {
     let written: Vec<(i64, i64)> = sql(concat!(
-        "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS regclass))) AS id, v.* \
+        "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS \
+             regclass))) AS id, v.* \
              FROM {rows:iiddtiiididttttt} v), \
          taken AS (",
         take_places!(),
@@ -256,8 +304,10 @@ async fn run_on_postgres(txn: &Txn, run: Vec<[Cell; 16]>, taken: &[(i64, Day, i6
         ") SELECT q.id, ",
         values!(),
         " FROM q), \
-         told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, remark, request_id, changed_at) \
-             SELECT q.c1, q.id, q.c2, q.c3, 1, q.c11, q.c12, '', q.c13, CAST(? AS BIGINT) FROM q WHERE q.c11 <> ''), \
+         told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
+             actor, remark, request_id, changed_at) \
+             SELECT q.c1, q.id, q.c2, q.c3, 1, q.c11, q.c12, '', q.c13, CAST(? AS BIGINT) FROM q \
+         WHERE q.c11 <> ''), \
          asked AS (INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
              SELECT q.c14, q.c13, q.c15, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q WHERE q.c14 <> '') \
          SELECT q.id, (SELECT COUNT(*) FROM taken) FROM q ORDER BY q.id",
@@ -275,7 +325,8 @@ async fn run_on_postgres(txn: &Txn, run: Vec<[Cell; 16]>, taken: &[(i64, Day, i6
     }
 }
 
-/// The key of the last reservation so far. The writer has the whole database, so that the next ones are those after it.
+/// The key of the last reservation so far. The writer has the whole database, so that the next ones
+/// are those after it.
 macro_rules! last_id {
     () => {
         "(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'reservation')"
@@ -294,7 +345,8 @@ macro_rules! at_once {
             " + q.c11, ",
             values!(),
             " FROM {rows:iiddtiiididi} q; \
-             INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, request_id, changed_at) \
+             INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
+             actor, request_id, changed_at) \
              SELECT t.c0, ",
             last_id!(),
             " - t.c1, t.c2, t.c3, 1, t.c4, t.c5, t.c6, ? FROM {rows:iiddttt} t; ",
@@ -308,13 +360,19 @@ macro_rules! at_once {
 
 const WITHOUT_REQUESTS: &str = at_once!();
 const WITH_REQUESTS: &str = at_once!(
-    "INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) SELECT q.c0, q.c1, q.c2, CAST(",
+    "INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
+     SELECT q.c0, q.c1, q.c2, CAST(",
     last_id!(),
     " - q.c3 AS TEXT), ? FROM {rows:ttti} q; ",
 );
 
 /// In one string of statements, which SQLite's thread runs without turning back to us.
-async fn at_once_on_sqlite(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day, i64)], now: Instant) -> Result<Vec<i64>> {
+async fn at_once_on_sqlite(
+    txn: &Txn,
+    entries: &[Entry<'_>],
+    taken: &[(i64, Day, i64)],
+    now: Instant,
+) -> Result<Vec<i64>> {
     let count = entries.len() as i64;
     // The key of each is told from the last one before and after.
     let numbered = || (1..).zip(entries);
@@ -323,14 +381,24 @@ async fn at_once_on_sqlite(txn: &Txn, entries: &[Entry<'_>], taken: &[(i64, Day,
         [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, number.into()]
     });
     let ledger = numbered().filter_map(|(number, entry)| entry.ledger_cells(count - number));
-    let requests: Vec<[Cell; 4]> = numbered().filter_map(|(number, entry)| entry.request_cells(count - number)).collect();
-    let write = |text: &'static str| -> Sql { sql(text).rows(places(taken)).rows(cells).bind(now).rows(ledger) };
-    let write = if requests.is_empty() { write(WITHOUT_REQUESTS) } else { write(WITH_REQUESTS).bind(now).rows(requests) };
+    let requests: Vec<[Cell; 4]> =
+        numbered().filter_map(|(number, entry)| entry.request_cells(count - number)).collect();
+    let write =
+        |text: &'static str| -> Sql { sql(text).rows(places(taken)).rows(cells).bind(now).rows(ledger) };
+    let write = if requests.is_empty() {
+        write(WITHOUT_REQUESTS)
+    } else {
+        write(WITH_REQUESTS).bind(now).rows(requests)
+    };
     let done: Vec<(i64, i64)> = write.tuples(txn).await?;
     let (Some((days, _)), Some((last, _))) = (done.first(), done.last()) else {
         return Err(Error::internal("a set of sign-ups was written without an answer"));
     };
-    if usize::try_from(*days) == Ok(taken.len()) { Ok((last - count + 1..=*last).collect()) } else { Err(Error::Contended("place.taken")) }
+    if usize::try_from(*days) == Ok(taken.len()) {
+        Ok((last - count + 1..=*last).collect())
+    } else {
+        Err(Error::Contended("place.taken"))
+    }
 }
 
 fn places(taken: &[(i64, Day, i64)]) -> impl Iterator<Item = [Cell; 3]> {
@@ -344,17 +412,25 @@ pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result
         DbBackend::MySql => insert_returning!("/*M!", "*/"),
         _ => insert_returning!("", ""),
     };
-    let mut found: Vec<(i64, i64, i64, Day, ReservationState)> = sql(insert).rows(rows.iter().map(NewRow::cells)).tuples(txn).await?;
+    let mut found: Vec<(i64, i64, i64, Day, ReservationState)> =
+        sql(insert).rows(rows.iter().map(NewRow::cells)).tuples(txn).await?;
     if found.is_empty() && txn.get_database_backend() == DbBackend::MySql {
         // The students are locked, so the latest of each key is ours.
-        found = sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day, r.state FROM {rows:iidt} q {join} reservation r \
-             FORCE INDEX (reservation_student) ON r.student_id = q.c0 AND r.template_id = q.c1 AND r.start_day = q.c2 AND r.state = q.c3 \
+        found = sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day, r.state \
+             FROM {rows:iidt} q {join} reservation r \
+             FORCE INDEX (reservation_student) ON r.student_id = q.c0 AND r.template_id = q.c1 \
+             AND r.start_day = q.c2 AND r.state = q.c3 \
              GROUP BY r.student_id, r.template_id, r.start_day, r.state")
-        .rows(rows.iter().map(|row| [row.student_id.into(), row.template_id.into(), row.start_day.into(), row.state.as_str().into()]))
+        .rows(rows.iter().map(|row| {
+            [row.student_id.into(), row.template_id.into(), row.start_day.into(), row.state.as_str().into()]
+        }))
         .tuples(txn)
         .await?;
     }
-    Ok(found.into_iter().map(|(id, student, template, start, state)| ((student, template, start, state), id)).collect())
+    Ok(found
+        .into_iter()
+        .map(|(id, student, template, start, state)| ((student, template, start, state), id))
+        .collect())
 }
 
 /// Stores what request ids were used for: (scope, id, hash of the request, result).
@@ -365,10 +441,11 @@ async fn request_insert_set_in_txn(txn: &Txn, rows: &[(&str, &str, &str, i64)], 
     let cells = rows.iter().map(|(scope, id, fingerprint, result)| -> [Cell; 4] {
         [(*scope).into(), (*id).into(), (*fingerprint).into(), result.to_string().as_str().into()]
     });
-    sql("INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) SELECT q.c0, q.c1, q.c2, q.c3, ? FROM {rows:tttt} q")
-        .bind(now)
-        .rows(cells)
-        .execute(txn)
-        .await
-        .map(drop)
+    sql("INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
+        SELECT q.c0, q.c1, q.c2, q.c3, ? FROM {rows:tttt} q")
+    .bind(now)
+    .rows(cells)
+    .execute(txn)
+    .await
+    .map(drop)
 }

@@ -36,7 +36,10 @@ fn staff_may_ask_out_of_turn_but_not_against_the_rules() {
         assert_eq!(stage.invite(4, MATH, None).await, "QUEUED");
         let invitation = stage.invitation(4, MATH).await;
         assert_eq!(invitation.kind(), pb::InvitationKind::Manual);
-        assert_eq!((invitation.operator.as_str(), stage.local(&invitation.valid_until_time).as_str()), ("wang", "2026-03-02 12:00"));
+        assert_eq!(
+            (invitation.operator.as_str(), stage.local(&invitation.valid_until_time).as_str()),
+            ("wang", "2026-03-02 12:00")
+        );
         assert_eq!(stage.state(MATH).await, "INVITING");
         let why = Some("学员家长要求");
         for (coach, plain, overriding) in [
@@ -113,7 +116,11 @@ fn what_is_taken_back_is_told_to_who_knows_of_it() {
         let taken = stage.invitation(5, MATH).await;
         assert_eq!((taken.operator.as_str(), taken.remark.as_str()), ("wang", "换人"));
         stage.fire("sms send", None).await;
-        assert_eq!(stage.asked(MATH).await, each(1..=5, "CANCELLED"), "the message of a queued one does not go");
+        assert_eq!(
+            stage.asked(MATH).await,
+            each(1..=5, "CANCELLED"),
+            "the message of a queued one does not go"
+        );
         // Others are asked in their place, and who has a class keeps it.
         stage.minute("2026-03-02T08:30").await;
         assert_eq!(stage.asked(MATH).await[5..], each(6..=8, "SENT"));

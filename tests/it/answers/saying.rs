@@ -13,9 +13,12 @@ fn never_more_coaches_are_accepted_than_are_needed_and_the_reserve_moves_up_in_t
         stage.minute("2026-03-02T08:00").await;
         assert_eq!(stage.invite(5, MATH, None).await, "QUEUED");
         stage.told().await;
-        for (coach, said, told) in
-            [(3, "ACCEPTED", "ACCEPTED"), (1, "ACCEPTED", "ACCEPTED"), (5, "RESERVE", "RESERVED"), (4, "RESERVE", "RESERVED")]
-        {
+        for (coach, said, told) in [
+            (3, "ACCEPTED", "ACCEPTED"),
+            (1, "ACCEPTED", "ACCEPTED"),
+            (5, "RESERVE", "RESERVED"),
+            (4, "RESERVE", "RESERVED"),
+        ] {
             assert_eq!(stage.yes(coach, MATH).await, said);
             assert_eq!(stage.told().await.last().unwrap(), &format!("{told} coach-{coach:03}"));
         }
@@ -83,7 +86,10 @@ fn nobody_answers_for_another() {
             assert_eq!(reason(&stage.invitations().withdraw_invitation(no).await.unwrap_err()), "NOT_YOURS");
         }
         let unknown = pb::AcceptInvitationRequest { invitation_id: 4711, coach: "coach-001".to_owned() };
-        assert_eq!(stage.invitations().accept_invitation(unknown).await.unwrap_err().code(), tonic::Code::NotFound);
+        assert_eq!(
+            stage.invitations().accept_invitation(unknown).await.unwrap_err().code(),
+            tonic::Code::NotFound
+        );
         assert_eq!(stage.asked(MATH).await, each(1..=2, "SENT"));
     });
 }
@@ -98,13 +104,19 @@ fn a_late_yes_counts_while_somebody_is_missing() {
         assert_eq!(stage.no(2, MATH).await, "WITHDRAWN");
         assert_eq!(stage.yes(3, MATH).await, "ACCEPTED");
         stage.minute("2026-03-02T19:00").await;
-        assert_eq!(stage.asked(MATH).await[..4].join(" "), "coach-001 DECLINED coach-002 WITHDRAWN coach-003 LAPSED coach-004 EXPIRED");
+        assert_eq!(
+            stage.asked(MATH).await[..4].join(" "),
+            "coach-001 DECLINED coach-002 WITHDRAWN coach-003 LAPSED coach-004 EXPIRED"
+        );
         // Four more were asked; those before them may still think better of it.
         for (coach, said) in [(1, "ACCEPTED"), (2, "ACCEPTED"), (3, "RESERVE"), (4, "RESERVE")] {
             assert_eq!(stage.yes(coach, MATH).await, said, "coach {coach}");
         }
         assert_eq!(stage.no(1, MATH).await, "WITHDRAWN");
-        assert_eq!(stage.asked(MATH).await[..4].join(" "), "coach-001 WITHDRAWN coach-002 ACCEPTED coach-003 ACCEPTED coach-004 RESERVE");
+        assert_eq!(
+            stage.asked(MATH).await[..4].join(" "),
+            "coach-001 WITHDRAWN coach-002 ACCEPTED coach-003 ACCEPTED coach-004 RESERVE"
+        );
         stage.told().await;
     });
 }
@@ -117,7 +129,8 @@ fn a_yes_is_judged_by_its_instant_and_not_by_what_has_run() {
         assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
         assert_eq!(stage.yes(2, MATH).await, "RESERVE");
         stage.told().await;
-        // 19:00: the test of coach 1 is overdue, coach 2 has moved up; no check has run. A second yes is late, and goes to the reserve.
+        // 19:00: the test of coach 1 is overdue, coach 2 has moved up; no check has run. A second
+        // yes is late, and goes to the reserve.
         stage.set_clock("2026-03-02T19:00").await;
         assert_eq!(stage.yes(1, MATH).await, "RESERVE");
         assert_eq!(stage.told().await, ["TEST_LAPSED coach-001", "PROMOTED coach-002", "RESERVED coach-001"]);
@@ -184,7 +197,12 @@ fn a_formed_task_takes_no_more_yeses() {
 #[test]
 fn whoever_accepts_something_at_the_same_time_leaves_the_reserve() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = Academy::new().period("19:00", "20:30").template("math", TH).template("art", TH).coaches(3).students(2);
+        let academy = Academy::new()
+            .period("19:00", "20:30")
+            .template("math", TH)
+            .template("art", TH)
+            .coaches(3)
+            .students(2);
         let stage = Stage::set(app, academy).await;
         let art = "art@2026-03-05";
         stage.academy.reserve_all(&stage, "math", 1, 1, None).await;
@@ -193,7 +211,10 @@ fn whoever_accepts_something_at_the_same_time_leaves_the_reserve() {
         stage.fire("invite create", None).await;
         // Art is asked for first, by its name: coaches 1 and 2; then coach 3 is asked for math.
         stage.minute("2026-03-02T08:00").await;
-        assert_eq!((stage.asked(art).await, stage.asked(MATH).await), (each(1..=2, "SENT"), each([3], "SENT")));
+        assert_eq!(
+            (stage.asked(art).await, stage.asked(MATH).await),
+            (each(1..=2, "SENT"), each([3], "SENT"))
+        );
         assert_eq!(stage.invite(1, MATH, None).await, "OVERLAP_INVITATION");
         assert_eq!(stage.yes(1, art).await, "ACCEPTED");
         assert_eq!(stage.yes(2, art).await, "RESERVE");
@@ -205,7 +226,11 @@ fn whoever_accepts_something_at_the_same_time_leaves_the_reserve() {
         assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
         assert_eq!(stage.told().await, ["NO_LONGER_NEEDED coach-002", "ACCEPTED coach-002"]);
         let ended = stage.invitation(2, art).await;
-        assert_eq!((ended.state(), ended.reason.as_str()), (pb::InvitationState::Cancelled, "NO_AVAILABILITY"), "the time is used");
+        assert_eq!(
+            (ended.state(), ended.reason.as_str()),
+            (pb::InvitationState::Cancelled, "NO_AVAILABILITY"),
+            "the time is used"
+        );
         assert_eq!(stage.yes(2, art).await, "TASK_CLOSED");
     });
 }

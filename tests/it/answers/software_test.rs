@@ -23,7 +23,11 @@ fn the_deadline_follows_from_the_hour_of_the_yes() {
         ] {
             stage.set_clock(at).await;
             assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
-            assert_eq!(stage.local(&stage.invitation(1, MATH).await.test_deadline_time), deadline, "yes at {at}");
+            assert_eq!(
+                stage.local(&stage.invitation(1, MATH).await.test_deadline_time),
+                deadline,
+                "yes at {at}"
+            );
             assert_eq!(stage.no(1, MATH).await, "WITHDRAWN");
         }
     });
@@ -85,7 +89,11 @@ fn it_does_not_matter_whether_exec_or_check_finds_the_lapse() {
             for job in jobs {
                 stage.fire(job, None).await;
             }
-            assert_eq!(stage.asked(MATH).await, [each([1], "LAPSED"), each([2], "ACCEPTED")].concat(), "{first}");
+            assert_eq!(
+                stage.asked(MATH).await,
+                [each([1], "LAPSED"), each([2], "ACCEPTED")].concat(),
+                "{first}"
+            );
             assert_eq!(stage.told().await, ["TEST_LAPSED coach-001", "PROMOTED coach-002"], "{first}");
         });
     }
@@ -112,7 +120,11 @@ fn a_passed_test_counts_for_thirty_days() {
 #[test]
 fn one_test_makes_all_acceptances_ready_and_a_failed_one_none() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = Academy::new().period("14:00", "15:00").template("art", TH).period("19:00", "20:30").template("math", TH);
+        let academy = Academy::new()
+            .period("14:00", "15:00")
+            .template("art", TH)
+            .period("19:00", "20:30")
+            .template("math", TH);
         let stage = Stage::set(app, academy.coaches(1).students(2)).await;
         stage.academy.reserve_all(&stage, "math", 1, 1, None).await;
         stage.academy.reserve_all(&stage, "art", 2, 2, None).await;
@@ -121,13 +133,19 @@ fn one_test_makes_all_acceptances_ready_and_a_failed_one_none() {
         stage.minute("2026-03-02T08:00").await;
         stage.minute("2026-03-02T08:30").await;
         let art = "art@2026-03-05";
-        assert_eq!((stage.yes(1, MATH).await, stage.yes(1, art).await), ("ACCEPTED".to_owned(), "ACCEPTED".to_owned()));
+        assert_eq!(
+            (stage.yes(1, MATH).await, stage.yes(1, art).await),
+            ("ACCEPTED".to_owned(), "ACCEPTED".to_owned())
+        );
         stage.told().await;
         assert_eq!(stage.test(1, false).await, 0);
         assert_eq!(stage.asked(MATH).await, each([1], "ACCEPTED"));
         assert_eq!(stage.told().await, Vec::<String>::new());
         assert_eq!(stage.test(1, true).await, 2);
-        assert_eq!((stage.state(MATH).await, stage.state(art).await), ("COVERED".to_owned(), "COVERED".to_owned()));
+        assert_eq!(
+            (stage.state(MATH).await, stage.state(art).await),
+            ("COVERED".to_owned(), "COVERED".to_owned())
+        );
         assert_eq!(stage.told().await, ["TEST_PASSED coach-001", "TEST_PASSED coach-001"]);
         assert_eq!(stage.test(1, true).await, 0);
     });
@@ -188,6 +206,9 @@ fn who_has_not_passed_at_the_freeze_gets_no_class() {
         assert_eq!(stage.test(1, true).await, 0, "one second too late is too late");
         stage.fire("clazz assign_students", None).await;
         assert_eq!(stage.state(MATH).await, "FAILED");
-        assert_eq!(stage.told().await, ["TEST_LAPSED coach-001", "TASK_LEFT_OVER wang SMS", "TASK_LEFT_OVER wang MAIL"]);
+        assert_eq!(
+            stage.told().await,
+            ["TEST_LAPSED coach-001", "TASK_LEFT_OVER wang SMS", "TASK_LEFT_OVER wang MAIL"]
+        );
     });
 }

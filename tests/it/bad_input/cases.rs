@@ -1,9 +1,9 @@
 //! One good request of every RPC, and what of it may be wrong without being refused.
 
 use super::wire::Spoil;
+use super::world::World;
 use etutor::rpc::pb;
 use etutor::testing::academy::{coach, student};
-use etutor::testing::{Academy, TestApp};
 use prost::Message;
 use prost_types::{Duration, Timestamp};
 
@@ -18,119 +18,7 @@ pub struct Case {
     pub needless: &'static [&'static str],
 }
 
-/// What the requests speak of.
-#[derive(Debug, Default)]
-pub struct World {
-    academy: Academy,
-    now: i64,
-    reservation: i64,
-    task: i64,
-    invitations: Vec<(i64, String)>,
-    class: i64,
-    /// In the class, and nothing is done to it.
-    stays: i64,
-    hold: i64,
-    offer: i64,
-}
-
-/// A hold, and an offer from a waiting list.
-async fn promised(app: &TestApp, academy: &Academy) -> (i64, i64) {
-    let days = ("2026-06-02", "2026-06-20");
-    let hold = pb::HoldPlacesRequest {
-        student: student(1),
-        class_template: text("held"),
-        start_day: text(days.0),
-        end_day: text(days.1),
-        request_id: String::new(),
-    };
-    let hold = app.enrollment().hold_places(hold).await.unwrap().into_inner().reservation.unwrap();
-    let full = academy.reserve(app, &student(1), "full", Some(days)).await.unwrap();
-    let wait = pb::JoinWaitlistRequest {
-        student: student(2),
-        class_template: text("full"),
-        start_day: text(days.0),
-        end_day: text(days.1),
-        request_id: String::new(),
-    };
-    let entry = app.waitlist().join_waitlist(wait).await.unwrap().into_inner().entry.unwrap();
-    let cancel = pb::CancelReservationRequest { reservation_id: full.reservation_id, ..Default::default() };
-    app.enrollment().cancel_reservation(cancel).await.unwrap();
-    (hold.reservation_id, entry.reservation.unwrap().reservation_id)
-}
-
-impl World {
-    /// A Saturday class that is formed, and a Sunday class whose coaches are being asked.
-    pub async fn make(app: &TestApp) -> Self {
-        let academy =
-            Academy::new().period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA").template("sun", "FREQ=WEEKLY;BYDAY=SU");
-        let academy = academy
-            .classes(2, 3)
-            .template("mon", "FREQ=WEEKLY;BYDAY=MO")
-            .template("spare", "FREQ=WEEKLY;BYDAY=TU")
-            .template("held", "FREQ=WEEKLY;BYDAY=TU")
-            .template("full", "FREQ=WEEKLY;BYDAY=WE")
-            .classes(1, 1)
-            .coaches(8)
-            .students(12)
-            .build(app)
-            .await;
-        let empty = pb::Season { code: text("empty"), ..academy.season.clone() };
-        app.catalog()
-            .upsert_season(pb::UpsertSeasonRequest { season: Some(empty), request_id: String::new(), validate_only: false })
-            .await
-            .unwrap();
-        let empty = pb::Period { season: text("empty"), code: text("empty"), ..academy.periods[0].clone() };
-        app.catalog()
-            .upsert_period(pb::UpsertPeriodRequest { period: Some(empty), request_id: String::new(), validate_only: false })
-            .await
-            .unwrap();
-        let made = academy.reserve_all(app, "sat", 1, 6, None).await;
-        let later = Some(("2026-03-15", "2026-06-28"));
-        academy.reserve_all(app, "sun", 7, 12, later).await;
-
-        app.set_clock("2026-03-04T08:00").await;
-        for task in ["invite create", "invite exec", "sms send"] {
-            app.fire(task, None).await;
-        }
-        let (invitation_id, coach) = asked(app, "sat").await.remove(0);
-        app.invitations().accept_invitation(pb::AcceptInvitationRequest { invitation_id, coach: coach.clone() }).await.unwrap();
-        app.presence().complete_software_test(passed(&coach)).await.unwrap();
-        app.set_clock("2026-03-07T15:00").await;
-        app.fire("clazz assign_students", None).await;
-        let classes = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes;
-
-        app.set_clock("2026-03-12T08:00").await;
-        for task in ["invite create", "invite exec", "sms send"] {
-            app.fire(task, None).await;
-        }
-        let by_name = pb::GetClassTaskRequest { task_id: 0, class_template: "sun".to_owned(), day: "2026-03-15".to_owned() };
-        let task = app.staffing().get_class_task(by_name).await.unwrap().into_inner().class_task.unwrap();
-        let (hold, offer) = promised(app, &academy).await;
-        Self {
-            stays: made[1].reservation_id,
-            hold,
-            offer,
-            academy,
-            now: app.now().await.unwrap().unix(),
-            reservation: made[0].reservation_id,
-            task: task.task_id,
-            invitations: asked(app, "sun").await,
-            class: classes[0].class_id,
-        }
-    }
-
-    fn invitation(&self, index: usize) -> (i64, String) {
-        self.invitations.get(index).cloned().unwrap_or_default()
-    }
-}
-
-async fn asked(app: &TestApp, template: &str) -> Vec<(i64, String)> {
-    let request = pb::StaffingServiceListInvitationsRequest { class_template: template.to_owned(), ..Default::default() };
-    let found = app.staffing().list_invitations(request).await.unwrap().into_inner().invitations;
-    found.into_iter().map(|invitation| (invitation.invitation_id, invitation.coach)).collect()
-}
-
-fn passed(coach: &str) -> pb::CompleteSoftwareTestRequest {
+pub fn passed(coach: &str) -> pb::CompleteSoftwareTestRequest {
     let passed = i32::from(pb::TestResult::Passed);
     pb::CompleteSoftwareTestRequest {
         coach: coach.to_owned(),
@@ -159,7 +47,7 @@ fn case(rpc: &'static str, request: impl Message) -> Case {
     Case { rpc, request: request.encode_to_vec(), needless: &[] }
 }
 
-fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     text.to_owned()
 }
 
@@ -183,22 +71,41 @@ fn catalogue(world: &World) -> Vec<Case> {
     let template = world.academy.templates.last().cloned();
     let subject = pb::Subject { subject_id: 9, name: text("生物") };
     vec![
-        case("CatalogService/UpsertSubject", pb::UpsertSubjectRequest { subject: Some(subject), request_id: none() }),
+        case(
+            "CatalogService/UpsertSubject",
+            pb::UpsertSubjectRequest { subject: Some(subject), request_id: none() },
+        ),
         case("CatalogService/GetSubject", pb::GetSubjectRequest { subject_id: 1 }),
         case("CatalogService/ListSubjects", pb::ListSubjectsRequest::default()),
-        case("CatalogService/UpsertSeason", pb::UpsertSeasonRequest { season: Some(season), request_id: none(), validate_only: false }),
+        case(
+            "CatalogService/UpsertSeason",
+            pb::UpsertSeasonRequest { season: Some(season), request_id: none(), validate_only: false },
+        ),
         case("CatalogService/GetSeason", pb::GetSeasonRequest { code: text("spring") }),
         case("CatalogService/ListSeasons", pb::ListSeasonsRequest::default()),
-        case("CatalogService/UpsertPeriod", pb::UpsertPeriodRequest { period: Some(period), request_id: none(), validate_only: false }),
-        case("CatalogService/GetPeriod", pb::GetPeriodRequest { season: text("spring"), code: text("p1900") }),
+        case(
+            "CatalogService/UpsertPeriod",
+            pb::UpsertPeriodRequest { period: Some(period), request_id: none(), validate_only: false },
+        ),
+        case(
+            "CatalogService/GetPeriod",
+            pb::GetPeriodRequest { season: text("spring"), code: text("p1900") },
+        ),
         case("CatalogService/ListPeriods", pb::ListPeriodsRequest::default()),
         case(
             "CatalogService/UpsertClassTemplate",
-            pb::UpsertClassTemplateRequest { class_template: template, request_id: none(), validate_only: false },
+            pb::UpsertClassTemplateRequest {
+                class_template: template,
+                request_id: none(),
+                validate_only: false,
+            },
         ),
         case("CatalogService/GetClassTemplate", pb::GetClassTemplateRequest { code: text("sat") }),
         case("CatalogService/ListClassTemplates", pb::ListClassTemplatesRequest::default()),
-        case("CatalogService/ListLessonDays", pb::ListLessonDaysRequest { class_template: text("sat"), ..Default::default() }),
+        case(
+            "CatalogService/ListLessonDays",
+            pb::ListLessonDaysRequest { class_template: text("sat"), ..Default::default() },
+        ),
     ]
 }
 
@@ -218,7 +125,8 @@ fn people(world: &World) -> Vec<Case> {
         end_day: text("2026-06-28"),
         ..Default::default()
     };
-    let offers = pb::SetAvailabilityRequest { coach: coach(8), season: text("spring"), availability: vec![offer] };
+    let offers =
+        pb::SetAvailabilityRequest { coach: coach(8), season: text("spring"), availability: vec![offer] };
     let signed_up = pb::CreateReservationRequest {
         student: student(1),
         class_template: text("mon"),
@@ -227,12 +135,18 @@ fn people(world: &World) -> Vec<Case> {
         request_id: none(),
     };
     vec![
-        case("CoachService/UpsertCoach", pb::UpsertCoachRequest { coach: world.academy.coaches.last().cloned(), request_id: none() }),
+        case(
+            "CoachService/UpsertCoach",
+            pb::UpsertCoachRequest { coach: world.academy.coaches.last().cloned(), request_id: none() },
+        ),
         case("CoachService/GetCoach", pb::GetCoachRequest { user_name: coach(1) }),
         case("CoachService/ListCoaches", pb::ListCoachesRequest::default()),
         case("CoachService/SetCoachStatus", status),
         case("CoachService/SetAvailability", offers),
-        case("CoachService/ListAvailability", pb::ListAvailabilityRequest { coach: coach(1), ..Default::default() }),
+        case(
+            "CoachService/ListAvailability",
+            pb::ListAvailabilityRequest { coach: coach(1), ..Default::default() },
+        ),
         case(
             "StudentService/UpsertStudent",
             pb::UpsertStudentRequest { student: world.academy.students.last().cloned(), request_id: none() },
@@ -240,7 +154,10 @@ fn people(world: &World) -> Vec<Case> {
         case("StudentService/GetStudent", pb::GetStudentRequest { user_name: student(1) }),
         case("StudentService/ListStudents", pb::ListStudentsRequest::default()),
         case("EnrollmentService/CreateReservation", signed_up),
-        case("EnrollmentService/GetReservation", pb::GetReservationRequest { reservation_id: world.reservation }),
+        case(
+            "EnrollmentService/GetReservation",
+            pb::GetReservationRequest { reservation_id: world.reservation },
+        ),
         case("EnrollmentService/ListReservations", pb::ListReservationsRequest::default()),
         case(
             "EnrollmentService/CancelReservation",
@@ -266,7 +183,13 @@ fn sign_ups(world: &World) -> Vec<Case> {
         end_day: end_day.clone(),
         request_id: none(),
     };
-    let wait = pb::JoinWaitlistRequest { student: student(10), class_template: text("full"), start_day, end_day, request_id: none() };
+    let wait = pb::JoinWaitlistRequest {
+        student: student(10),
+        class_template: text("full"),
+        start_day,
+        end_day,
+        request_id: none(),
+    };
     let reservation_id = world.hold;
     let change = pb::ChangeReservationRequest {
         reservation_id: world.stays,
@@ -284,15 +207,25 @@ fn sign_ups(world: &World) -> Vec<Case> {
         remark: text("asked for it"),
         request_id: none(),
     };
-    let schedule = pb::GetStudentScheduleRequest { student: student(1), from_day: text("2026-03-12"), to_day: text("2026-04-12") };
+    let schedule = pb::GetStudentScheduleRequest {
+        student: student(1),
+        from_day: text("2026-03-12"),
+        to_day: text("2026-04-12"),
+    };
     vec![
         case("EnrollmentService/HoldPlaces", hold),
         case("EnrollmentService/RenewHold", pb::RenewHoldRequest { reservation_id }),
         case("EnrollmentService/ConfirmHold", pb::ConfirmHoldRequest { reservation_id }),
         case("EnrollmentService/ReleaseHold", pb::ReleaseHoldRequest { reservation_id }),
         case("EnrollmentService/MoveStudent", moved),
-        case("EnrollmentService/RequestLeave", pb::RequestLeaveRequest { reservation_id: world.stays, day: text("2026-06-06") }),
-        case("EnrollmentService/CancelLeave", pb::CancelLeaveRequest { reservation_id: world.stays, day: text("2026-06-06") }),
+        case(
+            "EnrollmentService/RequestLeave",
+            pb::RequestLeaveRequest { reservation_id: world.stays, day: text("2026-06-06") },
+        ),
+        case(
+            "EnrollmentService/CancelLeave",
+            pb::CancelLeaveRequest { reservation_id: world.stays, day: text("2026-06-06") },
+        ),
         case("EnrollmentService/GetStudentSchedule", schedule),
         case("EnrollmentService/ChangeReservation", change),
         case("WaitlistService/JoinWaitlist", wait),
@@ -314,24 +247,48 @@ fn staffing(world: &World) -> Vec<Case> {
         request_id: none(),
         ..Default::default()
     };
-    let by_name = pb::GetClassTaskRequest { task_id: 0, class_template: text("sun"), day: text("2026-03-15") };
-    let ((first, one), (second, two), (third, _)) = (world.invitation(0), world.invitation(1), world.invitation(2));
-    let cancelled = pb::CancelInvitationRequest { invitation_id: third, operator: text("wang"), remark: text("by mistake") };
+    let by_name =
+        pb::GetClassTaskRequest { task_id: 0, class_template: text("sun"), day: text("2026-03-15") };
+    let ((first, one), (second, two), (third, _)) =
+        (world.invitation(0), world.invitation(1), world.invitation(2));
+    let cancelled = pb::CancelInvitationRequest {
+        invitation_id: third,
+        operator: text("wang"),
+        remark: text("by mistake"),
+    };
     vec![
         case("StaffingService/ListClassTasks", pb::ListClassTasksRequest::default()),
         Case {
             needless: &["class_template", "day"],
-            ..case("StaffingService/GetClassTask", pb::GetClassTaskRequest { task_id: world.task, ..Default::default() })
+            ..case(
+                "StaffingService/GetClassTask",
+                pb::GetClassTaskRequest { task_id: world.task, ..Default::default() },
+            )
         },
         Case { needless: &["task_id"], ..case("StaffingService/GetClassTask", by_name) },
         case("StaffingService/ListInvitations", pb::StaffingServiceListInvitationsRequest::default()),
         Case { needless: &["class_template", "day"], ..case("StaffingService/InviteCoach", by_hand) },
         case("StaffingService/CancelInvitation", cancelled),
-        case("InvitationService/ListInvitations", pb::ListInvitationsRequest { coach: coach(1), ..Default::default() }),
-        case("InvitationService/GetInvitation", pb::GetInvitationRequest { invitation_id: first, coach: one.clone() }),
-        case("InvitationService/AcceptInvitation", pb::AcceptInvitationRequest { invitation_id: first, coach: one.clone() }),
-        case("InvitationService/WithdrawInvitation", pb::WithdrawInvitationRequest { invitation_id: first, coach: one }),
-        case("InvitationService/DeclineInvitation", pb::DeclineInvitationRequest { invitation_id: second, coach: two }),
+        case(
+            "InvitationService/ListInvitations",
+            pb::ListInvitationsRequest { coach: coach(1), ..Default::default() },
+        ),
+        case(
+            "InvitationService/GetInvitation",
+            pb::GetInvitationRequest { invitation_id: first, coach: one.clone() },
+        ),
+        case(
+            "InvitationService/AcceptInvitation",
+            pb::AcceptInvitationRequest { invitation_id: first, coach: one.clone() },
+        ),
+        case(
+            "InvitationService/WithdrawInvitation",
+            pb::WithdrawInvitationRequest { invitation_id: first, coach: one },
+        ),
+        case(
+            "InvitationService/DeclineInvitation",
+            pb::DeclineInvitationRequest { invitation_id: second, coach: two },
+        ),
         case("PresenceService/CompleteSoftwareTest", passed(&coach(8))),
         case("PresenceService/RecordLogin", pb::RecordLoginRequest { coach: coach(8) }),
         case("ClassService/ListClasses", pb::ListClassesRequest::default()),
@@ -341,7 +298,11 @@ fn staffing(world: &World) -> Vec<Case> {
 }
 
 fn places() -> Vec<Case> {
-    let day = pb::ExplainPlacesRequest { class_template: text("sat"), day: text("2026-03-14"), ..Default::default() };
+    let day = pb::ExplainPlacesRequest {
+        class_template: text("sat"),
+        day: text("2026-03-14"),
+        ..Default::default()
+    };
     vec![
         case("OpeningService/ListOpenings", pb::ListOpeningsRequest { grade: 7, ..Default::default() }),
         case("PlaceService/GetEnrollmentOverview", pb::GetEnrollmentOverviewRequest::default()),
@@ -367,7 +328,10 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/ListTaskRuns", pb::ListTaskRunsRequest::default()),
         case("ClockService/GetClock", pb::GetClockRequest::default()),
         case("ClockService/SetClock", pb::SetClockRequest { time: now, running: false }),
-        case("ClockService/AdvanceClock", pb::AdvanceClockRequest { duration: Some(Duration { seconds: 1, nanos: 0 }) }),
+        case(
+            "ClockService/AdvanceClock",
+            pb::AdvanceClockRequest { duration: Some(Duration { seconds: 1, nanos: 0 }) },
+        ),
     ]
 }
 
@@ -381,7 +345,8 @@ fn deleting() -> Vec<Case> {
     ]
 }
 
-/// Whether a field may be like this: it is optional, any text will do, or the server does not read it.
+/// Whether a field may be like this: it is optional, any text will do, or the server does not read
+/// it.
 pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
     let (service, method) = case.rpc.split_once('/').unwrap_or_default();
     let name = path.rsplit('.').next().unwrap_or_default();
@@ -414,7 +379,9 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         "from_day" | "to_day" if method == "GetStudentSchedule" => missing,
         "firing" | "tick_at" | "when" | "day" if service == "TaskService" => missing,
         // Whoever does not exist is another coach too.
-        "coach" if service == "InvitationService" && method != "ListInvitations" => spoil == Spoil::NonExistent,
+        "coach" if service == "InvitationService" && method != "ListInvitations" => {
+            spoil == Spoil::NonExistent
+        }
         // A filter that is not given, or that nothing passes.
         _ if method.starts_with("List") || method == "GetEnrollmentOverview" => {
             matches!(spoil, Spoil::Missing | Spoil::NonExistent | Spoil::Huge)

@@ -32,7 +32,11 @@ fn a_season_is_a_range_of_days_that_holds_its_excepted_days() {
             let mut season = pb::Season { code: "other".to_owned(), ..good.clone() };
             change(&mut season);
             app.catalog()
-                .upsert_season(pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false })
+                .upsert_season(pb::UpsertSeasonRequest {
+                    season: Some(season),
+                    request_id: String::new(),
+                    validate_only: false,
+                })
                 .await
         };
         refused(upsert(&|season| season.end_day = "2026-03-01".to_owned()).await, "season.end_day");
@@ -40,9 +44,18 @@ fn a_season_is_a_range_of_days_that_holds_its_excepted_days() {
         refused(upsert(&|season| season.start_day = "2026-2-3".to_owned()).await, "season.start_day");
         refused(upsert(&|season| season.start_day = "2026-02-30".to_owned()).await, "season.start_day");
         refused(upsert(&|season| season.year = 1999).await, "season.year");
-        refused(upsert(&|season| season.except_days = texts(&["2026-03-07", "2026-07-01"])).await, "season.except_days");
-        refused(upsert(&|season| season.except_days = texts(&["2026-03-07", "2026-03-07"])).await, "season.except_days");
-        refused(upsert(&|season| season.except_days = vec!["2026-03-07".to_owned(); 401]).await, "season.except_days");
+        refused(
+            upsert(&|season| season.except_days = texts(&["2026-03-07", "2026-07-01"])).await,
+            "season.except_days",
+        );
+        refused(
+            upsert(&|season| season.except_days = texts(&["2026-03-07", "2026-03-07"])).await,
+            "season.except_days",
+        );
+        refused(
+            upsert(&|season| season.except_days = vec!["2026-03-07".to_owned(); 401]).await,
+            "season.except_days",
+        );
         upsert(&|_| ()).await.unwrap();
     });
 }
@@ -52,9 +65,18 @@ fn a_period_is_at_most_four_hours_and_may_end_tomorrow() {
     on_every_app(async |app: TestApp| {
         let good = academy(&app).await.periods.remove(0);
         let upsert = async |start: &str, end: &str| {
-            let period = pb::Period { code: "other".to_owned(), start_time: start.to_owned(), end_time: end.to_owned(), ..good.clone() };
+            let period = pb::Period {
+                code: "other".to_owned(),
+                start_time: start.to_owned(),
+                end_time: end.to_owned(),
+                ..good.clone()
+            };
             app.catalog()
-                .upsert_period(pb::UpsertPeriodRequest { period: Some(period), request_id: String::new(), validate_only: false })
+                .upsert_period(pb::UpsertPeriodRequest {
+                    period: Some(period),
+                    request_id: String::new(),
+                    validate_only: false,
+                })
                 .await
         };
         for (start, end, field) in [
@@ -79,14 +101,20 @@ fn a_template_has_lesson_days_a_grade_of_its_period_and_places() {
         let upsert = async |change: &dyn Fn(&mut pb::ClassTemplate)| {
             let mut template = pb::ClassTemplate { code: "other".to_owned(), ..good.clone() };
             change(&mut template);
-            let request =
-                pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new(), validate_only: false };
+            let request = pb::UpsertClassTemplateRequest {
+                class_template: Some(template),
+                request_id: String::new(),
+                validate_only: false,
+            };
             app.catalog().upsert_class_template(request).await
         };
         refused(upsert(&|template| template.grade = 6).await, "class_template.grade");
         refused(upsert(&|template| template.grade = 13).await, "class_template.grade");
         refused(upsert(&|template| template.max_classes = 0).await, "class_template.max_classes");
-        refused(upsert(&|template| template.max_students_per_class = 1001).await, "class_template.max_students_per_class");
+        refused(
+            upsert(&|template| template.max_students_per_class = 1001).await,
+            "class_template.max_students_per_class",
+        );
         for recurrence in [
             "FREQ=WEEKLY;BYDAY=XX",
             "FREQ=SECONDLY",
@@ -100,7 +128,10 @@ fn a_template_has_lesson_days_a_grade_of_its_period_and_places() {
             "DTSTART:20260302T000000Z\nRRULE:FREQ=DAILY",
             "每天",
         ] {
-            refused(upsert(&|template| template.recurrence = recurrence.to_owned()).await, "class_template.recurrence");
+            refused(
+                upsert(&|template| template.recurrence = recurrence.to_owned()).await,
+                "class_template.recurrence",
+            );
         }
         upsert(&|template| template.recurrence = "FREQ=DAILY;INTERVAL=2".to_owned()).await.unwrap();
     });
@@ -113,9 +144,12 @@ fn people_have_a_city_a_phone_and_a_grade() {
         let upsert_coach = async |change: &dyn Fn(&mut pb::Coach)| {
             let mut coach = academy.coaches[0].clone();
             change(&mut coach);
-            app.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() }).await
+            app.coaches()
+                .upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() })
+                .await
         };
-        for phone in ["", "12", "123", "+12345678901234567890", "138 0000 0000", "13800a", "++8613800000000"] {
+        for phone in ["", "12", "123", "+12345678901234567890", "138 0000 0000", "13800a", "++8613800000000"]
+        {
             refused(upsert_coach(&|coach| coach.phone = phone.to_owned()).await, "coach.phone");
         }
         for area_code in ["31010", "3101011", "31010a", "３１０１０１"] {
@@ -147,7 +181,8 @@ fn offers_are_of_the_season_and_not_too_many() {
             ..Default::default()
         };
         let set = async |availability: Vec<pb::Availability>| {
-            let request = pb::SetAvailabilityRequest { coach: coach(1), season: "spring".to_owned(), availability };
+            let request =
+                pb::SetAvailabilityRequest { coach: coach(1), season: "spring".to_owned(), availability };
             app.coaches().set_availability(request).await
         };
         let before = pb::Availability { start_day: "2026-03-01".to_owned(), ..good.clone() };
@@ -166,10 +201,19 @@ fn a_range_does_not_end_before_it_begins_and_a_page_belongs_to_its_list() {
         let backwards = academy.reserve(&app, &student(1), "sat", Some(("2026-03-14", "2026-03-13"))).await;
         refused(backwards.map(Response::new), "end_day");
         let (from_day, to_day) = ("2026-03-14".to_owned(), "2026-03-13".to_owned());
-        let days = pb::ListLessonDaysRequest { class_template: "sat".to_owned(), from_day, to_day, ..Default::default() };
+        let days = pb::ListLessonDaysRequest {
+            class_template: "sat".to_owned(),
+            from_day,
+            to_day,
+            ..Default::default()
+        };
         refused(app.catalog().list_lesson_days(days).await, "to_day");
 
-        let days = pb::ListLessonDaysRequest { class_template: "sat".to_owned(), page_size: 2, ..Default::default() };
+        let days = pb::ListLessonDaysRequest {
+            class_template: "sat".to_owned(),
+            page_size: 2,
+            ..Default::default()
+        };
         let page_token = app.catalog().list_lesson_days(days).await.unwrap().into_inner().next_page_token;
         assert!(!page_token.is_empty());
         let coaches = pb::ListCoachesRequest { page_token, ..Default::default() };
@@ -183,9 +227,15 @@ fn an_import_is_a_start_then_files_each_with_its_rows() {
     on_every_app(async |app: TestApp| {
         let start = || Step::Start(pb::ImportStart::default());
         let file = |name: &str| {
-            Step::File(pb::ImportFile { name: name.to_owned(), columns: texts(&["subject_id", "name"]), ..Default::default() })
+            Step::File(pb::ImportFile {
+                name: name.to_owned(),
+                columns: texts(&["subject_id", "name"]),
+                ..Default::default()
+            })
         };
-        let row = |line, values: &[&str]| Step::Rows(pb::ImportRows { rows: vec![pb::ImportRow { line, values: texts(values) }] });
+        let row = |line, values: &[&str]| {
+            Step::Rows(pb::ImportRows { rows: vec![pb::ImportRow { line, values: texts(values) }] })
+        };
         let import = async |steps: Vec<Step>| {
             let steps = steps.into_iter().map(|step| pb::ImportRequest { step: Some(step) });
             app.imports().import(tokio_stream::iter(steps.collect::<Vec<_>>())).await
@@ -204,17 +254,31 @@ fn an_import_is_a_start_then_files_each_with_its_rows() {
         refused(import(vec![start()]).await, "end");
         refused(import(vec![end(0, 0)]).await, "start");
         refused(import(vec![start(), end(0, 0), end(0, 0)]).await, "end");
-        for (files, rows, field) in
-            [(0, 1, "end.files"), (2, 1, "end.files"), (-1, 1, "end.files"), (1, 0, "end.rows"), (1, i64::MAX, "end.rows")]
-        {
-            refused(import(vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), end(files, rows)]).await, field);
+        for (files, rows, field) in [
+            (0, 1, "end.files"),
+            (2, 1, "end.files"),
+            (-1, 1, "end.files"),
+            (1, 0, "end.rows"),
+            (1, i64::MAX, "end.rows"),
+        ] {
+            refused(
+                import(vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), end(files, rows)]).await,
+                field,
+            );
         }
 
         // Rows that are wrong are told one by one, and nothing is written.
-        let steps = vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), row(3, &["x", "语文"]), end(1, 2)];
+        let steps =
+            vec![start(), file("subjects.csv"), row(2, &["1", "数学"]), row(3, &["x", "语文"]), end(1, 2)];
         let answer = import(steps).await.unwrap().into_inner();
         assert!(!answer.written && answer.problems.len() == 1, "{answer:?}");
-        let subjects = app.catalog().list_subjects(pb::ListSubjectsRequest::default()).await.unwrap().into_inner().subjects;
+        let subjects = app
+            .catalog()
+            .list_subjects(pb::ListSubjectsRequest::default())
+            .await
+            .unwrap()
+            .into_inner()
+            .subjects;
         assert!(subjects.is_empty(), "{answer:?}");
     });
 }

@@ -31,7 +31,8 @@ pub enum Spoil {
 #[derive(Debug)]
 pub struct Protocol {
     messages: BTreeMap<String, DescriptorProto>,
-    /// `Service/Method` with the name of the request, in the order of the files; streams of requests are marked.
+    /// `Service/Method` with the name of the request, in the order of the files; streams of
+    /// requests are marked.
     pub methods: Vec<(String, String, bool)>,
 }
 
@@ -57,7 +58,11 @@ impl Protocol {
             }
             for service in file.service {
                 let made = service.method.iter().map(|method| {
-                    (format!("{}/{}", service.name(), method.name()), method.input_type().to_owned(), method.client_streaming())
+                    (
+                        format!("{}/{}", service.name(), method.name()),
+                        method.input_type().to_owned(),
+                        method.client_streaming(),
+                    )
                 });
                 methods.extend(made.filter(|_| package == "etutor.v1"));
             }
@@ -65,8 +70,9 @@ impl Protocol {
         Self { messages, methods }
     }
 
-    /// Every field of a request spoiled in every way that its type allows, inner messages too (of a list: its first item).
-    /// What names nothing has `number` in it, so that what one call makes is no name for another.
+    /// Every field of a request spoiled in every way that its type allows, inner messages too (of a
+    /// list: its first item). What names nothing has `number` in it, so that what one call makes is
+    /// no name for another.
     pub fn spoiled(&self, message: &str, bytes: &[u8], unknown: i64) -> Vec<Spoiled> {
         let (mut found, request) = (Vec::new(), Parts::read(bytes));
         for field in &self.messages[message].field {
@@ -91,7 +97,11 @@ impl Protocol {
             }
             match field.type_name() {
                 ".google.protobuf.Timestamp" | ".google.protobuf.Duration" => {
-                    for (spoil, seconds, nanos) in [(Spoil::Negative, -1, 0), (Spoil::Huge, i64::MAX, 0), (Spoil::Huge, 1, 2_000_000_000)] {
+                    for (spoil, seconds, nanos) in [
+                        (Spoil::Negative, -1, 0),
+                        (Spoil::Huge, i64::MAX, 0),
+                        (Spoil::Huge, 1, 2_000_000_000),
+                    ] {
                         // Both are encoded alike.
                         let at = prost_types::Timestamp { seconds, nanos };
                         add(field.name().to_owned(), spoil, Some(delimited(number, &at.encode_to_vec())));
@@ -110,7 +120,9 @@ impl Protocol {
 }
 
 fn is_map(field: &FieldDescriptorProto) -> bool {
-    field.type_name().ends_with("Entry") && field.label() == Label::Repeated && !field.type_name().ends_with("RosterEntry")
+    field.type_name().ends_with("Entry")
+        && field.label() == Label::Repeated
+        && !field.type_name().ends_with("RosterEntry")
 }
 
 /// The wrong values of a field that is no message, encoded with their key.
@@ -136,7 +148,12 @@ fn scalars(field: &FieldDescriptorProto, unknown: i64) -> Vec<(Spoil, Option<Vec
             others.into_iter().chain(too_long).collect()
         }
         Type::Int64 => {
-            vec![missing, (Spoil::NonExistent, integer(unknown)), (Spoil::Negative, integer(-1)), (Spoil::Huge, integer(i64::MAX))]
+            vec![
+                missing,
+                (Spoil::NonExistent, integer(unknown)),
+                (Spoil::Negative, integer(-1)),
+                (Spoil::Huge, integer(i64::MAX)),
+            ]
         }
         Type::Int32 => vec![missing, (Spoil::Negative, integer(-1)), (Spoil::Huge, integer(i32::MAX.into()))],
         Type::Enum => vec![missing, (Spoil::UnknownWord, integer(99)), (Spoil::Negative, integer(-1))],
@@ -148,7 +165,8 @@ fn scalars(field: &FieldDescriptorProto, unknown: i64) -> Vec<(Spoil, Option<Vec
 /// The longest text of fields of this name.
 fn limit(name: &str) -> Option<usize> {
     match name {
-        "user_name" | "code" | "coach" | "student" | "season" | "period" | "class_template" | "request_id" | "operator" => Some(64),
+        "user_name" | "code" | "coach" | "student" | "season" | "period" | "class_template"
+        | "request_id" | "operator" => Some(64),
         "name" | "real_name" => Some(100),
         "school_name" => Some(200),
         "remark" => Some(500),
@@ -198,7 +216,8 @@ impl<'a> Parts<'a> {
 
     /// The same with this field instead of all of its number.
     fn with(&self, number: u32, field: Option<Vec<u8>>) -> Written {
-        let kept = self.fields.iter().filter(|field| field.0 != number).flat_map(|field| field.2.iter().copied());
+        let kept =
+            self.fields.iter().filter(|field| field.0 != number).flat_map(|field| field.2.iter().copied());
         Written(kept.chain(field.into_iter().flatten()).collect())
     }
 }

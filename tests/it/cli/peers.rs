@@ -1,4 +1,5 @@
-//! Whatever listens at the address: it is named, told as far as it can be known, and the exit code says whether to try again.
+//! Whatever listens at the address: it is named, told as far as it can be known, and the exit code
+//! says whether to try again.
 
 use super::*;
 use bytes::Bytes;
@@ -13,14 +14,18 @@ fn peer(act: impl Fn(std::net::TcpStream) + Send + 'static) -> String {
     url
 }
 
-/// What is told of a server, and the exit code; the server is named, and nothing is told in the words of the library.
+/// What is told of a server, and the exit code; the server is named, and nothing is told in the
+/// words of the library.
 async fn told_of(url: &str) -> (i32, String) {
     let mut command = etutorctl();
     command.args(["--server", url, "--timeout", "5", "sms", "send"]);
     let output = output(command).await;
     let told = text(&output.stderr);
     assert!(told.contains(url), "{url} is not named: {told}");
-    assert!(!told.contains("h2 protocol") && !told.contains("transport error") && told.lines().count() == 1, "{told}");
+    assert!(
+        !told.contains("h2 protocol") && !told.contains("transport error") && told.lines().count() == 1,
+        "{told}"
+    );
     assert!(output.stdout.is_empty());
     (code(&output), told)
 }
@@ -29,7 +34,10 @@ async fn told_of(url: &str) -> (i32, String) {
 async fn a_server_of_another_protocol_is_told_by_its_first_words() {
     for (says, what) in [
         ("SSH-2.0-OpenSSH_9.2p1\r\n", "an SSH server (SSH-2.0-OpenSSH_9.2p1)"),
-        ("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n", "a web server that does not know HTTP/2 (HTTP/1.1 400 Bad Request)"),
+        (
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            "a web server that does not know HTTP/2 (HTTP/1.1 400 Bad Request)",
+        ),
         ("\x15\x03\x01\0\x02\x02\x0a", "a server that wants TLS"),
         ("220 mail.example.org ESMTP\r\n", "a server that says \"220 mail.example.org ESMTP\""),
     ] {
@@ -52,7 +60,11 @@ async fn who_closes_or_says_nothing_may_be_a_server_in_trouble() {
     let mut command = etutorctl();
     command.args(["--server", &url, "--timeout", "1", "tasks"]);
     let output = output(command).await;
-    assert_eq!((super::code(&output), text(&output.stderr).contains("says nothing (for 1 s)")), (75, true), "{output:?}");
+    assert_eq!(
+        (super::code(&output), text(&output.stderr).contains("says nothing (for 1 s)")),
+        (75, true),
+        "{output:?}"
+    );
 }
 
 #[tokio::test]
@@ -93,15 +105,22 @@ async fn server_that(deed: Deed) -> String {
         while let Ok((stream, _)) = listener.accept().await {
             let mut connection = h2::server::handshake(stream).await.unwrap();
             while let Some(Ok((_, mut answer))) = connection.accept().await {
-                let html = http::Response::builder().header("content-type", "text/html").header("server", "nginx/1.22.1");
+                let html = http::Response::builder()
+                    .header("content-type", "text/html")
+                    .header("server", "nginx/1.22.1");
                 let grpc = http::Response::builder().header("content-type", "application/grpc");
                 match deed {
                     Deed::Answer(status) => {
-                        let mut body = answer.send_response(html.status(status).body(()).unwrap(), false).unwrap();
+                        let mut body =
+                            answer.send_response(html.status(status).body(()).unwrap(), false).unwrap();
                         body.send_data(Bytes::from_static(b"<html>"), true).unwrap();
                     }
                     Deed::Status(code) => {
-                        drop(answer.send_response(grpc.header("grpc-status", code).body(()).unwrap(), true).unwrap());
+                        drop(
+                            answer
+                                .send_response(grpc.header("grpc-status", code).body(()).unwrap(), true)
+                                .unwrap(),
+                        );
                     }
                     Deed::Reset(reason) => answer.send_reset(reason),
                     Deed::Die => break,
@@ -152,7 +171,11 @@ fn output_that_cannot_be_written_is_a_failure() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     for words in [&["crontab"][..], &["--help"], &["--version"]] {
         let output = etutorctl().args(words).stdout(full()).stderr(Stdio::piped()).output().unwrap();
-        assert_eq!((code(&output), text(&output.stderr).contains("standard output: No space left")), (70, true), "{output:?}");
+        assert_eq!(
+            (code(&output), text(&output.stderr).contains("standard output: No space left")),
+            (70, true),
+            "{output:?}"
+        );
         // Nobody can be told, and it is no panic.
         let status = etutorctl().args(words).stdout(full()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(70), "{words:?}");
@@ -161,7 +184,11 @@ fn output_that_cannot_be_written_is_a_failure() {
     assert_eq!(status.code(), Some(64));
     let mut etutord = Command::new(env!("CARGO_BIN_EXE_etutord"));
     let output = etutord.arg("--help").stdout(full()).stderr(Stdio::piped()).output().unwrap();
-    assert_eq!((code(&output), text(&output.stderr).contains("standard output: No space left")), (70, true), "{output:?}");
+    assert_eq!(
+        (code(&output), text(&output.stderr).contains("standard output: No space left")),
+        (70, true),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -170,7 +197,12 @@ fn a_task_that_was_done_is_done_though_nobody_reads_its_report() {
         let server = Served::new(&app).await;
         for line in ["sms send --json", "sms send", "tasks --json", "tasks"] {
             let mut command = etutorctl();
-            command.arg("--server").arg(&server.url).args(line.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+                .arg("--server")
+                .arg(&server.url)
+                .args(line.split(' '))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();
             drop(child.stdout.take());
             let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
@@ -194,7 +226,9 @@ fn the_readme_has_every_exit_code_of_both_programs() {
     ];
     let readme = std::fs::read_to_string("README.md").unwrap();
     let table = readme.lines().skip_while(|line| !line.starts_with("| exit code |")).skip(2);
-    let rows = table.take_while(|line| line.starts_with('|')).map(|line| line.split('|').nth(1).unwrap().trim().parse().unwrap());
+    let rows = table
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').nth(1).unwrap().trim().parse().unwrap());
     assert_eq!(rows.collect::<Vec<u8>>(), all);
     let help = text(&etutorctl().arg("--help").output().unwrap().stdout);
     for code in all.into_iter().filter(|code| *code != exit::WRONG_CONFIGURATION) {

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// What the calls of an undisturbed replay were: how long each took, and whether it changed anything.
+/// What the calls of an undisturbed replay were: how long each took, and whether it changed
+/// anything.
 pub type Calls = HashMap<String, (Duration, bool)>;
 
 /// Draws the calls during which the server is killed, each once.
@@ -19,7 +20,8 @@ impl Killer {
         Self::new(0, Calls::new())
     }
 
-    /// Kills during the calls of a replay that was watched: of those that changed something one in four, of the others one in forty.
+    /// Kills during the calls of a replay that was watched: of those that changed something one in
+    /// four, of the others one in forty.
     pub fn new(seed: u64, calls: Calls) -> Self {
         Self { seed, calls, struck: HashSet::new() }
     }
@@ -29,7 +31,8 @@ impl Killer {
         self.struck.len()
     }
 
-    /// How long after the beginning of this call the server is to be killed, if at all: before, amid or just after the work.
+    /// How long after the beginning of this call the server is to be killed, if at all: before,
+    /// amid or just after the work.
     pub fn strikes(&mut self, call: &str) -> Option<Duration> {
         let (took, changed) = *self.calls.get(call)?;
         let drawn = draw(self.seed, call);
@@ -44,7 +47,9 @@ impl Killer {
 
 /// A draw for a call that is the same in every run: FNV-1a, stirred.
 fn draw(seed: u64, call: &str) -> u64 {
-    let hash = call.bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = call.bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash ^ (hash >> 31)
 }

@@ -1,4 +1,5 @@
-//! Plays days against the real program as cron and people's clients do: a call that fails because the server is gone is made again.
+//! Plays days against the real program as cron and people's clients do: a call that fails because
+//! the server is gone is made again.
 
 use super::killer::{Calls, Killer};
 use super::process::{Server, fire};
@@ -30,7 +31,8 @@ const TASKS: [Task; 11] = [
     Task::ClazzInitPlace,
     Task::MessagePurge,
 ];
-const HABITS: Behaviour = Behaviour { accept_probability: 0.55, median_answer_minutes: 60.0, pass_test_probability: 0.75 };
+const HABITS: Behaviour =
+    Behaviour { accept_probability: 0.55, median_answer_minutes: 60.0, pass_test_probability: 0.75 };
 
 /// What somebody does at an instant.
 #[derive(Clone, Debug)]
@@ -105,7 +107,9 @@ impl Player {
 
     /// Everything that happens up to and at `now`.
     async fn step(&mut self, now: Instant) {
-        while let Some(((at, who), deed)) = self.deeds.first_key_value().map(|(key, deed)| (key.clone(), deed.clone())) {
+        while let Some(((at, who), deed)) =
+            self.deeds.first_key_value().map(|(key, deed)| (key.clone(), deed.clone()))
+        {
             if at > now {
                 break;
             }
@@ -120,7 +124,8 @@ impl Player {
         self.read_invitations(now).await;
     }
 
-    /// Fires a task for the tick. A tick that a killed server seems to be running is fired again when the clock is past its lease.
+    /// Fires a task for the tick. A tick that a killed server seems to be running is fired again
+    /// when the clock is past its lease.
     async fn fire(&mut self, task: Task, tick: Instant) {
         let call = format!("{} {}", task.words(), self.time.show(tick));
         loop {
@@ -155,7 +160,8 @@ impl Player {
     async fn read_invitations(&mut self, now: Instant) {
         let list = move |channel| async move {
             let states = vec![pb::InvitationState::Sent.into()];
-            let request = pb::StaffingServiceListInvitationsRequest { states, page_size: 1000, ..Default::default() };
+            let request =
+                pb::StaffingServiceListInvitationsRequest { states, page_size: 1000, ..Default::default() };
             let mut staffing = pb::staffing_service_client::StaffingServiceClient::new(channel);
             staffing.list_invitations(request).await.map(Response::into_inner)
         };
@@ -178,7 +184,11 @@ impl Player {
                 self.plan(at, &who, Deed::Yes { invitation_id, coach: coach.clone() });
                 // One coach thinks better of it, and one never takes the test.
                 if coach == "coach-005" {
-                    self.plan(at + TimeDelta::minutes(100), &format!("{who} no"), Deed::Withdraw { invitation_id, coach });
+                    self.plan(
+                        at + TimeDelta::minutes(100),
+                        &format!("{who} no"),
+                        Deed::Withdraw { invitation_id, coach },
+                    );
                 } else if coach != "coach-003" {
                     self.plan(test_at, &format!("{who} test"), Deed::Test { coach, passes });
                 }
@@ -201,21 +211,34 @@ impl Player {
                     match deed {
                         Deed::Yes { invitation_id, coach } => {
                             let request = pb::AcceptInvitationRequest { invitation_id, coach };
-                            let invitation = Invitations::new(channel).accept_invitation(request).await?.into_inner().invitation;
+                            let invitation = Invitations::new(channel)
+                                .accept_invitation(request)
+                                .await?
+                                .into_inner()
+                                .invitation;
                             Ok(format!("{:?}", invitation.unwrap().state()))
                         }
                         Deed::No { invitation_id, coach } => {
                             let request = pb::DeclineInvitationRequest { invitation_id, coach };
-                            let invitation = Invitations::new(channel).decline_invitation(request).await?.into_inner().invitation;
+                            let invitation = Invitations::new(channel)
+                                .decline_invitation(request)
+                                .await?
+                                .into_inner()
+                                .invitation;
                             Ok(format!("{:?}", invitation.unwrap().state()))
                         }
                         Deed::Withdraw { invitation_id, coach } => {
                             let request = pb::WithdrawInvitationRequest { invitation_id, coach };
-                            let invitation = Invitations::new(channel).withdraw_invitation(request).await?.into_inner().invitation;
+                            let invitation = Invitations::new(channel)
+                                .withdraw_invitation(request)
+                                .await?
+                                .into_inner()
+                                .invitation;
                             Ok(format!("{:?}", invitation.unwrap().state()))
                         }
                         Deed::Test { coach, passes } => {
-                            let part = if passes { pb::TestResult::Passed } else { pb::TestResult::Failed }.into();
+                            let part =
+                                if passes { pb::TestResult::Passed } else { pb::TestResult::Failed }.into();
                             let request = pb::CompleteSoftwareTestRequest {
                                 coach,
                                 camera: part,
@@ -225,7 +248,11 @@ impl Player {
                                 whiteboard: part,
                                 request_id,
                             };
-                            let passed = Presence::new(channel).complete_software_test(request).await?.into_inner().passed;
+                            let passed = Presence::new(channel)
+                                .complete_software_test(request)
+                                .await?
+                                .into_inner()
+                                .passed;
                             Ok(format!("passed: {passed}"))
                         }
                         Deed::SignUp { student, template, from, to } => {
@@ -236,7 +263,12 @@ impl Player {
                                 end_day: to.to_owned(),
                                 request_id,
                             };
-                            let made = Enrollment::new(channel).create_reservation(request).await?.into_inner().reservation.unwrap();
+                            let made = Enrollment::new(channel)
+                                .create_reservation(request)
+                                .await?
+                                .into_inner()
+                                .reservation
+                                .unwrap();
                             Ok(format!("{:?}", made.state()))
                         }
                     }
@@ -255,7 +287,8 @@ impl Player {
         self.calls.get_mut(call).unwrap().1 = changed;
     }
 
-    /// Makes a call. When its moment has come the server is killed amid it, started again, and asked again.
+    /// Makes a call. When its moment has come the server is killed amid it, started again, and
+    /// asked again.
     async fn call<T, F>(&mut self, name: &str, rpc: impl Fn(Channel) -> F) -> Result<T, Status>
     where
         T: Send + 'static,
@@ -266,7 +299,9 @@ impl Player {
             tokio::time::sleep(moment).await;
             self.server.kill();
             snapshot::is_whole(&self.url).await;
-            self.unanswered += usize::from(call.await.unwrap().is_err_and(|status| status.code() != Code::FailedPrecondition));
+            self.unanswered += usize::from(
+                call.await.unwrap().is_err_and(|status| status.code() != Code::FailedPrecondition),
+            );
             self.server = Server::start(&self.url).await;
         }
         let mut tried = 0;
@@ -274,7 +309,9 @@ impl Player {
             let begun = std::time::Instant::now();
             match rpc(self.server.channel()).await {
                 // What the killed server's connections have not let go of yet.
-                Err(status) if tried < 20 && matches!(status.code(), Code::Unavailable | Code::Aborted) => tried += 1,
+                Err(status) if tried < 20 && matches!(status.code(), Code::Unavailable | Code::Aborted) => {
+                    tried += 1
+                }
                 answer => {
                     self.calls.insert(name.to_owned(), (begun.elapsed(), false));
                     return answer;

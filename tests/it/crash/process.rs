@@ -38,7 +38,8 @@ impl Server {
             ("ETUTOR__TESTING", "true"),
             ("ETUTOR__ADMINS", ADMINS),
         ]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let (tell, told) = oneshot::channel();
         std::thread::spawn(move || {
@@ -53,7 +54,8 @@ impl Server {
         });
         // Made before the wait, so that a program that does not start is killed too.
         let mut server = Self { child, channel: Channel::from_static("http://127.0.0.1:1").connect_lazy() };
-        let address = tokio::time::timeout(LIMIT, told).await.expect("it does not start").expect("it ended at once");
+        let address =
+            tokio::time::timeout(LIMIT, told).await.expect("it does not start").expect("it ended at once");
         server.channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         server
     }
@@ -71,7 +73,13 @@ impl Server {
 
     /// SIGTERM.
     pub fn terminate(&self) {
-        assert!(Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", "TERM", &self.child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits for its end.
@@ -95,23 +103,53 @@ fn listens(line: &str) -> Option<String> {
 }
 
 /// Fires a task for a tick, its `now` being the tick too.
-pub async fn fire(channel: Channel, task: Task, tick: etutor::domain::time::Instant) -> Result<pb::TaskReport, tonic::Status> {
+pub async fn fire(
+    channel: Channel,
+    task: Task,
+    tick: etutor::domain::time::Instant,
+) -> Result<pb::TaskReport, tonic::Status> {
     let tick_at = pb::firing::Tick::TickAt(prost_types::Timestamp { seconds: tick.unix(), nanos: 0 });
     let firing = Some(pb::Firing { tick: Some(tick_at), when: tick.to_utc().to_rfc3339() });
     let (mut tasks, day) = (pb::task_service_client::TaskServiceClient::new(channel), String::new());
     let report = match task {
-        Task::InviteCreate => tasks.create_class_tasks(pb::CreateClassTasksRequest { firing, day }).await?.into_inner().report,
-        Task::InviteExec => tasks.send_invitations(pb::SendInvitationsRequest { firing, day }).await?.into_inner().report,
-        Task::InviteCheck => tasks.check_invitations(pb::CheckInvitationsRequest { firing, day }).await?.into_inner().report,
-        Task::InviteNotifyTest => tasks.notify_software_tests(pb::NotifySoftwareTestsRequest { firing }).await?.into_inner().report,
-        Task::InviteNotifyClass => tasks.notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing }).await?.into_inner().report,
-        Task::ClazzInitPlace => tasks.init_places(pb::InitPlacesRequest { firing }).await?.into_inner().report,
-        Task::ClazzRemoveExpiredStudents => {
-            tasks.remove_expired_students(pb::RemoveExpiredStudentsRequest { firing }).await?.into_inner().report
+        Task::InviteCreate => {
+            tasks.create_class_tasks(pb::CreateClassTasksRequest { firing, day }).await?.into_inner().report
         }
-        Task::ClazzAssignStudents => tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report,
-        Task::ClazzOfferPlaces => tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report,
-        Task::MessagePurge => tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report,
+        Task::InviteExec => {
+            tasks.send_invitations(pb::SendInvitationsRequest { firing, day }).await?.into_inner().report
+        }
+        Task::InviteCheck => {
+            tasks.check_invitations(pb::CheckInvitationsRequest { firing, day }).await?.into_inner().report
+        }
+        Task::InviteNotifyTest => {
+            tasks.notify_software_tests(pb::NotifySoftwareTestsRequest { firing }).await?.into_inner().report
+        }
+        Task::InviteNotifyClass => {
+            tasks
+                .notify_unstaffed_classes(pb::NotifyUnstaffedClassesRequest { firing })
+                .await?
+                .into_inner()
+                .report
+        }
+        Task::ClazzInitPlace => {
+            tasks.init_places(pb::InitPlacesRequest { firing }).await?.into_inner().report
+        }
+        Task::ClazzRemoveExpiredStudents => {
+            tasks
+                .remove_expired_students(pb::RemoveExpiredStudentsRequest { firing })
+                .await?
+                .into_inner()
+                .report
+        }
+        Task::ClazzAssignStudents => {
+            tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report
+        }
+        Task::ClazzOfferPlaces => {
+            tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report
+        }
+        Task::MessagePurge => {
+            tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report
+        }
         Task::SmsSend => tasks.send_sms(pb::SendSmsRequest { firing }).await?.into_inner().report,
     };
     Ok(report.unwrap())

@@ -1,5 +1,5 @@
-//! An I/O error of SQLite at every step, a real one: the process may write to no file any more. It would hit all tests that run
-//! beside it, so such a story runs in a process of its own.
+//! An I/O error of SQLite at every step, a real one: the process may write to no file any more. It
+//! would hit all tests that run beside it, so such a story runs in a process of its own.
 
 use crate::staffing::stage::{SATURDAY, Stage, evening};
 use etutor::testing::academy::student;
@@ -37,8 +37,13 @@ fn alone(name: &str, story: impl FnOnce()) {
         story();
     } else if Kind::configured().iter().any(|kind| matches!(kind, Kind::Sqlite)) {
         let mut itself = Command::new(std::env::current_exe().unwrap());
-        let output = itself.args(["--exact", name, "--nocapture"]).envs([(ALONE, "yes"), (URLS, "sqlite")]).output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let output = itself
+            .args(["--exact", name, "--nocapture"])
+            .envs([(ALONE, "yes"), (URLS, "sqlite")])
+            .output()
+            .unwrap();
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 }
@@ -53,7 +58,12 @@ fn a_file_that_cannot_be_written_to_at_every_step() {
 }
 
 async fn health(stage: &Stage) -> ServingStatus {
-    HealthClient::new(stage.channel()).check(HealthCheckRequest::default()).await.unwrap().into_inner().status()
+    HealthClient::new(stage.channel())
+        .check(HealthCheckRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+        .status()
 }
 
 async fn wait_for(stage: &Stage, status: ServingStatus) {
@@ -62,7 +72,9 @@ async fn wait_for(stage: &Stage, status: ServingStatus) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("it never says {status:?}"));
+    tokio::time::timeout(std::time::Duration::from_secs(20), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("it never says {status:?}"));
 }
 
 #[test]

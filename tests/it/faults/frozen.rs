@@ -1,6 +1,7 @@
-//! A database server that stops in the middle of something and goes on later. Whoever waited has been told by then that it cannot be
-//! reached, and what was begun comes to nothing; only of a COMMIT that was under way nobody knows, so whoever was refused asks again with
-//! the same request id and gets one answer for both.
+//! A database server that stops in the middle of something and goes on later. Whoever waited has
+//! been told by then that it cannot be reached, and what was begun comes to nothing; only of a
+//! COMMIT that was under way nobody knows, so whoever was refused asks again with the same request
+//! id and gets one answer for both.
 
 use super::{stage_of, states};
 use crate::serving::cable::{Cable, through_a_cable};
@@ -34,8 +35,8 @@ async fn steps_of(far: &TestApp, act: impl AsyncFnOnce() -> Result<(), Status>) 
     many - far.faults().steps_left().expect("it has fewer steps than that")
 }
 
-/// Freezes the database at some steps of `act`, chosen by the number of the last, which is its COMMIT. `act` and `stored` are given a
-/// number that is new each time.
+/// Freezes the database at some steps of `act`, chosen by the number of the last, which is its
+/// COMMIT. `act` and `stored` are given a number that is new each time.
 async fn at_some_steps(
     stage: &Stage,
     some: impl Fn(usize) -> Vec<usize>,
@@ -52,10 +53,16 @@ async fn at_some_steps(
         assert_eq!(refused.code(), Code::Unavailable, "at step {steps}: {refused:?}");
         cable.freeze(false);
         assert!(steps == commit || !stored(number).await, "refused at step {steps}, and stored");
-        act(&far, number).await.unwrap_or_else(|status| panic!("the next call is not well after step {steps}: {status:?}"));
+        act(&far, number)
+            .await
+            .unwrap_or_else(|status| panic!("the next call is not well after step {steps}: {status:?}"));
         assert!(stored(number).await, "acknowledged after step {steps}, and not stored");
     }
-    assert_eq!(stage.fire("clazz init_place", None).await.failed, 0, "places differ from what was signed up for");
+    assert_eq!(
+        stage.fire("clazz init_place", None).await.failed,
+        0,
+        "places differ from what was signed up for"
+    );
 }
 
 #[test]
@@ -107,7 +114,11 @@ fn a_task_on_a_server_that_stops() {
         assert!(far.faults().disarm(), "it has fewer steps than that");
         assert!(!answer.as_ref().is_ok_and(|report| report.error.is_empty()), "said to be done: {answer:?}");
         let runs: Vec<String> = sql("SELECT task FROM task_run").column(stage.db().reader()).await.unwrap();
-        assert_eq!(runs.iter().filter(|task| *task == "invite_create").count(), 1, "it was in the work, not before it: {runs:?}");
+        assert_eq!(
+            runs.iter().filter(|task| *task == "invite_create").count(),
+            1,
+            "it was in the work, not before it: {runs:?}"
+        );
         cable.freeze(false);
         let tasks: Vec<i64> = sql("SELECT id FROM class_task").column(stage.db().reader()).await.unwrap();
         assert!(tasks.is_empty(), "refused, and stored");

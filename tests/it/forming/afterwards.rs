@@ -72,7 +72,8 @@ fn lessons_to_which_nobody_comes_any_more_are_called_off() {
     });
     on_every_app_at(SATURDAY, async |app| {
         let (stage, class_id) = formed(app).await;
-        // The same the other way round: the last one leaves, and the one who stays had signed off for April before.
+        // The same the other way round: the last one leaves, and the one who stays had signed off
+        // for April before.
         stage.sign_off(2, "2026-04-15").await;
         stage.sign_off(1, "2026-04-01").await;
         assert_eq!(lessons(&stage, class_id).await, (6, 11));

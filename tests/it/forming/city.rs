@@ -22,7 +22,11 @@ fn even_sizes_give_way_to_the_city_rule() {
         stage.minute("2026-03-02T08:00").await;
         // ⌊9 ÷ 2⌋ = 4 would be needed from elsewhere, and there are three: coach 1 is not asked.
         assert_eq!(stage.asked(MATH).await, each(2..=4, "SENT"));
-        assert_eq!(stage.fire("invite exec", None).await.skipped.get("SAME_CITY"), None, "nobody more is wanted");
+        assert_eq!(
+            stage.fire("invite exec", None).await.skipped.get("SAME_CITY"),
+            None,
+            "nobody more is wanted"
+        );
         assert_eq!(stage.invite(1, MATH, None).await, "SAME_CITY");
         assert_eq!(stage.invite(1, MATH, Some("只剩这位")).await, "QUEUED");
         // A yes is judged by the rule again.
@@ -85,7 +89,11 @@ fn a_municipality_is_one_city_and_each_unit_directly_under_a_province_is_another
             let stage = Stage::monday(app, academy, 6).await;
             stage.ignore_messages("this story is about who is asked");
             stage.minute("2026-03-02T08:00").await;
-            assert_eq!(stage.asked(MATH).await, each(asked.clone(), "SENT"), "coach in {coach}, students in {student}");
+            assert_eq!(
+                stage.asked(MATH).await,
+                each(asked.clone(), "SENT"),
+                "coach in {coach}, students in {student}"
+            );
         });
     }
 }

@@ -1,4 +1,5 @@
-//! A class that meets every day: whoever a day's task lets go has the next day's task, also when its `invite create` is over (docs/domain.md §4).
+//! A class that meets every day: whoever a day's task lets go has the next day's task, also when
+//! its `invite create` is over (docs/domain.md §4).
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each};
 use etutor::rpc::pb;
@@ -14,7 +15,8 @@ fn daily() -> Academy {
     Academy::new().period("19:00", "20:30").template("math", "FREQ=DAILY").classes(4, 6)
 }
 
-/// Students are signed up from Thursday, 5 March, on; the tasks of Thursday to Sunday were made at their midnights.
+/// Students are signed up from Thursday, 5 March, on; the tasks of Thursday to Sunday were made at
+/// their midnights.
 async fn thursday(app: TestApp, coaches: usize, students: usize) -> Stage {
     let stage = Stage::set(app, daily().coaches(coaches).students(students)).await;
     stage.academy.reserve_all(&stage, "math", 1, students, Some(("2026-03-05", "2026-03-20"))).await;
@@ -51,11 +53,16 @@ fn a_failed_day_costs_one_lesson_and_not_the_days_whose_tasks_were_made_before()
         stage.told().await;
         stage.set_clock("2026-03-05T15:00").await;
         stage.fire("clazz assign_students", None).await;
-        assert_eq!(tasks(&stage).await, ["2026-03-05 FAILED", "2026-03-06 PENDING"], "in the same transaction");
+        assert_eq!(
+            tasks(&stage).await,
+            ["2026-03-05 FAILED", "2026-03-06 PENDING"],
+            "in the same transaction"
+        );
         assert_eq!(stage.standing(FRIDAY).await.1, [3, 1, 0, 0, 0, 0], "sized");
         assert_eq!(stage.told().await, LEFT_OVER);
 
-        // Fired again, here and on another replica, and with the jobs of the night once more: the same tasks.
+        // Fired again, here and on another replica, and with the jobs of the night once more: the
+        // same tasks.
         let replica = stage.replica().await;
         for _ in 0..2 {
             replica.fire("clazz assign_students", None).await;
@@ -72,7 +79,11 @@ fn a_failed_day_costs_one_lesson_and_not_the_days_whose_tasks_were_made_before()
         assert_eq!(stage.asked(FRIDAY).await, each(1..=2, "SENT"));
         stage.told().await;
         stage.minute("2026-03-05T17:00").await;
-        assert_eq!(stage.told_of("LESSON_NOT_HELD").await, [student(1), student(2), student(3)], "of Thursday");
+        assert_eq!(
+            stage.told_of("LESSON_NOT_HELD").await,
+            [student(1), student(2), student(3)],
+            "of Thursday"
+        );
         stage.ready(&[1], FRIDAY).await;
         stage.told().await;
         for at in ["2026-03-06T15:00", "2026-03-06T17:00"] {
@@ -99,7 +110,10 @@ fn replicas_that_close_the_same_task_at_once_make_the_next_one_once() {
         // Day by day, as long as nobody is found.
         stage.minute("2026-03-06T15:00").await;
         stage.minute("2026-03-07T15:00").await;
-        assert_eq!(tasks(&stage).await[1..], ["2026-03-06 FAILED", "2026-03-07 FAILED", "2026-03-08 PENDING"]);
+        assert_eq!(
+            tasks(&stage).await[1..],
+            ["2026-03-06 FAILED", "2026-03-07 FAILED", "2026-03-08 PENDING"]
+        );
     });
 }
 
@@ -114,7 +128,8 @@ fn those_who_do_not_fit_into_what_was_formed_go_on_too_and_find_a_seat_first() {
         assert_eq!(stage.classes(MATH).await, ["coach-001: 1 2 3 4 5 6"]);
         assert_eq!(tasks(&stage).await, ["2026-03-05 PARTIAL", "2026-03-06 PENDING"]);
         assert_eq!(stage.standing(FRIDAY).await.1[..2], [2, 1]);
-        // Two leave the class from Saturday on: whom Friday's task leaves over has their seats, and no new class is looked for.
+        // Two leave the class from Saturday on: whom Friday's task leaves over has their seats, and
+        // no new class is looked for.
         stage.sign_off(1, "2026-03-07").await;
         stage.sign_off(2, "2026-03-07").await;
         stage.minute("2026-03-06T15:00").await;
@@ -141,7 +156,8 @@ fn a_task_made_after_its_gate_begins_in_rescue_and_one_after_its_freeze_is_not_m
         stage.told().await;
     });
     on_every_app_at(SATURDAY, async |app| {
-        // It was down until Friday afternoon: Friday's rosters are frozen, and Saturday is the next day.
+        // It was down until Friday afternoon: Friday's rosters are frozen, and Saturday is the next
+        // day.
         let stage = thursday(app, 0, 2).await;
         stage.ignore_messages("this story is about tasks");
         stage.minute("2026-03-06T16:00").await;
@@ -160,7 +176,11 @@ fn a_day_that_staff_open_again_takes_its_students_back_and_passes_them_on_again(
         // A coach who came later than the wave.
         let coach = pb::Coach { user_name: "coach-900".to_owned(), ..stage.academy.coaches[0].clone() };
         stage.minute("2026-03-05T15:00").await;
-        stage.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() }).await.unwrap();
+        stage
+            .coaches()
+            .upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() })
+            .await
+            .unwrap();
         assert_eq!(stage.standing(FRIDAY).await.1[..2], [3, 1]);
         let availability = pb::Availability {
             period: "p1900".to_owned(),
@@ -169,14 +189,21 @@ fn a_day_that_staff_open_again_takes_its_students_back_and_passes_them_on_again(
             end_day: "2026-06-28".to_owned(),
             ..Default::default()
         };
-        let request =
-            pb::SetAvailabilityRequest { coach: "coach-900".to_owned(), season: "spring".to_owned(), availability: vec![availability] };
+        let request = pb::SetAvailabilityRequest {
+            coach: "coach-900".to_owned(),
+            season: "spring".to_owned(),
+            availability: vec![availability],
+        };
         stage.coaches().set_availability(request).await.unwrap();
         stage.set_clock("2026-03-05T16:00").await;
         assert_eq!(stage.invite(900, MATH, None).await, "QUEUED");
         assert_eq!(stage.standing(MATH).await.1[..2], [3, 1]);
         stage.minute("2026-03-05T16:01").await;
-        assert_eq!(tasks(&stage).await, ["2026-03-05 INVITING", "2026-03-06 CANCELLED"], "each student is counted once");
+        assert_eq!(
+            tasks(&stage).await,
+            ["2026-03-05 INVITING", "2026-03-06 CANCELLED"],
+            "each student is counted once"
+        );
         stage.minute("2026-03-05T18:30").await;
         assert_eq!(tasks(&stage).await, ["2026-03-05 FAILED", "2026-03-06 INVITING"]);
         assert_eq!(stage.standing(FRIDAY).await.1[..2], [3, 1]);
@@ -203,7 +230,8 @@ fn who_is_on_leave_that_day_and_who_loses_it_to_a_holiday_goes_on_to_the_next() 
         stage.ignore_messages("this story is about tasks");
         let mut season = stage.academy.season.clone();
         season.except_days = vec!["2026-03-05".to_owned(), "2026-03-06".to_owned()];
-        let request = pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false };
+        let request =
+            pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false };
         stage.catalog().upsert_season(request).await.unwrap();
         assert_eq!(tasks(&stage).await, ["2026-03-05 CANCELLED", "2026-03-07 PENDING"]);
         assert_eq!(stage.standing(NEXT).await.1[..2], [2, 1]);
@@ -213,7 +241,8 @@ fn who_is_on_leave_that_day_and_who_loses_it_to_a_holiday_goes_on_to_the_next() 
 #[test]
 fn the_next_day_of_a_weekly_class_is_left_to_its_own_night() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = Academy::new().period("19:00", "20:30").template("math", "FREQ=WEEKLY;BYDAY=TH").classes(4, 6);
+        let academy =
+            Academy::new().period("19:00", "20:30").template("math", "FREQ=WEEKLY;BYDAY=TH").classes(4, 6);
         let stage = Stage::monday(app, academy.students(2), 2).await;
         stage.ignore_messages("this story is about tasks");
         stage.minute("2026-03-05T15:00").await;

@@ -21,17 +21,32 @@ fn an_evening_class_is_formed_four_hours_before_it_begins() {
         assert_eq!(stage.state(MATH).await, "FORMED");
         // Eight students in two classes of four; the coaches said yes at the same time: by name.
         assert_eq!(stage.classes(MATH).await, ["coach-001: 1 2 3 4", "coach-002: 5 6 7 8"]);
-        assert_eq!(stage.told().await, ["ASSIGNED coach-001", "ASSIGNED coach-002", "NO_LONGER_NEEDED coach-004"]);
-        assert_eq!(stage.asked(MATH).await, [each(1..=2, "ASSIGNED"), each([3], "EXPIRED"), each([4], "CANCELLED")].concat());
+        assert_eq!(
+            stage.told().await,
+            ["ASSIGNED coach-001", "ASSIGNED coach-002", "NO_LONGER_NEEDED coach-004"]
+        );
+        assert_eq!(
+            stage.asked(MATH).await,
+            [each(1..=2, "ASSIGNED"), each([3], "EXPIRED"), each([4], "CANCELLED")].concat()
+        );
         let mine = stage.invitation(1, MATH).await;
         let class = stage.class(mine.class_id).await;
         let whole = class.class.unwrap();
-        assert_eq!((whole.first_day.as_str(), whole.last_day.as_str(), whole.students), ("2026-03-05", "2026-06-25", 4));
+        assert_eq!(
+            (whole.first_day.as_str(), whole.last_day.as_str(), whole.students),
+            ("2026-03-05", "2026-06-25", 4)
+        );
         assert_eq!(whole.state(), pb::ClassState::Open);
         assert_eq!(class.lessons.len(), 17);
         let first = &class.lessons[0];
-        assert_eq!((first.day.as_str(), first.coach.as_str(), first.state()), ("2026-03-05", "coach-001", pb::LessonState::Scheduled));
-        assert_eq!((stage.local(&first.start_time), stage.local(&first.end_time)), ("2026-03-05 19:00".into(), "2026-03-05 20:30".into()));
+        assert_eq!(
+            (first.day.as_str(), first.coach.as_str(), first.state()),
+            ("2026-03-05", "coach-001", pb::LessonState::Scheduled)
+        );
+        assert_eq!(
+            (stage.local(&first.start_time), stage.local(&first.end_time)),
+            ("2026-03-05 19:00".into(), "2026-03-05 20:30".into())
+        );
         assert!(class.roster.iter().all(|entry| entry.from_day == "2026-03-05"));
         // Once.
         let again = stage.fire("clazz assign_students", None).await;
@@ -92,7 +107,8 @@ fn at_the_freeze_the_jobs_may_run_in_any_order() {
             stage.ready(&[1], MATH).await;
             stage.minute("2026-03-05T14:00").await;
             assert_eq!(stage.yes(7, MATH).await, "ACCEPTED");
-            // A student leaves at the last minute: two classes are enough, and their sizing is to be looked at again.
+            // A student leaves at the last minute: two classes are enough, and their sizing is to
+            // be looked at again.
             stage.sign_off(1, "2026-03-05").await;
             stage.told().await;
             stage.set_clock("2026-03-05T15:00").await;
@@ -105,7 +121,8 @@ fn at_the_freeze_the_jobs_may_run_in_any_order() {
             assert_eq!(stage.classes(MATH).await, ["coach-001: 2 3 4 5 6 7"]);
             assert_eq!(
                 stage.asked(MATH).await,
-                [each([1], "ASSIGNED"), each(2..=6, "EXPIRED"), each([7], "LAPSED"), each(8..=9, "EXPIRED")].concat(),
+                [each([1], "ASSIGNED"), each(2..=6, "EXPIRED"), each([7], "LAPSED"), each(8..=9, "EXPIRED")]
+                    .concat(),
                 "{}",
                 jobs[first]
             );
@@ -113,7 +130,12 @@ fn at_the_freeze_the_jobs_may_run_in_any_order() {
             told.sort();
             assert_eq!(
                 told,
-                ["ASSIGNED coach-001", "TASK_LEFT_OVER wang MAIL", "TASK_LEFT_OVER wang SMS", "TEST_LAPSED coach-007"],
+                [
+                    "ASSIGNED coach-001",
+                    "TASK_LEFT_OVER wang MAIL",
+                    "TASK_LEFT_OVER wang SMS",
+                    "TEST_LAPSED coach-007"
+                ],
                 "{}",
                 jobs[first]
             );
@@ -162,7 +184,8 @@ fn sizes_differ_by_one_at_most() {
         stage.minute("2026-03-02T08:00").await;
         stage.ready(&[1, 2, 3], MATH).await;
         stage.minute("2026-03-05T15:00").await;
-        let sizes: Vec<usize> = stage.classes(MATH).await.iter().map(|class| class.split(' ').count() - 1).collect();
+        let sizes: Vec<usize> =
+            stage.classes(MATH).await.iter().map(|class| class.split(' ').count() - 1).collect();
         assert_eq!(sizes, [5, 5, 4]);
     });
 }

@@ -15,15 +15,28 @@ fn what_can_be_formed_is_and_the_last_to_sign_up_are_left_over() {
         stage.told().await;
         stage.set_clock("2026-03-05T15:00").await;
         let report = stage.fire("clazz assign_students", None).await;
-        assert_eq!((report.skipped["LEFT_OVER"], report.notes[0].as_str()), (2, "math@2026-03-05: 2 students are left over"));
+        assert_eq!(
+            (report.skipped["LEFT_OVER"], report.notes[0].as_str()),
+            (2, "math@2026-03-05: 2 students are left over")
+        );
         assert_eq!(stage.state(MATH).await, "PARTIAL");
         assert_eq!(stage.classes(MATH).await, ["coach-001: 1 2 3 4 5 6", "coach-002: 7 8 9 10 11 12"]);
         let messages = stage.messages().await;
-        let admins: Vec<&str> = messages.iter().filter(|row| row.kind.as_str() == "TASK_LEFT_OVER").map(|row| row.body.as_str()).collect();
-        assert!(admins[0].contains("有2名学员未能入班。需教练3人，已就绪2：student-013、student-014。"), "{admins:?}");
+        let admins: Vec<&str> = messages
+            .iter()
+            .filter(|row| row.kind.as_str() == "TASK_LEFT_OVER")
+            .map(|row| row.body.as_str())
+            .collect();
+        assert!(
+            admins[0].contains("有2名学员未能入班。需教练3人，已就绪2：student-013、student-014。"),
+            "{admins:?}"
+        );
         // At s − 2 h they hear that the lesson does not take place; the others do not.
-        for (at, told) in [("2026-03-05T16:59", vec![]), ("2026-03-05T17:00", vec![student(13), student(14)]), ("2026-03-05T17:01", vec![])]
-        {
+        for (at, told) in [
+            ("2026-03-05T16:59", vec![]),
+            ("2026-03-05T17:00", vec![student(13), student(14)]),
+            ("2026-03-05T17:01", vec![]),
+        ] {
             stage.minute(at).await;
             assert_eq!(stage.told_of("LESSON_NOT_HELD").await, told, "{at}");
         }
@@ -74,7 +87,12 @@ fn a_lesson_is_called_off_once_even_when_the_machine_was_down() {
 #[test]
 fn those_left_over_join_the_next_open_task_which_grows() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = Academy::new().period("19:00", "20:30").template("math", "FREQ=DAILY").classes(4, 6).students(9).coaches(8);
+        let academy = Academy::new()
+            .period("19:00", "20:30")
+            .template("math", "FREQ=DAILY")
+            .classes(4, 6)
+            .students(9)
+            .coaches(8);
         let stage = Stage::set(app, academy).await;
         stage.ignore_messages("this story is about sizes");
         let friday = "math@2026-03-06";
@@ -84,12 +102,16 @@ fn those_left_over_join_the_next_open_task_which_grows() {
         stage.fire("invite create", None).await;
         stage.set_clock("2026-03-03T00:00").await;
         stage.fire("invite create", None).await;
-        assert_eq!((stage.standing(MATH).await.1[..2].to_vec(), stage.standing(friday).await.1[..2].to_vec()), (vec![4, 1], vec![4, 1]));
+        assert_eq!(
+            (stage.standing(MATH).await.1[..2].to_vec(), stage.standing(friday).await.1[..2].to_vec()),
+            (vec![4, 1], vec![4, 1])
+        );
         stage.minute("2026-03-05T15:00").await;
         assert_eq!(stage.state(MATH).await, "FAILED");
         stage.minute("2026-03-05T15:01").await;
         assert_eq!(stage.standing(friday).await.1[..2], [8, 2]);
-        // Who starts on Friday and signed up after its cut-off would wait for a later task; these were in time.
+        // Who starts on Friday and signed up after its cut-off would wait for a later task; these
+        // were in time.
         assert_eq!(stage.task(friday).await.missing, 2);
     });
 }

@@ -1,4 +1,5 @@
-//! After F: staff invite by hand until half an hour before the lesson, and the class forms the moment the coach is ready.
+//! After F: staff invite by hand until half an hour before the lesson, and the class forms the
+//! moment the coach is ready.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::testing::academy::student;
@@ -23,7 +24,11 @@ fn a_failed_task_opens_again_for_whom_staff_invite_and_forms_at_once() {
         assert_eq!((stage.state(MATH).await.as_str(), task.reopened, task.needed), ("INVITING", true, 2));
         assert_eq!(stage.local(&task.close_time), "2026-03-05 18:30");
         stage.fire("sms send", None).await;
-        assert_eq!(stage.local(&stage.invitation(5, MATH).await.expire_time), "2026-03-05 17:00", "two and a half hours of W are left");
+        assert_eq!(
+            stage.local(&stage.invitation(5, MATH).await.expire_time),
+            "2026-03-05 17:00",
+            "two and a half hours of W are left"
+        );
         // It is staff's business whom to ask: nobody else is asked by itself.
         stage.minute("2026-03-05T16:01").await;
         assert_eq!(stage.asked(MATH).await, [each(1..=4, "DECLINED"), each([5], "SENT")].concat());
@@ -48,7 +53,10 @@ fn a_failed_task_opens_again_for_whom_staff_invite_and_forms_at_once() {
         assert_eq!(stage.yes(1, MATH).await, "ASSIGNED");
         assert_eq!(stage.state(MATH).await, "FORMED");
         assert_eq!(stage.classes(MATH).await, ["coach-005: 1 2 3 4 5 6", "coach-001: 7"]);
-        assert_eq!(stage.told().await, ["ACCEPTED coach-001", "ASSIGNED coach-001", &format!("LESSON_HELD {}", student(7))]);
+        assert_eq!(
+            stage.told().await,
+            ["ACCEPTED coach-001", "ASSIGNED coach-001", &format!("LESSON_HELD {}", student(7))]
+        );
         assert_eq!(stage.invite(6, MATH, None).await, "TASK_FORMED");
     });
 }

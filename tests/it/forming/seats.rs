@@ -1,4 +1,5 @@
-//! Free seats of running classes: they are filled before any coach is asked, the fullest class first.
+//! Free seats of running classes: they are filled before any coach is asked, the fullest class
+//! first.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::rpc::pb;
@@ -7,7 +8,8 @@ use etutor::testing::on_every_app_at;
 
 const NEXT: &str = "math@2026-03-12";
 
-/// Two classes run since Thursday: coach 1 has students 1 … 4, coach 2 has 5 … 8 (and 9 and 10 are known).
+/// Two classes run since Thursday: coach 1 has students 1 … 4, coach 2 has 5 … 8 (and 9 and 10 are
+/// known).
 async fn running(app: etutor::testing::TestApp, first: usize) -> Stage {
     let stage = Stage::monday(app, evening().coaches(6).students(20), first).await;
     stage.ignore_messages("this story is about seats");
@@ -22,14 +24,22 @@ fn a_sign_up_goes_at_once_into_the_fullest_running_class_with_a_free_seat() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = running(app, 8).await;
         stage.sign_off(1, "2026-03-12").await;
-        assert_eq!(stage.classes(MATH).await, ["coach-001: 1 2 3 4", "coach-002: 5 6 7 8"], "student 1 has had one lesson");
+        assert_eq!(
+            stage.classes(MATH).await,
+            ["coach-001: 1 2 3 4", "coach-002: 5 6 7 8"],
+            "student 1 has had one lesson"
+        );
         stage.set_clock("2026-03-06T10:00").await;
         stage.academy.reserve_all(&stage, "math", 9, 11, Some(("2026-03-12", "2026-06-28"))).await;
         // From the twelfth on class 1 has three, class 2 four: two go to class 2, then it is full.
         assert_eq!(stage.classes(MATH).await, ["coach-001: 2 3 4 11", "coach-002: 5 6 7 8 9 10"]);
         let request = pb::ListReservationsRequest { student: student(9), ..Default::default() };
-        let reservation = stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0].clone();
-        assert_eq!((reservation.state(), reservation.placed_from.as_str()), (pb::ReservationState::Placed, "2026-03-12"));
+        let reservation =
+            stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0].clone();
+        assert_eq!(
+            (reservation.state(), reservation.placed_from.as_str()),
+            (pb::ReservationState::Placed, "2026-03-12")
+        );
         // Nobody is left for whom a coach would have to be found.
         stage.set_clock("2026-03-09T00:00").await;
         let report = stage.fire("invite create", None).await;

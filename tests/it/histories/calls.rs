@@ -30,7 +30,8 @@ pub fn academy() -> Academy {
         .students(STUDENTS)
 }
 
-/// What is done; `entry` picks one of the entries there are, by its place in the list, counted around.
+/// What is done; `entry` picks one of the entries there are, by its place in the list, counted
+/// around.
 #[derive(Clone, Debug)]
 pub enum Step {
     Ask { state: &'static str, student: usize, template: usize, from: i64, length: i64, twice: bool },
@@ -57,7 +58,14 @@ pub fn step() -> impl Strategy<Value = Step> {
         0_i64..22,
         any::<bool>(),
     );
-    let ask = ask.prop_map(|(state, student, template, from, length, twice)| Step::Ask { state, student, template, from, length, twice });
+    let ask = ask.prop_map(|(state, student, template, from, length, twice)| Step::Ask {
+        state,
+        student,
+        template,
+        from,
+        length,
+        twice,
+    });
     prop_oneof![
         14 => ask,
         3 => entry.clone().prop_map(|entry| Step::Confirm { entry }),
@@ -66,7 +74,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => entry.clone().prop_map(|entry| Step::Accept { entry }),
         2 => entry.clone().prop_map(|entry| Step::Decline { entry }),
         1 => entry.clone().prop_map(|entry| Step::LeaveList { entry }),
-        4 => (entry.clone(), proptest::option::of(0_i64..40)).prop_map(|(entry, from)| Step::Cancel { entry, from }),
+        4 => (entry.clone(), proptest::option::of(0_i64..40))
+            .prop_map(|(entry, from)| Step::Cancel { entry, from }),
         4 => (entry.clone(), 0_usize..3, proptest::option::of(0_i64..40), proptest::option::of(0_i64..22))
             .prop_map(|(entry, template, from, length)| Step::Change { entry, template, from, length }),
         3 => (entry.clone(), 0_i64..40).prop_map(|(entry, day)| Step::Leave { entry, day }),
@@ -88,7 +97,8 @@ async fn model(app: &TestApp) -> Model {
     let mut templates = Vec::new();
     for (code, capacity) in CODES.into_iter().zip([2, 1, 2]) {
         let lessons = sql(
-            "SELECT p.day, p.start_at, p.end_at FROM place p JOIN class_template t ON t.id = p.template_id WHERE t.code = ? ORDER BY p.day",
+            "SELECT p.day, p.start_at, p.end_at FROM place p JOIN class_template t ON t.id = p.template_id \
+             WHERE t.code = ? ORDER BY p.day",
         )
         .bind(code)
         .tuples(app.db().reader())
@@ -119,8 +129,12 @@ pub async fn ask(
     let (start_day, end_day) = (start.to_string(), end.to_string());
     match state {
         "BOOKED" => {
-            let request = pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id };
-            app.enrollment().create_reservation(request).await.map(|answer| answer.into_inner().reservation.unwrap())
+            let request =
+                pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id };
+            app.enrollment()
+                .create_reservation(request)
+                .await
+                .map(|answer| answer.into_inner().reservation.unwrap())
         }
         "HELD" => {
             let request = pb::HoldPlacesRequest { student, class_template, start_day, end_day, request_id };
@@ -128,7 +142,10 @@ pub async fn ask(
         }
         _ => {
             let request = pb::JoinWaitlistRequest { student, class_template, start_day, end_day, request_id };
-            app.waitlist().join_waitlist(request).await.map(|answer| answer.into_inner().entry.unwrap().reservation.unwrap())
+            app.waitlist()
+                .join_waitlist(request)
+                .await
+                .map(|answer| answer.into_inner().entry.unwrap().reservation.unwrap())
         }
     }
 }
@@ -145,18 +162,32 @@ pub async fn call(app: &TestApp, step: &Step, reservation_id: i64) -> Result<pb:
 }
 
 /// The same as a request that may be repeated, where it can be named.
-pub async fn call_as(app: &TestApp, step: &Step, reservation_id: i64, request_id: &str) -> Result<pb::Reservation, Status> {
+pub async fn call_as(
+    app: &TestApp,
+    step: &Step,
+    reservation_id: i64,
+    request_id: &str,
+) -> Result<pb::Reservation, Status> {
     let request_id = request_id.to_owned();
     match step {
-        Step::Confirm { .. } => one!(app, enrollment, confirm_hold, pb::ConfirmHoldRequest { reservation_id }),
+        Step::Confirm { .. } => {
+            one!(app, enrollment, confirm_hold, pb::ConfirmHoldRequest { reservation_id })
+        }
         Step::Renew { .. } => one!(app, enrollment, renew_hold, pb::RenewHoldRequest { reservation_id }),
-        Step::Release { .. } => one!(app, enrollment, release_hold, pb::ReleaseHoldRequest { reservation_id }),
+        Step::Release { .. } => {
+            one!(app, enrollment, release_hold, pb::ReleaseHoldRequest { reservation_id })
+        }
         Step::Accept { .. } => one!(app, waitlist, accept_offer, pb::AcceptOfferRequest { reservation_id }),
-        Step::Decline { .. } => one!(app, waitlist, decline_offer, pb::DeclineOfferRequest { reservation_id }),
-        Step::LeaveList { .. } => one!(app, waitlist, leave_waitlist, pb::LeaveWaitlistRequest { reservation_id }),
+        Step::Decline { .. } => {
+            one!(app, waitlist, decline_offer, pb::DeclineOfferRequest { reservation_id })
+        }
+        Step::LeaveList { .. } => {
+            one!(app, waitlist, leave_waitlist, pb::LeaveWaitlistRequest { reservation_id })
+        }
         Step::Cancel { from, .. } => {
             let from_day = from.map(|number| day(number).to_string()).unwrap_or_default();
-            let request = pb::CancelReservationRequest { reservation_id, from_day, request_id, ..Default::default() };
+            let request =
+                pb::CancelReservationRequest { reservation_id, from_day, request_id, ..Default::default() };
             one!(app, enrollment, cancel_reservation, request)
         }
         Step::Change { template, from, length, .. } => {
@@ -223,14 +254,16 @@ pub async fn play(app: &TestApp, steps: &[Step]) {
                 let answer = ask(app, state, (*student, *template), range, format!("r{number}")).await;
                 let (mut answered, id) = short(answer);
                 if *twice {
-                    let again = short(ask(app, state, (*student, *template), range, format!("r{number}")).await);
+                    let again =
+                        short(ask(app, state, (*student, *template), range, format!("r{number}")).await);
                     assert_eq!(again, (answered.clone(), id), "{about}, again");
                 }
                 if said.is_ok() {
                     model.entries.last_mut().unwrap().id = id;
                     // Who waits may have an offer at once.
                     model.refresh(Some(*template), now);
-                    answered = answered.map(|state| if state == "OFFERED" { "WAITLISTED".to_owned() } else { state });
+                    answered = answered
+                        .map(|state| if state == "OFFERED" { "WAITLISTED".to_owned() } else { state });
                 }
                 agree(said, answered, &about);
                 Some(*template)
@@ -249,7 +282,9 @@ pub async fn play(app: &TestApp, steps: &[Step]) {
                     Step::Decline { .. } => model.give_up(at, &["OFFERED"], now),
                     Step::LeaveList { .. } => model.give_up(at, &["WAITLISTED", "OFFERED"], now),
                     Step::Cancel { from, .. } => model.cancel(at, from.map(day), now),
-                    Step::Change { template, from, length, .. } => model.change(at, *template, changed(*from, *length), now),
+                    Step::Change { template, from, length, .. } => {
+                        model.change(at, *template, changed(*from, *length), now)
+                    }
                     Step::Leave { day: on, .. } => model.take_leave(at, day(*on), now),
                     _ => match step {
                         Step::EndLeave { day: on, .. } => model.end_leave(at, day(*on), now),
@@ -289,20 +324,26 @@ fn agree(said: Said, answered: Result<String, String>, about: &str) {
 }
 
 async fn compare(app: &TestApp, model: &Model, about: &str) {
-    let mut found: Vec<(i64, String)> = sql("SELECT id, state FROM reservation ORDER BY id").tuples(app.db().reader()).await.unwrap();
-    let mut wanted: Vec<(i64, String)> = model.entries.iter().map(|entry| (entry.id, entry.state.to_owned())).collect();
+    let mut found: Vec<(i64, String)> =
+        sql("SELECT id, state FROM reservation ORDER BY id").tuples(app.db().reader()).await.unwrap();
+    let mut wanted: Vec<(i64, String)> =
+        model.entries.iter().map(|entry| (entry.id, entry.state.to_owned())).collect();
     found.sort();
     wanted.sort();
     assert_eq!(wanted, found, "{about}: model, service");
     for (number, template) in model.templates.iter().enumerate() {
         let found: Vec<(Day, i32)> =
-            sql("SELECT p.day, p.taken FROM place p JOIN class_template t ON t.id = p.template_id WHERE t.code = ? ORDER BY p.day")
-                .bind(template.code)
-                .tuples(app.db().reader())
-                .await
-                .unwrap();
-        let wanted: Vec<(Day, i32)> =
-            template.lessons.iter().map(|(day, ..)| (*day, i32::try_from(model.taken(number, *day)).unwrap())).collect();
+            sql("SELECT p.day, p.taken FROM place p JOIN class_template t ON t.id = p.template_id \
+                WHERE t.code = ? ORDER BY p.day")
+            .bind(template.code)
+            .tuples(app.db().reader())
+            .await
+            .unwrap();
+        let wanted: Vec<(Day, i32)> = template
+            .lessons
+            .iter()
+            .map(|(day, ..)| (*day, i32::try_from(model.taken(number, *day)).unwrap()))
+            .collect();
         assert_eq!(wanted, found, "{about}: places of {}: model, service", template.code);
     }
 }

@@ -1,5 +1,5 @@
-//! Many callers at once, on two servers, with requests repeated: afterwards nothing was sold twice, nothing is lost, and nobody was enrolled
-//! without a yes.
+//! Many callers at once, on two servers, with requests repeated: afterwards nothing was sold twice,
+//! nothing is lost, and nobody was enrolled without a yes.
 
 use super::calls::{Step, academy, ask, call, call_as, day, entry_of, short, step};
 use etutor::domain::time::{Day, add_days};
@@ -56,12 +56,18 @@ fn whatever_sixteen_callers_ask_at_once_no_place_is_sold_twice_and_none_is_lost(
                                     made.get(entry_of(step) % made.len().max(1)).copied()
                                 };
                                 let Some(id) = picked else { continue };
-                                // The same once more at the same moment, by whoever was not answered in time, on the other server.
+                                // The same once more at the same moment, by whoever was not
+                                // answered in time, on the other server.
                                 let request_id = format!("{round}.{caller}.{number}");
-                                let (answer, again) =
-                                    tokio::join!(call_as(app, step, id, &request_id), call_as(other, step, id, &request_id));
+                                let (answer, again) = tokio::join!(
+                                    call_as(app, step, id, &request_id),
+                                    call_as(other, step, id, &request_id)
+                                );
                                 if let (Step::Change { .. }, Ok(one), Ok(two)) = (step, &answer, &again) {
-                                    assert_eq!(one.reservation_id, two.reservation_id, "one request, one new part");
+                                    assert_eq!(
+                                        one.reservation_id, two.reservation_id,
+                                        "one request, one new part"
+                                    );
                                 }
                                 let answer = answer.or(again);
                                 if matches!(step, Step::Accept { .. }) && answer.is_ok() {
@@ -79,14 +85,18 @@ fn whatever_sixteen_callers_ask_at_once_no_place_is_sold_twice_and_none_is_lost(
             app.advance(chrono::TimeDelta::minutes(7)).await;
         }
         app.fire("clazz offer_places", None).await;
-        let over: Vec<i64> = sql("SELECT COUNT(*) FROM place WHERE taken > capacity OR taken < 0").column(app.db().reader()).await.unwrap();
-        assert_eq!(over, [0]);
-        nobody_is_in_two_places(&app).await;
-        // Whoever has waited and is signed up has said yes.
-        let enrolled: Vec<i64> = sql("SELECT id FROM reservation WHERE joined_at IS NOT NULL AND state = 'BOOKED' ORDER BY id")
+        let over: Vec<i64> = sql("SELECT COUNT(*) FROM place WHERE taken > capacity OR taken < 0")
             .column(app.db().reader())
             .await
             .unwrap();
+        assert_eq!(over, [0]);
+        nobody_is_in_two_places(&app).await;
+        // Whoever has waited and is signed up has said yes.
+        let enrolled: Vec<i64> =
+            sql("SELECT id FROM reservation WHERE joined_at IS NOT NULL AND state = 'BOOKED' ORDER BY id")
+                .column(app.db().reader())
+                .await
+                .unwrap();
         let accepted = accepted.into_inner().unwrap();
         assert!(enrolled.iter().all(|id| accepted.contains(id)), "{enrolled:?}, accepted {accepted:?}");
         no_drift(&app).await;
@@ -95,9 +105,11 @@ fn whatever_sixteen_callers_ask_at_once_no_place_is_sold_twice_and_none_is_lost(
 
 /// No student has two lessons at the same time.
 async fn nobody_is_in_two_places(app: &TestApp) {
-    let lessons: Vec<(i64, i64, i64, Day)> = sql("SELECT r.student_id, p.start_at, p.end_at, p.day FROM reservation r \
+    let lessons: Vec<(i64, i64, i64, Day)> = sql("SELECT r.student_id, p.start_at, p.end_at, p.day \
+         FROM reservation r \
          JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
-         WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') ORDER BY r.student_id, p.start_at, p.end_at")
+         WHERE r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') \
+         ORDER BY r.student_id, p.start_at, p.end_at")
     .tuples(app.db().reader())
     .await
     .unwrap();
@@ -115,7 +127,11 @@ async fn nobody_is_in_two_places(app: &TestApp) {
 #[test]
 fn of_two_hundred_who_race_for_the_last_ten_places_ten_get_one() {
     on_every_app(async |app: TestApp| {
-        let academy = Academy::new().period("19:00", "20:00").template("few", "FREQ=WEEKLY;BYDAY=SA").classes(1, 10).students(200);
+        let academy = Academy::new()
+            .period("19:00", "20:00")
+            .template("few", "FREQ=WEEKLY;BYDAY=SA")
+            .classes(1, 10)
+            .students(200);
         let academy = academy.build(&app).await;
         let replica = app.replica().await;
         let callers = (1..=200).map(|number| {
@@ -137,16 +153,29 @@ fn when_confirming_races_with_releasing_one_of_them_wins_and_both_are_told_the_s
         academy().build(&app).await;
         let replica = app.replica().await;
         for round in 0..10 {
-            let held = ask(&app, "HELD", (round % 5, 0), (day(5), day(20)), format!("h{round}")).await.unwrap().reservation_id;
+            let held = ask(&app, "HELD", (round % 5, 0), (day(5), day(20)), format!("h{round}"))
+                .await
+                .unwrap()
+                .reservation_id;
             let (confirm, release) = (Step::Confirm { entry: 0 }, Step::Release { entry: 0 });
-            let (confirmed, released) = tokio::join!(call(&app, &confirm, held), call(&replica, &release, held));
+            let (confirmed, released) =
+                tokio::join!(call(&app, &confirm, held), call(&replica, &release, held));
             let (confirmed, released) = (short(confirmed).0, short(released).0);
             let request = pb::GetReservationRequest { reservation_id: held };
-            let now = short(app.enrollment().get_reservation(request).await.map(|answer| answer.into_inner().reservation.unwrap())).0;
+            let now = short(
+                app.enrollment()
+                    .get_reservation(request)
+                    .await
+                    .map(|answer| answer.into_inner().reservation.unwrap()),
+            )
+            .0;
             match confirmed {
                 Ok(state) => assert_eq!((Ok(state.clone()), released), (now, Ok(state))),
                 Err(refusal) => {
-                    assert_eq!((refusal.as_str(), released, now), ("HOLD_EXPIRED", Ok("CANCELLED".into()), Ok("CANCELLED".into())))
+                    assert_eq!(
+                        (refusal.as_str(), released, now),
+                        ("HOLD_EXPIRED", Ok("CANCELLED".into()), Ok("CANCELLED".into()))
+                    )
                 }
             }
             call(&app, &Step::Cancel { entry: 0, from: None }, held).await.unwrap();

@@ -38,7 +38,12 @@ pub type Said = Result<&'static str, &'static str>;
 
 impl Model {
     fn lessons(&self, template: usize, first: Day, last: Day) -> Vec<(Day, Instant, Instant)> {
-        self.templates[template].lessons.iter().copied().filter(|(day, ..)| first <= *day && *day <= last).collect()
+        self.templates[template]
+            .lessons
+            .iter()
+            .copied()
+            .filter(|(day, ..)| first <= *day && *day <= last)
+            .collect()
     }
 
     fn takes(entry: &Entry) -> bool {
@@ -47,13 +52,19 @@ impl Model {
 
     pub fn taken(&self, template: usize, day: Day) -> usize {
         let on = |entry: &&Entry| {
-            Self::takes(entry) && entry.template == template && entry.first <= day && day <= entry.last && !entry.leave.contains(&day)
+            Self::takes(entry)
+                && entry.template == template
+                && entry.first <= day
+                && day <= entry.last
+                && !entry.leave.contains(&day)
         };
         self.entries.iter().filter(on).count()
     }
 
     fn is_free(&self, template: usize, first: Day, last: Day) -> bool {
-        self.lessons(template, first, last).iter().all(|(day, ..)| self.taken(template, *day) < self.templates[template].capacity)
+        self.lessons(template, first, last)
+            .iter()
+            .all(|(day, ..)| self.taken(template, *day) < self.templates[template].capacity)
     }
 
     /// Why a student may not have these lessons, whatever places there are.
@@ -63,8 +74,11 @@ impl Model {
             let theirs = self.lessons(entry.template, entry.first, entry.last);
             wanted.iter().any(|(_, from, to)| theirs.iter().any(|(_, start, end)| start < to && from < end))
         };
-        let own: Vec<&Entry> =
-            self.entries.iter().filter(|entry| entry.student == student && Self::takes(entry) && overlaps(entry)).collect();
+        let own: Vec<&Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.student == student && Self::takes(entry) && overlaps(entry))
+            .collect();
         if own.iter().any(|entry| entry.template == template && entry.state == "BOOKED") {
             return Some("ALREADY_RESERVED");
         }
@@ -74,8 +88,17 @@ impl Model {
         (!own.is_empty()).then_some("HELD")
     }
 
-    fn refusal(&self, student: usize, template: usize, first: Day, last: Day, now: Instant) -> Option<&'static str> {
-        let Some((day, ..)) = self.lessons(template, first, last).first().copied() else { return Some("NOT_A_LESSON_DAY") };
+    fn refusal(
+        &self,
+        student: usize,
+        template: usize,
+        first: Day,
+        last: Day,
+        now: Instant,
+    ) -> Option<&'static str> {
+        let Some((day, ..)) = self.lessons(template, first, last).first().copied() else {
+            return Some("NOT_A_LESSON_DAY");
+        };
         if now >= cut_off(self.rules.time, day) {
             return Some("TOO_LATE");
         }
@@ -83,7 +106,14 @@ impl Model {
     }
 
     /// A sign-up (BOOKED), a hold (HELD) or a place on the waiting list (WAITLISTED).
-    pub fn ask(&mut self, state: &'static str, student: usize, template: usize, (first, last): (Day, Day), now: Instant) -> Said {
+    pub fn ask(
+        &mut self,
+        state: &'static str,
+        student: usize,
+        template: usize,
+        (first, last): (Day, Day),
+        now: Instant,
+    ) -> Said {
         if let Some(refusal) = self.refusal(student, template, first, last, now) {
             return Err(refusal);
         }
@@ -117,12 +147,31 @@ impl Model {
         }
         let held = until.filter(|_| state == "HELD").map(|until| (first, last, now, until));
         let leave = BTreeSet::new();
-        self.entries.push(Entry { id: 0, student, template, first, last, state, until, renewed: false, leave, held });
+        self.entries.push(Entry {
+            id: 0,
+            student,
+            template,
+            first,
+            last,
+            state,
+            until,
+            renewed: false,
+            leave,
+            held,
+        });
         Ok(state)
     }
 
-    /// The latest minute until which days may be held, if for one at least: in no two hours more than half an hour, on no day.
-    fn hold_at_most(&self, student: usize, template: usize, (first, last): (Day, Day), now: Instant, most: Instant) -> Option<Instant> {
+    /// The latest minute until which days may be held, if for one at least: in no two hours more
+    /// than half an hour, on no day.
+    fn hold_at_most(
+        &self,
+        student: usize,
+        template: usize,
+        (first, last): (Day, Day),
+        now: Instant,
+        most: Instant,
+    ) -> Option<Instant> {
         let minutes = |count| chrono::TimeDelta::minutes(count);
         let of: Vec<(Day, Day, Instant, Instant)> = self
             .entries
@@ -132,12 +181,18 @@ impl Model {
             .collect();
         let fits = |length: i64| {
             self.lessons(template, first, last).iter().all(|(day, ..)| {
-                let mut spans: Vec<(Instant, Instant)> =
-                    of.iter().filter(|(from, to, ..)| from <= day && day <= to).map(|held| (held.2, held.3.min(now))).collect();
+                let mut spans: Vec<(Instant, Instant)> = of
+                    .iter()
+                    .filter(|(from, to, ..)| from <= day && day <= to)
+                    .map(|held| (held.2, held.3.min(now)))
+                    .collect();
                 spans.push((now, now + minutes(length)));
                 (0..=length).all(|end| {
                     let (from, to) = (now + minutes(end - 120), now + minutes(end));
-                    let used: i64 = spans.iter().map(|span| (span.1.min(to) - span.0.max(from)).num_minutes().max(0)).sum();
+                    let used: i64 = spans
+                        .iter()
+                        .map(|span| (span.1.min(to) - span.0.max(from)).num_minutes().max(0))
+                        .sum();
                     used <= 30
                 })
             })
@@ -152,7 +207,9 @@ impl Model {
         for at in 0..self.entries.len() {
             let entry = &self.entries[at];
             let theirs = self.lessons(entry.template, entry.first, entry.last);
-            let overlaps = taken.iter().any(|(_, from, to)| theirs.iter().any(|(_, start, end)| start < to && from < end));
+            let overlaps = taken
+                .iter()
+                .any(|(_, from, to)| theirs.iter().any(|(_, start, end)| start < to && from < end));
             if entry.student == student && entry.state == "WAITLISTED" && overlaps {
                 (self.entries[at].state, self.entries[at].until) = ("CANCELLED", None);
             }
@@ -177,7 +234,8 @@ impl Model {
             ("HELD", true) => Err("ALREADY_RENEWED"),
             ("HELD", false) => {
                 let most = hold_until(&self.rules, lessons[0].0, lessons[0].1, false, now);
-                let until = self.hold_at_most(entry.student, entry.template, (entry.first, entry.last), now, most);
+                let until =
+                    self.hold_at_most(entry.student, entry.template, (entry.first, entry.last), now, most);
                 let more = until.filter(|until| *until == most || Some(*until) > entry.until);
                 let Some(until) = more else { return Err("HOLD_LIMIT") };
                 let entry = &mut self.entries[at];
@@ -215,7 +273,8 @@ impl Model {
         }
         let entry = &self.entries[at];
         let lessons = self.lessons(entry.template, entry.first, entry.last);
-        let ahead = lessons.iter().find(|(day, start, _)| *start > now && from.is_none_or(|from| from <= *day));
+        let ahead =
+            lessons.iter().find(|(day, start, _)| *start > now && from.is_none_or(|from| from <= *day));
         if let Some((day, ..)) = ahead {
             let something_left = lessons[0].0 < *day;
             let entry = &mut self.entries[at];
@@ -227,7 +286,13 @@ impl Model {
     }
 
     /// To another template or other days, from a day or the next lesson on.
-    pub fn change(&mut self, at: usize, template: usize, (from, end): (Option<Day>, Option<Day>), now: Instant) -> Said {
+    pub fn change(
+        &mut self,
+        at: usize,
+        template: usize,
+        (from, end): (Option<Day>, Option<Day>),
+        now: Instant,
+    ) -> Said {
         if self.entries[at].state != "BOOKED" {
             return Err("CANCELLED");
         }
@@ -235,7 +300,8 @@ impl Model {
         let entry = self.entries[at].clone();
         let today = self.rules.time.day(now);
         let lessons = self.lessons(entry.template, entry.first, entry.last);
-        let ahead = lessons.into_iter().find(|(day, start, _)| *start > now && from.is_none_or(|from| from <= *day));
+        let ahead =
+            lessons.into_iter().find(|(day, start, _)| *start > now && from.is_none_or(|from| from <= *day));
         let first = from.or(ahead.map(|(day, ..)| day)).unwrap_or(today).max(today);
         let last = end.unwrap_or(entry.last);
         if last < first {
@@ -253,7 +319,8 @@ impl Model {
         said
     }
 
-    /// Other days of the same template: what is in both stays, and only the rest is given up or taken.
+    /// Other days of the same template: what is in both stays, and only the rest is given up or
+    /// taken.
     fn keep(&mut self, at: usize, (first, last): (Day, Day), now: Instant) -> Said {
         let Entry { student, template, first: start, last: end, .. } = self.entries[at];
         if last < end {
@@ -278,7 +345,10 @@ impl Model {
 
     fn leave_lesson(&self, at: usize, day: Day, now: Instant) -> Result<Instant, &'static str> {
         let entry = &self.entries[at];
-        let lesson = self.lessons(entry.template, entry.first, entry.last).into_iter().find(|(lesson, ..)| *lesson == day);
+        let lesson = self
+            .lessons(entry.template, entry.first, entry.last)
+            .into_iter()
+            .find(|(lesson, ..)| *lesson == day);
         match lesson {
             Some((_, start, _)) if entry.state == "BOOKED" => {
                 if now >= leave_until(&self.rules, start) {
@@ -294,7 +364,8 @@ impl Model {
     pub fn take_leave(&mut self, at: usize, day: Day, now: Instant) -> Said {
         self.leave_lesson(at, day, now)?;
         let student = self.entries[at].student;
-        let so_far: usize = self.entries.iter().filter(|entry| entry.student == student).map(|entry| entry.leave.len()).sum();
+        let so_far: usize =
+            self.entries.iter().filter(|entry| entry.student == student).map(|entry| entry.leave.len()).sum();
         if !self.entries[at].leave.contains(&day) && so_far >= self.rules.leave_limit as usize {
             return Err("LEAVE_LIMIT");
         }
@@ -323,22 +394,31 @@ impl Model {
     pub fn refresh(&mut self, first: Option<usize>, now: Instant) {
         for template in first.into_iter().chain(0..self.templates.len()) {
             for entry in &mut self.entries {
-                let ran_out = matches!(entry.state, "HELD" | "OFFERED") && entry.until.is_some_and(|until| until <= now);
+                let ran_out = matches!(entry.state, "HELD" | "OFFERED")
+                    && entry.until.is_some_and(|until| until <= now);
                 if ran_out && entry.template == template {
                     (entry.state, entry.until) = ("EXPIRED", None);
                 }
             }
             self.offer(template, now);
         }
-        for entry in self.entries.iter_mut().filter(|entry| entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until <= now)) {
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until <= now))
+        {
             (entry.state, entry.until) = ("EXPIRED", None);
         }
     }
 
-    /// Served in the order of joining is who can have all days now; who cannot is passed over and keeps the place.
+    /// Served in the order of joining is who can have all days now; who cannot is passed over and
+    /// keeps the place.
     fn offer(&mut self, template: usize, now: Instant) {
-        let waits =
-            |entry: &Entry| entry.template == template && entry.state == "WAITLISTED" && entry.until.is_some_and(|until| until > now);
+        let waits = |entry: &Entry| {
+            entry.template == template
+                && entry.state == "WAITLISTED"
+                && entry.until.is_some_and(|until| until > now)
+        };
         let waiting: Vec<usize> = (0..self.entries.len()).filter(|at| waits(&self.entries[*at])).collect();
         if !waiting.iter().any(|at| self.is_free(template, self.entries[*at].first, self.entries[*at].last)) {
             return;
@@ -346,7 +426,9 @@ impl Model {
         for at in waiting {
             let Entry { student, first, last, .. } = self.entries[at];
             let (day, start, _) = self.lessons(template, first, last)[0];
-            if !self.is_free(template, first, last) || self.in_the_way(student, template, first, last).is_some() {
+            if !self.is_free(template, first, last)
+                || self.in_the_way(student, template, first, last).is_some()
+            {
                 continue;
             }
             let until = offer_until(&self.rules, day, start, false, now);

@@ -1,5 +1,5 @@
-//! What one door refuses the other refuses too: each bad value goes through an RPC and through a file, and both name the same field
-//! for the same reason.
+//! What one door refuses the other refuses too: each bad value goes through an RPC and through a
+//! file, and both name the same field for the same reason.
 
 use super::*;
 use etutor::app::import::check;
@@ -23,7 +23,16 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
             ("except_days", "2026-10-01"),
         ],
     ),
-    ("periods.csv", &[("code", "p0900"), ("season", "spring"), ("grade_type", "junior"), ("start_time", "09:00"), ("end_time", "10:00")]),
+    (
+        "periods.csv",
+        &[
+            ("code", "p0900"),
+            ("season", "spring"),
+            ("grade_type", "junior"),
+            ("start_time", "09:00"),
+            ("end_time", "10:00"),
+        ],
+    ),
     (
         "class_templates.csv",
         &[
@@ -79,7 +88,9 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
 /// What is wrong: (file, column, value).
 fn bad() -> Vec<(&'static str, &'static str, String)> {
     let mut cases = Vec::new();
-    let mut add = |file, column, values: &[&str]| cases.extend(values.iter().map(|value| (file, column, (*value).to_owned())));
+    let mut add = |file, column, values: &[&str]| {
+        cases.extend(values.iter().map(|value| (file, column, (*value).to_owned())))
+    };
     let (long, longer, longest) = ("x".repeat(65), "名".repeat(101), "校".repeat(201));
     let codes = ["", "two words", "教练", "a/b", &long];
     let names = ["", "a\u{7}b", &longer];
@@ -109,7 +120,11 @@ fn bad() -> Vec<(&'static str, &'static str, String)> {
     add("class_templates.csv", "grade", &["0", "13", "6", "10"]);
     add("class_templates.csv", "period", &["p0000"]);
     add("class_templates.csv", "recurrence", &rules);
-    add("class_templates.csv", "recurrence", &["FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25", "FREQ=MONTHLY;BYDAY=5SU;BYMONTH=4"]);
+    add(
+        "class_templates.csv",
+        "recurrence",
+        &["FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25", "FREQ=MONTHLY;BYDAY=5SU;BYMONTH=4"],
+    );
     add("class_templates.csv", "max_classes", &["0", "1001"]);
     add("class_templates.csv", "max_students_per_class", &["0", "1001"]);
     add("coaches.csv", "user_name", &codes);
@@ -143,7 +158,10 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
     match file {
         "subjects.csv" => {
             let subject = pb::Subject { subject_id: number("subject_id"), name: text("name") };
-            app.catalog().upsert_subject(pb::UpsertSubjectRequest { subject: Some(subject), ..Default::default() }).await.map(drop)
+            app.catalog()
+                .upsert_subject(pb::UpsertSubjectRequest { subject: Some(subject), ..Default::default() })
+                .await
+                .map(drop)
         }
         "seasons.csv" => {
             let season = pb::Season {
@@ -154,7 +172,10 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
                 end_day: text("end_day"),
                 except_days: text("except_days").split(';').map(str::to_owned).collect(),
             };
-            app.catalog().upsert_season(pb::UpsertSeasonRequest { season: Some(season), ..Default::default() }).await.map(drop)
+            app.catalog()
+                .upsert_season(pb::UpsertSeasonRequest { season: Some(season), ..Default::default() })
+                .await
+                .map(drop)
         }
         "periods.csv" => {
             let period = pb::Period {
@@ -164,7 +185,10 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
                 start_time: text("start_time"),
                 end_time: text("end_time"),
             };
-            app.catalog().upsert_period(pb::UpsertPeriodRequest { period: Some(period), ..Default::default() }).await.map(drop)
+            app.catalog()
+                .upsert_period(pb::UpsertPeriodRequest { period: Some(period), ..Default::default() })
+                .await
+                .map(drop)
         }
         "class_templates.csv" => {
             let template = pb::ClassTemplate {
@@ -177,7 +201,8 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
                 max_classes: small("max_classes"),
                 max_students_per_class: small("max_students_per_class"),
             };
-            let request = pb::UpsertClassTemplateRequest { class_template: Some(template), ..Default::default() };
+            let request =
+                pb::UpsertClassTemplateRequest { class_template: Some(template), ..Default::default() };
             app.catalog().upsert_class_template(request).await.map(drop)
         }
         "coaches.csv" => {
@@ -193,7 +218,10 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
                 rank: small("rank"),
                 ..Default::default()
             };
-            app.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), ..Default::default() }).await.map(drop)
+            app.coaches()
+                .upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), ..Default::default() })
+                .await
+                .map(drop)
         }
         "coach_availability.csv" => {
             let offer = pb::Availability {
@@ -203,7 +231,11 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
                 end_day: text("end_day"),
                 ..Default::default()
             };
-            let request = pb::SetAvailabilityRequest { coach: text("coach"), season: text("season"), availability: vec![offer] };
+            let request = pb::SetAvailabilityRequest {
+                coach: text("coach"),
+                season: text("season"),
+                availability: vec![offer],
+            };
             app.coaches().set_availability(request).await.map(drop)
         }
         _ => {
@@ -215,7 +247,10 @@ async fn call(app: &TestApp, file: &str, values: &Values) -> Result<(), Status> 
                 grade: small("grade"),
                 phone: text("phone"),
             };
-            app.students().upsert_student(pb::UpsertStudentRequest { student: Some(student), ..Default::default() }).await.map(drop)
+            app.students()
+                .upsert_student(pb::UpsertStudentRequest { student: Some(student), ..Default::default() })
+                .await
+                .map(drop)
         }
     }
 }
@@ -246,16 +281,24 @@ fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
             let outcome = import(&app, &as_file(file, &row), false, NOW).await.unwrap();
             assert!(!outcome.written, "{case}");
             let [problem] = outcome.problems.as_slice() else { panic!("{case}: {:?}", outcome.problems) };
-            assert_eq!((problem.line, problem.column.as_str(), problem.code), (2, column, Code::Bad), "{case}: {problem:?}");
+            assert_eq!(
+                (problem.line, problem.column.as_str(), problem.code),
+                (2, column, Code::Bad),
+                "{case}: {problem:?}"
+            );
 
             let refused = call(&app, file, &row).await.expect_err(&case);
             if refused.code() == StatusCode::NotFound {
-                assert!(problem.reason.contains("neither stored nor in the files"), "{case}: {problem:?} {refused:?}");
+                assert!(
+                    problem.reason.contains("neither stored nor in the files"),
+                    "{case}: {problem:?} {refused:?}"
+                );
             } else {
                 assert_eq!(refused.code(), StatusCode::InvalidArgument, "{case}: {refused:?}");
                 let (field, reason) = refused.message().split_once(": ").unwrap();
                 assert_eq!(field.rsplit('.').next().unwrap(), column, "{case}: {refused:?}");
-                let hint = problem.reason.strip_prefix(reason).map(|hint| hint.is_empty() || hint.starts_with("; "));
+                let hint =
+                    problem.reason.strip_prefix(reason).map(|hint| hint.is_empty() || hint.starts_with("; "));
                 assert_eq!(hint, Some(true), "{case}: {:?} by file, {reason:?} by RPC", problem.reason);
             }
             assert_eq!(snapshot(app.db()).await, before, "{case}");
@@ -263,18 +306,23 @@ fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
     });
 }
 
-/// An offer used only in the past may end earlier, but not before the last day used; both doors say so, and the file may come twice.
+/// An offer used only in the past may end earlier, but not before the last day used; both doors say
+/// so, and the file may come twice.
 #[test]
 fn an_offer_that_was_used_ends_with_its_last_use_by_either_door() {
     on_every_app_at("2026-03-20", async |app: TestApp| {
         let offer = |end_day: &str| {
-            format!("coach,season,period,recurrence,start_day,end_day\nc1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,{end_day}\n")
+            format!(
+                "coach,season,period,recurrence,start_day,end_day\n\
+                 c1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,{end_day}\n"
+            )
         };
         let used = |day: &'static str| {
             let app = &app;
             async move {
                 write_txn!(app.db(), "test.use", |txn| {
-                    sql("INSERT INTO availability_use (availability_id, day, invitation_id) SELECT a.id, ?, 1 FROM coach_availability a JOIN coach c \
+                    sql("INSERT INTO availability_use (availability_id, day, invitation_id) \
+                         SELECT a.id, ?, 1 FROM coach_availability a JOIN coach c \
                          ON c.id = a.coach_id WHERE c.user_name = 'c1'")
                     .bind(day.parse::<etutor::domain::time::Day>().unwrap())
                     .execute(txn)
@@ -286,11 +334,13 @@ fn an_offer_that_was_used_ends_with_its_last_use_by_either_door() {
         let now = app.now().await.unwrap();
         import(&app, &academy_with(&[]), true, now).await.unwrap();
         write_txn!(app.db(), "test.use", |txn| {
-            sql("INSERT INTO class_task (id, template_id, day, state, start_at, gate_at, freeze_at, closes_at, created_at) \
+            sql("INSERT INTO class_task (id, template_id, day, state, start_at, gate_at, freeze_at, \
+                 closes_at, created_at) \
                  SELECT 1, id, '2026-03-14', 'FORMED', 0, 0, 0, 0, 0 FROM class_template WHERE code = 'sat'")
             .execute(txn)
             .await?;
-            sql("INSERT INTO invitation (id, task_id, coach_id, kind, state, last_day, queued_at, valid_until) \
+            sql("INSERT INTO invitation (id, task_id, coach_id, kind, state, last_day, queued_at, \
+                 valid_until) \
                  SELECT 1, 1, id, 'AUTO', 'ASSIGNED', '2026-03-14', 0, 0 FROM coach WHERE user_name = 'c1'")
             .execute(txn)
             .await
@@ -312,7 +362,8 @@ fn an_offer_that_was_used_ends_with_its_last_use_by_either_door() {
             end_day: "2026-03-07".to_owned(),
             ..Default::default()
         }];
-        let request = pb::SetAvailabilityRequest { coach: "c1".to_owned(), season: "spring".to_owned(), availability };
+        let request =
+            pb::SetAvailabilityRequest { coach: "c1".to_owned(), season: "spring".to_owned(), availability };
         let set = app.coaches().set_availability(request).await.unwrap().into_inner();
         assert_eq!(set.availability[0].end_day, "2026-03-14");
     });

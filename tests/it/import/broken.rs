@@ -1,4 +1,5 @@
-//! Imports that are refused: broken files of every kind, and streams that are none. Nothing of them is written.
+//! Imports that are refused: broken files of every kind, and streams that are none. Nothing of them
+//! is written.
 
 use super::*;
 use tonic::Code;
@@ -8,11 +9,16 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
     let (long, longer) = ("x".repeat(65), "名".repeat(101));
     let student = |row: &str| format!("user_name,real_name,area_code,school_name,grade,phone\n{row}\n");
     let coach = |row: &str| {
-        format!("user_name,real_name,area_code,school_name,grade_type,subject_id,phone,job_status,rank,forbid_same_city\n{row}\n")
+        format!(
+            "user_name,real_name,area_code,school_name,grade_type,subject_id,phone,job_status,rank,\
+             forbid_same_city\n{row}\n"
+        )
     };
     let season = |row: &str| format!("code,year,type,start_day,end_day,except_days\n{row}\n");
     let period = |row: &str| format!("code,season,grade_type,start_time,end_time\n{row}\n");
-    let template = |row: &str| format!("code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n{row}\n");
+    let template = |row: &str| {
+        format!("code,season,subject_id,grade,period,recurrence,max_classes,max_students_per_class\n{row}\n")
+    };
     let offer = |row: &str| format!("coach,season,period,recurrence,start_day,end_day\n{row}\n");
     let sign_up = |row: &str| format!("created_at,student,class_template,start_day,end_day\n{row}\n");
     // (file, its text, line and column of the problem)
@@ -57,12 +63,22 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
         ("class_templates.csv", template("t,spring,1,7,p0900,FREQ=DAILY,1,1"), 2, "period"),
         ("class_templates.csv", template("t,spring,1,7,p1900,every Monday,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=HOURLY,1,1"), 2, "recurrence"),
-        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25,1,1"), 2, "recurrence"),
+        (
+            "class_templates.csv",
+            template("t,spring,1,7,p1900,FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25,1,1"),
+            2,
+            "recurrence",
+        ),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=1SA,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA、SU,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=ÄÖ,1,1"), 2, "recurrence"),
         ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,0,1"), 2, "max_classes"),
-        ("class_templates.csv", template("t,spring,1,7,p1900,FREQ=DAILY,1,1001"), 2, "max_students_per_class"),
+        (
+            "class_templates.csv",
+            template("t,spring,1,7,p1900,FREQ=DAILY,1,1001"),
+            2,
+            "max_students_per_class",
+        ),
         ("coaches.csv", coach("c,某,1101,,junior,1,13800000000,regular,2,true"), 2, "area_code"),
         ("coaches.csv", coach("c,某,110100,,junior,1,1380000,regular,2,true"), 2, "phone"),
         ("coaches.csv", coach("c,某,110100,,junior,1,+1234567890123456,regular,2,true"), 2, "phone"),
@@ -74,24 +90,54 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
         ("coach_availability.csv", offer("c1,autumn,p1900,FREQ=DAILY,2026-03-02,2026-06-28"), 2, "season"),
         ("coach_availability.csv", offer("c1,spring,p0900,FREQ=DAILY,2026-03-02,2026-06-28"), 2, "period"),
         ("coach_availability.csv", offer("c1,spring,p1900,FREQ=,2026-03-02,2026-06-28"), 2, "recurrence"),
-        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=WEEKLY;BYDAY=1SA,2026-03-02,2026-06-28"), 2, "recurrence"),
-        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=MONTHLY;BYDAY=六,2026-03-02,2026-06-28"), 2, "recurrence"),
+        (
+            "coach_availability.csv",
+            offer("c1,spring,p1900,FREQ=WEEKLY;BYDAY=1SA,2026-03-02,2026-06-28"),
+            2,
+            "recurrence",
+        ),
+        (
+            "coach_availability.csv",
+            offer("c1,spring,p1900,FREQ=MONTHLY;BYDAY=六,2026-03-02,2026-06-28"),
+            2,
+            "recurrence",
+        ),
         ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-02,2026-03-01"), 2, "end_day"),
         ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-02,2026-06-29"), 2, "end_day"),
         ("coach_availability.csv", offer("c1,spring,p1900,FREQ=DAILY,2026-03-01,2026-06-28"), 2, "start_day"),
-        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,2026-03-06"), 2, "recurrence"),
-        ("coach_availability.csv", offer("c1,spring,p1900,FREQ=YEARLY;BYMONTH=12,2026-03-02,2026-06-28"), 2, "recurrence"),
+        (
+            "coach_availability.csv",
+            offer("c1,spring,p1900,FREQ=WEEKLY;BYDAY=SA,2026-03-02,2026-03-06"),
+            2,
+            "recurrence",
+        ),
+        (
+            "coach_availability.csv",
+            offer("c1,spring,p1900,FREQ=YEARLY;BYMONTH=12,2026-03-02,2026-06-28"),
+            2,
+            "recurrence",
+        ),
         ("students.csv", student("s,某,110100,,7,1.38E+10"), 2, "phone"),
         ("students.csv", student("1E+05,某,110100,,7,13800000000"), 2, "user_name"),
         ("students.csv", student(",某,110100,,7,13800000000"), 2, "user_name"),
         ("students.csv", student("s,某,11010x,,7,13800000000"), 2, "area_code"),
         ("students.csv", student("s,某,110100,,0,13800000000"), 2, "grade"),
         ("students.csv", student("s,某,110100,,7,"), 2, "phone"),
-        ("students.csv", student("s1,别人,110100,,7,13800000000\ns1,别人,110100,,8,13800000000"), 3, "user_name"),
+        (
+            "students.csv",
+            student("s1,别人,110100,,7,13800000000\ns1,别人,110100,,8,13800000000"),
+            3,
+            "user_name",
+        ),
         ("reservations.csv", sign_up("2026-02-01,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
         ("reservations.csv", sign_up("yesterday,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
         ("reservations.csv", sign_up("2026-02-01T25:00,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
-        ("reservations.csv", sign_up("+262142-02-01T05:00:00Z,s1,sat,2026-03-02,2026-06-28"), 2, "created_at"),
+        (
+            "reservations.csv",
+            sign_up("+262142-02-01T05:00:00Z,s1,sat,2026-03-02,2026-06-28"),
+            2,
+            "created_at",
+        ),
         ("reservations.csv", sign_up("2026-02-01T08:00,nobody,sat,2026-03-02,2026-06-28"), 2, "student"),
         ("reservations.csv", sign_up("2026-02-01T08:00,s1,sun,2026-03-02,2026-06-28"), 2, "class_template"),
         ("reservations.csv", sign_up("2026-02-01T08:00,s1,sat,2026-03-02,2026-03-01"), 2, "end_day"),
@@ -110,8 +156,11 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
             };
             let outcome = import(&app, &only(&[(other, good), (name, text)]), false, NOW).await.unwrap();
             assert!(!outcome.written, "{name}: {text}");
-            let found: Vec<_> =
-                outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
+            let found: Vec<_> = outcome
+                .problems
+                .iter()
+                .map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str()))
+                .collect();
             assert_eq!(found, [(*name, *line, *column)], "{text} {:?}", outcome.problems);
             assert_eq!((outcome.files[0].bad, outcome.files[1].bad, outcome.files[0].created), (0, 1, 0));
             assert_eq!(snapshot(&db).await, before, "{name}: {text}");
@@ -123,9 +172,15 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
 fn every_bad_row_is_reported_but_what_names_it_is_not() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        let students = "user_name,real_name,area_code,school_name,grade,phone\ns1,学员一,1101,,77,+999100000001\ns2,学员二,310100,,7,x\n";
+        let students = "user_name,real_name,area_code,school_name,grade,phone\n\
+            s1,学员一,1101,,77,+999100000001\n\
+            s2,学员二,310100,,7,x\n";
         let outcome = import(&app, &academy_with(&[("students.csv", students)]), false, NOW).await.unwrap();
-        let found: Vec<_> = outcome.problems.iter().map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str())).collect();
+        let found: Vec<_> = outcome
+            .problems
+            .iter()
+            .map(|problem| (problem.file.as_str(), problem.line, problem.column.as_str()))
+            .collect();
         let file = "students.csv";
         assert_eq!(found, [(file, 2, "area_code"), (file, 2, "grade"), (file, 3, "phone")]);
         assert!(outcome.problems.iter().all(|problem| !problem.reason.contains("999100000001")));
@@ -133,7 +188,11 @@ fn every_bad_row_is_reported_but_what_names_it_is_not() {
         assert!(!import(&app, &twice, false, NOW).await.unwrap().written);
         let headless = academy_with(&[("students.csv", "name\nx\n")]);
         let outcome = import(&app, &headless, false, NOW).await.unwrap();
-        assert!(outcome.problems.iter().all(|problem| problem.file == file && problem.line == 1), "{:?}", outcome.problems);
+        assert!(
+            outcome.problems.iter().all(|problem| problem.file == file && problem.line == 1),
+            "{:?}",
+            outcome.problems
+        );
         assert!(snapshot(&db).await.is_empty());
     });
 }
@@ -149,7 +208,11 @@ fn a_stream_that_is_none_is_refused_and_names_the_field() {
         let step = |step| pb::ImportRequest { step: Some(step) };
         let start = || step(Step::Start(pb::ImportStart::default()));
         let file = |name: &str| {
-            step(Step::File(pb::ImportFile { name: name.to_owned(), columns: vec!["subject_id".to_owned()], ..Default::default() }))
+            step(Step::File(pb::ImportFile {
+                name: name.to_owned(),
+                columns: vec!["subject_id".to_owned()],
+                ..Default::default()
+            }))
         };
         let rows = |line: u32, value: &str, count: usize| {
             let row = pb::ImportRow { line, values: vec![value.to_owned()] };

@@ -35,9 +35,15 @@ enum Ending {
     Silence,
 }
 
-/// NO_ERROR, which hyper shows as an ordinary end, then every other code there is, and one that there is not.
+/// NO_ERROR, which hyper shows as an ordinary end, then every other code there is, and one that
+/// there is not.
 fn endings() -> impl Iterator<Item = Ending> {
-    (0..=0xd).chain([0xff]).map(Ending::Reset).chain([Ending::Quiet, Ending::HalfMessage, Ending::Fin, Ending::Gone])
+    (0..=0xd).chain([0xff]).map(Ending::Reset).chain([
+        Ending::Quiet,
+        Ending::HalfMessage,
+        Ending::Fin,
+        Ending::Gone,
+    ])
 }
 
 /// A server that can be ended, so that all that was begun has ended too.
@@ -90,7 +96,12 @@ async fn names(db: &Db) -> Vec<String> {
 }
 
 /// Sends the first messages of an import and ends the stream.
-async fn break_off(address: SocketAddr, messages: &[pb::ImportRequest], next: Option<&pb::ImportRequest>, ending: Ending) {
+async fn break_off(
+    address: SocketAddr,
+    messages: &[pb::ImportRequest],
+    next: Option<&pb::ImportRequest>,
+    ending: Ending,
+) {
     let mut wire = Wire::open(address, &[]).await;
     wire.call(1, IMPORT).await;
     for step in messages {
@@ -143,12 +154,19 @@ fn half_an_import_is_never_written_whatever_ends_it_and_the_next_call_is_well() 
 fn an_import_whose_connection_is_given_up_as_dead_is_not_written() {
     on_every_app(async |app: TestApp| {
         let short = Duration::from_millis(100);
-        let options = ServeOptions { keepalive_interval: short, keepalive_timeout: short, ..ServeOptions::default() };
+        let options =
+            ServeOptions { keepalive_interval: short, keepalive_timeout: short, ..ServeOptions::default() };
         let server = Server::start(&app, options).await;
         let steps = half(0);
-        let silent = (1..steps.len()).map(|sent| break_off(server.address, &steps[..sent], None, Ending::Silence));
+        let silent =
+            (1..steps.len()).map(|sent| break_off(server.address, &steps[..sent], None, Ending::Silence));
         futures_util::future::join_all(silent).await;
-        let answer = server.client().await.import(futures_util::stream::iter(super::steps(&whole(1), true))).await.unwrap();
+        let answer = server
+            .client()
+            .await
+            .import(futures_util::stream::iter(super::steps(&whole(1), true)))
+            .await
+            .unwrap();
         assert!(answer.into_inner().written);
         server.end().await;
         assert_eq!(names(app.db()).await, ["whole"]);
@@ -167,7 +185,10 @@ fn an_import_that_counts_otherwise_or_goes_on_after_its_end_is_refused_and_names
             (sent.to_vec(), "end: is missing: the stream ended after 1 files and 2 rows"),
             ([sent, &[end(1, 3)]].concat(), "end.rows: says 3, but 1 files and 2 rows came"),
             ([sent, &[end(2, 2)]].concat(), "end.files: says 2, but 1 files and 2 rows came"),
-            ([sent, &[end(1, 2), end(1, 2)]].concat(), "end: is not the last step: another follows after 1 files and 2 rows"),
+            (
+                [sent, &[end(1, 2), end(1, 2)]].concat(),
+                "end: is not the last step: another follows after 1 files and 2 rows",
+            ),
             ([sent, &[end(1, 2)], &more[1..]].concat(), "end: is not the last step"),
         ];
         for (steps, reason) in cases {

@@ -14,7 +14,12 @@ fn draft(app: &TestApp, kind: MessageKind, person: Person) -> Draft {
         person,
         about: "maths@2026-03-05".to_owned(),
         version: "1".to_owned(),
-        facts: Facts { template: "maths".to_owned(), subject: "数学".to_owned(), grade: 7, ..Facts::default() },
+        facts: Facts {
+            template: "maths".to_owned(),
+            subject: "数学".to_owned(),
+            grade: 7,
+            ..Facts::default()
+        },
         task_id: None,
         invitation_id: None,
         class_id: None,
@@ -28,7 +33,8 @@ fn draft(app: &TestApp, kind: MessageKind, person: Person) -> Draft {
 fn staff_see_what_was_told_to_whom() {
     on_every_app_at("2026-03-02T22:30", async |app: TestApp| {
         let now = app.instant("2026-03-02T22:30");
-        let coach = |name: &str| Person::Coach { user_name: name.to_owned(), phone: "+999000000077".to_owned() };
+        let coach =
+            |name: &str| Person::Coach { user_name: name.to_owned(), phone: "+999000000077".to_owned() };
         let drafts = vec![
             draft(&app, MessageKind::Accepted, coach("c1")),
             draft(&app, MessageKind::NoLongerNeeded, coach("c2")),
@@ -43,21 +49,34 @@ fn staff_see_what_was_told_to_whom() {
         let report = app.fire("sms send", None).await;
         assert_eq!((report.examined, report.messages), (3, 3), "one waits for the morning");
 
-        let list = async |request: pb::ListMessagesRequest| app.outbox().list_messages(request).await.map(tonic::Response::into_inner);
+        let list = async |request: pb::ListMessagesRequest| {
+            app.outbox().list_messages(request).await.map(tonic::Response::into_inner)
+        };
         let all = list(pb::ListMessagesRequest::default()).await.unwrap();
         assert_eq!((all.messages.len(), all.next_page_token.as_str()), (4, ""));
         let waiting = &all.messages[1];
         assert_eq!((waiting.state(), waiting.person.as_str()), (pb::MessageState::Deferred, "c2"));
         assert_eq!(waiting.due_time.unwrap().seconds, app.instant("2026-03-03T07:00").unix());
         let captured = &all.messages[0];
-        assert_eq!((captured.state(), captured.attempts, captured.due_time), (pb::MessageState::Captured, 1, None));
+        assert_eq!(
+            (captured.state(), captured.attempts, captured.due_time),
+            (pb::MessageState::Captured, 1, None)
+        );
         assert_eq!(captured.hand_over_time.unwrap().seconds, now.unix());
         assert!(captured.body.starts_with("【etutor】已收到您的确认"), "{}", captured.body);
 
-        let mails = pb::ListMessagesRequest { audience: pb::Audience::Admin.into(), page_size: 1, ..Default::default() };
+        let mails = pb::ListMessagesRequest {
+            audience: pb::Audience::Admin.into(),
+            page_size: 1,
+            ..Default::default()
+        };
         let first = list(mails.clone()).await.unwrap();
-        let second = list(pb::ListMessagesRequest { page_token: first.next_page_token, ..mails }).await.unwrap();
-        assert_eq!((first.messages[0].channel(), second.messages[0].channel()), (pb::Channel::Sms, pb::Channel::Mail));
+        let second =
+            list(pb::ListMessagesRequest { page_token: first.next_page_token, ..mails }).await.unwrap();
+        assert_eq!(
+            (first.messages[0].channel(), second.messages[0].channel()),
+            (pb::Channel::Sms, pb::Channel::Mail)
+        );
         assert_eq!(second.next_page_token, "");
         assert_eq!(app.messages().await.len(), 4);
     });

@@ -50,7 +50,10 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
 
 fn many(world: &World, count: usize) -> Vec<Draft> {
     let draft = |number| Draft {
-        person: outbox::Person::Student { user_name: format!("s{number}"), phone: format!("+9991{number:08}") },
+        person: outbox::Person::Student {
+            user_name: format!("s{number}"),
+            phone: format!("+9991{number:08}"),
+        },
         ..world.draft(MessageKind::LessonNotHeld, "")
     };
     (0..count).map(draft).collect()
@@ -82,7 +85,10 @@ fn the_file_gateway_gets_every_message_and_invitations_become_sent() {
         let folder = tempfile::tempdir().unwrap();
         let app = world.in_earnest(folder.path());
         let invitation = world.invite("c1", at("10:00")).await;
-        let alarm = Draft { person: outbox::Person::Admins { subject_id: 1 }, ..world.draft(MessageKind::TaskLeftOver, "") };
+        let alarm = Draft {
+            person: outbox::Person::Admins { subject_id: 1 },
+            ..world.draft(MessageKind::TaskLeftOver, "")
+        };
         world.write(vec![alarm], at("10:00")).await;
         let report = outbox::send_due(&app, at("10:00")).await.unwrap();
         assert_eq!((report.examined, report.messages), (4, 4));
@@ -111,7 +117,9 @@ fn senders_at_once_send_each_message_once() {
         let senders: Vec<_> = [&app, &other, &app, &other]
             .into_iter()
             .cloned()
-            .map(|app| tokio::spawn(async move { outbox::send_due(&app, at("10:00")).await.unwrap().messages }))
+            .map(|app| {
+                tokio::spawn(async move { outbox::send_due(&app, at("10:00")).await.unwrap().messages })
+            })
             .collect();
         let mut sent = 0;
         for sender in senders {
@@ -131,7 +139,8 @@ fn the_cap_holds_when_senders_run_at_once() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         config.sms.batch_max = 3;
         let app = App { config: config.into(), ..world.app.clone() };
-        let drafts = (0..30).map(|number| Draft { version: number.to_string(), ..world.draft(MessageKind::Reserved, "c1") });
+        let drafts = (0..30)
+            .map(|number| Draft { version: number.to_string(), ..world.draft(MessageKind::Reserved, "c1") });
         world.write(drafts.collect(), at("10:00")).await;
         let senders: Vec<_> = (0..4)
             .map(|_| {
@@ -164,7 +173,10 @@ fn what_was_certainly_not_sent_is_tried_again_and_given_up_at_last() {
             assert_eq!(down.keys().len(), number + 1, "at {now}");
         }
         let row = &world.messages().await[0];
-        assert_eq!((row.state, row.attempts, row.error.as_str()), (MessageState::Failed, 6, "connection refused"));
+        assert_eq!(
+            (row.state, row.attempts, row.error.as_str()),
+            (MessageState::Failed, 6, "connection refused")
+        );
         assert_eq!(world.invitation(invitation).await.state, InvitationState::Undelivered);
         assert!(down.keys().windows(2).all(|pair| pair[0] == pair[1]), "always with the same client key");
     });
@@ -213,7 +225,13 @@ fn a_sender_that_died_leaves_nothing_undecided() {
         let app = world.in_earnest(folder.path());
         let invitation = world.invite("c1", at("10:00")).await;
         world
-            .write(vec![world.draft(MessageKind::NoLongerNeeded, "c2"), world.draft(MessageKind::NoLongerNeeded, "c3")], at("10:00"))
+            .write(
+                vec![
+                    world.draft(MessageKind::NoLongerNeeded, "c2"),
+                    world.draft(MessageKind::NoLongerNeeded, "c3"),
+                ],
+                at("10:00"),
+            )
             .await;
         let ids: Vec<i64> = world.messages().await.iter().map(|row| row.id).collect();
         // It took all three, was about to hand over the first two, and died.
@@ -227,13 +245,26 @@ fn a_sender_that_died_leaves_nothing_undecided() {
         assert_eq!(world.states().await, [MessageState::Leased; 3], "its lease still holds");
         gateway.run(&app, at("10:01")).await;
         assert_eq!(gateway.keys(), ["NO_LONGER_NEEDED/maths@2013-10-01/c3/1"]);
-        assert_eq!(world.states().await, [MessageState::Unknown, MessageState::Unknown, MessageState::Submitted]);
+        assert_eq!(
+            world.states().await,
+            [MessageState::Unknown, MessageState::Unknown, MessageState::Submitted]
+        );
         assert_eq!(world.invitation(invitation).await.state, InvitationState::Sent);
         gateway.run(&app, at("10:11")).await;
-        assert_eq!(world.states().await, [MessageState::Unknown, MessageState::Submitted, MessageState::Submitted]);
+        assert_eq!(
+            world.states().await,
+            [MessageState::Unknown, MessageState::Submitted, MessageState::Submitted]
+        );
         // Its own answer, late, is still worth having.
         let settled: u64 = write_txn!(&world.app.db, "test.late", |txn| {
-            store::message_settle(txn, &ids[..1], "dead", (MessageState::Submitted, at("10:12"), ""), at("10:12")).await
+            store::message_settle(
+                txn,
+                &ids[..1],
+                "dead",
+                (MessageState::Submitted, at("10:12"), ""),
+                at("10:12"),
+            )
+            .await
         })
         .unwrap();
         assert_eq!(settled, 1);
@@ -272,6 +303,9 @@ fn alarms_and_answers_go_before_a_mountain_of_notices() {
         gateway.run(&app, at("10:01")).await;
         let keys = gateway.keys();
         assert_eq!(keys.len(), 20, "a run is bounded");
-        assert!(keys[..10].contains(&"ACCEPTED/maths@2013-10-01/c1/1".to_owned()), "it is in the first batch");
+        assert!(
+            keys[..10].contains(&"ACCEPTED/maths@2013-10-01/c1/1".to_owned()),
+            "it is in the first batch"
+        );
     });
 }

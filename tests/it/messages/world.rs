@@ -13,7 +13,8 @@ use etutor::domain::time::{Day, Instant};
 use etutor::message::text::Facts;
 use etutor::storage::Db;
 use etutor::storage::entity::{
-    class, class_task, class_template, coach, invitation, lesson, message, period, reservation, season, student, subject, test_clock,
+    class, class_task, class_template, coach, invitation, lesson, message, period, reservation, season,
+    student, subject, test_clock,
 };
 use etutor::storage::sql::sql;
 use etutor::write_txn;
@@ -47,7 +48,11 @@ impl World {
             mail: format!("{name}@example.org"),
             subjects: subjects.to_vec(),
         };
-        let admins = vec![admin("王老师", "+999000000001", &[1]), admin("李老师", "", &[1, 2]), admin("张老师", "+999000000003", &[9])];
+        let admins = vec![
+            admin("王老师", "+999000000001", &[1]),
+            admin("李老师", "", &[1, 2]),
+            admin("张老师", "+999000000003", &[9]),
+        ];
         let config = Config { testing: true, admins, ..Config::default() };
         let app = App::new(db.clone(), Clock::Test, config);
         write_txn!(db, "test.world", |txn| {
@@ -58,7 +63,8 @@ impl World {
                 .exec_without_returning(txn)
                 .await?;
             test_clock::Entity::insert(
-                test_clock::Model { id: 1, set_to: at("00:00"), set_at: at("00:00"), running: false }.into_active_model(),
+                test_clock::Model { id: 1, set_to: at("00:00"), set_at: at("00:00"), running: false }
+                    .into_active_model(),
             )
             .exec_without_returning(txn)
             .await?;
@@ -132,10 +138,18 @@ impl World {
     pub fn draft(&self, kind: MessageKind, coach: &str) -> Draft {
         Draft {
             kind,
-            person: Person::Coach { user_name: coach.to_owned(), phone: format!("+99920000000{}", coach.trim_start_matches('c')) },
+            person: Person::Coach {
+                user_name: coach.to_owned(),
+                phone: format!("+99920000000{}", coach.trim_start_matches('c')),
+            },
             about: "maths@2013-10-01".to_owned(),
             version: "1".to_owned(),
-            facts: Facts { template: "maths".to_owned(), subject: "数学".to_owned(), grade: 7, ..Facts::default() },
+            facts: Facts {
+                template: "maths".to_owned(),
+                subject: "数学".to_owned(),
+                grade: 7,
+                ..Facts::default()
+            },
             task_id: None,
             invitation_id: None,
             class_id: None,
@@ -241,7 +255,8 @@ impl World {
                 ..Default::default()
             };
             reservation.insert(txn).await?;
-            let coach_id = class::Entity::find_by_id(class_id).one(txn).await?.map_or(0, |class| class.coach_id);
+            let coach_id =
+                class::Entity::find_by_id(class_id).one(txn).await?.map_or(0, |class| class.coach_id);
             let lesson = lesson::ActiveModel {
                 id: NotSet,
                 class_id: Set(class_id),
@@ -312,7 +327,11 @@ trait ByUserName {
 
 impl ByUserName for coach::Entity {
     async fn find_by_user_name(db: &Db, user_name: &str) -> i64 {
-        sql("SELECT id FROM coach WHERE user_name = ?").bind(user_name).column::<i64>(db.reader()).await.unwrap()[0]
+        sql("SELECT id FROM coach WHERE user_name = ?")
+            .bind(user_name)
+            .column::<i64>(db.reader())
+            .await
+            .unwrap()[0]
     }
 }
 

@@ -16,17 +16,27 @@ use std::collections::BTreeSet;
 fn large() -> Academy {
     let mut academy = Academy::new().students(8).coaches(1).grade(8);
     for hour in 10..18 {
-        academy = academy.period(&format!("{hour}:00"), &format!("{hour}:45")).template(&format!("t{hour}"), "FREQ=DAILY");
+        academy = academy
+            .period(&format!("{hour}:00"), &format!("{hour}:45"))
+            .template(&format!("t{hour}"), "FREQ=DAILY");
     }
-    academy.grade(7).period("19:00", "20:00").template("seen", "FREQ=DAILY").template("seen-too", "FREQ=DAILY")
+    academy
+        .grade(7)
+        .period("19:00", "20:00")
+        .template("seen", "FREQ=DAILY")
+        .template("seen-too", "FREQ=DAILY")
 }
 
-/// Everybody was and is signed up for every lesson day of the other templates, and many have cancelled what is looked at.
+/// Everybody was and is signed up for every lesson day of the other templates, and many have
+/// cancelled what is looked at.
 async fn history(app: &TestApp) {
     write_txn!(app.db(), "test.history", |txn| {
-        let text = "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, first_lesson_day) \
-                    SELECT s.id, p.template_id, p.day, p.day, p.day, CASE WHEN t.grade = 8 THEN 'BOOKED' ELSE 'CANCELLED' END, 0, 0, p.day \
-                    FROM student s, place p JOIN class_template t ON t.id = p.template_id WHERE s.user_name <> ?";
+        let text = "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
+                    created_at, expires_at, first_lesson_day) \
+                    SELECT s.id, p.template_id, p.day, p.day, p.day, CASE WHEN t.grade = 8 THEN 'BOOKED' \
+                    ELSE 'CANCELLED' END, 0, 0, p.day \
+                    FROM student s, place p JOIN class_template t ON t.id = p.template_id \
+                    WHERE s.user_name <> ?";
         sql(text).bind("student-001").execute(txn).await
     })
     .unwrap();
@@ -43,7 +53,10 @@ async fn by_index(app: &TestApp, statement: &Statement) {
     let whole = plan.lines().any(|line| match app.db().backend() {
         DbBackend::Sqlite => line.contains("SCAN reservation") || line.contains("SCAN r"),
         DbBackend::Postgres => line.contains("Seq Scan on reservation"),
-        _ => (line.starts_with("table=reservation ") || line.starts_with("table=r ")) && line.contains("type=ALL"),
+        _ => {
+            (line.starts_with("table=reservation ") || line.starts_with("table=r "))
+                && line.contains("type=ALL")
+        }
     });
     assert!(!whole, "{}\n{plan}", statement.sql);
 }
@@ -64,20 +77,27 @@ fn a_page_costs_the_same_with_ten_reservations_and_with_thousands() {
         let (many, after) = app.statements().of(async || list(&app, request()).await.unwrap()).await;
         assert_eq!((few.len(), few[0].classes.len()), (2, 1));
         assert_eq!((&first, &few), (&few, &many));
-        let texts = |sent: &[Statement]| BTreeSet::from_iter(sent.iter().map(|statement| statement.sql.clone()));
+        let texts =
+            |sent: &[Statement]| BTreeSet::from_iter(sent.iter().map(|statement| statement.sql.clone()));
         assert_eq!(texts(&before), texts(&after));
         assert_eq!((sent.len(), before.len(), after.len()), (9, 8, 8), "{:#?}", texts(&sent));
-        let reading: Vec<&Statement> = after.iter().filter(|statement| statement.sql.contains("reservation")).collect();
+        let reading: Vec<&Statement> =
+            after.iter().filter(|statement| statement.sql.contains("reservation")).collect();
         assert_eq!(reading.len(), 4, "{:#?}", texts(&after));
         for statement in reading {
             by_index(&app, statement).await;
         }
 
-        // The same of an open page: one statement (and the clock) when nothing has changed, whatever is on it.
+        // The same of an open page: one statement (and the clock) when nothing has changed,
+        // whatever is on it.
         let query = OpeningQuery { student: Some(student(1)), ..OpeningQuery::default() };
         let (mut watch, first) = Watch::open((*app).clone(), query, 50).await.unwrap();
         assert_eq!(first.openings.len(), 2);
-        assert_eq!(watch.look().await.unwrap(), None, "the first look paints again, for its mark is of this page");
+        assert_eq!(
+            watch.look().await.unwrap(),
+            None,
+            "the first look paints again, for its mark is of this page"
+        );
         let (news, sent) = app.statements().of(async || watch.look().await.unwrap()).await;
         assert_eq!((news, sent.len()), (None, 2), "{:#?}", texts(&sent));
         by_index(&app, &sent[1]).await;
@@ -88,17 +108,20 @@ fn a_page_costs_the_same_with_ten_reservations_and_with_thousands() {
         // A place that goes from one day to another is seen, though as many are taken as before.
         write_txn!(app.db(), "test.move", |txn| {
             let by = |text: &'static str| sql(text).bind("seen-too");
-            by("UPDATE place SET taken = taken + 1 WHERE day = '2026-03-10' AND template_id = (SELECT id FROM class_template WHERE code = ?)")
-                .execute(txn)
-                .await?;
-            by("UPDATE place SET taken = taken + 1 WHERE day = '2026-03-12' AND template_id = (SELECT id FROM class_template WHERE code = ?)")
-                .execute(txn)
-                .await
+            by("UPDATE place SET taken = taken + 1 WHERE day = '2026-03-10' AND template_id = (SELECT id \
+                FROM class_template WHERE code = ?)")
+            .execute(txn)
+            .await?;
+            by("UPDATE place SET taken = taken + 1 WHERE day = '2026-03-12' AND template_id = (SELECT id \
+                FROM class_template WHERE code = ?)")
+            .execute(txn)
+            .await
         })
         .unwrap();
         assert_eq!(watch.look().await.unwrap().unwrap().openings.len(), 1);
         write_txn!(app.db(), "test.move", |txn| {
-            let text = "UPDATE place SET taken = CASE WHEN day = '2026-03-11' THEN 2 ELSE 0 END WHERE day BETWEEN '2026-03-10' AND '2026-03-12' \
+            let text = "UPDATE place SET taken = CASE WHEN day = '2026-03-11' THEN 2 ELSE 0 END \
+                        WHERE day BETWEEN '2026-03-10' AND '2026-03-12' \
                         AND template_id = (SELECT id FROM class_template WHERE code = ?)";
             sql(text).bind("seen-too").execute(txn).await
         })

@@ -51,7 +51,10 @@ fn a_page_is_shown_whole_and_then_what_changes_on_it() {
         // Whoever writes: here another server.
         academy.reserve(&replica, &student(1), "sat", Some(("2026-03-14", "2026-03-14"))).await.unwrap();
         let news = next(&mut stream).await.unwrap();
-        assert_eq!((codes(&news), days(&news.openings[0])), (vec!["sat"], vec!["07 TOO_LATE 2".to_owned(), "14 ok 1".to_owned()]));
+        assert_eq!(
+            (codes(&news), days(&news.openings[0])),
+            (vec!["sat"], vec!["07 TOO_LATE 2".to_owned(), "14 ok 1".to_owned()])
+        );
         Row::held(2, "sat", ("2026-03-14", "2026-03-14"), "2026-03-04T10:15").write(&app).await;
         assert_eq!(days(&next(&mut stream).await.unwrap().openings[0])[1], "14 PLACES_EXHAUSTED 0");
         // Time goes on: the hold runs out, and then a day's cut-off comes.
@@ -63,12 +66,20 @@ fn a_page_is_shown_whole_and_then_what_changes_on_it() {
         // The season is over: the page is.
         app.set_clock("2026-06-29").await;
         let status = next(&mut stream).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument, "the range has an end and today is after it: {status:?}");
+        assert_eq!(
+            status.code(),
+            Code::InvalidArgument,
+            "the range has an end and today is after it: {status:?}"
+        );
     });
 }
 
 async fn put(app: &TestApp, template: pb::ClassTemplate) {
-    let request = pb::UpsertClassTemplateRequest { class_template: Some(template), request_id: String::new(), validate_only: false };
+    let request = pb::UpsertClassTemplateRequest {
+        class_template: Some(template),
+        request_id: String::new(),
+        validate_only: false,
+    };
     app.catalog().upsert_class_template(request).await.unwrap();
 }
 
@@ -82,12 +93,23 @@ fn what_staff_put_into_the_catalogue_or_take_out_is_on_an_open_page_a_moment_lat
         // By another server.
         put(
             &replica,
-            pb::ClassTemplate { code: "sun".to_owned(), recurrence: "FREQ=WEEKLY;BYDAY=SU".to_owned(), ..academy.templates[0].clone() },
+            pb::ClassTemplate {
+                code: "sun".to_owned(),
+                recurrence: "FREQ=WEEKLY;BYDAY=SU".to_owned(),
+                ..academy.templates[0].clone()
+            },
         )
         .await;
         let news = next(&mut stream).await.unwrap();
-        assert_eq!((codes(&news), news.removed.len(), days(&news.openings[0])), (vec!["sun"], 0, vec!["08 ok 2".to_owned()]));
-        replica.catalog().delete_class_template(pb::DeleteClassTemplateRequest { code: "sun".to_owned() }).await.unwrap();
+        assert_eq!(
+            (codes(&news), news.removed.len(), days(&news.openings[0])),
+            (vec!["sun"], 0, vec!["08 ok 2".to_owned()])
+        );
+        replica
+            .catalog()
+            .delete_class_template(pb::DeleteClassTemplateRequest { code: "sun".to_owned() })
+            .await
+            .unwrap();
         let news = next(&mut stream).await.unwrap();
         assert_eq!((codes(&news).len(), news.removed.as_slice()), (0, &["sun".to_owned()][..]));
     });
@@ -98,14 +120,23 @@ fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_who
     on_every_app_at(WEDNESDAY, async |app: TestApp| {
         let academy = academy().build(&app).await;
         let tuesday = Some("2026-03-10".parse().unwrap());
-        let query = OpeningQuery { grade: Some(7), from_day: tuesday, to_day: tuesday, ..OpeningQuery::default() };
+        let query =
+            OpeningQuery { grade: Some(7), from_day: tuesday, to_day: tuesday, ..OpeningQuery::default() };
         let (mut watch, first) = Watch::open((*app).clone(), query, 50).await.unwrap();
-        let codes = |news: News| news.openings.iter().map(|opening| opening.template.code.clone()).collect::<Vec<_>>();
+        let codes = |news: News| {
+            news.openings.iter().map(|opening| opening.template.code.clone()).collect::<Vec<_>>()
+        };
         assert_eq!(codes(first), ["daily"]);
         // An edit that is only tried is none.
-        let on_tuesdays = pb::ClassTemplate { recurrence: "FREQ=WEEKLY;BYDAY=TU".to_owned(), ..academy.templates[0].clone() };
-        let tried =
-            pb::UpsertClassTemplateRequest { class_template: Some(on_tuesdays.clone()), request_id: String::new(), validate_only: true };
+        let on_tuesdays = pb::ClassTemplate {
+            recurrence: "FREQ=WEEKLY;BYDAY=TU".to_owned(),
+            ..academy.templates[0].clone()
+        };
+        let tried = pb::UpsertClassTemplateRequest {
+            class_template: Some(on_tuesdays.clone()),
+            request_id: String::new(),
+            validate_only: true,
+        };
         app.catalog().upsert_class_template(tried).await.unwrap();
         assert_eq!((watch.look().await.unwrap(), watch.look().await.unwrap()), (None, None));
         // Staff.
@@ -114,7 +145,8 @@ fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_who
         // Upkeep, of a day that was lost.
         assert_eq!(watch.look().await.unwrap(), None, "painted again, for its mark is of this page");
         write_txn!(app.db(), "test.lose", |txn| {
-            let text = "DELETE FROM place WHERE day = '2026-03-10' AND template_id = (SELECT id FROM class_template WHERE code = ?)";
+            let text = "DELETE FROM place WHERE day = '2026-03-10' AND template_id = (SELECT id \
+                FROM class_template WHERE code = ?)";
             sql(text).bind("sat").execute(txn).await
         })
         .unwrap();
@@ -123,11 +155,25 @@ fn a_template_whose_lesson_days_come_into_the_range_is_seen_at_the_next_look_who
         app.fire("clazz init_place", None).await;
         assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["sat"]);
         // An import.
-        let columns = ["code", "season", "subject_id", "grade", "period", "recurrence", "max_classes", "max_students_per_class"];
-        let values = ["tue", "spring", "1", "7", "p1900", "FREQ=WEEKLY;BYDAY=TU", "1", "6"].map(str::to_owned).into();
+        let columns = [
+            "code",
+            "season",
+            "subject_id",
+            "grade",
+            "period",
+            "recurrence",
+            "max_classes",
+            "max_students_per_class",
+        ];
+        let values =
+            ["tue", "spring", "1", "7", "p1900", "FREQ=WEEKLY;BYDAY=TU", "1", "6"].map(str::to_owned).into();
         let rows = vec![ImportRow { line: 2, values }];
-        let file =
-            ImportFile { name: "class_templates.csv".to_owned(), columns: columns.map(str::to_owned).into(), rows, ..Default::default() };
+        let file = ImportFile {
+            name: "class_templates.csv".to_owned(),
+            columns: columns.map(str::to_owned).into(),
+            rows,
+            ..Default::default()
+        };
         let outcome = import_through_rpc(&app, &ImportData { files: vec![file] }).await;
         assert!(outcome.written, "{outcome:?}");
         assert_eq!(codes(watch.look().await.unwrap().unwrap()), ["tue"]);
@@ -158,7 +204,13 @@ fn a_page_that_many_have_open_is_painted_once_for_all_and_each_is_told_what_it_h
         let mut late = open(&app, of_student()).await.unwrap();
         assert_eq!(days(&next(&mut late).await.unwrap().openings[0])[1], "14 ALREADY_RESERVED 1");
         for (page, stream) in streams.iter_mut().enumerate() {
-            let sat = next(stream).await.unwrap().openings.into_iter().find(|opening| opening.class_template == "sat").unwrap();
+            let sat = next(stream)
+                .await
+                .unwrap()
+                .openings
+                .into_iter()
+                .find(|opening| opening.class_template == "sat")
+                .unwrap();
             assert_eq!(days(&sat)[1], if page < 20 { "14 ok 1" } else { "14 ALREADY_RESERVED 1" });
         }
         // One that is closed takes nothing from the others.
@@ -174,12 +226,29 @@ fn a_bad_request_is_refused_before_the_stream_begins() {
     on_every_app_at(WEDNESDAY, async |app: TestApp| {
         academy().build(&app).await;
         let refused = async |request: pb::WatchOpeningsRequest| open(&app, request).await.unwrap_err();
-        assert_eq!(invalid_field(&refused(pb::WatchOpeningsRequest { grade: 0, ..of_grade() }).await), "grade");
-        assert_eq!(invalid_field(&refused(pb::WatchOpeningsRequest { page_size: 201, ..of_grade() }).await), "page_size");
-        assert_eq!(invalid_field(&refused(pb::WatchOpeningsRequest { from_day: "soon".to_owned(), ..of_grade() }).await), "from_day");
-        assert_eq!(refused(pb::WatchOpeningsRequest { season: "winter".to_owned(), ..of_grade() }).await.code(), Code::NotFound);
+        assert_eq!(
+            invalid_field(&refused(pb::WatchOpeningsRequest { grade: 0, ..of_grade() }).await),
+            "grade"
+        );
+        assert_eq!(
+            invalid_field(&refused(pb::WatchOpeningsRequest { page_size: 201, ..of_grade() }).await),
+            "page_size"
+        );
+        assert_eq!(
+            invalid_field(
+                &refused(pb::WatchOpeningsRequest { from_day: "soon".to_owned(), ..of_grade() }).await
+            ),
+            "from_day"
+        );
+        assert_eq!(
+            refused(pb::WatchOpeningsRequest { season: "winter".to_owned(), ..of_grade() }).await.code(),
+            Code::NotFound
+        );
         app.set_clock("2026-06-29").await;
-        assert_eq!(reason(&refused(pb::WatchOpeningsRequest { to_day: String::new(), ..of_grade() }).await), "NO_SEASON");
+        assert_eq!(
+            reason(&refused(pb::WatchOpeningsRequest { to_day: String::new(), ..of_grade() }).await),
+            "NO_SEASON"
+        );
     });
 }
 
@@ -188,13 +257,18 @@ fn an_open_page_ends_with_its_server_and_with_its_database() {
     on_every_app_at(WEDNESDAY, async |app: TestApp| {
         academy().build(&app).await;
         // A server of its own, to be shut down.
-        let options = server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
+        let options =
+            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
         let listener = server::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (served, routes, shutdown) = ((*app).clone(), etutor::rpc::routes(&app), CancellationToken::new());
+        let (served, routes, shutdown) =
+            ((*app).clone(), etutor::rpc::routes(&app), CancellationToken::new());
         let until = shutdown.clone();
-        let ended = tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await });
-        let mut client = pb::opening_service_client::OpeningServiceClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap());
+        let ended =
+            tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await });
+        let mut client = pb::opening_service_client::OpeningServiceClient::new(
+            Channel::from_shared(url).unwrap().connect().await.unwrap(),
+        );
         let mut stream = client.watch_openings(of_grade()).await.unwrap().into_inner();
         assert_eq!(next(&mut stream).await.unwrap().openings.len(), 2);
         shutdown.cancel();

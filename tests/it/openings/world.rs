@@ -17,7 +17,8 @@ pub fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// Saturdays at 19:00 for two, every day at 19:30 for six, Saturdays at 09:00 for grade 10; eight students of grade 7, three coaches.
+/// Saturdays at 19:00 for two, every day at 19:30 for six, Saturdays at 09:00 for grade 10; eight
+/// students of grade 7, three coaches.
 pub fn academy() -> Academy {
     Academy::new()
         .period("19:00", "20:00")
@@ -69,7 +70,8 @@ impl<'a> Row<'a> {
     pub async fn write(self, app: &TestApp) -> i64 {
         let (first, last) = (day(self.days.0), day(self.days.1));
         let now = app.now().await.unwrap();
-        let student_id = student_by_user_name(app.db().reader(), &student(self.student)).await.unwrap().unwrap().id;
+        let student_id =
+            student_by_user_name(app.db().reader(), &student(self.student)).await.unwrap().unwrap().id;
         let template_id = template_by_code(app.db().reader(), self.template).await.unwrap().unwrap().id;
         let expires_at = self.expires.map(|at| app.instant(at));
         write_txn!(app.db(), "test.reservation", |txn| {
@@ -91,7 +93,8 @@ impl<'a> Row<'a> {
             };
             let id = reservation::Entity::insert(row).exec(txn).await?.last_insert_id;
             if self.state.takes_places() {
-                let cause = if self.state == ReservationState::Held { PlaceCause::Hold } else { PlaceCause::SignUp };
+                let cause =
+                    if self.state == ReservationState::Held { PlaceCause::Hold } else { PlaceCause::SignUp };
                 change(txn, template_id, (first, last), (id, 1, cause), &student(self.student), now).await?;
             }
             Ok(id)
@@ -124,9 +127,14 @@ pub async fn leave(app: &TestApp, reservation_id: i64, text: &str) {
     let now = app.now().await.unwrap();
     let row = reservation::Entity::find_by_id(reservation_id).one(app.db().reader()).await.unwrap().unwrap();
     write_txn!(app.db(), "test.leave", |txn| {
-        let new = student_leave::ActiveModel { reservation_id: Set(row.id), day: Set(day(text)), requested_at: Set(now) };
+        let new = student_leave::ActiveModel {
+            reservation_id: Set(row.id),
+            day: Set(day(text)),
+            requested_at: Set(now),
+        };
         student_leave::Entity::insert(new).exec_without_returning(txn).await?;
-        change(txn, row.template_id, (day(text), day(text)), (row.id, -1, PlaceCause::Leave), "wang", now).await
+        change(txn, row.template_id, (day(text), day(text)), (row.id, -1, PlaceCause::Leave), "wang", now)
+            .await
     })
     .unwrap();
 }
@@ -136,8 +144,9 @@ pub async fn class(app: &TestApp, template: &str, number: usize, (first, last): 
     let now = app.now().await.unwrap();
     let template_id = template_by_code(app.db().reader(), template).await.unwrap().unwrap().id;
     let coach_id = coach_by_user_name(app.db().reader(), &coach(number)).await.unwrap().unwrap().id;
-    let days =
-        place::Entity::find().filter(place::Column::TemplateId.eq(template_id)).filter(place::Column::Day.between(day(first), day(last)));
+    let days = place::Entity::find()
+        .filter(place::Column::TemplateId.eq(template_id))
+        .filter(place::Column::Day.between(day(first), day(last)));
     let days = days.order_by_asc(place::Column::Day).all(app.db().reader()).await.unwrap();
     write_txn!(app.db(), "test.class", |txn| {
         let task = class_task::ActiveModel {
@@ -174,15 +183,16 @@ pub async fn class(app: &TestApp, template: &str, number: usize, (first, last): 
         };
         let class_id = class::Entity::insert(new).exec(txn).await?.last_insert_id;
         for place in &days {
-            sql("INSERT INTO lesson (class_id, day, start_at, end_at, coach_id, state) VALUES (?, ?, ?, ?, ?, ?)")
-                .bind(class_id)
-                .bind(place.day)
-                .bind(place.start_at)
-                .bind(place.end_at)
-                .bind(coach_id)
-                .bind(LessonState::Scheduled)
-                .execute(txn)
-                .await?;
+            sql("INSERT INTO lesson (class_id, day, start_at, end_at, coach_id, state) \
+                VALUES (?, ?, ?, ?, ?, ?)")
+            .bind(class_id)
+            .bind(place.day)
+            .bind(place.start_at)
+            .bind(place.end_at)
+            .bind(coach_id)
+            .bind(LessonState::Scheduled)
+            .execute(txn)
+            .await?;
         }
         Ok(class_id)
     })

@@ -43,7 +43,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// From one instant to another, a step of so many minutes at a time, one an hour at night; both are local times of a full step.
+    /// From one instant to another, a step of so many minutes at a time, one an hour at night; both
+    /// are local times of a full step.
     pub async fn play(&mut self, from: Instant, to: Instant, minutes: i64) {
         let mut now = from;
         while now <= to {
@@ -56,7 +57,8 @@ impl<'a> Player<'a> {
 
     /// Everything that happens up to and at `now`.
     pub async fn step(&mut self, now: Instant) {
-        while let Some(((at, _), deed)) = self.deeds.first_key_value().map(|(key, deed)| (*key, deed.clone())) {
+        while let Some(((at, _), deed)) = self.deeds.first_key_value().map(|(key, deed)| (*key, deed.clone()))
+        {
             if at > now {
                 break;
             }
@@ -67,7 +69,7 @@ impl<'a> Player<'a> {
         self.app.set_clock_to(now).await;
         let clock = self.app.time().time(now);
         if (clock.hour(), clock.minute()) == (0, 0) {
-            // Jobs of one minute start in any order (DOMAIN.md §3): another one each night.
+            // Jobs of one minute start in any order (docs/domain.md §3): another one each night.
             let mut jobs = ["invite create", "clazz init_place", "clazz remove_expired_students"];
             self.turn += 1;
             jobs.rotate_left((self.turn % 3) as usize);
@@ -81,7 +83,8 @@ impl<'a> Player<'a> {
             self.app.fire("invite notify_test", None).await;
         }
         self.invariants.before_closing(self.app, now).await;
-        let mut jobs = ["invite exec", "invite check", "invite notify_class", "clazz assign_students", "sms send"];
+        let mut jobs =
+            ["invite exec", "invite check", "invite notify_class", "clazz assign_students", "sms send"];
         self.turn += 1;
         jobs.rotate_left((self.turn % 5) as usize);
         if self.turn.is_multiple_of(2) {
@@ -132,7 +135,8 @@ impl<'a> Player<'a> {
         let day = invitation.day.parse().unwrap();
         let (coach, invitation_id) = (invitation.coach.clone(), invitation.invitation_id);
         let habits = self.habits[&coach];
-        let (at, deed) = match answer(self.app.time(), habits, &coach, &invitation.class_template, day, sent) {
+        let (at, deed) = match answer(self.app.time(), habits, &coach, &invitation.class_template, day, sent)
+        {
             Answer::Yes { at, test_at, passes } => (at, Deed::Yes { invitation_id, coach, test_at, passes }),
             Answer::No { at } => (at, Deed::No { invitation_id, coach }),
             Answer::Silence => return,

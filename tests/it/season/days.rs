@@ -1,5 +1,6 @@
-//! The season of real sign-ups day by day, through the calls that students make: each on its day, a share of them taken back on days drawn from a
-//! fixed seed, and nights that find nothing to repair.
+//! The season of real sign-ups day by day, through the calls that students make: each on its day, a
+//! share of them taken back on days drawn from a fixed seed, and nights that find nothing to
+//! repair.
 
 use crate::grpc::reason;
 use crate::oulad::academy;
@@ -16,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const SEED: u64 = 20_131_001;
 /// One in so many takes the sign-up back.
 const WITHDRAWN: u64 = 5;
-/// Every so many days on which something was done, and after the last, the night is looked at: all of them would take a minute.
+/// Every so many days on which something was done, and after the last, the night is looked at: all
+/// of them would take a minute.
 const NIGHTS: usize = 3;
 /// Sign-ups that are under way at the same time.
 const AT_ONCE: usize = 64;
@@ -50,18 +52,26 @@ impl Lessons {
 /// The rows of a file, by column.
 fn rows(data: &ImportData, name: &str) -> Vec<HashMap<String, String>> {
     let file = data.files.iter().find(|file| file.name == name).unwrap();
-    file.rows.iter().map(|row| file.columns.iter().cloned().zip(row.values.iter().cloned()).collect()).collect()
+    file.rows
+        .iter()
+        .map(|row| file.columns.iter().cloned().zip(row.values.iter().cloned()).collect())
+        .collect()
 }
 
 fn lessons(data: &ImportData) -> Lessons {
     let season = rows(data, "seasons.csv").remove(0);
-    let periods: HashMap<String, NaiveTime> =
-        rows(data, "periods.csv").into_iter().map(|row| (row["code"].clone(), row["start_time"].parse().unwrap())).collect();
+    let periods: HashMap<String, NaiveTime> = rows(data, "periods.csv")
+        .into_iter()
+        .map(|row| (row["code"].clone(), row["start_time"].parse().unwrap()))
+        .collect();
     let weekdays = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
     let of = rows(data, "class_templates.csv").into_iter().map(|row| {
         let weekday = row["recurrence"].strip_prefix("FREQ=WEEKLY;BYDAY=").unwrap();
         let weekday = weekdays.iter().position(|short| *short == weekday).unwrap();
-        (row["code"].clone(), (Weekday::try_from(u8::try_from(weekday).unwrap()).unwrap(), periods[&row["period"]]))
+        (
+            row["code"].clone(),
+            (Weekday::try_from(u8::try_from(weekday).unwrap()).unwrap(), periods[&row["period"]]),
+        )
     });
     Lessons {
         season: (season["start_day"].parse().unwrap(), season["end_day"].parse().unwrap()),
@@ -76,7 +86,16 @@ fn sign_ups(data: &ImportData) -> BTreeMap<Day, Vec<SignUp>> {
         .map(|row| {
             let at: NaiveDateTime = row["created_at"].parse().unwrap();
             let (first, last) = (row["start_day"].parse().unwrap(), row["end_day"].parse().unwrap());
-            (at, SignUp { on: at.date(), student: row["student"].clone(), template: row["class_template"].clone(), first, last })
+            (
+                at,
+                SignUp {
+                    on: at.date(),
+                    student: row["student"].clone(),
+                    template: row["class_template"].clone(),
+                    first,
+                    last,
+                },
+            )
         })
         .collect();
     all.sort_by_key(|(at, _)| *at);
@@ -89,7 +108,9 @@ fn sign_ups(data: &ImportData) -> BTreeMap<Day, Vec<SignUp>> {
 
 /// A draw for a student that is the same in every run: FNV-1a, stirred.
 fn draw(student: &str) -> u64 {
-    let hash = student.bytes().fold(0xcbf2_9ce4_8422_2325 ^ SEED, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = student.bytes().fold(0xcbf2_9ce4_8422_2325 ^ SEED, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash ^ (hash >> 31)
 }
@@ -103,7 +124,9 @@ async fn sign_up(app: &TestApp, one: &SignUp) -> Result<i64, String> {
         request_id: format!("{}-{}", one.student, one.template),
     };
     let answer = app.enrollment().create_reservation(request).await;
-    answer.map(|answer| answer.into_inner().reservation.unwrap().reservation_id).map_err(|status| reason(&status))
+    answer
+        .map(|answer| answer.into_inner().reservation.unwrap().reservation_id)
+        .map_err(|status| reason(&status))
 }
 
 #[test]
@@ -113,17 +136,21 @@ fn a_season_of_real_sign_ups_and_withdrawals_day_by_day_never_drifts() {
         let mut data = academy();
         let (lessons, mut days) = (lessons(&data), sign_ups(&data));
         data.files.retain(|file| {
-            ["subjects", "seasons", "periods", "class_templates", "students"].iter().any(|name| file.name == format!("{name}.csv"))
+            ["subjects", "seasons", "periods", "class_templates", "students"]
+                .iter()
+                .any(|name| file.name == format!("{name}.csv"))
         });
         assert!(import_through_rpc(&app, &data).await.written);
 
         let noon = NaiveTime::from_hms_opt(12, 0, 0).unwrap();
-        let (mut taken, mut refused) = (BTreeMap::<(String, Day), i32>::new(), BTreeMap::<String, usize>::new());
+        let (mut taken, mut refused) =
+            (BTreeMap::<(String, Day), i32>::new(), BTreeMap::<String, usize>::new());
         let mut leaving: BTreeMap<Day, Vec<(i64, SignUp)>> = BTreeMap::new();
         let (mut made, mut withdrawn, mut acted, mut nights) = (0, 0, 0, 0);
         let mut day = *days.first_key_value().unwrap().0;
         while day <= lessons.season.1 {
-            let (today, gone) = (days.remove(&day).unwrap_or_default(), leaving.remove(&day).unwrap_or_default());
+            let (today, gone) =
+                (days.remove(&day).unwrap_or_default(), leaving.remove(&day).unwrap_or_default());
             if today.is_empty() && gone.is_empty() {
                 day = add_days(day, 1);
                 continue;
@@ -141,7 +168,12 @@ fn a_season_of_real_sign_ups_and_withdrawals_day_by_day_never_drifts() {
                     Some(first) if add_days(*first, -3) <= day => Err("TOO_LATE"),
                     Some(_) => Ok(()),
                 };
-                assert_eq!(answer.as_ref().map(|_| ()).map_err(String::as_str), expected, "{} on {day}", one.student);
+                assert_eq!(
+                    answer.as_ref().map(|_| ()).map_err(String::as_str),
+                    expected,
+                    "{} on {day}",
+                    one.student
+                );
                 let Ok(id) = answer else {
                     *refused.entry(answer.unwrap_err()).or_default() += 1;
                     continue;
@@ -159,8 +191,11 @@ fn a_season_of_real_sign_ups_and_withdrawals_day_by_day_never_drifts() {
             }
             for some in gone.chunks(AT_ONCE) {
                 let cancel = async |reservation_id: i64| {
-                    let request =
-                        pb::CancelReservationRequest { reservation_id, request_id: format!("back-{reservation_id}"), ..Default::default() };
+                    let request = pb::CancelReservationRequest {
+                        reservation_id,
+                        request_id: format!("back-{reservation_id}"),
+                        ..Default::default()
+                    };
                     app.enrollment().cancel_reservation(request).await.unwrap();
                 };
                 join_all(some.iter().map(|(id, _)| cancel(*id))).await;
@@ -168,7 +203,11 @@ fn a_season_of_real_sign_ups_and_withdrawals_day_by_day_never_drifts() {
             withdrawn += gone.len();
             for (_, one) in gone {
                 let start = lessons.of[&one.template].1;
-                for lesson in lessons.days(&one.template, one.first, one.last).into_iter().filter(|lesson| (*lesson, start) > (day, noon)) {
+                for lesson in lessons
+                    .days(&one.template, one.first, one.last)
+                    .into_iter()
+                    .filter(|lesson| (*lesson, start) > (day, noon))
+                {
                     *taken.get_mut(&(one.template.clone(), lesson)).unwrap() -= 1;
                 }
             }
@@ -183,9 +222,11 @@ fn a_season_of_real_sign_ups_and_withdrawals_day_by_day_never_drifts() {
         }
         assert!(days.is_empty() && leaving.is_empty());
         taken.retain(|_, count| *count > 0);
-        let text = "SELECT t.code, p.day, p.taken FROM place p JOIN class_template t ON t.id = p.template_id WHERE p.taken > 0";
+        let text = "SELECT t.code, p.day, p.taken FROM place p JOIN class_template t ON t.id = p.template_id \
+            WHERE p.taken > 0";
         let found: Vec<(String, Day, i32)> = sql(text).tuples(app.db().reader()).await.unwrap();
-        let found: BTreeMap<(String, Day), i32> = found.into_iter().map(|(code, day, taken)| ((code, day), taken)).collect();
+        let found: BTreeMap<(String, Day), i32> =
+            found.into_iter().map(|(code, day, taken)| ((code, day), taken)).collect();
         assert!(
             found == taken,
             "{} places by the service, {} by the plain count",
@@ -193,7 +234,8 @@ fn a_season_of_real_sign_ups_and_withdrawals_day_by_day_never_drifts() {
             taken.values().sum::<i32>()
         );
         println!(
-            "{:?}: {made} sign-ups, {withdrawn} withdrawn, {refused:?} refused, {} places taken at the end; {nights} nights without drift",
+            "{:?}: {made} sign-ups, {withdrawn} withdrawn, {refused:?} refused, {} places taken at the end; \
+             {nights} nights without drift",
             app.db().backend(),
             taken.values().sum::<i32>()
         );

@@ -1,4 +1,5 @@
-//! What nobody has been told yet when the catalogue is edited again: it is told as it is then, or not at all.
+//! What nobody has been told yet when the catalogue is edited again: it is told as it is then, or
+//! not at all.
 
 use super::*;
 use crate::staffing::stage::{MATH, SATURDAY, evening};
@@ -9,13 +10,15 @@ use etutor::testing::on_every_app_at;
 async fn unsent(stage: &Stage, kinds: &str) -> Vec<String> {
     let rows = message::Entity::find().all(stage.db().reader()).await.unwrap();
     let waits = |row: &&message::Model| matches!(row.state, MessageState::Queued | MessageState::Deferred);
-    let mut found: Vec<String> = rows.iter().filter(waits).map(|row| format!("{} {}", row.kind, row.person)).collect();
+    let mut found: Vec<String> =
+        rows.iter().filter(waits).map(|row| format!("{} {}", row.kind, row.person)).collect();
     found.retain(|line| line.starts_with(kinds));
     found.sort();
     found
 }
 
-/// The texts of a kind to a person, each with what became of it, in the order in which they were written.
+/// The texts of a kind to a person, each with what became of it, in the order in which they were
+/// written.
 async fn texts(stage: &Stage, kind: &str, person: &str) -> Vec<(MessageState, String)> {
     let mut rows = message::Entity::find().all(stage.db().reader()).await.unwrap();
     rows.sort_by_key(|row| row.id);
@@ -49,7 +52,8 @@ fn a_holiday_that_is_taken_back_in_the_same_night_never_happened() {
         assert_eq!(unsent(&stage, "LESSON_").await.len(), 12);
         stage.set_clock("2026-03-17T07:00").await;
         stage.fire("sms send", None).await;
-        let told: Vec<MessageState> = texts(&stage, "LESSON_CANCELLED", "student-001").await.into_iter().map(|text| text.0).collect();
+        let told: Vec<MessageState> =
+            texts(&stage, "LESSON_CANCELLED", "student-001").await.into_iter().map(|text| text.0).collect();
         assert_eq!(told, [MessageState::Cancelled, MessageState::Cancelled, MessageState::Captured]);
         assert_eq!(texts(&stage, "LESSON_ADDED", "student-001").await, Vec::new());
         // They know of the holiday now, so that its end is news.
@@ -63,7 +67,9 @@ fn a_holiday_that_is_taken_back_in_the_same_night_never_happened() {
 async fn leave(stage: &Stage, students: impl IntoIterator<Item = usize>) {
     for number in students {
         let schedule = pb::GetStudentScheduleRequest { student: named(number), ..Default::default() };
-        let reservation_id = stage.enrollment().get_student_schedule(schedule).await.unwrap().into_inner().lessons[0].reservation_id;
+        let reservation_id =
+            stage.enrollment().get_student_schedule(schedule).await.unwrap().into_inner().lessons[0]
+                .reservation_id;
         let request = pb::RequestLeaveRequest { reservation_id, day: "2026-03-26".into() };
         stage.enrollment().request_leave(request).await.unwrap();
     }
@@ -88,7 +94,8 @@ fn who_was_on_leave_hears_of_a_lesson_that_is_taken_away_and_put_back_in_the_sam
         stage.set_clock("2026-03-16T23:00").await;
         edit_season(&stage, &holiday, false).await.unwrap();
         edit_season(&stage, &stage.academy.season.clone(), false).await.unwrap();
-        // The leave was given back with the lesson: the student is expected again, and knows nothing of it yet.
+        // The leave was given back with the lesson: the student is expected again, and knows
+        // nothing of it yet.
         assert_eq!(unsent(&stage, "LESSON_").await, ["LESSON_ADDED student-001"]);
         // Away again, whether or not leave was taken once more: the last word counts.
         edit_season(&stage, &holiday, false).await.unwrap();
@@ -102,7 +109,10 @@ fn who_was_on_leave_hears_of_a_lesson_that_is_taken_away_and_put_back_in_the_sam
         stage.set_clock("2026-03-17T07:00").await;
         stage.fire("sms send", None).await;
         let told = |(state, _): &(MessageState, String)| *state == MessageState::Captured;
-        assert_eq!(texts(&stage, "LESSON_ADDED", "student-001").await.iter().filter(|text| told(text)).count(), 1);
+        assert_eq!(
+            texts(&stage, "LESSON_ADDED", "student-001").await.iter().filter(|text| told(text)).count(),
+            1
+        );
         assert!(!texts(&stage, "LESSON_CANCELLED", "student-001").await.iter().any(told));
         assert_eq!(texts(&stage, "LESSON_ADDED", "student-002").await, Vec::new());
         no_drift(&stage).await;
@@ -117,8 +127,9 @@ fn a_coach_who_was_told_that_nobody_comes_hears_that_they_come_after_all() {
         stage.set_clock("2026-03-16T12:00").await;
         leave(&stage, 1..=6).await;
         stage.fire("sms send", None).await;
-        let states =
-            async |kind: &str| -> Vec<MessageState> { texts(&stage, kind, "coach-001").await.into_iter().map(|text| text.0).collect() };
+        let states = async |kind: &str| -> Vec<MessageState> {
+            texts(&stage, kind, "coach-001").await.into_iter().map(|text| text.0).collect()
+        };
         assert_eq!(states("LESSON_EMPTY").await, [MessageState::Captured]);
         stage.set_clock("2026-03-16T23:00").await;
         away_and_back_until_morning(&stage).await;
@@ -152,12 +163,19 @@ fn an_offer_that_has_not_gone_out_names_the_time_after_the_move() {
         let holiday = pb::Season { except_days: vec!["2026-03-19".into()], ..stage.academy.season.clone() };
         stage.set_clock("2026-03-16T23:00").await;
         edit_season(&stage, &holiday, false).await.unwrap();
-        let period = pb::Period { start_time: "18:00".into(), end_time: "19:30".into(), ..stage.academy.periods[1].clone() };
+        let period = pb::Period {
+            start_time: "18:00".into(),
+            end_time: "19:30".into(),
+            ..stage.academy.periods[1].clone()
+        };
         as_told!(stage, edit_period, &period);
         stage.set_clock("2026-03-17T07:00").await;
         stage.fire("sms send", None).await;
         let offered = texts(&stage, "WAITLIST_OFFER", "student-013").await;
-        assert_eq!(offered.iter().map(|text| text.0).collect::<Vec<_>>(), [MessageState::Cancelled, MessageState::Captured]);
+        assert_eq!(
+            offered.iter().map(|text| text.0).collect::<Vec<_>>(),
+            [MessageState::Cancelled, MessageState::Captured]
+        );
         assert!(offered[1].1.contains("3月26日（周四）18:00-19:30"), "{offered:?}");
         assert_eq!(texts(&stage, "LESSON_MOVED", "student-013").await, Vec::new());
         assert_eq!(texts(&stage, "LESSON_MOVED", "student-001").await.len(), 1);
@@ -174,8 +192,11 @@ fn a_coach_who_was_not_told_of_the_class_yet_is_told_once_with_the_time_after_th
         stage.ready(&[1], MATH).await;
         stage.set_clock("2026-03-05T15:00").await;
         stage.fire("clazz assign_students", None).await;
-        let later =
-            |start: &str, end: &str| pb::Period { start_time: start.into(), end_time: end.into(), ..stage.academy.periods[0].clone() };
+        let later = |start: &str, end: &str| pb::Period {
+            start_time: start.into(),
+            end_time: end.into(),
+            ..stage.academy.periods[0].clone()
+        };
         as_told!(stage, edit_period, &later("20:00", "21:30"));
         as_told!(stage, edit_period, &later("21:00", "22:00"));
         stage.fire("sms send", None).await;
@@ -200,11 +221,18 @@ fn a_reminder_that_has_not_gone_out_names_the_time_after_the_move() {
         assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
         stage.set_clock("2026-03-02T17:00").await;
         stage.fire("invite notify_test", None).await;
-        let period = pb::Period { start_time: "18:00".into(), end_time: "19:30".into(), ..stage.academy.periods[0].clone() };
+        let period = pb::Period {
+            start_time: "18:00".into(),
+            end_time: "19:30".into(),
+            ..stage.academy.periods[0].clone()
+        };
         as_told!(stage, edit_period, &period);
         stage.fire("sms send", None).await;
         let told = texts(&stage, "TEST_REMINDER", "coach-001").await;
-        assert_eq!(told.iter().map(|text| text.0).collect::<Vec<_>>(), [MessageState::Cancelled, MessageState::Captured]);
+        assert_eq!(
+            told.iter().map(|text| text.0).collect::<Vec<_>>(),
+            [MessageState::Cancelled, MessageState::Captured]
+        );
         assert_eq!(told[1].1, told[0].1.replace("（周四）19:00", "（周四）18:00"), "{told:?}");
         assert_ne!(told[1].1, told[0].1);
     });

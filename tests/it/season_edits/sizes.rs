@@ -6,7 +6,10 @@ use etutor::testing::on_every_app;
 #[test]
 fn more_places_go_to_who_waits_and_taken_ones_are_not_taken_away() {
     on_every_app(async |app| {
-        let academy = Academy::new().season("2026-03-02", "2026-03-29").period("19:00", "20:30").template("sat", "FREQ=WEEKLY;BYDAY=SA");
+        let academy = Academy::new()
+            .season("2026-03-02", "2026-03-29")
+            .period("19:00", "20:30")
+            .template("sat", "FREQ=WEEKLY;BYDAY=SA");
         let academy = academy.classes(1, 2).students(4).build(&app).await;
         academy.reserve_all(&app, "sat", 1, 2, Some(("2026-03-14", "2026-03-28"))).await;
         let request = pb::JoinWaitlistRequest {
@@ -17,13 +20,19 @@ fn more_places_go_to_who_waits_and_taken_ones_are_not_taken_away() {
             request_id: String::new(),
         };
         app.waitlist().join_waitlist(request).await.unwrap();
-        let of = |max_students_per_class| pb::ClassTemplate { max_students_per_class, ..academy.templates[0].clone() };
+        let of = |max_students_per_class| pb::ClassTemplate {
+            max_students_per_class,
+            ..academy.templates[0].clone()
+        };
         assert_eq!(refused!(app, edit_template, &of(1)), "IN_USE 2026-03-14,2026-03-21,2026-03-28");
         assert_eq!(app.messages().await.len(), 0);
         // The first lesson is over: its places stay as they were.
         app.set_clock("2026-03-08T09:00").await;
         let change = as_told!(app, edit_template, &of(3));
-        assert_eq!(lessons(&change), ["2026-03-14", "2026-03-21", "2026-03-28"].map(|day| format!("RESIZED sat {day}")));
+        assert_eq!(
+            lessons(&change),
+            ["2026-03-14", "2026-03-21", "2026-03-28"].map(|day| format!("RESIZED sat {day}"))
+        );
         assert_eq!((change.lessons[0].capacity_before, change.lessons[0].capacity), (2, 3));
         assert_eq!((change.reservation_total, change.message_total), (0, 1));
         assert_eq!(state(&app, 3).await, "OFFERED");
@@ -47,13 +56,22 @@ fn the_tasks_of_a_larger_template_are_sized_again() {
         assert!(refused!(stage, edit_template, &one).starts_with("IN_USE 2026-03-19,2026-03-26,"));
         let refused = edit_template(&stage, &one, true).await.unwrap_err();
         let app: &TestApp = &stage;
-        let class_id = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes[0].class_id;
+        let class_id =
+            app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap().into_inner().classes
+                [0]
+            .class_id;
         assert_eq!(refused.get_details_error_info().unwrap().metadata["classes"], class_id.to_string());
-        assert!(refused.message().contains(&format!("(classes {class_id}), on 2026-03-19")), "{}", refused.message());
+        assert!(
+            refused.message().contains(&format!("(classes {class_id}), on 2026-03-19")),
+            "{}",
+            refused.message()
+        );
         no_drift(&stage).await;
     });
 }
 
 fn on_every_app_at_saturday(story: impl AsyncFn(Stage)) {
-    etutor::testing::on_every_app_at(crate::staffing::stage::SATURDAY, async |app| story(running(app).await).await);
+    etutor::testing::on_every_app_at(crate::staffing::stage::SATURDAY, async |app| {
+        story(running(app).await).await
+    });
 }

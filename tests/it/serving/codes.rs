@@ -8,14 +8,21 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-/// A call without any gRPC client, because clients cut calls by timers of their own. `body: None` = a body that never comes.
-async fn bare_call(server: &Server, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> (Code, HeaderMap) {
+/// A call without any gRPC client, because clients cut calls by timers of their own. `body: None` =
+/// a body that never comes.
+async fn bare_call(
+    server: &Server,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> (Code, HeaderMap) {
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
     let mut client = client.ready().await.unwrap();
-    let mut request =
-        http::Request::post(format!("http://{}{path}", server.address)).header("content-type", "application/grpc").header("te", "trailers");
+    let mut request = http::Request::post(format!("http://{}{path}", server.address))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -132,7 +139,9 @@ fn work_without_a_caller_still_counts_and_what_is_too_much_is_turned_away() {
 #[test]
 fn a_request_whose_body_never_comes_gives_its_permit_back() {
     on_every_database(async |db| {
-        let server = Server::start(&db, ServeOptions { concurrency: 1, request_timeout: millis(150), ..options() }).await;
+        let server =
+            Server::start(&db, ServeOptions { concurrency: 1, request_timeout: millis(150), ..options() })
+                .await;
         let (code, _) = bare_call(&server, ECHO, &[], None).await;
         assert_eq!(code, Code::DeadlineExceeded);
         eventually("the permit comes back", || async { server.call(ECHO, "next").await.is_ok() }).await;

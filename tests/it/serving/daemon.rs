@@ -37,7 +37,9 @@ impl Daemon {
         let mut child = command.spawn().unwrap();
         let log = Arc::<Mutex<Vec<String>>>::default();
         let (lines, said) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
-        std::thread::spawn(move || lines.map_while(|line| line.ok()).for_each(|line| said.lock().unwrap().push(line)));
+        std::thread::spawn(move || {
+            lines.map_while(|line| line.ok()).for_each(|line| said.lock().unwrap().push(line))
+        });
         Self { child, log }
     }
 
@@ -57,7 +59,9 @@ impl Daemon {
         let daemon = Self::spawn(command);
         let address = || {
             let lines = daemon.log();
-            let fields = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["fields"].take());
+            let fields = lines
+                .iter()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["fields"].take());
             fields.into_iter().find_map(|fields| fields["listen"].as_str().map(str::to_owned))
         };
         eventually("it says where it listens", || async { address().is_some() }).await;
@@ -73,14 +77,23 @@ impl Daemon {
 
     /// Sends it a signal.
     pub(super) fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &self.child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Ends it by a signal; its whole log.
     pub async fn end(mut self, signal: &str) -> Vec<String> {
         self.signal(signal);
         assert_eq!(self.exit_code().await, 0);
-        eventually("the log ends", || async { self.log().last().is_some_and(|line| line.contains("\"ended\"")) }).await;
+        eventually("the log ends", || async {
+            self.log().last().is_some_and(|line| line.contains("\"ended\""))
+        })
+        .await;
         self.log()
     }
 }
@@ -133,17 +146,33 @@ async fn a_database_that_cannot_be_opened_ends_it_with_a_code_and_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().display().to_string();
     for (url, code, word) in [
-        ("postgres://etutor:s3cret@127.0.0.1:1/etutor".to_owned(), 69, "PostgreSQL at 127.0.0.1:1: Connection refused"),
-        ("mysql://etutor:s3cret@127.0.0.1:1/etutor".to_owned(), 69, "MySQL at 127.0.0.1:1: Connection refused"),
+        (
+            "postgres://etutor:s3cret@127.0.0.1:1/etutor".to_owned(),
+            69,
+            "PostgreSQL at 127.0.0.1:1: Connection refused",
+        ),
+        (
+            "mysql://etutor:s3cret@127.0.0.1:1/etutor".to_owned(),
+            69,
+            "MySQL at 127.0.0.1:1: Connection refused",
+        ),
         (format!("sqlite://{place}"), 78, "is a folder"),
-        ("sqlite:///proc/etutor/etutor.db".to_owned(), 78, "database.url: sqlite:///proc/etutor/etutor.db: the folder"),
+        (
+            "sqlite:///proc/etutor/etutor.db".to_owned(),
+            78,
+            "database.url: sqlite:///proc/etutor/etutor.db: the folder",
+        ),
         (
             "oracle://etutor:s3cret@127.0.0.1/etutor".to_owned(),
             78,
             "ETUTOR__DATABASE__URL: database.url: cannot be used; it must be sqlite://PATH",
         ),
     ] {
-        let (ended, text) = told(&[("ETUTOR__DATABASE__URL", &url), ("ETUTOR__DATABASE__ACQUIRE_TIMEOUT_MS", "200")], &["migrate"]).await;
+        let (ended, text) = told(
+            &[("ETUTOR__DATABASE__URL", &url), ("ETUTOR__DATABASE__ACQUIRE_TIMEOUT_MS", "200")],
+            &["migrate"],
+        )
+        .await;
         assert!(ended == code && text.contains(word) && !text.contains("s3cret"), "{url}: {ended} {text}");
     }
 }
@@ -157,12 +186,28 @@ async fn a_configuration_can_be_looked_at_without_starting() {
         let mut command = etutord(&[]);
         command.stdout(Stdio::piped()).args(["-c", file.to_str().unwrap(), "check"]).args(more);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
-    assert_eq!(check("server: { drain_s: 3 }", &[]).await, (0, "the configuration is in order\n".to_owned(), String::new()));
-    assert_eq!(check("server: { drain_s: 3 }", &["--json"]).await, (0, "{\"faults\":[]}\n".to_owned(), String::new()));
+    assert_eq!(
+        check("server: { drain_s: 3 }", &[]).await,
+        (0, "the configuration is in order\n".to_owned(), String::new())
+    );
+    assert_eq!(
+        check("server: { drain_s: 3 }", &["--json"]).await,
+        (0, "{\"faults\":[]}\n".to_owned(), String::new())
+    );
     let (code, stdout, stderr) = check("server: { drain_s: soon }\nzone: null", &[]).await;
-    assert!(code == 78 && stdout.is_empty() && stderr.contains("etutor.yml:1:20: server.drain_s") && stderr.contains("zone"), "{stderr}");
+    assert!(
+        code == 78
+            && stdout.is_empty()
+            && stderr.contains("etutor.yml:1:20: server.drain_s")
+            && stderr.contains("zone"),
+        "{stderr}"
+    );
     let (code, stdout, stderr) = check("server: { drain_s: soon }\nzone: null", &["--json"]).await;
     let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert!(code == 78 && stderr.is_empty() && told["faults"][1]["key"] == "zone", "{stdout}");

@@ -14,10 +14,13 @@ fn two_hundred_writers_of_one_row_all_get_their_turn() {
             let db = (*db).clone();
             tokio::spawn(async move {
                 write_txn!(&db, "test.append", |txn| {
-                    // Reading first is what makes a deferred SQLite transaction fail with "database is locked".
+                    // Reading first is what makes a deferred SQLite transaction fail with "database
+                    // is locked".
                     let read: Vec<String> = sql("SELECT name FROM subject WHERE id = 1").column(txn).await?;
                     assert_eq!(read.len(), 1);
-                    sql("UPDATE subject SET id = id, name = CONCAT(name, '') WHERE id = 1").execute(txn).await?;
+                    sql("UPDATE subject SET id = id, name = CONCAT(name, '') WHERE id = 1")
+                        .execute(txn)
+                        .await?;
                     sql("UPDATE mutex SET version = version + 1").execute(txn).await
                 })
             })
@@ -40,7 +43,8 @@ fn of_three_who_insert_the_same_key_one_is_told_that_it_won() {
             });
             let told = futures_util::future::join_all(callers).await;
             let won = told.iter().filter(|told| matches!(told, Ok(Ok(())))).count();
-            let lost = told.iter().filter(|told| matches!(told, Ok(Err(Error::AlreadyExists { .. })))).count();
+            let lost =
+                told.iter().filter(|told| matches!(told, Ok(Err(Error::AlreadyExists { .. })))).count();
             assert_eq!((won, lost), (1, 2), "{told:?}");
         }
         assert_eq!(subjects(&db).await, 20);
@@ -63,7 +67,8 @@ fn replicas_that_start_together_migrate_once() {
         let fresh = Db::connect(&options).await.unwrap();
         fresh.check_schema().await.unwrap();
         assert_eq!(subject::Entity::find().count(fresh.reader()).await.unwrap(), 0);
-        let applied: Vec<String> = sql("SELECT version FROM seaql_migrations").column(fresh.reader()).await.unwrap();
+        let applied: Vec<String> =
+            sql("SELECT version FROM seaql_migrations").column(fresh.reader()).await.unwrap();
         let mut once = applied.clone();
         once.sort();
         once.dedup();
@@ -75,13 +80,17 @@ fn replicas_that_start_together_migrate_once() {
 /// Drops every table, whatever points to it.
 pub async fn empty(db: &TestDb) {
     let (names, before) = match &db.options().url {
-        url if url.starts_with("sqlite") => {
-            ("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", "PRAGMA foreign_keys = OFF")
+        url if url.starts_with("sqlite") => (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+            "PRAGMA foreign_keys = OFF",
+        ),
+        url if url.starts_with("postgres") => {
+            ("SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'", "SELECT 1")
         }
-        url if url.starts_with("postgres") => ("SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'", "SELECT 1"),
-        _ => {
-            ("SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = database()", "SET foreign_key_checks = 0")
-        }
+        _ => (
+            "SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = database()",
+            "SET foreign_key_checks = 0",
+        ),
     };
     let names: Vec<String> = sql(names).column(db.reader()).await.unwrap();
     // Settings hold for one connection.
@@ -91,7 +100,9 @@ pub async fn empty(db: &TestDb) {
     sea_orm::ConnectionTrait::execute_unprepared(&conn, before).await.unwrap();
     for name in names {
         let cascade = if db.options().url.starts_with("postgres") { "CASCADE" } else { "" };
-        sea_orm::ConnectionTrait::execute_unprepared(&conn, &format!("DROP TABLE {name} {cascade}")).await.unwrap();
+        sea_orm::ConnectionTrait::execute_unprepared(&conn, &format!("DROP TABLE {name} {cascade}"))
+            .await
+            .unwrap();
     }
     assert!(db.check_schema().await.is_err(), "the schema is still there");
     conn.close().await.unwrap();

@@ -49,7 +49,12 @@ fn a_silent_connection_is_closed_and_nobody_else_notices() {
 fn other_protocols_are_refused_at_their_first_bytes() {
     on_every_database(async |db| {
         let server = Server::start(&db, options()).await;
-        for greeting in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"P", b"\x16\x03\x01\x02\x00", b"PRI * HTTP/1.1\r\n\r\n"] {
+        for greeting in [
+            &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+            b"P",
+            b"\x16\x03\x01\x02\x00",
+            b"PRI * HTTP/1.1\r\n\r\n",
+        ] {
             let mut stream = TcpStream::connect(server.address).await.unwrap();
             stream.write_all(greeting).await.unwrap();
             if greeting == b"P" {

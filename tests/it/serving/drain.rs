@@ -51,7 +51,8 @@ fn a_call_that_does_not_end_is_given_up_after_the_drain() {
         tokio::time::sleep(millis(100)).await;
         server.shutdown.cancel();
         tokio::time::timeout(SOON, server.ended).await.expect("the end does not end").unwrap().unwrap();
-        let status = tokio::time::timeout(SOON, endless).await.expect("the caller still waits").unwrap().unwrap_err();
+        let status =
+            tokio::time::timeout(SOON, endless).await.expect("the caller still waits").unwrap().unwrap_err();
         assert!(matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal), "{status}");
     });
 }

@@ -29,13 +29,17 @@ async fn upload(channel: Channel, rows: tokio::sync::mpsc::Receiver<String>) -> 
     client.ready().await.unwrap();
     let rows = tokio_stream::wrappers::ReceiverStream::new(rows);
     let path = http::uri::PathAndQuery::from_static(UPLOAD);
-    client.client_streaming(Request::new(rows), path, ProstCodec::<String, String>::default()).await.map(Response::into_inner)
+    client
+        .client_streaming(Request::new(rows), path, ProstCodec::<String, String>::default())
+        .await
+        .map(Response::into_inner)
 }
 
 #[test]
 fn calls_whose_bodies_never_come_take_nothing_from_others_and_are_ended() {
     on_every_database(async |db| {
-        let server = Server::start(&db, ServeOptions { concurrency: 4, body_timeout: millis(700), ..options() }).await;
+        let server =
+            Server::start(&db, ServeOptions { concurrency: 4, body_timeout: millis(700), ..options() }).await;
         let mut hog = Wire::open(server.address, &[]).await;
         for stream in streams(200) {
             hog.call(stream, ECHO).await;
@@ -51,8 +55,13 @@ fn calls_whose_bodies_never_come_take_nothing_from_others_and_are_ended() {
     });
 }
 
-/// A call that asks again as long as it is turned away: another one of the story may be there for a moment.
-fn until_let_in(channel: Channel, method: &'static str, text: &'static str) -> JoinHandle<Result<String, Status>> {
+/// A call that asks again as long as it is turned away: another one of the story may be there for a
+/// moment.
+fn until_let_in(
+    channel: Channel,
+    method: &'static str,
+    text: &'static str,
+) -> JoinHandle<Result<String, Status>> {
     tokio::spawn(async move {
         loop {
             match call(channel.clone(), method, text).await {
@@ -66,10 +75,14 @@ fn until_let_in(channel: Channel, method: &'static str, text: &'static str) -> J
 #[test]
 fn calls_of_one_connection_wait_for_their_turn_and_leave_room_for_others() {
     on_every_database(async |db| {
-        // Two of the busy one, one of the other, and one to spare, so that the server is never full.
-        let server = Server::start(&db, ServeOptions { concurrency: 4, calls_per_connection: 2, ..options() }).await;
+        // Two of the busy one, one of the other, and one to spare, so that the server is never
+        // full.
+        let server =
+            Server::start(&db, ServeOptions { concurrency: 4, calls_per_connection: 2, ..options() }).await;
         let busy = server.channel().await;
-        let many = tokio::spawn(try_join_all((0..12).map(|_| call(busy.clone(), SLEEP_MS, "50")).collect::<Vec<_>>()));
+        let many = tokio::spawn(try_join_all(
+            (0..12).map(|_| call(busy.clone(), SLEEP_MS, "50")).collect::<Vec<_>>(),
+        ));
         let other = server.channel().await;
         while !many.is_finished() {
             call(other.clone(), ECHO, "in between").await.expect("one connection shuts another out");
@@ -82,7 +95,8 @@ fn calls_of_one_connection_wait_for_their_turn_and_leave_room_for_others() {
 #[test]
 fn under_load_a_call_is_turned_away_before_its_body_is_read() {
     on_every_database(async |db| {
-        let server = Server::start(&db, ServeOptions { concurrency: 1, body_timeout: 2 * SOON, ..options() }).await;
+        let server =
+            Server::start(&db, ServeOptions { concurrency: 1, body_timeout: 2 * SOON, ..options() }).await;
         let long = until_let_in(server.channel().await, SLEEP_MS, "1500");
         eventually("the server is busy", || async { server.call(ECHO, "x").await.is_err() }).await;
         let mut wire = Wire::open(server.address, &[]).await;
@@ -107,7 +121,11 @@ fn uploads_and_tasks_have_limits_of_their_own() {
         }
         let (sender, rows) = tokio::sync::mpsc::channel::<String>(4);
         let refused = upload(server.channel().await, rows).await.unwrap_err();
-        assert_eq!((refused.code(), refused.message().contains("imports")), (Code::Unavailable, true), "{refused:?}");
+        assert_eq!(
+            (refused.code(), refused.message().contains("imports")),
+            (Code::Unavailable, true),
+            "{refused:?}"
+        );
         drop(sender);
         server.call(ECHO, "calls go on").await.unwrap();
         let task = until_let_in(server.channel().await, TASK, "1500");
@@ -150,7 +168,8 @@ fn a_connection_has_one_upload_at_a_time_and_its_next_one_waits() {
 #[test]
 fn an_upload_of_which_nothing_comes_any_more_is_ended_with_a_code() {
     on_every_database(async |db| {
-        let server = Server::start(&db, ServeOptions { imports: 1, body_timeout: millis(200), ..options() }).await;
+        let server =
+            Server::start(&db, ServeOptions { imports: 1, body_timeout: millis(200), ..options() }).await;
         let (sender, rows) = tokio::sync::mpsc::channel::<String>(4);
         sender.send("row".to_owned()).await.unwrap();
         let ended = upload(server.channel().await, rows).await.unwrap_err();
@@ -164,7 +183,12 @@ fn an_upload_of_which_nothing_comes_any_more_is_ended_with_a_code() {
 }
 
 /// Sends rows of so many bytes for as long as they are wanted, `most` at most, each after a pause.
-async fn rows_in_time(channel: Channel, bytes: usize, pause: Duration, most: usize) -> Result<String, Status> {
+async fn rows_in_time(
+    channel: Channel,
+    bytes: usize,
+    pause: Duration,
+    most: usize,
+) -> Result<String, Status> {
     let (sender, rows) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move {
         for _ in 0..most {
@@ -180,8 +204,10 @@ async fn rows_in_time(channel: Channel, bytes: usize, pause: Duration, most: usi
 #[test]
 fn an_upload_that_trickles_gives_its_permit_back_and_a_slow_line_is_read_to_its_end() {
     on_every_database(async |db| {
-        let server = Server::start(&db, ServeOptions { imports: 1, body_timeout: millis(800), ..options() }).await;
-        // A message has five bytes before it and a string three: some 400 bytes a second, for ten seconds.
+        let server =
+            Server::start(&db, ServeOptions { imports: 1, body_timeout: millis(800), ..options() }).await;
+        // A message has five bytes before it and a string three: some 400 bytes a second, for ten
+        // seconds.
         let ended = rows_in_time(server.channel().await, 1, millis(20), 500).await.unwrap_err();
         assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended:?}");
         assert!(ended.message().contains("1024 bytes a second"), "{ended:?}");
@@ -204,7 +230,8 @@ fn a_connection_that_does_not_read_gets_no_more_answers_and_is_closed() {
         hog.until_read().await;
         server.call(GROW, "60000").await.expect("others are not concerned");
         while hog.hear().await.is_some() {}
-        // Four at once fill its room; what was sent of those makes room for a few more. One is the real caller's.
+        // Four at once fill its room; what was sent of those makes room for a few more. One is the
+        // real caller's.
         let made = server.finished.load(Ordering::SeqCst);
         assert!((2..=12).contains(&made), "{made} answers were made of a hundred that nobody reads");
         server.end().await;
@@ -214,7 +241,9 @@ fn a_connection_that_does_not_read_gets_no_more_answers_and_is_closed() {
 #[test]
 fn who_reads_gets_every_answer_however_many_were_asked_for_at_once() {
     on_every_database(async |db| {
-        let server = Server::start(&db, ServeOptions { calls_per_connection: 4, body_timeout: 6 * SOON, ..options() }).await;
+        let server =
+            Server::start(&db, ServeOptions { calls_per_connection: 4, body_timeout: 6 * SOON, ..options() })
+                .await;
         let channel = server.channel().await;
         let large = "x".repeat(300_000);
         let answers = join_all((0..60).map(|number| match number % 2 {

@@ -1,4 +1,5 @@
-//! Calls that are cancelled in the middle of a transaction must not cost others their acknowledged writes.
+//! Calls that are cancelled in the middle of a transaction must not cost others their acknowledged
+//! writes.
 
 use super::cable::through_a_cable;
 use super::*;
@@ -19,9 +20,13 @@ fn a_write_that_was_acknowledged_is_there_whatever_others_cancelled() {
         };
         let server = Server::start(&near, options()).await;
         for round in 0..72 {
-            // A write without a transaction of its own is swallowed by a connection that was left inside one.
+            // A write without a transaction of its own is swallowed by a connection that was left
+            // inside one.
             let channel = server.channel().await;
-            assert_eq!(call(channel.clone(), INSERT_BARE, &round.to_string()).await.unwrap(), round.to_string());
+            assert_eq!(
+                call(channel.clone(), INSERT_BARE, &round.to_string()).await.unwrap(),
+                round.to_string()
+            );
             let id = (1000 + round).to_string();
             let cancelled = tokio::spawn(async move { call(channel, INSERT, &id).await });
             // Now inside `begin`, now inside the insert, now inside `commit`.
@@ -37,8 +42,10 @@ fn a_write_that_was_acknowledged_is_there_whatever_others_cancelled() {
         if other.options().url.starts_with("postgres") {
             // Less time than after which the database itself ends such a transaction.
             tokio::time::sleep(millis(300)).await;
-            let stuck = "SELECT COUNT(*), 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
-            let stuck: Vec<(i64, i32)> = etutor::storage::sql::sql(stuck).tuples(other.reader()).await.unwrap();
+            let stuck = "SELECT COUNT(*), 1 FROM pg_stat_activity WHERE datname = current_database() \
+                AND state = 'idle in transaction'";
+            let stuck: Vec<(i64, i32)> =
+                etutor::storage::sql::sql(stuck).tuples(other.reader()).await.unwrap();
             assert_eq!(stuck, [(0, 1)], "connections are left inside a transaction");
         }
         server.end().await;

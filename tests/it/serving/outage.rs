@@ -1,4 +1,5 @@
-//! The database goes away and comes back; the server stays, says so at once, and recovers by itself.
+//! The database goes away and comes back; the server stays, says so at once, and recovers by
+//! itself.
 
 use super::cable::through_a_cable;
 use super::*;
@@ -32,7 +33,12 @@ fn a_server_whose_database_is_away_starts_says_so_and_waits() {
     runtime.block_on(async {
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for scheme in ["postgres", "mysql"] {
-            let db = Db::connect(&DbOptions { lazy: true, ..DbOptions::new(format!("{scheme}://etutor@{nobody}/etutor")) }).await.unwrap();
+            let db = Db::connect(&DbOptions {
+                lazy: true,
+                ..DbOptions::new(format!("{scheme}://etutor@{nobody}/etutor"))
+            })
+            .await
+            .unwrap();
             let server = Server::start(&db, options()).await;
             assert_eq!(health(&server).await, ServingStatus::NotServing);
             told_unavailable(&server, COUNT).await;

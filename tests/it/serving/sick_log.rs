@@ -1,4 +1,5 @@
-//! Trouble with the log is not trouble with the service: whatever standard error is, calls are answered, and SIGTERM ends it in order.
+//! Trouble with the log is not trouble with the service: whatever standard error is, calls are
+//! answered, and SIGTERM ends it in order.
 
 use super::daemon::{Daemon, etutord};
 use super::*;
@@ -19,7 +20,11 @@ async fn flood(stderr: impl Into<Stdio>, settings: &[(&str, &str)]) -> (Daemon, 
     let url = format!("sqlite://{}/etutor.db", folder.path().display());
     // It was free a moment ago. The log cannot be asked.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let own = [("ETUTOR__DATABASE__URL", url.as_str()), ("ETUTOR__SERVER__LISTEN", address.as_str()), ("ETUTOR__LOG__FILTER", "trace")];
+    let own = [
+        ("ETUTOR__DATABASE__URL", url.as_str()),
+        ("ETUTOR__SERVER__LISTEN", address.as_str()),
+        ("ETUTOR__LOG__FILTER", "trace"),
+    ];
     let mut command = etutord(&[&own[..], settings].concat());
     command.stderr(stderr);
     let daemon = Daemon { child: command.spawn().unwrap(), log: Arc::default() };
@@ -30,7 +35,10 @@ async fn flood(stderr: impl Into<Stdio>, settings: &[(&str, &str)]) -> (Daemon, 
     let mut client = StudentServiceClient::new(endpoint.connect().await.unwrap());
     for call in 0..CALLS {
         let asked = client.get_student(pb::GetStudentRequest { user_name: format!("nobody-{call}") });
-        let refused = tokio::time::timeout(SOON, asked).await.unwrap_or_else(|_| panic!("call {call} is not answered")).unwrap_err();
+        let refused = tokio::time::timeout(SOON, asked)
+            .await
+            .unwrap_or_else(|_| panic!("call {call} is not answered"))
+            .unwrap_err();
         assert_eq!(refused.code(), tonic::Code::NotFound, "call {call}: {refused}");
     }
     (daemon, folder)
@@ -76,9 +84,15 @@ async fn a_reader_that_comes_back_hears_what_it_has_missed() {
     let server = flood(writer, &[("ETUTOR__LOG__FORMAT", "json")]).await;
     let heard = read(reader);
     let missing = |line: &serde_json::Value| line["fields"]["missing"].as_u64();
-    eventually("it is told of the gap", || async { heard.lock().unwrap().iter().any(|line| missing(line) > Some(0)) }).await;
+    eventually("it is told of the gap", || async {
+        heard.lock().unwrap().iter().any(|line| missing(line) > Some(0))
+    })
+    .await;
     ends_in_order(server).await;
-    eventually("the last line", || async { heard.lock().unwrap().iter().any(|line| line["fields"]["message"] == "ended") }).await;
+    eventually("the last line", || async {
+        heard.lock().unwrap().iter().any(|line| line["fields"]["message"] == "ended")
+    })
+    .await;
 }
 
 /// What comes, line by line, each a whole object.

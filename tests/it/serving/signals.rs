@@ -18,7 +18,8 @@ struct Configured {
 impl Configured {
     async fn start(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (url, file) = (format!("sqlite://{}/etutor.db", folder.path().display()), folder.path().join("etutor.yml"));
+        let (url, file) =
+            (format!("sqlite://{}/etutor.db", folder.path().display()), folder.path().join("etutor.yml"));
         std::fs::write(&file, text).unwrap();
         let arguments = ["-c", file.to_str().unwrap()];
         let (daemon, address) = Daemon::start_with(&[("ETUTOR__DATABASE__URL", &url)], &arguments).await;
@@ -38,9 +39,11 @@ impl Configured {
     /// Asks for somebody who does not exist; whether the log tells of it.
     async fn tells_of_a_refusal(&self) -> bool {
         let before = self.daemon.log().len();
-        let channel = Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
+        let channel =
+            Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
         let mut client = StudentServiceClient::new(channel);
-        let refused = client.get_student(pb::GetStudentRequest { user_name: "nobody".to_owned() }).await.unwrap_err();
+        let refused =
+            client.get_student(pb::GetStudentRequest { user_name: "nobody".to_owned() }).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::NotFound);
         // A signal is answered by a line, which comes after that of the call.
         self.daemon.signal("USR1");
@@ -54,13 +57,17 @@ impl Configured {
 async fn what_may_change_while_it_runs_is_followed_and_the_rest_is_named() {
     let server = Configured::start("{}").await;
     assert!(!server.tells_of_a_refusal().await, "what a caller did wrong is told to the caller");
-    let text = "log: { filter: 'info,etutor::rpc=debug' }\nsms: { batch_max: 7 }\nserver: { drain_s: 3 }\nzone: Asia/Tokyo\n";
+    let text = "log: { filter: 'info,etutor::rpc=debug' }\nsms: { batch_max: 7 }\nserver: { drain_s: 3 \
+        }\nzone: Asia/Tokyo\n";
     let log = server.reload(text, "another filter").await.join("\n");
     assert!(log.contains(r#""changed":"log.filter, sms.batch_max""#), "{log}");
     assert!(log.contains(r#""keys":"server.drain_s, zone""#) && log.contains("needs a restart"), "{log}");
     assert!(server.tells_of_a_refusal().await);
     let log = server.reload(text, "needs a restart").await.join("\n");
-    assert!(log.contains(r#""changed":"nothing""#) && log.contains(r#""keys":"server.drain_s, zone""#), "still waiting: {log}");
+    assert!(
+        log.contains(r#""changed":"nothing""#) && log.contains(r#""keys":"server.drain_s, zone""#),
+        "still waiting: {log}"
+    );
     server.daemon.end("TERM").await;
 }
 
@@ -79,7 +86,10 @@ async fn a_faulty_file_changes_nothing_and_its_faults_are_told() {
     }
     std::fs::remove_file(&server.file).unwrap();
     server.daemon.signal("HUP");
-    eventually("it says that the file is missing", || async { server.daemon.log().join("\n").contains("No such file") }).await;
+    eventually("it says that the file is missing", || async {
+        server.daemon.log().join("\n").contains("No such file")
+    })
+    .await;
     assert_eq!(health(&server.address).await, ServingStatus::Serving);
     server.daemon.end("TERM").await;
 }
@@ -106,17 +116,21 @@ async fn the_second_signal_ends_it_at_once() {
     let mut call = tokio::net::TcpStream::connect(&server.address).await.unwrap();
     let unfinished = h2_call(&mut call).await;
     server.daemon.signal("TERM");
-    eventually("it ends", || async { server.daemon.log().iter().any(|line| line.contains("no new calls")) }).await;
+    eventually("it ends", || async { server.daemon.log().iter().any(|line| line.contains("no new calls")) })
+        .await;
     server.daemon.signal("TERM");
     assert_eq!(server.daemon.exit_code().await, 70);
-    eventually("it says so", || async { server.daemon.log().iter().any(|line| line.contains("cut off")) }).await;
+    eventually("it says so", || async { server.daemon.log().iter().any(|line| line.contains("cut off")) })
+        .await;
     drop(unfinished);
 }
 
 /// A call whose request never comes to its end.
 async fn h2_call(stream: &mut tokio::net::TcpStream) -> impl Sized {
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-    let request = http::Request::post("http://etutor/etutor.v1.ImportService/Import").header("content-type", "application/grpc").body(());
+    let request = http::Request::post("http://etutor/etutor.v1.ImportService/Import")
+        .header("content-type", "application/grpc")
+        .body(());
     let (answer, mut body) = client.send_request(request.unwrap(), false).unwrap();
     let mut connection = Box::pin(connection);
     body.send_data(bytes::Bytes::new(), false).unwrap();

@@ -1,4 +1,5 @@
-//! The zone is kept with the data: who starts with another one is refused, whichever database it is and whoever was first.
+//! The zone is kept with the data: who starts with another one is refused, whichever database it is
+//! and whoever was first.
 
 use super::daemon::{Daemon, told};
 use etutor::error::Error;
@@ -12,13 +13,18 @@ fn a_server_of_another_zone_than_the_data_does_not_start() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = folder.path().join("outbox.jsonl").display().to_string();
         let of = |zone: &'static str| {
-            [("ETUTOR__DATABASE__URL", url.clone()), ("ETUTOR__ZONE", zone.to_owned()), ("ETUTOR__TESTING", "true".to_owned())]
+            [
+                ("ETUTOR__DATABASE__URL", url.clone()),
+                ("ETUTOR__ZONE", zone.to_owned()),
+                ("ETUTOR__TESTING", "true".to_owned()),
+            ]
         };
         let start = async |zone| {
             let settings = of(zone);
             Daemon::start(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await
         };
-        // A new database takes the zone of the first server; a second server of the same zone is welcome.
+        // A new database takes the zone of the first server; a second server of the same zone is
+        // welcome.
         let (first, _) = start("America/New_York").await;
         assert_eq!(zone_of_data(db.reader()).await.unwrap().as_deref(), Some("America/New_York"));
         let (second, _) = start("America/New_York").await;
@@ -37,7 +43,10 @@ fn a_server_of_another_zone_than_the_data_does_not_start() {
             ]);
             let (code, text) = told(&settings, &[]).await;
             assert_eq!(code, 78, "{text}");
-            assert!(text.contains("zone: is Asia/Shanghai, but") && text.contains("`zone: America/New_York`"), "{text}");
+            assert!(
+                text.contains("zone: is Asia/Shanghai, but") && text.contains("`zone: America/New_York`"),
+                "{text}"
+            );
         }
         first.end("TERM").await;
         let settings = of("Asia/Shanghai");

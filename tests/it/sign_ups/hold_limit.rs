@@ -28,7 +28,11 @@ fn until(app: &TestApp, held: &pb::Reservation) -> String {
 
 /// From when on it is possible again, as the refusal tells programs.
 fn possible_from(status: &Status) -> String {
-    assert_eq!((status.code(), reason(status).as_str()), (Code::FailedPrecondition, "HOLD_LIMIT"), "{status:?}");
+    assert_eq!(
+        (status.code(), reason(status).as_str()),
+        (Code::FailedPrecondition, "HOLD_LIMIT"),
+        "{status:?}"
+    );
     status.get_details_error_info().unwrap().metadata["possible_from_time"].clone()
 }
 
@@ -51,12 +55,20 @@ fn a_hold_given_back_and_made_again_lasts_half_an_hour_in_all() {
         app.set_clock("2026-03-02T10:32").await;
         let refused = hold(&app, 1).await.unwrap_err();
         assert_eq!(possible_from(&refused), "2026-03-02T04:00:00Z", "two hours after the first began");
-        assert!(refused.message().ends_with("the next is possible from 2026-03-02 12:00:00 on"), "{}", refused.message());
+        assert!(
+            refused.message().ends_with("the next is possible from 2026-03-02 12:00:00 on"),
+            "{}",
+            refused.message()
+        );
         assert_eq!(said(hold(&app, 2).await), "HELD", "it is the student's own limit");
         app.set_clock("2026-03-02T11:59").await;
         assert_eq!(said(hold(&app, 1).await), "HOLD_LIMIT");
         app.set_clock("2026-03-02T12:00").await;
-        assert_eq!(until(&app, &hold(&app, 1).await.unwrap()), "2026-03-02T12:09", "as long as the first was: the pause after it counts");
+        assert_eq!(
+            until(&app, &hold(&app, 1).await.unwrap()),
+            "2026-03-02T12:09",
+            "as long as the first was: the pause after it counts"
+        );
         no_drift(&app).await;
     });
 }
@@ -85,7 +97,12 @@ fn renewals_count_and_other_days_and_templates_do_not() {
     });
 }
 
-async fn hold_days(app: &TestApp, number: usize, template: &str, (start, end): (&str, &str)) -> Result<pb::Reservation, Status> {
+async fn hold_days(
+    app: &TestApp,
+    number: usize,
+    template: &str,
+    (start, end): (&str, &str),
+) -> Result<pb::Reservation, Status> {
     let request = pb::HoldPlacesRequest {
         student: student(number),
         class_template: template.to_owned(),
@@ -123,11 +140,18 @@ fn many_who_hold_and_give_back_at_once_do_not_get_round_the_limit() {
         for minute in ["10:00", "10:10", "10:20"] {
             app.set_clock(&format!("2026-03-02T{minute}")).await;
             let calls = (0..8).map(|number| hold(if number % 2 == 0 { &app } else { &replica }, 1));
-            let made: Vec<i64> = join_all(calls).await.into_iter().filter_map(|held| Some(held.ok()?.reservation_id)).collect();
+            let made: Vec<i64> = join_all(calls)
+                .await
+                .into_iter()
+                .filter_map(|held| Some(held.ok()?.reservation_id))
+                .collect();
             assert_eq!(made.len(), 1);
             if minute != "10:20" {
                 app.advance(chrono::TimeDelta::minutes(10)).await;
-                let released = join_all((0..4).map(|number| release(if number % 2 == 0 { &app } else { &replica }, made[0]))).await;
+                let released = join_all(
+                    (0..4).map(|number| release(if number % 2 == 0 { &app } else { &replica }, made[0])),
+                )
+                .await;
                 assert!(released.iter().all(|said| said == "CANCELLED"), "{released:?}");
             }
         }
@@ -142,12 +166,17 @@ fn who_holds_or_is_offered_a_place_is_told_that_and_not_of_a_sign_up() {
     on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
         app.ignore_messages("this story is about refusals");
         let academy = small().build(&app).await;
-        let sign_up = async |template: &str| academy.reserve(&app, &student(1), template, Some(SATURDAYS)).await;
+        let sign_up =
+            async |template: &str| academy.reserve(&app, &student(1), template, Some(SATURDAYS)).await;
         let page = async || {
             let (student, to_day) = (student(1), "2026-03-14".to_owned());
-            let request = pb::ListOpeningsRequest { student, from_day: to_day.clone(), to_day, ..Default::default() };
+            let request =
+                pb::ListOpeningsRequest { student, from_day: to_day.clone(), to_day, ..Default::default() };
             let openings = app.openings().list_openings(request).await.unwrap().into_inner().openings;
-            openings.iter().map(|one| one.days[0].reason().as_str_name().replace("ERROR_REASON_", "")).collect::<Vec<_>>()
+            openings
+                .iter()
+                .map(|one| one.days[0].reason().as_str_name().replace("ERROR_REASON_", ""))
+                .collect::<Vec<_>>()
         };
         let held = hold(&app, 1).await.unwrap().reservation_id;
         for template in ["one", "daily"] {
@@ -157,12 +186,30 @@ fn who_holds_or_is_offered_a_place_is_told_that_and_not_of_a_sign_up() {
         }
         assert_eq!(page().await, ["HELD", "UNSPECIFIED", "HELD"]);
         assert_eq!(confirm(&app, held).await, "BOOKED");
-        assert_eq!((said(sign_up("one").await), said(sign_up("daily").await)), ("ALREADY_RESERVED".into(), "SCHEDULE_CONFLICT".into()));
+        assert_eq!(
+            (said(sign_up("one").await), said(sign_up("daily").await)),
+            ("ALREADY_RESERVED".into(), "SCHEDULE_CONFLICT".into())
+        );
         assert_eq!(page().await, ["ALREADY_RESERVED", "UNSPECIFIED", "SCHEDULE_CONFLICT"]);
         cancel(&app, held, "").await;
         let (start_day, end_day) = (SATURDAYS.0.to_owned(), SATURDAYS.1.to_owned());
-        let join = pb::JoinWaitlistRequest { student: student(1), class_template: "one".into(), start_day, end_day, ..Default::default() };
-        let offered = app.waitlist().join_waitlist(join).await.unwrap().into_inner().entry.unwrap().reservation.unwrap();
+        let join = pb::JoinWaitlistRequest {
+            student: student(1),
+            class_template: "one".into(),
+            start_day,
+            end_day,
+            ..Default::default()
+        };
+        let offered = app
+            .waitlist()
+            .join_waitlist(join)
+            .await
+            .unwrap()
+            .into_inner()
+            .entry
+            .unwrap()
+            .reservation
+            .unwrap();
         assert_eq!(state(&offered), "OFFERED");
         let refused = sign_up("one").await.unwrap_err();
         assert_eq!(reason(&refused), "HELD");
@@ -200,8 +247,17 @@ fn a_request_repeated_after_what_it_made_is_over_is_told_so() {
         let sign_up = async |id: &str| {
             let (student, class_template) = (student(4), "daily".to_owned());
             let (start_day, end_day) = (SATURDAYS.0.to_owned(), SATURDAYS.1.to_owned());
-            let request = pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: id.to_owned() };
-            app.enrollment().create_reservation(request).await.map(|answer| answer.into_inner().reservation.unwrap())
+            let request = pb::CreateReservationRequest {
+                student,
+                class_template,
+                start_day,
+                end_day,
+                request_id: id.to_owned(),
+            };
+            app.enrollment()
+                .create_reservation(request)
+                .await
+                .map(|answer| answer.into_inner().reservation.unwrap())
         };
         let made = sign_up("signed up").await.unwrap().reservation_id;
         cancel(&app, made, "2026-03-20").await;
@@ -213,13 +269,26 @@ fn a_request_repeated_after_what_it_made_is_over_is_told_so() {
         let join = async |number: usize, id: &str| {
             let (start_day, end_day) = (SATURDAYS.0.to_owned(), SATURDAYS.1.to_owned());
             let (student, class_template) = (student(number), "one".to_owned());
-            let request = pb::JoinWaitlistRequest { student, class_template, start_day, end_day, request_id: id.to_owned() };
+            let request = pb::JoinWaitlistRequest {
+                student,
+                class_template,
+                start_day,
+                end_day,
+                request_id: id.to_owned(),
+            };
             let answer = app.waitlist().join_waitlist(request).await;
             answer.map(|answer| answer.into_inner().entry.unwrap().reservation.unwrap())
         };
-        let (left, declined, taken) = (join(5, "left").await.unwrap(), join(6, "lapsed").await.unwrap(), join(7, "taken").await.unwrap());
+        let (left, declined, taken) = (
+            join(5, "left").await.unwrap(),
+            join(6, "lapsed").await.unwrap(),
+            join(7, "taken").await.unwrap(),
+        );
         assert_eq!(join(5, "left").await.unwrap().reservation_id, left.reservation_id);
-        app.waitlist().leave_waitlist(pb::LeaveWaitlistRequest { reservation_id: left.reservation_id }).await.unwrap();
+        app.waitlist()
+            .leave_waitlist(pb::LeaveWaitlistRequest { reservation_id: left.reservation_id })
+            .await
+            .unwrap();
         assert_eq!(said(join(5, "left").await), "CANCELLED");
         cancel(&app, kept, "").await;
         assert_eq!(state(&get(&app, declined.reservation_id).await), "OFFERED");

@@ -1,4 +1,5 @@
-//! Holds: 15 minutes, one renewal, confirmed or given back; one that has run out stands in nobody's way.
+//! Holds: 15 minutes, one renewal, confirmed or given back; one that has run out stands in nobody's
+//! way.
 
 use super::{cancel, get, no_drift, said, small, state, taken};
 use etutor::rpc::pb;
@@ -12,7 +13,12 @@ async fn hold(app: &TestApp, number: usize, template: &str) -> Result<pb::Reserv
 }
 
 /// The same as a request of its own.
-pub async fn hold_as(app: &TestApp, number: usize, template: &str, request_id: &str) -> Result<pb::Reservation, tonic::Status> {
+pub async fn hold_as(
+    app: &TestApp,
+    number: usize,
+    template: &str,
+    request_id: &str,
+) -> Result<pb::Reservation, tonic::Status> {
     let request = pb::HoldPlacesRequest {
         student: student(number),
         class_template: template.to_owned(),
@@ -45,7 +51,11 @@ fn a_hold_keeps_its_places_for_fifteen_minutes_and_is_confirmed_once() {
         let held = hold(&app, 1, "one").await.unwrap();
         assert_eq!(state(&held), "HELD");
         assert_eq!(held.expire_time.unwrap().seconds, app.instant("2026-03-02T00:15").unix());
-        assert_eq!(hold(&app, 1, "one").await.unwrap().reservation_id, held.reservation_id, "the same request");
+        assert_eq!(
+            hold(&app, 1, "one").await.unwrap().reservation_id,
+            held.reservation_id,
+            "the same request"
+        );
         assert_eq!(said(hold(&app, 2, "one").await), "PLACES_EXHAUSTED");
         assert_eq!(taken(&app, "one").await.len(), 3);
         app.set_clock("2026-03-02T00:10").await;
@@ -53,9 +63,16 @@ fn a_hold_keeps_its_places_for_fifteen_minutes_and_is_confirmed_once() {
         app.set_clock("2026-03-02T00:20").await;
         assert_eq!(confirm(&app, held.reservation_id).await, "BOOKED", "twice changes nothing");
         let booked = get(&app, held.reservation_id).await;
-        assert_eq!((booked.expire_time, booked.create_time.unwrap().seconds), (None, app.instant("2026-03-02T00:10").unix()));
+        assert_eq!(
+            (booked.expire_time, booked.create_time.unwrap().seconds),
+            (None, app.instant("2026-03-02T00:10").unix())
+        );
         assert_eq!(release(&app, held.reservation_id).await, "BOOKED", "what is no hold stays as it is");
-        assert_eq!(renew(&app, held.reservation_id).await, "ALREADY_RESERVED", "it did not run out: it was confirmed");
+        assert_eq!(
+            renew(&app, held.reservation_id).await,
+            "ALREADY_RESERVED",
+            "it did not run out: it was confirmed"
+        );
         no_drift(&app).await;
     });
 }
@@ -82,7 +99,11 @@ fn what_has_run_out_is_told_to_have_before_anything_has_found_it_out() {
         small().build(&app).await;
         let held = hold(&app, 1, "one").await.unwrap().reservation_id;
         let kept = hold(&app, 3, "two").await.unwrap().reservation_id;
-        let change = pb::ChangeReservationRequest { reservation_id: held, end_day: "2026-03-21".to_owned(), ..Default::default() };
+        let change = pb::ChangeReservationRequest {
+            reservation_id: held,
+            end_day: "2026-03-21".to_owned(),
+            ..Default::default()
+        };
         let refused = app.enrollment().change_reservation(change).await.unwrap_err();
         assert_eq!(refused.message(), "the reservation is a hold: it can be changed once it is confirmed");
         assert_eq!(confirm(&app, kept).await, "BOOKED");
@@ -93,7 +114,16 @@ fn what_has_run_out_is_told_to_have_before_anything_has_found_it_out() {
             end_day: "2026-03-28".to_owned(),
             request_id: String::new(),
         };
-        let entry = app.waitlist().join_waitlist(wait(2, "two")).await.unwrap().into_inner().entry.unwrap().reservation.unwrap();
+        let entry = app
+            .waitlist()
+            .join_waitlist(wait(2, "two"))
+            .await
+            .unwrap()
+            .into_inner()
+            .entry
+            .unwrap()
+            .reservation
+            .unwrap();
         assert_eq!(state(&entry), "OFFERED");
         let offered = entry.reservation_id;
         let listed = async |states: &[pb::ReservationState]| -> Vec<i64> {
@@ -103,22 +133,42 @@ fn what_has_run_out_is_told_to_have_before_anything_has_found_it_out() {
             found.into_iter().map(|found| found.reservation_id).collect()
         };
         let live = [pb::ReservationState::Held, pb::ReservationState::Offered];
-        assert_eq!((listed(&live).await, listed(&[pb::ReservationState::Expired]).await), (vec![held, offered], vec![]));
+        assert_eq!(
+            (listed(&live).await, listed(&[pb::ReservationState::Expired]).await),
+            (vec![held, offered], vec![])
+        );
         app.set_clock("2026-03-02T20:00").await;
-        assert_eq!((listed(&live).await, listed(&[pb::ReservationState::Expired]).await), (vec![], vec![held, offered]));
-        assert_eq!(listed(&[pb::ReservationState::Booked, pb::ReservationState::Expired]).await, [held, kept, offered]);
+        assert_eq!(
+            (listed(&live).await, listed(&[pb::ReservationState::Expired]).await),
+            (vec![], vec![held, offered])
+        );
+        assert_eq!(
+            listed(&[pb::ReservationState::Booked, pb::ReservationState::Expired]).await,
+            [held, kept, offered]
+        );
         for id in [held, offered] {
             let found = get(&app, id).await;
             assert_eq!((state(&found), found.expire_time), ("EXPIRED".to_owned(), None));
             assert_eq!(cancel(&app, id, "").await, "EXPIRED", "it stays as it is");
         }
-        assert_eq!(app.waitlist().list_waitlist(pb::ListWaitlistRequest::default()).await.unwrap().into_inner().entries, []);
+        assert_eq!(
+            app.waitlist()
+                .list_waitlist(pb::ListWaitlistRequest::default())
+                .await
+                .unwrap()
+                .into_inner()
+                .entries,
+            []
+        );
         assert_eq!(release(&app, held).await, "EXPIRED");
-        let declined = app.waitlist().decline_offer(pb::DeclineOfferRequest { reservation_id: offered }).await;
+        let declined =
+            app.waitlist().decline_offer(pb::DeclineOfferRequest { reservation_id: offered }).await;
         assert_eq!(said(declined.map(|answer| answer.into_inner().reservation.unwrap())), "EXPIRED");
         app.fire("clazz offer_places", None).await;
-        let causes: Vec<String> =
-            sql("SELECT cause FROM place_change WHERE delta < 0 ORDER BY cause").column(app.db().reader()).await.unwrap();
+        let causes: Vec<String> = sql("SELECT cause FROM place_change WHERE delta < 0 ORDER BY cause")
+            .column(app.db().reader())
+            .await
+            .unwrap();
         assert_eq!(causes, ["HOLD_EXPIRED", "OFFER_EXPIRED"]);
         no_drift(&app).await;
     });
@@ -153,7 +203,11 @@ fn a_hold_that_is_given_back_frees_its_places_and_stands_in_the_way_of_the_same_
         assert_eq!(confirm(&app, id).await, "HOLD_EXPIRED");
         let daily = hold(&app, 1, "daily").await.unwrap();
         assert_eq!(state(&daily), "HELD");
-        assert_eq!(cancel(&app, daily.reservation_id, "2026-03-20").await, "CANCELLED", "a hold is given up whole");
+        assert_eq!(
+            cancel(&app, daily.reservation_id, "2026-03-20").await,
+            "CANCELLED",
+            "a hold is given up whole"
+        );
         assert_eq!((taken(&app, "one").await, taken(&app, "daily").await), (vec![], vec![]));
         no_drift(&app).await;
     });

@@ -1,4 +1,5 @@
-//! Leave for single lessons: three in a season, until two hours before; the place is free for others.
+//! Leave for single lessons: three in a season, until two hours before; the place is free for
+//! others.
 
 use super::{no_drift, said, small, taken};
 use crate::grpc::reason;
@@ -9,12 +10,20 @@ use etutor::testing::{TestApp, on_every_app, on_every_app_at};
 
 async fn ask(app: &TestApp, reservation_id: i64, day: &str) -> Result<i32, String> {
     let request = pb::RequestLeaveRequest { reservation_id, day: day.to_owned() };
-    app.enrollment().request_leave(request).await.map(|answer| answer.into_inner().leaves_left).map_err(|status| reason(&status))
+    app.enrollment()
+        .request_leave(request)
+        .await
+        .map(|answer| answer.into_inner().leaves_left)
+        .map_err(|status| reason(&status))
 }
 
 async fn take_back(app: &TestApp, reservation_id: i64, day: &str) -> Result<i32, String> {
     let request = pb::CancelLeaveRequest { reservation_id, day: day.to_owned() };
-    app.enrollment().cancel_leave(request).await.map(|answer| answer.into_inner().leaves_left).map_err(|status| reason(&status))
+    app.enrollment()
+        .cancel_leave(request)
+        .await
+        .map(|answer| answer.into_inner().leaves_left)
+        .map_err(|status| reason(&status))
 }
 
 #[test]
@@ -47,10 +56,18 @@ fn leave_frees_one_place_and_may_be_taken_back_while_it_is_free() {
 fn leave_is_asked_for_until_two_hours_before_the_lesson() {
     on_every_app(async |app: TestApp| {
         let academy = small().build(&app).await;
-        let id = academy.reserve(&app, &student(1), "one", Some(("2026-03-14", "2026-04-11"))).await.unwrap().reservation_id;
+        let id = academy
+            .reserve(&app, &student(1), "one", Some(("2026-03-14", "2026-04-11")))
+            .await
+            .unwrap()
+            .reservation_id;
         app.set_clock("2026-03-14T16:59").await;
         assert_eq!(ask(&app, id, "2026-03-14").await, Ok(2));
-        assert_eq!(take_back(&app, id, "2026-03-14").await, Err("TOO_LATE".to_owned()), "without a class, after F");
+        assert_eq!(
+            take_back(&app, id, "2026-03-14").await,
+            Err("TOO_LATE".to_owned()),
+            "without a class, after F"
+        );
         app.set_clock("2026-03-21T17:00").await;
         assert_eq!(ask(&app, id, "2026-03-21").await, Err("LEAVE_TOO_LATE".to_owned()));
         no_drift(&app).await;
@@ -93,16 +110,21 @@ fn a_seat_on_leave_is_free_for_one_lesson_and_a_lesson_without_students_is_told(
         stage.messages().await;
         let of = async |number| {
             let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
-            stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0].reservation_id
+            stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0]
+                .reservation_id
         };
         let (first, second) = (of(1).await, of(2).await);
         stage.set_clock("2026-03-06T10:00").await;
         assert_eq!(ask(&stage, first, "2026-03-12").await, Ok(2));
         assert_eq!(stage.told().await, Vec::<String>::new());
         assert_eq!(ask(&stage, second, "2026-03-12").await, Ok(2));
-        assert_eq!(stage.told().await, ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]);
+        assert_eq!(
+            stage.told().await,
+            ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]
+        );
         // The seat of that lesson is taken at once.
-        let guest = stage.academy.reserve(&stage, &student(3), "math", Some(("2026-03-12", "2026-03-12"))).await;
+        let guest =
+            stage.academy.reserve(&stage, &student(3), "math", Some(("2026-03-12", "2026-03-12"))).await;
         assert_eq!(said(guest), "PLACED");
         assert_eq!(take_back(&stage, first, "2026-03-12").await, Ok(3));
         assert_eq!(take_back(&stage, second, "2026-03-12").await, Err("CLASS_FULL".to_owned()));
@@ -121,13 +143,17 @@ fn leave_that_is_taken_back_in_the_same_night_is_not_told() {
         stage.messages().await;
         let of = async |number| {
             let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
-            stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0].reservation_id
+            stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations[0]
+                .reservation_id
         };
         let (first, second) = (of(1).await, of(2).await);
         stage.set_clock("2026-03-06T23:00").await;
         assert_eq!(ask(&stage, first, "2026-03-12").await, Ok(2));
         assert_eq!(ask(&stage, second, "2026-03-12").await, Ok(2));
-        assert_eq!(stage.told().await, ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]);
+        assert_eq!(
+            stage.told().await,
+            ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]
+        );
         assert_eq!(take_back(&stage, second, "2026-03-12").await, Ok(3));
         assert_eq!(stage.told().await, Vec::<String>::new());
         stage.set_clock("2026-03-07T07:00").await;
@@ -137,7 +163,10 @@ fn leave_that_is_taken_back_in_the_same_night_is_not_told() {
         assert_eq!(stage.fire("sms send", None).await.messages, 3);
         stage.messages().await;
         assert_eq!(take_back(&stage, second, "2026-03-12").await, Ok(3));
-        assert_eq!(stage.told().await, ["LESSON_ATTENDED coach-001", "LESSON_ATTENDED wang SMS", "LESSON_ATTENDED wang MAIL"]);
+        assert_eq!(
+            stage.told().await,
+            ["LESSON_ATTENDED coach-001", "LESSON_ATTENDED wang SMS", "LESSON_ATTENDED wang MAIL"]
+        );
         no_drift(&stage).await;
     });
 }

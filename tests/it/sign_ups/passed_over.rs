@@ -55,12 +55,20 @@ fn a_hold_that_passes_ends_nobodys_place_on_the_list_and_is_in_nobodys_way() {
         let (_, full, [second, third]) = two_wait(&app).await;
         hold_daily(&app, 2).await;
         cancel(&app, full, "").await;
-        assert_eq!(states(&app, [second, third]).await, ["WAITLISTED", "OFFERED"], "the first is passed over");
+        assert_eq!(
+            states(&app, [second, third]).await,
+            ["WAITLISTED", "OFFERED"],
+            "the first is passed over"
+        );
         assert_eq!(listed(&app, "one").await, [(student(2), 1), (student(3), 0)]);
         assert_eq!(told(&app).await, ["WAITLIST_OFFER student-003"], "nobody hears that the waiting is over");
         app.set_clock("2026-03-02T10:15").await;
         assert_eq!(decline(&app, third).await, "CANCELLED");
-        assert_eq!(states(&app, [second]).await, ["OFFERED"], "the hold has run out, whether or not that was found out");
+        assert_eq!(
+            states(&app, [second]).await,
+            ["OFFERED"],
+            "the hold has run out, whether or not that was found out"
+        );
         assert_eq!(told(&app).await, ["WAITLIST_OFFER student-002"]);
         assert_eq!(accept(&app, second).await, "BOOKED");
         no_drift(&app).await;
@@ -74,7 +82,11 @@ fn who_was_passed_over_is_looked_at_again_when_the_hold_has_run_out() {
         let held = hold_daily(&app, 2).await;
         cancel(&app, full, "").await;
         assert_eq!(decline(&app, third).await, "CANCELLED");
-        assert_eq!(app.fire("clazz offer_places", None).await.changed, 0, "the student still holds something else");
+        assert_eq!(
+            app.fire("clazz offer_places", None).await.changed,
+            0,
+            "the student still holds something else"
+        );
         app.set_clock("2026-03-02T10:15").await;
         app.fire("clazz offer_places", None).await;
         assert_eq!(states(&app, [held, second]).await, ["EXPIRED", "OFFERED"]);
@@ -136,9 +148,14 @@ fn a_sign_up_a_confirmed_hold_and_a_change_end_what_is_waited_for_at_that_time_a
         assert_eq!(states(&app, [waits[1].0, waits[1].1]).await, ["WAITLISTED", "WAITLISTED"]);
         assert_eq!(confirm(&app, held).await, "BOOKED");
         let days_before = ("2026-03-09", "2026-03-13");
-        let other = academy.reserve(&app, &student(4), "daily", Some(days_before)).await.unwrap().reservation_id;
+        let other =
+            academy.reserve(&app, &student(4), "daily", Some(days_before)).await.unwrap().reservation_id;
         assert_eq!(states(&app, [waits[2].0, waits[2].1]).await, ["WAITLISTED", "WAITLISTED"]);
-        let change = pb::ChangeReservationRequest { reservation_id: other, end_day: "2026-03-14".to_owned(), ..Default::default() };
+        let change = pb::ChangeReservationRequest {
+            reservation_id: other,
+            end_day: "2026-03-14".to_owned(),
+            ..Default::default()
+        };
         app.enrollment().change_reservation(change).await.unwrap();
         for (one, two) in &waits[..3] {
             assert_eq!(states(&app, [*one, *two]).await, ["CANCELLED", "CANCELLED"]);
@@ -147,7 +164,10 @@ fn a_sign_up_a_confirmed_hold_and_a_change_end_what_is_waited_for_at_that_time_a
         let told = told(&app).await;
         assert_eq!(told.len(), 6);
         for number in 2..=4 {
-            assert_eq!(told.iter().filter(|told| **told == format!("WAITLIST_CLOSED {}", student(number))).count(), 2);
+            assert_eq!(
+                told.iter().filter(|told| **told == format!("WAITLIST_CLOSED {}", student(number))).count(),
+                2
+            );
         }
         no_drift(&app).await;
     });

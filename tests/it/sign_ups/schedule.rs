@@ -9,8 +9,10 @@ use etutor::testing::{TestApp, on_every_app};
 fn a_student_sees_the_lessons_and_what_may_still_be_done() {
     on_every_app(async |app: TestApp| {
         let academy = small().build(&app).await;
-        let made = academy.reserve(&app, &student(1), "one", Some(("2026-03-07", "2026-03-21"))).await.unwrap();
-        let leave = pb::RequestLeaveRequest { reservation_id: made.reservation_id, day: "2026-03-14".to_owned() };
+        let made =
+            academy.reserve(&app, &student(1), "one", Some(("2026-03-07", "2026-03-21"))).await.unwrap();
+        let leave =
+            pb::RequestLeaveRequest { reservation_id: made.reservation_id, day: "2026-03-14".to_owned() };
         app.enrollment().request_leave(leave).await.unwrap();
         app.set_clock("2026-03-07T16:30").await;
         let hold = pb::HoldPlacesRequest {
@@ -27,7 +29,10 @@ fn a_student_sees_the_lessons_and_what_may_still_be_done() {
             .lessons
             .iter()
             .map(|lesson| {
-                let actions: Vec<String> = lesson.actions().map(|action| action.as_str_name().replace("LESSON_ACTION_", "")).collect();
+                let actions: Vec<String> = lesson
+                    .actions()
+                    .map(|action| action.as_str_name().replace("LESSON_ACTION_", ""))
+                    .collect();
                 format!(
                     "{} {}{} {}",
                     lesson.day,
@@ -68,8 +73,12 @@ fn leave_can_be_taken_back_as_long_as_somebody_would_count_the_student_and_the_s
         };
         let mut on_leave = Vec::new();
         for (number, template) in [(1, "one"), (2, "two")] {
-            let reservation_id = academy.reserve(&app, &student(number), template, range).await.unwrap().reservation_id;
-            app.enrollment().request_leave(pb::RequestLeaveRequest { reservation_id, day: day.clone() }).await.unwrap();
+            let reservation_id =
+                academy.reserve(&app, &student(number), template, range).await.unwrap().reservation_id;
+            app.enrollment()
+                .request_leave(pb::RequestLeaveRequest { reservation_id, day: day.clone() })
+                .await
+                .unwrap();
             assert!(may_return(number).await);
             on_leave.push(pb::CancelLeaveRequest { reservation_id, day: day.clone() });
         }

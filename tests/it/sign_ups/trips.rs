@@ -27,7 +27,12 @@ fn a_sign_up_is_three_trips_beside_the_transactions_own() {
         let trips = if on_mariadb { [7, 9, 5] } else { [3, 3, 2] };
         let sign_up = async |student: &str, request_id: &str| {
             let request = request(student, "two", request_id);
-            said(app.enrollment().create_reservation(request).await.map(|answer| answer.into_inner().reservation.unwrap()))
+            said(
+                app.enrollment()
+                    .create_reservation(request)
+                    .await
+                    .map(|answer| answer.into_inner().reservation.unwrap()),
+            )
         };
         for (student, request_id, said, trips) in [
             ("student-001", "", "BOOKED", trips[0]),
@@ -36,7 +41,8 @@ fn a_sign_up_is_three_trips_beside_the_transactions_own() {
         ] {
             let (answer, sent) = app.statements().of(async || sign_up(student, request_id).await).await;
             // The clock of tests is a table; that of a server is not.
-            let sent: Vec<&str> = sent.iter().map(|sent| sent.sql.as_str()).filter(|sql| !sql.contains("test_clock")).collect();
+            let sent: Vec<&str> =
+                sent.iter().map(|sent| sent.sql.as_str()).filter(|sql| !sql.contains("test_clock")).collect();
             assert_eq!((answer.as_str(), sent.len()), (said, trips), "{student}: {sent:#?}");
         }
     });
@@ -54,22 +60,31 @@ fn names_and_request_ids_with_quotes_are_no_sql() {
                 assert!(matches!(status.code(), Code::NotFound | Code::InvalidArgument), "{odd}: {status:?}");
             }
             let of = request(&format!("student-{number:03}"), "daily", odd);
-            let made =
-                async || app.enrollment().create_reservation(of.clone()).await.map(|answer| answer.into_inner().reservation.unwrap());
+            let made = async || {
+                app.enrollment()
+                    .create_reservation(of.clone())
+                    .await
+                    .map(|answer| answer.into_inner().reservation.unwrap())
+            };
             let (first, again) = (made().await, made().await);
             match first {
                 Ok(first) => {
                     accepted += 1;
                     assert_eq!(again.unwrap().reservation_id, first.reservation_id, "{odd}");
-                    let told: Vec<(i64, String)> = sql("SELECT reservation_id, request_id FROM place_change WHERE request_id = ?")
-                        .bind(odd)
-                        .tuples(app.db().reader())
-                        .await
-                        .unwrap();
+                    let told: Vec<(i64, String)> =
+                        sql("SELECT reservation_id, request_id FROM place_change WHERE request_id = ?")
+                            .bind(odd)
+                            .tuples(app.db().reader())
+                            .await
+                            .unwrap();
                     assert_eq!(told, [(first.reservation_id, odd.to_owned())]);
                 }
                 Err(refused) => {
-                    assert_eq!((refused.code(), reason(&refused)), (Code::InvalidArgument, reason(&again.unwrap_err())), "{odd}")
+                    assert_eq!(
+                        (refused.code(), reason(&refused)),
+                        (Code::InvalidArgument, reason(&again.unwrap_err())),
+                        "{odd}"
+                    )
                 }
             }
         }

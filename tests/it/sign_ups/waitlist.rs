@@ -70,7 +70,10 @@ fn a_free_place_is_offered_to_the_first_who_waits_and_to_nobody_else() {
         assert_eq!(taken(&app, "one").await.len(), 3, "who waits takes no place");
         cancel(&app, full.reservation_id, "").await;
         let offered = get(&app, id(&second)).await;
-        assert_eq!((state(&offered), offered.expire_time.unwrap().seconds), ("OFFERED".to_owned(), app.instant("2026-03-02T22:00").unix()));
+        assert_eq!(
+            (state(&offered), offered.expire_time.unwrap().seconds),
+            ("OFFERED".to_owned(), app.instant("2026-03-02T22:00").unix())
+        );
         assert_eq!(told(&app).await, ["WAITLIST_OFFER student-002"]);
         assert_eq!(listed(&app, "one").await, [(student(2), 0), (student(3), 1)]);
         // The place is kept for who has the offer: nobody overtakes the list.
@@ -97,12 +100,22 @@ fn an_offer_that_runs_out_goes_to_the_next_by_the_task_or_by_whoever_comes() {
         assert_eq!(accept(&app, id(&entries[0])).await, "EXPIRED");
         let report = app.fire("clazz offer_places", None).await;
         assert_eq!((report.examined, report.changed, report.messages), (1, 2, 2));
-        assert_eq!(told(&app).await, ["WAITLIST_OFFER student-002", "OFFER_EXPIRED student-002", "WAITLIST_OFFER student-003"]);
+        assert_eq!(
+            told(&app).await,
+            ["WAITLIST_OFFER student-002", "OFFER_EXPIRED student-002", "WAITLIST_OFFER student-003"]
+        );
         // Made at 22:00, its message goes out at 07:00, and twelve hours count from then.
-        assert_eq!(get(&app, id(&entries[1])).await.expire_time.unwrap().seconds, app.instant("2026-03-03T19:00").unix());
+        assert_eq!(
+            get(&app, id(&entries[1])).await.expire_time.unwrap().seconds,
+            app.instant("2026-03-03T19:00").unix()
+        );
         assert_eq!(app.fire("clazz offer_places", None).await.changed, 0);
         app.set_clock("2026-03-03T19:00").await;
-        assert_eq!(said(academy.reserve(&app, &student(5), "one", Some(RANGE)).await), "PLACES_EXHAUSTED", "the list comes first");
+        assert_eq!(
+            said(academy.reserve(&app, &student(5), "one", Some(RANGE)).await),
+            "PLACES_EXHAUSTED",
+            "the list comes first"
+        );
         app.fire("clazz offer_places", None).await;
         assert_eq!(state(&get(&app, id(&entries[2])).await), "OFFERED");
         assert_eq!(told(&app).await, ["OFFER_EXPIRED student-003", "WAITLIST_OFFER student-004"]);
@@ -121,7 +134,11 @@ fn places_that_are_free_are_offered_at_once_and_who_waits_may_leave() {
         assert_eq!(said(Ok(waits.reservation.clone().unwrap())), "WAITLISTED");
         let leave = pb::LeaveWaitlistRequest { reservation_id: id(&waits) };
         let left = app.waitlist().leave_waitlist(leave).await.unwrap().into_inner().reservation.unwrap();
-        assert_eq!((state(&left), left.last_day.as_str()), ("CANCELLED".to_owned(), "2026-03-13"), "nothing is left");
+        assert_eq!(
+            (state(&left), left.last_day.as_str()),
+            ("CANCELLED".to_owned(), "2026-03-13"),
+            "nothing is left"
+        );
         assert_eq!(left.cancel_time.unwrap().seconds, app.instant("2026-03-02").unix());
         assert_eq!(listed(&app, "two").await, [(student(1), 0)]);
         assert_eq!(told(&app).await, ["WAITLIST_OFFER student-001"]);
@@ -143,7 +160,8 @@ fn who_waits_for_days_that_are_not_all_free_is_passed_over_and_no_newcomer_comes
             end_day: RANGE.0.to_owned(),
             request_id: String::new(),
         };
-        let waits_for_one = app.waitlist().join_waitlist(one_day(3)).await.unwrap().into_inner().entry.unwrap();
+        let waits_for_one =
+            app.waitlist().join_waitlist(one_day(3)).await.unwrap().into_inner().entry.unwrap();
         assert_eq!((waits_for_all.position, waits_for_one.position), (1, 2));
         let leave = pb::RequestLeaveRequest { reservation_id: first, day: RANGE.0.to_owned() };
         app.enrollment().request_leave(leave).await.unwrap();
@@ -160,7 +178,9 @@ fn the_waiting_list_refuses_as_a_sign_up_does_and_closes_when_the_rosters_freeze
     on_every_app(async |app: TestApp| {
         let academy = small().build(&app).await;
         academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap();
-        let why = async |number, template| crate::grpc::reason(&try_join(&app, number, template).await.unwrap_err());
+        let why = async |number, template| {
+            crate::grpc::reason(&try_join(&app, number, template).await.unwrap_err())
+        };
         assert_eq!(why(1, "one").await, "ALREADY_RESERVED");
         assert_eq!(why(1, "daily").await, "SCHEDULE_CONFLICT");
         let waits = join(&app, 2, "one").await;
@@ -193,7 +213,8 @@ fn an_offer_that_was_answered_before_its_message_went_out_is_not_sent() {
         app.ignore_messages("this story is about what is sent");
         let academy = small().build(&app).await;
         let full = academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap();
-        let (second, third, fourth) = (join(&app, 2, "one").await, join(&app, 3, "one").await, join(&app, 4, "one").await);
+        let (second, third, fourth) =
+            (join(&app, 2, "one").await, join(&app, 3, "one").await, join(&app, 4, "one").await);
         let sent = async || app.fire("sms send", None).await.messages;
         // At night the first says no and the next says yes before they are told.
         cancel(&app, full.reservation_id, "").await;

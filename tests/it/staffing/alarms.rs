@@ -23,9 +23,17 @@ fn one_alarm_at_the_gate_and_another_only_when_it_gets_worse() {
         stage.minute("2026-03-02T08:00").await;
         stage.ready(&[1], MATH).await;
         assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
-        assert_eq!(alarm(&stage, "2026-03-02T20:00").await, Vec::<String>::new(), "no early warning: G is at 17:00");
+        assert_eq!(
+            alarm(&stage, "2026-03-02T20:00").await,
+            Vec::<String>::new(),
+            "no early warning: G is at 17:00"
+        );
         stage.minute("2026-03-04T10:00").await;
-        assert_eq!(stage.standing(MATH).await.1, [13, 3, 0, 1, 4, 0], "coach 2 did not pass the test; four more are asked");
+        assert_eq!(
+            stage.standing(MATH).await.1,
+            [13, 3, 0, 1, 4, 0],
+            "coach 2 did not pass the test; four more are asked"
+        );
         assert_eq!(stage.yes(7, MATH).await, "ACCEPTED");
         stage.minute("2026-03-04T16:30").await;
         assert_eq!(stage.standing(MATH).await.1, [13, 3, 1, 1, 1, 0], "the last coach is asked");
@@ -86,7 +94,12 @@ fn nobody_is_alarmed_of_a_covered_task_and_a_later_loss_is_no_late_alarm() {
 #[test]
 fn a_gate_before_the_morning_is_warned_of_at_eight_in_the_evening() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = morning().period("10:00", "11:00").template("ten", TH).period("00:30", "01:30").template("night", TH).students(3);
+        let academy = morning()
+            .period("10:00", "11:00")
+            .template("ten", TH)
+            .period("00:30", "01:30")
+            .template("night", TH)
+            .students(3);
         let stage = Stage::set(app, academy).await;
         for (number, template) in ["math", "ten", "night"].into_iter().enumerate() {
             stage.academy.reserve_all(&stage, template, number + 1, number + 1, None).await;

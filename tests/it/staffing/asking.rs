@@ -1,4 +1,5 @@
-//! `invite exec`, `invite check` and the messages: who is asked when, how long an invitation lives, and that silence never blocks.
+//! `invite exec`, `invite check` and the messages: who is asked when, how long an invitation lives,
+//! and that silence never blocks.
 
 use super::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::domain::rules::AfterGate;
@@ -27,7 +28,10 @@ fn the_first_coaches_are_asked_at_eight_for_four_hours() {
         assert_eq!(stage.local(&first.sent_time), "2026-03-02 08:00");
         assert_eq!(stage.local(&first.expire_time), "2026-03-02 12:00");
         assert_eq!(first.last_day, "2026-06-25", "the last lesson day that a student reserved");
-        assert_eq!(stage.told().await, (1..=4).map(|number| format!("INVITATION {}", coach(number))).collect::<Vec<_>>());
+        assert_eq!(
+            stage.told().await,
+            (1..=4).map(|number| format!("INVITATION {}", coach(number))).collect::<Vec<_>>()
+        );
         for at in ["2026-03-02T08:01", "2026-03-02T11:59"] {
             stage.minute(at).await;
             assert_eq!(stage.asked(MATH).await, each(1..=4, "SENT"), "{at}");
@@ -49,14 +53,18 @@ fn who_is_silent_is_passed_over_and_who_declines_is_replaced_at_once() {
         assert_eq!(stage.no(1, MATH).await, "DECLINED");
         stage.minute("2026-03-02T09:01").await;
         assert_eq!(stage.asked(MATH).await[2..], each(3..=4, "SENT"));
-        // Silence: at the end of their four hours they are out, and the next are asked in the same minute.
+        // Silence: at the end of their four hours they are out, and the next are asked in the same
+        // minute.
         stage.set_clock("2026-03-02T13:01").await;
         stage.fire("invite exec", None).await;
         assert_eq!(stage.task(MATH).await.live, 2, "whichever of exec and check runs first");
         stage.fire("invite check", None).await;
         assert_eq!(stage.asked(MATH).await[2..], [each(3..=4, "EXPIRED"), each(5..=6, "QUEUED")].concat());
         let out = stage.invitation(3, MATH).await;
-        assert_eq!((stage.local(&out.end_time).as_str(), out.reason.as_str()), ("2026-03-02 13:01", "EXPIRED"));
+        assert_eq!(
+            (stage.local(&out.end_time).as_str(), out.reason.as_str()),
+            ("2026-03-02 13:01", "EXPIRED")
+        );
     });
 }
 
@@ -84,7 +92,11 @@ fn better_ranks_then_fewer_classes_then_who_waited_longest_are_asked_first() {
         stage.no(4, art).await;
         stage.no(5, art).await;
         stage.minute("2026-03-03T08:30").await;
-        assert_eq!(stage.asked(art).await, [each([2], "SENT"), each([3], "SENT"), each([4, 5], "DECLINED")].concat(), "then rank 2");
+        assert_eq!(
+            stage.asked(art).await,
+            [each([2], "SENT"), each([3], "SENT"), each([4, 5], "DECLINED")].concat(),
+            "then rank 2"
+        );
     });
 }
 
@@ -98,10 +110,21 @@ fn an_invitation_answered_before_its_message_goes_needs_no_message() {
         assert_eq!(stage.no(2, MATH).await, "DECLINED");
         stage.fire("sms send", None).await;
         let messages = stage.messages().await;
-        let told: Vec<String> = messages.iter().map(|row| format!("{} {} {}", row.kind, row.person, row.state)).collect();
-        assert_eq!(told, ["INVITATION coach-001 CANCELLED", "INVITATION coach-002 CANCELLED", "ACCEPTED coach-001 CAPTURED"]);
+        let told: Vec<String> =
+            messages.iter().map(|row| format!("{} {} {}", row.kind, row.person, row.state)).collect();
+        assert_eq!(
+            told,
+            [
+                "INVITATION coach-001 CANCELLED",
+                "INVITATION coach-002 CANCELLED",
+                "ACCEPTED coach-001 CAPTURED"
+            ]
+        );
         let yes = stage.invitation(1, MATH).await;
-        assert_eq!((stage.local(&yes.sent_time).as_str(), stage.local(&yes.answer_time).as_str()), ("-", "2026-03-02 08:00"));
+        assert_eq!(
+            (stage.local(&yes.sent_time).as_str(), stage.local(&yes.answer_time).as_str()),
+            ("-", "2026-03-02 08:00")
+        );
     });
 }
 
@@ -115,7 +138,11 @@ fn whose_message_never_goes_out_is_replaced() {
         for number in [1, 2] {
             let mut coach = stage.academy.coaches[number - 1].clone();
             coach.opted_out = Some(true);
-            stage.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() }).await.unwrap();
+            stage
+                .coaches()
+                .upsert_coach(pb::UpsertCoachRequest { coach: Some(coach), request_id: String::new() })
+                .await
+                .unwrap();
         }
         stage.fire("sms send", None).await;
         assert_eq!(stage.asked(MATH).await, each(1..=2, "UNDELIVERED"));

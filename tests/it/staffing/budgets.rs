@@ -1,4 +1,4 @@
-//! How often one coach is asked, and how near to each other two classes may be (DOMAIN.md §5).
+//! How often one coach is asked, and how near to each other two classes may be (docs/domain.md §5).
 
 use super::stage::{SATURDAY, Stage, TH, each};
 use etutor::testing::{Academy, on_every_app_at};
@@ -49,7 +49,8 @@ fn a_coach_is_asked_twice_a_day_half_an_hour_apart_and_six_times_a_week() {
             ("2026-03-02T20:59", 2),
             ("2026-03-03T08:00", 3),
             ("2026-03-03T20:59", 4),
-            // G of the class at 12:00 is Wednesday 10:00; it was asked for first, and the coach said nothing.
+            // G of the class at 12:00 is Wednesday 10:00; it was asked for first, and the coach
+            // said nothing.
             ("2026-03-04T08:00", 5),
             ("2026-03-04T08:30", 6),
             ("2026-03-04T20:00", 6),
@@ -58,7 +59,11 @@ fn a_coach_is_asked_twice_a_day_half_an_hour_apart_and_six_times_a_week() {
             stage.minute(at).await;
             assert_eq!(asked(&stage).await.len(), so_far, "{at}");
         }
-        assert_eq!(asked(&stage).await, ["t12", "t13", "t14", "t15", "t16", "t17"], "the earliest lesson first");
+        assert_eq!(
+            asked(&stage).await,
+            ["t12", "t13", "t14", "t15", "t16", "t17"],
+            "the earliest lesson first"
+        );
         let report = stage.fire("invite exec", None).await;
         assert_eq!(report.skipped["BUDGET_WEEK"], 2);
     });
@@ -73,7 +78,8 @@ fn in_the_rescue_a_third_time_and_ten_minutes_apart() {
         // G of the first three is Wednesday 12:00, 13:00, 14:00.
         for (at, so_far) in [
             ("2026-03-04T12:00", 1),
-            // The second class is past its gate at 13:00, the third at 14:00: for a class before its gate it is twice, half an hour apart.
+            // The second class is past its gate at 13:00, the third at 14:00: for a class before
+            // its gate it is twice, half an hour apart.
             ("2026-03-04T12:29", 1),
             ("2026-03-04T12:30", 2),
             ("2026-03-04T13:59", 2),
@@ -95,9 +101,13 @@ fn the_spacing_of_the_rescue_is_ten_minutes() {
         let stage = monday(app, many(&[("14:00", "14:45"), ("15:00", "15:45"), ("16:00", "16:45")])).await;
         stage.ignore_messages("this story is about who is asked");
         // After 14:00 all three are past their gates.
-        for (at, so_far) in
-            [("2026-03-04T14:00", 1), ("2026-03-04T14:09", 1), ("2026-03-04T14:10", 2), ("2026-03-04T14:19", 2), ("2026-03-04T14:20", 3)]
-        {
+        for (at, so_far) in [
+            ("2026-03-04T14:00", 1),
+            ("2026-03-04T14:09", 1),
+            ("2026-03-04T14:10", 2),
+            ("2026-03-04T14:19", 2),
+            ("2026-03-04T14:20", 3),
+        ] {
             stage.minute(at).await;
             assert_eq!(asked(&stage).await.len(), so_far, "{at}");
         }
@@ -111,12 +121,18 @@ fn a_quarter_of_an_hour_between_two_classes_is_enough() {
         stage.ignore_messages("this story is about who is asked");
         stage.minute("2026-03-02T08:00").await;
         stage.minute("2026-03-02T08:30").await;
-        // 18:00 holds the time until 19:00; 19:14 is 14 minutes later, 20:29 would be 15 minutes after 20:14.
+        // 18:00 holds the time until 19:00; 19:14 is 14 minutes later, 20:29 would be 15 minutes
+        // after 20:14.
         assert_eq!(asked(&stage).await, ["t18", "t20"]);
         let report = stage.fire("invite exec", None).await;
         assert_eq!(report.skipped["OVERLAP_INVITATION"], 1);
-        assert_eq!(stage.invite(1, "t19@2026-03-05", Some("别人都不在")).await, "OVERLAP_INVITATION", "override or not");
-        // Who says no has the time again; for an hour from 19:14 the neighbour at 20:29 is exactly far enough away.
+        assert_eq!(
+            stage.invite(1, "t19@2026-03-05", Some("别人都不在")).await,
+            "OVERLAP_INVITATION",
+            "override or not"
+        );
+        // Who says no has the time again; for an hour from 19:14 the neighbour at 20:29 is exactly
+        // far enough away.
         assert_eq!(stage.no(1, "t18@2026-03-05").await, "DECLINED");
         stage.minute("2026-03-03T08:00").await;
         assert_eq!(stage.asked("t19@2026-03-05").await, each([1], "SENT"));
@@ -126,7 +142,8 @@ fn a_quarter_of_an_hour_between_two_classes_is_enough() {
 #[test]
 fn a_coach_takes_no_more_classes_than_the_rank_allows() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = many(&[("14:00", "14:45"), ("15:00", "15:45"), ("16:00", "16:45")]).change_coaches(|_, coach| coach.rank = 5);
+        let academy = many(&[("14:00", "14:45"), ("15:00", "15:45"), ("16:00", "16:45")])
+            .change_coaches(|_, coach| coach.rank = 5);
         let stage = monday(app, academy).await;
         stage.ignore_messages("this story is about who is asked");
         stage.minute("2026-03-02T08:00").await;

@@ -58,7 +58,8 @@ fn each_day_has_its_own_midnight_and_the_day_can_be_named() {
 #[test]
 fn a_student_counts_for_the_earlier_day_only_while_its_task_is_open() {
     on_every_app_at(SATURDAY, async |app| {
-        let academy = Academy::new().period("19:00", "20:30").template("daily", "FREQ=DAILY").classes(4, 6).students(8);
+        let academy =
+            Academy::new().period("19:00", "20:30").template("daily", "FREQ=DAILY").classes(4, 6).students(8);
         let stage = Stage::set(app, academy).await;
         let from = |day| Some((day, "2026-06-28"));
         stage.academy.reserve_all(&stage, "daily", 1, 6, from("2026-03-05")).await;
@@ -106,8 +107,10 @@ fn the_number_of_statements_does_not_depend_on_the_number_of_students() {
         stage.academy.reserve_all(&stage, "few", 1, 10, None).await;
         stage.academy.reserve_all(&stage, "many", 11, 310, None).await;
         let create = async |day| {
-            let (_, sent) = stage.statements().of(async || stage.fire("invite create", Some(day)).await).await;
-            // What is kept of the runs is another matter; MySQL writes the keys of templates into the text.
+            let (_, sent) =
+                stage.statements().of(async || stage.fire("invite create", Some(day)).await).await;
+            // What is kept of the runs is another matter; MySQL writes the keys of templates into
+            // the text.
             let texts = sent.into_iter().map(|statement| statement.sql.replace(char::is_numeric, ""));
             texts.filter(|sql| !sql.contains("task_run")).collect::<Vec<_>>()
         };

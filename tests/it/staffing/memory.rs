@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 const COACHES: usize = 5;
 const STUDENTS: usize = 9;
 
-/// A daily and two weekly classes of two subjects that get in each other's way, and fewer coaches than they want.
+/// A daily and two weekly classes of two subjects that get in each other's way, and fewer coaches
+/// than they want.
 fn academy() -> Academy {
     Academy::new()
         .period("19:00", "20:30")
@@ -111,11 +112,15 @@ impl History {
         self.stage.set_clock_to(self.now).await;
         for words in ["invite check", "clazz assign_students", "invite exec", "sms send"] {
             if self.forgetful {
-                write_txn!(self.stage.db(), "test.forget", |txn| sql("DELETE FROM task_look").execute(txn).await).unwrap();
+                write_txn!(self.stage.db(), "test.forget", |txn| sql("DELETE FROM task_look")
+                    .execute(txn)
+                    .await)
+                .unwrap();
             }
             let report = self.stage.fire(words, None).await;
             if words == "invite exec" {
-                // Whoever is asked just now is refused for other reasons by the tasks that follow: only quiet minutes report the same.
+                // Whoever is asked just now is refused for other reasons by the tasks that follow:
+                // only quiet minutes report the same.
                 let skipped: BTreeMap<String, i64> =
                     if report.changed == 0 { report.skipped.into_iter().collect() } else { BTreeMap::new() };
                 self.reports.push(format!("{} {} {skipped:?}", report.examined, report.changed));
@@ -124,7 +129,8 @@ impl History {
     }
 
     async fn invitation(&self, number: usize) -> Option<(i64, String)> {
-        let text = "SELECT i.id, c.user_name FROM invitation i JOIN coach c ON c.id = i.coach_id ORDER BY i.task_id, c.user_name";
+        let text = "SELECT i.id, c.user_name FROM invitation i JOIN coach c ON c.id = i.coach_id \
+            ORDER BY i.task_id, c.user_name";
         let found: Vec<(i64, String)> = sql(text).tuples(self.stage.db().reader()).await.unwrap();
         (!found.is_empty()).then(|| found[number % found.len()].clone())
     }
@@ -133,14 +139,21 @@ impl History {
         let request = pb::GetCoachRequest { user_name: coach(number + 1) };
         let mut row = self.stage.coaches().get_coach(request).await.unwrap().into_inner().coach.unwrap();
         change(&mut row);
-        self.stage.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() }).await.unwrap();
+        self.stage
+            .coaches()
+            .upsert_coach(pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() })
+            .await
+            .unwrap();
     }
 
     /// Refusals are as good as anything: they must be the same.
     async fn act(&mut self, deed: &Deed) -> String {
-        let day = |number: i64| etutor::domain::time::add_days("2026-03-03".parse().unwrap(), number).to_string();
+        let day =
+            |number: i64| etutor::domain::time::add_days("2026-03-03".parse().unwrap(), number).to_string();
         let stage = &self.stage;
-        let code = |answer: Result<(), tonic::Status>| answer.map_or_else(|status| format!("{:?}", status.code()), |()| "ok".to_owned());
+        let code = |answer: Result<(), tonic::Status>| {
+            answer.map_or_else(|status| format!("{:?}", status.code()), |()| "ok".to_owned())
+        };
         match *deed {
             Deed::Yes(number) => match self.invitation(number).await {
                 Some((invitation_id, coach)) => {
@@ -158,14 +171,23 @@ impl History {
             },
             Deed::TakeBack(number) => match self.invitation(number).await {
                 Some((invitation_id, _)) => {
-                    let request = pb::CancelInvitationRequest { invitation_id, operator: "wang".to_owned(), remark: "换人".to_owned() };
+                    let request = pb::CancelInvitationRequest {
+                        invitation_id,
+                        operator: "wang".to_owned(),
+                        remark: "换人".to_owned(),
+                    };
                     code(stage.staffing().cancel_invitation(request).await.map(drop))
                 }
                 None => "nobody was asked".to_owned(),
             },
             Deed::Test(number) => format!("{} ready", stage.test(number + 1, true).await),
             Deed::Status(number, on) => {
-                stage.set_status(number + 1, if on { pb::JobStatus::Regular } else { pb::JobStatus::Retraining }).await;
+                stage
+                    .set_status(
+                        number + 1,
+                        if on { pb::JobStatus::Regular } else { pb::JobStatus::Retraining },
+                    )
+                    .await;
                 String::new()
             }
             Deed::Offer(number, all) => {
@@ -177,7 +199,11 @@ impl History {
                     ..Default::default()
                 };
                 let availability = if all { vec![offer("p1900"), offer("p2000")] } else { Vec::new() };
-                let request = pb::SetAvailabilityRequest { coach: coach(number + 1), season: "spring".to_owned(), availability };
+                let request = pb::SetAvailabilityRequest {
+                    coach: coach(number + 1),
+                    season: "spring".to_owned(),
+                    availability,
+                };
                 code(stage.coaches().set_availability(request).await.map(drop))
             }
             Deed::Rank(number, rank) => {
@@ -189,11 +215,16 @@ impl History {
                 String::new()
             }
             Deed::SignOff(number, from) => {
-                let request = pb::ListReservationsRequest { student: student(number + 1), ..Default::default() };
-                let found = stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
-                let Some(last) = found.last() else { return "no sign-up".to_owned() };
                 let request =
-                    pb::CancelReservationRequest { reservation_id: last.reservation_id, from_day: day(from), ..Default::default() };
+                    pb::ListReservationsRequest { student: student(number + 1), ..Default::default() };
+                let found =
+                    stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
+                let Some(last) = found.last() else { return "no sign-up".to_owned() };
+                let request = pb::CancelReservationRequest {
+                    reservation_id: last.reservation_id,
+                    from_day: day(from),
+                    ..Default::default()
+                };
                 code(stage.enrollment().cancel_reservation(request).await.map(drop))
             }
             Deed::SignUp(number, template) => {
@@ -202,30 +233,41 @@ impl History {
                 code(stage.academy.reserve(stage, &student(number + 1), template, end).await.map(drop))
             }
             Deed::Leave(number, from) => {
-                let request = pb::ListReservationsRequest { student: student(number + 1), ..Default::default() };
-                let found = stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
+                let request =
+                    pb::ListReservationsRequest { student: student(number + 1), ..Default::default() };
+                let found =
+                    stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
                 let Some(last) = found.last() else { return "no sign-up".to_owned() };
                 let request = pb::RequestLeaveRequest { reservation_id: last.reservation_id, day: day(from) };
                 code(stage.enrollment().request_leave(request).await.map(drop))
             }
             Deed::Invite(number, task) => {
-                let text =
-                    "SELECT ct.code, t.day FROM class_task t JOIN class_template ct ON ct.id = t.template_id ORDER BY t.day, ct.code";
-                let tasks: Vec<(String, chrono::NaiveDate)> = sql(text).tuples(stage.db().reader()).await.unwrap();
+                let text = "SELECT ct.code, t.day FROM class_task t JOIN class_template ct \
+                    ON ct.id = t.template_id ORDER BY t.day, ct.code";
+                let tasks: Vec<(String, chrono::NaiveDate)> =
+                    sql(text).tuples(stage.db().reader()).await.unwrap();
                 let (code, day) = &tasks[task % tasks.len()];
                 stage.invite(number + 1, &format!("{code}@{day}"), None).await
             }
             Deed::Holiday(number) => {
                 let mut season = stage.academy.season.clone();
                 season.except_days = vec![day(number)];
-                let request = pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false };
+                let request = pb::UpsertSeasonRequest {
+                    season: Some(season),
+                    request_id: String::new(),
+                    validate_only: false,
+                };
                 code(stage.catalog().upsert_season(request).await.map(drop))
             }
             Deed::NewCoach => {
                 self.new_coaches += 1;
                 let number = 100 + self.new_coaches;
                 let row = pb::Coach { user_name: coach(number), ..stage.academy.coaches[0].clone() };
-                stage.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() }).await.unwrap();
+                stage
+                    .coaches()
+                    .upsert_coach(pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() })
+                    .await
+                    .unwrap();
                 String::new()
             }
             Deed::Wait(minutes) => {
@@ -244,13 +286,16 @@ impl History {
 
     /// Who was asked for what and when, and what became of it.
     async fn invitations(&self) -> Vec<String> {
-        let text = "SELECT c.user_name, ct.code, t.day, i.kind, i.state, i.queued_at FROM invitation i JOIN coach c ON c.id = i.coach_id \
+        let text = "SELECT c.user_name, ct.code, t.day, i.kind, i.state, i.queued_at FROM invitation i \
+                    JOIN coach c ON c.id = i.coach_id \
                     JOIN class_task t ON t.id = i.task_id JOIN class_template ct ON ct.id = t.template_id";
         type Row = (String, String, chrono::NaiveDate, String, InvitationState, Instant);
         let rows: Vec<Row> = sql(text).tuples(self.stage.db().reader()).await.unwrap();
         let mut rows: Vec<String> = rows
             .iter()
-            .map(|(coach, code, day, kind, state, at)| format!("{} {code}@{day} {coach} {kind} {state}", self.stage.time().show(*at)))
+            .map(|(coach, code, day, kind, state, at)| {
+                format!("{} {code}@{day} {coach} {kind} {state}", self.stage.time().show(*at))
+            })
             .collect();
         rows.sort();
         rows
@@ -292,12 +337,15 @@ fn the_same_history_asks_the_same_coaches_at_the_same_instants_with_and_without_
     assert!(asked.into_inner() > 30, "histories in which nobody is asked tell nothing");
 }
 
-/// A hundred classes on Thursday that want coaches, and two coaches, who have been asked as often as they may be.
+/// A hundred classes on Thursday that want coaches, and two coaches, who have been asked as often
+/// as they may be.
 async fn exhausted(app: TestApp) -> Stage {
     let mut academy = Academy::new();
     for number in 0..100 {
-        academy = academy
-            .period(&format!("{:02}:{:02}", 12 + number / 12, number % 12 * 5), &format!("{:02}:{:02}", 13 + number / 12, number % 12 * 5));
+        academy = academy.period(
+            &format!("{:02}:{:02}", 12 + number / 12, number % 12 * 5),
+            &format!("{:02}:{:02}", 13 + number / 12, number % 12 * 5),
+        );
         academy = academy.template(&format!("t{number:03}"), "FREQ=WEEKLY;BYDAY=TH");
     }
     let stage = Stage::set(app, academy.coaches(2).students(100)).await;
@@ -323,23 +371,39 @@ fn a_minute_in_which_nothing_happened_costs_as_much_with_a_hundred_short_tasks_a
         stage.set_clock("2026-03-02T08:33").await;
         let (report, quiet) = tick("invite exec").await;
         assert_eq!((report.examined, report.changed), (100, 0));
-        assert!(quiet.len() <= idle.len() + 2, "{} statements, {} when idle: {quiet:#?}", quiet.len(), idle.len());
+        assert!(
+            quiet.len() <= idle.len() + 2,
+            "{} statements, {} when idle: {quiet:#?}",
+            quiet.len(),
+            idle.len()
+        );
         let (report, quiet) = tick("invite check").await;
         assert_eq!((report.examined, report.changed), (100, 0));
-        assert!(quiet.len() <= idle_check.len() + 1, "{} statements, {} when idle: {quiet:#?}", quiet.len(), idle_check.len());
+        assert!(
+            quiet.len() <= idle_check.len() + 1,
+            "{} statements, {} when idle: {quiet:#?}",
+            quiet.len(),
+            idle_check.len()
+        );
         // None of them reads a row of a task.
         assert!(quiet.iter().all(|statement| !statement.sql.contains("FROM coach_availability")));
 
         // A coach who comes is asked in the same minute.
         let row = pb::Coach { user_name: coach(3), ..stage.academy.coaches[0].clone() };
-        stage.coaches().upsert_coach(pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() }).await.unwrap();
+        stage
+            .coaches()
+            .upsert_coach(pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() })
+            .await
+            .unwrap();
         let offers = pb::ListAvailabilityRequest { coach: coach(1), page_size: 200, ..Default::default() };
-        let mut availability = stage.coaches().list_availability(offers).await.unwrap().into_inner().availability;
+        let mut availability =
+            stage.coaches().list_availability(offers).await.unwrap().into_inner().availability;
         availability.iter_mut().for_each(|offer| {
             offer.used_days.clear();
             offer.season.clear();
         });
-        let request = pb::SetAvailabilityRequest { coach: coach(3), season: "spring".to_owned(), availability };
+        let request =
+            pb::SetAvailabilityRequest { coach: coach(3), season: "spring".to_owned(), availability };
         stage.coaches().set_availability(request).await.unwrap();
         let (report, _) = tick("invite exec").await;
         assert_eq!(report.changed, 1);
@@ -358,7 +422,9 @@ fn a_server_with_other_rules_looks_again() {
             for at in ["2026-03-02T08:00", "2026-03-02T08:01", "2026-03-02T09:00"] {
                 stage.minute(at).await;
             }
-            let asked = async || sql("SELECT COUNT(*) FROM invitation").column::<i64>(stage.db().reader()).await.unwrap()[0];
+            let asked = async || {
+                sql("SELECT COUNT(*) FROM invitation").column::<i64>(stage.db().reader()).await.unwrap()[0]
+            };
             assert_eq!(asked().await, 2, "one each, and for today that is all");
             // Started again with a larger budget, nothing else has happened.
             let larger = stage.replica_with(|config| config.rules.budget_day = 2).await;

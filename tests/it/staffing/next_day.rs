@@ -1,4 +1,4 @@
-//! Tasks of one template on days that follow each other (DOMAIN.md §4, Sizing).
+//! Tasks of one template on days that follow each other (docs/domain.md §4, Sizing).
 
 use super::stage::{SATURDAY, Stage};
 use etutor::testing::{Academy, academy, on_every_app_at};
@@ -10,7 +10,11 @@ fn classes_that_form_are_seats_for_the_next_day_whose_task_was_sized_without_the
         let daily = Academy::new().period("19:00", "20:30").template("math", "FREQ=DAILY").classes(1, 6);
         let stage = Stage::set(app, daily.coaches(4).students(4)).await;
         stage.academy.reserve_all(&stage, "math", 1, 3, Some(("2026-03-05", "2026-06-28"))).await;
-        stage.academy.reserve(&stage, &academy::student(4), "math", Some(("2026-03-06", "2026-06-28"))).await.unwrap();
+        stage
+            .academy
+            .reserve(&stage, &academy::student(4), "math", Some(("2026-03-06", "2026-06-28")))
+            .await
+            .unwrap();
         for day in ["2026-03-02", "2026-03-03"] {
             stage.set_clock(day).await;
             stage.fire("invite create", None).await;

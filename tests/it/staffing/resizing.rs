@@ -1,4 +1,4 @@
-//! `invite check`: tasks shrink and grow, coaches fall out (DOMAIN.md §4, Resizing).
+//! `invite check`: tasks shrink and grow, coaches fall out (docs/domain.md §4, Resizing).
 
 use super::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::rpc::pb;
@@ -34,7 +34,8 @@ fn a_shrinking_task_lets_go_who_was_asked_then_who_said_yes_the_latest_first() {
         // Three: everybody who is needed said yes. Who has not answered need not.
         sign_off(&stage, 6..=6).await;
         assert_eq!(stage.standing(MATH).await.1, [18, 3, 1, 2, 0, 0]);
-        let recalled: Vec<String> = [8, 7, 6, 4, 1].map(|number| format!("INVITATION_RECALLED coach-{number:03}")).into();
+        let recalled: Vec<String> =
+            [8, 7, 6, 4, 1].map(|number| format!("INVITATION_RECALLED coach-{number:03}")).into();
         assert_eq!(stage.told().await, recalled, "asked at the same time: the later name first");
         assert_eq!(stage.yes(1, MATH).await, "TASK_CLOSED");
 
@@ -45,9 +46,13 @@ fn a_shrinking_task_lets_go_who_was_asked_then_who_said_yes_the_latest_first() {
         // One: the later yes goes.
         sign_off(&stage, 13..=18).await;
         assert_eq!(stage.told().await, ["RESERVED coach-003"]);
-        assert_eq!(stage.asked(MATH).await[1..5], [each([2, 3], "RESERVE"), each([4], "CANCELLED"), each([5], "READY")].concat());
+        assert_eq!(
+            stage.asked(MATH).await[1..5],
+            [each([2, 3], "RESERVE"), each([4], "CANCELLED"), each([5], "READY")].concat()
+        );
 
-        // The one who is left withdraws: the reserve moves up by the time of the yes, which needs no second message of its own.
+        // The one who is left withdraws: the reserve moves up by the time of the yes, which needs
+        // no second message of its own.
         assert_eq!(stage.no(5, MATH).await, "WITHDRAWN");
         assert_eq!(stage.told().await, ["PROMOTED coach-003"]);
         assert_eq!(stage.standing(MATH).await, ("COVERED".to_owned(), [6, 1, 0, 1, 0, 1]));
@@ -85,7 +90,8 @@ fn a_yes_to_a_task_that_shrank_counts_when_it_comes_before_the_recall() {
         for student in 1..=6 {
             stage.sign_off(student, "2026-03-05").await;
         }
-        // No check has run yet. Coach 4 would be recalled by it; of the others one more is as many as a wave for one class asks.
+        // No check has run yet. Coach 4 would be recalled by it; of the others one more is as many
+        // as a wave for one class asks.
         assert_eq!(stage.yes(4, MATH).await, "ACCEPTED");
         assert_eq!(stage.standing(MATH).await.1[..3], [6, 1, 1]);
     });
@@ -107,7 +113,12 @@ fn a_task_that_nobody_wants_any_more_is_cancelled_and_comes_back_with_the_demand
         told.sort();
         assert_eq!(
             told,
-            ["INVITATION_RECALLED coach-004", "NO_LONGER_NEEDED coach-001", "NO_LONGER_NEEDED coach-002", "NO_LONGER_NEEDED coach-003"]
+            [
+                "INVITATION_RECALLED coach-004",
+                "NO_LONGER_NEEDED coach-001",
+                "NO_LONGER_NEEDED coach-002",
+                "NO_LONGER_NEEDED coach-003"
+            ]
         );
         assert_eq!(stage.yes(1, MATH).await, "TASK_CLOSED");
         // A sign-up that was made in time after all, as an import brings it.
@@ -117,7 +128,11 @@ fn a_task_that_nobody_wants_any_more_is_cancelled_and_comes_back_with_the_demand
         stage.fire("invite create", None).await;
         assert_eq!(stage.standing(MATH).await, ("PENDING".to_owned(), [1, 1, 0, 0, 0, 0]));
         stage.minute("2026-03-02T11:01").await;
-        assert_eq!(stage.asked(MATH).await, [each(1..=4, "CANCELLED"), each(5..=6, "SENT")].concat(), "nobody is asked twice");
+        assert_eq!(
+            stage.asked(MATH).await,
+            [each(1..=4, "CANCELLED"), each(5..=6, "SENT")].concat(),
+            "nobody is asked twice"
+        );
         stage.told().await;
     });
 }
@@ -146,7 +161,10 @@ fn who_is_dismissed_loses_what_was_offered_and_promised() {
             stage.fire("invite check", None).await;
             assert_eq!(stage.told().await, told);
             let invitation = stage.invitation(coach, MATH).await;
-            assert_eq!((invitation.state(), invitation.reason.as_str()), (pb::InvitationState::Cancelled, "NOT_ON_DUTY"));
+            assert_eq!(
+                (invitation.state(), invitation.reason.as_str()),
+                (pb::InvitationState::Cancelled, "NOT_ON_DUTY")
+            );
         }
         stage.minute("2026-03-02T09:01").await;
         assert_eq!(stage.asked(MATH).await[4..], each(5..=8, "SENT"));

@@ -1,4 +1,5 @@
-//! How the stories of staffing are told: an academy, its clock, and what everybody says and is told.
+//! How the stories of staffing are told: an academy, its clock, and what everybody says and is
+//! told.
 
 use crate::grpc::reason;
 use etutor::rpc::pb;
@@ -6,7 +7,8 @@ use etutor::storage::entity::message;
 use etutor::testing::{Academy, TestApp, academy};
 use std::ops::Deref;
 
-/// A Saturday noon, in time for the lessons of Thursday 2026-03-05, whose tasks are made on Monday 2026-03-02 00:00.
+/// A Saturday noon, in time for the lessons of Thursday 2026-03-05, whose tasks are made on Monday
+/// 2026-03-02 00:00.
 pub const SATURDAY: &str = "2026-02-28T12:00";
 /// Thursdays.
 pub const TH: &str = "FREQ=WEEKLY;BYDAY=TH";
@@ -43,7 +45,8 @@ impl Stage {
         Self { academy: academy.build(&app).await, app }
     }
 
-    /// The same, and signs `students` up for `math` for the whole season; then it is Monday 00:00 and the task of Thursday is made.
+    /// The same, and signs `students` up for `math` for the whole season; then it is Monday 00:00
+    /// and the task of Thursday is made.
     pub async fn monday(app: TestApp, academy: Academy, students: usize) -> Self {
         let stage = Self::set(app, academy).await;
         stage.academy.reserve_all(&stage, "math", 1, students, None).await;
@@ -66,7 +69,8 @@ impl Stage {
     /// The task with its invitations.
     pub async fn whole_task(&self, on: &str) -> pb::GetClassTaskResponse {
         let (template, day) = on.split_once('@').unwrap();
-        let request = pb::GetClassTaskRequest { task_id: 0, class_template: template.to_owned(), day: day.to_owned() };
+        let request =
+            pb::GetClassTaskRequest { task_id: 0, class_template: template.to_owned(), day: day.to_owned() };
         self.staffing().get_class_task(request).await.unwrap().into_inner()
     }
 
@@ -97,14 +101,16 @@ impl Stage {
 
     /// The invitation of a coach, by number.
     pub async fn invitation(&self, coach: usize, on: &str) -> pb::Invitation {
-        let found = self.whole_task(on).await.invitations.into_iter().find(|one| one.coach == academy::coach(coach));
+        let found =
+            self.whole_task(on).await.invitations.into_iter().find(|one| one.coach == academy::coach(coach));
         found.unwrap_or_else(|| panic!("coach {coach} was not asked for {on}"))
     }
 
     /// A yes: the state of the invitation, or the reason of the refusal.
     pub async fn yes(&self, coach: usize, on: &str) -> String {
         let invitation = self.invitation(coach, on).await;
-        let request = pb::AcceptInvitationRequest { invitation_id: invitation.invitation_id, coach: invitation.coach };
+        let request =
+            pb::AcceptInvitationRequest { invitation_id: invitation.invitation_id, coach: invitation.coach };
         match self.invitations().accept_invitation(request).await {
             Ok(answer) => said(&answer.into_inner().invitation.unwrap()),
             Err(status) => reason(&status),
@@ -114,7 +120,8 @@ impl Stage {
     /// A no.
     pub async fn no(&self, coach: usize, on: &str) -> String {
         let invitation = self.invitation(coach, on).await;
-        let request = pb::DeclineInvitationRequest { invitation_id: invitation.invitation_id, coach: invitation.coach };
+        let request =
+            pb::DeclineInvitationRequest { invitation_id: invitation.invitation_id, coach: invitation.coach };
         match self.invitations().decline_invitation(request).await {
             Ok(answer) => said(&answer.into_inner().invitation.unwrap()),
             Err(status) => reason(&status),
@@ -142,7 +149,11 @@ impl Stage {
     /// Staff take an invitation back.
     pub async fn take_back(&self, coach: usize, on: &str) -> String {
         let invitation_id = self.invitation(coach, on).await.invitation_id;
-        let request = pb::CancelInvitationRequest { invitation_id, operator: "wang".to_owned(), remark: "换人".to_owned() };
+        let request = pb::CancelInvitationRequest {
+            invitation_id,
+            operator: "wang".to_owned(),
+            remark: "换人".to_owned(),
+        };
         match self.staffing().cancel_invitation(request).await {
             Ok(answer) => said(&answer.into_inner().invitation.unwrap()),
             Err(status) => reason(&status),
@@ -188,21 +199,25 @@ impl Stage {
 
     /// A student signs off `math` (or the only template there is), from `from` on.
     pub async fn sign_off(&self, student: usize, from: &str) {
-        let request = pb::ListReservationsRequest { student: academy::student(student), ..Default::default() };
+        let request =
+            pb::ListReservationsRequest { student: academy::student(student), ..Default::default() };
         let found = self.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
         let reservation_id = found.last().unwrap().reservation_id;
-        let request = pb::CancelReservationRequest { reservation_id, from_day: from.to_owned(), ..Default::default() };
+        let request =
+            pb::CancelReservationRequest { reservation_id, from_day: from.to_owned(), ..Default::default() };
         self.enrollment().cancel_reservation(request).await.unwrap();
     }
 
-    /// The classes a task formed: `coach-001: 1 3 5` (numbers of students), in the order of forming.
+    /// The classes a task formed: `coach-001: 1 3 5` (numbers of students), in the order of
+    /// forming.
     pub async fn classes(&self, on: &str) -> Vec<String> {
         let request = pb::ListClassesRequest { task_id: self.task(on).await.task_id, ..Default::default() };
         let found = self.app.classes().list_classes(request).await.unwrap().into_inner().classes;
         let mut classes = Vec::new();
         for class in found {
             let whole = self.class(class.class_id).await;
-            let mut roster: Vec<u32> = whole.roster.iter().map(|entry| entry.student[8..].parse().unwrap()).collect();
+            let mut roster: Vec<u32> =
+                whole.roster.iter().map(|entry| entry.student[8..].parse().unwrap()).collect();
             roster.sort_unstable();
             let roster: Vec<String> = roster.iter().map(u32::to_string).collect();
             classes.push(format!("{}: {}", class.coach, roster.join(" ")));
@@ -215,19 +230,27 @@ impl Stage {
         self.app.classes().get_class(pb::GetClassRequest { class_id }).await.unwrap().into_inner()
     }
 
-    /// Who was told what since it was last asked, in the order of writing: `INVITATION coach-001`; admins `TASK_SHORT wang SMS`.
+    /// Who was told what since it was last asked, in the order of writing: `INVITATION coach-001`;
+    /// admins `TASK_SHORT wang SMS`.
     pub async fn told(&self) -> Vec<String> {
         self.messages().await.iter().map(line).collect()
     }
 
     /// Who was told one kind of thing; the rest is looked at too.
     pub async fn told_of(&self, kind: &str) -> Vec<String> {
-        self.told().await.into_iter().filter_map(|line| line.strip_prefix(&format!("{kind} ")).map(str::to_owned)).collect()
+        self.told()
+            .await
+            .into_iter()
+            .filter_map(|line| line.strip_prefix(&format!("{kind} ")).map(str::to_owned))
+            .collect()
     }
 
     /// A timestamp as local time.
     pub fn local(&self, at: &Option<prost_types::Timestamp>) -> String {
-        at.as_ref().map_or_else(|| "-".to_owned(), |at| self.time().show(etutor::domain::time::Instant::from_unix(at.seconds)))
+        at.as_ref().map_or_else(
+            || "-".to_owned(),
+            |at| self.time().show(etutor::domain::time::Instant::from_unix(at.seconds)),
+        )
     }
 }
 

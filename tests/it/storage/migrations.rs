@@ -21,8 +21,10 @@ async fn all_of(db: &Db) -> BTreeSet<String> {
         DbBackend::Sqlite => &["SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"],
         DbBackend::Postgres => &[
             "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
-            "SELECT CAST(conrelid::regclass AS TEXT) || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0",
-            "SELECT table_name || '.' || column_name || ' ' || udt_name || is_nullable || COALESCE(column_default, '')
+            "SELECT CAST(conrelid::regclass AS TEXT) || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE conrelid <> 0",
+            "SELECT table_name || '.' || column_name || ' ' || udt_name || is_nullable || \
+             COALESCE(column_default, '')
                  || COALESCE(character_maximum_length, 0) || ' at ' || ordinal_position
              FROM information_schema.columns WHERE table_schema = 'public'",
         ],
@@ -32,20 +34,24 @@ async fn all_of(db: &Db) -> BTreeSet<String> {
         found.extend(sql(text).column::<String>(db.reader()).await.unwrap());
     }
     if db.backend() == DbBackend::MySql {
-        let query = async |text: String| db.reader().query_all_raw(Statement::from_string(DbBackend::MySql, text)).await.unwrap();
+        let query = async |text: String| {
+            db.reader().query_all_raw(Statement::from_string(DbBackend::MySql, text)).await.unwrap()
+        };
         for row in query("SHOW TABLES".to_owned()).await {
             let table: String = row.try_get_by_index(0).unwrap();
             let shown = query(format!("SHOW CREATE TABLE {table}")).await;
             let text: String = shown[0].try_get_by_index(1).unwrap();
             // By lines, because their order is that in which indexes were last made, and without
             // the next number of the automatic key.
-            let lines = text.lines().map(|line| line.split(" AUTO_INCREMENT=").next().unwrap().trim_end_matches(','));
+            let lines =
+                text.lines().map(|line| line.split(" AUTO_INCREMENT=").next().unwrap().trim_end_matches(','));
             found.extend(lines.map(|line| format!("{table}: {line}")));
         }
     }
     found.extend(sql("SELECT name FROM mutex").column::<String>(db.reader()).await.unwrap());
     found.extend(sql("SELECT version FROM seaql_migrations").column::<String>(db.reader()).await.unwrap());
-    let ledger = sql("SELECT reservation_id, cause, COUNT(*) FROM place_change GROUP BY reservation_id, cause");
+    let ledger =
+        sql("SELECT reservation_id, cause, COUNT(*) FROM place_change GROUP BY reservation_id, cause");
     let ledger = ledger.tuples::<(i64, String, i64)>(db.reader()).await.unwrap();
     found.extend(ledger.iter().map(|row| format!("{row:?}")));
     found
@@ -57,14 +63,19 @@ async fn first_release(db: &TestDb) {
     Migrator::up(&raw, Some(1)).await.unwrap();
     for text in [
         "INSERT INTO subject (id, name) VALUES (1, '数学')",
-        "INSERT INTO season (id, code, year, type, start_day, end_day) VALUES (1, 's', 2026, 'autumn', '2026-09-01', '2026-10-01')",
-        "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) VALUES (1, 'p', 1, 'junior', '19:00', '20:30')",
-        "INSERT INTO class_template (id, code, season_id, subject_id, grade, period_id, recurrence, max_classes, max_students_per_class)
+        "INSERT INTO season (id, code, year, type, start_day, end_day) \
+         VALUES (1, 's', 2026, 'autumn', '2026-09-01', '2026-10-01')",
+        "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) \
+         VALUES (1, 'p', 1, 'junior', '19:00', '20:30')",
+        "INSERT INTO class_template (id, code, season_id, subject_id, grade, period_id, recurrence, \
+         max_classes, max_students_per_class)
          VALUES (1, 'm7', 1, 1, 7, 1, 'FREQ=DAILY', 1, 4)",
         "INSERT INTO student (id, user_name, real_name, area_code, school_name, grade, phone)
          VALUES (1, 'a', 'A', '310104', 'S', 7, '+99900001')",
-        "INSERT INTO reservation (id, student_id, template_id, start_day, end_day, last_day, state, created_at) VALUES
-         (1, 1, 1, '2026-09-03', '2026-09-10', '2026-09-10', 'BOOKED', 1), (2, 1, 1, '2026-09-11', '2026-09-12', '2026-09-12', 'PLACED', 2),
+        "INSERT INTO reservation (id, student_id, template_id, start_day, end_day, last_day, state, \
+         created_at) VALUES
+         (1, 1, 1, '2026-09-03', '2026-09-10', '2026-09-10', 'BOOKED', 1), (2, 1, 1, '2026-09-11', \
+         '2026-09-12', '2026-09-12', 'PLACED', 2),
          (3, 1, 1, '2026-09-13', '2026-09-13', '2026-09-13', 'CANCELLED', 3)",
     ] {
         raw.execute_unprepared(text).await.unwrap();
@@ -74,7 +85,8 @@ async fn first_release(db: &TestDb) {
 
 /// Whether a statement changes something, anew each time.
 fn is_change(text: &str) -> bool {
-    ["CREATE", "ALTER", "DROP", "INSERT"].iter().any(|verb| text.starts_with(verb)) && !text.contains("IF NOT EXISTS")
+    ["CREATE", "ALTER", "DROP", "INSERT"].iter().any(|verb| text.starts_with(verb))
+        && !text.contains("IF NOT EXISTS")
 }
 
 /// Ends all other sessions of a database on a server, as the death of their clients does, and waits
@@ -85,13 +97,15 @@ fn kill_sessions(url: &str) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut one = ConnectOptions::new(url);
-            // A second connection of its own would be among those it kills, and the next kill the first.
+            // A second connection of its own would be among those it kills, and the next kill the
+            // first.
             one.max_connections(1);
             let killer = Database::connect(one).await.unwrap();
             let (backend, text) = match killer.get_database_backend() {
                 DbBackend::Postgres => (
                     DbBackend::Postgres,
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()",
                 ),
                 other => (
                     other,
@@ -107,7 +121,8 @@ fn kill_sessions(url: &str) {
                 if backend == DbBackend::MySql {
                     for session in sessions {
                         // It may have ended meanwhile.
-                        let _gone = killer.execute_unprepared(&session.try_get_by_index::<String>(0).unwrap()).await;
+                        let _gone =
+                            killer.execute_unprepared(&session.try_get_by_index::<String>(0).unwrap()).await;
                     }
                 }
             }
@@ -165,7 +180,8 @@ async fn goes_on_after_every_kill(kind: &Kind, stage: impl AsyncFn(&TestDb)) {
     if killed.is_sqlite() {
         let folder = tempfile::tempdir().unwrap();
         for file in files_after_each_change(killed.options(), folder.path()).await {
-            let options = DbOptions { url: format!("sqlite://{}", file.display()), ..killed.options().clone() };
+            let options =
+                DbOptions { url: format!("sqlite://{}", file.display()), ..killed.options().clone() };
             Db::migrate_at(&options).await.unwrap();
             let db = Db::connect(&options).await.unwrap();
             assert_eq!(all_of(&db).await, expected, "killed after change {kills}");
@@ -173,8 +189,9 @@ async fn goes_on_after_every_kill(kind: &Kind, stage: impl AsyncFn(&TestDb)) {
             kills += 1;
         }
     } else {
-        // On MySQL each change stays, so that every process can do one more. PostgreSQL takes all of
-        // them back, so that the next must do them all again: the more there were, the fewer kills.
+        // On MySQL each change stays, so that every process can do one more. PostgreSQL takes all
+        // of them back, so that the next must do them all again: the more there were, the fewer
+        // kills.
         let stays = killed.backend() == DbBackend::MySql;
         let mut allowed = 1;
         while !migrate_until_killed(killed.options(), allowed).await {
@@ -229,7 +246,10 @@ fn a_binary_that_is_older_than_its_database_says_so_and_changes_nothing() {
         write_txn!(&db, "test.newer", |txn| sql(newer).execute(txn).await).unwrap();
         for refused in [db.check_schema().await, Db::migrate_at(db.options()).await] {
             let text = refused.unwrap_err().to_string();
-            assert!(text.contains("is too old for the database") && text.contains("m20991231_tomorrow"), "{text}");
+            assert!(
+                text.contains("is too old for the database") && text.contains("m20991231_tomorrow"),
+                "{text}"
+            );
         }
     });
 }

@@ -16,12 +16,16 @@ async fn refused(url: &str) -> Error {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_by_its_address() {
-    for (url, place) in
-        [("postgres://a:s3cret@127.0.0.1:1/b", "PostgreSQL at 127.0.0.1:1"), ("mysql://a:s3cret@127.0.0.1:1/b", "MySQL at 127.0.0.1:1")]
-    {
+    for (url, place) in [
+        ("postgres://a:s3cret@127.0.0.1:1/b", "PostgreSQL at 127.0.0.1:1"),
+        ("mysql://a:s3cret@127.0.0.1:1/b", "MySQL at 127.0.0.1:1"),
+    ] {
         let error = refused(url).await;
         let text = error.to_string();
-        assert!(matches!(error, Error::Unavailable(_)) && text.contains(place) && text.contains("refused"), "{text}");
+        assert!(
+            matches!(error, Error::Unavailable(_)) && text.contains(place) && text.contains("refused"),
+            "{text}"
+        );
         assert!(!text.contains("s3cret"), "{text}");
     }
 }
@@ -43,7 +47,8 @@ fn a_database_that_does_not_exist_and_a_user_who_may_not_are_told_of() {
             return;
         }
         let (server, _) = db.options().url.rsplit_once('/').unwrap();
-        let stranger = server.replace("://postgres@", "://nobody:s3cret@").replace("://root@", "://nobody:s3cret@");
+        let stranger =
+            server.replace("://postgres@", "://nobody:s3cret@").replace("://root@", "://nobody:s3cret@");
         for url in [format!("{server}/etutor_nowhere"), format!("{stranger}/etutor_nowhere")] {
             let error = refused(&url).await;
             let text = error.to_string();
@@ -57,8 +62,12 @@ fn a_database_that_does_not_exist_and_a_user_who_may_not_are_told_of() {
 async fn a_sqlite_file_that_cannot_be_used_is_told_by_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
-    std::fs::write(&file, "this is no database, but long enough to have a header of one hundred bytes, had it been meant to be one")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "this is no database, but long enough to have a header of one hundred bytes, had \
+        it been meant to be one",
+    )
+    .unwrap();
     let (folder, file) = (folder.path().display(), file.display());
     for (url, reason) in [
         (format!("sqlite://{folder}"), "is a folder"),

@@ -7,7 +7,8 @@ use etutor::testing::{TestDb, on_every_database, on_every_empty_database};
 use sea_orm::{ConnectionTrait, Database, DbBackend};
 use std::collections::BTreeSet;
 
-/// Columns as `table.column type null?`, keys and indexes as `table (columns)`, references as `table.column -> table`.
+/// Columns as `table.column type null?`, keys and indexes as `table (columns)`, references as
+/// `table.column -> table`.
 #[derive(Debug, PartialEq, Eq)]
 struct Schema {
     columns: BTreeSet<String>,
@@ -18,45 +19,64 @@ struct Schema {
 async fn schema(db: &Db) -> Schema {
     let [columns, indexes, references] = match db.backend() {
         DbBackend::Sqlite => [
-            "SELECT t.name || '.' || c.name || ' ' || lower(c.type) || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN '' ELSE ' null' END
+            "SELECT t.name || '.' || c.name || ' ' || lower(c.type) || CASE WHEN c.\"notnull\" = 1 \
+             OR c.pk > 0 THEN '' ELSE ' null' END
              FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
-            "SELECT t.name || ' (' || (SELECT group_concat(c.name, ', ' ORDER BY c.seqno) FROM pragma_index_info(i.name) c) || ')'
+            "SELECT t.name || ' (' || (SELECT group_concat(c.name, ', ' ORDER BY c.seqno) \
+             FROM pragma_index_info(i.name) c) || ')'
              FROM sqlite_master t, pragma_index_list(t.name) i WHERE t.type = 'table'",
             "SELECT t.name || '.' || r.\"from\" || ' -> ' || r.\"table\"
              FROM sqlite_master t, pragma_foreign_key_list(t.name) r WHERE t.type = 'table'",
         ],
         DbBackend::Postgres => [
             "SELECT table_name || '.' || column_name || ' ' || data_type
-                 || CASE WHEN data_type = 'character varying' THEN '(' || COALESCE(character_maximum_length, 0) || ')' ELSE '' END
+                 || CASE WHEN data_type = 'character varying' \
+                 THEN '(' || COALESCE(character_maximum_length, 0) || ')' ELSE '' END
                  || CASE WHEN is_nullable = 'NO' THEN '' ELSE ' null' END
              FROM information_schema.columns WHERE table_schema = 'public'",
             "SELECT t.relname || ' (' || (SELECT string_agg(a.attname, ', ' ORDER BY k.n)
-                     FROM unnest(i.indkey) WITH ORDINALITY k (at, n) JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.at) || ')'
-             FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid WHERE t.relnamespace = 'public'::regnamespace",
-            "SELECT CAST(conrelid::regclass AS TEXT) || '.' || (SELECT attname FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1])
+                     FROM unnest(i.indkey) WITH ORDINALITY k (at, n) JOIN pg_attribute a \
+                     ON a.attrelid = t.oid AND a.attnum = k.at) || ')'
+             FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
+             WHERE t.relnamespace = 'public'::regnamespace",
+            "SELECT CAST(conrelid::regclass AS TEXT) || '.' || (SELECT attname FROM pg_attribute \
+             WHERE attrelid = conrelid AND attnum = conkey[1])
                  || ' -> ' || CAST(confrelid::regclass AS TEXT) FROM pg_constraint WHERE contype = 'f'",
         ],
         _ => [
-            "SELECT CONVERT(CONCAT(table_name, '.', column_name, ' ', CASE WHEN data_type = 'varchar' THEN column_type ELSE data_type END,
+            "SELECT CONVERT(CONCAT(table_name, '.', column_name, ' ', CASE WHEN data_type = 'varchar' \
+             THEN column_type ELSE data_type END,
                  CASE WHEN is_nullable = 'NO' THEN '' ELSE ' null' END) USING utf8mb4)
              FROM information_schema.columns WHERE table_schema = DATABASE()",
-            "SELECT CONVERT(CONCAT(table_name, ' (', GROUP_CONCAT(column_name ORDER BY seq_in_index SEPARATOR ', '), ')') USING utf8mb4)
-             FROM information_schema.statistics WHERE table_schema = DATABASE() GROUP BY table_name, index_name",
+            "SELECT CONVERT(CONCAT(table_name, ' (', GROUP_CONCAT(column_name \
+             ORDER BY seq_in_index SEPARATOR ', '), ')') USING utf8mb4)
+             FROM information_schema.statistics WHERE table_schema = DATABASE() \
+             GROUP BY table_name, index_name",
             "SELECT CONVERT(CONCAT(table_name, '.', column_name, ' -> ', referenced_table_name) USING utf8mb4)
-             FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL",
+             FROM information_schema.key_column_usage WHERE table_schema = DATABASE() \
+             AND referenced_table_name IS NOT NULL",
         ],
     };
     let fetch = async |text| {
         let rows = sql(text).column::<String>(db.reader()).await.unwrap();
-        let ours = rows.into_iter().filter(|row| !row.starts_with("seaql_migrations") && !row.starts_with("sqlite_sequence"));
+        let ours = rows
+            .into_iter()
+            .filter(|row| !row.starts_with("seaql_migrations") && !row.starts_with("sqlite_sequence"));
         ours.map(|row| alike(&row)).collect::<BTreeSet<_>>()
     };
-    Schema { columns: fetch(columns).await, indexes: fetch(indexes).await, references: fetch(references).await }
+    Schema {
+        columns: fetch(columns).await,
+        indexes: fetch(indexes).await,
+        references: fetch(references).await,
+    }
 }
 
 /// The type names of SQLite's text, which is the migration's.
 fn alike(row: &str) -> String {
-    let row = row.replace("character varying", "varchar").replace(" int ", " integer ").replace(" tinyint", " boolean");
+    let row = row
+        .replace("character varying", "varchar")
+        .replace(" int ", " integer ")
+        .replace(" tinyint", " boolean");
     let row = row.strip_suffix(" int").map_or(row.clone(), |row| format!("{row} integer"));
     // An automatic key: SQLite's INTEGER holds what a BIGINT does.
     if row.ends_with(".id integer") { row.replace(" integer", " bigint") } else { row }
@@ -72,9 +92,13 @@ fn the_schema_is_the_same_on_every_database() {
         let sqlite = TestDb::new(&Kind::Sqlite).await;
         let (here, sqlite) = (schema(&db).await, schema(&sqlite).await);
         assert!(here.columns.len() > 150, "{:?}", here.columns);
-        assert_eq!(here.columns.symmetric_difference(&sqlite.columns).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert_eq!(
+            here.columns.symmetric_difference(&sqlite.columns).collect::<Vec<_>>(),
+            Vec::<&String>::new()
+        );
         assert_eq!(here.references, sqlite.references);
-        // A key that is the row's number needs no index on SQLite; MariaDB makes one more for a reference that has none.
+        // A key that is the row's number needs no index on SQLite; MariaDB makes one more for a
+        // reference that has none.
         let missing: Vec<_> = sqlite.indexes.difference(&here.indexes).collect();
         assert!(missing.is_empty(), "{missing:?}");
     });
@@ -98,7 +122,8 @@ fn processes_that_start_together_migrate_once() {
         let all = format!("is behind by {}", etutor::storage::migration::ALL.len());
         assert!(behind.to_string().contains(&all), "{behind}");
         let options: Vec<DbOptions> = (0..5).map(|_| db.options().clone()).collect();
-        let starts = options.into_iter().map(|options| tokio::spawn(async move { Db::migrate_at(&options).await }));
+        let starts =
+            options.into_iter().map(|options| tokio::spawn(async move { Db::migrate_at(&options).await }));
         for done in futures_util::future::join_all(starts).await {
             done.unwrap().unwrap();
         }

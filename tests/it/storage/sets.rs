@@ -11,7 +11,11 @@ use sea_orm::FromQueryResult;
 async fn with_subjects(db: &Db, count: i64) {
     write_txn!(db, "test.subjects", |txn| {
         for id in 1..=count {
-            sql("INSERT INTO subject (id, name) VALUES (?, ?)").bind(id).bind(format!("subject {id}")).execute(txn).await?;
+            sql("INSERT INTO subject (id, name) VALUES (?, ?)")
+                .bind(id)
+                .bind(format!("subject {id}"))
+                .execute(txn)
+                .await?;
         }
         Ok(())
     })
@@ -26,34 +30,56 @@ async fn subjects(db: &Db) -> Vec<(i64, String)> {
 fn a_set_of_keys_is_one_statement() {
     on_every_database(async |db: TestDb| {
         with_subjects(&db, 5).await;
-        let ids = async |text, ids: &[i64]| sql(text).ids(ids.iter().copied()).bind(0).column::<i64>(db.reader()).await.unwrap();
-        assert_eq!(ids("SELECT id FROM subject WHERE id IN ({ids}) AND id > ? ORDER BY id", &[2, 4, 9]).await, [2, 4]);
-        assert_eq!(ids("SELECT id FROM subject WHERE id IN ({ids}) AND id > ? ORDER BY id", &[]).await, [0_i64; 0]);
-        assert_eq!(ids("SELECT id FROM subject WHERE id NOT IN ({ids}) AND id > ? ORDER BY id", &[]).await, [1, 2, 3, 4, 5]);
+        let ids = async |text, ids: &[i64]| {
+            sql(text).ids(ids.iter().copied()).bind(0).column::<i64>(db.reader()).await.unwrap()
+        };
+        assert_eq!(
+            ids("SELECT id FROM subject WHERE id IN ({ids}) AND id > ? ORDER BY id", &[2, 4, 9]).await,
+            [2, 4]
+        );
+        assert_eq!(
+            ids("SELECT id FROM subject WHERE id IN ({ids}) AND id > ? ORDER BY id", &[]).await,
+            [0_i64; 0]
+        );
+        assert_eq!(
+            ids("SELECT id FROM subject WHERE id NOT IN ({ids}) AND id > ? ORDER BY id", &[]).await,
+            [1, 2, 3, 4, 5]
+        );
         let many: Vec<i64> = (1..=100_000).collect();
-        assert_eq!(ids("SELECT id FROM subject WHERE id IN ({ids}) AND id > ? ORDER BY id", &many).await, [1, 2, 3, 4, 5]);
+        assert_eq!(
+            ids("SELECT id FROM subject WHERE id IN ({ids}) AND id > ? ORDER BY id", &many).await,
+            [1, 2, 3, 4, 5]
+        );
 
         let touched = write_txn!(&db, "test.update", |txn| {
             let text = "UPDATE subject SET name = ? WHERE id IN ({ids}) AND id < ?";
             sql(text).bind("new").ids([1, 2, 5, 77]).bind(5).execute(txn).await
         });
         assert_eq!(touched.unwrap(), 2);
-        let touched = write_txn!(&db, "test.update", |txn| sql("UPDATE subject SET name = ? WHERE id IN ({ids})")
-            .bind("new")
-            .ids([1, 2])
-            .execute(txn)
-            .await);
+        let touched =
+            write_txn!(&db, "test.update", |txn| sql("UPDATE subject SET name = ? WHERE id IN ({ids})")
+                .bind("new")
+                .ids([1, 2])
+                .execute(txn)
+                .await);
         assert_eq!(touched.unwrap(), 2, "rows that stay as they are count too");
         let touched =
-            write_txn!(&db, "test.delete", |txn| sql("DELETE FROM subject WHERE id NOT IN ({ids})").ids([1, 3]).execute(txn).await);
+            write_txn!(&db, "test.delete", |txn| sql("DELETE FROM subject WHERE id NOT IN ({ids})")
+                .ids([1, 3])
+                .execute(txn)
+                .await);
         assert_eq!(touched.unwrap(), 3);
-        let touched = write_txn!(&db, "test.update", |txn| sql("UPDATE subject SET name = ? WHERE id IN ({ids})")
-            .bind("new")
-            .ids((4..=40_000).chain([1]))
+        let touched =
+            write_txn!(&db, "test.update", |txn| sql("UPDATE subject SET name = ? WHERE id IN ({ids})")
+                .bind("new")
+                .ids((4..=40_000).chain([1]))
+                .execute(txn)
+                .await);
+        assert_eq!(touched.unwrap(), 1, "more keys than MySQL takes parameters");
+        let touched = write_txn!(&db, "test.delete", |txn| sql("DELETE FROM subject WHERE id IN ({ids})")
+            .ids([])
             .execute(txn)
             .await);
-        assert_eq!(touched.unwrap(), 1, "more keys than MySQL takes parameters");
-        let touched = write_txn!(&db, "test.delete", |txn| sql("DELETE FROM subject WHERE id IN ({ids})").ids([]).execute(txn).await);
         assert_eq!(touched.unwrap(), 0);
         assert_eq!(subjects(&db).await, [(1, "new".to_owned()), (3, "subject 3".to_owned())]);
     });
@@ -64,7 +90,12 @@ fn a_set_of_pairs_is_one_statement() {
     on_every_database(async |db: TestDb| {
         with_subjects(&db, 3).await;
         let text = "SELECT s.id, p.b FROM subject s JOIN {pairs} p ON p.a = s.id WHERE p.b > ? ORDER BY s.id";
-        let rows = sql(text).pairs(&[(1, 10), (2, -5), (3, 30), (4, 40)]).bind(0).tuples::<(i64, i64)>(db.reader()).await.unwrap();
+        let rows = sql(text)
+            .pairs(&[(1, 10), (2, -5), (3, 30), (4, 40)])
+            .bind(0)
+            .tuples::<(i64, i64)>(db.reader())
+            .await
+            .unwrap();
         assert_eq!(rows, [(1, 10), (3, 30)]);
         assert!(sql(text).pairs(&[]).bind(0).tuples::<(i64, i64)>(db.reader()).await.unwrap().is_empty());
     });
@@ -83,21 +114,37 @@ struct Row {
 fn a_set_of_rows_comes_as_it_was_given() {
     on_every_database(async |db: TestDb| {
         let day = parse_day("2026-02-28").unwrap();
-        let texts = ["", "NULL", "null", " ", "a,b", "{}", "\"", "\\", "\\\"', ?", "学科 🙂", "line\nline\ttab"];
+        let texts =
+            ["", "NULL", "null", " ", "a,b", "{}", "\"", "\\", "\\\"', ?", "学科 🙂", "line\nline\ttab"];
         let rows = texts.iter().enumerate().map(|(n, text)| -> [Cell; 4] {
             let n = n as i64;
-            [(*text).into(), (n - 3).into(), (n % 2 == 0).then_some(day).into(), (n % 3 == 0).then_some(i64::MAX).into()]
+            [
+                (*text).into(),
+                (n - 3).into(),
+                (n % 2 == 0).then_some(day).into(),
+                (n % 3 == 0).then_some(i64::MAX).into(),
+            ]
         });
-        let text = "SELECT q.c1 AS number, q.c0 AS text, q.c2 AS day, q.c3 AS most, s.v AS other FROM {rows:tidi} q JOIN {rows:ii} o ON o.c0 = q.c1 \
+        let text = "SELECT q.c1 AS number, q.c0 AS text, q.c2 AS day, q.c3 AS most, s.v AS other \
+                    FROM {rows:tidi} q JOIN {rows:ii} o ON o.c0 = q.c1 \
                     JOIN (SELECT ? AS v) s ON q.c1 < o.c1 WHERE q.c0 IN ({texts}) ORDER BY q.c1";
-        let others = (-5..=7).map(|n: i64| -> [Cell; 2] { [n.into(), i64::from(n != 7).wrapping_mul(100).into()] });
-        let found: Vec<Row> = sql(text).rows(rows).rows(others).bind("last").texts(texts).all(db.reader()).await.unwrap();
+        let others =
+            (-5..=7).map(|n: i64| -> [Cell; 2] { [n.into(), i64::from(n != 7).wrapping_mul(100).into()] });
+        let found: Vec<Row> =
+            sql(text).rows(rows).rows(others).bind("last").texts(texts).all(db.reader()).await.unwrap();
         assert_eq!(found.len(), texts.len() - 1);
         for (n, row) in found.into_iter().enumerate() {
             let (day, most) = ((n % 2 == 0).then_some(day), (n % 3 == 0).then_some(i64::MAX));
-            assert_eq!(row, Row { number: n as i64 - 3, text: texts[n].to_owned(), day, most, other: "last".to_owned() });
+            assert_eq!(
+                row,
+                Row { number: n as i64 - 3, text: texts[n].to_owned(), day, most, other: "last".to_owned() }
+            );
         }
-        let none = sql("SELECT q.c0, q.c1 FROM {rows:ti} q").rows::<2>([]).tuples::<(String, i64)>(db.reader()).await.unwrap();
+        let none = sql("SELECT q.c0, q.c1 FROM {rows:ti} q")
+            .rows::<2>([])
+            .tuples::<(String, i64)>(db.reader())
+            .await
+            .unwrap();
         assert!(none.is_empty());
     });
 }
@@ -111,10 +158,16 @@ fn each_row_gets_its_own_value_in_one_statement() {
                 sql(text).bind(id).bind(id).execute(txn).await?;
             }
             let pairs = [(1, 100), (2, 200), (9, 900)];
-            update_by_pairs(txn, "test_clock", "id", "set_to = p.b", "set_at < ? AND running = TRUE", &pairs).bind(3_i64).execute(txn).await
+            update_by_pairs(txn, "test_clock", "id", "set_to = p.b", "set_at < ? AND running = TRUE", &pairs)
+                .bind(3_i64)
+                .execute(txn)
+                .await
         });
         assert_eq!(touched.unwrap(), 2);
-        let rows = sql("SELECT id, set_to FROM test_clock ORDER BY id").tuples::<(i64, i64)>(db.reader()).await.unwrap();
+        let rows = sql("SELECT id, set_to FROM test_clock ORDER BY id")
+            .tuples::<(i64, i64)>(db.reader())
+            .await
+            .unwrap();
         assert_eq!(rows, [(1, 100), (2, 200), (3, 0)]);
     });
 }
@@ -126,10 +179,16 @@ fn a_set_of_keys_is_found_by_the_key() {
         let (_, sent) = db
             .statements()
             .of(async || {
-                sql("SELECT name FROM subject WHERE id IN ({ids})").ids([7]).fetch(db.reader()).await.unwrap();
+                sql("SELECT name FROM subject WHERE id IN ({ids})")
+                    .ids([7])
+                    .fetch(db.reader())
+                    .await
+                    .unwrap();
                 write_txn!(&db, "test.plans", |txn| {
                     sql("UPDATE subject SET name = 'x' WHERE id IN ({ids})").ids([7, 9]).execute(txn).await?;
-                    update_by_pairs(txn, "subject", "id", "name = 'y'", "name = 'x'", &[(7, 0)]).execute(txn).await?;
+                    update_by_pairs(txn, "subject", "id", "name = 'y'", "name = 'x'", &[(7, 0)])
+                        .execute(txn)
+                        .await?;
                     sql("DELETE FROM subject WHERE id IN ({ids})").ids([7, 9]).execute(txn).await
                 })
                 .unwrap();
@@ -141,7 +200,10 @@ fn a_set_of_keys_is_found_by_the_key() {
             let by_key = match db.backend() {
                 sea_orm::DbBackend::Sqlite => plan.contains("INDEX sqlite_autoindex_subject_1 (id=?)"),
                 sea_orm::DbBackend::Postgres => plan.contains("subject_pkey"),
-                _ => plan.contains("table=subject type=eq_ref key=PRIMARY") || plan.contains("table=subject type=range key=PRIMARY"),
+                _ => {
+                    plan.contains("table=subject type=eq_ref key=PRIMARY")
+                        || plan.contains("table=subject type=range key=PRIMARY")
+                }
             };
             assert!(by_key, "{}\n{plan}", statement.sql);
         }

@@ -1,4 +1,5 @@
-//! `write_txn!`: tried again where the database asks for it, all or nothing, and no place sold twice.
+//! `write_txn!`: tried again where the database asks for it, all or nothing, and no place sold
+//! twice.
 
 use etutor::error::{Error, Result};
 use etutor::storage::Db;
@@ -56,7 +57,8 @@ fn a_dropped_transaction_is_rolled_back_and_blocks_nobody() {
         let txn = db.begin_write().await.unwrap();
         sql("UPDATE mutex SET version = 99").execute(&txn).await.unwrap();
         drop(txn);
-        write_txn!(&db, "test.after", |txn| sql("UPDATE mutex SET version = version + 1").execute(txn).await).unwrap();
+        write_txn!(&db, "test.after", |txn| sql("UPDATE mutex SET version = version + 1").execute(txn).await)
+            .unwrap();
         assert_eq!(version(&db).await, 1);
     });
 }
@@ -94,11 +96,15 @@ fn ten_places_are_sold_ten_times_to_two_hundred_callers() {
         write_txn!(&db, "test.place", |txn| {
             for text in [
                 "INSERT INTO subject (id, name) VALUES (1, 'x')",
-                "INSERT INTO season (id, code, year, type, start_day, end_day) VALUES (1, 's', 2026, 'spring', '2026-03-01', '2026-06-30')",
-                "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) VALUES (1, 'p', 1, 'junior', '19:00', '20:30')",
-                "INSERT INTO class_template (id, code, season_id, subject_id, grade, period_id, recurrence, max_classes, max_students_per_class)
+                "INSERT INTO season (id, code, year, type, start_day, end_day) \
+                 VALUES (1, 's', 2026, 'spring', '2026-03-01', '2026-06-30')",
+                "INSERT INTO period (id, code, season_id, grade_type, start_time, end_time) \
+                 VALUES (1, 'p', 1, 'junior', '19:00', '20:30')",
+                "INSERT INTO class_template (id, code, season_id, subject_id, grade, period_id, recurrence, \
+                 max_classes, max_students_per_class)
                  VALUES (1, 't', 1, 1, 7, 1, 'FREQ=WEEKLY;BYDAY=MO', 2, 5)",
-                "INSERT INTO place (template_id, day, start_at, end_at, capacity, not_held_at) VALUES (1, '2026-03-02', 0, 1, 10, 0)",
+                "INSERT INTO place (template_id, day, start_at, end_at, capacity, not_held_at) \
+                 VALUES (1, '2026-03-02', 0, 1, 10, 0)",
             ] {
                 sql(text).execute(txn).await?;
             }
@@ -109,7 +115,8 @@ fn ten_places_are_sold_ten_times_to_two_hundred_callers() {
             let db = (*db).clone();
             tokio::spawn(async move {
                 write_txn!(&db, "test.reserve", |txn| {
-                    let text = "UPDATE place SET taken = taken + 1 WHERE template_id = ? AND taken < capacity";
+                    let text =
+                        "UPDATE place SET taken = taken + 1 WHERE template_id = ? AND taken < capacity";
                     sql(text).bind(1_i64).execute(txn).await
                 })
             })
@@ -120,7 +127,9 @@ fn ten_places_are_sold_ten_times_to_two_hundred_callers() {
         }
         assert_eq!(sold, 10);
         assert_eq!(sql("SELECT taken FROM place").column::<i32>(db.reader()).await.unwrap(), [10]);
-        let oversold = write_txn!(&db, "test.oversell", |txn| sql("UPDATE place SET taken = taken + 1").execute(txn).await);
+        let oversold = write_txn!(&db, "test.oversell", |txn| sql("UPDATE place SET taken = taken + 1")
+            .execute(txn)
+            .await);
         assert!(matches!(oversold, Err(Error::Internal(_))), "the schema forbids it too: {oversold:?}");
     });
 }

@@ -16,14 +16,30 @@ fn one_place() -> Academy {
 async fn join(app: &TestApp, number: usize) -> i64 {
     let (student, class_template) = (student(number), "one".to_owned());
     let (start_day, end_day) = (SATURDAYS.0.to_owned(), SATURDAYS.1.to_owned());
-    let request = pb::JoinWaitlistRequest { student, class_template, start_day, end_day, request_id: String::new() };
-    app.waitlist().join_waitlist(request).await.unwrap().into_inner().entry.unwrap().reservation.unwrap().reservation_id
+    let request =
+        pb::JoinWaitlistRequest { student, class_template, start_day, end_day, request_id: String::new() };
+    app.waitlist()
+        .join_waitlist(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .entry
+        .unwrap()
+        .reservation
+        .unwrap()
+        .reservation_id
 }
 
 async fn sign_up(app: &TestApp, number: usize, request_id: &str) -> Result<pb::Reservation, Status> {
     let (student, class_template) = (student(number), "one".to_owned());
     let (start_day, end_day) = (SATURDAYS.0.to_owned(), SATURDAYS.1.to_owned());
-    let request = pb::CreateReservationRequest { student, class_template, start_day, end_day, request_id: request_id.to_owned() };
+    let request = pb::CreateReservationRequest {
+        student,
+        class_template,
+        start_day,
+        end_day,
+        request_id: request_id.to_owned(),
+    };
     app.enrollment().create_reservation(request).await.map(|answer| answer.into_inner().reservation.unwrap())
 }
 
@@ -60,8 +76,13 @@ fn the_content_of_a_message_goes_half_a_year_after_its_end_and_what_was_told_sta
         assert_eq!(report.notes, ["contents of messages: 1 removed"]);
         let after = listed(&app).await;
         let now = Some(prost_types::Timestamp { seconds: app.instant("2026-08-29T10:01").unix(), nanos: 0 });
-        let empty =
-            pb::Message { address: String::new(), subject: String::new(), body: String::new(), purge_time: now, ..before[0].clone() };
+        let empty = pb::Message {
+            address: String::new(),
+            subject: String::new(),
+            body: String::new(),
+            purge_time: now,
+            ..before[0].clone()
+        };
         assert_eq!(after, [empty, before[1].clone()], "all else of it is as it was, and what waits is whole");
         assert!(!before[0].address.is_empty() && !before[0].body.is_empty());
         assert_eq!(app.fire("message purge", None).await.changed, 0, "twice changes nothing");
@@ -70,7 +91,9 @@ fn the_content_of_a_message_goes_half_a_year_after_its_end_and_what_was_told_sta
         assert_ne!(listed(&app).await[1].state(), pb::MessageState::Queued);
         app.set_clock("2027-02-26T10:02").await;
         app.fire("message purge", None).await;
-        assert!(listed(&app).await.iter().all(|message| message.body.is_empty() && message.purge_time.is_some()));
+        assert!(
+            listed(&app).await.iter().all(|message| message.body.is_empty() && message.purge_time.is_some())
+        );
         let keys = numbers(&app, "SELECT COUNT(DISTINCT dedup_key) FROM message").await;
         assert_eq!(keys, [2], "by them nothing is told twice");
     });
@@ -89,7 +112,11 @@ fn a_request_id_is_kept_for_two_days() {
         app.set_clock("2026-03-04T10:01").await;
         let report = app.fire("message purge", None).await;
         assert!(report.notes.contains(&"request ids: 1 removed".to_owned()), "{:?}", report.notes);
-        assert_eq!(crate::grpc::reason(&sign_up(&app, 2, "r1").await.unwrap_err()), "PLACES_EXHAUSTED", "the id is free again");
+        assert_eq!(
+            crate::grpc::reason(&sign_up(&app, 2, "r1").await.unwrap_err()),
+            "PLACES_EXHAUSTED",
+            "the id is free again"
+        );
         assert_eq!(
             crate::grpc::reason(&sign_up(&app, 1, "r1").await.unwrap_err()),
             "ALREADY_RESERVED",
@@ -114,7 +141,11 @@ fn runs_that_changed_nothing_go_after_a_month_the_others_after_a_year_and_the_la
         let runs = async || -> Vec<(String, i64)> {
             let all = pb::ListTaskRunsRequest { page_size: 1000, ..Default::default() };
             let runs = app.tasks().list_task_runs(all).await.unwrap().into_inner().runs;
-            runs.into_iter().rev().filter(|run| run.task != "message purge").map(|run| (run.task, run.messages)).collect()
+            runs.into_iter()
+                .rev()
+                .filter(|run| run.task != "message purge")
+                .map(|run| (run.task, run.messages))
+                .collect()
         };
         let run = |task: &str, messages| (task.to_owned(), messages);
         assert_eq!(runs().await.len(), 6);
@@ -148,7 +179,8 @@ fn one_run_removes_so_many_at_most_and_two_at_once_remove_each_once() {
         let held = sign_up(&app, 1, "r0").await.unwrap().reservation_id;
         for number in 1..10 {
             let request_id = format!("r{number}");
-            let request = pb::CancelReservationRequest { reservation_id: held, request_id, ..Default::default() };
+            let request =
+                pb::CancelReservationRequest { reservation_id: held, request_id, ..Default::default() };
             app.enrollment().cancel_reservation(request).await.unwrap();
         }
         app.set_clock("2026-03-13T10:00").await;

@@ -26,7 +26,11 @@ impl Classes {
     /// Reads them.
     pub async fn load(txn: &Txn, template_ids: &[i64]) -> Result<Self> {
         let all = store::class_list_of_templates(txn, template_ids).await?;
-        let lessons = if all.is_empty() { Vec::new() } else { store::lesson_list_of_templates(txn, template_ids).await? };
+        let lessons = if all.is_empty() {
+            Vec::new()
+        } else {
+            store::lesson_list_of_templates(txn, template_ids).await?
+        };
         Ok(Self { all, lessons })
     }
 
@@ -49,11 +53,14 @@ pub struct ClassLessons {
 /// Cancels, moves and adds the lessons of classes.
 ///
 /// # Errors
-/// IN_USE when a lesson of today has begun, or a coach cannot follow; PLACES_EXHAUSTED when a class would be too full.
+/// IN_USE when a lesson of today has begun, or a coach cannot follow; PLACES_EXHAUSTED when a class
+/// would be too full.
 pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<ClassLessons> {
     let mut found = ClassLessons::default();
-    let class_of: HashMap<i64, i64> = scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
-    let edit_of = |row: &lesson::Model| class_of.get(&row.class_id).and_then(|template| scene.edit_of(*template));
+    let class_of: HashMap<i64, i64> =
+        scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
+    let edit_of =
+        |row: &lesson::Model| class_of.get(&row.class_id).and_then(|template| scene.edit_of(*template));
     begun(app, scene, &edit_of, asked.now)?;
     for row in scene.classes.lessons.iter().filter(|row| row.state == LessonState::Scheduled) {
         let Some(edit) = edit_of(row) else { continue };
@@ -64,28 +71,48 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -
         {
             if asked.other_period {
                 return Err(edit
-                    .refuse(Reason::InUse, &[row.day], "the coaches of its classes offered the period it is in, on")
+                    .refuse(
+                        Reason::InUse,
+                        &[row.day],
+                        "the coaches of its classes offered the period it is in, on",
+                    )
                     .of_classes(vec![row.class_id]));
             }
             found.moved.push((row.clone(), place.clone()));
         }
     }
     let wanted = wanted(scene)?;
-    let invitation: HashMap<i64, i64> =
-        scene.classes.all.iter().filter_map(|class| class.invitation_id.map(|invitation| (class.id, invitation))).collect();
+    let invitation: HashMap<i64, i64> = scene
+        .classes
+        .all
+        .iter()
+        .filter_map(|class| class.invitation_id.map(|invitation| (class.id, invitation)))
+        .collect();
     if !found.cancelled.is_empty() {
-        store::lesson_cancel_in_txn(txn, &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
-        let free = found.cancelled.iter().filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
+        store::lesson_cancel_in_txn(txn, &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>())
+            .await?;
+        let free = found
+            .cancelled
+            .iter()
+            .filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
         store::availability_free_days_in_txn(txn, &free.collect::<Vec<_>>()).await?;
     }
     if !found.moved.is_empty() {
-        let rows: Vec<_> = found.moved.iter().map(|(row, place)| (row.id, place.start_at, place.end_at, row.coach_id)).collect();
+        let rows: Vec<_> = found
+            .moved
+            .iter()
+            .map(|(row, place)| (row.id, place.start_at, place.end_at, row.coach_id))
+            .collect();
         store::lesson_move_in_txn(txn, &rows).await?;
         let classes: Vec<i64> = found.moved.iter().map(|(row, _)| row.class_id).collect();
         let clash = store::lesson_clash_days(txn, &classes, app.rules().gap.num_seconds(), asked.now).await?;
         if !clash.is_empty() {
             let days = crate::domain::places::show_days(&clash);
-            return Err(Error::refused_on(Reason::InUse, format!("the coach of a class has another lesson too near, on {days}"), clash));
+            return Err(Error::refused_on(
+                Reason::InUse,
+                format!("the coach of a class has another lesson too near, on {days}"),
+                clash,
+            ));
         }
     }
     if !wanted.is_empty() {
@@ -96,14 +123,21 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -
 }
 
 /// The time of lessons is not changed on a day on which one has begun.
-fn begun<'s>(app: &App, scene: &'s Scene<'_>, edit_of: &impl Fn(&lesson::Model) -> Option<&'s Edit<'s>>, now: Instant) -> Result<()> {
+fn begun<'s>(
+    app: &App,
+    scene: &'s Scene<'_>,
+    edit_of: &impl Fn(&lesson::Model) -> Option<&'s Edit<'s>>,
+    now: Instant,
+) -> Result<()> {
     let today = app.time().day(now);
     for row in scene.classes.lessons.iter().filter(|row| row.state != LessonState::Cancelled) {
         if row.start_at <= now
             && (row.day == today || row.end_at > now)
             && let Some(edit) = edit_of(row).filter(|edit| !edit.moved.is_empty())
         {
-            return Err(edit.refuse(Reason::InUse, &[row.day], "a lesson of a class has begun, on").of_classes(vec![row.class_id]));
+            return Err(edit
+                .refuse(Reason::InUse, &[row.day], "a lesson of a class has begun, on")
+                .of_classes(vec![row.class_id]));
         }
     }
     Ok(())
@@ -112,11 +146,14 @@ fn begun<'s>(app: &App, scene: &'s Scene<'_>, edit_of: &impl Fn(&lesson::Model) 
 /// Which classes are to have a lesson on days that come: those with students who cover them.
 fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
     let seated = |claim: &&Claim| {
-        matches!(claim.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered) && claim.class_id.is_some()
+        matches!(claim.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered)
+            && claim.class_id.is_some()
     };
     let mut rosters: BTreeMap<(i64, Day), i32> = BTreeMap::new();
     for claim in scene.claims.iter().filter(seated) {
-        let (Some(edit), Some(class_id)) = (scene.edit_of(claim.template_id), claim.class_id) else { continue };
+        let (Some(edit), Some(class_id)) = (scene.edit_of(claim.template_id), claim.class_id) else {
+            continue;
+        };
         let from = claim.placed_from.unwrap_or(claim.start_day);
         if from > claim.last_day {
             continue;
@@ -129,7 +166,11 @@ fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
     for ((class_id, day), students) in rosters {
         let edit = scene.classes.template_of(class_id).and_then(|template| scene.edit_of(template));
         if let Some(edit) = edit.filter(|edit| students > edit.template.max_students_per_class) {
-            return Err(edit.refuse(Reason::PlacesExhausted, &[day], &format!("class {class_id} would have {students} students, on")));
+            return Err(edit.refuse(
+                Reason::PlacesExhausted,
+                &[day],
+                &format!("class {class_id} would have {students} students, on"),
+            ));
         }
         wanted.entry(class_id).or_default().push(day);
     }
@@ -137,19 +178,31 @@ fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
 }
 
 /// Adds lessons, with their coach, whose availability is taken.
-async fn add(app: &App, txn: &Txn, scene: &Scene<'_>, wanted: BTreeMap<i64, Vec<Day>>, now: Instant) -> Result<Vec<lesson::Model>> {
+async fn add(
+    app: &App,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    wanted: BTreeMap<i64, Vec<Day>>,
+    now: Instant,
+) -> Result<Vec<lesson::Model>> {
     let (today, week) = budget_starts(app, now);
-    let classes: Vec<&EditedClass> = scene.classes.all.iter().filter(|class| wanted.contains_key(&class.id)).collect();
+    let classes: Vec<&EditedClass> =
+        scene.classes.all.iter().filter(|class| wanted.contains_key(&class.id)).collect();
     let mut coaches: Vec<i64> = classes.iter().map(|class| class.coach_id).collect();
     coaches.sort_unstable();
     coaches.dedup();
     let candidates = pool::candidate_list(txn, &Which::Coaches(coaches), now, today, week).await?;
-    let mut candidates: HashMap<i64, Candidate> = candidates.into_iter().map(|candidate| (candidate.id, candidate)).collect();
-    let had: HashMap<(i64, Day), i64> = scene.classes.lessons.iter().map(|row| ((row.class_id, row.day), row.id)).collect();
+    let mut candidates: HashMap<i64, Candidate> =
+        candidates.into_iter().map(|candidate| (candidate.id, candidate)).collect();
+    let had: HashMap<(i64, Day), i64> =
+        scene.classes.lessons.iter().map(|row| ((row.class_id, row.day), row.id)).collect();
     let (mut added, mut uses) = (Vec::new(), Vec::new());
     for class in classes {
-        let (Some(edit), Some(days)) = (scene.edit_of(class.template_id), wanted.get(&class.id)) else { continue };
-        let candidate = candidates.get_mut(&class.coach_id).ok_or_else(|| Error::not_found("coach", class.coach_id))?;
+        let (Some(edit), Some(days)) = (scene.edit_of(class.template_id), wanted.get(&class.id)) else {
+            continue;
+        };
+        let candidate =
+            candidates.get_mut(&class.coach_id).ok_or_else(|| Error::not_found("coach", class.coach_id))?;
         // The coach has the class already: neither the rank's limit nor a block on new ones counts.
         (candidate.classes, candidate.blocked) = (0, false);
         let mut refused = Vec::new();
@@ -175,11 +228,19 @@ async fn add(app: &App, txn: &Txn, scene: &Scene<'_>, wanted: BTreeMap<i64, Vec<
         if let Some((_, reason)) = refused.first() {
             let days: Vec<Day> = refused.iter().map(|(day, _)| *day).collect();
             return Err(edit
-                .refuse(Reason::InUse, &days, &format!("the coach of class {} cannot teach ({reason}), on", class.id))
+                .refuse(
+                    Reason::InUse,
+                    &days,
+                    &format!("the coach of class {} cannot teach ({reason}), on", class.id),
+                )
                 .of_classes(vec![class.id]));
         }
     }
-    let back: Vec<_> = added.iter().filter(|row| row.id != 0).map(|row| (row.id, row.start_at, row.end_at, row.coach_id)).collect();
+    let back: Vec<_> = added
+        .iter()
+        .filter(|row| row.id != 0)
+        .map(|row| (row.id, row.start_at, row.end_at, row.coach_id))
+        .collect();
     if !back.is_empty() {
         store::lesson_move_in_txn(txn, &back).await?;
     }
@@ -190,7 +251,13 @@ async fn add(app: &App, txn: &Txn, scene: &Scene<'_>, wanted: BTreeMap<i64, Vec<
 }
 
 /// The offer that a coach can use for one more lesson, or why not.
-fn offer_of(app: &App, coach: &Candidate, edit: &Edit<'_>, span: Span, now: Instant) -> Result<Result<i64, Reason>> {
+fn offer_of(
+    app: &App,
+    coach: &Candidate,
+    edit: &Edit<'_>,
+    span: Span,
+    now: Instant,
+) -> Result<Result<i64, Reason>> {
     let need = Need {
         task_id: 0,
         subject_id: edit.template.subject_id,
@@ -216,7 +283,8 @@ fn take(coach: &mut Candidate, offer: i64, span: Span) {
     coach.lessons.insert(position, span);
 }
 
-/// A class goes from its first lesson to its last; one without a lesson ahead is closed, one that has one again is open.
+/// A class goes from its first lesson to its last; one without a lesson ahead is closed, one that
+/// has one again is open.
 async fn set_spans(txn: &Txn, scene: &Scene<'_>, found: &ClassLessons, now: Instant) -> Result<()> {
     let cancelled: Vec<i64> = found.cancelled.iter().map(|row| row.id).collect();
     let mut changed = Vec::new();
@@ -230,9 +298,12 @@ async fn set_spans(txn: &Txn, scene: &Scene<'_>, found: &ClassLessons, now: Inst
         let held = scene.classes.lessons.iter().filter(|row| row.class_id == id);
         let held = held.filter(|row| row.state != LessonState::Cancelled && !cancelled.contains(&row.id));
         let days = || held.clone().chain(comes()).map(|row| row.day);
-        (class.first_day, class.last_day) = days().min().zip(days().max()).unwrap_or((class.first_day, class.last_day));
+        (class.first_day, class.last_day) =
+            days().min().zip(days().max()).unwrap_or((class.first_day, class.last_day));
         let mut moved = found.moved.iter().filter(|(row, _)| row.class_id == id);
-        let ahead = held.clone().any(|row| row.end_at > now) || comes().next().is_some() || moved.any(|(_, place)| place.end_at > now);
+        let ahead = held.clone().any(|row| row.end_at > now)
+            || comes().next().is_some()
+            || moved.any(|(_, place)| place.end_at > now);
         class.state = match class.state {
             _ if !ahead => ClassState::Closed,
             ClassState::Closed if held.clone().any(|row| row.start_at <= now) => ClassState::Running,
@@ -286,13 +357,20 @@ pub fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
             capacity: 0,
         }
     };
-    all.extend(found.cancelled.iter().map(|row| of_class(row, LessonChangeKind::Removed, Some(row.start_at), None)));
-    all.extend(found.added.iter().map(|row| of_class(row, LessonChangeKind::Added, None, Some(row.start_at))));
-    all.extend(found.moved.iter().map(|(row, place)| of_class(row, LessonChangeKind::Moved, Some(row.start_at), Some(place.start_at))));
+    all.extend(
+        found.cancelled.iter().map(|row| of_class(row, LessonChangeKind::Removed, Some(row.start_at), None)),
+    );
+    all.extend(
+        found.added.iter().map(|row| of_class(row, LessonChangeKind::Added, None, Some(row.start_at))),
+    );
+    all.extend(found.moved.iter().map(|(row, place)| {
+        of_class(row, LessonChangeKind::Moved, Some(row.start_at), Some(place.start_at))
+    }));
     all
 }
 
-/// A period was moved: offers in it move too, so a class in another period whose coach used one must still be inside it.
+/// A period was moved: offers in it move too, so a class in another period whose coach used one
+/// must still be inside it.
 ///
 /// # Errors
 /// IN_USE with the days on which it is not.

@@ -1,7 +1,9 @@
-//! What an edit of the catalogue does to lesson days, and to all who have a claim on them: it is carried out for everybody or not at all
-//! (DOMAIN.md §2), and says what it did. To know it before, the whole transaction is run and taken back.
+//! What an edit of the catalogue does to lesson days, and to all who have a claim on them: it is
+//! carried out for everybody or not at all (docs/domain.md §2), and says what it did. To know it
+//! before, the whole transaction is run and taken back.
 //!
-//! Locks: the making of tasks, open tasks, the season (by the caller), then students, classes and coaches, places last.
+//! Locks: the making of tasks, open tasks, the season (by the caller), then students, classes and
+//! coaches, places last.
 
 mod lessons;
 mod plan;
@@ -119,13 +121,20 @@ impl Scene<'_> {
     }
 }
 
-/// Makes the lesson days of templates agree with what was just written to the catalogue, and all that stands on them.
+/// Makes the lesson days of templates agree with what was just written to the catalogue, and all
+/// that stands on them.
 ///
 /// # Errors
-/// `Invalid` when a template is left without lesson days. `Precondition` with the days: IN_USE when a lesson has begun, more places are taken than
-/// there would be, a task's rosters would be frozen already, or a class or its coach cannot follow; PLACES_EXHAUSTED and SCHEDULE_CONFLICT when
+/// `Invalid` when a template is left without lesson days. `Precondition` with the days: IN_USE when
+/// a lesson has begun, more places are taken than there would be, a task's rosters would be frozen
+/// already, or a class or its coach cannot follow; PLACES_EXHAUSTED and SCHEDULE_CONFLICT when
 /// students who would get a lesson cannot have it.
-pub async fn carry_out(app: &App, txn: &Txn, templates: &[class_template::Model], asked: Asked<'_>) -> Result<CatalogChange> {
+pub async fn carry_out(
+    app: &App,
+    txn: &Txn,
+    templates: &[class_template::Model],
+    asked: Asked<'_>,
+) -> Result<CatalogChange> {
     let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();
     if ids.is_empty() {
         return Ok(CatalogChange::default());
@@ -177,8 +186,10 @@ async fn wanted(app: &App, txn: &Txn, ids: &[i64], field: &str) -> Result<HashMa
     let mut wanted = HashMap::with_capacity(ids.len());
     for slot in place_store::template_slots(txn, ids).await? {
         let code = &slot.template.code;
-        // Some rules are good by themselves and not in this season, as one whose UNTIL is before its first day.
-        let days = wanted_places(app, &slot)?.map_err(|error| Error::invalid(field, format!("class template {code:?}: {error}")))?;
+        // Some rules are good by themselves and not in this season, as one whose UNTIL is before
+        // its first day.
+        let days = wanted_places(app, &slot)?
+            .map_err(|error| Error::invalid(field, format!("class template {code:?}: {error}")))?;
         if days.is_empty() {
             return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
         }
@@ -209,13 +220,15 @@ fn span(edits: &[Edit<'_>]) -> Option<(Day, Day)> {
 
 /// Locks whoever stands on the lesson days of templates, places last; the claims as they are then.
 async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<Claim>> {
-    let mut students: Vec<i64> = store::claim_list(txn, ids, first, last).await?.iter().map(|claim| claim.student_id).collect();
+    let mut students: Vec<i64> =
+        store::claim_list(txn, ids, first, last).await?.iter().map(|claim| claim.student_id).collect();
     students.sort_unstable();
     students.dedup();
     if !students.is_empty() {
         store::student_lock_set_in_txn(txn, &students).await?;
         store::class_lock_of_templates_in_txn(txn, ids).await?;
-        let coaches: BTreeSet<i64> = store::class_list_of_templates(txn, ids).await?.iter().map(|class| class.coach_id).collect();
+        let coaches: BTreeSet<i64> =
+            store::class_list_of_templates(txn, ids).await?.iter().map(|class| class.coach_id).collect();
         coach_lock_in_txn(txn, &Vec::from_iter(coaches)).await?;
     }
     place_store::place_lock_in_txn(txn, ids).await?;
@@ -224,8 +237,9 @@ async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<Claim
 
 /// A student has one lesson at a time.
 async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
-    let days =
-        |edit: &Edit<'_>| -> Vec<(i64, Day)> { edit.added.iter().chain(edit.moved.keys()).map(|day| (edit.template.id, *day)).collect() };
+    let days = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
+        edit.added.iter().chain(edit.moved.keys()).map(|day| (edit.template.id, *day)).collect()
+    };
     let changed: Vec<(i64, Day)> = scene.edits.iter().flat_map(days).collect();
     if changed.is_empty() || scene.claims.is_empty() {
         return Ok(());
@@ -234,9 +248,13 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
     let Some(template_id) = found.first().map(|clash| clash.template_id) else { return Ok(()) };
     found.retain(|clash| clash.template_id == template_id);
     let days: Vec<Day> = Vec::from_iter(found.iter().map(|clash| clash.day).collect::<BTreeSet<_>>());
-    let pairs: BTreeSet<(i64, i64)> = found.iter().map(|clash| (clash.reservation_id, clash.other_id)).collect();
+    let pairs: BTreeSet<(i64, i64)> =
+        found.iter().map(|clash| (clash.reservation_id, clash.other_id)).collect();
     let ids: Vec<i64> = pairs.into_iter().flat_map(|(id, other)| [id, other]).collect();
-    let why = format!("students who are signed up have another lesson at that time (reservations {}), on", show_ids(&ids));
+    let why = format!(
+        "students who are signed up have another lesson at that time (reservations {}), on",
+        show_ids(&ids)
+    );
     let error = scene.edit_of(template_id).map_or_else(
         || Error::refused_on(Reason::ScheduleConflict, format!("{why} {}", show_days(&days)), days.clone()),
         |edit| edit.refuse(Reason::ScheduleConflict, &days, &why),
@@ -246,7 +264,9 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
 
 /// What came free goes to who waits; messages written.
 async fn places_came_free(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<u64> {
-    let larger = |edit: &Edit<'_>| edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity));
+    let larger = |edit: &Edit<'_>| {
+        edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity))
+    };
     let freed = scene.edits.iter().filter(|edit| !edit.removed.is_empty() || larger(edit));
     let ids: Vec<i64> = freed.map(|edit| edit.template.id).collect();
     if ids.is_empty() || scene.claims.is_empty() {
@@ -256,7 +276,9 @@ async fn places_came_free(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant)
 }
 
 fn sort(change: &mut CatalogChange) {
-    change.lessons.sort_by(|a, b| (&a.class_template, a.day, a.class_id).cmp(&(&b.class_template, b.day, b.class_id)));
+    change
+        .lessons
+        .sort_by(|a, b| (&a.class_template, a.day, a.class_id).cmp(&(&b.class_template, b.day, b.class_id)));
     change.reservations.sort_by_key(|one| one.reservation_id);
     change.tasks.sort_by(|a, b| (&a.class_template, a.day).cmp(&(&b.class_template, b.day)));
 }

@@ -26,9 +26,14 @@ pub struct Edit<'a> {
 }
 
 impl<'a> Edit<'a> {
-    /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay taken. No day comes whose lesson would
-    /// have begun, but of a template that is new.
-    pub fn new(template: &'a class_template::Model, old: &[place::Model], wanted: &[PlaceDay], now: Instant) -> Self {
+    /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay
+    /// taken. No day comes whose lesson would have begun, but of a template that is new.
+    pub fn new(
+        template: &'a class_template::Model,
+        old: &[place::Model],
+        wanted: &[PlaceDay],
+        now: Instant,
+    ) -> Self {
         let mut removed: BTreeMap<Day, place::Model> = old.iter().map(|row| (row.day, row.clone())).collect();
         let mut edit = Self {
             template,
@@ -78,12 +83,16 @@ impl<'a> Edit<'a> {
 
     /// Whether anything is to be done.
     pub fn is_change(&self) -> bool {
-        !(self.removed.is_empty() && self.added.is_empty() && self.moved.is_empty() && self.resized.is_empty())
+        !(self.removed.is_empty()
+            && self.added.is_empty()
+            && self.moved.is_empty()
+            && self.resized.is_empty())
     }
 
     /// The first and the last day that changes.
     pub fn span(&self) -> Option<(Day, Day)> {
-        let days = || self.removed.keys().chain(&self.added).chain(self.moved.keys()).chain(self.resized.keys());
+        let days =
+            || self.removed.keys().chain(&self.added).chain(self.moved.keys()).chain(self.resized.keys());
         days().min().copied().zip(days().max().copied())
     }
 
@@ -124,12 +133,17 @@ impl<'a> Edit<'a> {
         self.rows.extend(begun);
     }
 
-    /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them than there are places.
+    /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them
+    /// than there are places.
     pub fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
-        let claimed = |day: Day| claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day);
-        let of = |days: &mut dyn Iterator<Item = Day>| -> Vec<Day> { days.filter(|day| claimed(*day)).collect() };
+        let claimed = |day: Day| {
+            claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day)
+        };
+        let of =
+            |days: &mut dyn Iterator<Item = Day>| -> Vec<Day> { days.filter(|day| claimed(*day)).collect() };
         let by = |days: &[Day]| -> Vec<i64> {
-            let covers = |claim: &&&Claim| days.iter().any(|day| claim.start_day <= *day && *day <= claim.last_day);
+            let covers =
+                |claim: &&&Claim| days.iter().any(|day| claim.start_day <= *day && *day <= claim.last_day);
             claims.iter().filter(|claim| takes(claim)).filter(covers).map(|claim| claim.id).collect()
         };
         let refuse = |reason, days: &[Day], why| self.refuse(reason, days, why).of_reservations(by(days));
@@ -145,10 +159,16 @@ impl<'a> Edit<'a> {
         let crowded = |day: &Day| self.rows.get(day).is_some_and(|row| row.taken > row.capacity);
         let full: Vec<Day> = self.added.iter().copied().filter(crowded).collect();
         if !full.is_empty() {
-            return Some(refuse(Reason::PlacesExhausted, &full, "more students are signed up than there would be places, on"));
+            return Some(refuse(
+                Reason::PlacesExhausted,
+                &full,
+                "more students are signed up than there would be places, on",
+            ));
         }
-        let small: Vec<Day> = self.rows.keys().copied().filter(|day| crowded(day) && !self.added.contains(day)).collect();
-        (!small.is_empty()).then(|| refuse(Reason::InUse, &small, "more places are taken than there would be, on"))
+        let small: Vec<Day> =
+            self.rows.keys().copied().filter(|day| crowded(day) && !self.added.contains(day)).collect();
+        (!small.is_empty())
+            .then(|| refuse(Reason::InUse, &small, "more places are taken than there would be, on"))
     }
 
     /// A refusal about days of this template.
@@ -212,13 +232,23 @@ mod tests {
     /// A lesson that begins so many hours after the epoch and takes one.
     fn want(text: &str, hour: i64, capacity: i32) -> PlaceDay {
         let start_at = Instant::from_unix(hour * 3600);
-        let (end_at, not_held_at) = (Instant::from_unix((hour + 1) * 3600), Instant::from_unix((hour - 2) * 3600));
+        let (end_at, not_held_at) =
+            (Instant::from_unix((hour + 1) * 3600), Instant::from_unix((hour - 2) * 3600));
         PlaceDay { day: day(text), start_at, end_at, capacity, taken: 0, not_held_at }
     }
 
     fn had(text: &str, hour: i64, capacity: i32, taken: i32) -> place::Model {
         let PlaceDay { day, start_at, end_at, capacity, not_held_at, .. } = want(text, hour, capacity);
-        place::Model { template_id: 1, day, start_at, end_at, capacity, taken, not_held_at, not_held_told: false }
+        place::Model {
+            template_id: 1,
+            day,
+            start_at,
+            end_at,
+            capacity,
+            taken,
+            not_held_at,
+            not_held_told: false,
+        }
     }
 
     fn claim(first: &str, last: &str, state: ReservationState) -> Claim {
@@ -246,7 +276,11 @@ mod tests {
         let edit = Edit::new(&template, &old, &wanted, Instant::from_unix(20 * 3600));
         assert_eq!(edit.moved.keys().copied().collect::<Vec<_>>(), [day("2026-03-21")]);
         assert_eq!(edit.rows[&day("2026-03-07")], old[0], "over");
-        assert_eq!((edit.rows[&day("2026-03-14")].start_at, edit.rows[&day("2026-03-14")].capacity), (old[1].start_at, 3), "begun");
+        assert_eq!(
+            (edit.rows[&day("2026-03-14")].start_at, edit.rows[&day("2026-03-14")].capacity),
+            (old[1].start_at, 3),
+            "begun"
+        );
         assert_eq!(edit.resized.len(), 2);
     }
 
@@ -262,7 +296,10 @@ mod tests {
         edit.keep_begun(now);
         assert_eq!(edit.removed.keys().copied().collect::<Vec<_>>(), [day("2026-03-20")]);
         assert_eq!(edit.added.iter().copied().collect::<Vec<_>>(), [day("2026-03-21")]);
-        assert_eq!(edit.rows.keys().copied().collect::<Vec<_>>(), ["2026-03-06", "2026-03-13", "2026-03-21"].map(day));
+        assert_eq!(
+            edit.rows.keys().copied().collect::<Vec<_>>(),
+            ["2026-03-06", "2026-03-13", "2026-03-21"].map(day)
+        );
         assert_eq!(edit.rows[&day("2026-03-06")], old[0]);
         // Nothing but what has begun: nothing is to be done.
         let mut edit = Edit::new(&template, &old[..2], &wanted[..2], now);
@@ -277,8 +314,10 @@ mod tests {
         let template = template();
         let now = Instant::from_unix(15 * 3600);
         let old = [had("2026-03-07", 10, 2, 2), had("2026-03-14", 20, 2, 2)];
-        let two =
-            [claim("2026-03-01", "2026-03-31", ReservationState::Booked), claim("2026-03-01", "2026-03-31", ReservationState::Placed)];
+        let two = [
+            claim("2026-03-01", "2026-03-31", ReservationState::Booked),
+            claim("2026-03-01", "2026-03-31", ReservationState::Placed),
+        ];
         let two: Vec<&Claim> = two.iter().collect();
         let refused = |wanted: &[PlaceDay]| {
             let mut edit = Edit::new(&template, &old, wanted, now);

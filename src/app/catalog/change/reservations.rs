@@ -1,4 +1,5 @@
-//! Reservations follow the lesson days of their range: the ledger, leave, those of which nothing is left, and those who wait.
+//! Reservations follow the lesson days of their range: the ledger, leave, those of which nothing is
+//! left, and those who wait.
 
 use super::plan::{Edit, Touched, is_live, takes};
 use super::{Asked, ReservationChange, Scene};
@@ -16,20 +17,27 @@ use crate::storage::season_edit::{self as store, Claim};
 use crate::storage::{Txn, leave};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Writes to the ledger what makes it agree with the days that come and go: each claim counts once on a day that comes, nobody on one that
-/// goes. What the ledger says of such a day already depends on its history: a range that was signed up for covers days without lessons too.
+/// Writes to the ledger what makes it agree with the days that come and go: each claim counts once
+/// on a day that comes, nobody on one that goes. What the ledger says of such a day already depends
+/// on its history: a range that was signed up for covers days without lessons too.
 pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<()> {
-    let days_of =
-        |edit: &Edit<'_>| -> Vec<(i64, Day)> { edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect() };
+    let days_of = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
+        edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect()
+    };
     let days: Vec<(i64, Day)> = scene.edits.iter().flat_map(days_of).collect();
     // A template that is new was never signed up for.
-    if days.is_empty() || (scene.claims.is_empty() && scene.edits.iter().all(|edit| edit.removed.is_empty())) {
+    if days.is_empty() || (scene.claims.is_empty() && scene.edits.iter().all(|edit| edit.removed.is_empty()))
+    {
         return Ok(());
     }
     let sums = store::place_change_sums(txn, &days).await?;
     let mut wanted: BTreeMap<(i64, Day), BTreeMap<Option<i64>, i64>> = BTreeMap::new();
     for claim in scene.claims.iter().filter(|claim| takes(claim)) {
-        for day in scene.edit_of(claim.template_id).into_iter().flat_map(|edit| edit.added.range(claim.start_day..=claim.last_day)) {
+        for day in scene
+            .edit_of(claim.template_id)
+            .into_iter()
+            .flat_map(|edit| edit.added.range(claim.start_day..=claim.last_day))
+        {
             wanted.entry((claim.template_id, *day)).or_default().insert(Some(claim.id), 1);
         }
     }
@@ -66,7 +74,8 @@ pub struct Followed {
     pub leave: HashSet<(i64, Day)>,
 }
 
-/// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who waits waits for the next lesson.
+/// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who
+/// waits waits for the next lesson.
 pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Followed> {
     let (mut gone, mut waits, mut shortened) = (Vec::new(), Vec::new(), Vec::new());
     for (claim, edit, touched) in concerned(scene) {
@@ -75,15 +84,19 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Re
         }
         match next(app, edit, claim, now) {
             None => gone.push((claim.id, add_days(claim.start_day, -1))),
-            Some(next) if next != (claim.first_lesson_day, claim.expires_at) => waits.push((claim.id, next.0, next.1)),
+            Some(next) if next != (claim.first_lesson_day, claim.expires_at) => {
+                waits.push((claim.id, next.0, next.1))
+            }
             Some(_) => {}
         }
     }
     let mut given_back = HashSet::new();
     if !shortened.is_empty() {
         let on_leave = leave::leave_list(txn, shortened.iter().map(|(claim, _)| claim.id)).await?;
-        let lost: HashSet<(i64, Day)> =
-            shortened.iter().flat_map(|(claim, touched)| touched.lost.iter().map(|day| (claim.id, *day))).collect();
+        let lost: HashSet<(i64, Day)> = shortened
+            .iter()
+            .flat_map(|(claim, touched)| touched.lost.iter().map(|day| (claim.id, *day)))
+            .collect();
         given_back = on_leave.into_iter().filter(|leave| lost.contains(leave)).collect();
         if !given_back.is_empty() {
             store::leave_delete_days_in_txn(txn, &Vec::from_iter(given_back.iter().copied())).await?;
@@ -109,8 +122,14 @@ pub fn concerned<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Claim, &
     })
 }
 
-/// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is left of it.
-pub fn next(app: &App, edit: &Edit<'_>, claim: &Claim, now: Instant) -> Option<(Option<Day>, Option<Instant>)> {
+/// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is
+/// left of it.
+pub fn next(
+    app: &App,
+    edit: &Edit<'_>,
+    claim: &Claim,
+    now: Instant,
+) -> Option<(Option<Day>, Option<Instant>)> {
     let mut days = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
     match claim.state {
         ReservationState::Waitlisted => {

@@ -1,4 +1,5 @@
-//! Class tasks follow their lessons: cancelled with them, moved with them, back with them; the rest is sized again by `invite check`.
+//! Class tasks follow their lessons: cancelled with them, moved with them, back with them; the rest
+//! is sized again by `invite check`.
 
 use super::plan::Edit;
 use super::{CatalogChange, Scene, TaskChange};
@@ -13,7 +14,8 @@ use crate::storage::season_edit::{self as store, TaskTimes};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use crate::storage::{Txn, pool};
 
-/// Who cancels a task whose lesson falls away: no run of `invite create` reopens it, the lesson's return does.
+/// Who cancels a task whose lesson falls away: no run of `invite create` reopens it, the lesson's
+/// return does.
 const BY: &str = "catalogue";
 
 /// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
@@ -36,9 +38,18 @@ fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
     TaskChange { task_id: task.id, class_template: task.code.clone(), day: task.day, kind }
 }
 
-/// Tasks whose lesson falls away: coaches are let go, students belong to the next task, and nobody reopens it.
-pub async fn end(app: &App, txn: &Txn, scene: &Scene<'_>, messages: &mut u64, now: Instant) -> Result<Vec<TaskChange>> {
-    let falls = |task: &&TaskRow| scene.edit_of(task.template_id).is_some_and(|edit| edit.removed.contains_key(&task.day));
+/// Tasks whose lesson falls away: coaches are let go, students belong to the next task, and nobody
+/// reopens it.
+pub async fn end(
+    app: &App,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    messages: &mut u64,
+    now: Instant,
+) -> Result<Vec<TaskChange>> {
+    let falls = |task: &&TaskRow| {
+        scene.edit_of(task.template_id).is_some_and(|edit| edit.removed.contains_key(&task.day))
+    };
     let tasks = list(app, txn, scene, now).await?;
     let (mut changes, mut others) = (Vec::new(), Vec::new());
     for task in tasks.iter().filter(falls) {
@@ -62,12 +73,20 @@ pub async fn end(app: &App, txn: &Txn, scene: &Scene<'_>, messages: &mut u64, no
     Ok(changes)
 }
 
-/// The students of tasks whose lesson fell away go on to the next lesson day. Sign-ups and places are as they will be.
-pub async fn pass_on(app: &App, txn: &Txn, scene: &Scene<'_>, changes: &[TaskChange], now: Instant) -> Result<u64> {
+/// The students of tasks whose lesson fell away go on to the next lesson day. Sign-ups and places
+/// are as they will be.
+pub async fn pass_on(
+    app: &App,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    changes: &[TaskChange],
+    now: Instant,
+) -> Result<u64> {
     let mut messages = 0;
     for edit in &scene.edits {
         let of_template = changes.iter().filter(|change| change.class_template == edit.template.code);
-        let fell = of_template.filter(|change| change.kind == TaskChangeKind::Cancelled).map(|change| change.day);
+        let fell =
+            of_template.filter(|change| change.kind == TaskChangeKind::Cancelled).map(|change| change.day);
         if let Some(first) = fell.min() {
             messages += next_day::pass_on(app, txn, edit.template.id, first, now).await?;
         }
@@ -75,11 +94,18 @@ pub async fn pass_on(app: &App, txn: &Txn, scene: &Scene<'_>, changes: &[TaskCha
     Ok(messages)
 }
 
-/// Tasks whose lesson is at another time or back; those that are sized again are named. The places are written.
+/// Tasks whose lesson is at another time or back; those that are sized again are named. The places
+/// are written.
 ///
 /// # Errors
 /// IN_USE when the rosters of a moved task would be frozen already.
-pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, change_to: &mut CatalogChange, now: Instant) -> Result<Vec<MovedTask>> {
+pub async fn follow(
+    app: &App,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    change_to: &mut CatalogChange,
+    now: Instant,
+) -> Result<Vec<MovedTask>> {
     let tasks = list(app, txn, scene, now).await?;
     let cancelled = tasks.iter().filter(|task| task.state == TaskState::Cancelled).map(|task| task.id);
     let by = store::task_cancelled_by(txn, cancelled).await?;
@@ -100,7 +126,9 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, change_to: &mut Cat
             times.push(back);
             reopened.push(task.id);
             TaskChangeKind::Reopened
-        } else if task.state.is_open() && !(edit.removed.is_empty() && edit.added.is_empty() && edit.resized.is_empty()) {
+        } else if task.state.is_open()
+            && !(edit.removed.is_empty() && edit.added.is_empty() && edit.resized.is_empty())
+        {
             TaskChangeKind::Resized
         } else {
             continue;
@@ -129,13 +157,21 @@ fn times_of(app: &App, edit: &Edit<'_>, task: &TaskRow) -> Option<TaskTimes> {
 }
 
 fn moved_times(app: &App, edit: &Edit<'_>, task: &TaskRow, now: Instant) -> Result<TaskTimes> {
-    let refuse = || edit.refuse(Reason::InUse, &[task.day], "the class task would have no time left to find coaches, on");
+    let refuse = || {
+        edit.refuse(Reason::InUse, &[task.day], "the class task would have no time left to find coaches, on")
+    };
     let times = times_of(app, edit, task).ok_or_else(refuse)?;
     if task.is_open_at(now) && times.closes_at <= now { Err(refuse()) } else { Ok(times) }
 }
 
-/// An invitation that has not gone out names the old time: its message is withdrawn and written anew. Those who know the old time are returned.
-async fn invite_anew(app: &App, txn: &Txn, tasks: Vec<TaskRow>, now: Instant) -> Result<(Vec<MovedTask>, u64)> {
+/// An invitation that has not gone out names the old time: its message is withdrawn and written
+/// anew. Those who know the old time are returned.
+async fn invite_anew(
+    app: &App,
+    txn: &Txn,
+    tasks: Vec<TaskRow>,
+    now: Instant,
+) -> Result<(Vec<MovedTask>, u64)> {
     let needs = pool::need_list(txn, &tasks).await?;
     let (mut known, mut drafts) = (Vec::new(), Vec::new());
     for task in tasks {

@@ -1,5 +1,6 @@
-//! Who is told of an edit: students with a claim on its lessons, coaches who teach them or were asked to. Once a person and lesson; of a new
-//! time of day once a person and template. What somebody was to be told of those lessons and has not been yet is told as it is now.
+//! Who is told of an edit: students with a claim on its lessons, coaches who teach them or were
+//! asked to. Once a person and lesson; of a new time of day once a person and template. What
+//! somebody was to be told of those lessons and has not been yet is told as it is now.
 
 use super::lessons::ClassLessons;
 use super::plan::{Edit, takes};
@@ -74,12 +75,18 @@ impl Teller<'_> {
         }
     }
 
-    /// The first lesson at another time, where it was and where it is; of use as long as a lesson is ahead.
+    /// The first lesson at another time, where it was and where it is; of use as long as a lesson
+    /// is ahead.
     fn moved(&self, person: Person, edit: &Edit<'_>, day: Day) -> Option<Draft> {
         let (old, new) = (edit.moved.get(&day)?, edit.rows.get(&day)?);
         let draft = self.draft(MessageKind::LessonMoved, person, edit, new.into());
         let facts = Facts { start_before: Some(self.app.time().time(old.start_at)), ..draft.facts };
-        let last = edit.moved.keys().last().and_then(|day| edit.rows.get(day)).map_or(new.start_at, |row| row.start_at);
+        let last = edit
+            .moved
+            .keys()
+            .last()
+            .and_then(|day| edit.rows.get(day))
+            .map_or(new.start_at, |row| row.start_at);
         Some(Draft {
             about: edit.template.code.clone(),
             facts,
@@ -122,8 +129,14 @@ pub async fn tell(
     outbox::write(app, txn, drafts, now).await
 }
 
-/// Offers of places that nobody has handed over yet, as they are now, by reservation: all that these students are told.
-async fn offers_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, gone: &HashSet<i64>) -> Result<BTreeMap<i64, Draft>> {
+/// Offers of places that nobody has handed over yet, as they are now, by reservation: all that
+/// these students are told.
+async fn offers_anew(
+    teller: &Teller<'_>,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    gone: &HashSet<i64>,
+) -> Result<BTreeMap<i64, Draft>> {
     let offered: Vec<(&Claim, &Edit<'_>, &place::Model)> = reservations::concerned(scene)
         .filter(|(claim, ..)| claim.state == ReservationState::Offered && !gone.contains(&claim.id))
         .filter_map(|(claim, edit, _)| Some((claim, edit, edit.first_before(claim)?)))
@@ -131,19 +144,32 @@ async fn offers_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, gone: &H
     if offered.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut rows = outbox::unsent(txn, &[MessageKind::WaitlistOffer], &offered.iter().map(|(.., first)| first.start_at).collect()).await?;
+    let mut rows = outbox::unsent(
+        txn,
+        &[MessageKind::WaitlistOffer],
+        &offered.iter().map(|(.., first)| first.start_at).collect(),
+    )
+    .await?;
     rows.retain(|row| offered.iter().any(|(claim, edit, first)| is_offer_of(row, claim, edit, first)));
     outbox::withdraw(txn, &rows, teller.now).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
-        let Some((claim, edit, _)) = offered.iter().find(|(claim, edit, first)| is_offer_of(&row, claim, edit, first)) else { continue };
-        let days: Vec<&place::Model> = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
+        let Some((claim, edit, _)) =
+            offered.iter().find(|(claim, edit, first)| is_offer_of(&row, claim, edit, first))
+        else {
+            continue;
+        };
+        let days: Vec<&place::Model> =
+            edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
         let until = reservations::next(teller.app, edit, claim, teller.now).and_then(|(_, until)| until);
         let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
         let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
         let draft = teller.draft(MessageKind::WaitlistOffer, person, edit, (*first).into());
         let facts = Facts { lessons: days.len(), last_day: last.day, deadline: Some(until), ..draft.facts };
-        anew.insert(claim.id, Draft { facts, version: outbox::next_version(&row), valid_until: until, ..draft });
+        anew.insert(
+            claim.id,
+            Draft { facts, version: outbox::next_version(&row), valid_until: until, ..draft },
+        );
     }
     Ok(anew)
 }
@@ -151,31 +177,40 @@ async fn offers_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, gone: &H
 /// Whether a message offers a claim its places, of which this was the first.
 fn is_offer_of(row: &message::Model, claim: &Claim, edit: &Edit<'_>, first: &place::Model) -> bool {
     let about = format!("{}@{}", edit.template.code, first.day);
-    row.lesson_at == Some(first.start_at) && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &claim.user_name)
+    row.lesson_at == Some(first.start_at)
+        && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &claim.user_name)
 }
 
-/// What coaches were to be told of a class whose time is another and nobody has handed over yet, as it is now, by class: they are not told that
-/// the time changed.
-async fn assigned_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, lessons: &ClassLessons) -> Result<BTreeMap<i64, Draft>> {
+/// What coaches were to be told of a class whose time is another and nobody has handed over yet, as
+/// it is now, by class: they are not told that the time changed.
+async fn assigned_anew(
+    teller: &Teller<'_>,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    lessons: &ClassLessons,
+) -> Result<BTreeMap<i64, Draft>> {
     let ClassLessons { cancelled, moved, added } = lessons;
     let classes: HashSet<i64> = moved.iter().map(|(row, _)| row.class_id).collect();
     if classes.is_empty() {
         return Ok(BTreeMap::new());
     }
     let lessons_of = scene.classes.lessons.iter().filter(|row| classes.contains(&row.class_id));
-    let mut rows = outbox::unsent(txn, &[MessageKind::Assigned], &lessons_of.map(|row| row.start_at).collect()).await?;
+    let mut rows =
+        outbox::unsent(txn, &[MessageKind::Assigned], &lessons_of.map(|row| row.start_at).collect()).await?;
     rows.retain(|row| row.class_id.is_some_and(|id| classes.contains(&id)));
     outbox::withdraw(txn, &rows, teller.now).await?;
     let contacts = store::coach_contacts(txn, moved.iter().map(|(row, _)| row.coach_id)).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
         let class = row.class_id.and_then(|id| scene.classes.all.iter().find(|class| class.id == id));
-        let Some((class, (edit, (user_name, phone)))) =
-            class.and_then(|class| Some((class, (scene.edit_of(class.template_id)?, contacts.get(&class.coach_id)?.clone()))))
-        else {
+        let Some((class, (edit, (user_name, phone)))) = class.and_then(|class| {
+            Some((class, (scene.edit_of(class.template_id)?, contacts.get(&class.coach_id)?.clone())))
+        }) else {
             continue;
         };
-        let gone = |lesson: &lesson::Model| lesson.state == LessonState::Cancelled || cancelled.iter().any(|one| one.id == lesson.id);
+        let gone = |lesson: &lesson::Model| {
+            lesson.state == LessonState::Cancelled || cancelled.iter().any(|one| one.id == lesson.id)
+        };
         let kept = scene.classes.lessons.iter().filter(|lesson| lesson.class_id == class.id && !gone(lesson));
         let mut held: Vec<Lesson> = kept
             .map(|lesson| match moved.iter().find(|(before, _)| before.id == lesson.id) {
@@ -190,50 +225,85 @@ async fn assigned_anew(teller: &Teller<'_>, txn: &Txn, scene: &Scene<'_>, lesson
             .collect();
         held.sort_unstable_by_key(|lesson| lesson.day);
         let (Some(first), Some(last)) = (held.first().copied(), held.last().copied()) else { continue };
-        let roster = scene.claims.iter().filter(|claim| claim.state == ReservationState::Placed && claim.class_id == Some(class.id));
+        let roster = scene
+            .claims
+            .iter()
+            .filter(|claim| claim.state == ReservationState::Placed && claim.class_id == Some(class.id));
         let draft = teller.draft(MessageKind::Assigned, Person::Coach { user_name, phone }, edit, first);
         let facts = Facts { lessons: held.len(), last_day: last.day, roster: roster.count(), ..draft.facts };
-        let next = held.iter().map(|lesson| lesson.start_at).find(|start| *start > teller.now).unwrap_or(last.start_at);
-        let draft = Draft { facts, version: outbox::next_version(&row), lesson_at: Some(next), valid_until: last.start_at, ..draft };
-        anew.insert(class.id, Draft { task_id: row.task_id, invitation_id: row.invitation_id, class_id: row.class_id, ..draft });
+        let next = held
+            .iter()
+            .map(|lesson| lesson.start_at)
+            .find(|start| *start > teller.now)
+            .unwrap_or(last.start_at);
+        let draft = Draft {
+            facts,
+            version: outbox::next_version(&row),
+            lesson_at: Some(next),
+            valid_until: last.start_at,
+            ..draft
+        };
+        anew.insert(
+            class.id,
+            Draft { task_id: row.task_id, invitation_id: row.invitation_id, class_id: row.class_id, ..draft },
+        );
     }
     Ok(anew)
 }
 
-/// Reminders of the software test that nobody has handed over yet, with the time that the lesson has now.
-async fn reminders_anew(txn: &Txn, scene: &Scene<'_>, moved: &[MovedTask], now: Instant) -> Result<Vec<Draft>> {
-    let invited: HashMap<i64, (&TaskRow, &InvitedCoach)> =
-        moved.iter().flat_map(|MovedTask { task, coaches }| coaches.iter().map(move |coach| (coach.id, (task, coach)))).collect();
+/// Reminders of the software test that nobody has handed over yet, with the time that the lesson
+/// has now.
+async fn reminders_anew(
+    txn: &Txn,
+    scene: &Scene<'_>,
+    moved: &[MovedTask],
+    now: Instant,
+) -> Result<Vec<Draft>> {
+    let invited: HashMap<i64, (&TaskRow, &InvitedCoach)> = moved
+        .iter()
+        .flat_map(|MovedTask { task, coaches }| coaches.iter().map(move |coach| (coach.id, (task, coach))))
+        .collect();
     if invited.is_empty() {
         return Ok(Vec::new());
     }
-    let before = |MovedTask { task, .. }: &MovedTask| Some(scene.edit_of(task.template_id)?.moved.get(&task.day)?.start_at);
-    let mut rows = outbox::unsent(txn, &[MessageKind::TestReminder], &moved.iter().filter_map(before).collect()).await?;
+    let before = |MovedTask { task, .. }: &MovedTask| {
+        Some(scene.edit_of(task.template_id)?.moved.get(&task.day)?.start_at)
+    };
+    let mut rows =
+        outbox::unsent(txn, &[MessageKind::TestReminder], &moved.iter().filter_map(before).collect()).await?;
     rows.retain(|row| row.invitation_id.is_some_and(|id| invited.contains_key(&id)));
     outbox::withdraw(txn, &rows, now).await?;
     let anew = |row: &message::Model| {
         let (task, coach) = invited.get(&row.invitation_id?)?;
         let deadline = coach.test_deadline?;
         let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
-        let draft = notice::to_coach(MessageKind::TestReminder, task, coach, outbox::next_version(row), facts);
+        let draft =
+            notice::to_coach(MessageKind::TestReminder, task, coach, outbox::next_version(row), facts);
         Some(Draft { valid_until: deadline, ..draft })
     };
     Ok(rows.iter().filter_map(anew).collect())
 }
 
-/// Should the lesson come back before this has gone out, it is not as if nothing had happened: the leave is gone, and the person is to be told.
+/// Should the lesson come back before this has gone out, it is not as if nothing had happened: the
+/// leave is gone, and the person is to be told.
 fn on_leave(draft: Draft) -> Draft {
     Draft { about: format!("{}{}", draft.about, outbox::ON_LEAVE), ..draft }
 }
 
-fn students(teller: &Teller<'_>, scene: &Scene<'_>, followed: &Followed, offers: &BTreeMap<i64, Draft>) -> Vec<Draft> {
+fn students(
+    teller: &Teller<'_>,
+    scene: &Scene<'_>,
+    followed: &Followed,
+    offers: &BTreeMap<i64, Draft>,
+) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (claim, edit, touched) in reservations::concerned(scene) {
         if offers.contains_key(&claim.id) {
             continue;
         }
         let person = || Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
-        let lost = |kind, day: &Day| edit.removed.get(day).map(|row| teller.draft(kind, person(), edit, row.into()));
+        let lost =
+            |kind, day: &Day| edit.removed.get(day).map(|row| teller.draft(kind, person(), edit, row.into()));
         if followed.gone.contains(&claim.id) {
             drafts.extend(touched.lost.first().and_then(|day| lost(MessageKind::SignUpCancelled, day)));
             continue;
@@ -263,8 +333,10 @@ async fn coaches(
     let ClassLessons { cancelled, moved, added } = lessons;
     let all = || cancelled.iter().chain(added).chain(moved.iter().map(|(row, _)| row));
     let contacts = store::coach_contacts(txn, all().map(|row| row.coach_id)).await?;
-    let told_empty = message_lessons_empty(txn, contacts.values().map(|(user_name, _)| user_name.as_str())).await?;
-    let template_of: HashMap<i64, i64> = scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
+    let told_empty =
+        message_lessons_empty(txn, contacts.values().map(|(user_name, _)| user_name.as_str())).await?;
+    let template_of: HashMap<i64, i64> =
+        scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
     let known = |class_id: i64, coach_id: i64| {
         let edit = template_of.get(&class_id).and_then(|template| scene.edit_of(*template))?;
         let (user_name, phone) = contacts.get(&coach_id)?.clone();
@@ -276,15 +348,19 @@ async fn coaches(
             let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
             let lesson = Lesson { day: row.day, start_at: row.start_at, end_at: row.end_at };
             let draft = Draft { class_id: Some(row.class_id), ..teller.draft(kind, person, edit, lesson) };
-            // Who knows that all are on leave does not know that their leave is given back with the lesson.
-            let empty = kind == MessageKind::LessonCancelled && told_empty.contains(&(row.class_id, row.start_at));
+            // Who knows that all are on leave does not know that their leave is given back with the
+            // lesson.
+            let empty =
+                kind == MessageKind::LessonCancelled && told_empty.contains(&(row.class_id, row.start_at));
             drafts.push(if empty { on_leave(draft) } else { draft });
         }
     }
     // By class and day: the first of each coach and template counts, the others have its key.
     for (row, _) in moved.iter().filter(|(row, _)| !assigned.contains_key(&row.class_id)) {
         let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
-        drafts.extend(teller.moved(person, edit, row.day).map(|draft| Draft { class_id: Some(row.class_id), ..draft }));
+        drafts.extend(
+            teller.moved(person, edit, row.day).map(|draft| Draft { class_id: Some(row.class_id), ..draft }),
+        );
     }
     Ok(drafts)
 }
