@@ -4,7 +4,7 @@
 use crate::rows::{Filled, fill, statements};
 use crate::{head, line, median, ms, ratio};
 use etutor::app::outbox;
-use etutor::app::staffing::{alarm, check, create, form, wave};
+use etutor::app::staffing::{alarm, check, create, step, wave};
 use etutor::domain::time::Day;
 use etutor::storage::sql::sql;
 use etutor::testing::database::Kind;
@@ -87,7 +87,7 @@ async fn idle_once(Filled { app, now, .. }: &Filled, task: &str) -> Duration {
         "invite notify_test" => alarm::notify_software_tests(app, now).await,
         "invite notify_class" => alarm::notify_unstaffed_classes(app, now).await,
         "sms send" => outbox::send_due(app, now).await,
-        _ => form::assign_students(app, now).await,
+        _ => step::assign_students(app, now).await,
     };
     let took = began.elapsed();
     let report = report.unwrap();

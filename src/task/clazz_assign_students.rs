@@ -4,10 +4,10 @@
 use super::Scope;
 use crate::app::App;
 use crate::app::report::Report;
-use crate::app::staffing::form;
+use crate::app::staffing::step;
 use crate::error::Result;
 
 /// At the run's `now`.
 pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    form::assign_students(app, scope.now).await
+    step::assign_students(app, scope.now).await
 }

@@ -3,7 +3,7 @@
 use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
-use etutor::app::staffing::{alarm, check, create, form, wave};
+use etutor::app::staffing::{alarm, check, create, step, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
@@ -106,7 +106,7 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
         idle(
             &stage,
             "assign_students",
-            async || form::assign_students(&stage, now).await,
+            async || step::assign_students(&stage, now).await,
             &[open, "place_not_held"],
         )
         .await;

@@ -1,6 +1,6 @@
 //! `invite notify_test` and `invite notify_class`: who must do something soon (docs/domain.md §3).
 
-use super::{check, notice, settle::budget_starts};
+use super::{check, hold::budget_starts, notice};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;

@@ -1,7 +1,8 @@
 //! A coach's yes and no (docs/domain.md §5).
 
-use super::settle::{self, candidate_of, coach_lock_in_txn, need_of, refused, settle};
-use super::{form, notice, sizing};
+use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
+use super::notice;
+use super::step::{resize_in_txn, settle, task_lock_up_to_date};
 use crate::app::{App, outbox};
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
@@ -25,7 +26,7 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
     let (found, person) = own(app, invitation_id, coach).await?;
     let _turn = app.turns.of_task(found.task_id).await?;
     write_txn!(&app.db, "invitation.accept", |txn| {
-        let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
+        let task = task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;
         // Tests that are overdue lapse before anything is judged, whether or not `invite check` has
         // run.
@@ -38,7 +39,7 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
         }
         let invited = invited_as(&before, &person);
         if task.dirty {
-            sizing::resize_in_txn(app, txn, task.id, Some(invitation_id), now).await?;
+            resize_in_txn(app, txn, task.id, Some(invitation_id), now).await?;
         }
         let task = staffing::task_by_id(txn, task.id).await?;
         open_for_yes(&task, now)?;
@@ -53,8 +54,7 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
         let facts = notice::facts_of_lessons(&task, &need.spans);
         let draft = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
             let (held, _) =
-                settle::hold(app, txn, &task, &need, &mut candidate, &invited, before.state, Some(now), now)
-                    .await?;
+                hold(app, txn, &task, &need, &mut candidate, &invited, before.state, Some(now), now).await?;
             notice::to_coach(
                 MessageKind::Accepted,
                 &task,
@@ -80,7 +80,7 @@ pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -
     let (found, person) = own(app, invitation_id, coach).await?;
     let _turn = app.turns.of_task(found.task_id).await?;
     let (after, judged) = write_txn!(&app.db, "invitation.decline", |txn| {
-        let task = form::task_lock_up_to_date(app, txn, found.task_id, now).await?;
+        let task = task_lock_up_to_date(app, txn, found.task_id, now).await?;
         coach_lock_in_txn(txn, &[person.id]).await?;
         settle(app, txn, task.id, now).await?;
         let before = staffing::invitation_by_id(txn, invitation_id).await?;

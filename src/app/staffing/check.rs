@@ -1,6 +1,6 @@
 //! `invite check`: what time does to invitations and tasks (docs/domain.md §§3–5).
 
-use super::{settle::settle, sizing};
+use super::step::{resize_in_txn, settle};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::state::InvitationState;
@@ -41,7 +41,7 @@ pub(super) async fn settle_due(app: &App, examined: u64, now: Instant, day: Opti
         let checked = write_txn!(&app.db, "class_task.check", |txn| {
             let task = staffing::task_lock_in_txn(txn, task.id).await?;
             if task.dirty {
-                let (messages, size) = sizing::resize_in_txn(app, txn, task.id, None, now).await?;
+                let (messages, size) = resize_in_txn(app, txn, task.id, None, now).await?;
                 return Ok((messages, size.over));
             }
             Ok((settle(app, txn, task.id, now).await?, 0))

@@ -1,6 +1,7 @@
 //! `invite create`: the class tasks of a day (docs/domain.md §3, §4).
 
-use super::{settle::settle, sizing};
+use super::step::settle;
+use super::{sizing, task};
 use crate::app::App;
 use crate::app::report::Report;
 use crate::domain::calendar::{Timeline, cut_off};
@@ -8,13 +9,10 @@ use crate::domain::class_task;
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::entity::class_task as task;
-use crate::storage::insert::insert_rows;
+use crate::storage::Txn;
 use crate::storage::sql::{Cell, sql};
 use crate::storage::staffing::{self, TaskRow};
-use crate::storage::{Txn, unique_violation};
 use crate::write_txn;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 use std::collections::{HashMap, HashSet};
 
 /// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and
@@ -172,55 +170,6 @@ async fn insert_tasks(
     }
 }
 
-/// A new task, PENDING, not sized yet.
-pub(super) fn new_task(
-    app: &App,
-    template_id: i64,
-    day: Day,
-    start: Instant,
-    now: Instant,
-) -> task::ActiveModel {
-    let line = Timeline::of(app.rules(), day, start);
-    task::ActiveModel {
-        id: NotSet,
-        template_id: Set(template_id),
-        day: Set(day),
-        state: Set(TaskState::Pending),
-        start_at: Set(start),
-        gate_at: Set(line.gate_at),
-        freeze_at: Set(line.freeze_at),
-        closes_at: Set(line.freeze_at),
-        reopened: Set(false),
-        cancelled_by: Set(String::new()),
-        students: Set(0),
-        needed: Set(0),
-        dirty: Set(false),
-        early_warned: Set(false),
-        told_uncovered: Set(0),
-        gate_alarmed: Set(false),
-        created_at: Set(now),
-        version: Set(0),
-    }
-}
-
-/// Inserts tasks; one that another transaction made first makes this one run again, and find it.
-pub(super) async fn insert_in_txn(txn: &Txn, rows: Vec<task::ActiveModel>) -> Result<()> {
-    match insert_rows(txn, rows).await {
-        Err(error) if unique_violation(&error) => Err(Error::Contended("class_task")),
-        done => Ok(done?),
-    }
-}
-
-/// CANCELLED for want of demand → PENDING.
-pub(super) async fn reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET state = 'PENDING', version = version + 1 WHERE state = 'CANCELLED' \
-        AND id IN ({ids})")
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
-}
-
 /// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation
 /// stays. The templates concerned.
 async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<Vec<i64>> {
@@ -237,6 +186,6 @@ async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<V
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    reopen_in_txn(txn, &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+    task::reopen_in_txn(txn, &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
     Ok(wanted.into_iter().map(|(_, template)| template).collect())
 }

@@ -1,14 +1,15 @@
-//! Classes are formed: at F, at once where the configuration says so, and the moment a coach of a
-//! reopened task is ready (docs/domain.md §4).
+//! Classes out of a task's students and the coaches who are ready for them (docs/domain.md §4);
+//! when that is due is for `step` to say.
 
-use super::notice;
-use crate::app::outbox::{Draft, Person};
-use crate::app::report::Report;
+use super::hold::coach_lock_in_txn;
+use super::notice::{self, to_student};
+use super::sizing;
+use crate::app::outbox::Draft;
 use crate::app::{App, outbox};
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
 use crate::domain::spreading::{self, Group, Pupil};
-use crate::domain::state::{ClassState, InvitationState, LessonState, MessageKind, TaskState};
+use crate::domain::state::{ClassState, InvitationState, LessonState, MessageKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
@@ -17,144 +18,34 @@ use crate::storage::insert::insert_rows;
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use crate::storage::{Txn, pool};
-use crate::write_txn;
 use sea_orm::{
     ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter,
 };
 use std::collections::HashMap;
 
-use super::{next_day, settle, sizing};
-
-/// `clazz assign_students`: forms what is due, reports who is left over, and tells students whose
-/// lesson does not take place.
-pub async fn assign_students(app: &App, now: Instant) -> Result<Report> {
-    let mut report = form_due(app, now).await?;
-    report.messages += super::roster::tell_not_held(app, now).await?;
-    Ok(report)
-}
-
-/// Forms the classes of every task whose F (or reopened end) has come. The notice tasks call it
-/// first.
-pub async fn form_due(app: &App, now: Instant) -> Result<Report> {
-    let mut report = Report::default();
-    for task in staffing::task_list_closing(app.db.reader(), now).await? {
-        report.examined += 1;
-        let formed = write_txn!(&app.db, "class_task.form", |txn| {
-            let task = staffing::task_lock_in_txn(txn, task.id).await?;
-            if task.state.is_open() { close(app, txn, task, now).await } else { Ok((0, Vec::new())) }
-        });
-        let Some((messages, left)) = report.or_failed(&task.about(), formed)? else { continue };
-        report.changed += 1;
-        report.messages += messages;
-        if !left.is_empty() {
-            report.skip("LEFT_OVER", left.len() as u64);
-            report.notes.push(format!("{}: {} students are left over", task.about(), left.len()));
-        }
-    }
-    Ok(report)
-}
-
-/// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not
-/// `clazz assign_students` has run.
-pub async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -> Result<TaskRow> {
-    let task = staffing::task_lock_in_txn(txn, id).await?;
-    if !task.state.is_open() || now < task.closes_at {
-        return Ok(task);
-    }
-    close(app, txn, task, now).await?;
-    staffing::task_by_id(txn, id).await
-}
-
-/// A task's end: what can be formed is, everybody else is let go, students left over are listed and
-/// passed on.
-async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64, Vec<String>)> {
-    let mut messages = 0;
-    if task.dirty {
-        // Sign-ups changed since the last look; one instant earlier the task was still open.
-        messages += sizing::resize_in_txn(app, txn, task.id, None, now).await?.0;
-    }
-    messages += settle::settle(app, txn, task.id, now).await?;
-    let task = staffing::task_by_id(txn, task.id).await?;
-    if !task.state.is_open() {
-        return Ok((messages, Vec::new()));
-    }
-    let formed = form(app, txn, &task, now).await?;
-    messages += formed.messages;
-    messages += let_everybody_go(app, txn, &task, now).await?;
-    // After a reopening the classes formed earlier count too.
-    let classes = class::Entity::find().filter(class::Column::TaskId.eq(task.id)).all(txn).await?.len();
-    // Nothing needed and students left over: there is no class left that they could form.
-    let state = if formed.classes >= i64::from(task.needed) && (task.needed > 0 || formed.left.is_empty()) {
-        TaskState::Formed
-    } else if classes > 0 {
-        TaskState::Partial
-    } else {
-        TaskState::Failed
-    };
-    staffing::task_state_set_in_txn(txn, task.id, task.state, state).await?;
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task.id).execute(txn).await?;
-    if !formed.left.is_empty() {
-        messages += next_day::pass_on(app, txn, task.template_id, task.day, now).await?;
-        let facts = Facts {
-            students: formed.left.iter().map(|student| student.user_name.clone()).collect(),
-            needed: i64::from(task.needed),
-            ready: formed.classes,
-            reason: formed.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
-            ..notice::facts(&task)
-        };
-        let draft = notice::to_admins(
-            MessageKind::TaskLeftOver,
-            &task,
-            formed.left.len(),
-            facts,
-            task.start_at.max(now),
-        );
-        messages += outbox::write(app, txn, vec![draft], now).await?;
-    }
-    Ok((messages, formed.left.into_iter().map(|student| student.user_name).collect()))
-}
-
-/// Classes for the coaches who are ready, while the task goes on looking for the rest.
-pub async fn form_ready(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let ready = staffing::invited_of_task(txn, task.id)
-        .await?
-        .iter()
-        .any(|coach| coach.state == InvitationState::Ready);
-    if !ready {
-        return Ok(0);
-    }
-    let formed = form(app, txn, task, now).await?;
-    let mut messages = formed.messages;
-    let sizes = sizing::size_in_txn(txn, std::slice::from_ref(task), task.day).await?;
-    if sizes.get(&task.id).is_some_and(|size| size.students == 0) {
-        let task = staffing::task_by_id(txn, task.id).await?;
-        messages += let_everybody_go(app, txn, &task, now).await?;
-        staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed).await?;
-    }
-    Ok(messages)
-}
-
 /// A student of the task.
 #[derive(Clone, Debug, FromQueryResult)]
-struct Student {
+pub(super) struct Student {
     reservation_id: i64,
     last_day: Day,
-    user_name: String,
+    pub(super) user_name: String,
     phone: String,
     area_code: String,
 }
 
+/// What came of forming.
 #[derive(Debug, Default)]
-struct Formed {
-    classes: i64,
-    messages: u64,
-    left: Vec<Student>,
-    reason: Option<Reason>,
+pub(super) struct Formed {
+    pub(super) classes: i64,
+    pub(super) messages: u64,
+    /// Students who are in no class, and why if it is not for want of coaches.
+    pub(super) left: Vec<Student>,
+    pub(super) reason: Option<Reason>,
 }
 
 /// READY → ASSIGNED: one class a coach, the task's students spread over them for all their
 /// remaining lesson days.
-async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Formed> {
+pub(super) async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Formed> {
     let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.phone, \
          s.area_code \
          FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id = ? AND r.state = 'BOOKED' \
@@ -167,7 +58,7 @@ async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Form
     ready.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
     ready.truncate(usize::try_from(task.needed).unwrap_or(0));
     let ids: Vec<i64> = ready.iter().map(|coach| coach.coach_id).collect();
-    settle::coach_lock_in_txn(txn, &ids).await?;
+    coach_lock_in_txn(txn, &ids).await?;
     let coaches: HashMap<i64, coach::Model> = coach::Entity::find()
         .filter(coach::Column::Id.is_in(ids))
         .all(txn)
@@ -344,74 +235,4 @@ pub(super) async fn tell_seated(app: &App, txn: &Txn, task: &TaskRow, now: Insta
         )
     };
     outbox::write(app, txn, seated.iter().map(held).collect(), now).await
-}
-
-/// A message to a student about the lesson of a day.
-pub(super) fn to_student(
-    kind: MessageKind,
-    about: String,
-    user_name: &str,
-    phone: &str,
-    facts: Facts,
-    start: Instant,
-) -> Draft {
-    Draft {
-        kind,
-        person: Person::Student { user_name: user_name.to_owned(), phone: phone.to_owned() },
-        about,
-        version: "1".to_owned(),
-        facts,
-        task_id: None,
-        invitation_id: None,
-        class_id: None,
-        lesson_at: Some(start),
-        valid_until: start,
-        as_notice: false,
-    }
-}
-
-/// Everybody who has no class ends: the reserve is released and told, who was asked or has not
-/// passed the test has run out of time. When classes form before the task's end, who was asked is
-/// told that it is no longer so.
-async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let invited = staffing::invited_of_task(txn, task.id).await?;
-    let of = |state: InvitationState| -> Vec<i64> {
-        invited.iter().filter(|coach| coach.state == state).map(|coach| coach.id).collect()
-    };
-    let early = now < task.closes_at;
-    let (queued, sent) = if early {
-        (Vec::new(), Vec::new())
-    } else {
-        (of(InvitationState::Queued), of(InvitationState::Sent))
-    };
-    let expired = Reason::Expired.as_str();
-    staffing::invitation_end_in_txn(
-        txn,
-        &sent,
-        InvitationState::Sent,
-        InvitationState::Expired,
-        expired,
-        now,
-    )
-    .await?;
-    staffing::invitation_end_in_txn(
-        txn,
-        &queued,
-        InvitationState::Queued,
-        InvitationState::Undelivered,
-        expired,
-        now,
-    )
-    .await?;
-    if !queued.is_empty() {
-        outbox::invitation_messages_cancel(txn, &queued, now).await?;
-    }
-    let mut messages = 0;
-    for coach in invited
-        .iter()
-        .filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held() || early)
-    {
-        messages += sizing::cancel_one(app, txn, task, coach, Reason::TaskCovered, now).await?;
-    }
-    Ok(messages)
 }

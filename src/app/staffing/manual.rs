@@ -1,8 +1,9 @@
 //! What staff do by hand: invite a coach, also after F, and take an invitation back (docs/domain.md
 //! §§4, 5).
 
-use super::settle::{candidate_of, coach_lock_in_txn, need_of, refused, settle};
-use super::{form, sizing, wave};
+use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};
+use super::step::{settle, task_lock_up_to_date};
+use super::{form, release, sizing, wave};
 use crate::app::{App, idempotency, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
@@ -67,7 +68,7 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
             })?;
             return staffing::invitation_by_id(txn, id).await.map(Some);
         }
-        let mut task = form::task_lock_up_to_date(app, txn, wanted.task_id, now).await?;
+        let mut task = task_lock_up_to_date(app, txn, wanted.task_id, now).await?;
         if !task.state.is_open() {
             match reopen(app, txn, task, now).await? {
                 Some(open) => task = open,
@@ -205,7 +206,7 @@ pub async fn cancel_invitation(
         }
         let invited = staffing::invited_of_task(txn, task.id).await?;
         if let Some(invited) = invited.iter().find(|invited| invited.id == invitation_id) {
-            sizing::cancel_one(app, txn, &task, invited, Reason::Cancelled, now).await?;
+            release::cancel_one(app, txn, &task, invited, Reason::Cancelled, now).await?;
         }
         sql("UPDATE invitation SET operator = ?, remark = ? WHERE id = ?")
             .bind(operator)

@@ -74,3 +74,27 @@ pub fn to_admins(
         as_notice: false,
     }
 }
+
+/// A message to a student about the lesson of a day.
+pub(super) fn to_student(
+    kind: MessageKind,
+    about: String,
+    user_name: &str,
+    phone: &str,
+    facts: Facts,
+    start: Instant,
+) -> Draft {
+    Draft {
+        kind,
+        person: Person::Student { user_name: user_name.to_owned(), phone: phone.to_owned() },
+        about,
+        version: "1".to_owned(),
+        facts,
+        task_id: None,
+        invitation_id: None,
+        class_id: None,
+        lesson_at: Some(start),
+        valid_until: start,
+        as_notice: false,
+    }
+}

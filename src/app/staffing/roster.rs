@@ -1,7 +1,7 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
 //! that a student leaves.
 
-use super::form::to_student;
+use super::notice::{self, to_student};
 use crate::app::outbox::{Draft, Person};
 use crate::app::{App, outbox};
 use crate::domain::calendar::parse_time;
@@ -157,7 +157,7 @@ pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: I
         day: from,
         last_day: class.last_day,
         coach: person.user_name.clone(),
-        ..super::notice::facts(&task)
+        ..notice::facts(&task)
     };
     let draft = |to: Person| Draft {
         kind: MessageKind::ClassClosed,

@@ -1,35 +1,16 @@
 //! What every step on a task ends with: overdue tests lapse, the reserve moves up, the task's state
-//! follows, classes form at once where they may.
+//! follows. `step` puts them together.
 
-use super::{form, notice};
+use super::hold::{candidate_of, coach_lock_in_txn, hold, leave_reserve, need_of};
+use super::notice;
 use crate::app::{App, outbox};
-use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
-use crate::domain::invitation::{test_deadline, test_is_valid};
+use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::message::text::Facts;
-use crate::storage::entity::availability_use;
-use crate::storage::insert::insert_rows;
-use crate::storage::pool::{self, Which};
-use crate::storage::sql::sql;
+use crate::storage::Txn;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::storage::{Txn, unique_violation};
-use sea_orm::ActiveValue::Set;
-
-/// Brings a locked task in line at `now`; messages written.
-pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
-    let task = staffing::task_by_id(txn, task_id).await?;
-    let mut invited = staffing::invited_of_task(txn, task_id).await?;
-    let mut messages = lapse(app, txn, &task, &mut invited, now).await?;
-    messages += promote(app, txn, &task, &mut invited, now).await?;
-    let state = refresh(txn, &task, &invited, now).await?;
-    let may_form_early = app.rules().form_when_covered && state == TaskState::Covered;
-    if state.is_open() && (may_form_early || task.reopened) {
-        messages += form::form_ready(app, txn, &TaskRow { state, ..task }, now).await?;
-    }
-    Ok(messages)
-}
 
 /// Ends the acceptances of a locked task whose test is overdue, and nothing else.
 pub async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
@@ -38,7 +19,7 @@ pub async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -
 }
 
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
-async fn lapse(
+pub(super) async fn lapse(
     app: &App,
     txn: &Txn,
     task: &TaskRow,
@@ -86,7 +67,7 @@ fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
 
 /// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no
 /// longer eligible leaves the reserve.
-async fn promote(
+pub(super) async fn promote(
     app: &App,
     txn: &Txn,
     task: &TaskRow,
@@ -130,36 +111,14 @@ async fn promote(
     Ok(messages)
 }
 
-/// RESERVE → CANCELLED, told.
-async fn leave_reserve(
-    app: &App,
-    txn: &Txn,
-    task: &TaskRow,
-    coach: &InvitedCoach,
-    reason: Reason,
-    now: Instant,
-) -> Result<u64> {
-    let ended = InvitationState::Cancelled;
-    if staffing::invitation_end_in_txn(
-        txn,
-        &[coach.id],
-        InvitationState::Reserve,
-        ended,
-        reason.as_str(),
-        now,
-    )
-    .await?
-        == 0
-    {
-        return Ok(0);
-    }
-    let draft = notice::to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), notice::facts(task));
-    outbox::write(app, txn, vec![draft], now).await
-}
-
 /// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (docs/domain.md §4); the state it
 /// is in then.
-async fn refresh(txn: &Txn, task: &TaskRow, invited: &[InvitedCoach], now: Instant) -> Result<TaskState> {
+pub(super) async fn refresh(
+    txn: &Txn,
+    task: &TaskRow,
+    invited: &[InvitedCoach],
+    now: Instant,
+) -> Result<TaskState> {
     if !task.state.is_open() {
         return Ok(task.state);
     }
@@ -173,161 +132,4 @@ async fn refresh(txn: &Txn, task: &TaskRow, invited: &[InvitedCoach], now: Insta
         staffing::task_state_set_in_txn(txn, task.id, task.state, state).await?;
     }
     Ok(state)
-}
-
-/// What a yes came to.
-#[derive(Clone, Copy, Debug)]
-pub struct HeldAs {
-    /// ACCEPTED or READY.
-    pub state: InvitationState,
-    /// Until when the test must be passed, when it is not yet.
-    pub deadline: Option<Instant>,
-}
-
-/// Gives a coach one of the task's places: ACCEPTED, or READY with a valid test; takes the
-/// availability; ends what the coach has in reserve elsewhere and can no longer hold. Task and
-/// coach are locked, and the coach is eligible. Also answers the messages written.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one step of a transaction; each argument was read under its locks"
-)]
-pub async fn hold(
-    app: &App,
-    txn: &Txn,
-    task: &TaskRow,
-    need: &Need,
-    candidate: &mut Candidate,
-    coach: &InvitedCoach,
-    from: InvitationState,
-    answered_at: Option<Instant>,
-    now: Instant,
-) -> Result<(HeldAs, u64)> {
-    let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
-    take_availability(txn, coach.id, &uses).await?;
-    let ready = test_is_valid(app.rules(), candidate.test_passed, now);
-    let deadline = (!ready).then(|| test_deadline(app.rules(), now, task.closes_at));
-    let state = if ready { InvitationState::Ready } else { InvitationState::Accepted };
-    let rows = sql("UPDATE invitation SET state = ?, answered_at = ?, test_deadline = ?, last_day = ?, \
-                    ended_at = NULL, reason = '', \
-                    version = version + 1 WHERE id = ? AND state = ?")
-    .bind(state)
-    .bind(answered_at)
-    .bind(deadline)
-    .bind(need.spans.last().map_or(task.day, |span| span.day))
-    .bind(coach.id)
-    .bind(from)
-    .execute(txn)
-    .await?;
-    if rows != 1 {
-        return Err(Error::Contended("invitation.state"));
-    }
-    candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: deadline });
-    candidate.classes += 1;
-    for (offer, day) in &uses {
-        if let Some(offer) = candidate.offers.iter_mut().find(|row| row.id == *offer) {
-            offer.used.insert(*day);
-        }
-    }
-    let messages = end_other_reserves(app, txn, task.id, candidate, now).await?;
-    Ok((HeldAs { state, deadline }, messages))
-}
-
-/// RESERVE holds no time: where the coach can no longer take it, it ends (docs/domain.md §5).
-async fn end_other_reserves(
-    app: &App,
-    txn: &Txn,
-    task_id: i64,
-    candidate: &Candidate,
-    now: Instant,
-) -> Result<u64> {
-    let others: Vec<(i64, i64)> =
-        sql("SELECT id, task_id FROM invitation WHERE coach_id = ? AND state = 'RESERVE' AND task_id <> ?")
-            .bind(candidate.id)
-            .bind(task_id)
-            .tuples(txn)
-            .await?;
-    let mut messages = 0;
-    if others.is_empty() {
-        return Ok(messages);
-    }
-    let tasks = staffing::task_list_by_ids(txn, others.iter().map(|(_, task)| *task)).await?;
-    let needs = pool::need_list(txn, &tasks).await?;
-    for task in &tasks {
-        let Some(need) = needs.get(&task.id) else { continue };
-        if let Err(reason) = eligibility::check(app.rules(), candidate, need, Purpose::Answer, now) {
-            let invited = staffing::invited_of_task(txn, task.id).await?;
-            for coach in invited
-                .iter()
-                .filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve)
-            {
-                messages += leave_reserve(app, txn, task, coach, reason, now).await?;
-            }
-        }
-    }
-    Ok(messages)
-}
-
-/// Takes the availability for an invitation whose use was freed, when its coach is still eligible.
-pub async fn use_again(txn: &Txn, candidate: &Candidate, need: &Need, invitation_id: i64) -> Result<()> {
-    let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
-    take_availability(txn, invitation_id, &uses).await?;
-    sql("UPDATE invitation SET last_day = ? WHERE id = ?")
-        .bind(need.spans.last().map(|span| span.day))
-        .bind(invitation_id)
-        .execute(txn)
-        .await
-        .map(drop)
-}
-
-async fn take_availability(
-    txn: &Txn,
-    invitation_id: i64,
-    uses: &[(i64, crate::domain::time::Day)],
-) -> Result<()> {
-    let row = |(availability_id, day): &(i64, crate::domain::time::Day)| availability_use::ActiveModel {
-        availability_id: Set(*availability_id),
-        day: Set(*day),
-        invitation_id: Set(invitation_id),
-    };
-    match insert_rows(txn, uses.iter().map(row)).await {
-        // Another acceptance of the coach took the row since it was read.
-        Err(error) if unique_violation(&error) => Err(Error::Contended("availability_use")),
-        done => Ok(done?),
-    }
-}
-
-/// Locks coaches for the transaction, by id.
-pub async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
-    let mut ids = ids.to_vec();
-    ids.sort_unstable();
-    for id in ids {
-        // One by one: the order of the ids is the order of the locks, which no database promises
-        // for a set. There are few.
-        crate::storage::coach::coach_lock_in_txn(txn, id).await?;
-    }
-    Ok(())
-}
-
-/// What a locked task needs of a coach.
-pub async fn need_of(txn: &Txn, task: &TaskRow) -> Result<Need> {
-    let mut needs = pool::need_list(txn, std::slice::from_ref(task)).await?;
-    needs.remove(&task.id).ok_or_else(|| Error::not_found("class task", task.id))
-}
-
-/// A locked coach as the rules see one.
-pub async fn candidate_of(app: &App, txn: &Txn, coach_id: i64, now: Instant) -> Result<Candidate> {
-    let (today, week) = budget_starts(app, now);
-    let mut found = pool::candidate_list(txn, &Which::Coaches(vec![coach_id]), now, today, week).await?;
-    found.pop().ok_or_else(|| Error::not_found("coach", coach_id))
-}
-
-/// The first instants of the civil day and of the week of `now`.
-pub fn budget_starts(app: &App, now: Instant) -> (Instant, Instant) {
-    let (time, day) = (app.time(), app.time().day(now));
-    (time.midnight(day), time.midnight(time.week_start(day)))
-}
-
-/// A refusal of a coach, with its reason code.
-pub fn refused(reason: Reason) -> Error {
-    Error::precondition(reason, format!("the coach is not eligible for this class: {reason}"))
 }

@@ -1,7 +1,8 @@
 //! The software test: a coach who passes it is ready for every class accepted in time.
 
+use super::hold::coach_lock_in_txn;
 use super::notice;
-use super::settle::{coach_lock_in_txn, settle};
+use super::step::settle;
 use crate::app::{App, idempotency, outbox};
 use crate::domain::state::{InvitationState, MessageKind};
 use crate::domain::time::Instant;

@@ -3,7 +3,7 @@
 //! The order of asking and the size of a wave are one replaceable policy: `plan`.
 
 use super::memory::{self, Looked};
-use super::{check, notice, settle::budget_starts};
+use super::{check, hold::budget_starts, notice};
 use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::class_task::Counts;

@@ -3,7 +3,7 @@
 use super::plan::Edit;
 use super::{Asked, LessonChange, Scene};
 use crate::app::App;
-use crate::app::staffing::settle::budget_starts;
+use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
 use crate::domain::state::{ClassState, LessonChangeKind, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};

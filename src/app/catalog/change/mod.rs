@@ -14,7 +14,7 @@ mod tell;
 use crate::app::App;
 use crate::app::catalog_places::wanted_places;
 use crate::app::enrollment::offer;
-use crate::app::staffing::settle::coach_lock_in_txn;
+use crate::app::staffing::hold::coach_lock_in_txn;
 use crate::domain::places::{PlaceDay, show_days, show_ids};
 use crate::domain::state::{LessonChangeKind, TaskChangeKind};
 use crate::domain::time::{Day, Instant};

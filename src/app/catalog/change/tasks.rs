@@ -5,7 +5,7 @@ use super::plan::Edit;
 use super::{CatalogChange, Scene, TaskChange};
 use crate::app::App;
 use crate::app::outbox::{self, Draft};
-use crate::app::staffing::{next_day, sizing, wave};
+use crate::app::staffing::{step, wave};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::{InvitationState, TaskChangeKind, TaskState};
 use crate::domain::time::{Instant, add_days};
@@ -55,7 +55,7 @@ pub async fn end(
     for task in tasks.iter().filter(falls) {
         match task.state {
             TaskState::Pending | TaskState::Inviting | TaskState::Covered => {
-                *messages += sizing::cancel_in_txn(app, txn, task.id, BY, now).await?;
+                *messages += step::cancel_in_txn(app, txn, task.id, BY, now).await?;
                 changes.push(change(task, TaskChangeKind::Cancelled));
             }
             TaskState::Partial | TaskState::Failed => {
@@ -88,7 +88,7 @@ pub async fn pass_on(
         let fell =
             of_template.filter(|change| change.kind == TaskChangeKind::Cancelled).map(|change| change.day);
         if let Some(first) = fell.min() {
-            messages += next_day::pass_on(app, txn, edit.template.id, first, now).await?;
+            messages += step::pass_on(app, txn, edit.template.id, first, now).await?;
         }
     }
     Ok(messages)
