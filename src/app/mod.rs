@@ -2,6 +2,7 @@
 //! them.
 
 pub mod catalog;
+mod calendars;
 pub mod catalog_places;
 pub mod class;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod input;
 pub mod opening;
 pub mod outbox;
 pub mod place;
+mod queue;
 pub mod report;
 pub mod staffing;
 pub mod student;
@@ -25,8 +27,8 @@ use crate::domain::rules::Rules;
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
 use crate::storage::{Db, Txn};
-use enrollment::desk::Desk;
-use opening::Calendars;
+use calendars::Calendars;
+use queue::Desk;
 use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
 

@@ -1,11 +1,8 @@
 //! Openings: what can be signed up for, as a sign-up page shows it (docs/domain.md §6). Nothing is
 //! decided here: whoever signs up is judged again.
 
-mod calendars;
 pub mod share;
 pub mod watch;
-
-pub use calendars::Calendars;
 
 use super::App;
 use crate::domain::city::city;

@@ -4,7 +4,7 @@ use super::convert::enrollment::new_reservation;
 use super::{convert, pb};
 use crate::app::App;
 use crate::app::enrollment::waitlist::{self, WaitlistQuery};
-use crate::app::enrollment::{cancel, offer};
+use crate::app::enrollment::{cancel, confirm};
 use tonic::{Request, Response, Status};
 
 /// The waiting list.
@@ -73,7 +73,7 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
         request: Request<pb::AcceptOfferRequest>,
     ) -> Result<Response<pb::AcceptOfferResponse>, Status> {
         let pb::AcceptOfferRequest { reservation_id } = request.into_inner();
-        let made = offer::accept_offer(&self.app, convert::id("reservation_id", reservation_id)?).await?;
+        let made = confirm::accept_offer(&self.app, convert::id("reservation_id", reservation_id)?).await?;
         Ok(Response::new(pb::AcceptOfferResponse { reservation: Some(made.into()) }))
     }
 

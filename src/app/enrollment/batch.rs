@@ -9,83 +9,21 @@ use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, note_holds_in_txn};
 use super::known::{Desk, Known, reused};
 use super::offer;
+use super::turn::take_turns_at_cut_off;
 use crate::app::App;
-use crate::app::input::RequestKey;
-use crate::domain::calendar::cut_off;
+use crate::app::queue::{Ask, Decision, Wish};
 use crate::domain::city::city;
 use crate::domain::class_task::find_seat;
 use crate::domain::places::{Claim, Key, Refusal, first_possible_day, places_between};
 use crate::domain::sign_up::{Start, confirm_until, start_rule};
-use crate::domain::state::{PlaceCause, ReservationState};
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::state::ReservationState;
+use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
-use crate::storage::sql::sql;
 use crate::write_txn;
-use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// A sign-up.
-    SignUp,
-    /// A hold.
-    Hold,
-    /// The new part of a sign-up that is changed; in this class, if in any in particular.
-    Change(Option<i64>),
-    /// A place on the waiting list.
-    Wait,
-}
-
-impl Wish {
-    /// The scope of its request ids.
-    pub(super) fn scope(self) -> &'static str {
-        match self {
-            Self::SignUp => "CreateReservation",
-            Self::Hold => "HoldPlaces",
-            Self::Change(_) => "ChangeReservation",
-            Self::Wait => "JoinWaitlist",
-        }
-    }
-
-    fn cause(self) -> PlaceCause {
-        match self {
-            Self::SignUp => PlaceCause::SignUp,
-            Self::Hold => PlaceCause::Hold,
-            Self::Change(_) => PlaceCause::Change,
-            Self::Wait => PlaceCause::Offer,
-        }
-    }
-}
-
-/// A sign-up or a hold that is asked for.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// What is asked for.
-    pub wish: Wish,
-    /// User name of the student.
-    pub student: String,
-    /// Code of the class template.
-    pub class_template: String,
-    /// First day.
-    pub start_day: Day,
-    /// Last day, not before the first.
-    pub end_day: Day,
-    /// Makes a retry safe.
-    pub key: RequestKey,
-}
-
-/// What came of it.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// It was made just now.
-    Made(Box<ReservationRow>),
-    /// The same request made this reservation before.
-    Before(i64),
-}
 
 /// Decides a set, each by itself, and stores what was accepted; tried so often when others have
 /// locked its rows.
@@ -156,29 +94,6 @@ pub async fn decide_in_txn(
         .into_iter()
         .map(|decision| decision.ok_or_else(|| Error::internal("a sign-up was not decided")))
         .collect()
-}
-
-/// Close to the cut-off of a first lesson sign-ups take turns with `invite create` and ask the
-/// clock again: what commits after the tasks were made must not look as if it had been there
-/// before, or nobody would count it. The time that counts.
-pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Instant> {
-    // Any cut-off is a midnight, whichever day the first lesson is.
-    let next = app.time().midnight(add_days(app.time().day(now), 1));
-    let concerned = |ask: &Ask| {
-        matches!(ask.wish, Wish::SignUp | Wish::Change(_)) && now < cut_off(app.time(), ask.end_day)
-    };
-    if next - now >= TimeDelta::minutes(1) || !asks.iter().any(concerned) {
-        return Ok(now);
-    }
-    take_turn(app, txn).await
-}
-
-/// The turn itself; the clock's time then.
-pub async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
-    // Shared: those who take it so do not wait for each other, only for `invite create`, which
-    // takes it for itself.
-    sql("SELECT name, version FROM mutex WHERE name = 'create' {share}").fetch(txn).await?;
-    app.now_in(txn).await
 }
 
 /// A sign-up that is to be written.

@@ -5,14 +5,16 @@
 //! is, and a refusal undoes both. Days of the same template that are in both are never given up:
 //! their places, seats and leave stay the student's.
 
-use super::batch::{Ask, Decision, Wish, decide_in_txn, take_turns_at_cut_off};
+use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;
 use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
 use super::tell::Course;
+use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
 use crate::app::input::RequestKey;
 use crate::app::outbox::Person;
+use crate::app::queue::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
 use crate::app::{App, outbox};

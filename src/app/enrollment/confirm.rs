@@ -1,8 +1,8 @@
 //! A hold or an offer becomes a sign-up; a hold is renewed (docs/domain.md §6).
 
-use super::batch::take_turn;
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, held_before};
+use super::turn::take_turn;
 use super::{get_reservation, stored};
 use crate::app::App;
 use crate::app::staffing::demand::demand_changed;
@@ -145,4 +145,19 @@ pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationR
         held_time_renew_in_txn(txn, id, until).await
     })?;
     get_reservation(app, id).await
+}
+
+/// Takes the places that are offered: OFFERED → BOOKED, or PLACED where the offer kept a seat.
+/// Twice changes nothing.
+///
+/// # Errors
+/// `NotFound`; EXPIRED when there is no offer (any more).
+pub async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
+    let gone = |_| {
+        Error::precondition(
+            Reason::Expired,
+            "there is no offer for this entry of the waiting list, or it has run out",
+        )
+    };
+    confirm(app, id, ReservationState::Offered, gone).await
 }

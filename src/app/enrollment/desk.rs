@@ -11,175 +11,40 @@
 //! and are other students; and a set of several templates that could not have its locks is decided
 //! again template by template, so that only those of the blocked one go on waiting.
 
-use super::batch::{self, Ask, Decision};
+use super::batch;
 use crate::app::App;
+use crate::app::queue::{Ask, Decision, Desk, Waiting};
 use crate::error::{Error, Result};
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Sign-ups that may wait; more are told to come again.
-const MOST_WAITING: usize = 10_000;
-
-/// Sign-ups for a template whose set is blocked that may wait.
-const MOST_OF_BLOCKED: usize = 200;
-
-/// From when on a set counts as blocked for them, rather than as slow.
-const SURELY_BLOCKED: Duration = Duration::from_secs(1);
-
 /// A set that takes longer than this is blocked, and another worker goes on with the rest.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// For so long a template that may be blocked is decided by itself.
-const APART: Duration = Duration::from_secs(5);
-
-/// The queue of one server; its clones are the same queue.
-#[derive(Clone, Debug, Default)]
-pub struct Desk {
-    queue: Arc<Mutex<Queue>>,
+/// Waits in line with one sign-up; what was decided, after it is stored.
+///
+/// # Errors
+/// Those of the sign-up itself; `Busy` when too many wait, or others keep the template's places
+/// locked.
+pub(super) async fn decide(app: &App, ask: Ask) -> Result<Decision> {
+    let (answer, decided) = oneshot::channel();
+    let hire = {
+        let mut queue = app.desk.queue();
+        queue.push(Waiting { ask, answer })?;
+        queue.hire(app.db.sign_up_lanes())
+    };
+    if hire {
+        work(&app.desk, app);
+    }
+    decided.await.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early")))
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Waiting>,
-    /// Workers in all.
-    workers: u32,
-    /// Workers whose set has taken too long.
-    blocked: u32,
-    /// Since when there are any.
-    blocked_since: Option<Instant>,
-    /// Templates and students of the sets that are being decided.
-    templates: HashSet<String>,
-    students: HashSet<String>,
-    /// Templates that are decided by themselves, and until when.
-    apart: HashMap<String, Instant>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    ask: Ask,
-    answer: oneshot::Sender<Result<Decision>>,
-}
-
-impl Desk {
-    /// Waits in line with one sign-up; what was decided, after it is stored.
-    ///
-    /// # Errors
-    /// Those of the sign-up itself; `Busy` when too many wait, or others keep the template's places
-    /// locked.
-    pub(super) async fn decide(&self, app: &App, ask: Ask) -> Result<Decision> {
-        let (answer, decided) = oneshot::channel();
-        let hire = {
-            let mut queue = self.queue();
-            if queue.waiting.len() >= MOST_WAITING {
-                return Err(Error::Busy("the queue of sign-ups"));
-            }
-            if queue.is_crowded(&ask) {
-                return Err(Error::Busy("the class template"));
-            }
-            queue.waiting.push_back(Waiting { ask, answer });
-            queue.hire(app)
-        };
-        if hire {
-            self.work(app);
-        }
-        decided.await.unwrap_or_else(|_| Err(Error::internal("a set of sign-ups ended early")))
-    }
-
-    /// Starts a worker that was hired. A task of its own, because the others must be answered even
-    /// when the caller goes away.
-    fn work(&self, app: &App) {
-        app.db.spawn_at_desk(
-            Worker { desk: self.clone(), app: app.clone(), blocked: false, on_duty: true }.work(),
-        );
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        // Nothing panics while this is held.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    /// Whether another worker is to be started: none is free to come, and there is a connection for
-    /// it.
-    fn hire(&mut self, app: &App) -> bool {
-        let hire = self.workers == self.blocked && self.workers < app.db.sign_up_lanes() && self.has_free();
-        if hire {
-            self.workers += 1;
-        }
-        hire
-    }
-
-    /// Whether a set of its template is blocked, and so many wait for that already that they would
-    /// take the calls of all others.
-    fn is_crowded(&self, ask: &Ask) -> bool {
-        let waits = |one: &&Waiting| one.ask.class_template == ask.class_template;
-        self.blocked_since.is_some_and(|since| since.elapsed() > SURELY_BLOCKED)
-            && self.templates.contains(&ask.class_template)
-            && self.waiting.iter().filter(waits).count() >= MOST_OF_BLOCKED
-    }
-
-    /// A worker that was blocked is not any more.
-    fn unblock(&mut self, was_blocked: bool) {
-        self.blocked -= u32::from(was_blocked);
-        if self.blocked == 0 {
-            self.blocked_since = None;
-        }
-    }
-
-    fn is_free(&self, ask: &Ask) -> bool {
-        !self.templates.contains(&ask.class_template) && !self.students.contains(&ask.student)
-    }
-
-    fn has_free(&self) -> bool {
-        self.waiting.iter().any(|one| self.is_free(&one.ask))
-    }
-
-    /// The next to be decided together, in the order in which they came.
-    fn next_set(&mut self, most: usize, now: Instant) -> Vec<Waiting> {
-        self.apart.retain(|_, until| now < *until);
-        let (mut set, mut kept) = (Vec::<Waiting>::new(), Vec::new());
-        while set.len() < most
-            && let Some(one) = self.waiting.pop_front()
-        {
-            let template = &one.ask.class_template;
-            // By itself, if it or what the set begins with is to be decided by itself.
-            let fits = set.first().is_none_or(|first| {
-                first.ask.class_template == *template
-                    || !(self.apart.contains_key(&first.ask.class_template)
-                        || self.apart.contains_key(template))
-            });
-            if fits && self.is_free(&one.ask) { set.push(one) } else { kept.push(one) }
-        }
-        for one in kept.into_iter().rev() {
-            self.waiting.push_front(one);
-        }
-        for one in &set {
-            self.templates.insert(one.ask.class_template.clone());
-            self.students.insert(one.ask.student.clone());
-        }
-        set
-    }
-
-    /// A set has been decided: its templates and students are free again.
-    fn release(&mut self, keys: &[(String, String)]) {
-        for (template, student) in keys {
-            self.templates.remove(template);
-            self.students.remove(student);
-        }
-    }
-
-    /// Puts a set that could not have its locks back at the front, to be decided template by
-    /// template.
-    fn split(&mut self, set: Vec<Waiting>, now: Instant) {
-        for one in set.into_iter().rev() {
-            self.apart.insert(one.ask.class_template.clone(), now + APART);
-            self.waiting.push_front(one);
-        }
-    }
+/// Starts a worker that was hired. A task of its own, because the others must be answered even when
+/// the caller goes away.
+fn work(desk: &Desk, app: &App) {
+    app.db
+        .spawn_at_desk(Worker { desk: desk.clone(), app: app.clone(), blocked: false, on_duty: true }.work());
 }
 
 /// Who decides those who wait.
@@ -211,10 +76,10 @@ impl Worker {
                         let mut queue = self.desk.queue();
                         queue.blocked += 1;
                         queue.blocked_since.get_or_insert_with(Instant::now);
-                        queue.hire(&self.app)
+                        queue.hire(self.app.db.sign_up_lanes())
                     };
                     if hire {
-                        self.desk.work(&self.app);
+                        work(&self.desk, &self.app);
                     }
                     deciding.await
                 }

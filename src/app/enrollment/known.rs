@@ -1,10 +1,11 @@
 //! What deciding a set of sign-ups needs to know: locked and read in two trips to the database
 //! where nothing is in the way.
 
-use super::batch::{Ask, Decision, Wish};
+use super::days::by_template;
 use super::hold::held_before;
-use super::offer::{self, by_template};
+use super::offer;
 use crate::app::App;
+use crate::app::queue::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::domain::class_task::Seats;
 use crate::domain::places::{Book, Key};

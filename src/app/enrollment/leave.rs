@@ -1,9 +1,9 @@
 //! Leave for one lesson: its place, and the seat in the class, are free for others (docs/domain.md
 //! §6).
 
-use super::batch::take_turn;
 use super::confirm::lock_in_txn;
 use super::tell::Course;
+use super::turn::take_turn;
 use super::{offer, stored};
 use crate::app::outbox::Person;
 use crate::app::{App, outbox};

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod cancel;
 pub mod change;
 pub mod confirm;
+mod days;
 pub mod desk;
 pub mod elsewhere;
 mod extend;
@@ -19,17 +20,18 @@ pub mod offer;
 pub mod schedule;
 mod seat;
 mod tell;
+mod turn;
 pub mod waitlist;
 
 use super::App;
 use super::input::RequestKey;
+use super::queue::{Ask, Decision, Wish};
 use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::storage::page::{Page, Paged};
 use crate::storage::reservation as store;
 use crate::storage::reservation::ReservationFilter;
-use batch::{Ask, Decision, Wish};
 
 pub use crate::storage::reservation::ReservationRow;
 
@@ -76,7 +78,7 @@ async fn submit(app: &App, ask: Ask) -> Result<ReservationRow> {
         return Err(Error::invalid("end_day", "is before start_day"));
     }
     let wish = ask.wish;
-    match app.desk.decide(app, ask).await? {
+    match desk::decide(app, ask).await? {
         Decision::Made(row) => Ok(*row),
         Decision::Before(id) => still_there(wish, get_reservation(app, id).await?),
     }

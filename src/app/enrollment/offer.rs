@@ -5,8 +5,8 @@
 //! yes elsewhere (`elsewhere`) ends it. Whoever takes or frees places of a template calls this
 //! first or last, so that no newcomer has what somebody waits for and could have.
 
+use super::days::{by_template, ranges};
 use super::tell::Course;
-use crate::app::enrollment::confirm;
 use crate::app::outbox::Person;
 use crate::app::report::Report;
 use crate::app::staffing::demand::demand_changed;
@@ -14,14 +14,13 @@ use crate::app::staffing::roster::student_left;
 use crate::app::{App, outbox};
 use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
-use crate::domain::places::{Book, Claim, Key, PlaceDay, places_between};
+use crate::domain::places::{Book, Claim, Key, places_between};
 use crate::domain::sign_up::{Start, offer_until, start_rule};
 use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
-use crate::storage::reservation::ReservationRow;
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
@@ -355,24 +354,6 @@ fn change(
     PlaceChange { template_id, reservation_id: Some(reservation_id), first_day, last_day, delta, cause }
 }
 
-/// One range for each template, that holds all of its ranges.
-fn ranges(all: impl Iterator<Item = (i64, Day, Day)>) -> Vec<(i64, Day, Day)> {
-    let mut found: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
-    for (template, first, last) in all {
-        let range = found.entry(template).or_insert((first, last));
-        *range = (range.0.min(first), range.1.max(last));
-    }
-    found.into_iter().map(|(template, (first, last))| (template, first, last)).collect()
-}
-
-pub(super) fn by_template(places: Vec<crate::storage::entity::place::Model>) -> HashMap<i64, Vec<PlaceDay>> {
-    let mut found: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
-    for place in places {
-        found.entry(place.template_id).or_default().push((&place).into());
-    }
-    found
-}
-
 /// Tells students of what became of their entries, and why if that is to be said; messages written.
 pub(super) async fn tell(
     app: &App,
@@ -420,19 +401,4 @@ pub(super) async fn tell(
         drafts.push(outbox::Draft { valid_until: deadline.unwrap_or(draft.valid_until).max(now), ..draft });
     }
     outbox::write(app, txn, drafts, now).await
-}
-
-/// Takes the places that are offered: OFFERED → BOOKED, or PLACED where the offer kept a seat.
-/// Twice changes nothing.
-///
-/// # Errors
-/// `NotFound`; EXPIRED when there is no offer (any more).
-pub async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
-    let gone = |_| {
-        Error::precondition(
-            Reason::Expired,
-            "there is no offer for this entry of the waiting list, or it has run out",
-        )
-    };
-    confirm::confirm(app, id, ReservationState::Offered, gone).await
 }

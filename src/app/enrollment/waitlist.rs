@@ -1,10 +1,10 @@
 //! The waiting list as clients see it (docs/domain.md §6); what is offered to whom is decided in
 //! `offer`.
 
-use super::batch::{Ask, Wish};
 use super::{NewReservation, ReservationRow, submit};
 use crate::app::App;
 use crate::app::input::RequestKey;
+use crate::app::queue::{Ask, Wish};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::page::{Page, Paged};

@@ -1,0 +1,25 @@
+//! Lesson days by template.
+
+use crate::domain::places::PlaceDay;
+use crate::domain::time::Day;
+use crate::storage::entity::place;
+use std::collections::{BTreeMap, HashMap};
+
+/// One range for each template, that holds all of its ranges.
+pub(super) fn ranges(all: impl Iterator<Item = (i64, Day, Day)>) -> Vec<(i64, Day, Day)> {
+    let mut found: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
+    for (template, first, last) in all {
+        let range = found.entry(template).or_insert((first, last));
+        *range = (range.0.min(first), range.1.max(last));
+    }
+    found.into_iter().map(|(template, (first, last))| (template, first, last)).collect()
+}
+
+/// Places by their templates, in the order in which they come.
+pub(super) fn by_template(places: Vec<place::Model>) -> HashMap<i64, Vec<PlaceDay>> {
+    let mut found: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
+    for place in places {
+        found.entry(place.template_id).or_default().push((&place).into());
+    }
+    found
+}
