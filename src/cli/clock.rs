@@ -1,8 +1,9 @@
 //! The clock of a testing server.
 
-use super::args::{Clock, Global};
+use super::args::Clock;
 use super::connect::{Connection, READING_S, zone};
 use super::exit::{FAILED, Failure, USAGE};
+use super::global::Global;
 use super::output::{self, json_time};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::rpc::pb;

@@ -1,7 +1,7 @@
 //! The way to the server.
 
-use super::args::Global;
 use super::exit::{FAILED, Failure, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};
+use super::global::Global;
 use super::output;
 use super::wire::{Foreign, Line, Peer, Wire};
 use crate::config::Config;

@@ -1,8 +1,8 @@
 //! `etutorctl enrollment`: how full the lesson days are, as a table with bars, as JSON or as CSV.
 
-use super::args::Global;
 use super::connect::{Connection, READING_S};
 use super::exit::{FAILED, Failure};
+use super::global::Global;
 use super::output::{self, json_time, table};
 use crate::rpc::pb;
 use crate::rpc::pb::place_service_client::PlaceServiceClient;

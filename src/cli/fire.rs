@@ -1,8 +1,8 @@
 //! Firing a scheduled task.
 
-use super::args::{Global, Tick};
 use super::connect::{Connection, WORKING_S};
 use super::exit::{FAILED, Failure};
+use super::global::{Global, Tick};
 use super::output::{self, json_time, shown_time, word};
 use crate::domain::time::BusinessTime;
 use crate::rpc::pb;

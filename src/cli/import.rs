@@ -7,9 +7,10 @@ mod read;
 mod report;
 mod text;
 
-use super::args::{Global, ImportArgs};
+use super::args::ImportArgs;
 use super::connect::{Connection, WORKING_S};
 use super::exit::{BAD_DATA, Failure};
+use super::global::Global;
 use super::output;
 use crate::app::import::FILES;
 use crate::rpc::pb;

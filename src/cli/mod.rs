@@ -9,6 +9,7 @@ mod connect;
 mod enrollment;
 mod exit;
 mod fire;
+mod global;
 mod import;
 mod openings;
 mod output;

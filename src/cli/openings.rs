@@ -1,8 +1,8 @@
 //! `etutorctl openings`: what can be signed up for.
 
-use super::args::Global;
 use super::connect::{Connection, READING_S};
 use super::exit::Failure;
+use super::global::Global;
 use super::output::{self, json_time, table, word};
 use crate::rpc::pb;
 use crate::rpc::pb::opening_service_client::OpeningServiceClient;

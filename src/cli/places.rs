@@ -1,8 +1,8 @@
 //! `etutorctl places`: the ledger that explains the places of a lesson day.
 
-use super::args::Global;
 use super::connect::{Connection, READING_S};
 use super::exit::Failure;
+use super::global::Global;
 use super::output::{self, json_time, shown_time, table, word};
 use crate::rpc::pb;
 use crate::rpc::pb::place_service_client::PlaceServiceClient;

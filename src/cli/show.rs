@@ -1,9 +1,10 @@
 //! Commands that show what is going on.
 
-use super::args::{ClassTask, Global, Messages};
+use super::args::{ClassTask, Messages};
 use super::connect::{Connection, READING_S};
 use super::exit::Failure;
 use super::fire;
+use super::global::Global;
 use super::output::{self, json_time, shown_time, table, word};
 use crate::rpc::pb;
 use crate::rpc::pb::message_service_client::MessageServiceClient;
