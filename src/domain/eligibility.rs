@@ -1,10 +1,10 @@
 //! Whether a coach may be asked, may say yes or may be promoted for a task (docs/domain.md §5),
 //! with one reason code for every refusal.
 
+use super::reason::Reason;
 use super::rules::Rules;
 use super::state::{GradeType, JobStatus};
 use super::time::{Day, Instant};
-use crate::error::Reason;
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! An invitation's instants: how long it lives, until when the software test must be passed, what a
 //! yes or no may do.
 
+use super::reason::Reason;
 use super::rules::Rules;
 use super::state::InvitationState;
 use super::time::{Instant, add_days};
-use crate::error::Reason;
 use chrono::{NaiveTime, TimeDelta};
 
 /// How long an invitation lives that is sent (or queued) at `at`, in minutes of W, by the hours of

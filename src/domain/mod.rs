@@ -3,6 +3,7 @@
 
 pub mod calendar;
 pub mod city;
+pub mod claim;
 pub mod class_task;
 pub mod eligibility;
 pub mod hold;
@@ -11,6 +12,7 @@ pub mod message;
 pub mod opening;
 pub mod person;
 pub mod places;
+pub mod reason;
 pub mod recurrence;
 pub mod refusal;
 pub mod rules;

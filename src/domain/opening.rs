@@ -2,11 +2,11 @@
 //! others (docs/domain.md §3, §6).
 
 use super::calendar::{Timeline, cut_off};
+use super::claim::Claim;
 use super::class_task::Seats;
-use super::places::Claim;
+use super::reason::Reason;
 use super::rules::Rules;
 use super::time::{Day, Instant, add_days};
-use crate::error::Reason;
 
 /// A lesson the student has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Places: the lesson days of a template, and who gets a seat on them (docs/domain.md §2, §6),
 //! decided in memory.
 
+pub use super::claim::Claim;
 pub use super::refusal::{Refusal, show_days, show_ids};
 
 use super::calendar::{Timeline, lesson_days, lesson_span};
 use super::recurrence::RecurrenceError;
 use super::rules::Rules;
-use super::state::ReservationState;
 use super::time::{Day, Instant, add_days};
 use chrono::NaiveTime;
 use std::cmp::Ordering;
@@ -104,31 +104,6 @@ struct Offered {
 struct Pupil {
     grade: i32,
     held: Vec<Held>,
-}
-
-/// By what a student has days of a template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Signed up.
-    SignUp,
-    /// Held for a while.
-    Hold,
-    /// Offered from the waiting list for a while.
-    Offer,
-}
-
-impl Claim {
-    /// That of a reservation; none = it takes no places.
-    pub fn of(state: ReservationState) -> Option<Self> {
-        match state {
-            ReservationState::Held => Some(Self::Hold),
-            ReservationState::Offered => Some(Self::Offer),
-            ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => {
-                Some(Self::SignUp)
-            }
-            ReservationState::Waitlisted | ReservationState::Cancelled | ReservationState::Expired => None,
-        }
-    }
 }
 
 /// What a student has: of which template, by what, first and last day.
@@ -282,7 +257,7 @@ fn overlapping_days(mine: &[PlaceDay], theirs: &[PlaceDay]) -> Vec<Day> {
 mod tests {
     use super::*;
     use crate::domain::calendar::{parse_day, parse_time};
-    use crate::error::Reason;
+    use crate::domain::reason::Reason;
     use chrono_tz::Asia::Shanghai;
     use proptest::prelude::*;
 

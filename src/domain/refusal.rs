@@ -1,8 +1,8 @@
 //! Why a sign-up is refused, in words for people and as days for programs.
 
-use super::places::Claim;
+use super::claim::Claim;
+use super::reason::{Days, Reason};
 use super::time::Day;
-use crate::error::{Days, Error, Reason};
 
 /// Why a sign-up is refused, with the days concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,13 +108,6 @@ impl Refusal {
             detail,
             days: Box::new(Days { refused: vec![day], first_possible: possible, ..Days::default() }),
         }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { reason, detail, days } = refusal;
-        Self::Precondition { reason, detail, days }
     }
 }
 
