@@ -4,14 +4,14 @@
 mod read;
 mod write;
 
-pub use read::{Question, What, Who, look, student_lock_by_names, what, who};
+pub use read::{Question, What, Who, look, student_lock_by_names, taking_list, what, who};
 pub use write::{Entry, NewRow, RowKey, entry_insert_set_in_txn, reservation_insert_set_in_txn};
 
 use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
 use super::waitlist::Due;
 use crate::domain::places::Claim;
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::entity::place;
 use sea_orm::ConnectionTrait;
@@ -69,17 +69,6 @@ pub struct Looked {
     pub taking: Vec<Taking>,
     /// The students who are on a waiting list.
     pub waiting: BTreeSet<i64>,
-}
-
-/// What students are signed up for between two days, holds and offers that last included.
-pub async fn taking_list(
-    conn: &impl ConnectionTrait,
-    student_ids: impl IntoIterator<Item = i64>,
-    first: Day,
-    last: Day,
-    now: Instant,
-) -> Result<Vec<Taking>> {
-    Ok(look(conn, &[], first, student_ids, (first, last), now).await?.taking)
 }
 
 /// The lesson days of templates in ranges: (template, first day, last day).

@@ -1,247 +1,36 @@
-//! The catalogue: subjects, seasons and periods here, class templates and their lesson days in the
-//! rooms beside.
+//! The catalogue: subjects, seasons, periods, class templates and their lesson days.
 //!
 //! An upsert that says what is there already writes nothing. Whoever changes a season, its periods
 //! or its templates takes the season's turn first.
 
 pub mod change;
+mod period;
 mod season;
 mod spec;
+mod subject;
 mod template;
 
+pub use period::{delete_period, get_period, list_periods, upsert_period};
 pub use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season};
 pub use spec::{MAX_SUBJECT_ID, PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
+pub use subject::{delete_subject, get_subject, list_subjects, upsert_subject, upsert_subject_in_txn};
 pub use template::{
     TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template,
 };
 
-use super::App;
-use super::input::{Change, EditKey, RequestKey};
-use crate::domain::calendar::parse_time;
-use crate::domain::state::GradeType;
-use crate::domain::time::Instant;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::storage::Txn;
-use crate::storage::catalog::{self as store, TemplateFilter};
-use crate::storage::entity::{class_template, period, subject};
-use crate::storage::page::{Page, Paged};
-use crate::storage::referrers::{Part, refuse_if_used};
+use crate::storage::entity::class_template;
+use crate::storage::page::Page;
 use crate::storage::season_edit;
-use crate::write_txn;
-use change::{Asked, CatalogChange, carry_out};
-use sea_orm::ActiveValue::Set;
 
 /// A page that holds everything: for what must be seen as a whole.
 const ALL: Page = Page { after: None, size: i32::MAX as u64 };
-
-/// Makes or renames a subject.
-pub async fn upsert_subject(
-    app: &App,
-    spec: &SubjectSpec,
-    key: &RequestKey,
-    now: Instant,
-) -> Result<SubjectSpec> {
-    const SCOPE: &str = "UpsertSubject";
-    spec.check("subject.")?;
-    write_txn!(&app.db, "subject.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_subject_in_txn(txn, spec).await?;
-            key.record(txn, SCOPE, spec.subject_id, now).await?;
-        }
-        Ok(())
-    })?;
-    get_subject(app, spec.subject_id).await
-}
-
-/// Makes or renames a subject that was checked.
-pub async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Change> {
-    match store::subject_by_id(txn, spec.subject_id).await? {
-        Some(row) if row.name == spec.name => Ok(Change::Unchanged),
-        Some(row) => store::subject_rename_in_txn(txn, row.id, &spec.name).await.map(|_| Change::Changed),
-        None => {
-            let row = subject::ActiveModel { id: Set(spec.subject_id), name: Set(spec.name.clone()) };
-            store::subject_insert_in_txn(txn, row).await.map(|()| Change::Created)
-        }
-    }
-}
-
-/// One subject.
-pub async fn get_subject(app: &App, id: i64) -> Result<SubjectSpec> {
-    let row =
-        store::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
-    Ok(subject_spec(row))
-}
-
-/// Subjects by id.
-pub async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>> {
-    let rows = store::subject_list(app.db.reader(), page).await?;
-    Ok(page.cut(rows, |row| row.id).map(subject_spec))
-}
-
-/// Deletes a subject.
-///
-/// # Errors
-/// `NotFound`; IN_USE when a coach or template is of it.
-pub async fn delete_subject(app: &App, id: i64) -> Result<()> {
-    write_txn!(&app.db, "subject.delete", |txn| {
-        refuse_if_used(txn, Part::Subject, id, &id.to_string()).await?;
-        match store::subject_delete_in_txn(txn, id).await? {
-            0 => Err(Error::not_found("subject", id)),
-            _ => store::catalog_changed_in_txn(txn).await,
-        }
-    })
-}
-
-fn subject_spec(row: subject::Model) -> SubjectSpec {
-    SubjectSpec { subject_id: row.id, name: row.name }
-}
-
-/// Makes or changes a period; the lesson times of its templates follow, and all who have a claim on
-/// them, or nothing is done. What coaches offer in it moves with it.
-///
-/// # Errors
-/// `NotFound` for the season; `Invalid` when a template of it is of another grade type;
-/// `Precondition` as in [`carry_out`].
-pub async fn upsert_period(
-    app: &App,
-    spec: &PeriodSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<(PeriodSpec, CatalogChange)> {
-    const SCOPE: &str = "UpsertPeriod";
-    spec.check("period.")?;
-    let change = write_txn!(&app.db, "period.upsert", keep: !how.validate_only, |txn| {
-        if how.is_done(txn, SCOPE).await? {
-            return Ok(CatalogChange::default());
-        }
-        let change = upsert_period_in_txn(app, txn, spec, how, now).await?;
-        how.record(txn, SCOPE, format!("{}/{}", spec.season, spec.code), now).await?;
-        Ok(change)
-    })?;
-    let period =
-        if how.validate_only { spec.clone() } else { get_period(app, &spec.season, &spec.code).await? };
-    Ok((period, change))
-}
-
-/// Makes or changes a period that was checked.
-async fn upsert_period_in_txn(
-    app: &App,
-    txn: &Txn,
-    spec: &PeriodSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<CatalogChange> {
-    let (season, _) = season_by_code(txn, &spec.season).await?;
-    let Some(before) = store::period_by_code(txn, season.id, &spec.code).await? else {
-        store::period_insert_in_txn(txn, period_row(season.id, spec)).await?;
-        return Ok(CatalogChange::default());
-    };
-    if period_spec(before.clone(), &season.code)? == *spec {
-        return Ok(CatalogChange::default());
-    }
-    let templates =
-        store::template_list(txn, &TemplateFilter { period_id: Some(before.id), ..Default::default() }, &ALL)
-            .await?;
-    demand_changed(txn, &templates).await?;
-    let row = period_row(season.id, spec);
-    let moved = (&before.start_time, &before.end_time) != (row.start_time.as_ref(), row.end_time.as_ref());
-    if moved {
-        season_edit::period_tasks_dirty_in_txn(txn, before.id).await?;
-    }
-    store::season_lock_in_txn(txn, season.id).await?;
-    let grade_differs = |row: &class_template::Model| {
-        u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type)
-    };
-    if let Some(row) = templates.iter().find(|row| grade_differs(row)) {
-        let reason = format!("is another than that of class template {:?}", row.code);
-        return Err(Error::invalid("period.grade_type", reason));
-    }
-    store::period_update_in_txn(txn, period::ActiveModel { id: Set(before.id), ..row }).await?;
-    if !moved {
-        return Ok(CatalogChange::default());
-    }
-    let asked = Asked { field: "period.start_time", by: &how.by(), other_period: false, now };
-    let change = carry_out(app, txn, &templates, asked).await?;
-    change::offers_still_cover(txn, before.id, now).await?;
-    store::catalog_changed_in_txn(txn).await?;
-    Ok(change)
-}
-
-/// One period.
-pub async fn get_period(app: &App, season: &str, code: &str) -> Result<PeriodSpec> {
-    let (season, _) = season_by_code(app.db.reader(), season).await?;
-    let row = store::period_by_code(app.db.reader(), season.id, code).await?;
-    period_spec(
-        row.ok_or_else(|| Error::not_found("period", format!("{}/{code}", season.code)))?,
-        &season.code,
-    )
-}
-
-/// Periods in the order in which they were made.
-pub async fn list_periods(app: &App, season: Option<&str>, page: &Page) -> Result<Paged<PeriodSpec>> {
-    let conn = app.db.reader();
-    let season_id = match season {
-        Some(code) => Some(season_by_code(conn, code).await?.0.id),
-        None => None,
-    };
-    let rows = page.cut(store::period_list(conn, season_id, page).await?, |row| row.id);
-    let codes = store::season_codes(conn, rows.items.iter().map(|row| row.season_id)).await?;
-    let named = |row: period::Model| {
-        let season = codes.get(&row.season_id).ok_or_else(|| corrupt_period(&row))?;
-        period_spec(row, season)
-    };
-    Ok(Paged { items: rows.items.into_iter().map(named).collect::<Result<_>>()?, next: rows.next })
-}
-
-/// Deletes a period.
-///
-/// # Errors
-/// `NotFound`; IN_USE when a template or a coach's offer is in it.
-pub async fn delete_period(app: &App, season: &str, code: &str) -> Result<()> {
-    write_txn!(&app.db, "period.delete", |txn| {
-        let (season, _) = season_by_code(txn, season).await?;
-        let missing = || Error::not_found("period", format!("{}/{code}", season.code));
-        let row = store::period_by_code(txn, season.id, code).await?.ok_or_else(missing)?;
-        refuse_if_used(txn, Part::Period, row.id, &format!("{}/{code}", season.code)).await?;
-        match store::period_delete_in_txn(txn, row.id).await? {
-            0 => Err(missing()),
-            _ => Ok(()),
-        }
-    })
-}
-
-fn period_row(season_id: i64, spec: &PeriodSpec) -> period::ActiveModel {
-    period::ActiveModel {
-        code: Set(spec.code.clone()),
-        season_id: Set(season_id),
-        grade_type: Set(spec.grade_type),
-        start_time: Set(spec.start_time.format("%H:%M").to_string()),
-        end_time: Set(spec.end_time.format("%H:%M").to_string()),
-        ..Default::default()
-    }
-}
-
-fn period_spec(row: period::Model, season: &str) -> Result<PeriodSpec> {
-    let (Some(start_time), Some(end_time)) = (parse_time(&row.start_time), parse_time(&row.end_time)) else {
-        return Err(corrupt_period(&row));
-    };
-    Ok(PeriodSpec {
-        season: season.to_owned(),
-        code: row.code,
-        grade_type: row.grade_type,
-        start_time,
-        end_time,
-    })
-}
-
-fn corrupt_period(row: &period::Model) -> Error {
-    Error::Corrupt { table: "period", column: "start_time", id: row.id.to_string() }
-}
 
 /// Marks the open class tasks of templates, and keeps others from being made; first of all, because
 /// tasks are locked before places.
 async fn demand_changed(txn: &Txn, templates: &[class_template::Model]) -> Result<()> {
     season_edit::edit_lock_in_txn(txn).await?;
     let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();
-    super::staffing::demand::demand_changed(txn, &ids).await
+    crate::app::staffing::demand::demand_changed(txn, &ids).await
 }

@@ -1,7 +1,9 @@
 //! Class templates and their lesson days.
 
 use super::change::{Asked, CatalogChange, carry_out};
-use super::{TemplateSpec, demand_changed, season_by_code};
+use super::season::season_by_code;
+use super::subject::get_subject;
+use super::{TemplateSpec, demand_changed};
 use crate::app::App;
 use crate::app::input::{EditKey, Fields};
 use crate::domain::places::{show_days, show_ids};
@@ -178,7 +180,7 @@ pub async fn list_templates(app: &App, query: &TemplateQuery, page: &Page) -> Re
         None => None,
     };
     if let Some(id) = query.subject_id {
-        super::get_subject(app, id).await?;
+        get_subject(app, id).await?;
     }
     let filter =
         TemplateFilter { season_id, subject_id: query.subject_id, grade: query.grade, period_id: None };

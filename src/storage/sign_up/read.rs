@@ -330,3 +330,14 @@ fn sort(rows: &[QueryResult], now: Instant) -> Result<What> {
 fn at<T: TryGetable>(row: &QueryResult, column: usize) -> Result<T> {
     row.try_get_by_index(column).map_err(Error::from)
 }
+
+/// What students are signed up for between two days, holds and offers that last included.
+pub async fn taking_list(
+    conn: &impl ConnectionTrait,
+    student_ids: impl IntoIterator<Item = i64>,
+    first: Day,
+    last: Day,
+    now: Instant,
+) -> Result<Vec<Taking>> {
+    Ok(look(conn, &[], first, student_ids, (first, last), now).await?.taking)
+}

@@ -1,7 +1,7 @@
 //! Lessons of classes follow the lesson days of their template; a coach must be able to follow too.
 
 use super::plan::Edit;
-use super::{Asked, LessonChange, Scene};
+use super::scene::{Asked, LessonChange, Scene};
 use crate::app::App;
 use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
@@ -13,31 +13,6 @@ use crate::storage::entity::{lesson, place};
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self as store, Claim, EditedClass};
 use std::collections::{BTreeMap, HashMap};
-
-/// The classes of the edited templates.
-#[derive(Debug, Default)]
-pub struct Classes {
-    pub all: Vec<EditedClass>,
-    /// By class and day.
-    pub lessons: Vec<lesson::Model>,
-}
-
-impl Classes {
-    /// Reads them.
-    pub async fn load(txn: &Txn, template_ids: &[i64]) -> Result<Self> {
-        let all = store::class_list_of_templates(txn, template_ids).await?;
-        let lessons = if all.is_empty() {
-            Vec::new()
-        } else {
-            store::lesson_list_of_templates(txn, template_ids).await?
-        };
-        Ok(Self { all, lessons })
-    }
-
-    fn template_of(&self, class_id: i64) -> Option<i64> {
-        self.all.iter().find(|class| class.id == class_id).map(|class| class.template_id)
-    }
-}
 
 /// Lessons of classes that an edit touched.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@
 mod lessons;
 mod plan;
 mod reservations;
+mod scene;
 mod tasks;
 mod tell;
 
@@ -16,110 +17,17 @@ use crate::app::catalog_places::wanted_places;
 use crate::app::enrollment::offer;
 use crate::app::staffing::hold::coach_lock_in_txn;
 use crate::domain::places::{PlaceDay, show_days, show_ids};
-use crate::domain::state::{LessonChangeKind, TaskChangeKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
-use crate::storage::catalog as catalog_store;
 use crate::storage::entity::{class_template, place};
-use crate::storage::ledger::By;
 use crate::storage::place as place_store;
 use crate::storage::season_edit::{self as store, Claim};
 pub(super) use lessons::offers_still_cover;
 use plan::Edit;
+pub use scene::{Asked, CatalogChange, LessonChange, ReservationChange, TaskChange};
+use scene::{Classes, Scene, span};
 use std::collections::{BTreeSet, HashMap};
-
-/// What an edit touched, or would.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CatalogChange {
-    /// Lesson days of templates and lessons of classes, by template, day and class.
-    pub lessons: Vec<LessonChange>,
-    /// Reservations, in the order in which they were made.
-    pub reservations: Vec<ReservationChange>,
-    /// Class tasks.
-    pub tasks: Vec<TaskChange>,
-    /// Messages written.
-    pub messages: u64,
-}
-
-/// What becomes of a lesson day of a template, or of a lesson of a class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LessonChange {
-    /// Code of the template.
-    pub class_template: String,
-    /// The day.
-    pub day: Day,
-    /// The class; `None` = the template's lesson day itself.
-    pub class_id: Option<i64>,
-    /// What becomes of it.
-    pub kind: LessonChangeKind,
-    /// When it started before.
-    pub before: Option<Instant>,
-    /// When it starts now.
-    pub after: Option<Instant>,
-    /// Places of the day before.
-    pub capacity_before: i32,
-    /// Places of the day now.
-    pub capacity: i32,
-}
-
-/// What becomes of a reservation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReservationChange {
-    /// The reservation.
-    pub reservation_id: i64,
-    /// User name of the student.
-    pub student: String,
-    /// Code of the template.
-    pub class_template: String,
-    /// Days that fall away.
-    pub lost: usize,
-    /// Days that come.
-    pub added: usize,
-    /// Days whose lesson is at another time.
-    pub moved: usize,
-    /// Whether nothing is left of it.
-    pub cancelled: bool,
-}
-
-/// What becomes of a class task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskChange {
-    /// The task.
-    pub task_id: i64,
-    /// Code of its template.
-    pub class_template: String,
-    /// Its day.
-    pub day: Day,
-    /// What becomes of it.
-    pub kind: TaskChangeKind,
-}
-
-/// An edit that was written to the catalogue and now goes on to the lesson days.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// The field that asks for it.
-    pub field: &'a str,
-    /// Who, for the ledger.
-    pub by: &'a By,
-    /// Whether the template was put into another period: what its coaches offered does not follow.
-    pub other_period: bool,
-    /// When.
-    pub now: Instant,
-}
-
-/// Everything that was read under the locks.
-struct Scene<'a> {
-    edits: Vec<Edit<'a>>,
-    claims: Vec<Claim>,
-    classes: lessons::Classes,
-}
-
-impl Scene<'_> {
-    fn edit_of(&self, template_id: i64) -> Option<&Edit<'_>> {
-        self.edits.iter().find(|edit| edit.template.id == template_id)
-    }
-}
 
 /// Makes the lesson days of templates agree with what was just written to the catalogue, and all
 /// that stands on them.
@@ -160,7 +68,7 @@ pub async fn carry_out(
         return Ok(CatalogChange::default());
     }
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
-    let classes = lessons::Classes::load(txn, &ids).await?;
+    let classes = Classes::load(txn, &ids).await?;
     let scene = Scene { edits, claims, classes };
     let mut change = CatalogChange::default();
     // Tasks first: a coach who is let go is free for what follows.
@@ -212,10 +120,6 @@ fn compare<'a>(
     let mut edits: Vec<Edit<'a>> = templates.iter().map(edit).filter(Edit::is_change).collect();
     edits.sort_by(|a, b| a.template.code.cmp(&b.template.code));
     edits
-}
-
-fn span(edits: &[Edit<'_>]) -> Option<(Day, Day)> {
-    edits.iter().filter_map(Edit::span).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// Locks whoever stands on the lesson days of templates, places last; the claims as they are then.
@@ -281,17 +185,4 @@ fn sort(change: &mut CatalogChange) {
         .sort_by(|a, b| (&a.class_template, a.day, a.class_id).cmp(&(&b.class_template, b.day, b.class_id)));
     change.reservations.sort_by_key(|one| one.reservation_id);
     change.tasks.sort_by(|a, b| (&a.class_template, a.day).cmp(&(&b.class_template, b.day)));
-}
-
-/// Names of subjects, for texts.
-async fn subject_names(txn: &Txn, edits: &[Edit<'_>]) -> Result<HashMap<i64, String>> {
-    let ids: BTreeSet<i64> = edits.iter().map(|edit| edit.template.subject_id).collect();
-    let mut names = HashMap::with_capacity(ids.len());
-    for id in ids {
-        // A handful at most.
-        if let Some(row) = catalog_store::subject_by_id(txn, id).await? {
-            names.insert(id, row.name);
-        }
-    }
-    Ok(names)
 }

@@ -2,7 +2,7 @@
 //! left, and those who wait.
 
 use super::plan::{Edit, Touched, is_live, takes};
-use super::{Asked, ReservationChange, Scene};
+use super::scene::{Asked, ReservationChange, Scene};
 use crate::app::App;
 use crate::domain::calendar::Timeline;
 use crate::domain::sign_up::confirm_until;

@@ -2,7 +2,7 @@
 //! is sized again by `invite check`.
 
 use super::plan::Edit;
-use super::{CatalogChange, Scene, TaskChange};
+use super::scene::{CatalogChange, Scene, TaskChange, span};
 use crate::app::App;
 use crate::app::outbox::{self, Draft};
 use crate::app::staffing::{step, wave};
@@ -30,7 +30,7 @@ async fn list(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<V
     let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
     // A lesson of yesterday may go on after midnight.
     let yesterday = add_days(app.time().day(now), -1);
-    let from = super::span(&scene.edits).map_or(yesterday, |(first, _)| first.min(yesterday));
+    let from = span(&scene.edits).map_or(yesterday, |(first, _)| first.min(yesterday));
     staffing::task_list_by_ids(txn, store::task_ids_from(txn, &ids, from).await?).await
 }
 

@@ -4,9 +4,9 @@
 
 use super::lessons::ClassLessons;
 use super::plan::{Edit, takes};
-use super::reservations::Followed;
+use super::reservations::{self, Followed};
+use super::scene::Scene;
 use super::tasks::MovedTask;
-use super::{Scene, reservations, subject_names};
 use crate::app::App;
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::staffing::notice;
@@ -15,11 +15,12 @@ use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::message::text::Facts;
 use crate::storage::Txn;
+use crate::storage::catalog as catalog_store;
 use crate::storage::entity::{lesson, message, place};
 use crate::storage::message::message_lessons_empty;
 use crate::storage::season_edit::{self as store, Claim};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What texts are made of.
 struct Teller<'a> {
@@ -363,4 +364,17 @@ async fn coaches(
         );
     }
     Ok(drafts)
+}
+
+/// Names of subjects, for texts.
+async fn subject_names(txn: &Txn, edits: &[Edit<'_>]) -> Result<HashMap<i64, String>> {
+    let ids: BTreeSet<i64> = edits.iter().map(|edit| edit.template.subject_id).collect();
+    let mut names = HashMap::with_capacity(ids.len());
+    for id in ids {
+        // A handful at most.
+        if let Some(row) = catalog_store::subject_by_id(txn, id).await? {
+            names.insert(id, row.name);
+        }
+    }
+    Ok(names)
 }

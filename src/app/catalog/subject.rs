@@ -1,0 +1,76 @@
+//! Subjects.
+
+use super::SubjectSpec;
+use crate::app::App;
+use crate::app::input::{Change, RequestKey};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+use crate::storage::catalog as store;
+use crate::storage::entity::subject;
+use crate::storage::page::{Page, Paged};
+use crate::storage::referrers::{Part, refuse_if_used};
+use crate::write_txn;
+use sea_orm::ActiveValue::Set;
+
+/// Makes or renames a subject.
+pub async fn upsert_subject(
+    app: &App,
+    spec: &SubjectSpec,
+    key: &RequestKey,
+    now: Instant,
+) -> Result<SubjectSpec> {
+    const SCOPE: &str = "UpsertSubject";
+    spec.check("subject.")?;
+    write_txn!(&app.db, "subject.upsert", |txn| {
+        if key.claimed(txn, SCOPE).await?.is_none() {
+            upsert_subject_in_txn(txn, spec).await?;
+            key.record(txn, SCOPE, spec.subject_id, now).await?;
+        }
+        Ok(())
+    })?;
+    get_subject(app, spec.subject_id).await
+}
+
+/// Makes or renames a subject that was checked.
+pub async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Change> {
+    match store::subject_by_id(txn, spec.subject_id).await? {
+        Some(row) if row.name == spec.name => Ok(Change::Unchanged),
+        Some(row) => store::subject_rename_in_txn(txn, row.id, &spec.name).await.map(|_| Change::Changed),
+        None => {
+            let row = subject::ActiveModel { id: Set(spec.subject_id), name: Set(spec.name.clone()) };
+            store::subject_insert_in_txn(txn, row).await.map(|()| Change::Created)
+        }
+    }
+}
+
+/// One subject.
+pub async fn get_subject(app: &App, id: i64) -> Result<SubjectSpec> {
+    let row =
+        store::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
+    Ok(subject_spec(row))
+}
+
+/// Subjects by id.
+pub async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>> {
+    let rows = store::subject_list(app.db.reader(), page).await?;
+    Ok(page.cut(rows, |row| row.id).map(subject_spec))
+}
+
+/// Deletes a subject.
+///
+/// # Errors
+/// `NotFound`; IN_USE when a coach or template is of it.
+pub async fn delete_subject(app: &App, id: i64) -> Result<()> {
+    write_txn!(&app.db, "subject.delete", |txn| {
+        refuse_if_used(txn, Part::Subject, id, &id.to_string()).await?;
+        match store::subject_delete_in_txn(txn, id).await? {
+            0 => Err(Error::not_found("subject", id)),
+            _ => store::catalog_changed_in_txn(txn).await,
+        }
+    })
+}
+
+fn subject_spec(row: subject::Model) -> SubjectSpec {
+    SubjectSpec { subject_id: row.id, name: row.name }
+}
