@@ -1,7 +1,7 @@
 //! Subjects, seasons, periods and class templates of an import.
 
-use super::Run;
-use super::files::{CLASS_TEMPLATES, PERIODS, SEASONS, SUBJECTS};
+use super::columns::{CLASS_TEMPLATES, PERIODS, SEASONS, SUBJECTS};
+use super::run::Run;
 use crate::app::catalog::SeasonSpec;
 use crate::app::catalog_places::{Conflict, remake_places};
 use crate::domain::time::Day;

@@ -4,7 +4,7 @@
 //! How a value may be written is told by `spelling`, what it may be by [`Fields`], which RPCs ask
 //! too.
 
-use super::Problem;
+use super::outcome::Problem;
 use super::spelling::{self, Reading, folded, trimmed};
 use crate::app::input::Fields;
 use crate::domain::time::{BusinessTime, Day, Instant};

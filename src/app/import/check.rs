@@ -1,13 +1,14 @@
 //! What the rows of an import say about each other and about what is stored.
 
 use super::catalogue::{Catalogue, clock};
-use super::entry::{Entry, Named, Offered, Row, period_key};
-use super::files::{
-    ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, Parsed, RESERVATIONS, SEASONS, STUDENTS,
-    SUBJECTS,
+use super::columns::{
+    ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, PERIODS, RESERVATIONS, SEASONS, STUDENTS, SUBJECTS,
 };
+use super::entry::{Entry, Named, Offered, Row, period_key};
+use super::files::Parsed;
+use super::outcome::Problem;
 use super::people::People;
-use super::{Problem, Run};
+use super::run::Run;
 use crate::app::catalog::{SeasonSpec, TemplateSpec};
 use crate::domain::state::GradeType;
 use crate::domain::time::Day;

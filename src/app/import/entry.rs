@@ -1,7 +1,7 @@
 //! The rows of the files as values: what names them, what they name, and the questions that RPCs
 //! ask of the same things.
 
-use super::files::{CLASS_TEMPLATES, COACHES, PERIODS, SEASONS, STUDENTS, SUBJECTS};
+use super::columns::{CLASS_TEMPLATES, COACHES, PERIODS, SEASONS, STUDENTS, SUBJECTS};
 use crate::app::catalog::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
 use crate::app::coach::{AvailabilitySpec, CoachSpec};
 use crate::app::student::StudentSpec;

@@ -1,9 +1,11 @@
 //! Coaches, their availability, and students of an import.
 
 use super::catalogue::Catalogue;
+use super::columns::{COACH_AVAILABILITY, COACHES, STUDENTS};
 use super::entry::Offered;
-use super::files::{COACH_AVAILABILITY, COACHES, Parsed, STUDENTS};
-use super::{Code, Problem, Run};
+use super::files::Parsed;
+use super::outcome::{Code, Problem};
+use super::run::Run;
 use crate::app::coach::offer_end;
 use crate::app::student::StudentSpec;
 use crate::domain::state::JobStatus;

@@ -1,10 +1,11 @@
 //! Sign-ups of an import: decided in memory in the order in which they were made, written as sets.
 
 use super::catalogue::Catalogue;
+use super::columns::RESERVATIONS;
 use super::entry::{Row, SignUp};
-use super::files::RESERVATIONS;
+use super::outcome::{Code, Problem};
 use super::people::People;
-use super::{Code, Problem, Run};
+use super::run::Run;
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
 use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::{PlaceCause, ReservationState};
