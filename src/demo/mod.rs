@@ -18,6 +18,7 @@ use crate::config::{Config, ServerConfig};
 use crate::error::{Error, Result};
 use crate::rpc::{self, server};
 use crate::storage::{Db, DbOptions};
+use replay::Stopped;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use timeline::Timeline;
@@ -84,27 +85,6 @@ pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToke
     }
     app.db.close().await;
     Ok(())
-}
-
-/// Why the story ends early.
-#[derive(Debug)]
-enum Stopped {
-    /// Nobody can read it.
-    Output(io::Error),
-    /// Something failed that should not.
-    Service(Error),
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Self {
-        Self::Service(error)
-    }
 }
 
 /// The service on a new database in a folder.

@@ -2,10 +2,10 @@
 //! they do, and the scheduled tasks run.
 
 use super::academy::{self, Habits};
+use super::due;
 use super::summary::Tally;
 use super::timeline::{Line, Timeline, Tone};
 use super::watch::{News, Watch, short, until};
-use super::{Stopped, due};
 use crate::app::enrollment::{NewReservation, create_reservation};
 use crate::app::import::import;
 use crate::app::input::RequestKey;
@@ -22,7 +22,7 @@ use crate::task::runner::{Firing, Tick, fire};
 use chrono::{NaiveTime, TimeDelta};
 use sea_orm::EntityTrait;
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
+use std::io::{self, Write};
 
 /// What a person does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -332,3 +332,24 @@ impl<W: Write> Replay<'_, '_, W> {
 /// subjects, grades and times of day.
 const SHOWN_REASONS: [&str; 6] =
     ["SAME_CITY", "NOT_ON_DUTY", "BUDGET_DAY", "BUDGET_WEEK", "SPACING", "NO_COACH_LEFT"];
+
+/// Why the story ends early.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// Nobody can read it.
+    Output(io::Error),
+    /// Something failed that should not.
+    Service(Error),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Service(error)
+    }
+}

@@ -15,12 +15,15 @@ mod kind;
 pub mod message;
 mod norm;
 pub mod opening;
+#[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
+pub mod pb;
 mod peer;
 pub mod place;
 pub mod presence;
 mod request;
 mod rest;
 pub mod server;
+mod services;
 pub mod staffing;
 pub mod status;
 pub mod student;
@@ -29,62 +32,10 @@ mod upload;
 pub mod waitlist;
 
 pub use norm::TESTING_HEADER;
-
-use crate::app::App;
-use tonic::service::Routes;
-
-/// The messages, clients and servers generated from `proto/etutor/v1`; always written `pb::…`.
-#[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
-pub mod pb {
-    tonic::include_proto!("etutor.v1");
-    /// The descriptors of all protos, for reflection.
-    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/etutor.bin"));
-}
+pub use services::routes;
 
 /// The descriptors of the protocol, for reflection and for the names of the services.
 pub const DESCRIPTORS: &[u8] = pb::DESCRIPTORS;
 
 /// The largest response message; tonic's own is without limit.
 pub const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
-
-/// All services.
-pub fn routes(app: &App) -> Routes {
-    use pb::catalog_service_server::CatalogServiceServer;
-    use pb::class_service_server::ClassServiceServer;
-    use pb::clock_service_server::ClockServiceServer;
-    use pb::coach_service_server::CoachServiceServer;
-    use pb::enrollment_service_server::EnrollmentServiceServer;
-    use pb::import_service_server::ImportServiceServer;
-    use pb::invitation_service_server::InvitationServiceServer;
-    use pb::message_service_server::MessageServiceServer;
-    use pb::opening_service_server::OpeningServiceServer;
-    use pb::place_service_server::PlaceServiceServer;
-    use pb::presence_service_server::PresenceServiceServer;
-    use pb::staffing_service_server::StaffingServiceServer;
-    use pb::student_service_server::StudentServiceServer;
-    use pb::task_service_server::TaskServiceServer;
-    use pb::waitlist_service_server::WaitlistServiceServer;
-    let largest_request = app.config.server.max_message_bytes as usize;
-    // A service with the limits that every one has.
-    macro_rules! limited {
-        ($service:expr) => {
-            $service.max_decoding_message_size(largest_request).max_encoding_message_size(MAX_RESPONSE_BYTES)
-        };
-    }
-    Routes::default()
-        .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
-        .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
-        .add_service(limited!(EnrollmentServiceServer::new(enrollment::EnrollmentRpc::new(app.clone()))))
-        .add_service(limited!(WaitlistServiceServer::new(waitlist::WaitlistRpc::new(app.clone()))))
-        .add_service(limited!(OpeningServiceServer::new(opening::OpeningRpc::new(app.clone()))))
-        .add_service(limited!(PlaceServiceServer::new(place::PlaceRpc::new(app.clone()))))
-        .add_service(limited!(ImportServiceServer::new(import::ImportRpc::new(app.clone()))))
-        .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
-        .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))
-        .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
-        .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
-        .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))
-        .add_service(limited!(ClassServiceServer::new(class::ClassRpc::new(app.clone()))))
-        .add_service(limited!(TaskServiceServer::new(tasks::TaskRpc::new(app.clone()))))
-        .add_service(limited!(ClockServiceServer::new(clock::ClockRpc::new(app.clone()))))
-}

@@ -16,22 +16,14 @@ pub mod list;
 mod message_purge;
 pub mod registry;
 pub mod runner;
+mod scope;
 mod sms_send;
 
 use crate::app::App;
 use crate::app::report::Report;
-use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use registry::Task;
-
-/// What a run is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// The `now` of all its rules.
-    pub now: Instant,
-    /// The lesson day it is limited to; only tasks of [`registry::Argument::ClassDay`] have one.
-    pub day: Option<Day>,
-}
+pub use scope::Scope;
 
 /// Does a task's work.
 async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {

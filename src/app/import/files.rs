@@ -2,8 +2,8 @@
 
 use super::cells::Cells;
 use super::columns::{
-    ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, FILES, PERIODS, RESERVATIONS, SEASONS, STUDENTS,
-    SUBJECTS, column_of, is_blank,
+    ALL, CLASS_TEMPLATES, COACH_AVAILABILITY, COACHES, FILES, PERIODS, SEASONS, STUDENTS, SUBJECTS,
+    column_of, is_blank,
 };
 use super::entry::{Entry, Offered, Row, SignUp};
 use super::outcome::{Code, FileReport, ImportData, ImportFile, Problem};

@@ -1,7 +1,9 @@
 //! Pages of lists on the wire. A page token says where the next page begins, and of which list with
 //! which filters: with any other it is refused.
 
-use super::{REQUEST, idempotency, parse_day};
+use super::REQUEST;
+use crate::app::idempotency;
+use crate::domain::calendar::parse_day;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::rpc::pb;

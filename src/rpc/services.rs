@@ -1,0 +1,50 @@
+//! All services, with the limits that every one has.
+
+use super::{
+    MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message, opening, pb,
+    place, presence, staffing, student, tasks, waitlist,
+};
+use crate::app::App;
+use tonic::service::Routes;
+
+/// All services.
+pub fn routes(app: &App) -> Routes {
+    use pb::catalog_service_server::CatalogServiceServer;
+    use pb::class_service_server::ClassServiceServer;
+    use pb::clock_service_server::ClockServiceServer;
+    use pb::coach_service_server::CoachServiceServer;
+    use pb::enrollment_service_server::EnrollmentServiceServer;
+    use pb::import_service_server::ImportServiceServer;
+    use pb::invitation_service_server::InvitationServiceServer;
+    use pb::message_service_server::MessageServiceServer;
+    use pb::opening_service_server::OpeningServiceServer;
+    use pb::place_service_server::PlaceServiceServer;
+    use pb::presence_service_server::PresenceServiceServer;
+    use pb::staffing_service_server::StaffingServiceServer;
+    use pb::student_service_server::StudentServiceServer;
+    use pb::task_service_server::TaskServiceServer;
+    use pb::waitlist_service_server::WaitlistServiceServer;
+    let largest_request = app.config.server.max_message_bytes as usize;
+    // A service with the limits that every one has.
+    macro_rules! limited {
+        ($service:expr) => {
+            $service.max_decoding_message_size(largest_request).max_encoding_message_size(MAX_RESPONSE_BYTES)
+        };
+    }
+    Routes::default()
+        .add_service(limited!(CatalogServiceServer::new(catalog::CatalogRpc::new(app.clone()))))
+        .add_service(limited!(CoachServiceServer::new(coach::CoachRpc::new(app.clone()))))
+        .add_service(limited!(EnrollmentServiceServer::new(enrollment::EnrollmentRpc::new(app.clone()))))
+        .add_service(limited!(WaitlistServiceServer::new(waitlist::WaitlistRpc::new(app.clone()))))
+        .add_service(limited!(OpeningServiceServer::new(opening::OpeningRpc::new(app.clone()))))
+        .add_service(limited!(PlaceServiceServer::new(place::PlaceRpc::new(app.clone()))))
+        .add_service(limited!(ImportServiceServer::new(import::ImportRpc::new(app.clone()))))
+        .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
+        .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))
+        .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
+        .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
+        .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))
+        .add_service(limited!(ClassServiceServer::new(class::ClassRpc::new(app.clone()))))
+        .add_service(limited!(TaskServiceServer::new(tasks::TaskRpc::new(app.clone()))))
+        .add_service(limited!(ClockServiceServer::new(clock::ClockRpc::new(app.clone()))))
+}
