@@ -12,6 +12,7 @@
 //! `etc/default.yml`, and the field in `sections`.
 
 mod check;
+mod fault;
 mod keys;
 mod node;
 mod read;
@@ -20,115 +21,18 @@ mod secret;
 mod sections;
 mod words;
 
+pub use fault::{ConfigError, Problem};
 pub use keys::{Keys, LIVE};
+pub use read::DEFAULT_YAML;
 pub use sections::{
-    Admin, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, RetentionConfig, ServerConfig,
+    Admin, Config, DatabaseConfig, Gateway, LogConfig, LogFormat, MailConfig, RetentionConfig, ServerConfig,
     SmsConfig, SqliteSynchronous, TasksConfig,
 };
 
-use crate::domain::rules::Rules;
-use node::Place;
+use fault::Fault;
 use read::Reader;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-
-/// `etc/default.yml`: every key, its unit and its default.
-pub const DEFAULT_YAML: &str = include_str!("../etc/default.yml");
-
-/// Everything that can be configured.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Nothing is ever handed to a gateway, and the time can be set (docs/domain.md §7, §8).
-    pub testing: bool,
-    /// The tunable numbers of the rules.
-    pub rules: Rules,
-    /// Where and how the server serves.
-    pub server: ServerConfig,
-    /// The database; its `Debug` hides the password.
-    pub database: DatabaseConfig,
-    /// What is logged and how.
-    pub log: LogConfig,
-    /// The runner of the scheduled tasks.
-    pub tasks: TasksConfig,
-    /// How long what is old is kept.
-    pub retention: RetentionConfig,
-    /// The SMS gateway and the sender.
-    pub sms: SmsConfig,
-    /// The mail gateway.
-    pub mail: MailConfig,
-    /// 教务: staff who are told when something needs a person.
-    pub admins: Vec<Admin>,
-}
-
-/// One thing that is wrong with the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where it is written: `FILE:LINE:COLUMN`, the name of a variable, or nothing where nothing is
-    /// written.
-    pub place: String,
-    /// The key as a path, `section.key`; nothing where no key can be blamed.
-    pub key: String,
-    /// What is wrong with it and what would be right. Never a secret.
-    pub reason: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in [&self.place, &self.key].into_iter().filter(|part| !part.is_empty()) {
-            write!(f, "{part}: ")?;
-        }
-        f.write_str(&self.reason)
-    }
-}
-
-/// All that is wrong with the configuration, one line each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// At least one, in the order in which they are written.
-    pub problems: Vec<Problem>,
-}
-
-impl ConfigError {
-    fn of(mut faults: Vec<Fault>) -> Self {
-        faults.sort_by(|one, other| (&one.at, &one.key).cmp(&(&other.at, &other.key)));
-        let problem = |Fault { key, at, reason }: Fault| Problem {
-            place: at.map(|at| at.to_string()).unwrap_or_default(),
-            key,
-            reason,
-        };
-        Self { problems: faults.into_iter().map(problem).collect() }
-    }
-
-    /// `{"faults": [{"place": …, "key": …, "reason": …}, …]}`, for programs.
-    pub fn to_json(&self) -> String {
-        let fault = |Problem { place, key, reason }: &Problem| {
-            serde_json::json!({ "place": place, "key": key,
-        "reason": reason })
-        };
-        serde_json::json!({ "faults": self.problems.iter().map(fault).collect::<Vec<_>>() }).to_string()
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let [one] = self.problems.as_slice() {
-            return one.fmt(f);
-        }
-        write!(f, "the configuration has {} faults", self.problems.len())?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-/// A [`Problem`], with the place by which they are put in order.
-#[derive(Debug)]
-struct Fault {
-    key: String,
-    at: Option<Place>,
-    reason: String,
-}
 
 /// The environment of the process. `std::env::vars` would end the program on any variable that is
 /// not Unicode, ours or not.

@@ -139,7 +139,7 @@ fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn migrate(config: &Config) -> Result<()> {
-    Db::migrate_at(&config.database.options()).await?;
+    Db::migrate_at(&DbOptions::from(&config.database)).await?;
     tracing::info!(database = config.database.shown_url(), "the schema is up to date");
     Ok(())
 }
@@ -190,7 +190,7 @@ async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> 
 /// Opens the database. One that is away is waited for, NOT_SERVING; one whose schema is behind is
 /// refused, except for SQLite, whose file is ours. One whose data is of another zone is refused.
 async fn open_database(config: &Config) -> Result<Db> {
-    let options = &config.database.options();
+    let options = &DbOptions::from(&config.database);
     let opened = async {
         if options.url.starts_with("sqlite:") {
             Db::migrate_at(options).await?;

@@ -1,8 +1,9 @@
 //! Rules between several keys: settings that contradict each other. What one key may hold stands in
 //! `schema`.
 
+use super::fault::Fault;
 use super::read::Origins;
-use super::{Config, Fault};
+use super::sections::Config;
 use crate::domain::time::Window;
 use chrono::{NaiveTime, TimeDelta};
 use std::collections::BTreeSet;

@@ -4,12 +4,15 @@
 //! A value that is faulty is told of and the next layer's taken in its place, so that reading goes
 //! on; in the end there are either faults or a complete tree, which serde turns into the sections.
 
+use super::fault::Fault;
 use super::node::{self, Entry, Node, Place, Source, What};
 use super::schema::{FILE, Key, Kind};
-use super::{DEFAULT_YAML, Fault};
 use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// `etc/default.yml`: every key, its unit and its default.
+pub const DEFAULT_YAML: &str = include_str!("../../etc/default.yml");
 
 /// The variables of the environment that are meant for the configuration.
 const PREFIX: &str = "ETUTOR__";

@@ -1,10 +1,9 @@
 //! The sections as they stand in YAML, and what the program makes of them.
 
 use super::secret::Userinfo;
-use super::{Config, words};
+use super::words;
 use crate::domain::rules::{AfterGate, Rules};
 use crate::domain::time::{BusinessTime, Window};
-use crate::storage::DbOptions;
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -14,6 +13,31 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Nothing is ever handed to a gateway, and the time can be set (docs/domain.md §7, §8).
+    pub testing: bool,
+    /// The tunable numbers of the rules.
+    pub rules: Rules,
+    /// Where and how the server serves.
+    pub server: ServerConfig,
+    /// The database; its `Debug` hides the password.
+    pub database: DatabaseConfig,
+    /// What is logged and how.
+    pub log: LogConfig,
+    /// The runner of the scheduled tasks.
+    pub tasks: TasksConfig,
+    /// How long what is old is kept.
+    pub retention: RetentionConfig,
+    /// The SMS gateway and the sender.
+    pub sms: SmsConfig,
+    /// The mail gateway.
+    pub mail: MailConfig,
+    /// 教务: staff who are told when something needs a person.
+    pub admins: Vec<Admin>,
+}
 
 /// Section `server`.
 #[derive(Clone, Debug, Deserialize)]
@@ -125,21 +149,6 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// What the storage layer wants to know.
-    pub fn options(&self) -> DbOptions {
-        DbOptions {
-            url: self.url.clone(),
-            max_connections: self.max_connections,
-            write_connections: self.write_connections,
-            sign_up_connections: self.sign_up_connections,
-            acquire_timeout: Duration::from_millis(self.acquire_timeout_ms),
-            statement_timeout: Duration::from_millis(self.statement_timeout_ms),
-            lock_timeout: Duration::from_millis(self.lock_timeout_ms),
-            sqlite_synchronous_full: self.sqlite_synchronous == SqliteSynchronous::Full,
-            lazy: false,
-        }
-    }
-
     /// The URL with its password, if it has one, as `***`: for logs and people.
     pub fn shown_url(&self) -> String {
         match Userinfo::of(&self.url).and_then(|info| info.password) {

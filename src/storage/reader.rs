@@ -1,9 +1,9 @@
 //! Reading outside a transaction, over connections that never write and that no writer can use up.
 
-use super::MetricCallback;
 use super::away::Away;
 use super::conn::Conn;
-use super::txn::refuse_within;
+use super::metric::MetricCallback;
+use super::within::refuse_within;
 use crate::error::{Error, Result};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,

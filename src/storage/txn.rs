@@ -7,7 +7,9 @@
 //! transaction that waits for one waits, under load, for itself (see [`within`]).
 
 use super::conn::{self, Conn};
-use super::{Db, MetricCallback};
+use super::metric::MetricCallback;
+use super::open::Db;
+use super::within::refuse_within;
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use std::time::Instant;
@@ -54,28 +56,6 @@ macro_rules! write_txn {
             }
         }
     }};
-}
-
-tokio::task_local! {
-    /// The name of the transaction that the running code is inside of.
-    static WITHIN: &'static str;
-}
-
-/// Runs the block of a transaction. Whatever in it asks a pool for a connection of its own is
-/// refused, by `refuse_within`.
-pub async fn within<T>(name: &'static str, block: impl Future<Output = T>) -> T {
-    WITHIN.scope(name, block).await
-}
-
-/// Refuses when called inside a transaction. A bug, and one that shows in the first test that comes
-/// this way.
-pub(super) fn refuse_within(what: &str) -> Result<(), DbErr> {
-    match WITHIN.try_with(|name| *name) {
-        Ok(name) => Err(DbErr::Custom(format!(
-            "{what} inside the transaction {name}, which has a connection already"
-        ))),
-        Err(_outside) => Ok(()),
-    }
 }
 
 /// A write transaction; dropped without its end it is rolled back, because its connection is

@@ -4,6 +4,7 @@
 use chrono::{NaiveTime, TimeDelta};
 use etutor::config::{Config, DEFAULT_YAML, LIVE, Problem, SqliteSynchronous};
 use etutor::domain::rules::{AfterGate, Rules};
+use etutor::storage::DbOptions;
 use std::path::Path;
 
 fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -397,9 +398,12 @@ fn a_password_is_taken_from_a_file_or_the_environment_and_never_shown() {
     std::fs::write(&secret, "mysql://etutor:s3cr3t@db.example.org:3306/etutor\n").unwrap();
     let text = format!("database: {{ url_file: {} }}", secret.display());
     let config = Config::parse(&text).unwrap();
-    assert_eq!(config.database.options().url, "mysql://etutor:s3cr3t@db.example.org:3306/etutor");
-    let shown =
-        format!("{config:?} {config:#?} {:?} {}", config.database.options(), config.database.shown_url());
+    assert_eq!(DbOptions::from(&config.database).url, "mysql://etutor:s3cr3t@db.example.org:3306/etutor");
+    let shown = format!(
+        "{config:?} {config:#?} {:?} {}",
+        DbOptions::from(&config.database),
+        config.database.shown_url()
+    );
     assert!(!shown.contains("s3cr3t"), "{shown}");
     assert!(shown.contains("mysql://etutor:***@db.example.org:3306/etutor"), "{shown}");
 
