@@ -46,7 +46,7 @@ pub(super) struct Conn {
     /// Told when a write is refused, of SQLite.
     writes: Option<Writes>,
     /// Where it waits for its next use instead of in its pool.
-    park: Option<Arc<Park>>,
+    park: Option<Arc<Park<Self>>>,
     /// Since when it has been out of its pool.
     taken_at: Instant,
     #[cfg(feature = "testing")]
@@ -110,7 +110,7 @@ impl Conn {
     }
 
     /// Takes one that waits in a park, or one of the pool that goes there afterwards.
-    pub async fn take_parked(park: &Arc<Park>, pool: &DatabaseConnection, away: &Away) -> Result<Self> {
+    pub async fn take_parked(park: &Arc<Park<Self>>, pool: &DatabaseConnection, away: &Away) -> Result<Self> {
         let mut conn = loop {
             match park.take() {
                 Some(Parked::Fresh(conn)) => break conn,
@@ -137,11 +137,6 @@ impl Conn {
     /// Closes it, whatever state it is in.
     pub fn close(mut self) {
         self.fit = false;
-    }
-
-    /// Since when it has been out of its pool.
-    pub fn taken_at(&self) -> Instant {
-        self.taken_at
     }
 
     #[cfg(feature = "testing")]
@@ -225,7 +220,8 @@ impl Conn {
         self.run(if commit { "COMMIT" } else { "ROLLBACK" }).await?;
         self.fit = true;
         if let Some(park) = self.park.take() {
-            park.put(self);
+            let taken_at = self.taken_at;
+            park.put(self, taken_at);
         }
         Ok(())
     }

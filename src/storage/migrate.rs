@@ -1,9 +1,9 @@
 //! Bringing the schema up to date, and telling whether it is.
 
 use super::migration::{ALL, Migrator};
-use super::open::{Use, open};
+use super::open::{Db, Use, open};
+use super::options::DbOptions;
 use super::sql::sql;
-use super::{Db, DbOptions};
 use crate::error::{Error, Result};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,

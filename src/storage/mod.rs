@@ -15,6 +15,7 @@ mod desk;
 pub mod dialect;
 pub mod entity;
 mod fault;
+mod health;
 pub mod held_time;
 pub mod import;
 pub mod insert;

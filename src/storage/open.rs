@@ -4,13 +4,15 @@ use super::away::Away;
 use super::conn::Conn;
 use super::desk::DeskThread;
 use super::fault;
+use super::metric::MetricCallback;
+use super::options::DbOptions;
 use super::park::Park;
 use super::reach;
 use super::reader::Reader;
 use super::writes::Writes;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, Statement, sqlx};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, sqlx};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +35,7 @@ pub struct Db {
     desk: DatabaseConnection,
     health: DatabaseConnection,
     /// Where the connections of sign-ups wait. Dropped before the thread that watches them.
-    desk_park: Arc<Park>,
+    desk_park: Arc<Park<Conn>>,
     /// Whether transactions are to look there: those of [`Db::desk`].
     parks: bool,
     desk_thread: Arc<DeskThread>,
@@ -162,6 +164,11 @@ impl Db {
         &self.reader
     }
 
+    /// The connection that is for asking whether the database is well.
+    pub(super) fn health(&self) -> &DatabaseConnection {
+        &self.health
+    }
+
     /// The connections that write; use `write_txn!`.
     pub(super) fn writer(&self) -> &DatabaseConnection {
         &self.writer
@@ -174,7 +181,7 @@ impl Db {
     }
 
     /// Where the connections that write wait for their next use, if it is not in their pool.
-    pub(super) fn park(&self) -> Option<&Arc<Park>> {
+    pub(super) fn park(&self) -> Option<&Arc<Park<Conn>>> {
         self.parks.then_some(&self.desk_park)
     }
 
@@ -202,36 +209,6 @@ impl Db {
         self.backend() == DbBackend::Sqlite
     }
 
-    /// What [`Db::ping`] asks: nothing, and whether the database takes writes.
-    pub fn ping_text(&self) -> &'static str {
-        match self.backend() {
-            DbBackend::Sqlite => "SELECT 0",
-            // On where the server is a standby, or was made read-only.
-            DbBackend::Postgres => "SELECT CAST(current_setting('transaction_read_only') AS BOOLEAN)::int",
-            _ => "SELECT CAST(@@global.read_only AS SIGNED)",
-        }
-    }
-
-    /// Whether the database answers and takes writes, over a connection of its own: how busy the
-    /// others are does not matter.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn ping(&self) -> Result<()> {
-        let mut conn = Conn::take(&self.health, &self.away).await?;
-        let read_only = conn.fetch(&Statement::from_string(self.backend(), self.ping_text())).await?;
-        let read_only = read_only.first().map(|row| {
-            row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from))
-        });
-        match read_only {
-            Some(Ok(0)) => self.writes.look(conn).await,
-            // Closed, so that the next one finds the server that takes writes now, behind the same
-            // name.
-            Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
-            _ => Err(Error::internal("the database gave no answer to a ping")),
-        }
-    }
-
     /// Calls `callback` for every statement; for tests that count them. Call it before the first
     /// use.
     pub fn observe(&mut self, callback: impl Fn(&sea_orm::metric::Info<'_>) + Send + Sync + Clone + 'static) {
@@ -253,7 +230,7 @@ impl Db {
 
     /// Closes the connections.
     pub async fn close(self) {
-        self.desk_park.close();
+        self.desk_park.close().for_each(Conn::close);
         for connection in [self.desk, self.health, self.writer, self.reader.pool().clone()] {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "a connection could not be closed");

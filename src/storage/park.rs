@@ -5,7 +5,6 @@
 //! connection that has just been answered is kept aside; one that has waited for more than a moment
 //! is asked before its next use.
 
-use super::conn::Conn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,58 +15,65 @@ const FRESH: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The connections that wait. Each still counts as one of its pool.
-#[derive(Debug, Default)]
-pub(super) struct Park {
-    waiting: Mutex<Waiting>,
+#[derive(Debug)]
+pub(super) struct Park<C> {
+    waiting: Mutex<Waiting<C>>,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    conns: Vec<(Conn, Instant)>,
+#[derive(Debug)]
+struct Waiting<C> {
+    conns: Vec<(C, Instant)>,
     closed: bool,
+}
+
+impl<C> Default for Park<C> {
+    fn default() -> Self {
+        Self { waiting: Mutex::new(Waiting { conns: Vec::new(), closed: false }) }
+    }
 }
 
 /// What a park has.
 #[derive(Debug)]
-pub(super) enum Parked {
+pub(super) enum Parked<C> {
     /// A connection that was used only a moment ago.
-    Fresh(Conn),
+    Fresh(C),
     /// One that is to be asked first.
-    Stale(Conn),
+    Stale(C),
 }
 
-impl Park {
+impl<C> Park<C> {
     /// The one that was used last.
-    pub fn take(&self) -> Option<Parked> {
+    pub fn take(&self) -> Option<Parked<C>> {
         let (conn, since) = self.waiting().conns.pop()?;
         Some(if since.elapsed() < FRESH { Parked::Fresh(conn) } else { Parked::Stale(conn) })
     }
 
-    /// Keeps a connection that is fit for use again, or gives it back to its pool.
-    pub fn put(&self, conn: Conn) {
+    /// Keeps a connection that is fit for use again, or gives it back to its pool, out of which it
+    /// was taken then.
+    pub fn put(&self, conn: C, taken_at: Instant) {
         let mut waiting = self.waiting();
-        if !waiting.closed && conn.taken_at().elapsed() < LONGEST {
+        if !waiting.closed && taken_at.elapsed() < LONGEST {
             waiting.conns.push((conn, Instant::now()));
         }
     }
 
-    /// Closes all, because their pool is about to be closed, and keeps none any more.
-    pub fn close(&self) {
+    /// Gives all away to be closed, because their pool is about to be, and keeps none any more.
+    pub fn close(&self) -> impl Iterator<Item = C> {
         let conns = {
             let mut waiting = self.waiting();
             waiting.closed = true;
             std::mem::take(&mut waiting.conns)
         };
-        conns.into_iter().for_each(|(conn, _)| conn.close());
+        conns.into_iter().map(|(conn, _)| conn)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<C>> {
         // Nothing panics while this is held.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Park {
+impl<C> Drop for Park<C> {
     fn drop(&mut self) {
         // Their pool would look after them in a task of the runtime. Without one the process is
         // about to end, and closes them.

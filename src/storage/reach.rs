@@ -1,7 +1,7 @@
 //! Why a database cannot be opened, so that whoever reads it knows what to mend: which server or
 //! file, and what it says.
 
-use super::DbOptions;
+use super::options::DbOptions;
 use crate::error::{Error, Result};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 use std::path::Path;
