@@ -1,14 +1,14 @@
 //! A fresh, migrated database for each test, dropped at its end.
 
 use super::faults::Faults;
-use super::servers::{PREFIX, Server, is_leftover};
+use super::files;
+use super::names::new_name;
+use super::servers::Server;
 use super::statements::Statements;
-use crate::clock::system_now;
 use crate::storage::{Db, DbOptions};
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 /// Comma-separated URLs of the databases that tests run on; the word `sqlite` stands for SQLite,
@@ -176,7 +176,7 @@ impl Home {
     async fn new(kind: &Kind, migrated: bool) -> Self {
         let name = new_name();
         match kind {
-            Kind::Sqlite if migrated => Self::sqlite(&name).await,
+            Kind::Sqlite if migrated => Self::Folder(files::make(&name).await),
             Kind::Sqlite => Self::Folder(std::env::temp_dir().join(name)),
             Kind::Server(url) => {
                 let server = Server::new(url);
@@ -193,17 +193,9 @@ impl Home {
         }
     }
 
-    async fn sqlite(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(name);
-        let template = sqlite_template().await;
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("etutor.db"), template).unwrap();
-        Self::Folder(folder)
-    }
-
     fn url(&self) -> String {
         match self {
-            Self::Folder(folder) => sqlite_url(&folder.join("etutor.db")),
+            Self::Folder(folder) => files::url_in(folder),
             Self::Server { server, name, .. } => server.url_of(name),
         }
     }
@@ -245,57 +237,5 @@ impl Drop for Place {
     fn drop(&mut self) {
         *LIVE.0.lock().unwrap() -= 1;
         LIVE.1.notify_one();
-    }
-}
-
-fn new_name() -> String {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
-    static STARTED: OnceLock<i64> = OnceLock::new();
-    let started = STARTED.get_or_init(|| system_now().unix());
-    format!("{PREFIX}{}_{started}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
-}
-
-fn sqlite_url(path: &Path) -> String {
-    format!("sqlite://{}", path.display())
-}
-
-/// The bytes of a migrated SQLite file.
-async fn sqlite_template() -> &'static [u8] {
-    static TEMPLATE: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
-    TEMPLATE
-        .get_or_init(|| async {
-            remove_leftover_folders();
-            let folder = std::env::temp_dir().join(new_name());
-            let file = folder.join("etutor.db");
-            let mut options = DbOptions::new(sqlite_url(&file));
-            options.sqlite_synchronous_full = false;
-            Db::migrate_at(&options).await.unwrap();
-            // Closed, it has no write-ahead log beside it.
-            let bytes = std::fs::read(&file).unwrap();
-            std::fs::remove_dir_all(&folder).unwrap();
-            bytes
-        })
-        .await
-}
-
-/// The schema as SQLite shows it.
-pub(super) async fn sqlite_schema() -> String {
-    let home = Home::sqlite(&new_name()).await;
-    let db = Db::connect(&DbOptions::new(home.url())).await.unwrap();
-    let tables =
-        crate::storage::sql::sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name");
-    let seeds = crate::storage::sql::sql("SELECT name FROM mutex ORDER BY name");
-    let mut text = tables.column::<String>(db.reader()).await.unwrap();
-    text.extend(seeds.column::<String>(db.reader()).await.unwrap());
-    db.close().await;
-    text.join("\n")
-}
-
-fn remove_leftover_folders() {
-    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(is_leftover) {
-            let _removed = std::fs::remove_dir_all(entry.path());
-        }
     }
 }

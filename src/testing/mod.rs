@@ -23,6 +23,8 @@ pub mod academy;
 pub mod app;
 pub mod database;
 pub mod faults;
+mod files;
+mod names;
 pub mod servers;
 pub mod statements;
 

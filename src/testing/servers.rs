@@ -5,6 +5,8 @@
 //! day, so that all processes share it, an edited migration makes a new one, and yesterday's can be
 //! told.
 
+use super::files::sqlite_schema;
+use super::names::{PREFIX, TEMPLATE, is_leftover, today};
 use crate::clock::system_now;
 use crate::storage::migration::ALL;
 use crate::storage::{Db, DbOptions};
@@ -13,12 +15,6 @@ use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-
-/// All that tests make begins with this; leftovers are found by it.
-pub(super) const PREFIX: &str = "etutor_test_";
-const TEMPLATE: &str = "etutor_template_";
-/// What is older than this was left by a run that was killed.
-pub(super) const LEFTOVER_SECONDS: i64 = 3_600;
 
 /// The statements that make the tables on a server that cannot copy a database, and those that fill
 /// them from the template.
@@ -213,25 +209,8 @@ async fn schema_digest() -> String {
     }
     // The names too: a database remembers by them what it was given.
     let names = ALL.iter().map(|migration| migration.name).collect::<String>();
-    let schema = super::database::sqlite_schema().await + include_str!("../storage/dialect.rs") + &names;
+    let schema = sqlite_schema().await + include_str!("../storage/dialect.rs") + &names;
     let digest = Sha256::digest(schema);
     let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     DIGEST.get_or_init(|| digest).clone()
-}
-
-/// Days since 1970.
-fn today() -> i64 {
-    system_now().unix() / 86_400
-}
-
-/// Names are `etutor_test_<pid>_<start of the process>_<n>`, those of templates
-/// `etutor_template_<digest>_<day>`.
-pub(super) fn is_leftover(name: &str) -> bool {
-    if let Some(parts) = name.strip_prefix(TEMPLATE) {
-        let day = parts.split('_').nth(1).and_then(|day| day.parse::<i64>().ok());
-        return day.is_none_or(|day| today() - day > 1);
-    }
-    let Some(parts) = name.strip_prefix(PREFIX) else { return false };
-    let started = parts.split('_').nth(1).and_then(|started| started.parse::<i64>().ok());
-    started.is_some_and(|started| system_now().unix() - started > LEFTOVER_SECONDS)
 }

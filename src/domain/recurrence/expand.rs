@@ -1,7 +1,7 @@
 //! The days of a rule: unit by unit (day, week, month, year) those days that pass every part, and
 //! of them those that BYSETPOS picks.
 
-use super::{ByDay, End, Frequency, Recurrence};
+use super::rule::{ByDay, End, Frequency, Recurrence};
 use crate::domain::time::{Day, add_days};
 use chrono::{Datelike, Months};
 

@@ -1,7 +1,9 @@
 //! The grammar of RFC 5545 §3.3.10, as far as it says only on which days, and what it forbids to
 //! stand together.
 
-use super::{ByDay, End, Frequency, MAX_COUNT, MAX_INTERVAL, MAX_LENGTH, Recurrence, RecurrenceError};
+use super::rule::{
+    ByDay, End, Frequency, MAX_COUNT, MAX_INTERVAL, MAX_LENGTH, Recurrence, RecurrenceError, WEEKDAYS,
+};
 use crate::domain::time::Day;
 use chrono::{Datelike, Weekday};
 
@@ -23,20 +25,6 @@ const PARTS: [&str; 11] = [
 ];
 /// Parts of RFC 5545 that say more than on which days.
 const TIMES: [&str; 3] = ["BYHOUR", "BYMINUTE", "BYSECOND"];
-const WEEKDAYS: [(&str, Weekday); 7] = [
-    ("MO", Weekday::Mon),
-    ("TU", Weekday::Tue),
-    ("WE", Weekday::Wed),
-    ("TH", Weekday::Thu),
-    ("FR", Weekday::Fri),
-    ("SA", Weekday::Sat),
-    ("SU", Weekday::Sun),
-];
-
-/// How a rule writes a weekday.
-pub(super) fn word(weekday: Weekday) -> &'static str {
-    WEEKDAYS.iter().find(|(_, day)| *day == weekday).map_or("", |(word, _)| word)
-}
 
 fn refuse<T>(part: &str, reason: impl Into<String>) -> Result<T> {
     Err(RecurrenceError { part: part.to_owned(), reason: reason.into() })
