@@ -1,12 +1,11 @@
-//! The one place that reads the time or draws random numbers. Everything else is handed a `now`.
+//! The one place that reads the host's time or draws random numbers. Everything else is handed a
+//! `now`.
 
 use crate::domain::time::Instant;
-use crate::error::Result;
-use crate::storage::entity::test_clock;
-use sea_orm::{ConnectionTrait, EntityTrait};
 use std::time::Duration;
 
-/// Where `now` comes from.
+/// Where `now` comes from. Where the database may say otherwise it is asked
+/// (`storage/test_clock.rs`).
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The host's clock.
@@ -14,25 +13,6 @@ pub enum Clock {
     /// `testing: true`: the row of `test_clock`, so that a restart, a second replica and every
     /// command agree; the host's clock until it is set.
     Test,
-}
-
-impl Clock {
-    /// The current instant by this clock, read over `conn`: inside a transaction its own
-    /// connection.
-    pub async fn now(&self, conn: &impl ConnectionTrait) -> Result<Instant> {
-        match self {
-            Self::System => Ok(system_now()),
-            Self::Test => {
-                let row = test_clock::Entity::find_by_id(1).one(conn).await?;
-                Ok(row.map_or_else(system_now, |row| read(&row, system_now())))
-            }
-        }
-    }
-}
-
-/// What a test clock shows at a real instant.
-pub fn read(row: &test_clock::Model, real: Instant) -> Instant {
-    if row.running { row.set_to + (real - row.set_at) } else { row.set_to }
 }
 
 /// The host's clock. Rules take theirs from [`Clock::now`]; this is for when things really

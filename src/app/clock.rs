@@ -5,7 +5,7 @@ use crate::clock::system_now;
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::storage::test_clock::{
-    test_clock_advance, test_clock_insert_in_txn, test_clock_row, test_clock_set_in_txn,
+    test_clock_advance, test_clock_insert_in_txn, test_clock_row, test_clock_set_in_txn, test_clock_shows,
 };
 use crate::write_txn;
 use chrono::TimeDelta;
@@ -31,7 +31,7 @@ pub async fn get(app: &App) -> Result<Shown> {
     }
     let real = system_now();
     Ok(match test_clock_row(app.db.reader()).await? {
-        Some(row) => Shown { now: crate::clock::read(&row, real), running: row.running, was_set: true },
+        Some(row) => Shown { now: test_clock_shows(&row, real), running: row.running, was_set: true },
         None => Shown { now: real, running: true, was_set: false },
     })
 }

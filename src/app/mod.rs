@@ -1,8 +1,9 @@
 //! Use cases, one file per aggregate. They own the transactions; RPCs, tasks and the demo call
 //! them.
 
-pub mod catalog;
+mod after;
 mod calendars;
+pub mod catalog;
 pub mod catalog_places;
 pub mod class;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod staffing;
 pub mod student;
 pub mod turns;
 pub mod upkeep;
+mod wiring;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,6 +29,7 @@ use crate::domain::rules::Rules;
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
 use crate::storage::{Db, Txn};
+use after::After;
 use calendars::Calendars;
 use queue::Desk;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -49,15 +52,11 @@ pub struct App {
     pub turns: Turns,
     /// What is known of the lesson days of templates.
     pub calendars: Calendars,
+    /// What follows when messages settle.
+    pub after: After,
 }
 
 impl App {
-    /// An application on a database.
-    pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
-        let (desk, turns, calendars) = (Desk::default(), Turns::default(), Calendars::default());
-        Self { db, clock, config: config.into(), reloaded: Arc::default(), desk, turns, calendars }
-    }
-
     /// The configuration as it is now. Only the keys of [`LIVE`](crate::config::LIVE) may differ
     /// from `config`: read those here, and once for a piece of work.
     pub fn current(&self) -> Arc<Config> {

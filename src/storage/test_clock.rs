@@ -2,12 +2,32 @@
 
 use super::entity::test_clock::{ActiveModel, Entity, Model};
 use super::sql::sql;
+use crate::clock::{Clock, system_now};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Set};
 
 /// The key of the only row.
 const ID: i64 = 1;
+
+impl Clock {
+    /// The current instant by this clock, read over `conn`: inside a transaction its own
+    /// connection.
+    pub async fn now(&self, conn: &impl ConnectionTrait) -> Result<Instant> {
+        match self {
+            Self::System => Ok(system_now()),
+            Self::Test => {
+                let row = test_clock_row(conn).await?;
+                Ok(row.map_or_else(system_now, |row| test_clock_shows(&row, system_now())))
+            }
+        }
+    }
+}
+
+/// What a test clock shows at a real instant.
+pub fn test_clock_shows(row: &Model, real: Instant) -> Instant {
+    if row.running { row.set_to + (real - row.set_at) } else { row.set_to }
+}
 
 /// What the clock was set to; `None` = it never was.
 pub async fn test_clock_row(conn: &impl ConnectionTrait) -> Result<Option<Model>> {

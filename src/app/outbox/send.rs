@@ -10,6 +10,7 @@
 //! waits in a circle.
 
 use crate::app::App;
+use crate::app::after::Settled;
 use crate::app::report::Report;
 use crate::clock::new_token;
 use crate::config::Gateway as Way;
@@ -312,5 +313,5 @@ async fn invitations_settle(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now
     if out.is_empty() && lost.is_empty() {
         return Ok(());
     }
-    crate::app::staffing::sent::messages_settled(app, txn, out, lost, now).await
+    app.after.settled(MessageKind::Invitation, app.rules(), txn, Settled { out, lost }, now).await
 }

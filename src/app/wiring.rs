@@ -1,0 +1,25 @@
+//! An application put together: who follows whom without knowing it.
+
+use super::App;
+use super::after::{After, Follow};
+use super::calendars::Calendars;
+use super::queue::Desk;
+use super::staffing::sent;
+use super::turns::Turns;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::state::MessageKind;
+use crate::storage::Db;
+use std::sync::Arc;
+
+/// What follows when messages settle.
+const AFTER: &[(MessageKind, Follow)] = &[(MessageKind::Invitation, sent::messages_settled)];
+
+impl App {
+    /// An application on a database.
+    pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
+        let (desk, turns, calendars) = (Desk::default(), Turns::default(), Calendars::default());
+        let (config, reloaded, after) = (config.into(), Arc::default(), After(AFTER));
+        Self { db, clock, config, reloaded, desk, turns, calendars, after }
+    }
+}
