@@ -50,7 +50,8 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         request: Request<pb::GetClassTaskRequest>,
     ) -> Result<Response<pb::GetClassTaskResponse>, Status> {
         let pb::GetClassTaskRequest { task_id, class_template, day } = request.into_inner();
-        let id = convert::staffing::task_id(&self.app, task_id, class_template, &day).await?;
+        let key = convert::staffing::task_key(task_id, class_template, &day)?;
+        let id = list::task_id(&self.app, key).await?;
         let (found, invitations) = list::get_task(&self.app, id, self.app.now().await?).await?;
         let invitations = invitations.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetClassTaskResponse { class_task: Some(found.into()), invitations }))
@@ -110,7 +111,8 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
             overriding: r#override,
             remark: convert::remark(remark, r#override)?,
             request_id: convert::request_id(request_id)?,
-            task_id: convert::staffing::task_id(&self.app, task_id, class_template, &day).await?,
+            task_id: list::task_id(&self.app, convert::staffing::task_key(task_id, class_template, &day)?)
+                .await?,
         };
         let made = manual::invite_coach(&self.app, &wanted, self.app.now().await?).await?;
         let made = list::get_invitation(&self.app, made.id).await?;

@@ -79,9 +79,25 @@ pub async fn get_task(app: &App, id: i64, now: Instant) -> Result<(TaskView, Vec
     Ok((view, store::invitations_of_task(app.db.reader(), id).await?))
 }
 
-/// The key of the class task of a template on a day.
-pub async fn task_id_of(app: &App, class_template: &str, day: Day) -> Result<i64> {
-    let found = staffing::task_by_template(app.db.reader(), class_template, day).await?;
+/// How a class task is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskKey {
+    /// By its key.
+    Id(i64),
+    /// By the code of its template and its day.
+    Lesson(String, Day),
+}
+
+/// The key of a class task; of one that is named by template and day it is looked up.
+///
+/// # Errors
+/// `NotFound` when the template has no task on the day.
+pub async fn task_id(app: &App, key: TaskKey) -> Result<i64> {
+    let (class_template, day) = match key {
+        TaskKey::Id(id) => return Ok(id),
+        TaskKey::Lesson(class_template, day) => (class_template, day),
+    };
+    let found = staffing::task_by_template(app.db.reader(), &class_template, day).await?;
     Ok(found.ok_or_else(|| Error::not_found("class task", format!("{class_template}@{day}")))?.id)
 }
 

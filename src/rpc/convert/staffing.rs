@@ -1,9 +1,8 @@
 //! Class tasks, invitations, classes and software tests between protobuf and the domain.
 
 use super::{day, lesson_time, number, optional_code, optional_id, optional_timestamp, timestamp, word};
-use crate::app::App;
 use crate::app::class::ClassView;
-use crate::app::staffing::list::{Offered, TaskView, task_id_of};
+use crate::app::staffing::list::{Offered, TaskKey, TaskView};
 use crate::app::staffing::test::TestParts;
 use crate::error::{Error, Result};
 use crate::rpc::pb;
@@ -12,14 +11,14 @@ use crate::storage::entity::{class, class_task, invitation};
 use crate::storage::staffing_list::InvitationRow;
 
 /// A class task by its key, or by template and day.
-pub async fn task_id(app: &App, task_id: i64, class_template: String, on: &str) -> Result<i64> {
+pub fn task_key(task_id: i64, class_template: String, on: &str) -> Result<TaskKey> {
     match (optional_id("task_id", task_id)?, optional_code("class_template", class_template)?) {
         (Some(_), Some(_)) => {
             Err(Error::invalid("class_template", "is given beside task_id; one of them is enough"))
         }
-        (Some(id), None) if on.is_empty() => Ok(id),
+        (Some(id), None) if on.is_empty() => Ok(TaskKey::Id(id)),
         (Some(_), None) => Err(Error::invalid("day", "is given beside task_id; one of them is enough")),
-        (None, Some(code)) => task_id_of(app, &code, day("day", on)?).await,
+        (None, Some(code)) => Ok(TaskKey::Lesson(code, day("day", on)?)),
         (None, None) => Err(Error::invalid("task_id", "is missing; give it, or class_template and day")),
     }
 }
