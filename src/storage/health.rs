@@ -50,8 +50,8 @@ impl Db {
     }
 }
 
-/// Finds out whether writes are taken, over a connection that is closed afterwards: at once when one
-/// was refused, and then every [`LOOK_EVERY`] until one would be taken.
+/// Finds out whether writes are taken, over a connection that is closed afterwards: at once when
+/// one was refused, and then every [`LOOK_EVERY`] until one would be taken.
 ///
 /// # Errors
 /// `Unavailable` while they are not.
@@ -61,9 +61,7 @@ async fn look(writes: &Writes, mut conn: Conn) -> Result<()> {
             conn.release();
             return Ok(());
         }
-        Some(Refused { cause, looked: Some(looked) }) if looked.elapsed() < LOOK_EVERY => {
-            Some(cause.clone())
-        }
+        Some(Refused { cause, looked: Some(looked) }) if looked.elapsed() < LOOK_EVERY => Some(cause.clone()),
         Some(refused) => {
             refused.looked = Some(Instant::now());
             None

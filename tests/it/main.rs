@@ -17,6 +17,7 @@ mod frames;
 mod grpc;
 mod harness;
 mod histories;
+mod house;
 mod import;
 mod messages;
 mod openings;
