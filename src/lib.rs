@@ -1,13 +1,14 @@
 //! etutor: the coaching operations (教练伴学) of an online tutoring company.
 //!
-//! Who calls whom goes one way: `rpc, task, cli → app → storage, message → domain`.
+//! Who calls whom goes one way: `rpc, task, cli, demo, daemon → app → storage, message → domain`;
+//! the test `house` reads it.
 //!
 //! | room | what is in it |
 //! |---|---|
 //! | [`config`] | the configuration, one struct per YAML section |
-//! | [`clock`] | the one clock; nothing else reads the time or draws at random |
-//! | [`error`] | the one error and docs/domain.md's reason codes |
-//! | [`domain`] | the rules, without input or output |
+//! | [`clock`] | the host's clock; nothing else reads the time or draws at random |
+//! | [`error`] | the one error |
+//! | [`domain`] | the rules, without input or output, and docs/domain.md's reason codes |
 //! | [`storage`] | the database: connecting, transactions, entities, migrations, queries |
 //! | [`app`] | use cases; they own the transactions |
 //! | [`message`] | texts, gateways and the sender of the outbox |
