@@ -24,7 +24,7 @@ pub fn system_now() -> Instant {
 }
 
 /// A new random token: of a lease, of an error in the log.
-pub fn new_token() -> String {
+pub(crate) fn new_token() -> String {
     random().to_string()
 }
 

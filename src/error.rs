@@ -89,7 +89,7 @@ impl Error {
     }
 
     /// A refusal by the rules that is about days.
-    pub fn refused_on(
+    pub(crate) fn refused_on(
         reason: Reason,
         detail: impl Into<String>,
         days: impl IntoIterator<Item = Day>,
@@ -112,7 +112,7 @@ impl Error {
 
     /// The same refusal, with the ids of the reservations that stand in the way.
     #[must_use]
-    pub fn of_reservations(mut self, ids: Vec<i64>) -> Self {
+    pub(crate) fn of_reservations(mut self, ids: Vec<i64>) -> Self {
         if let Self::Precondition { days, .. } = &mut self {
             days.reservations = ids;
         }
@@ -121,7 +121,7 @@ impl Error {
 
     /// The same refusal, with the ids of the classes that stand in the way.
     #[must_use]
-    pub fn of_classes(mut self, ids: Vec<i64>) -> Self {
+    pub(crate) fn of_classes(mut self, ids: Vec<i64>) -> Self {
         if let Self::Precondition { days, .. } = &mut self {
             days.classes = ids;
         }

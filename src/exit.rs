@@ -22,7 +22,7 @@ pub const REFUSED: u8 = 77;
 pub const WRONG_CONFIGURATION: u8 = 78;
 
 /// Writes a line to standard error.
-pub fn talk(line: &str) {
+pub(crate) fn talk(line: &str) {
     // Nobody is left to be told when this cannot be written; `eprintln!` would panic.
     let _written = writeln!(std::io::stderr().lock(), "{line}");
 }
@@ -33,7 +33,7 @@ pub fn print(line: &str, code: u8) -> ExitCode {
 }
 
 /// What clap has to say: help and version are no failures, unless they cannot be written.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let printed = error.print();
     if error.use_stderr() { ExitCode::from(USAGE) } else { ended(printed, DONE) }
 }

@@ -17,7 +17,7 @@
 //! | [`daemon`] | the server as a program |
 //! | [`demo`] | a small academy and the people who play in it |
 //! | [`cli`] | the command `etutorctl` |
-//! | [`log`] | lines on standard error, which nobody waits for |
+//! | `log` | lines on standard error, which nobody waits for |
 //! | [`exit`] | the exit codes of both programs |
 
 #![warn(
@@ -35,7 +35,7 @@ pub mod demo;
 pub mod domain;
 pub mod error;
 pub mod exit;
-pub mod log;
+pub(crate) mod log;
 pub mod message;
 pub mod rpc;
 pub mod storage;

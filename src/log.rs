@@ -9,7 +9,7 @@ mod pace;
 mod queue;
 mod writer;
 
-pub use pace::Pace;
+pub(crate) use pace::Pace;
 
 use crate::config::{LogConfig, LogFormat};
 use queue::Queue;
@@ -27,7 +27,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 /// The log of this process, once started.
 #[derive(Clone, Debug)]
-pub struct Log {
+pub(crate) struct Log {
     queue: Arc<Queue>,
     filter: reload::Handle<EnvFilter, Registry>,
 }
@@ -37,7 +37,7 @@ impl Log {
     ///
     /// # Errors
     /// `log.filter` is malformed; no thread can be started; there is a log already.
-    pub fn start(config: &LogConfig) -> Result<Self, Failed> {
+    pub(crate) fn start(config: &LogConfig) -> Result<Self, Failed> {
         let filter = parse(&config.filter)?;
         let ansi = io::stderr().is_terminal();
         // A descriptor of our own: `std::io::stderr()` has a lock, which a writer that waits for
@@ -63,12 +63,12 @@ impl Log {
     ///
     /// # Errors
     /// It is malformed, and nothing has changed.
-    pub fn refilter(&self, filter: &str) -> Result<(), Failed> {
+    pub(crate) fn refilter(&self, filter: &str) -> Result<(), Failed> {
         self.filter.reload(parse(filter)?).map_err(|error| Failed::Machine(io::Error::other(error)))
     }
 
     /// Waits until all lines are written, but no longer than this: the reader may never come back.
-    pub fn finish(&self, within: Duration) {
+    pub(crate) fn finish(&self, within: Duration) {
         self.queue.flush(within);
     }
 }
@@ -79,7 +79,7 @@ fn parse(filter: &str) -> Result<EnvFilter, ParseError> {
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub(crate) enum Failed {
     /// The configuration is wrong.
     #[error("log.filter: {0}")]
     Filter(#[from] ParseError),

@@ -7,6 +7,7 @@
 //! (1,000,000), `ETUTOR_BENCH_CALLS` the most sign-ups of a round (8,000). Figures are in
 //! benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]
+#![expect(unreachable_pub, reason = "nobody uses a binary of benches; `pub` is what its other files use")]
 
 mod cli;
 mod exhausted;

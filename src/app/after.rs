@@ -18,10 +18,10 @@ pub struct Settled<'a> {
 }
 
 /// What follows, under way.
-pub type Following<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub(super) type Following<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// What follows when messages of a kind settle.
-pub type Follow = for<'a> fn(&'a Rules, &'a Txn, Settled<'a>, Instant) -> Following<'a>;
+pub(super) type Follow = for<'a> fn(&'a Rules, &'a Txn, Settled<'a>, Instant) -> Following<'a>;
 
 /// What follows, by kind.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use crate::storage::place as store;
 use crate::storage::place::TemplateSlot;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub use crate::domain::places::places_of;
+pub(crate) use crate::domain::places::places_of;
 
 /// Why the places of a template cannot be as the catalogue now wants them: sign-ups stand on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl From<Conflict> for Error {
 /// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those
 /// they have: the students signed up for other lessons. A day keeps at least as many seats as are
 /// taken.
-pub async fn remake_places(
+pub(crate) async fn remake_places(
     app: &App,
     txn: &Txn,
     template_ids: &[i64],
@@ -95,7 +95,10 @@ pub async fn remake_places(
 }
 
 /// The places a template is to have, none taken; or why its recurrence cannot be used.
-pub fn wanted_places(app: &App, slot: &TemplateSlot) -> Result<Result<Vec<PlaceDay>, RecurrenceError>> {
+pub(crate) fn wanted_places(
+    app: &App,
+    slot: &TemplateSlot,
+) -> Result<Result<Vec<PlaceDay>, RecurrenceError>> {
     let TemplateSlot { template, season, period, except } = slot;
     let corrupt = |table, column, id: i64| Error::Corrupt { table, column, id: id.to_string() };
     let slot = Slot {

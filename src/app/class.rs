@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// Which classes to list, by names.
 #[derive(Clone, Debug, Default)]
-pub struct ClassQuery {
+pub(crate) struct ClassQuery {
     /// Of this class template.
     pub class_template: Option<String>,
     /// Of this coach.
@@ -37,7 +37,7 @@ pub struct ClassView {
 }
 
 /// Classes in the order in which they were formed.
-pub async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> Result<Paged<ClassView>> {
+pub(crate) async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> Result<Paged<ClassView>> {
     let conn = app.db.reader();
     let mut filter = ClassFilter {
         states: query.states.clone(),
@@ -70,7 +70,7 @@ pub async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> Result<
 
 /// A class with its roster and lessons.
 #[derive(Clone, Debug)]
-pub struct WholeClass {
+pub(crate) struct WholeClass {
     /// The class.
     pub class: ClassView,
     /// Who is in it.
@@ -80,7 +80,7 @@ pub struct WholeClass {
 }
 
 /// One class.
-pub async fn get_class(app: &App, id: i64) -> Result<WholeClass> {
+pub(crate) async fn get_class(app: &App, id: i64) -> Result<WholeClass> {
     let conn = app.db.reader();
     let row = store::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
     let today = app.time().day(app.now().await?);

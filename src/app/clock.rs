@@ -11,11 +11,11 @@ use crate::write_txn;
 use chrono::TimeDelta;
 
 /// The latest instant a clock may show: 9999-12-31T23:59:59Z, the last that the protocol can say.
-pub const LATEST: Instant = Instant::from_unix(253_402_300_799);
+pub(crate) const LATEST: Instant = Instant::from_unix(253_402_300_799);
 
 /// What the clock shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Its `now`.
     pub now: Instant,
     /// Whether it goes on by itself.
@@ -25,7 +25,7 @@ pub struct Shown {
 }
 
 /// What the one clock shows.
-pub async fn get(app: &App) -> Result<Shown> {
+pub(crate) async fn get(app: &App) -> Result<Shown> {
     if !app.config.testing {
         return Ok(Shown { now: app.now().await?, running: true, was_set: false });
     }
@@ -37,7 +37,7 @@ pub async fn get(app: &App) -> Result<Shown> {
 }
 
 /// Sets the clock, backwards too. It stands still unless `running`.
-pub async fn set(app: &App, to: Instant, running: bool) -> Result<Shown> {
+pub(crate) async fn set(app: &App, to: Instant, running: bool) -> Result<Shown> {
     testing_only(app)?;
     if to < Instant::from_unix(0) || to > LATEST {
         return Err(Error::invalid("time", "must be in the years 1970 to 9999"));
@@ -48,7 +48,7 @@ pub async fn set(app: &App, to: Instant, running: bool) -> Result<Shown> {
 }
 
 /// Moves the clock on. One that was never set is set to the host's first, and goes on.
-pub async fn advance(app: &App, by: TimeDelta) -> Result<Shown> {
+pub(crate) async fn advance(app: &App, by: TimeDelta) -> Result<Shown> {
     testing_only(app)?;
     let real = system_now();
     let too_late = || Error::invalid("duration", "must not lead beyond the year 9999");

@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use sha2::{Digest, Sha256};
 
 /// What tells one request from another: the hash of its parts.
-pub fn fingerprint(parts: &[&str]) -> String {
+pub(crate) fn fingerprint(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -22,7 +22,12 @@ pub fn fingerprint(parts: &[&str]) -> String {
 ///
 /// # Errors
 /// REQUEST_ID_REUSED when it was used for another request.
-pub async fn claimed(txn: &Txn, scope: &str, request_id: &str, fingerprint: &str) -> Result<Option<String>> {
+pub(crate) async fn claimed(
+    txn: &Txn,
+    scope: &str,
+    request_id: &str,
+    fingerprint: &str,
+) -> Result<Option<String>> {
     if request_id.is_empty() {
         return Ok(None);
     }
@@ -37,7 +42,7 @@ pub async fn claimed(txn: &Txn, scope: &str, request_id: &str, fingerprint: &str
 
 /// Stores the result of a request id; an empty id is none. Another call that stored it first makes
 /// this transaction run again.
-pub async fn record(
+pub(crate) async fn record(
     txn: &Txn,
     scope: &str,
     request_id: &str,

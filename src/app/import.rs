@@ -18,8 +18,9 @@ mod run;
 mod sign_ups;
 mod spelling;
 
-pub use columns::{FILES, column_of, is_blank};
-pub use files::ignored_column;
+pub use columns::FILES;
+pub(crate) use columns::{column_of, is_blank};
+pub(crate) use files::ignored_column;
 pub use outcome::{Code, FileReport, ImportData, ImportFile, ImportOutcome, ImportRow, Problem};
 
 use super::App;

@@ -11,19 +11,19 @@ use crate::storage::ledger::By;
 /// Checks the fields of one thing; names them as the caller does: `season.code` in an RPC, `code`
 /// in a file.
 #[derive(Clone, Copy, Debug)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// What stands before each field: `season.`, or nothing.
     pub path: &'a str,
 }
 
 impl Fields<'_> {
     /// An error about a field.
-    pub fn invalid(self, field: &str, reason: impl Into<String>) -> Error {
+    pub(crate) fn invalid(self, field: &str, reason: impl Into<String>) -> Error {
         Error::invalid(format!("{}{field}", self.path), reason)
     }
 
     /// A code or user name: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
-    pub fn code(self, field: &str, value: &str) -> Result<()> {
+    pub(crate) fn code(self, field: &str, value: &str) -> Result<()> {
         let good = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         if value.is_empty() {
             Err(self.invalid(field, "is missing"))
@@ -35,12 +35,12 @@ impl Fields<'_> {
     }
 
     /// The name of a person or thing: 1 to 100 characters, no control characters.
-    pub fn name(self, field: &str, value: &str) -> Result<()> {
+    pub(crate) fn name(self, field: &str, value: &str) -> Result<()> {
         self.text(field, value, 100)
     }
 
     /// A text that must be given: 1 to `most` characters, no control characters.
-    pub fn text(self, field: &str, value: &str, most: usize) -> Result<()> {
+    pub(crate) fn text(self, field: &str, value: &str, most: usize) -> Result<()> {
         if value.trim().is_empty() {
             return Err(self.invalid(field, "is missing"));
         }
@@ -48,7 +48,7 @@ impl Fields<'_> {
     }
 
     /// A text that may be empty: at most `most` characters, no control characters.
-    pub fn optional_text(self, field: &str, value: &str, most: usize) -> Result<()> {
+    pub(crate) fn optional_text(self, field: &str, value: &str, most: usize) -> Result<()> {
         if value.chars().count() > most {
             Err(self.invalid(field, format!("has at most {most} characters")))
         } else if value.chars().any(char::is_control) {
@@ -59,7 +59,7 @@ impl Fields<'_> {
     }
 
     /// A six-digit area code (GB/T 2260).
-    pub fn area_code(self, field: &str, value: &str) -> Result<()> {
+    pub(crate) fn area_code(self, field: &str, value: &str) -> Result<()> {
         if value.len() == 6 && value.bytes().all(|byte| byte.is_ascii_digit()) {
             Ok(())
         } else {
@@ -68,7 +68,7 @@ impl Fields<'_> {
     }
 
     /// A phone number, see [`person::is_phone`].
-    pub fn phone(self, field: &str, value: &str) -> Result<()> {
+    pub(crate) fn phone(self, field: &str, value: &str) -> Result<()> {
         // The number itself stays out of texts.
         if value.trim().is_empty() {
             Err(self.invalid(field, "is missing"))
@@ -80,7 +80,7 @@ impl Fields<'_> {
     }
 
     /// A number in a range.
-    pub fn range<N: PartialOrd + std::fmt::Display>(
+    pub(crate) fn range<N: PartialOrd + std::fmt::Display>(
         self,
         field: &str,
         value: N,
@@ -96,7 +96,7 @@ impl Fields<'_> {
 
     /// A recurrence that says on which days, and not where it ends; whether it gives a day in its
     /// season is asked where the season is known.
-    pub fn recurrence(self, field: &str, value: &str) -> Result<()> {
+    pub(crate) fn recurrence(self, field: &str, value: &str) -> Result<()> {
         let rule: Recurrence =
             value.parse().map_err(|wrong: RecurrenceError| self.invalid(field, wrong.to_string()))?;
         // Only of what is said anew: a rule that was stored before goes on as it is.
@@ -116,7 +116,7 @@ impl Fields<'_> {
 
 /// What was made of something that was to be made or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// It was not there.
     Created,
     /// It was there and different.
@@ -136,7 +136,7 @@ pub struct RequestKey {
 
 impl RequestKey {
     /// What was stored for this request before; see [`idempotency::claimed`].
-    pub async fn claimed(&self, txn: &Txn, scope: &str) -> Result<Option<String>> {
+    pub(crate) async fn claimed(&self, txn: &Txn, scope: &str) -> Result<Option<String>> {
         idempotency::claimed(txn, scope, &self.request_id, &self.fingerprint).await
     }
 
@@ -148,7 +148,7 @@ impl RequestKey {
 
 /// How an edit is to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EditKey {
+pub(crate) struct EditKey {
     /// The request id of the call.
     pub key: RequestKey,
     /// Nothing is written: the answer says what would be.
@@ -157,17 +157,23 @@ pub struct EditKey {
 
 impl EditKey {
     /// Whether this request was carried out before. One that only asks never was.
-    pub async fn is_done(&self, txn: &Txn, scope: &str) -> Result<bool> {
+    pub(crate) async fn is_done(&self, txn: &Txn, scope: &str) -> Result<bool> {
         Ok(!self.validate_only && self.key.claimed(txn, scope).await?.is_some())
     }
 
     /// Stores the result of this request, unless it only asked.
-    pub async fn record(&self, txn: &Txn, scope: &str, result: impl ToString, now: Instant) -> Result<()> {
+    pub(crate) async fn record(
+        &self,
+        txn: &Txn,
+        scope: &str,
+        result: impl ToString,
+        now: Instant,
+    ) -> Result<()> {
         if self.validate_only { Ok(()) } else { self.key.record(txn, scope, result, now).await }
     }
 
     /// Who edits the catalogue, for the ledger of places.
-    pub fn by(&self) -> By {
+    pub(crate) fn by(&self) -> By {
         By { request_id: self.key.request_id.clone(), ..By::actor("catalogue") }
     }
 }

@@ -3,23 +3,23 @@
 
 mod after;
 mod calendars;
-pub mod catalog;
-pub mod catalog_places;
-pub mod class;
-pub mod clock;
-pub mod coach;
+pub(crate) mod catalog;
+pub(crate) mod catalog_places;
+pub(crate) mod class;
+pub(crate) mod clock;
+pub(crate) mod coach;
 pub mod enrollment;
-pub mod idempotency;
+pub(crate) mod idempotency;
 pub mod import;
-pub mod input;
+pub(crate) mod input;
 pub mod opening;
 pub mod outbox;
-pub mod place;
+pub(crate) mod place;
 mod queue;
 pub mod report;
 pub mod staffing;
-pub mod student;
-pub mod turns;
+pub(crate) mod student;
+pub(crate) mod turns;
 pub mod upkeep;
 mod wiring;
 
@@ -77,7 +77,7 @@ impl App {
     }
 
     /// The same inside a transaction, which may have waited for a lock since it began.
-    pub async fn now_in(&self, txn: &Txn) -> Result<Instant> {
+    pub(crate) async fn now_in(&self, txn: &Txn) -> Result<Instant> {
         self.clock.now(txn).await
     }
 

@@ -1,7 +1,7 @@
 //! Openings: what can be signed up for, as a sign-up page shows it (docs/domain.md §6). Nothing is
 //! decided here: whoever signs up is judged again.
 
-pub mod share;
+pub(crate) mod share;
 pub mod watch;
 
 use super::App;
@@ -265,7 +265,7 @@ impl Findings {
 
 /// A lesson day whose seats taken are less those of holds and offers that have run out: they are
 /// free, whether or not a task has run.
-pub fn without_run_out(place: &LessonDay, holds: &[HoldRow]) -> LessonDay {
+pub(crate) fn without_run_out(place: &LessonDay, holds: &[HoldRow]) -> LessonDay {
     let ran_out: i64 = holds.iter().filter(|hold| hold.covers(place.day)).map(|hold| hold.ran_out).sum();
     let ran_out = i32::try_from(ran_out).unwrap_or(i32::MAX);
     LessonDay { taken: place.taken.saturating_sub(ran_out).max(0), ..*place }

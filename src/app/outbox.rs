@@ -102,7 +102,7 @@ pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Re
 /// Ends what a message is about when leave from its lesson was given back with it. The person knows
 /// of the leave, so that neither the lesson's falling away nor its coming back leaves nothing to be
 /// told: of the two, the last is.
-pub const ON_LEAVE: &str = "+LEAVE";
+pub(crate) const ON_LEAVE: &str = "+LEAVE";
 
 /// Withdraws what letters take back and nobody has handed over, and drops those letters that leave
 /// nothing to be told.
@@ -184,12 +184,12 @@ pub async fn withdraw(txn: &Txn, rows: &[message::Model], now: Instant) -> Resul
 }
 
 /// The version of what is written in the place of a message that was withdrawn.
-pub fn next_version(withdrawn: &message::Model) -> String {
+pub(crate) fn next_version(withdrawn: &message::Model) -> String {
     format!("{}+", withdrawn.dedup_key.rsplit('/').next().unwrap_or_default())
 }
 
 /// Whether a message is of this kind and about this, as [`Draft::about`] says it, to this person.
-pub fn is_about(row: &message::Model, kind: MessageKind, about: &str, person: &str) -> bool {
+pub(crate) fn is_about(row: &message::Model, kind: MessageKind, about: &str, person: &str) -> bool {
     if row.kind != kind || row.person != person {
         return false;
     }
@@ -205,19 +205,8 @@ pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: 
 
 /// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and
 /// not settled yet.
-pub async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
+pub(crate) async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
     store::message_of_invitation_is_out(txn, invitation_id).await
-}
-
-/// Withdraws the messages of these kinds about these tasks that have not been handed over; how
-/// many.
-pub async fn task_messages_cancel(
-    txn: &Txn,
-    task_ids: &[i64],
-    kinds: &[MessageKind],
-    now: Instant,
-) -> Result<u64> {
-    store::message_cancel_of_tasks(txn, task_ids, kinds, now).await
 }
 
 /// Messages in the order in which they were written.

@@ -21,7 +21,7 @@ const RANGE_DAYS_MAX: i64 = 61;
 
 /// Which lesson days to look at, by names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OverviewQuery {
+pub(crate) struct OverviewQuery {
     /// Of the season with this code.
     pub season: Option<String>,
     /// Of this subject.
@@ -64,7 +64,7 @@ pub struct Enrollment {
 ///
 /// # Errors
 /// `NotFound` for the season, subject or template; `Invalid` for the range.
-pub async fn enrollment_overview(
+pub(crate) async fn enrollment_overview(
     app: &App,
     query: &OverviewQuery,
     page: &Page,
@@ -148,7 +148,7 @@ async fn enrollments(
 
 /// The places of a lesson day, three times counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlacesExplained {
+pub(crate) struct PlacesExplained {
     /// Places of the day.
     pub capacity: i32,
     /// Taken by the counter.
@@ -165,7 +165,7 @@ pub struct PlacesExplained {
 ///
 /// # Errors
 /// `NotFound` for the template; `Precondition` with NOT_A_LESSON_DAY.
-pub async fn explain_places(
+pub(crate) async fn explain_places(
     app: &App,
     class_template: &str,
     day: Day,

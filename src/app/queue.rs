@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub(crate) enum Wish {
     /// A sign-up.
     SignUp,
     /// A hold.
@@ -49,7 +49,7 @@ impl Wish {
 
 /// A sign-up or a hold that is asked for.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// What is asked for.
     pub wish: Wish,
     /// User name of the student.
@@ -66,7 +66,7 @@ pub struct Ask {
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// It was made just now.
     Made(Box<ReservationRow>),
     /// The same request made this reservation before.

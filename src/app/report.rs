@@ -35,7 +35,7 @@ impl Report {
     ///
     /// # Errors
     /// Those after which nothing else would work either: the database is away.
-    pub fn or_failed<T>(&mut self, about: &str, result: Result<T>) -> Result<Option<T>> {
+    pub(crate) fn or_failed<T>(&mut self, about: &str, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error @ Error::Unavailable(_)) => Err(error),
@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// Whether the run changed nothing and has nothing to say.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let Self { examined: _, changed, skipped: _, failed, messages, notes } = self;
         *changed == 0 && *failed == 0 && *messages == 0 && notes.is_empty()
     }

@@ -14,7 +14,7 @@ use sea_orm::ActiveValue::Set;
 
 /// 学员, as a caller writes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StudentSpec {
+pub(crate) struct StudentSpec {
     /// Key.
     pub user_name: String,
     /// Name.
@@ -31,7 +31,7 @@ pub struct StudentSpec {
 
 impl StudentSpec {
     /// Whether it can be one at all; `path` stands before the field in the error.
-    pub fn check(&self, path: &str) -> Result<()> {
+    pub(crate) fn check(&self, path: &str) -> Result<()> {
         let fields = Fields { path };
         fields.code("user_name", &self.user_name)?;
         fields.name("real_name", &self.real_name)?;
@@ -42,7 +42,7 @@ impl StudentSpec {
     }
 
     /// The row of a new student.
-    pub fn row(&self) -> student::ActiveModel {
+    pub(crate) fn row(&self) -> student::ActiveModel {
         student::ActiveModel {
             user_name: Set(self.user_name.clone()),
             real_name: Set(self.real_name.clone()),
@@ -55,7 +55,7 @@ impl StudentSpec {
     }
 
     /// Whether a row says the same.
-    pub fn is(&self, row: &student::Model) -> bool {
+    pub(crate) fn is(&self, row: &student::Model) -> bool {
         let student::Model { id: _, user_name, real_name, area_code, school_name, grade, phone, version: _ } =
             row;
         (&self.user_name, &self.real_name, &self.area_code, &self.school_name, &self.grade, &self.phone)
@@ -64,7 +64,7 @@ impl StudentSpec {
 }
 
 /// Makes or changes a student.
-pub async fn upsert_student(
+pub(crate) async fn upsert_student(
     app: &App,
     spec: &StudentSpec,
     key: &RequestKey,
@@ -83,7 +83,7 @@ pub async fn upsert_student(
 }
 
 /// Makes or changes a student that was checked.
-pub async fn upsert_student_in_txn(txn: &Txn, spec: &StudentSpec) -> Result<Change> {
+pub(crate) async fn upsert_student_in_txn(txn: &Txn, spec: &StudentSpec) -> Result<Change> {
     let Some(before) = store::student_by_user_name(txn, &spec.user_name).await? else {
         store::student_insert_in_txn(txn, spec.row()).await?;
         return Ok(Change::Created);
@@ -101,13 +101,17 @@ pub async fn upsert_student_in_txn(txn: &Txn, spec: &StudentSpec) -> Result<Chan
 }
 
 /// One student.
-pub async fn get_student(app: &App, user_name: &str) -> Result<student::Model> {
+pub(crate) async fn get_student(app: &App, user_name: &str) -> Result<student::Model> {
     store::student_by_user_name(app.db.reader(), user_name)
         .await?
         .ok_or_else(|| Error::not_found("student", user_name))
 }
 
 /// Students in the order in which they were made.
-pub async fn list_students(app: &App, grade: Option<i32>, page: &Page) -> Result<Paged<student::Model>> {
+pub(crate) async fn list_students(
+    app: &App,
+    grade: Option<i32>,
+    page: &Page,
+) -> Result<Paged<student::Model>> {
     Ok(page.cut(store::student_list(app.db.reader(), grade, page).await?, |row| row.id))
 }

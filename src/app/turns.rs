@@ -38,7 +38,7 @@ enum Of {
 
 /// Somebody's turn; over when it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub(crate) struct Turn {
     _guard: OwnedMutexGuard<()>,
 }
 
@@ -47,7 +47,7 @@ impl Turns {
     ///
     /// # Errors
     /// `Busy` when those before it take too long.
-    pub async fn of_template(&self, template_id: i64) -> Result<Turn> {
+    pub(crate) async fn of_template(&self, template_id: i64) -> Result<Turn> {
         self.turn(Of::Template(template_id), "the class template").await
     }
 
@@ -55,7 +55,7 @@ impl Turns {
     ///
     /// # Errors
     /// `Busy` as above.
-    pub async fn of_templates(&self, one: i64, other: i64) -> Result<(Turn, Option<Turn>)> {
+    pub(crate) async fn of_templates(&self, one: i64, other: i64) -> Result<(Turn, Option<Turn>)> {
         // In order of keys, so that two who do this cannot wait for each other.
         let first = self.of_template(one.min(other)).await?;
         if one == other {
@@ -72,7 +72,7 @@ impl Turns {
     ///
     /// # Errors
     /// `Busy` as above.
-    pub async fn of_task(&self, task_id: i64) -> Result<Turn> {
+    pub(crate) async fn of_task(&self, task_id: i64) -> Result<Turn> {
         self.turn(Of::Task(task_id), "the class task").await
     }
 

@@ -43,7 +43,7 @@ impl ConfigError {
     }
 
     /// `{"faults": [{"place": …, "key": …, "reason": …}, …]}`, for programs.
-    pub fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let fault = |Problem { place, key, reason }: &Problem| {
             serde_json::json!({ "place": place, "key": key,
         "reason": reason })

@@ -84,7 +84,7 @@ impl ServerConfig {
     }
 
     /// Ceiling of calls of TaskService and ImportService.
-    pub fn task_timeout(&self) -> Duration {
+    pub(crate) fn task_timeout(&self) -> Duration {
         Duration::from_secs(self.task_timeout_s.into())
     }
 
@@ -104,7 +104,7 @@ impl ServerConfig {
     }
 
     /// How long an open page may say nothing.
-    pub fn watch_quiet(&self) -> Duration {
+    pub(crate) fn watch_quiet(&self) -> Duration {
         Duration::from_secs(self.watch_quiet_s.into())
     }
 

@@ -8,9 +8,9 @@ use chrono::{Datelike, NaiveTime, TimeDelta};
 use std::collections::BTreeSet;
 
 /// The longest season that is expanded, in days; far beyond any term.
-pub const MAX_SEASON_DAYS: i64 = 400;
+pub(crate) const MAX_SEASON_DAYS: i64 = 400;
 /// The longest period (docs/domain.md §1).
-pub const MAX_PERIOD: TimeDelta = TimeDelta::hours(4);
+pub(crate) const MAX_PERIOD: TimeDelta = TimeDelta::hours(4);
 
 /// The days of a recurrence in `[start, end]`, less the excepted ones, in order. The rule is
 /// counted from `start`, the season's first day.
@@ -31,19 +31,24 @@ pub fn lesson_days(
 /// Start and end of a lesson of a period on a day. It lasts as long as its period does by the
 /// clock, also where a zone change makes the clock's face skip or repeat an hour in the middle of
 /// it. All lessons get their instants here.
-pub fn lesson_span(time: BusinessTime, day: Day, start: NaiveTime, end: NaiveTime) -> (Instant, Instant) {
+pub(crate) fn lesson_span(
+    time: BusinessTime,
+    day: Day,
+    start: NaiveTime,
+    end: NaiveTime,
+) -> (Instant, Instant) {
     let start_at = time.at(day, start);
     (start_at, start_at + period_length(start, end))
 }
 
 /// How long a period is by the clock; an end not after the start is on the next day.
-pub fn period_length(start: NaiveTime, end: NaiveTime) -> TimeDelta {
+pub(crate) fn period_length(start: NaiveTime, end: NaiveTime) -> TimeDelta {
     let span = end - start;
     if span <= TimeDelta::zero() { span + TimeDelta::days(1) } else { span }
 }
 
 /// `HH:MM`, as periods write their times.
-pub fn parse_time(text: &str) -> Option<NaiveTime> {
+pub(crate) fn parse_time(text: &str) -> Option<NaiveTime> {
     has_shape(text, "00:00").then(|| NaiveTime::parse_from_str(text, "%H:%M").ok()).flatten()
 }
 
@@ -114,7 +119,7 @@ pub fn cut_off(time: BusinessTime, day: Day) -> Instant {
 }
 
 /// The last day whose cut-off has come at `now`.
-pub fn last_day_cut_off(time: BusinessTime, now: Instant) -> Day {
+pub(crate) fn last_day_cut_off(time: BusinessTime, now: Instant) -> Day {
     add_days(time.day(now), 3)
 }
 

@@ -7,7 +7,7 @@ const MUNICIPALITIES: [&str; 4] = ["11", "12", "31", "50"];
 const DIRECTLY_UNDER: &str = "90";
 
 /// What all area codes of one city have in common and those of no other.
-pub fn city(area_code: &str) -> String {
+pub(crate) fn city(area_code: &str) -> String {
     let digits = |from, to| area_code.get(from..to).unwrap_or_default();
     let length = if MUNICIPALITIES.contains(&digits(0, 2)) {
         2

@@ -47,7 +47,7 @@ fn wanted(missing: i64, factor: f64) -> i64 {
 }
 
 /// New classes for `rest` students without a free seat, and how many of them do not fit.
-pub fn needed(rest: i64, max_students: i64, max_classes: i64, running: i64) -> (i64, i64) {
+pub(crate) fn needed(rest: i64, max_students: i64, max_classes: i64, running: i64) -> (i64, i64) {
     let room = (max_classes - running).max(0);
     let wanted = (rest + max_students - 1) / max_students.max(1);
     let needed = wanted.min(room);
@@ -56,7 +56,7 @@ pub fn needed(rest: i64, max_students: i64, max_classes: i64, running: i64) -> (
 
 /// A running class with its roster.
 #[derive(Clone, Debug)]
-pub struct Seats {
+pub(crate) struct Seats {
     /// The class.
     pub class_id: i64,
     /// Its lesson days from D on, each with how many students it has.
@@ -67,7 +67,7 @@ pub struct Seats {
 
 /// A student who looks for a free seat.
 #[derive(Clone, Debug)]
-pub struct Seeker {
+pub(crate) struct Seeker {
     /// The reservation.
     pub reservation_id: i64,
     /// The student's city.
@@ -78,13 +78,13 @@ pub struct Seeker {
 
 impl Seats {
     /// Whether there is a free seat on all these days for a student of a city.
-    pub fn is_free(&self, city: &str, days: &[Day], max_students: i64) -> bool {
+    pub(crate) fn is_free(&self, city: &str, days: &[Day], max_students: i64) -> bool {
         self.forbidden_city.as_deref() != Some(city)
             && days.iter().all(|day| self.rosters.get(day).is_some_and(|roster| *roster < max_students))
     }
 
     /// Puts a student into the class on these days.
-    pub fn take(&mut self, days: &[Day]) {
+    pub(crate) fn take(&mut self, days: &[Day]) {
         for day in days {
             *self.rosters.entry(*day).or_default() += 1;
         }
@@ -93,7 +93,7 @@ impl Seats {
 
 /// The class with a free seat on every one of these days (in order, at least one), the fullest
 /// first: its position.
-pub fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_students: i64) -> Option<usize> {
+pub(crate) fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_students: i64) -> Option<usize> {
     let first = days.first()?;
     let free = classes.iter().enumerate().filter(|(_, class)| class.is_free(city, days, max_students));
     let fullest = free.max_by_key(|(_, class)| {
@@ -104,7 +104,7 @@ pub fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_students: i64)
 
 /// Fills free seats, fullest class first; seekers come in order of created_at, then id. A free seat
 /// is one on every lesson day of the reservation from D on. Answers (reservation, class).
-pub fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students: i64) -> Vec<(i64, i64)> {
+pub(crate) fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students: i64) -> Vec<(i64, i64)> {
     let mut filled = Vec::new();
     for seeker in seekers {
         let found = find_seat(classes, &seeker.city, &seeker.days, max_students);
@@ -118,7 +118,7 @@ pub fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students: i64) 
 
 /// An invitation as resizing sees it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The invitation.
     pub id: i64,
     /// Its state.
@@ -131,7 +131,7 @@ pub struct Asked {
 
 /// What shrinking does to an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LetGo {
+pub(crate) enum LetGo {
     /// QUEUED: dropped, its message is cancelled.
     Drop,
     /// SENT: recalled.
@@ -143,7 +143,7 @@ pub enum LetGo {
 /// Who is let go when a task needs `needed` classes (docs/domain.md §4, Resizing): QUEUED, then
 /// SENT (latest first), as far as more are asked than a wave would ask; then ACCEPTED, then READY
 /// (latest yes first), as far as more said yes than are needed.
-pub fn shrink(needed: i64, factor: f64, asked: &[Asked]) -> Vec<(i64, LetGo)> {
+pub(crate) fn shrink(needed: i64, factor: f64, asked: &[Asked]) -> Vec<(i64, LetGo)> {
     let latest_first = |state: InvitationState| {
         let mut found: Vec<&Asked> = asked.iter().filter(|one| one.state == state).collect();
         found.sort_by(|a, b| (b.at, &b.user_name).cmp(&(a.at, &a.user_name)));

@@ -54,7 +54,7 @@ impl Offer {
 
 /// Whether an offer from `from` to `until` has a lesson from `start` to `end` inside; an end not
 /// after its start is on the next day.
-pub fn includes(from: NaiveTime, until: NaiveTime, start: NaiveTime, end: NaiveTime) -> bool {
+pub(crate) fn includes(from: NaiveTime, until: NaiveTime, start: NaiveTime, end: NaiveTime) -> bool {
     // Minutes since the offer's start, so that offers and lessons over midnight compare too.
     let since = |time: NaiveTime| (time - from).num_minutes().rem_euclid(24 * 60);
     let length = match since(until) {
@@ -235,7 +235,7 @@ pub fn check(
 /// When time alone may make another answer of a refusal of an automatic invitation; `None` = only
 /// what somebody does can, or the next midnight (budgets of a day and of a week). Never later than
 /// it really is: a look too many finds the same again.
-pub fn may_change_at(
+pub(crate) fn may_change_at(
     rules: &Rules,
     coach: &Candidate,
     reason: Reason,
@@ -258,7 +258,7 @@ pub fn may_change_at(
 
 /// The availability row that is used on each planned day, or `None` when a day is not covered. The
 /// row of the lowest id wins.
-pub fn offers_for(coach: &Candidate, need: &Need) -> Option<Vec<(i64, Day)>> {
+pub(crate) fn offers_for(coach: &Candidate, need: &Need) -> Option<Vec<(i64, Day)>> {
     let fitting: Vec<&Offer> =
         coach.offers.iter().filter(|offer| offer.includes(need.start, need.end)).collect();
     if fitting.is_empty() {

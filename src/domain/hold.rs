@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 /// Days of a template that a student held, or holds, and when: `[from, until)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub(crate) struct Held {
     /// First day.
     pub first: Day,
     /// Last day.
@@ -27,7 +27,7 @@ const LEAST: TimeDelta = TimeDelta::minutes(1);
 ///
 /// # Errors
 /// The moment from which on the days can be held again.
-pub fn hold_at_most(
+pub(crate) fn hold_at_most(
     rules: &Rules,
     held: &[Held],
     days: &[Day],

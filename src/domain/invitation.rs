@@ -9,7 +9,7 @@ use chrono::{NaiveTime, TimeDelta};
 
 /// How long an invitation lives that is sent (or queued) at `at`, in minutes of W, by the hours of
 /// W left before F (docs/domain.md §5).
-pub fn life(rules: &Rules, at: Instant, freeze: Instant) -> TimeDelta {
+pub(crate) fn life(rules: &Rules, at: Instant, freeze: Instant) -> TimeDelta {
     let left = rules.invitation_window.span_between(rules.time, at, freeze);
     let table = [(24 * 60, 4 * 60), (8 * 60, 2 * 60), (2 * 60, 60), (60, 30)];
     let found = table.iter().find(|(more_than, _)| left > TimeDelta::minutes(*more_than));
@@ -17,13 +17,13 @@ pub fn life(rules: &Rules, at: Instant, freeze: Instant) -> TimeDelta {
 }
 
 /// When an invitation sent (or queued) at `at` runs out: its life in minutes of W, never past F.
-pub fn expiry(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
+pub(crate) fn expiry(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
     rules.invitation_window.after(rules.time, at, life(rules, at, freeze)).min(freeze)
 }
 
 /// Until when the software test must be passed after a yes (or a promotion) at `at` (docs/domain.md
 /// §3): the earlier of F and 19:00 that day, 24:00 that day, or 19:00 the next day.
-pub fn test_deadline(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
+pub(crate) fn test_deadline(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
     let time = rules.time;
     let (day, clock) = (time.day(at), time.time(at));
     let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap_or(NaiveTime::MIN);
@@ -40,13 +40,13 @@ pub fn test_deadline(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
 }
 
 /// Whether a software test passed at `passed` still counts at `at`.
-pub fn test_is_valid(rules: &Rules, passed: Option<Instant>, at: Instant) -> bool {
+pub(crate) fn test_is_valid(rules: &Rules, passed: Option<Instant>, at: Instant) -> bool {
     passed.is_some_and(|passed| passed + rules.test_valid > at)
 }
 
 /// What a yes can become, before anybody else is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Yes {
+pub(crate) enum Yes {
     /// It was said already: nothing changes.
     Same,
     /// It may count, when the task is missing someone and the coach is eligible; otherwise RESERVE.
@@ -56,7 +56,7 @@ pub enum Yes {
 }
 
 /// Judges a yes by the invitation's state (docs/domain.md §5, Accepting and late yes).
-pub fn judge_yes(state: InvitationState) -> Yes {
+pub(crate) fn judge_yes(state: InvitationState) -> Yes {
     use InvitationState::*;
     match state {
         Accepted | Ready | Assigned | Reserve => Yes::Same,
@@ -67,7 +67,7 @@ pub fn judge_yes(state: InvitationState) -> Yes {
 
 /// What a no becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum No {
+pub(crate) enum No {
     /// It was said already, or there is nothing to say no to any more: nothing changes.
     Same,
     /// A no to a question.
@@ -79,7 +79,7 @@ pub enum No {
 }
 
 /// Judges a no by the invitation's state.
-pub fn judge_no(state: InvitationState) -> No {
+pub(crate) fn judge_no(state: InvitationState) -> No {
     use InvitationState::*;
     match state {
         Queued | Sent => No::Decline,

@@ -6,20 +6,20 @@ use super::time::{Instant, Window};
 use chrono::TimeDelta;
 
 /// A moment that never comes: the `due_at` of a message that no sender is to look at again.
-pub const NEVER: Instant = Instant::from_unix(253_402_300_799);
+pub(crate) const NEVER: Instant = Instant::from_unix(253_402_300_799);
 
 /// How long a message whose fate is not known waits for a receipt.
-pub const UNKNOWN_WAIT: TimeDelta = TimeDelta::minutes(10);
+pub(crate) const UNKNOWN_WAIT: TimeDelta = TimeDelta::minutes(10);
 
 /// How often a message that may have gone out is handed over in all.
-pub const UNKNOWN_TRIES: i32 = 2;
+pub(crate) const UNKNOWN_TRIES: i32 = 2;
 
 /// A notice goes out at any time when its window would open later than this before the lesson.
-pub const NOTICE_LEAST: TimeDelta = TimeDelta::minutes(60);
+pub(crate) const NOTICE_LEAST: TimeDelta = TimeDelta::minutes(60);
 
 /// The time of day a kind is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timing {
+pub(crate) enum Timing {
     /// Offers: [08:00, 21:00).
     Invitation,
     /// Test reminders: [07:00, 22:30).
@@ -34,7 +34,7 @@ pub enum Timing {
 
 impl MessageKind {
     /// The time of day this kind is bound to.
-    pub fn timing(self) -> Timing {
+    pub(crate) fn timing(self) -> Timing {
         match self {
             Self::Invitation => Timing::Invitation,
             Self::TestReminder => Timing::Reminder,
@@ -67,13 +67,13 @@ impl MessageKind {
     }
 
     /// Goes before the others: alarms, and answers to what a person has just done.
-    pub fn is_urgent(self) -> bool {
+    pub(crate) fn is_urgent(self) -> bool {
         matches!(self.timing(), Timing::NightMail | Timing::Always)
     }
 
     /// Whether it may be sent again when nobody knows if it went out: where missing it costs more
     /// than reading it twice.
-    pub fn is_repeatable(self) -> bool {
+    pub(crate) fn is_repeatable(self) -> bool {
         match self {
             Self::TaskEarlyWarning
             | Self::TaskShort
@@ -107,7 +107,7 @@ impl MessageKind {
 
     /// The kind that takes back what this one says: of both about the same lesson nothing is left
     /// to be told.
-    pub fn opposite(self) -> Option<Self> {
+    pub(crate) fn opposite(self) -> Option<Self> {
         match self {
             Self::LessonCancelled => Some(Self::LessonAdded),
             Self::LessonAdded => Some(Self::LessonCancelled),
@@ -130,7 +130,7 @@ impl MessageKind {
 
     /// The first instant from `now` on at which such a message may go out: `now` itself, or the
     /// next opening of its window. `lesson_at` is the start of the lesson it is about.
-    pub fn send_at(
+    pub(crate) fn send_at(
         self,
         channel: Channel,
         lesson_at: Option<Instant>,
@@ -147,7 +147,7 @@ impl MessageKind {
 
 /// How long after a failed hand-over the next one comes; `None` = it has been tried often enough.
 /// `attempts` are those made so far.
-pub fn retry_delay(attempts: i32) -> Option<TimeDelta> {
+pub(crate) fn retry_delay(attempts: i32) -> Option<TimeDelta> {
     let seconds = match attempts {
         ..=1 => 30,
         2 => 2 * 60,

@@ -2,21 +2,21 @@
 //! thiserror and pure crates only.
 
 pub mod calendar;
-pub mod city;
-pub mod claim;
-pub mod class_task;
+pub(crate) mod city;
+pub(crate) mod claim;
+pub(crate) mod class_task;
 pub mod eligibility;
-pub mod hold;
-pub mod invitation;
-pub mod message;
-pub mod opening;
-pub mod person;
-pub mod places;
-pub mod reason;
+pub(crate) mod hold;
+pub(crate) mod invitation;
+pub(crate) mod message;
+pub(crate) mod opening;
+pub(crate) mod person;
+pub(crate) mod places;
+pub(crate) mod reason;
 pub mod recurrence;
-pub mod refusal;
+pub(crate) mod refusal;
 pub mod rules;
 pub mod sign_up;
-pub mod spreading;
+pub(crate) mod spreading;
 pub mod state;
 pub mod time;

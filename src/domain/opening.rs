@@ -10,7 +10,7 @@ use super::time::{Day, Instant, add_days};
 
 /// A lesson the student has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnLesson {
+pub(crate) struct OwnLesson {
     /// The template.
     pub template_id: i64,
     /// By what.
@@ -39,7 +39,7 @@ pub struct LessonDay {
 }
 
 /// The first day whose cut-off is ahead of `now`; a later day's is later still.
-pub fn open_from(rules: &Rules, now: Instant) -> Day {
+pub(crate) fn open_from(rules: &Rules, now: Instant) -> Day {
     let mut day = rules.time.day(now);
     while cut_off(rules.time, day) <= now && day < Day::MAX {
         day = add_days(day, 1);
@@ -49,7 +49,7 @@ pub fn open_from(rules: &Rules, now: Instant) -> Day {
 
 /// What a template's lesson days are judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Offer<'a> {
+pub(crate) struct Offer<'a> {
     /// The template.
     pub template_id: i64,
     /// How many students a class may have.
@@ -69,7 +69,7 @@ impl Offer<'_> {
     /// in which a sign-up is refused.
     ///
     /// A season that is over needs no word of its own: all its lessons have begun.
-    pub fn why_not(&self, rules: &Rules, lesson: &LessonDay, now: Instant) -> Option<Reason> {
+    pub(crate) fn why_not(&self, rules: &Rules, lesson: &LessonDay, now: Instant) -> Option<Reason> {
         if lesson.start_at <= now {
             return Some(Reason::NotOpen);
         }
@@ -105,7 +105,7 @@ impl Offer<'_> {
 
     /// The running classes with a free seat on each of their lesson days from `first` on: (class,
     /// free seats on the fullest of them).
-    pub fn free_classes(&self, first: Day) -> Vec<(i64, i64)> {
+    pub(crate) fn free_classes(&self, first: Day) -> Vec<(i64, i64)> {
         let free = self.classes.iter().filter(|seats| self.takes_city(seats)).filter_map(|seats| {
             let fullest = seats.rosters.range(first..).map(|(_, roster)| *roster).max()?;
             (fullest < self.max_students).then_some((seats.class_id, self.max_students - fullest))
@@ -116,7 +116,7 @@ impl Offer<'_> {
 
 /// The next instant after `now` at which a lesson day is judged otherwise although nobody has done
 /// anything: its cut-off, its freeze, its start.
-pub fn next_turn<'a>(
+pub(crate) fn next_turn<'a>(
     rules: &Rules,
     lessons: impl IntoIterator<Item = &'a LessonDay>,
     now: Instant,

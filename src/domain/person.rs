@@ -1,11 +1,11 @@
 //! What may stand for a person: phone numbers.
 
 /// What [`is_phone`] allows, in words.
-pub const PHONES: &str = "a phone number: + and 5 to 15 digits, or 11 digits that begin with 1";
+pub(crate) const PHONES: &str = "a phone number: + and 5 to 15 digits, or 11 digits that begin with 1";
 
 /// Whether an SMS can be sent to a number: `+` and 5 to 15 digits, or the 11 digits of a Chinese
 /// mobile number.
-pub fn is_phone(text: &str) -> bool {
+pub(crate) fn is_phone(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match text.strip_prefix('+') {
         Some(rest) => (5..=15).contains(&rest.len()) && digits(rest),

@@ -1,8 +1,8 @@
 //! Places: the lesson days of a template, and who gets a seat on them (docs/domain.md §2, §6),
 //! decided in memory.
 
-pub use super::claim::Claim;
-pub use super::refusal::{Refusal, show_days, show_ids};
+pub(crate) use super::claim::Claim;
+pub(crate) use super::refusal::{Refusal, show_days, show_ids};
 
 use super::calendar::{Timeline, lesson_days, lesson_span};
 use super::recurrence::RecurrenceError;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 /// One lesson day of a template: when its lesson is and how many seats it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlaceDay {
+pub(crate) struct PlaceDay {
     /// The day of the lesson's start.
     pub day: Day,
     /// Start of the lesson.
@@ -37,7 +37,7 @@ impl PlaceDay {
 
 /// What the places of a template follow from: the template with its season and period.
 #[derive(Clone, Copy, Debug)]
-pub struct Slot<'a> {
+pub(crate) struct Slot<'a> {
     /// First day of the season.
     pub season_start: Day,
     /// Last day of the season.
@@ -60,7 +60,7 @@ pub struct Slot<'a> {
 ///
 /// # Errors
 /// When the recurrence cannot be used.
-pub fn places_of(rules: &Rules, slot: &Slot<'_>) -> Result<Vec<PlaceDay>, RecurrenceError> {
+pub(crate) fn places_of(rules: &Rules, slot: &Slot<'_>) -> Result<Vec<PlaceDay>, RecurrenceError> {
     let capacity = slot.max_classes.saturating_mul(slot.max_students_per_class);
     let days = lesson_days(slot.recurrence, slot.season_start, slot.season_end, slot.except)?;
     Ok(days
@@ -80,19 +80,19 @@ pub fn places_of(rules: &Rules, slot: &Slot<'_>) -> Result<Vec<PlaceDay>, Recurr
 }
 
 /// The first day on which a sign-up made today may still start: today + 4 (docs/domain.md §6).
-pub fn first_possible_day(today: Day) -> Day {
+pub(crate) fn first_possible_day(today: Day) -> Day {
     add_days(today, 4)
 }
 
 /// The part of places (in order of days) from `first` to `last`.
-pub fn places_between(places: &[PlaceDay], first: Day, last: Day) -> &[PlaceDay] {
+pub(crate) fn places_between(places: &[PlaceDay], first: Day, last: Day) -> &[PlaceDay] {
     let from = places.partition_point(|place| place.day < first);
     let to = places.partition_point(|place| place.day <= last);
     places.get(from..to).unwrap_or_default()
 }
 
 /// A template or a student of a [`Book`], by the order in which they were added.
-pub type Key = usize;
+pub(crate) type Key = usize;
 
 #[derive(Clone, Debug)]
 struct Offered {
@@ -118,39 +118,39 @@ struct Held {
 /// Templates with their places and students with their sign-ups, to decide many sign-ups one after
 /// the other.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
+pub(crate) struct Book {
     templates: Vec<Offered>,
     students: Vec<Pupil>,
 }
 
 impl Book {
     /// Adds a template; its places are put in order of days.
-    pub fn add_template(&mut self, grade: i32, mut places: Vec<PlaceDay>) -> Key {
+    pub(crate) fn add_template(&mut self, grade: i32, mut places: Vec<PlaceDay>) -> Key {
         places.sort_unstable_by_key(|place| place.day);
         self.templates.push(Offered { grade, places });
         self.templates.len() - 1
     }
 
     /// Adds a student without sign-ups.
-    pub fn add_student(&mut self, grade: i32) -> Key {
+    pub(crate) fn add_student(&mut self, grade: i32) -> Key {
         self.students.push(Pupil { grade, held: Vec::new() });
         self.students.len() - 1
     }
 
     /// Notes what the student has already; its places are counted in `taken` already.
-    pub fn note(&mut self, student: Key, template: Key, claim: Claim, first: Day, last: Day) {
+    pub(crate) fn note(&mut self, student: Key, template: Key, claim: Claim, first: Day, last: Day) {
         if let Some(pupil) = self.students.get_mut(student) {
             pupil.held.push(Held { template, claim, first, last });
         }
     }
 
     /// The places of a template as they are now.
-    pub fn places(&self, template: Key) -> &[PlaceDay] {
+    pub(crate) fn places(&self, template: Key) -> &[PlaceDay] {
         self.templates.get(template).map_or(&[], |offered| &offered.places)
     }
 
     /// The grade of a template; 0 for one that is none.
-    pub fn grade(&self, template: Key) -> i32 {
+    pub(crate) fn grade(&self, template: Key) -> i32 {
         self.templates.get(template).map_or(0, |offered| offered.grade)
     }
 
@@ -159,7 +159,13 @@ impl Book {
     ///
     /// # Errors
     /// The first refusal of: grade, no lesson day, reserved already, overlap, only held or offered.
-    pub fn check(&self, student: Key, template: Key, first: Day, last: Day) -> Result<&[PlaceDay], Refusal> {
+    pub(crate) fn check(
+        &self,
+        student: Key,
+        template: Key,
+        first: Day,
+        last: Day,
+    ) -> Result<&[PlaceDay], Refusal> {
         let (Some(pupil), Some(offered)) = (self.students.get(student), self.templates.get(template)) else {
             return Err(Refusal::no_lesson_day(first, last));
         };
@@ -200,7 +206,13 @@ impl Book {
     ///
     /// # Errors
     /// As [`Self::check`], and then: no place left.
-    pub fn sign_up(&mut self, student: Key, template: Key, first: Day, last: Day) -> Result<usize, Refusal> {
+    pub(crate) fn sign_up(
+        &mut self,
+        student: Key,
+        template: Key,
+        first: Day,
+        last: Day,
+    ) -> Result<usize, Refusal> {
         self.take(student, template, Claim::SignUp, first, last)
     }
 
@@ -208,7 +220,7 @@ impl Book {
     ///
     /// # Errors
     /// As [`Self::sign_up`].
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         student: Key,
         template: Key,

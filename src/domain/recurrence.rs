@@ -10,7 +10,7 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
-pub use rule::{ByDay, End, Frequency, MAX_COUNT, MAX_INTERVAL, MAX_LENGTH, Recurrence, RecurrenceError};
+pub use rule::{ByDay, End, Frequency, Recurrence, RecurrenceError};
 
 use super::time::Day;
 use std::str::FromStr;

@@ -30,7 +30,7 @@ impl Refusal {
     }
 
     /// No lesson day in the range.
-    pub fn no_lesson_day(first: Day, last: Day) -> Self {
+    pub(crate) fn no_lesson_day(first: Day, last: Day) -> Self {
         if first == last {
             return Self::on(Reason::NotALessonDay, &[first], format!("there is no lesson on {first}"));
         }
@@ -70,7 +70,7 @@ impl Refusal {
     }
 
     /// The student has the template on these days.
-    pub fn already_reserved(days: &[Day]) -> Self {
+    pub(crate) fn already_reserved(days: &[Day]) -> Self {
         Self::on(
             Reason::AlreadyReserved,
             days,
@@ -79,7 +79,7 @@ impl Refusal {
     }
 
     /// The student has lessons that overlap on these days.
-    pub fn conflict(days: &[Day]) -> Self {
+    pub(crate) fn conflict(days: &[Day]) -> Self {
         Self::on(
             Reason::ScheduleConflict,
             days,
@@ -93,7 +93,7 @@ impl Refusal {
     }
 
     /// It is too late to start on `day`; `possible` is the first lesson day that can be had.
-    pub fn too_late(day: Day, possible: Option<Day>) -> Self {
+    pub(crate) fn too_late(day: Day, possible: Option<Day>) -> Self {
         let detail = match possible {
             Some(possible) => {
                 format!("it is too late to start on {day}; the first possible day is {possible}")
@@ -117,7 +117,7 @@ const DAYS_NAMED: usize = 10;
 const IDS_NAMED: usize = 10;
 
 /// `2013-10-01, 2013-10-08 and 12 more days`.
-pub fn show_days(days: &[Day]) -> String {
+pub(crate) fn show_days(days: &[Day]) -> String {
     let named: Vec<String> = days.iter().take(DAYS_NAMED).map(Day::to_string).collect();
     match days.len().saturating_sub(DAYS_NAMED) {
         0 => named.join(", "),
@@ -127,7 +127,7 @@ pub fn show_days(days: &[Day]) -> String {
 }
 
 /// Ids for people: the first of them, and how many more there are.
-pub fn show_ids(ids: &[i64]) -> String {
+pub(crate) fn show_ids(ids: &[i64]) -> String {
     let named = ids.iter().take(IDS_NAMED).map(i64::to_string).collect::<Vec<_>>().join(", ");
     match ids.len().saturating_sub(IDS_NAMED) {
         0 => named,

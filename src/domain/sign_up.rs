@@ -18,7 +18,7 @@ pub enum Start {
 }
 
 /// Whether a sign-up made at `now` may have its first lesson on `day`, where it starts at `start`.
-pub fn start_rule(rules: &Rules, day: Day, start: Instant, now: Instant) -> Start {
+pub(crate) fn start_rule(rules: &Rules, day: Day, start: Instant, now: Instant) -> Start {
     if now < cut_off(rules.time, day) {
         Start::Open
     } else if now < Timeline::of(rules, day, start).freeze_at {
@@ -30,7 +30,7 @@ pub fn start_rule(rules: &Rules, day: Day, start: Instant, now: Instant) -> Star
 
 /// Until when what was promised for a first lesson on `day` may be confirmed: F with a seat in a
 /// running class, else D−3 00:00, for afterwards nobody would count the student.
-pub fn confirm_until(rules: &Rules, day: Day, start: Instant, has_seat: bool) -> Instant {
+pub(crate) fn confirm_until(rules: &Rules, day: Day, start: Instant, has_seat: bool) -> Instant {
     if has_seat { Timeline::of(rules, day, start).freeze_at } else { cut_off(rules.time, day) }
 }
 

@@ -3,7 +3,7 @@
 
 /// A student to be placed; the slice they come in is the order of priority (created_at, then id).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pupil {
+pub(crate) struct Pupil {
     /// The reservation.
     pub id: i64,
     /// The student's city.
@@ -12,7 +12,7 @@ pub struct Pupil {
 
 /// A class to be filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// The city whose students the coach does not take.
     pub forbidden_city: Option<String>,
 }
@@ -25,7 +25,7 @@ impl Group {
 
 /// Who goes where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// For each class the positions of its students in the input, in order.
     pub groups: Vec<Vec<usize>>,
     /// Positions of those who find no class at all because it is full.
@@ -38,7 +38,7 @@ pub struct Spread {
 ///
 /// As many as possible find a place (a maximum matching), earlier students before later ones; sizes
 /// differ by at most one unless the city rule makes that impossible.
-pub fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
+pub(crate) fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
     // Who finds a place at all: greedy by priority with augmenting paths, every class at its full
     // size.
     let mut matching = Matching::new(pupils, groups);

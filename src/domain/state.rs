@@ -90,18 +90,13 @@ words! {
 }
 
 impl InvitationState {
-    /// Asked and not answered: QUEUED, SENT. Whether it has expired is told by its instants.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::Queued | Self::Sent)
-    }
-
     /// Holds the coach's time: ACCEPTED, READY.
-    pub fn is_held(self) -> bool {
+    pub(crate) fn is_held(self) -> bool {
         matches!(self, Self::Accepted | Self::Ready)
     }
 
     /// Ended for good, though a late yes may revive some.
-    pub fn is_ended(self) -> bool {
+    pub(crate) fn is_ended(self) -> bool {
         matches!(
             self,
             Self::Declined
@@ -158,7 +153,7 @@ impl ReservationState {
     }
 
     /// Those that last until an instant.
-    pub const RUNNING_OUT: [Self; 3] = [Self::Held, Self::Offered, Self::Waitlisted];
+    pub(crate) const RUNNING_OUT: [Self; 3] = [Self::Held, Self::Offered, Self::Waitlisted];
 
     /// What it is at `now`: what lasts until `expires_at` is EXPIRED from then on, whether or not
     /// that was found out.
@@ -222,7 +217,7 @@ words! {
 
 impl JobStatus {
     /// Whether a coach of this status may be asked: regular or trial (docs/domain.md §5).
-    pub fn is_on_duty(self) -> bool {
+    pub(crate) fn is_on_duty(self) -> bool {
         matches!(self, Self::Regular | Self::Trial)
     }
 }

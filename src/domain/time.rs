@@ -27,7 +27,7 @@ impl Instant {
     }
 
     /// The instant of a date-time; fractions of a second are cut off.
-    pub fn from_utc(at: DateTime<Utc>) -> Self {
+    pub(crate) fn from_utc(at: DateTime<Utc>) -> Self {
         Self(at.timestamp())
     }
 
@@ -184,14 +184,14 @@ impl Window {
     }
 
     /// `now` itself when open, otherwise the next opening.
-    pub fn next_open(self, time: BusinessTime, now: Instant) -> Instant {
+    pub(crate) fn next_open(self, time: BusinessTime, now: Instant) -> Instant {
         let today = time.day(now);
         let (open, close) = self.on(time, today);
         if now < close { open.max(now) } else { time.at(add_days(today, 1), self.from) }
     }
 
     /// How much window time lies in `[from, to)`; zero when `to` is not after `from`.
-    pub fn span_between(self, time: BusinessTime, from: Instant, to: Instant) -> TimeDelta {
+    pub(crate) fn span_between(self, time: BusinessTime, from: Instant, to: Instant) -> TimeDelta {
         let mut total = TimeDelta::zero();
         let (mut day, last) = (time.day(from), time.day(to));
         while from < to && day <= last {

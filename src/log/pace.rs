@@ -19,7 +19,7 @@ const SPAN: Duration = Duration::from_secs(1);
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Pace(Mutex<State>);
+pub(crate) struct Pace(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -30,12 +30,12 @@ struct State {
 
 impl Pace {
     /// Of lines that have not been written yet.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Mutex::new(State { begun: None, written: 0, passed_over: 0 }))
     }
 
     /// Whether the next line may be written: then how many were passed over before it, if any were.
-    pub fn next(&self) -> Option<Option<u64>> {
+    pub(crate) fn next(&self) -> Option<Option<u64>> {
         self.at(Instant::now())
     }
 

@@ -1,6 +1,6 @@
 //! Messages: the texts, the gateways and the sender of the outbox.
 
 pub mod gateway;
-pub mod segment;
+pub(crate) mod segment;
 pub mod sender;
 pub mod text;

@@ -9,7 +9,7 @@ const GSM_ESCAPED: &str = "^{}\\[~]|€\u{c}";
 /// Parts of a text: up to 160 characters of GSM 7-bit are one, more are parts of 153; any other
 /// text is counted in UTF-16 units, 70 and 67. A character is never split. The sign counts. An
 /// empty text has no part.
-pub fn segments(text: &str) -> usize {
+pub(crate) fn segments(text: &str) -> usize {
     let gsm = |character: char| {
         let cost = if GSM.contains(character) { Some(1) } else { None };
         cost.or_else(|| GSM_ESCAPED.contains(character).then_some(2))

@@ -159,9 +159,6 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
         MessageKind::TestLapsed => {
             format!("您的软件测试未在截止时间前通过，{first}的名额已释放。您仍可随时完成测试，方便下次带班。")
         }
-        MessageKind::TestPassed if facts.template.is_empty() => {
-            "您已通过软件测试，所答应的班级均已为您保留，分班结果会另行通知。".to_owned()
-        }
         MessageKind::TestPassed => format!("您已通过软件测试，{first}已为您保留，分班结果会另行通知。"),
         MessageKind::Assigned => {
             format!(

@@ -41,7 +41,7 @@ pub(super) struct Door {
 
 impl Door {
     /// Lets connections in until `stop`; they break when `cut` is cancelled.
-    pub fn open(
+    pub(super) fn open(
         self,
         listener: TcpListener,
         stop: CancellationToken,

@@ -7,13 +7,13 @@ use tonic::{Request, Response, Status};
 
 /// Subjects, seasons, periods, class templates.
 #[derive(Clone, Debug)]
-pub struct CatalogRpc {
+pub(crate) struct CatalogRpc {
     app: App,
 }
 
 impl CatalogRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -7,13 +7,13 @@ use tonic::{Request, Response, Status};
 
 /// Classes, their rosters and lessons.
 #[derive(Clone, Debug)]
-pub struct ClassRpc {
+pub(crate) struct ClassRpc {
     app: App,
 }
 
 impl ClassRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

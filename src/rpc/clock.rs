@@ -8,13 +8,13 @@ use tonic::{Request, Response, Status};
 
 /// The clock of a testing server.
 #[derive(Clone, Debug)]
-pub struct ClockRpc {
+pub(crate) struct ClockRpc {
     app: App,
 }
 
 impl ClockRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 

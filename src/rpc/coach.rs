@@ -7,13 +7,13 @@ use tonic::{Request, Response, Status};
 
 /// Coaches and what they offer.
 #[derive(Clone, Debug)]
-pub struct CoachRpc {
+pub(crate) struct CoachRpc {
     app: App,
 }
 
 impl CoachRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

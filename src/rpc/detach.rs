@@ -35,7 +35,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub fn new(calls: usize, tasks: usize, uploads: usize) -> Self {
+    pub(super) fn new(calls: usize, tasks: usize, uploads: usize) -> Self {
         let [calls, tasks, uploads] = [calls, tasks, uploads].map(|limit| Arc::new(Semaphore::new(limit)));
         Self { calls, tasks, uploads }
     }

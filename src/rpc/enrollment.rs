@@ -11,13 +11,13 @@ use tonic::{Request, Response, Status};
 
 /// Sign-ups.
 #[derive(Clone, Debug)]
-pub struct EnrollmentRpc {
+pub(crate) struct EnrollmentRpc {
     app: App,
 }
 
 impl EnrollmentRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Health {
 
 impl Health {
     /// NOT_SERVING, until a probe says otherwise.
-    pub async fn new() -> Result<Self> {
+    pub(super) async fn new() -> Result<Self> {
         let names = std::iter::once(String::new()).chain(service_names()?).collect();
         let health = Self { reporter: HealthReporter::new(), names, ready: Arc::default() };
         health.set(ServingStatus::NotServing).await;
@@ -35,14 +35,14 @@ impl Health {
     }
 
     /// Sets the server as a whole (the empty name) and each service.
-    pub async fn set(&self, status: ServingStatus) {
+    pub(super) async fn set(&self, status: ServingStatus) {
         for name in self.names.iter() {
             self.reporter.set_service_status(name, status).await;
         }
     }
 
     /// Asks the database once.
-    pub async fn probe(&self, app: &App) -> Result<()> {
+    pub(super) async fn probe(&self, app: &App) -> Result<()> {
         let answer = async {
             if !self.ready.load(Ordering::Relaxed) {
                 app.db.check_schema().await?;
@@ -60,7 +60,7 @@ impl Health {
     }
 
     /// Keeps asking, and says when the answer has changed; `last` is the first one.
-    pub async fn watch(
+    pub(super) async fn watch(
         self,
         app: App,
         every: Duration,
@@ -84,7 +84,7 @@ impl Health {
     }
 
     /// Makes a probe's answer known.
-    pub async fn tell(&self, answer: &Result<(), String>) {
+    pub(super) async fn tell(&self, answer: &Result<(), String>) {
         match answer {
             Ok(()) => {
                 tracing::info!("the database is in order: SERVING");

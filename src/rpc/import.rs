@@ -25,13 +25,13 @@ const PROBLEMS_MAX: usize = 20_000;
 
 /// Import of a whole academy.
 #[derive(Clone, Debug)]
-pub struct ImportRpc {
+pub(crate) struct ImportRpc {
     app: App,
 }
 
 impl ImportRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -8,13 +8,13 @@ use tonic::{Request, Response, Status};
 
 /// Answers of coaches.
 #[derive(Clone, Debug)]
-pub struct InvitationRpc {
+pub(crate) struct InvitationRpc {
     app: App,
 }
 
 impl InvitationRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

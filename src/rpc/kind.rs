@@ -27,7 +27,7 @@ pub(super) struct Kinds(Arc<HashMap<String, Kind>>);
 
 impl Kinds {
     /// Of the methods of these descriptors.
-    pub fn new(descriptors: &[u8]) -> Result<Self, prost::DecodeError> {
+    pub(super) fn new(descriptors: &[u8]) -> Result<Self, prost::DecodeError> {
         let mut kinds = HashMap::new();
         for file in FileDescriptorSet::decode(descriptors)?.file {
             for service in &file.service {
@@ -46,7 +46,7 @@ impl Kinds {
     }
 
     /// The kind of the method at a path.
-    pub fn of(&self, path: &str) -> Kind {
+    pub(super) fn of(&self, path: &str) -> Kind {
         if path.starts_with("/grpc.") {
             return Kind::Free;
         }

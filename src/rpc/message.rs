@@ -6,13 +6,13 @@ use tonic::{Request, Response, Status};
 
 /// What was told to whom, and what became of it.
 #[derive(Clone, Debug)]
-pub struct MessageRpc {
+pub(crate) struct MessageRpc {
     app: App,
 }
 
 impl MessageRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

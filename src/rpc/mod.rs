@@ -1,41 +1,41 @@
 //! The gRPC services: convert, one call to `app`, convert. And the stack that serves them.
 
 mod accept;
-pub mod catalog;
-pub mod class;
-pub mod clock;
-pub mod coach;
+pub(crate) mod catalog;
+pub(crate) mod class;
+pub(crate) mod clock;
+pub(crate) mod coach;
 pub mod convert;
 mod detach;
-pub mod enrollment;
+pub(crate) mod enrollment;
 mod health;
-pub mod import;
-pub mod invitation;
+pub(crate) mod import;
+pub(crate) mod invitation;
 mod kind;
-pub mod message;
+pub(crate) mod message;
 mod norm;
-pub mod opening;
+pub(crate) mod opening;
 #[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
 pub mod pb;
 mod peer;
-pub mod place;
-pub mod presence;
+pub(crate) mod place;
+pub(crate) mod presence;
 mod request;
 mod rest;
 pub mod server;
 mod services;
-pub mod staffing;
-pub mod status;
-pub mod student;
+pub(crate) mod staffing;
+pub(crate) mod status;
+pub(crate) mod student;
 pub mod tasks;
 mod upload;
-pub mod waitlist;
+pub(crate) mod waitlist;
 
-pub use norm::TESTING_HEADER;
+pub(crate) use norm::TESTING_HEADER;
 pub use services::routes;
 
 /// The descriptors of the protocol, for reflection and for the names of the services.
 pub const DESCRIPTORS: &[u8] = pb::DESCRIPTORS;
 
 /// The largest response message; tonic's own is without limit.
-pub const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;

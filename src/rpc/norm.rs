@@ -30,7 +30,7 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infa
 const GRPC_STATUS: &str = "grpc-status";
 
 /// The response header by which a server in testing mode is known.
-pub const TESTING_HEADER: &str = "etutor-testing";
+pub(crate) const TESTING_HEADER: &str = "etutor-testing";
 
 /// The longest a call may take until its answer begins, whatever its caller says. An open stream is
 /// not cut.

@@ -23,7 +23,7 @@ const WATCHED_MAX: u64 = 200;
 
 /// Openings.
 #[derive(Clone, Debug)]
-pub struct OpeningRpc {
+pub(crate) struct OpeningRpc {
     app: App,
     boards: Boards,
     watches: Arc<Semaphore>,
@@ -41,7 +41,7 @@ struct Times {
 
 impl OpeningRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         let times =
             Times { quiet: app.config.server.watch_quiet(), unread: app.config.server.unread_timeout() };
         Self { boards: Boards::new(app.clone()), app, watches: Arc::new(Semaphore::new(WATCHES_MAX)), times }

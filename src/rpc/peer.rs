@@ -27,7 +27,7 @@ pub(super) struct Peers {
 
 impl Peers {
     /// So many calls at once for one connection, and for all together; the bytes follow from it.
-    pub fn new(calls: usize, calls_of_all: usize) -> Self {
+    pub(super) fn new(calls: usize, calls_of_all: usize) -> Self {
         let calls = calls.min(calls_of_all);
         Self {
             calls,
@@ -39,7 +39,7 @@ impl Peers {
     }
 
     /// A connection.
-    pub fn join(self: &Arc<Self>) -> Arc<Peer> {
+    pub(super) fn join(self: &Arc<Self>) -> Arc<Peer> {
         Arc::new(Peer {
             calls: Arc::new(Semaphore::new(self.calls)),
             uploads: Arc::new(Semaphore::new(1)),
@@ -77,7 +77,7 @@ pub(super) struct Peer {
 impl Peer {
     /// Waits until there is room for one more answer: a connection that does not read its answers
     /// gets no more of them. It always gets one.
-    pub async fn room(self: &Arc<Self>) -> Held {
+    pub(super) async fn room(self: &Arc<Self>) -> Held {
         let _turn = self.turn.lock().await;
         loop {
             // Asked for first, so that nothing that is freed meanwhile is missed.
@@ -107,7 +107,7 @@ impl Peer {
     }
 
     /// An answer's bytes in pieces, each of which counts until it is sent or dropped.
-    pub fn pieces(self: &Arc<Self>, mut bytes: Bytes) -> Vec<Bytes> {
+    pub(super) fn pieces(self: &Arc<Self>, mut bytes: Bytes) -> Vec<Bytes> {
         let mut pieces = Vec::with_capacity(bytes.len().div_ceil(PIECE));
         while !bytes.is_empty() {
             let piece = bytes.split_to(bytes.len().min(PIECE));
@@ -120,7 +120,7 @@ impl Peer {
 
     /// Returns when the connection has had unsent answers for `timeout` and none of them was read,
     /// or when it is `closed`.
-    pub async fn stalled(&self, timeout: Duration, closed: &CancellationToken) {
+    pub(super) async fn stalled(&self, timeout: Duration, closed: &CancellationToken) {
         let (mut sent, mut looks) = (self.sent.load(Ordering::Relaxed), 0);
         while looks < LOOKS {
             tokio::select! {

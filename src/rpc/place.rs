@@ -12,13 +12,13 @@ use tonic::{Request, Response, Status};
 
 /// Places, counted and explained.
 #[derive(Clone, Debug)]
-pub struct PlaceRpc {
+pub(crate) struct PlaceRpc {
     app: App,
 }
 
 impl PlaceRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -8,13 +8,13 @@ use tonic::{Request, Response, Status};
 
 /// Software tests and logins.
 #[derive(Clone, Debug)]
-pub struct PresenceRpc {
+pub(crate) struct PresenceRpc {
     app: App,
 }
 
 impl PresenceRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Reading {
 type Large = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Reading {
-    pub fn new(largest: usize, timeout: Duration) -> Self {
+    pub(super) fn new(largest: usize, timeout: Duration) -> Self {
         Self { largest, timeout, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
     }
 
@@ -45,7 +45,7 @@ impl Reading {
     ///
     /// # Errors
     /// It is too large, does not come in time, or breaks off; or too many others are large.
-    pub async fn whole(&self, mut body: Body, peer: &Peer) -> Result<Body, Status> {
+    pub(super) async fn whole(&self, mut body: Body, peer: &Peer) -> Result<Body, Status> {
         // Five bytes stand before a message.
         let most = self.largest + 5;
         let (mut first, mut rest, mut large) = (Bytes::new(), BytesMut::new(), None);
@@ -92,7 +92,7 @@ impl Reading {
     }
 
     /// The body of an upload.
-    pub fn upload(&self, body: Body, gone: WaitForCancellationFutureOwned) -> Body {
+    pub(super) fn upload(&self, body: Body, gone: WaitForCancellationFutureOwned) -> Body {
         Body::new(Upload {
             body,
             gone: Box::pin(gone),

@@ -24,7 +24,7 @@ pub(super) struct WithRest {
 }
 
 impl WithRest {
-    pub fn new(body: Body, stop: CancellationToken) -> Self {
+    pub(super) fn new(body: Body, stop: CancellationToken) -> Self {
         Self { body, ended: false, stop }
     }
 }

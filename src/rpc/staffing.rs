@@ -8,13 +8,13 @@ use tonic::{Request, Response, Status};
 
 /// What staff see of class tasks and do by hand.
 #[derive(Clone, Debug)]
-pub struct StaffingRpc {
+pub(crate) struct StaffingRpc {
     app: App,
 }
 
 impl StaffingRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -14,11 +14,11 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The domain of every `google.rpc.ErrorInfo` of this server.
-pub const DOMAIN: &str = "etutor";
+pub(crate) const DOMAIN: &str = "etutor";
 
 /// The `ErrorInfo` reason of a field that is not as it should be; the others are the codes of
 /// docs/domain.md §9.
-pub const INVALID_FIELD: &str = "INVALID_FIELD";
+pub(crate) const INVALID_FIELD: &str = "INVALID_FIELD";
 
 /// When a contended call may be tried again.
 const RETRY_CONTENDED: Duration = Duration::from_millis(100);
@@ -110,7 +110,7 @@ fn metadata(days: &Days) -> HashMap<String, String> {
 }
 
 /// Something needed is away for a moment; the same call may be tried again.
-pub fn unavailable(text: &str) -> Status {
+pub(crate) fn unavailable(text: &str) -> Status {
     Status::with_error_details(
         Code::Unavailable,
         text,
@@ -119,7 +119,7 @@ pub fn unavailable(text: &str) -> Status {
 }
 
 /// The caller's deadline, or the server's own ceiling, has passed.
-pub fn deadline_exceeded() -> Status {
+pub(crate) fn deadline_exceeded() -> Status {
     Status::new(
         Code::DeadlineExceeded,
         "the deadline has passed; what was asked for may still have been done",
@@ -127,7 +127,7 @@ pub fn deadline_exceeded() -> Status {
 }
 
 /// The header `grpc-timeout` cannot be read.
-pub fn malformed_timeout() -> Status {
+pub(crate) fn malformed_timeout() -> Status {
     Error::invalid(
         "grpc-timeout",
         "is not a number of at most eight digits and one of the units H, M, S, m, u, n",
@@ -136,40 +136,40 @@ pub fn malformed_timeout() -> Status {
 }
 
 /// The header by which a client is told when to come back (gRFC A6).
-pub const PUSHBACK: &str = "grpc-retry-pushback-ms";
+pub(crate) const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// More calls at once than the server takes. Nothing was done.
-pub fn shed(text: &'static str) -> Status {
+pub(crate) fn shed(text: &'static str) -> Status {
     let mut status = Status::new(Code::Unavailable, text);
     status.metadata_mut().insert(PUSHBACK, MetadataValue::from(PUSHBACK_MS));
     status
 }
 
 /// A message is larger than its limit; `text` says which and by how much.
-pub fn too_large(text: &str) -> Status {
+pub(crate) fn too_large(text: &str) -> Status {
     Status::new(Code::ResourceExhausted, shortened(text))
 }
 
 /// A handler panicked: a bug. The text is for the log only.
-pub fn panicked(text: &str) -> Status {
+pub(crate) fn panicked(text: &str) -> Status {
     let id = clock::new_token();
     tracing::error!(error.id = id, panic = text, "a call panicked");
     internal(&id)
 }
 
 /// The server shuts down while a stream is open.
-pub fn going_away() -> Status {
+pub(crate) fn going_away() -> Status {
     Status::new(Code::Unavailable, "the server is shutting down")
 }
 
 /// The request did not come in time. Nothing was done.
-pub fn body_missing(waited: Duration) -> Status {
+pub(crate) fn body_missing(waited: Duration) -> Status {
     let text = format!("the request did not arrive within {} s; nothing was done", waited.as_secs_f32());
     Status::new(Code::DeadlineExceeded, text)
 }
 
 /// An upload came too slowly, or not at all for a while. Nothing was done.
-pub fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
+pub(crate) fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
     let waited = waited.as_secs_f32();
     let text = format!(
         "the upload stopped, or came more slowly than {bytes_a_second} bytes a second, for {waited} s; \
@@ -180,7 +180,7 @@ pub fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
 
 /// Whoever called has gone in the middle of the request. Only the handler hears it; it is not
 /// CANCELLED because tonic takes that for the end of a stream.
-pub fn caller_gone() -> Status {
+pub(crate) fn caller_gone() -> Status {
     Status::new(Code::Aborted, "the caller has gone in the middle of the request")
 }
 

@@ -7,13 +7,13 @@ use tonic::{Request, Response, Status};
 
 /// Students.
 #[derive(Clone, Debug)]
-pub struct StudentRpc {
+pub(crate) struct StudentRpc {
     app: App,
 }
 
 impl StudentRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

@@ -9,13 +9,13 @@ use tonic::{Request, Response, Status};
 
 /// The waiting list.
 #[derive(Clone, Debug)]
-pub struct WaitlistRpc {
+pub(crate) struct WaitlistRpc {
     app: App,
 }
 
 impl WaitlistRpc {
     /// The service of an application.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app }
     }
 }

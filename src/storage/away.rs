@@ -25,7 +25,7 @@ impl Default for Away {
 
 impl Away {
     /// Says what was found.
-    pub fn set(&self, away: bool) {
+    pub(super) fn set(&self, away: bool) {
         self.found.send_if_modified(|found| std::mem::replace(found, away) != away);
     }
 
@@ -33,7 +33,7 @@ impl Away {
     ///
     /// # Errors
     /// Those of the work; [`GivenUp`] as one of them when it was given up.
-    pub async fn unless<T, E: From<GivenUp>>(
+    pub(super) async fn unless<T, E: From<GivenUp>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {

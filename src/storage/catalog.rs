@@ -13,44 +13,44 @@ use sea_orm::{
 use std::collections::{BTreeSet, HashMap};
 
 /// A subject.
-pub async fn subject_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<Option<subject::Model>> {
+pub(crate) async fn subject_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<Option<subject::Model>> {
     Ok(subject::Entity::find_by_id(id).one(conn).await?)
 }
 
 /// Subjects by id.
-pub async fn subject_list(conn: &impl ConnectionTrait, page: &Page) -> Result<Vec<subject::Model>> {
+pub(crate) async fn subject_list(conn: &impl ConnectionTrait, page: &Page) -> Result<Vec<subject::Model>> {
     let query = subject::Entity::find().filter(subject::Column::Id.gt(page.after.unwrap_or(0)));
     Ok(query.order_by_asc(subject::Column::Id).limit(page.limit()).all(conn).await?)
 }
 
 /// Writes a new subject.
-pub async fn subject_insert_in_txn(txn: &Txn, row: subject::ActiveModel) -> Result<()> {
+pub(crate) async fn subject_insert_in_txn(txn: &Txn, row: subject::ActiveModel) -> Result<()> {
     subject::Entity::insert(row).exec_without_returning(txn).await.map(drop).map_err(again_if_taken)
 }
 
 /// Renames a subject.
-pub async fn subject_rename_in_txn(txn: &Txn, id: i64, name: &str) -> Result<u64> {
+pub(crate) async fn subject_rename_in_txn(txn: &Txn, id: i64, name: &str) -> Result<u64> {
     sql("UPDATE subject SET name = ? WHERE id = ?").bind(name).bind(id).execute(txn).await
 }
 
 /// Deletes a subject; how many there were.
-pub async fn subject_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+pub(crate) async fn subject_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     Ok(subject::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// The season of a code.
-pub async fn season_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<season::Model>> {
+pub(crate) async fn season_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<season::Model>> {
     Ok(season::Entity::find().filter(season::Column::Code.eq(code)).one(conn).await?)
 }
 
 /// Seasons in order of keys.
-pub async fn season_list(conn: &impl ConnectionTrait, page: &Page) -> Result<Vec<season::Model>> {
+pub(crate) async fn season_list(conn: &impl ConnectionTrait, page: &Page) -> Result<Vec<season::Model>> {
     let query = season::Entity::find().filter(season::Column::Id.gt(page.after.unwrap_or(0)));
     Ok(query.order_by_asc(season::Column::Id).limit(page.limit()).all(conn).await?)
 }
 
 /// The codes of seasons.
-pub async fn season_codes(
+pub(crate) async fn season_codes(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, String>> {
@@ -60,7 +60,7 @@ pub async fn season_codes(
 }
 
 /// The excepted days of seasons.
-pub async fn season_except_days(
+pub(crate) async fn season_except_days(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, BTreeSet<Day>>> {
@@ -77,30 +77,30 @@ pub async fn season_except_days(
 }
 
 /// Takes the turn of a season: its periods and templates are changed by one transaction at a time.
-pub async fn season_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+pub(crate) async fn season_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("UPDATE season SET year = year WHERE id = ?").bind(id).execute(txn).await
 }
 
 /// Tells open pages that what can be signed up for may be another. It comes last in a transaction:
 /// what is committed with it is all there is to see, and nobody who holds the row waits for
 /// anything.
-pub async fn catalog_changed_in_txn(txn: &Txn) -> Result<()> {
+pub(crate) async fn catalog_changed_in_txn(txn: &Txn) -> Result<()> {
     sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("catalog").execute(txn).await.map(drop)
 }
 
 /// Writes a new season without its excepted days; its key.
-pub async fn season_insert_in_txn(txn: &Txn, row: season::ActiveModel) -> Result<i64> {
+pub(crate) async fn season_insert_in_txn(txn: &Txn, row: season::ActiveModel) -> Result<i64> {
     Ok(season::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)
 }
 
 /// Writes a season anew.
-pub async fn season_update_in_txn(txn: &Txn, row: season::ActiveModel) -> Result<()> {
+pub(crate) async fn season_update_in_txn(txn: &Txn, row: season::ActiveModel) -> Result<()> {
     season::Entity::update(row).exec(txn).await?;
     Ok(())
 }
 
 /// Replaces the excepted days of a season.
-pub async fn season_except_days_replace_in_txn(
+pub(crate) async fn season_except_days_replace_in_txn(
     txn: &Txn,
     season_id: i64,
     days: &BTreeSet<Day>,
@@ -112,13 +112,13 @@ pub async fn season_except_days_replace_in_txn(
 }
 
 /// Deletes a season that nothing refers to but its excepted days; how many there were.
-pub async fn season_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+pub(crate) async fn season_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("DELETE FROM season_except_day WHERE season_id = ?").bind(id).execute(txn).await?;
     Ok(season::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// The period of a code in a season.
-pub async fn period_by_code(
+pub(crate) async fn period_by_code(
     conn: &impl ConnectionTrait,
     season_id: i64,
     code: &str,
@@ -130,7 +130,7 @@ pub async fn period_by_code(
 }
 
 /// Periods by their keys.
-pub async fn period_by_ids(
+pub(crate) async fn period_by_ids(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, period::Model>> {
@@ -139,7 +139,7 @@ pub async fn period_by_ids(
 }
 
 /// Periods in order of keys, of one season or of all.
-pub async fn period_list(
+pub(crate) async fn period_list(
     conn: &impl ConnectionTrait,
     season_id: Option<i64>,
     page: &Page,
@@ -152,18 +152,18 @@ pub async fn period_list(
 }
 
 /// Writes a new period.
-pub async fn period_insert_in_txn(txn: &Txn, row: period::ActiveModel) -> Result<i64> {
+pub(crate) async fn period_insert_in_txn(txn: &Txn, row: period::ActiveModel) -> Result<i64> {
     Ok(period::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)
 }
 
 /// Writes a period anew.
-pub async fn period_update_in_txn(txn: &Txn, row: period::ActiveModel) -> Result<()> {
+pub(crate) async fn period_update_in_txn(txn: &Txn, row: period::ActiveModel) -> Result<()> {
     period::Entity::update(row).exec(txn).await?;
     Ok(())
 }
 
 /// Deletes a period; how many there were.
-pub async fn period_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+pub(crate) async fn period_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     Ok(period::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
@@ -189,7 +189,7 @@ pub async fn template_by_code(
 }
 
 /// Class templates by keys.
-pub async fn template_by_ids(
+pub(crate) async fn template_by_ids(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<class_template::Model>> {
@@ -197,7 +197,7 @@ pub async fn template_by_ids(
 }
 
 /// The codes of class templates.
-pub async fn template_codes(
+pub(crate) async fn template_codes(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, String>> {
@@ -207,7 +207,7 @@ pub async fn template_codes(
 }
 
 /// Class templates in order of keys.
-pub async fn template_list(
+pub(crate) async fn template_list(
     conn: &impl ConnectionTrait,
     filter: &TemplateFilter,
     page: &Page,
@@ -230,24 +230,24 @@ pub async fn template_list(
 }
 
 /// Writes a new class template; its key.
-pub async fn template_insert_in_txn(txn: &Txn, row: class_template::ActiveModel) -> Result<i64> {
+pub(crate) async fn template_insert_in_txn(txn: &Txn, row: class_template::ActiveModel) -> Result<i64> {
     Ok(class_template::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)
 }
 
 /// Writes a class template anew.
-pub async fn template_update_in_txn(txn: &Txn, row: class_template::ActiveModel) -> Result<()> {
+pub(crate) async fn template_update_in_txn(txn: &Txn, row: class_template::ActiveModel) -> Result<()> {
     class_template::Entity::update(row).exec(txn).await?;
     Ok(())
 }
 
 /// Deletes a class template with its places; how many there were.
-pub async fn template_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+pub(crate) async fn template_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("DELETE FROM place WHERE template_id = ?").bind(id).execute(txn).await?;
     Ok(class_template::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 
 /// The days of the lessons of classes that are ahead.
-pub async fn class_days_ahead(
+pub(crate) async fn class_days_ahead(
     conn: &impl ConnectionTrait,
     class_ids: &[i64],
     now: Instant,
@@ -261,7 +261,7 @@ pub async fn class_days_ahead(
 }
 
 /// The places of a template, by day.
-pub async fn place_page(
+pub(crate) async fn place_page(
     conn: &impl ConnectionTrait,
     template_id: i64,
     from: Option<Day>,
@@ -282,7 +282,7 @@ pub async fn place_page(
 }
 
 /// Class tasks whose lesson is no longer when the places say: (template, day).
-pub async fn tasks_without_place(
+pub(crate) async fn tasks_without_place(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<Vec<(i64, Day)>> {
@@ -295,7 +295,7 @@ pub async fn tasks_without_place(
 }
 
 /// The codes of templates without any lesson day.
-pub async fn templates_without_place(
+pub(crate) async fn templates_without_place(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<Vec<String>> {

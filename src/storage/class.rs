@@ -27,7 +27,7 @@ pub struct ClassRow {
 
 /// Which classes to list.
 #[derive(Clone, Debug, Default)]
-pub struct ClassFilter {
+pub(crate) struct ClassFilter {
     /// Of this template.
     pub template_id: Option<i64>,
     /// Of this coach.
@@ -56,12 +56,12 @@ fn with_names() -> Select<class::Entity> {
 }
 
 /// One class.
-pub async fn class_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<Option<ClassRow>> {
+pub(crate) async fn class_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<Option<ClassRow>> {
     Ok(with_names().filter(class::Column::Id.eq(id)).into_model::<ClassRow>().one(conn).await?)
 }
 
 /// Classes in order of keys.
-pub async fn class_list(
+pub(crate) async fn class_list(
     conn: &impl ConnectionTrait,
     filter: &ClassFilter,
     page: &Page,
@@ -120,7 +120,7 @@ macro_rules! in_class {
 
 /// How many students are in classes `today` or later: each once, though a sign-up that was changed
 /// is there in parts.
-pub async fn class_sizes(
+pub(crate) async fn class_sizes(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
     today: Day,
@@ -141,7 +141,7 @@ pub async fn class_sizes(
 
 /// (class, template, students of the fullest lesson day from `today` on) of each class of these
 /// templates that is not closed, in the order in which they were formed.
-pub async fn class_loads(
+pub(crate) async fn class_loads(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     today: Day,
@@ -179,7 +179,7 @@ pub struct RosterRow {
 }
 
 /// The roster of a class `today` or later, in the order of the reservations.
-pub async fn class_roster(conn: &impl ConnectionTrait, id: i64, today: Day) -> Result<Vec<RosterRow>> {
+pub(crate) async fn class_roster(conn: &impl ConnectionTrait, id: i64, today: Day) -> Result<Vec<RosterRow>> {
     sql(concat!(
         "SELECT r.id, s.user_name, COALESCE(r.placed_from, r.start_day) AS from_day, r.last_day FROM class c \
          JOIN reservation r ON r.class_id = c.id JOIN student s ON s.id = r.student_id WHERE c.id = ? AND ",
@@ -211,7 +211,7 @@ pub struct LessonRow {
 }
 
 /// The lessons of a class, by day.
-pub async fn class_lessons(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<LessonRow>> {
+pub(crate) async fn class_lessons(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<LessonRow>> {
     sql("SELECT l.id, l.day, l.start_at, l.end_at, c.user_name, l.state FROM lesson l JOIN coach c \
          ON c.id = l.coach_id \
          WHERE l.class_id = ? ORDER BY l.day")

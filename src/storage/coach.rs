@@ -19,16 +19,6 @@ pub async fn coach_by_user_name(
     Ok(coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(conn).await?)
 }
 
-/// The user names of coaches.
-pub async fn coach_user_names(
-    conn: &impl ConnectionTrait,
-    ids: impl IntoIterator<Item = i64>,
-) -> Result<HashMap<i64, String>> {
-    let pairs: Vec<(i64, String)> =
-        sql("SELECT id, user_name FROM coach WHERE id IN ({ids})").ids(ids).tuples(conn).await?;
-    Ok(pairs.into_iter().collect())
-}
-
 /// Which coaches to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CoachFilter {
@@ -41,7 +31,7 @@ pub struct CoachFilter {
 }
 
 /// Coaches in order of keys.
-pub async fn coach_list(
+pub(crate) async fn coach_list(
     conn: &impl ConnectionTrait,
     filter: &CoachFilter,
     page: &Page,
@@ -61,34 +51,34 @@ pub async fn coach_list(
 }
 
 /// Takes the turn of a coach; how many there are.
-pub async fn coach_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
+pub(crate) async fn coach_lock_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("UPDATE coach SET version = version + 1 WHERE id = ?").bind(id).execute(txn).await
 }
 
 /// Writes a new coach.
-pub async fn coach_insert_in_txn(txn: &Txn, row: coach::ActiveModel) -> Result<i64> {
+pub(crate) async fn coach_insert_in_txn(txn: &Txn, row: coach::ActiveModel) -> Result<i64> {
     Ok(coach::Entity::insert(row).exec(txn).await.map_err(again_if_taken)?.last_insert_id)
 }
 
 /// Writes the columns that are set; call it after [`coach_lock_in_txn`].
-pub async fn coach_update_in_txn(txn: &Txn, row: coach::ActiveModel) -> Result<()> {
+pub(crate) async fn coach_update_in_txn(txn: &Txn, row: coach::ActiveModel) -> Result<()> {
     coach::Entity::update(row).exec(txn).await?;
     Ok(())
 }
 
 /// Changes a status from one to another; whether it still was that one.
-pub async fn coach_status_in_txn(txn: &Txn, id: i64, from: JobStatus, to: JobStatus) -> Result<bool> {
+pub(crate) async fn coach_status_in_txn(txn: &Txn, id: i64, from: JobStatus, to: JobStatus) -> Result<bool> {
     let done = sql("UPDATE coach SET job_status = ?, version = version + 1 WHERE id = ? AND job_status = ?");
     Ok(done.bind(to).bind(id).bind(from).execute(txn).await? == 1)
 }
 
 /// Writes when a coach logged in last.
-pub async fn coach_login_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<u64> {
+pub(crate) async fn coach_login_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<u64> {
     sql("UPDATE coach SET last_login_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await
 }
 
 /// Writes a row of a coach's history.
-pub async fn coach_status_change_insert_in_txn(
+pub(crate) async fn coach_status_change_insert_in_txn(
     txn: &Txn,
     row: coach_status_change::ActiveModel,
 ) -> Result<()> {
@@ -97,7 +87,7 @@ pub async fn coach_status_change_insert_in_txn(
 }
 
 /// The history of a coach's status, latest first.
-pub async fn coach_status_change_list(
+pub(crate) async fn coach_status_change_list(
     conn: &impl ConnectionTrait,
     coach_id: i64,
     most: u64,
@@ -108,7 +98,7 @@ pub async fn coach_status_change_list(
 }
 
 /// What a coach offers, in order of keys.
-pub async fn availability_list(
+pub(crate) async fn availability_list(
     conn: &impl ConnectionTrait,
     coach_id: i64,
     season_id: Option<i64>,
@@ -125,7 +115,7 @@ pub async fn availability_list(
 }
 
 /// The days on which offers are used.
-pub async fn availability_used_days(
+pub(crate) async fn availability_used_days(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, BTreeSet<Day>>> {
@@ -139,7 +129,7 @@ pub async fn availability_used_days(
 }
 
 /// What uses an offer from a day on: invitations that have no class yet, and classes.
-pub async fn availability_users(
+pub(crate) async fn availability_users(
     conn: &impl ConnectionTrait,
     id: i64,
     from: Day,
@@ -156,16 +146,19 @@ pub async fn availability_users(
 }
 
 /// Writes offers.
-pub async fn availability_insert_in_txn(txn: &Txn, rows: Vec<coach_availability::ActiveModel>) -> Result<()> {
+pub(crate) async fn availability_insert_in_txn(
+    txn: &Txn,
+    rows: Vec<coach_availability::ActiveModel>,
+) -> Result<()> {
     insert_rows(txn, rows).await.map_err(again_if_taken)
 }
 
 /// Changes the last day of an offer.
-pub async fn availability_end_in_txn(txn: &Txn, id: i64, end_day: Day) -> Result<u64> {
+pub(crate) async fn availability_end_in_txn(txn: &Txn, id: i64, end_day: Day) -> Result<u64> {
     sql("UPDATE coach_availability SET end_day = ? WHERE id = ?").bind(end_day).bind(id).execute(txn).await
 }
 
 /// Deletes offers that nothing uses.
-pub async fn availability_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+pub(crate) async fn availability_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
     sql("DELETE FROM coach_availability WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
 }

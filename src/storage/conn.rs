@@ -81,7 +81,7 @@ impl Conn {
     /// # Errors
     /// `Busy` when all connections are in use for as long as the pool waits, `Unavailable` when
     /// none can be opened.
-    pub async fn take(pool: &DatabaseConnection, away: &Away) -> Result<Self> {
+    pub(super) async fn take(pool: &DatabaseConnection, away: &Away) -> Result<Self> {
         let raw = match pool.get_database_backend() {
             DbBackend::Sqlite => pool.get_sqlite_connection_pool().acquire().await.map(Raw::Sqlite),
             DbBackend::Postgres => pool.get_postgres_connection_pool().acquire().await.map(Raw::Postgres),
@@ -104,13 +104,17 @@ impl Conn {
     }
 
     /// Tells `writes` of every write that SQLite refuses.
-    pub fn telling(mut self, writes: &Writes) -> Self {
+    pub(super) fn telling(mut self, writes: &Writes) -> Self {
         self.writes = matches!(self.raw, Raw::Sqlite(_)).then(|| writes.clone());
         self
     }
 
     /// Takes one that waits in a park, or one of the pool that goes there afterwards.
-    pub async fn take_parked(park: &Arc<Park<Self>>, pool: &DatabaseConnection, away: &Away) -> Result<Self> {
+    pub(super) async fn take_parked(
+        park: &Arc<Park<Self>>,
+        pool: &DatabaseConnection,
+        away: &Away,
+    ) -> Result<Self> {
         let mut conn = loop {
             match park.take() {
                 Some(Parked::Fresh(conn)) => break conn,
@@ -135,12 +139,12 @@ impl Conn {
     }
 
     /// Closes it, whatever state it is in.
-    pub fn close(mut self) {
+    pub(super) fn close(mut self) {
         self.fit = false;
     }
 
     #[cfg(feature = "testing")]
-    pub fn provoked_by(mut self, provoke: Option<&Provoke>) -> Self {
+    pub(crate) fn provoked_by(mut self, provoke: Option<&Provoke>) -> Self {
         self.provoke = provoke.cloned();
         self
     }
@@ -155,7 +159,7 @@ impl Conn {
     }
 
     /// Runs a prepared statement.
-    pub async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
+    pub(super) async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
         self.step().await?;
         let away = self.away.clone();
         let done =
@@ -164,7 +168,7 @@ impl Conn {
     }
 
     /// Runs a prepared statement and reads every row: an error may come after the first.
-    pub async fn fetch(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+    pub(super) async fn fetch(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.step().await?;
         let away = self.away.clone();
         let rows = on_each!(self, |raw| away
@@ -175,7 +179,7 @@ impl Conn {
     }
 
     /// Runs a text that is not prepared: one statement or several.
-    pub async fn run(&mut self, text: &str) -> Result<ExecResult, DbErr> {
+    pub(super) async fn run(&mut self, text: &str) -> Result<ExecResult, DbErr> {
         self.step().await?;
         self.send(text).await
     }
@@ -201,19 +205,19 @@ impl Conn {
 
     /// Begins a transaction. Of SQLite it takes the write lock at once; an isolation level is the
     /// session's (see `open`).
-    pub async fn begin(&mut self) -> Result<(), DbErr> {
+    pub(super) async fn begin(&mut self) -> Result<(), DbErr> {
         let begin = if matches!(self.raw, Raw::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
         self.run(begin).await.map(drop)
     }
 
     /// Lets a connection that was in no transaction go back to its pool, unless an answer was given
     /// up.
-    pub fn release(mut self) {
+    pub(super) fn release(mut self) {
         self.fit = !self.lost;
     }
 
     /// Commits or rolls back, and lets the connection go back to its pool when that went well.
-    pub async fn end(mut self, commit: bool) -> Result<(), DbErr> {
+    pub(super) async fn end(mut self, commit: bool) -> Result<(), DbErr> {
         if self.lost {
             return Err(DbErr::Conn(RuntimeErr::Internal("the connection was given up".to_owned())));
         }

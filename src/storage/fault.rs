@@ -52,13 +52,13 @@ fn counts<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> (u32, usize, u32) {
 }
 
 /// Whether an insert lost against an equal key: the one way to learn who won (facts: finding 8).
-pub fn unique_violation(error: &DbErr) -> bool {
+pub(crate) fn unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 /// The error of an insert: when another wrote the same key first, the transaction runs again and
 /// finds it.
-pub fn again_if_taken(error: DbErr) -> Error {
+pub(crate) fn again_if_taken(error: DbErr) -> Error {
     if unique_violation(&error) { Error::Contended("an equal key") } else { error.into() }
 }
 

@@ -20,7 +20,7 @@ const LOOK: &str =
 
 impl Db {
     /// What [`Db::ping`] asks: nothing, and whether the database takes writes.
-    pub fn ping_text(&self) -> &'static str {
+    pub(crate) fn ping_text(&self) -> &'static str {
         match self.backend() {
             DbBackend::Sqlite => "SELECT 0",
             // On where the server is a standby, or was made read-only.

@@ -9,11 +9,11 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeSet, HashMap};
 
 /// What each student held of each template: (student, template).
-pub type HeldTimes = HashMap<(i64, i64), Vec<Held>>;
+pub(crate) type HeldTimes = HashMap<(i64, i64), Vec<Held>>;
 
 /// A hold as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
-pub struct HeldTime {
+pub(crate) struct HeldTime {
     /// The hold.
     pub reservation_id: i64,
     /// The student.
@@ -31,7 +31,7 @@ pub struct HeldTime {
 }
 
 /// What students held of templates later than `since`: (student, template).
-pub async fn held_time_list(
+pub(crate) async fn held_time_list(
     conn: &impl ConnectionTrait,
     of: &BTreeSet<(i64, i64)>,
     since: Instant,
@@ -52,7 +52,7 @@ pub async fn held_time_list(
 }
 
 /// Writes holds that were just made.
-pub async fn held_time_insert_set_in_txn(txn: &Txn, rows: &[HeldTime]) -> Result<()> {
+pub(crate) async fn held_time_insert_set_in_txn(txn: &Txn, rows: &[HeldTime]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -77,7 +77,7 @@ pub async fn held_time_insert_set_in_txn(txn: &Txn, rows: &[HeldTime]) -> Result
 }
 
 /// A hold was renewed: it lasts until then.
-pub async fn held_time_renew_in_txn(txn: &Txn, reservation_id: i64, until: Instant) -> Result<()> {
+pub(crate) async fn held_time_renew_in_txn(txn: &Txn, reservation_id: i64, until: Instant) -> Result<()> {
     let update =
         sql("UPDATE held_time SET held_until = ? WHERE reservation_id = ?").bind(until).bind(reservation_id);
     update.execute(txn).await.map(drop)
@@ -85,7 +85,7 @@ pub async fn held_time_renew_in_txn(txn: &Txn, reservation_id: i64, until: Insta
 
 /// What was held of these reservations ends, if it lasted longer; what is no hold has nothing to
 /// end.
-pub async fn held_time_end_in_txn(txn: &Txn, reservation_ids: &[i64], at: Instant) -> Result<()> {
+pub(crate) async fn held_time_end_in_txn(txn: &Txn, reservation_ids: &[i64], at: Instant) -> Result<()> {
     sql("UPDATE held_time SET held_until = ? WHERE held_until > ? AND reservation_id IN ({ids})")
         .bind(at)
         .bind(at)
@@ -96,7 +96,7 @@ pub async fn held_time_end_in_txn(txn: &Txn, reservation_ids: &[i64], at: Instan
 }
 
 /// Holds whose end was brought forward end then.
-pub async fn held_time_follow_in_txn(
+pub(crate) async fn held_time_follow_in_txn(
     txn: &Txn,
     reservation_ids: impl IntoIterator<Item = i64>,
 ) -> Result<()> {

@@ -16,7 +16,10 @@ use std::collections::{HashMap, HashSet};
 const UPDATES: usize = 100;
 
 /// The coaches of these user names.
-pub async fn coach_list_by_names(conn: &impl ConnectionTrait, names: &[&str]) -> Result<Vec<coach::Model>> {
+pub(crate) async fn coach_list_by_names(
+    conn: &impl ConnectionTrait,
+    names: &[&str],
+) -> Result<Vec<coach::Model>> {
     sql("SELECT * FROM coach WHERE user_name IN ({texts})")
         .texts(names.iter().copied())
         .all_in_parts(conn)
@@ -24,7 +27,7 @@ pub async fn coach_list_by_names(conn: &impl ConnectionTrait, names: &[&str]) ->
 }
 
 /// The students of these user names.
-pub async fn student_list_by_names(
+pub(crate) async fn student_list_by_names(
     conn: &impl ConnectionTrait,
     names: &[&str],
 ) -> Result<Vec<student::Model>> {
@@ -35,7 +38,7 @@ pub async fn student_list_by_names(
 }
 
 /// Locks coaches until the transaction ends, without changing them.
-pub async fn coach_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
+pub(crate) async fn coach_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
     sql("UPDATE coach SET version = version WHERE id IN ({ids})")
         .ids(ids.iter().copied())
         .execute_in_parts(txn)
@@ -44,7 +47,7 @@ pub async fn coach_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> R
 }
 
 /// Marks coaches as changed.
-pub async fn coach_bump_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
+pub(crate) async fn coach_bump_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
     sql("UPDATE coach SET version = version + 1 WHERE id IN ({ids})")
         .ids(ids.iter().copied())
         .execute_in_parts(txn)
@@ -53,7 +56,7 @@ pub async fn coach_bump_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> R
 }
 
 /// Locks students until the transaction ends, without changing them.
-pub async fn student_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
+pub(crate) async fn student_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) -> Result<()> {
     sql("UPDATE student SET version = version WHERE id IN ({ids})")
         .ids(ids.iter().copied())
         .execute_in_parts(txn)
@@ -62,7 +65,7 @@ pub async fn student_lock_set_in_txn(txn: &impl ConnectionTrait, ids: &[i64]) ->
 }
 
 /// All availability of coaches.
-pub async fn availability_list(
+pub(crate) async fn availability_list(
     conn: &impl ConnectionTrait,
     coach_ids: &[i64],
 ) -> Result<Vec<coach_availability::Model>> {
@@ -73,7 +76,7 @@ pub async fn availability_list(
 }
 
 /// All reservations of students.
-pub async fn reservation_list_of_students(
+pub(crate) async fn reservation_list_of_students(
     conn: &impl ConnectionTrait,
     student_ids: &[i64],
 ) -> Result<Vec<reservation::Model>> {
@@ -84,7 +87,10 @@ pub async fn reservation_list_of_students(
 }
 
 /// The templates that any of these students is signed up for.
-pub async fn template_ids_of_students(conn: &impl ConnectionTrait, student_ids: &[i64]) -> Result<Vec<i64>> {
+pub(crate) async fn template_ids_of_students(
+    conn: &impl ConnectionTrait,
+    student_ids: &[i64],
+) -> Result<Vec<i64>> {
     sql("SELECT DISTINCT template_id FROM reservation WHERE student_id IN ({ids}) \
         AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
     .ids(student_ids.iter().copied())
@@ -93,18 +99,18 @@ pub async fn template_ids_of_students(conn: &impl ConnectionTrait, student_ids: 
 }
 
 /// The highest key of a reservation; 0 = there is none.
-pub async fn reservation_last_id(conn: &impl ConnectionTrait) -> Result<i64> {
+pub(crate) async fn reservation_last_id(conn: &impl ConnectionTrait) -> Result<i64> {
     let found = sql("SELECT COALESCE(MAX(id), 0) FROM reservation").column(conn).await?;
     Ok(found.into_iter().next().unwrap_or(0))
 }
 
 /// Locks all seasons: the lesson days of templates follow from them.
-pub async fn season_lock_all_in_txn(txn: &impl ConnectionTrait) -> Result<()> {
+pub(crate) async fn season_lock_all_in_txn(txn: &impl ConnectionTrait) -> Result<()> {
     sql("UPDATE season SET year = year").execute(txn).await.map(drop)
 }
 
 /// Which of these templates were ever signed up for or had a class task.
-pub async fn template_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
+pub(crate) async fn template_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
     let found = sql("SELECT template_id FROM reservation WHERE template_id IN ({ids}) \
          UNION SELECT template_id FROM class_task WHERE template_id IN ({ids})")
     .ids(ids.iter().copied())
@@ -115,7 +121,7 @@ pub async fn template_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Resu
 }
 
 /// Which of these periods have an offer that is used.
-pub async fn period_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
+pub(crate) async fn period_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
     let found = sql("SELECT DISTINCT a.period_id FROM coach_availability a \
          JOIN availability_use u ON u.availability_id = a.id WHERE a.period_id IN ({ids})")
     .ids(ids.iter().copied())
@@ -125,7 +131,10 @@ pub async fn period_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result
 }
 
 /// The last day on which each of these offers is used, of those that are.
-pub async fn availability_last_used(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Day>> {
+pub(crate) async fn availability_last_used(
+    conn: &impl ConnectionTrait,
+    ids: &[i64],
+) -> Result<HashMap<i64, Day>> {
     let found: Vec<(i64, Day)> =
         sql("SELECT availability_id, MAX(day) FROM availability_use WHERE availability_id IN ({ids}) \
             GROUP BY availability_id")
@@ -137,7 +146,10 @@ pub async fn availability_last_used(conn: &impl ConnectionTrait, ids: &[i64]) ->
 
 /// Inserts rows, all with the same columns, in as few statements as their database takes them
 /// fastest.
-pub async fn insert_set_in_txn<A: ActiveModelTrait>(txn: &impl ConnectionTrait, rows: Vec<A>) -> Result<()> {
+pub(crate) async fn insert_set_in_txn<A: ActiveModelTrait>(
+    txn: &impl ConnectionTrait,
+    rows: Vec<A>,
+) -> Result<()> {
     if txn.get_database_backend() == DbBackend::Sqlite {
         return Ok(insert::insert_rows(txn, rows).await?);
     }
@@ -176,14 +188,14 @@ fn cell(value: Value) -> Result<(char, Cell)> {
 }
 
 /// Rows to be updated: key, and one value for each of the columns.
-pub type Updates = Vec<(i64, Vec<Value>)>;
+pub(crate) type Updates = Vec<(i64, Vec<Value>)>;
 
 /// Updates rows in chunks, each row with values of its own; `version` counts up where the table has
 /// one.
 ///
 /// # Errors
 /// `Contended` when a row is not there any more.
-pub async fn update_set_in_txn<E: EntityTrait>(
+pub(crate) async fn update_set_in_txn<E: EntityTrait>(
     txn: &impl ConnectionTrait,
     key: E::Column,
     version: Option<E::Column>,

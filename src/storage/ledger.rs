@@ -57,7 +57,7 @@ pub async fn place_change_write_in_txn(
 }
 
 /// The same, each with who it was.
-pub async fn place_change_write_all_in_txn(
+pub(crate) async fn place_change_write_all_in_txn(
     txn: &Txn,
     changes: &[(&PlaceChange, &By)],
     now: Instant,
@@ -89,7 +89,7 @@ pub async fn place_change_write_all_in_txn(
 }
 
 /// Writes the BOOKED reservations of templates with a key above `after` to the ledger.
-pub async fn place_change_write_new_in_txn(
+pub(crate) async fn place_change_write_new_in_txn(
     txn: &impl ConnectionTrait,
     template_ids: &[i64],
     after: i64,
@@ -113,7 +113,7 @@ pub async fn place_change_write_new_in_txn(
 }
 
 /// The changes of a day's places, in the order in which they were made.
-pub async fn place_change_page(
+pub(crate) async fn place_change_page(
     conn: &impl ConnectionTrait,
     template_id: i64,
     day: Day,

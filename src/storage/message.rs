@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashSet};
 const KEYS: usize = 5_000;
 
 /// Which of these keys exist.
-pub async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<HashSet<String>> {
+pub(crate) async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<HashSet<String>> {
     let known: Vec<String> = sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})")
         .texts(keys.iter().map(String::as_str))
         .column(txn)
@@ -28,7 +28,7 @@ pub async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<Has
 }
 
 /// Inserts messages. A key that another transaction has written meanwhile is [`Error::Contended`].
-pub async fn message_insert(txn: &Txn, rows: Vec<message::ActiveModel>) -> Result<()> {
+pub(crate) async fn message_insert(txn: &Txn, rows: Vec<message::ActiveModel>) -> Result<()> {
     match insert_rows(txn, rows).await {
         Err(error) if unique_violation(&error) => Err(Error::Contended("message")),
         done => Ok(done?),
@@ -36,7 +36,11 @@ pub async fn message_insert(txn: &Txn, rows: Vec<message::ActiveModel>) -> Resul
 }
 
 /// Withdraws the INVITATION messages of these invitations that nobody has handed over.
-pub async fn message_cancel_of_invitations(txn: &Txn, invitation_ids: &[i64], now: Instant) -> Result<u64> {
+pub(crate) async fn message_cancel_of_invitations(
+    txn: &Txn,
+    invitation_ids: &[i64],
+    now: Instant,
+) -> Result<u64> {
     if invitation_ids.is_empty() {
         return Ok(0);
     }
@@ -49,26 +53,8 @@ pub async fn message_cancel_of_invitations(txn: &Txn, invitation_ids: &[i64], no
     .await
 }
 
-/// Withdraws the messages of these kinds about these tasks that nobody has handed over.
-pub async fn message_cancel_of_tasks(
-    txn: &Txn,
-    task_ids: &[i64],
-    kinds: &[MessageKind],
-    now: Instant,
-) -> Result<u64> {
-    use message::Column;
-    let mut cancelled = 0;
-    for some in task_ids.chunks(KEYS) {
-        let of = Condition::all()
-            .add(Column::TaskId.is_in(some.iter().copied()))
-            .add(Column::Kind.is_in(kinds.iter().copied()));
-        cancelled += cancel(txn, of, now).await?;
-    }
-    Ok(cancelled)
-}
-
 /// Withdraws those of these messages that nobody has handed over.
-pub async fn message_cancel_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+pub(crate) async fn message_cancel_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
     let mut cancelled = 0;
     for some in ids.chunks(KEYS) {
         cancelled +=
@@ -99,7 +85,7 @@ fn unsent() -> Condition {
 
 /// The messages of these kinds about lessons that start then that nobody has handed over, in the
 /// order in which they were written.
-pub async fn message_unsent_list(
+pub(crate) async fn message_unsent_list(
     txn: &Txn,
     kinds: &[MessageKind],
     lessons_at: &BTreeSet<Instant>,
@@ -123,7 +109,7 @@ pub async fn message_unsent_list(
 
 /// The lessons, by class and start, of which these coaches know that all students are on leave: the
 /// last that they were told of it says so.
-pub async fn message_lessons_empty<'a>(
+pub(crate) async fn message_lessons_empty<'a>(
     conn: &impl ConnectionTrait,
     coaches: impl IntoIterator<Item = &'a str>,
 ) -> Result<HashSet<(i64, Instant)>> {
@@ -142,7 +128,7 @@ pub async fn message_lessons_empty<'a>(
 }
 
 /// Which of these keys are of messages that were withdrawn.
-pub async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
+pub(crate) async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
     let cancelled: Vec<String> =
         sql("SELECT dedup_key FROM message WHERE state = 'CANCELLED' AND dedup_key IN ({texts})")
             .texts(keys.iter().map(String::as_str))
@@ -191,7 +177,7 @@ pub async fn message_due(conn: &impl ConnectionTrait, now: Instant, limit: u64) 
 }
 
 /// What is due of these kinds, however much else there is.
-pub async fn message_due_of(
+pub(crate) async fn message_due_of(
     conn: &impl ConnectionTrait,
     kinds: &[MessageKind],
     now: Instant,
@@ -217,12 +203,12 @@ const WAITING: [MessageState; 4] =
     [MessageState::Queued, MessageState::Retry, MessageState::Deferred, MessageState::Unknown];
 
 /// Lets only one sender judge at a time, so that what a number may get is counted exactly.
-pub async fn message_sender_lock(txn: &Txn) -> Result<()> {
+pub(crate) async fn message_sender_lock(txn: &Txn) -> Result<()> {
     sql("UPDATE mutex SET version = version + 1 WHERE name = 'sms'").execute(txn).await.map(drop)
 }
 
 /// Those of these messages that still wait and are due.
-pub async fn message_waiting(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<message::Model>> {
+pub(crate) async fn message_waiting(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<message::Model>> {
     sql("SELECT * FROM message WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN') \
         AND due_at <= ?")
     .ids(ids.iter().copied())
@@ -233,7 +219,7 @@ pub async fn message_waiting(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec
 
 /// Those of these messages of one kind that say what is still so; `None` when the kind needs no
 /// such check.
-pub async fn message_true(
+pub(crate) async fn message_true(
     txn: &Txn,
     kind: MessageKind,
     ids: &[i64],
@@ -309,7 +295,7 @@ pub async fn message_true(
 }
 
 /// Those of these messages that go to coaches who want none.
-pub async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
+pub(crate) async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
     sql("SELECT m.id FROM message m JOIN coach c ON c.user_name = m.person \
          WHERE m.id IN ({ids}) AND m.audience = 'COACH' AND c.opted_out = TRUE")
     .ids(ids.iter().copied())
@@ -320,7 +306,7 @@ pub async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
 /// What each number of these messages got after `lately` and since `today`; what a sender is
 /// handing over now counts, in a row of its own. One statement, for one view: a message that is
 /// settled meanwhile must not be missed on both sides.
-pub async fn message_counts(
+pub(crate) async fn message_counts(
     txn: &Txn,
     ids: &[i64],
     lately: Instant,
@@ -347,7 +333,7 @@ pub async fn message_counts(
 
 /// Ends messages that waited; those that may have been sent before (UNKNOWN) stay so and are not
 /// repeated.
-pub async fn message_end(
+pub(crate) async fn message_end(
     txn: &Txn,
     ids: &[i64],
     state: MessageState,
@@ -370,7 +356,7 @@ pub async fn message_end(
 }
 
 /// Lets messages wait for their window.
-pub async fn message_defer(txn: &Txn, ids: &[i64], due_at: Instant) -> Result<u64> {
+pub(crate) async fn message_defer(txn: &Txn, ids: &[i64], due_at: Instant) -> Result<u64> {
     sql("UPDATE message SET due_at = ? WHERE id IN ({ids}) AND state = 'UNKNOWN'")
         .bind(due_at)
         .ids(ids.iter().copied())
@@ -385,7 +371,7 @@ pub async fn message_defer(txn: &Txn, ids: &[i64], due_at: Instant) -> Result<u6
 }
 
 /// Testing mode: messages end here; how many did.
-pub async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+pub(crate) async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
     sql("UPDATE message SET state = 'CAPTURED', handed_at = ?, settled_at = ?, attempts = attempts + 1, \
          error = '' \
          WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')")
@@ -452,13 +438,13 @@ pub async fn message_settle(
 }
 
 /// Messages whose lease has run out.
-pub async fn message_leases_lost(txn: &Txn, now: Instant) -> Result<Vec<message::Model>> {
+pub(crate) async fn message_leases_lost(txn: &Txn, now: Instant) -> Result<Vec<message::Model>> {
     let lost = message::Entity::find().filter(message::Column::State.eq(MessageState::Leased));
     Ok(lost.filter(message::Column::LeaseUntil.lte(now)).all(txn).await?)
 }
 
 /// Gives back messages of a lost lease that nobody has handed over.
-pub async fn message_release(txn: &Txn, now: Instant) -> Result<u64> {
+pub(crate) async fn message_release(txn: &Txn, now: Instant) -> Result<u64> {
     sql("UPDATE message SET state = 'QUEUED', lease_token = NULL, lease_until = NULL \
          WHERE state = 'LEASED' AND lease_until <= ? AND handed_at IS NULL")
     .bind(now)
@@ -468,7 +454,7 @@ pub async fn message_release(txn: &Txn, now: Instant) -> Result<u64> {
 
 /// Marks messages of a lost lease that were being handed over. The token stays: a late answer may
 /// still settle them.
-pub async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now: Instant) -> Result<u64> {
+pub(crate) async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now: Instant) -> Result<u64> {
     sql(
         "UPDATE message SET state = 'UNKNOWN', due_at = ?, error = 'the sender stopped half-way', settled_at \
          = ?, lease_until = NULL \
@@ -484,7 +470,10 @@ pub async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now: Insta
 
 /// Whether the INVITATION message of an invitation is with a gateway: handed over, and not settled
 /// yet.
-pub async fn message_of_invitation_is_out(conn: &impl ConnectionTrait, invitation_id: i64) -> Result<bool> {
+pub(crate) async fn message_of_invitation_is_out(
+    conn: &impl ConnectionTrait,
+    invitation_id: i64,
+) -> Result<bool> {
     let out: Vec<i64> =
         sql("SELECT id FROM message WHERE invitation_id = ? AND kind = 'INVITATION' AND state = 'LEASED' \
             AND handed_at IS NOT NULL")

@@ -140,19 +140,19 @@ impl Db {
     /// The same database, for transactions that look up a few rows of large tables: sign-ups. For
     /// the workers of the desk alone, of which there are never more than connections: a connection
     /// that waits aside wakes nobody who waits for the pool.
-    pub fn desk(&self) -> Self {
+    pub(crate) fn desk(&self) -> Self {
         // SQLite's is the one that all write over.
         Self { writer: self.desk.clone(), parks: !self.is_sqlite(), ..self.clone() }
     }
 
     /// Sets of sign-ups that can be decided at once.
-    pub fn sign_up_lanes(&self) -> u32 {
+    pub(crate) fn sign_up_lanes(&self) -> u32 {
         self.lanes
     }
 
     /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's
     /// writer has one already.)
-    pub fn spawn_at_desk<T: Send + 'static>(
+    pub(crate) fn spawn_at_desk<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
@@ -176,7 +176,7 @@ impl Db {
 
     /// Says whether the database is away, as the health check has found. While it is, calls do not
     /// wait for its answers for long.
-    pub fn set_away(&self, away: bool) {
+    pub(crate) fn set_away(&self, away: bool) {
         self.away.set(away);
     }
 
@@ -219,7 +219,7 @@ impl Db {
     /// Lets tests do something to the connection of a transaction between two of its steps. Call it
     /// before the first use.
     #[cfg(feature = "testing")]
-    pub fn provoke(&mut self, provoke: super::Provoke) {
+    pub(crate) fn provoke(&mut self, provoke: super::Provoke) {
         self.provoke = Some(provoke);
     }
 

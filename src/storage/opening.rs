@@ -27,7 +27,7 @@ pub struct DayRange {
 
 /// Which templates a page shows: those with a lesson day in the range.
 #[derive(Clone, Debug)]
-pub struct TemplateChoice {
+pub(crate) struct TemplateChoice {
     /// Of the season with this code.
     pub season: Option<String>,
     /// Of seasons that are not over on this day.
@@ -66,7 +66,7 @@ pub struct TemplateRow {
 }
 
 /// The seasons that are not over on a day.
-pub async fn season_list_open(conn: &impl ConnectionTrait, today: Day) -> Result<Vec<season::Model>> {
+pub(crate) async fn season_list_open(conn: &impl ConnectionTrait, today: Day) -> Result<Vec<season::Model>> {
     Ok(season::Entity::find()
         .filter(season::Column::EndDay.gte(today))
         .order_by_asc(season::Column::Id)
@@ -100,7 +100,7 @@ macro_rules! template_page {
 }
 
 /// Templates with a lesson day in the range, in order of keys.
-pub async fn template_page(
+pub(crate) async fn template_page(
     conn: &impl ConnectionTrait,
     choice: &TemplateChoice,
     page: &Page,
@@ -110,7 +110,7 @@ pub async fn template_page(
 
 /// The same with what sign-ups change of their lesson days; the rest of these changes only with the
 /// catalogue, and is most of what there would be to read.
-pub async fn opening_page(
+pub(crate) async fn opening_page(
     conn: &impl ConnectionTrait,
     choice: &TemplateChoice,
     page: &Page,
@@ -146,10 +146,10 @@ fn choose(statement: Sql, choice: &TemplateChoice, page: &Page) -> Sql {
 }
 
 /// The lesson days of templates, by template, in order of days.
-pub type LessonDays = HashMap<i64, Vec<LessonDay>>;
+pub(crate) type LessonDays = HashMap<i64, Vec<LessonDay>>;
 
 /// The lesson days of templates in a range.
-pub async fn place_window(
+pub(crate) async fn place_window(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     range: DayRange,
@@ -159,7 +159,7 @@ pub async fn place_window(
 
 /// All lesson days of templates, and the version of the catalogue that they are of; none = there
 /// are no lesson days.
-pub async fn place_all(
+pub(crate) async fn place_all(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<(Option<i64>, LessonDays)> {
@@ -205,7 +205,7 @@ async fn versioned_window(
 
 /// Days with the seats taken, as [`opening_page`] lists them, in order of days; none = it is no
 /// such list.
-pub fn days_taken(list: &str) -> Option<Vec<(Day, i32)>> {
+pub(crate) fn days_taken(list: &str) -> Option<Vec<(Day, i32)>> {
     let one = |text: &str| {
         let (day, taken) = text.split_at_checked("YYYY-MM-DD".len())?;
         Some((read_day(day)?, taken.parse().ok()?))
@@ -241,7 +241,7 @@ fn lesson_day(text: &str) -> Option<LessonDay> {
 
 /// Holds and offers over the same days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HoldRow {
+pub(crate) struct HoldRow {
     /// First day.
     pub start_day: Day,
     /// Last day.
@@ -255,18 +255,18 @@ pub struct HoldRow {
 
 impl HoldRow {
     /// Whether they cover a day.
-    pub fn covers(&self, day: Day) -> bool {
+    pub(crate) fn covers(&self, day: Day) -> bool {
         self.start_day <= day && day <= self.last_day
     }
 }
 
 /// Lesson days with the number of students in the waiting list of each: none = those whose first
 /// lesson is not known.
-pub type Waiting = Vec<(Option<Day>, i64)>;
+pub(crate) type Waiting = Vec<(Option<Day>, i64)>;
 
 /// What keeps places of a template, or waits for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Queue {
+pub(crate) struct Queue {
     /// Holds and offers.
     pub holds: Vec<HoldRow>,
     /// The open waiting lists.
@@ -275,7 +275,7 @@ pub struct Queue {
 
 /// The holds and offers of templates that cover a day of the range, of which there are never more
 /// than places, and their open waiting lists.
-pub async fn queue_list(
+pub(crate) async fn queue_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     range: DayRange,
@@ -328,7 +328,7 @@ pub struct RunningClass {
 
 /// Running classes of a template: their seats, and what is shown of each.
 #[derive(Clone, Debug, Default)]
-pub struct RunningClasses {
+pub(crate) struct RunningClasses {
     /// Rosters by lesson day, from the day asked for on.
     pub seats: Vec<Seats>,
     /// What is shown, by key.
@@ -349,7 +349,7 @@ struct ClassDay {
 
 /// The running classes of templates with their rosters from `first` on. A hold or an offer keeps
 /// its seat until it runs out; who is on leave takes none.
-pub async fn running_classes(
+pub(crate) async fn running_classes(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     first: Day,
@@ -401,7 +401,7 @@ pub async fn running_classes(
 }
 
 /// The lessons a student is signed up for in a range; holds and offers count until they run out.
-pub async fn own_lessons(
+pub(crate) async fn own_lessons(
     conn: &impl ConnectionTrait,
     student_id: i64,
     range: DayRange,
@@ -429,14 +429,14 @@ pub async fn own_lessons(
 
 /// What a page of openings looked like: equal marks, equal pages, for all that sign-ups, classes,
 /// the passing of holds and edits of the catalogue change.
-pub type Mark = Vec<(i64, i64, i64, i64)>;
+pub(crate) type Mark = Vec<(i64, i64, i64, i64)>;
 
 /// One look that tells whether anything has changed about these templates and this student.
 ///
 /// Sums stand for the rows. Each day's places are weighed by the square of a number that is the
 /// day's own, so that a place that goes from one day or template to another does not leave the sum
 /// as it was; that it still happens is possible and rare.
-pub async fn opening_mark(
+pub(crate) async fn opening_mark(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     student_id: Option<i64>,

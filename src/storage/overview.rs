@@ -20,7 +20,7 @@ pub struct Attendance {
 
 /// Who is signed up for the lesson days of templates: by template and day. Holds, offers and
 /// waiting lists are not among them.
-pub async fn attendance(
+pub(crate) async fn attendance(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     range: DayRange,
@@ -68,7 +68,7 @@ pub async fn attendance(
 }
 
 /// The places taken on a day by a count of the reservations that cover it, less leave.
-pub async fn place_recount(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<i64> {
+pub(crate) async fn place_recount(conn: &impl ConnectionTrait, template_id: i64, day: Day) -> Result<i64> {
     let found: Vec<i64> = sql("SELECT COUNT(*) FROM reservation r WHERE r.template_id = ? \
          AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') AND r.start_day <= ? \
          AND r.last_day >= ? \

@@ -43,14 +43,14 @@ pub(super) enum Parked<C> {
 
 impl<C> Park<C> {
     /// The one that was used last.
-    pub fn take(&self) -> Option<Parked<C>> {
+    pub(super) fn take(&self) -> Option<Parked<C>> {
         let (conn, since) = self.waiting().conns.pop()?;
         Some(if since.elapsed() < FRESH { Parked::Fresh(conn) } else { Parked::Stale(conn) })
     }
 
     /// Keeps a connection that is fit for use again, or gives it back to its pool, out of which it
     /// was taken then.
-    pub fn put(&self, conn: C, taken_at: Instant) {
+    pub(super) fn put(&self, conn: C, taken_at: Instant) {
         let mut waiting = self.waiting();
         if !waiting.closed && taken_at.elapsed() < LONGEST {
             waiting.conns.push((conn, Instant::now()));
@@ -58,7 +58,7 @@ impl<C> Park<C> {
     }
 
     /// Gives all away to be closed, because their pool is about to be, and keeps none any more.
-    pub fn close(&self) -> impl Iterator<Item = C> {
+    pub(super) fn close(&self) -> impl Iterator<Item = C> {
         let conns = {
             let mut waiting = self.waiting();
             waiting.closed = true;

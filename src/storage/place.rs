@@ -24,7 +24,7 @@ impl From<&place::Model> for PlaceDay {
 
 /// A template with its season and period.
 #[derive(Clone, Debug)]
-pub struct TemplateSlot {
+pub(crate) struct TemplateSlot {
     /// The template.
     pub template: class_template::Model,
     /// Its season.
@@ -36,7 +36,10 @@ pub struct TemplateSlot {
 }
 
 /// Templates with their seasons and periods, in order of keys.
-pub async fn template_slots(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<TemplateSlot>> {
+pub(crate) async fn template_slots(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<Vec<TemplateSlot>> {
     let templates: Vec<class_template::Model> =
         sql("SELECT * FROM class_template WHERE id IN ({ids}) ORDER BY id")
             .ids(template_ids.iter().copied())
@@ -74,7 +77,7 @@ pub async fn template_slots(conn: &impl ConnectionTrait, template_ids: &[i64]) -
 }
 
 /// Locks the places of templates against sign-ups until the transaction ends.
-pub async fn place_lock_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<()> {
+pub(crate) async fn place_lock_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<()> {
     sql("UPDATE place SET taken = taken WHERE template_id IN ({ids})")
         .ids(template_ids.iter().copied())
         .execute(txn)
@@ -83,7 +86,7 @@ pub async fn place_lock_in_txn(txn: &impl ConnectionTrait, template_ids: &[i64])
 }
 
 /// The places of templates, by template, in order of days.
-pub async fn place_list(
+pub(crate) async fn place_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<HashMap<i64, Vec<place::Model>>> {
@@ -92,7 +95,7 @@ pub async fn place_list(
 }
 
 /// The same, locked against sign-ups until the transaction ends.
-pub async fn place_lock_list_in_txn(
+pub(crate) async fn place_lock_list_in_txn(
     txn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<HashMap<i64, Vec<place::Model>>> {
@@ -110,7 +113,7 @@ fn by_template(rows: Vec<place::Model>) -> HashMap<i64, Vec<place::Model>> {
 }
 
 /// Writes the places of templates anew; whoever calls this has locked them and read what was taken.
-pub async fn place_replace_in_txn(
+pub(crate) async fn place_replace_in_txn(
     txn: &impl ConnectionTrait,
     template_ids: &[i64],
     rows: &[place::Model],
@@ -123,7 +126,7 @@ pub async fn place_replace_in_txn(
 }
 
 /// Writes new places.
-pub async fn place_insert_in_txn(txn: &impl ConnectionTrait, rows: &[place::Model]) -> Result<()> {
+pub(crate) async fn place_insert_in_txn(txn: &impl ConnectionTrait, rows: &[place::Model]) -> Result<()> {
     let new = rows.iter().map(|row| place::ActiveModel {
         template_id: Set(row.template_id),
         day: Set(row.day),
@@ -139,7 +142,7 @@ pub async fn place_insert_in_txn(txn: &impl ConnectionTrait, rows: &[place::Mode
 
 /// The range of a reservation that counts.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
-pub struct Covered {
+pub(crate) struct Covered {
     /// The template.
     pub template_id: i64,
     /// First day.
@@ -149,7 +152,10 @@ pub struct Covered {
 }
 
 /// The ranges of the reservations of templates that take places.
-pub async fn reservation_ranges(conn: &impl ConnectionTrait, template_ids: &[i64]) -> Result<Vec<Covered>> {
+pub(crate) async fn reservation_ranges(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+) -> Result<Vec<Covered>> {
     sql("SELECT template_id, start_day, last_day FROM reservation \
          WHERE template_id IN ({ids}) AND state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
          AND start_day <= last_day")

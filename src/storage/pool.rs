@@ -66,7 +66,7 @@ pub fn grade_type(grade: i32, task_id: i64) -> Result<GradeType> {
 }
 
 /// A stored time of day of a period.
-pub fn time_of(text: &str, column: &'static str, id: i64) -> Result<NaiveTime> {
+pub(crate) fn time_of(text: &str, column: &'static str, id: i64) -> Result<NaiveTime> {
     parse_time(text).ok_or_else(|| Error::Corrupt {
         table: "period",
         column,

@@ -8,7 +8,11 @@ use crate::error::Result;
 use sea_orm::ConnectionTrait;
 
 /// Messages that ended before an instant and still have their content, the oldest first.
-pub async fn message_list_old(conn: &impl ConnectionTrait, before: Instant, most: i64) -> Result<Vec<i64>> {
+pub(crate) async fn message_list_old(
+    conn: &impl ConnectionTrait,
+    before: Instant,
+    most: i64,
+) -> Result<Vec<i64>> {
     sql("SELECT id FROM message WHERE purged_at IS NULL AND settled_at < ? \
          AND state NOT IN ('QUEUED', 'LEASED', 'RETRY', 'DEFERRED') \
          ORDER BY settled_at LIMIT ?")
@@ -20,7 +24,7 @@ pub async fn message_list_old(conn: &impl ConnectionTrait, before: Instant, most
 
 /// Removes number or address, subject line and body of messages that have ended; how many.
 /// Everything else stays: what was told, to whom, and the key by which it is not told again.
-pub async fn message_purge_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+pub(crate) async fn message_purge_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
     sql("UPDATE message SET address = '', subject = '', body = '', purged_at = ? WHERE id IN ({ids}) \
          AND purged_at IS NULL \
          AND state NOT IN ('QUEUED', 'LEASED', 'RETRY', 'DEFERRED')")
@@ -31,7 +35,7 @@ pub async fn message_purge_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Resul
 }
 
 /// Request ids that were stored before an instant: (scope, id).
-pub async fn request_list_old(
+pub(crate) async fn request_list_old(
     conn: &impl ConnectionTrait,
     before: Instant,
     most: i64,
@@ -46,7 +50,7 @@ pub async fn request_list_old(
 }
 
 /// Deletes request ids; how many.
-pub async fn request_delete_in_txn(txn: &Txn, keys: &[(String, String)]) -> Result<u64> {
+pub(crate) async fn request_delete_in_txn(txn: &Txn, keys: &[(String, String)]) -> Result<u64> {
     delete_by_rows(
         txn,
         "request_log",
@@ -59,13 +63,13 @@ pub async fn request_delete_in_txn(txn: &Txn, keys: &[(String, String)]) -> Resu
 }
 
 /// The last run of each task, which stays however old it is.
-pub async fn task_run_last_ids(conn: &impl ConnectionTrait) -> Result<Vec<i64>> {
+pub(crate) async fn task_run_last_ids(conn: &impl ConnectionTrait) -> Result<Vec<i64>> {
     sql("SELECT MAX(id) FROM task_run GROUP BY task").column(conn).await
 }
 
 /// Runs before an instant, those that changed nothing or the others, without `but`; the oldest
 /// first.
-pub async fn task_run_list_old(
+pub(crate) async fn task_run_list_old(
     conn: &impl ConnectionTrait,
     idle: bool,
     before: Instant,
@@ -86,12 +90,16 @@ pub async fn task_run_list_old(
 }
 
 /// Deletes runs; how many.
-pub async fn task_run_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+pub(crate) async fn task_run_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
     sql("DELETE FROM task_run WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
 }
 
 /// Holds that were over before an instant.
-pub async fn held_time_list_old(conn: &impl ConnectionTrait, before: Instant, most: i64) -> Result<Vec<i64>> {
+pub(crate) async fn held_time_list_old(
+    conn: &impl ConnectionTrait,
+    before: Instant,
+    most: i64,
+) -> Result<Vec<i64>> {
     sql("SELECT reservation_id FROM held_time WHERE held_until < ? LIMIT ?")
         .bind(before)
         .bind(most)
@@ -100,6 +108,6 @@ pub async fn held_time_list_old(conn: &impl ConnectionTrait, before: Instant, mo
 }
 
 /// Deletes what is known of holds; how many.
-pub async fn held_time_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+pub(crate) async fn held_time_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
     sql("DELETE FROM held_time WHERE reservation_id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
 }

@@ -105,7 +105,7 @@ impl Part {
 ///
 /// # Errors
 /// IN_USE that says by what and how many.
-pub async fn refuse_if_used(txn: &Txn, part: Part, id: i64, name: &str) -> Result<()> {
+pub(crate) async fn refuse_if_used(txn: &Txn, part: Part, id: i64, name: &str) -> Result<()> {
     let (mut found, mut reservations, mut classes) = (Vec::new(), Vec::new(), Vec::new());
     for referrer in part.referrers() {
         let count = sql(referrer.count).bind(id).column::<i64>(txn).await?.first().copied().unwrap_or(0);

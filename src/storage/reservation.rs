@@ -37,7 +37,7 @@ impl ReservationRow {
 
 /// Which reservations to list.
 #[derive(Clone, Debug, Default)]
-pub struct ReservationFilter {
+pub(crate) struct ReservationFilter {
     /// Of this student.
     pub student_id: Option<i64>,
     /// Of this class template.
@@ -52,7 +52,7 @@ pub struct ReservationFilter {
 
 /// A reservation to be written; its state is BOOKED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReservationInsert {
+pub(crate) struct ReservationInsert {
     /// The student.
     pub student_id: i64,
     /// The class template.
@@ -67,7 +67,7 @@ pub struct ReservationInsert {
 
 impl ReservationInsert {
     /// The row as it is inserted.
-    pub fn active(self) -> reservation::ActiveModel {
+    pub(crate) fn active(self) -> reservation::ActiveModel {
         reservation::ActiveModel {
             student_id: Set(self.student_id),
             template_id: Set(self.template_id),
@@ -83,12 +83,15 @@ impl ReservationInsert {
 }
 
 /// The student of a user name.
-pub async fn student_of_name(conn: &impl ConnectionTrait, user_name: &str) -> Result<Option<student::Model>> {
+pub(crate) async fn student_of_name(
+    conn: &impl ConnectionTrait,
+    user_name: &str,
+) -> Result<Option<student::Model>> {
     Ok(student::Entity::find().filter(student::Column::UserName.eq(user_name)).one(conn).await?)
 }
 
 /// The class template of a code.
-pub async fn template_of_code(
+pub(crate) async fn template_of_code(
     conn: &impl ConnectionTrait,
     code: &str,
 ) -> Result<Option<class_template::Model>> {
@@ -96,18 +99,21 @@ pub async fn template_of_code(
 }
 
 /// Locks a student: whoever changes what the student is signed up for takes this turn first.
-pub async fn student_lock_in_txn(txn: &impl ConnectionTrait, student_id: i64) -> Result<u64> {
+pub(crate) async fn student_lock_in_txn(txn: &impl ConnectionTrait, student_id: i64) -> Result<u64> {
     sql("UPDATE student SET version = version + 1 WHERE id = ?").bind(student_id).execute(txn).await
 }
 
 /// A reservation by its key, with names.
-pub async fn reservation_with_names(conn: &impl ConnectionTrait, id: i64) -> Result<Option<ReservationRow>> {
+pub(crate) async fn reservation_with_names(
+    conn: &impl ConnectionTrait,
+    id: i64,
+) -> Result<Option<ReservationRow>> {
     let found = with_names().filter(reservation::Column::Id.eq(id)).into_model::<Named>().one(conn).await?;
     Ok(found.map(ReservationRow::from))
 }
 
 /// Reservations by keys.
-pub async fn reservation_list_by_ids(
+pub(crate) async fn reservation_list_by_ids(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<ReservationRow>> {
@@ -117,7 +123,7 @@ pub async fn reservation_list_by_ids(
 }
 
 /// Reservations as they are at `now`, in order of keys: one more than the page holds.
-pub async fn reservation_list(
+pub(crate) async fn reservation_list(
     conn: &impl ConnectionTrait,
     filter: &ReservationFilter,
     page: &Page,
@@ -166,7 +172,7 @@ fn lasts(now: Instant) -> Condition {
 }
 
 /// Whether there is a class of this key.
-pub async fn class_exists(conn: &impl ConnectionTrait, id: i64) -> Result<bool> {
+pub(crate) async fn class_exists(conn: &impl ConnectionTrait, id: i64) -> Result<bool> {
     Ok(class::Entity::find_by_id(id).one(conn).await?.is_some())
 }
 
@@ -208,7 +214,7 @@ impl From<Named> for ReservationRow {
 
 /// Whether a student is on the waiting list of a template for some of these days, and the list has
 /// not closed.
-pub async fn reservation_is_waiting(
+pub(crate) async fn reservation_is_waiting(
     conn: &impl ConnectionTrait,
     student_id: i64,
     template_id: i64,
@@ -229,7 +235,7 @@ pub async fn reservation_is_waiting(
 }
 
 /// The lesson days of a template from `first` to `last` with the start of each lesson.
-pub async fn place_days(
+pub(crate) async fn place_days(
     conn: &impl ConnectionTrait,
     template_id: i64,
     first: Day,
@@ -245,7 +251,7 @@ pub async fn place_days(
 
 /// The first lesson day of a template on or after `from`: with a free place, or any for who waits
 /// for one.
-pub async fn place_first_day(
+pub(crate) async fn place_first_day(
     conn: &impl ConnectionTrait,
     template_id: i64,
     from: Day,
@@ -262,7 +268,7 @@ pub async fn place_first_day(
 }
 
 /// Takes one seat on each lesson day from `first` to `last` that has one left; how many days.
-pub async fn place_take_in_txn(
+pub(crate) async fn place_take_in_txn(
     txn: &impl ConnectionTrait,
     template_id: i64,
     first: Day,
@@ -278,7 +284,7 @@ pub async fn place_take_in_txn(
 }
 
 /// Gives one seat back on each lesson day from `first` to `last`; how many days.
-pub async fn place_free_in_txn(
+pub(crate) async fn place_free_in_txn(
     txn: &impl ConnectionTrait,
     template_id: i64,
     first: Day,
@@ -293,7 +299,7 @@ pub async fn place_free_in_txn(
 }
 
 /// Shortens a reservation to `last_day`; whether it was as it had been read.
-pub async fn reservation_shorten_in_txn(
+pub(crate) async fn reservation_shorten_in_txn(
     txn: &impl ConnectionTrait,
     before: &reservation::Model,
     last_day: Day,
@@ -317,7 +323,7 @@ pub async fn reservation_shorten_in_txn(
 
 /// Gives a sign-up another last day, and leaves all else as it is, but for a class of which nothing
 /// is left: then the student waits for one. Whether it was as it had been read.
-pub async fn reservation_last_day_in_txn(
+pub(crate) async fn reservation_last_day_in_txn(
     txn: &impl ConnectionTrait,
     before: &reservation::Model,
     last_day: Day,
@@ -345,7 +351,11 @@ pub async fn reservation_last_day_in_txn(
 ///
 /// # Errors
 /// `Contended` when one is in another state by now.
-pub async fn reservation_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
+pub(crate) async fn reservation_cancel_set_in_txn(
+    txn: &Txn,
+    rows: &[(i64, Day)],
+    now: Instant,
+) -> Result<()> {
     let live = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', \
         'PLACED')";
     cancel_in_txn(txn, live, rows, now).await
@@ -356,7 +366,7 @@ pub async fn reservation_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: 
 /// # Errors
 /// `Contended` when one is in another state by now, as when it was just offered a place, which
 /// would never be given back.
-pub async fn waiting_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
+pub(crate) async fn waiting_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
     cancel_in_txn(txn, "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'", rows, now).await
 }
 

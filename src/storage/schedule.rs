@@ -39,7 +39,7 @@ pub struct ScheduleRow {
 
 /// The lessons of a student from `from` to `to`: of sign-ups, and of holds and offers that last; by
 /// start.
-pub async fn schedule_list(
+pub(crate) async fn schedule_list(
     conn: &impl ConnectionTrait,
     student_id: i64,
     from: Day,
@@ -69,7 +69,10 @@ pub async fn schedule_list(
 }
 
 /// Lessons from which a student has taken leave, by the code of the season.
-pub async fn leave_by_season(conn: &impl ConnectionTrait, student_id: i64) -> Result<Vec<(String, i64)>> {
+pub(crate) async fn leave_by_season(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+) -> Result<Vec<(String, i64)>> {
     sql("SELECT se.code, COUNT(*) FROM reservation r JOIN student_leave v ON v.reservation_id = r.id \
          JOIN class_template t ON t.id = r.template_id JOIN season se ON se.id = t.season_id \
          WHERE r.student_id = ? GROUP BY se.code")

@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Keeps class tasks from being made while the lesson days they are made for change; it comes
 /// before all other locks.
-pub async fn edit_lock_in_txn(txn: &Txn) -> Result<()> {
+pub(crate) async fn edit_lock_in_txn(txn: &Txn) -> Result<()> {
     sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await.map(drop)
 }
 
 /// Open tasks whose coaches said yes on an offer in this period are to be looked at again.
-pub async fn period_tasks_dirty_in_txn(txn: &Txn, period_id: i64) -> Result<u64> {
+pub(crate) async fn period_tasks_dirty_in_txn(txn: &Txn, period_id: i64) -> Result<u64> {
     sql("UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') AND id IN \
          (SELECT i.task_id FROM invitation i JOIN availability_use u ON u.invitation_id = i.id \
           JOIN coach_availability a ON a.id = u.availability_id WHERE a.period_id = ?)")
@@ -29,7 +29,7 @@ pub async fn period_tasks_dirty_in_txn(txn: &Txn, period_id: i64) -> Result<u64>
 
 /// A reservation that counts on days, or waits for them.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// The reservation.
     pub id: i64,
     /// Its student.
@@ -57,7 +57,7 @@ pub struct Claim {
 }
 
 /// The claims on days from `first` to `last` of templates, in the order in which they were made.
-pub async fn claim_list(
+pub(crate) async fn claim_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     first: Day,
@@ -77,7 +77,7 @@ pub async fn claim_list(
 }
 
 /// Locks students: whoever changes what a student is signed up for takes this turn first.
-pub async fn student_lock_set_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+pub(crate) async fn student_lock_set_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
     sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})")
         .ids(ids.iter().copied())
         .execute(txn)
@@ -85,7 +85,7 @@ pub async fn student_lock_set_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
 }
 
 /// Locks the classes of templates.
-pub async fn class_lock_of_templates_in_txn(txn: &Txn, template_ids: &[i64]) -> Result<u64> {
+pub(crate) async fn class_lock_of_templates_in_txn(txn: &Txn, template_ids: &[i64]) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids})")
         .ids(template_ids.iter().copied())
         .execute(txn)
@@ -94,7 +94,7 @@ pub async fn class_lock_of_templates_in_txn(txn: &Txn, template_ids: &[i64]) -> 
 
 /// A class with its coach and the invitation that took the coach's time for it.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct EditedClass {
+pub(crate) struct EditedClass {
     /// The class.
     pub id: i64,
     /// Its template.
@@ -112,7 +112,7 @@ pub struct EditedClass {
 }
 
 /// The classes of templates, in the order in which they were formed.
-pub async fn class_list_of_templates(
+pub(crate) async fn class_list_of_templates(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<Vec<EditedClass>> {
@@ -125,7 +125,7 @@ pub async fn class_list_of_templates(
 }
 
 /// The lessons of the classes of templates, by class and day.
-pub async fn lesson_list_of_templates(
+pub(crate) async fn lesson_list_of_templates(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<Vec<lesson::Model>> {
@@ -137,7 +137,7 @@ pub async fn lesson_list_of_templates(
 }
 
 /// The user names and phones of coaches.
-pub async fn coach_contacts(
+pub(crate) async fn coach_contacts(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, (String, String)>> {
@@ -147,7 +147,7 @@ pub async fn coach_contacts(
 }
 
 /// Lessons that fall away.
-pub async fn lesson_cancel_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+pub(crate) async fn lesson_cancel_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
     sql("UPDATE lesson SET state = 'CANCELLED' WHERE state = 'SCHEDULED' AND id IN ({ids})")
         .ids(ids.iter().copied())
         .execute(txn)
@@ -156,7 +156,7 @@ pub async fn lesson_cancel_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
 
 /// Lessons at another time, given as key, start and end; they are ahead, also when they had fallen
 /// away.
-pub async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i64)]) -> Result<u64> {
+pub(crate) async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i64)]) -> Result<u64> {
     let set = "start_at = p.c1, end_at = p.c2, coach_id = p.c3, state = 'SCHEDULED'";
     update_by_rows(txn, "lesson", "{rows:iiii}", "lesson.id = p.c0", set)
         .rows(lessons.iter().map(|(id, start, end, coach)| -> [Cell; 4] {
@@ -167,7 +167,7 @@ pub async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i6
 }
 
 /// Lessons that come.
-pub async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -> Result<()> {
+pub(crate) async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -> Result<()> {
     let rows = lessons.iter().map(|row| lesson::ActiveModel {
         id: NotSet,
         class_id: Set(row.class_id),
@@ -181,7 +181,7 @@ pub async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -> Resul
 }
 
 /// First day, last day and state of classes.
-pub async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result<u64> {
+pub(crate) async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result<u64> {
     let set = "first_day = p.c1, last_day = p.c2, state = p.c3";
     update_by_rows(txn, "class", "{rows:iddt}", "class.id = p.c0", set)
         .rows(classes.iter().map(|class| -> [Cell; 4] {
@@ -192,7 +192,7 @@ pub async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result
 }
 
 /// Frees days of availability that invitations use.
-pub async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]) -> Result<u64> {
+pub(crate) async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]) -> Result<u64> {
     sql("DELETE FROM availability_use WHERE invitation_id IN ({ids}) AND EXISTS \
          (SELECT 1 FROM {rows:id} p WHERE p.c0 = availability_use.invitation_id \
          AND p.c1 = availability_use.day)")
@@ -206,7 +206,7 @@ pub async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]) -> Re
 ///
 /// # Errors
 /// `Contended` when one is used by now.
-pub async fn availability_take_in_txn(txn: &Txn, uses: &[(i64, Day, i64)]) -> Result<()> {
+pub(crate) async fn availability_take_in_txn(txn: &Txn, uses: &[(i64, Day, i64)]) -> Result<()> {
     let rows = uses.iter().map(|(availability_id, day, invitation_id)| availability_use::ActiveModel {
         availability_id: Set(*availability_id),
         day: Set(*day),
@@ -220,9 +220,7 @@ pub async fn availability_take_in_txn(txn: &Txn, uses: &[(i64, Day, i64)]) -> Re
 
 /// A day of an offer in one period that a class in another period uses.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct ForeignUse {
-    /// Code of the class's template.
-    pub code: String,
+pub(crate) struct ForeignUse {
     /// The day.
     pub day: Day,
     /// Times of day of the offer, `HH:MM`.
@@ -236,13 +234,12 @@ pub struct ForeignUse {
 }
 
 /// Lessons after `now` whose class and coach's offer are in two periods, one of which is this.
-pub async fn foreign_use_list(
+pub(crate) async fn foreign_use_list(
     conn: &impl ConnectionTrait,
     period_id: i64,
     now: Instant,
 ) -> Result<Vec<ForeignUse>> {
-    sql("SELECT t.code, u.day, o.start_time AS offer_start, o.end_time AS offer_end, p.start_time, \
-         p.end_time \
+    sql("SELECT u.day, o.start_time AS offer_start, o.end_time AS offer_end, p.start_time, p.end_time \
          FROM coach_availability a JOIN availability_use u ON u.availability_id = a.id JOIN invitation i \
          ON i.id = u.invitation_id \
          JOIN class c ON c.id = i.class_id JOIN lesson l ON l.class_id = c.id AND l.day = u.day \
@@ -259,7 +256,7 @@ pub async fn foreign_use_list(
 }
 
 /// Days on which a coach of these classes would have two lessons less than `gap` seconds apart.
-pub async fn lesson_clash_days(
+pub(crate) async fn lesson_clash_days(
     conn: &impl ConnectionTrait,
     class_ids: &[i64],
     gap: i64,
@@ -279,7 +276,7 @@ pub async fn lesson_clash_days(
 
 /// Two reservations of a student with lessons at the same time.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
-pub struct Clash {
+pub(crate) struct Clash {
     /// The template asked for.
     pub template_id: i64,
     /// The day.
@@ -292,7 +289,7 @@ pub struct Clash {
 
 /// Of these lesson days, (template, day), those on which a student who covers them has another
 /// lesson then.
-pub async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -> Result<Vec<Clash>> {
+pub(crate) async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -> Result<Vec<Clash>> {
     sql("SELECT DISTINCT mine.template_id, mine.day, r.id AS reservation_id, o.id AS other_id \
          FROM {rows:id} d \
          JOIN place mine ON mine.template_id = d.c0 AND mine.day = d.c1 \
@@ -312,7 +309,7 @@ pub async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -
 
 /// What the ledger comes to on days of templates: by template and day, for each reservation and for
 /// what is of none.
-pub async fn place_change_sums(
+pub(crate) async fn place_change_sums(
     conn: &impl ConnectionTrait,
     days: &[(i64, Day)],
 ) -> Result<HashMap<(i64, Day), BTreeMap<Option<i64>, i64>>> {
@@ -332,7 +329,7 @@ pub async fn place_change_sums(
 }
 
 /// Leave for lessons that fall away is given back: (reservation, day).
-pub async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) -> Result<u64> {
+pub(crate) async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) -> Result<u64> {
     sql("DELETE FROM student_leave WHERE reservation_id IN ({ids}) AND EXISTS \
          (SELECT 1 FROM {rows:id} p WHERE p.c0 = student_leave.reservation_id AND p.c1 = student_leave.day)")
     .ids(leave.iter().map(|(reservation, _)| *reservation))
@@ -343,7 +340,7 @@ pub async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) -> Result
 
 /// First lesson and end of what waits, is held or offered: (reservation, first lesson day, expires
 /// at).
-pub async fn reservation_wait_set_in_txn(
+pub(crate) async fn reservation_wait_set_in_txn(
     txn: &Txn,
     rows: &[(i64, Option<Day>, Option<Instant>)],
 ) -> Result<u64> {
@@ -360,7 +357,11 @@ pub async fn reservation_wait_set_in_txn(
 }
 
 /// The keys of the class tasks of templates from a day on.
-pub async fn task_ids_from(conn: &impl ConnectionTrait, template_ids: &[i64], from: Day) -> Result<Vec<i64>> {
+pub(crate) async fn task_ids_from(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    from: Day,
+) -> Result<Vec<i64>> {
     sql("SELECT id FROM class_task WHERE template_id IN ({ids}) AND day >= ?")
         .ids(template_ids.iter().copied())
         .bind(from)
@@ -369,7 +370,7 @@ pub async fn task_ids_from(conn: &impl ConnectionTrait, template_ids: &[i64], fr
 }
 
 /// Who cancelled tasks; those of the list that were cancelled.
-pub async fn task_cancelled_by(
+pub(crate) async fn task_cancelled_by(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, String>> {
@@ -382,7 +383,7 @@ pub async fn task_cancelled_by(
 }
 
 /// Tasks that are not open and whose lesson falls away: nobody reopens them.
-pub async fn task_end_in_txn(txn: &Txn, ids: &[i64], by: &str) -> Result<u64> {
+pub(crate) async fn task_end_in_txn(txn: &Txn, ids: &[i64], by: &str) -> Result<u64> {
     sql("UPDATE class_task SET state = 'CANCELLED', cancelled_by = ?, version = version + 1 \
         WHERE id IN ({ids})")
     .bind(by)
@@ -393,7 +394,7 @@ pub async fn task_end_in_txn(txn: &Txn, ids: &[i64], by: &str) -> Result<u64> {
 
 /// The instants of a task that follow from its lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TaskTimes {
+pub(crate) struct TaskTimes {
     /// The task.
     pub id: i64,
     /// s.
@@ -407,7 +408,7 @@ pub struct TaskTimes {
 }
 
 /// Tasks whose lesson is at another time; whatever was to end later than the task ends with it.
-pub async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u64> {
+pub(crate) async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u64> {
     let set = "start_at = p.c1, gate_at = p.c2, freeze_at = p.c3, closes_at = p.c4, version = version + 1";
     let moved = update_by_rows(txn, "class_task", "{rows:iiiii}", "class_task.id = p.c0", set)
         .rows(tasks.iter().map(|task| -> [Cell; 5] {
@@ -444,7 +445,7 @@ pub async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u64> {
 }
 
 /// Tasks whose lesson is back look for coaches again.
-pub async fn task_reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+pub(crate) async fn task_reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
     sql(
         "UPDATE class_task SET state = 'PENDING', cancelled_by = '', reopened = FALSE, dirty = TRUE, version \
          = version + 1 \

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Locks the classes of templates that are not over on `day`: whoever changes a roster, or reads it
 /// to decide, takes this turn. How many.
-pub async fn seat_lock_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Result<u64> {
+pub(crate) async fn seat_lock_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE template_id IN ({ids}) AND last_day >= ? \
         AND state IN ('OPEN', 'RUNNING')")
     .ids(template_ids.iter().copied())
@@ -40,7 +40,7 @@ struct Stay {
 /// The running classes of templates with their lessons from `from` on, and how many students each
 /// has: those in the class and those whose hold or offer keeps a seat, less those on leave. By
 /// template, in order of keys.
-pub async fn seat_list(
+pub(crate) async fn seat_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     from: Day,

@@ -4,8 +4,9 @@
 mod read;
 mod write;
 
-pub use read::{Question, What, Who, look, student_lock_by_names, taking_list, what, who};
-pub use write::{Entry, NewRow, RowKey, entry_insert_set_in_txn, reservation_insert_set_in_txn};
+pub(crate) use read::{Question, look, student_lock_by_names, taking_list, what, who};
+pub(crate) use write::reservation_insert_set_in_txn;
+pub use write::{Entry, NewRow, entry_insert_set_in_txn};
 
 use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
@@ -72,7 +73,7 @@ pub struct Looked {
 }
 
 /// The lesson days of templates in ranges: (template, first day, last day).
-pub async fn place_list_in(
+pub(crate) async fn place_list_in(
     conn: &impl ConnectionTrait,
     ranges: &[(i64, Day, Day)],
 ) -> Result<Vec<place::Model>> {
@@ -86,7 +87,7 @@ pub async fn place_list_in(
 
 /// Locks and reads the lesson days of templates in ranges, in order of keys, so that two who do
 /// this cannot wait for each other.
-pub async fn place_lock_list_in(txn: &Txn, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
+pub(crate) async fn place_lock_list_in(txn: &Txn, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
     sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 \
          AND p.day <= q.c2 \
          ORDER BY p.template_id, p.day {lock:p}")
@@ -103,7 +104,7 @@ fn cells(ranges: &[(i64, Day, Day)]) -> impl Iterator<Item = [Cell; 3]> {
 ///
 /// # Errors
 /// `Contended` when a day is not there, or has fewer places than that.
-pub async fn place_change_in_txn(txn: &Txn, changes: &[(i64, Day, i64)]) -> Result<()> {
+pub(crate) async fn place_change_in_txn(txn: &Txn, changes: &[(i64, Day, i64)]) -> Result<()> {
     let on =
         "place.template_id = p.c0 AND place.day = p.c1 AND place.taken + p.c2 BETWEEN 0 AND place.capacity";
     let done = update_by_rows(txn, "place", "{rows:idi}", on, "taken = place.taken + p.c2")

@@ -179,7 +179,7 @@ pub fn update_by_rows(
 
 /// A DELETE of the rows of a table that rows `p` of a set name; see [`dialect::delete_by_rows`].
 /// The set is the only parameter.
-pub fn delete_by_rows(
+pub(crate) fn delete_by_rows(
     conn: &impl ConnectionTrait,
     table: &'static str,
     rows: &'static str,
@@ -263,7 +263,7 @@ impl Sql {
 
     /// Runs it for parts of its first set, each of which is sent at once (see [`RECORD`]): for what
     /// does not depend on the set as a whole. How many rows it touched in all.
-    pub async fn execute_in_parts(self, conn: &impl ConnectionTrait) -> Result<u64> {
+    pub(crate) async fn execute_in_parts(self, conn: &impl ConnectionTrait) -> Result<u64> {
         let mut touched = 0;
         for part in self.parts(conn) {
             touched += part.execute(conn).await?;
@@ -272,7 +272,10 @@ impl Sql {
     }
 
     /// All rows as structs, asked for as [`Sql::execute_in_parts`] does.
-    pub async fn all_in_parts<T: FromQueryResult>(self, conn: &impl ConnectionTrait) -> Result<Vec<T>> {
+    pub(crate) async fn all_in_parts<T: FromQueryResult>(
+        self,
+        conn: &impl ConnectionTrait,
+    ) -> Result<Vec<T>> {
         let mut found = Vec::new();
         for part in self.parts(conn) {
             found.extend(part.all(conn).await?);
@@ -281,7 +284,10 @@ impl Sql {
     }
 
     /// All rows as tuples, asked for as [`Sql::execute_in_parts`] does.
-    pub async fn tuples_in_parts<T: TryGetableMany>(self, conn: &impl ConnectionTrait) -> Result<Vec<T>> {
+    pub(crate) async fn tuples_in_parts<T: TryGetableMany>(
+        self,
+        conn: &impl ConnectionTrait,
+    ) -> Result<Vec<T>> {
         let mut found = Vec::new();
         for part in self.parts(conn) {
             found.extend(part.tuples(conn).await?);
@@ -341,7 +347,7 @@ impl Sql {
 /// Bytes of values in one message to a database: a TLS record (16 KiB) less what else is in it.
 /// What is longer is sent in several, of which the last waits for the server to acknowledge the
 /// others (Nagle's algorithm, which the drivers leave on), which it does after 40 ms.
-pub const RECORD: usize = 15_500;
+pub(crate) const RECORD: usize = 15_500;
 
 /// Splits items into as few parts as fit a record each; one at least, which may be empty.
 fn fitting<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {

@@ -8,7 +8,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::invitation;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap};
 
 /// A class task with what its template says.
@@ -73,7 +73,7 @@ impl TaskRow {
     }
 
     /// Whether it takes yeses and looks for coaches at `now`.
-    pub fn is_open_at(&self, now: Instant) -> bool {
+    pub(crate) fn is_open_at(&self, now: Instant) -> bool {
         self.state.is_open() && now < self.closes_at
     }
 }
@@ -102,12 +102,16 @@ fn in_order(mut tasks: Vec<TaskRow>) -> Vec<TaskRow> {
 }
 
 /// One task.
-pub async fn task_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<TaskRow> {
+pub(crate) async fn task_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<TaskRow> {
     sql(task_select!("t.id = ?")).bind(id).one(conn).await?.ok_or_else(|| Error::not_found("class task", id))
 }
 
 /// The task of a template on a day.
-pub async fn task_by_template(conn: &impl ConnectionTrait, code: &str, day: Day) -> Result<Option<TaskRow>> {
+pub(crate) async fn task_by_template(
+    conn: &impl ConnectionTrait,
+    code: &str,
+    day: Day,
+) -> Result<Option<TaskRow>> {
     sql(task_select!("ct.code = ? AND t.day = ?")).bind(code).bind(day).one(conn).await
 }
 
@@ -134,7 +138,7 @@ pub async fn task_list_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Re
 }
 
 /// How many tasks are open, of all days or of one.
-pub async fn task_count_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Result<u64> {
+pub(crate) async fn task_count_open(conn: &impl ConnectionTrait, day: Option<Day>) -> Result<u64> {
     let counted = match day {
         Some(day) => sql(
             "SELECT COUNT(*) FROM class_task WHERE day = ? AND state IN ('PENDING', 'INVITING', 'COVERED')",
@@ -147,7 +151,7 @@ pub async fn task_count_open(conn: &impl ConnectionTrait, day: Option<Day>) -> R
 }
 
 /// Tasks with an acceptance whose test deadline has come.
-pub async fn task_ids_lapsing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
+pub(crate) async fn task_ids_lapsing(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
     sql("SELECT task_id FROM invitation WHERE state = 'ACCEPTED' AND test_deadline <= ?")
         .bind(now)
         .column(conn)
@@ -156,7 +160,7 @@ pub async fn task_ids_lapsing(conn: &impl ConnectionTrait, now: Instant) -> Resu
 
 /// Open tasks that are not in line at `now`: to be sized again, past their gate and still PENDING,
 /// with a test that is overdue (`lapsing`); those COVERED too when classes form at once.
-pub async fn task_list_unsettled(
+pub(crate) async fn task_list_unsettled(
     conn: &impl ConnectionTrait,
     lapsing: Vec<i64>,
     form_at_once: bool,
@@ -173,7 +177,7 @@ pub async fn task_list_unsettled(
 
 /// Open tasks that look for coaches by themselves, but those that were looked at in this `world` in
 /// vain and for which time has changed nothing since (`task_look`).
-pub async fn task_list_asking(
+pub(crate) async fn task_list_asking(
     conn: &impl ConnectionTrait,
     world: &str,
     now: Instant,
@@ -198,7 +202,7 @@ pub async fn task_list_closing(conn: &impl ConnectionTrait, now: Instant) -> Res
 }
 
 /// The open task of a template on a day.
-pub async fn task_open_of_template(
+pub(crate) async fn task_open_of_template(
     conn: &impl ConnectionTrait,
     template_id: i64,
     day: Day,
@@ -211,7 +215,7 @@ pub async fn task_open_of_template(
 
 /// Locks a task for the transaction and reads it as it is now. Everything that counts on a task
 /// starts here.
-pub async fn task_lock_in_txn(txn: &Txn, id: i64) -> Result<TaskRow> {
+pub(crate) async fn task_lock_in_txn(txn: &Txn, id: i64) -> Result<TaskRow> {
     if sql("UPDATE class_task SET version = version + 1 WHERE id = ?").bind(id).execute(txn).await? == 0 {
         return Err(Error::not_found("class task", id));
     }
@@ -266,7 +270,7 @@ pub async fn task_counts(
 }
 
 /// The last day reserved by any student of each task.
-pub async fn task_last_days(
+pub(crate) async fn task_last_days(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, Day>> {
@@ -280,7 +284,7 @@ pub async fn task_last_days(
 }
 
 /// How many students of each task come from each city.
-pub async fn task_cities(
+pub(crate) async fn task_cities(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, BTreeMap<String, i64>>> {
@@ -298,20 +302,8 @@ pub async fn task_cities(
     Ok(cities)
 }
 
-/// The invitations of tasks, in the order they were made.
-pub async fn invitation_list_of_tasks(
-    conn: &impl ConnectionTrait,
-    task_ids: &[i64],
-) -> Result<Vec<invitation::Model>> {
-    Ok(invitation::Entity::find()
-        .filter(invitation::Column::TaskId.is_in(task_ids.iter().copied()))
-        .order_by_asc(invitation::Column::Id)
-        .all(conn)
-        .await?)
-}
-
 /// One invitation.
-pub async fn invitation_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<invitation::Model> {
+pub(crate) async fn invitation_by_id(conn: &impl ConnectionTrait, id: i64) -> Result<invitation::Model> {
     invitation::Entity::find_by_id(id).one(conn).await?.ok_or_else(|| Error::not_found("invitation", id))
 }
 
@@ -354,7 +346,7 @@ macro_rules! invited_select {
 }
 
 /// The invitations of a task that count: asked, held or in reserve; by user name.
-pub async fn invited_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Result<Vec<InvitedCoach>> {
+pub(crate) async fn invited_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Result<Vec<InvitedCoach>> {
     let mut rows: Vec<InvitedCoach> = sql(invited_select!(
         "i.task_id = ? AND i.state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE')"
     ))
@@ -366,7 +358,7 @@ pub async fn invited_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Resul
 }
 
 /// Acceptances whose test deadline lies in `[from, to]`.
-pub async fn invited_list_deadline_in(
+pub(crate) async fn invited_list_deadline_in(
     conn: &impl ConnectionTrait,
     from: Instant,
     to: Instant,
@@ -379,7 +371,7 @@ pub async fn invited_list_deadline_in(
 }
 
 /// Acceptances of a coach that wait for the test.
-pub async fn invited_list_accepted_by(
+pub(crate) async fn invited_list_accepted_by(
     conn: &impl ConnectionTrait,
     coach_id: i64,
     now: Instant,
@@ -392,7 +384,7 @@ pub async fn invited_list_accepted_by(
 }
 
 /// Ends invitations that are in one of the states they may be ended from; how many.
-pub async fn invitation_end_in_txn(
+pub(crate) async fn invitation_end_in_txn(
     txn: &Txn,
     ids: &[i64],
     from: InvitationState,
@@ -431,7 +423,7 @@ async fn coach_freed_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Result<()> {
 }
 
 /// Frees the availability that invitations used.
-pub async fn availability_free_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Result<u64> {
+pub(crate) async fn availability_free_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Result<u64> {
     if invitation_ids.is_empty() {
         return Ok(0);
     }
@@ -442,8 +434,11 @@ pub async fn availability_free_in_txn(txn: &Txn, invitation_ids: &[i64]) -> Resu
         .await
 }
 
-/// Sets the state of a task that is in one of the open states; how many rows.
-pub async fn task_state_set_in_txn(txn: &Txn, id: i64, from: TaskState, to: TaskState) -> Result<()> {
+/// Sets the state of a locked task.
+///
+/// # Errors
+/// `Contended` when it is in another state than `from`.
+pub(crate) async fn task_state_set_in_txn(txn: &Txn, id: i64, from: TaskState, to: TaskState) -> Result<()> {
     let rows = sql("UPDATE class_task SET state = ?, version = version + 1 WHERE id = ? AND state = ?")
         .bind(to)
         .bind(id)
@@ -455,7 +450,7 @@ pub async fn task_state_set_in_txn(txn: &Txn, id: i64, from: TaskState, to: Task
 }
 
 /// Invitations of tasks that were queued at exactly this instant and are still QUEUED.
-pub async fn invited_queued_at(
+pub(crate) async fn invited_queued_at(
     conn: &impl ConnectionTrait,
     task_ids: impl IntoIterator<Item = i64>,
     at: Instant,

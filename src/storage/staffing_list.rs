@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 /// Which class tasks to list.
 #[derive(Clone, Debug, Default)]
-pub struct TaskFilter {
+pub(crate) struct TaskFilter {
     /// Of this template.
     pub template_id: Option<i64>,
     /// Of days from this one on.
@@ -27,7 +27,7 @@ pub struct TaskFilter {
 }
 
 /// Class tasks in order of keys.
-pub async fn task_page(
+pub(crate) async fn task_page(
     conn: &impl ConnectionTrait,
     filter: &TaskFilter,
     page: &Page,
@@ -50,12 +50,12 @@ pub async fn task_page(
 }
 
 /// One class task.
-pub async fn task_by_key(conn: &impl ConnectionTrait, id: i64) -> Result<Option<class_task::Model>> {
+pub(crate) async fn task_by_key(conn: &impl ConnectionTrait, id: i64) -> Result<Option<class_task::Model>> {
     Ok(class_task::Entity::find_by_id(id).one(conn).await?)
 }
 
 /// How many invitations of class tasks are ASSIGNED.
-pub async fn task_assigned(
+pub(crate) async fn task_assigned(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, i64>> {
@@ -90,7 +90,7 @@ pub struct InvitationRow {
 
 /// Which invitations to list.
 #[derive(Clone, Debug, Default)]
-pub struct InvitationFilter {
+pub(crate) struct InvitationFilter {
     /// Of this class task.
     pub task_id: Option<i64>,
     /// Of this coach.
@@ -131,19 +131,25 @@ fn with_names() -> Select<invitation::Entity> {
 }
 
 /// One invitation.
-pub async fn invitation_with_names(conn: &impl ConnectionTrait, id: i64) -> Result<Option<InvitationRow>> {
+pub(crate) async fn invitation_with_names(
+    conn: &impl ConnectionTrait,
+    id: i64,
+) -> Result<Option<InvitationRow>> {
     Ok(with_names().filter(invitation::Column::Id.eq(id)).into_model::<InvitationRow>().one(conn).await?)
 }
 
 /// All invitations of a class task, in order of keys.
-pub async fn invitations_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Result<Vec<InvitationRow>> {
+pub(crate) async fn invitations_of_task(
+    conn: &impl ConnectionTrait,
+    task_id: i64,
+) -> Result<Vec<InvitationRow>> {
     let query =
         with_names().filter(invitation::Column::TaskId.eq(task_id)).order_by_asc(invitation::Column::Id);
     Ok(query.into_model::<InvitationRow>().all(conn).await?)
 }
 
 /// Invitations in order of keys.
-pub async fn invitation_page(
+pub(crate) async fn invitation_page(
     conn: &impl ConnectionTrait,
     filter: &InvitationFilter,
     page: &Page,

@@ -16,7 +16,7 @@ pub async fn student_by_user_name(
 }
 
 /// Students in order of keys, of one grade or of all.
-pub async fn student_list(
+pub(crate) async fn student_list(
     conn: &impl ConnectionTrait,
     grade: Option<i32>,
     page: &Page,
@@ -29,19 +29,19 @@ pub async fn student_list(
 }
 
 /// Writes a new student.
-pub async fn student_insert_in_txn(txn: &Txn, row: student::ActiveModel) -> Result<()> {
+pub(crate) async fn student_insert_in_txn(txn: &Txn, row: student::ActiveModel) -> Result<()> {
     student::Entity::insert(row).exec_without_returning(txn).await.map(drop).map_err(again_if_taken)
 }
 
 /// Writes the columns that are set, after taking the student's turn.
-pub async fn student_update_in_txn(txn: &Txn, id: i64, row: student::ActiveModel) -> Result<()> {
+pub(crate) async fn student_update_in_txn(txn: &Txn, id: i64, row: student::ActiveModel) -> Result<()> {
     sql("UPDATE student SET version = version + 1 WHERE id = ?").bind(id).execute(txn).await?;
     student::Entity::update(row).exec(txn).await?;
     Ok(())
 }
 
 /// The templates that a student is signed up for.
-pub async fn student_template_ids(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<i64>> {
+pub(crate) async fn student_template_ids(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<i64>> {
     sql("SELECT DISTINCT template_id FROM reservation WHERE student_id = ? \
         AND state IN ('HELD', 'BOOKED', 'PLACED', 'OFFERED')")
     .bind(id)

@@ -12,7 +12,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait};
 /// How many coaches there are, how many changes of coaches were counted in all, and the version of
 /// the catalogue. No coach is ever deleted and no version goes back, so whatever changes for any
 /// coach makes these numbers others than they ever were. Last, how many tasks are open.
-pub async fn world_versions(conn: &impl ConnectionTrait) -> Result<(i64, i64, i64, i64)> {
+pub(crate) async fn world_versions(conn: &impl ConnectionTrait) -> Result<(i64, i64, i64, i64)> {
     let found: Vec<(i64, i64, i64, i64)> =
         sql("SELECT COUNT(*), CAST(COALESCE(SUM(version), 0) AS {bigint}), \
          (SELECT CAST(MAX(m.version) AS {bigint}) FROM mutex m WHERE m.name = ?), \
@@ -25,7 +25,7 @@ pub async fn world_versions(conn: &impl ConnectionTrait) -> Result<(i64, i64, i6
 
 /// What the looks reported that still hold, and how many reported it; the opposite of
 /// `staffing::task_list_asking`.
-pub async fn task_look_told(
+pub(crate) async fn task_look_told(
     conn: &impl ConnectionTrait,
     world: &str,
     now: Instant,
@@ -51,7 +51,7 @@ pub async fn task_look_told(
 
 /// Writes what was found out, in place of what was known of these tasks; what has run out is
 /// forgotten.
-pub async fn task_look_write_in_txn(txn: &Txn, rows: &[task_look::Model], now: Instant) -> Result<()> {
+pub(crate) async fn task_look_write_in_txn(txn: &Txn, rows: &[task_look::Model], now: Instant) -> Result<()> {
     sql("DELETE FROM task_look WHERE again_at <= ? OR task_id IN ({ids})")
         .bind(now)
         .ids(rows.iter().map(|row| row.task_id))

@@ -52,7 +52,7 @@ pub async fn task_run_insert(
 }
 
 /// The run of a tick.
-pub async fn task_run_by_tick(
+pub(crate) async fn task_run_by_tick(
     conn: &impl ConnectionTrait,
     task: &str,
     tick_at: Instant,
@@ -61,7 +61,11 @@ pub async fn task_run_by_tick(
 }
 
 /// Begins a run of the same tick again; whether nobody else did so since `old` was read.
-pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin: Begin<'_>) -> Result<bool> {
+pub(crate) async fn task_run_take_over(
+    conn: &impl ConnectionTrait,
+    old: &Model,
+    begin: Begin<'_>,
+) -> Result<bool> {
     let rows =
         sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, \
          lease_token = ?, lease_until = ?, \
@@ -99,12 +103,12 @@ pub async fn task_run_end(conn: &impl ConnectionTrait, run: &Model) -> Result<bo
 }
 
 /// The last run of a task.
-pub async fn task_run_last(conn: &impl ConnectionTrait, task: &str) -> Result<Option<Model>> {
+pub(crate) async fn task_run_last(conn: &impl ConnectionTrait, task: &str) -> Result<Option<Model>> {
     Ok(Entity::find().filter(Column::Task.eq(task)).order_by_desc(Column::Id).one(conn).await?)
 }
 
 /// Runs, latest first: of a task, in a state.
-pub async fn task_run_list(
+pub(crate) async fn task_run_list(
     conn: &impl ConnectionTrait,
     task: Option<&str>,
     state: Option<RunState>,

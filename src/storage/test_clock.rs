@@ -25,17 +25,17 @@ impl Clock {
 }
 
 /// What a test clock shows at a real instant.
-pub fn test_clock_shows(row: &Model, real: Instant) -> Instant {
+pub(crate) fn test_clock_shows(row: &Model, real: Instant) -> Instant {
     if row.running { row.set_to + (real - row.set_at) } else { row.set_to }
 }
 
 /// What the clock was set to; `None` = it never was.
-pub async fn test_clock_row(conn: &impl ConnectionTrait) -> Result<Option<Model>> {
+pub(crate) async fn test_clock_row(conn: &impl ConnectionTrait) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(ID).one(conn).await?)
 }
 
 /// Sets the clock. In a transaction, which is run again when another one was first to set it.
-pub async fn test_clock_set_in_txn(
+pub(crate) async fn test_clock_set_in_txn(
     txn: &super::Txn,
     set_to: Instant,
     set_at: Instant,
@@ -53,7 +53,7 @@ pub async fn test_clock_set_in_txn(
 
 /// Sets a clock that was never set; the transaction is run again when another one was first to do
 /// so.
-pub async fn test_clock_insert_in_txn(
+pub(crate) async fn test_clock_insert_in_txn(
     txn: &super::Txn,
     set_to: Instant,
     set_at: Instant,
@@ -68,7 +68,11 @@ pub async fn test_clock_insert_in_txn(
 }
 
 /// Moves the clock on by so many seconds, unless it would show more than `latest`; whether it did.
-pub async fn test_clock_advance(conn: &impl ConnectionTrait, seconds: i64, latest: Instant) -> Result<bool> {
+pub(crate) async fn test_clock_advance(
+    conn: &impl ConnectionTrait,
+    seconds: i64,
+    latest: Instant,
+) -> Result<bool> {
     let rows = sql("UPDATE test_clock SET set_to = set_to + ? WHERE id = ? AND set_to <= ?")
         .bind(seconds)
         .bind(ID)

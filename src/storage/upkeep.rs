@@ -20,7 +20,7 @@ pub struct UpkeepTemplate {
 }
 
 /// All class templates, in order of keys.
-pub async fn upkeep_template_list(conn: &impl ConnectionTrait) -> Result<Vec<UpkeepTemplate>> {
+pub(crate) async fn upkeep_template_list(conn: &impl ConnectionTrait) -> Result<Vec<UpkeepTemplate>> {
     sql("SELECT t.id, t.code, t.subject_id, s.end_day AS season_end FROM class_template t JOIN season s \
         ON s.id = t.season_id ORDER BY t.id")
     .all(conn)
@@ -29,7 +29,7 @@ pub async fn upkeep_template_list(conn: &impl ConnectionTrait) -> Result<Vec<Upk
 
 /// How many lesson days each template has, and the sum of the starts of their lessons, by which
 /// other days are told from the right ones.
-pub async fn place_sums(conn: &impl ConnectionTrait) -> Result<Vec<(i64, i64, i64)>> {
+pub(crate) async fn place_sums(conn: &impl ConnectionTrait) -> Result<Vec<(i64, i64, i64)>> {
     sql("SELECT template_id, COUNT(*) AS days, CAST(SUM(start_at) AS {bigint}) AS starts FROM place \
         GROUP BY template_id")
     .tuples(conn)
@@ -100,7 +100,7 @@ pub async fn place_differences(
 }
 
 /// Sets the places taken of lesson days: (day, places).
-pub async fn place_set_taken_in_txn(
+pub(crate) async fn place_set_taken_in_txn(
     txn: &impl ConnectionTrait,
     template_id: i64,
     taken: &[(Day, i32)],
@@ -116,7 +116,11 @@ pub async fn place_set_taken_in_txn(
 
 /// Sign-ups whose last day is before `today` and that have not ended. One whose last lesson goes on
 /// past midnight is not among them yet.
-pub async fn reservation_ids_over(conn: &impl ConnectionTrait, today: Day, now: Instant) -> Result<Vec<i64>> {
+pub(crate) async fn reservation_ids_over(
+    conn: &impl ConnectionTrait,
+    today: Day,
+    now: Instant,
+) -> Result<Vec<i64>> {
     sql("SELECT r.id FROM reservation r WHERE r.state IN ('BOOKED', 'PLACED') AND r.last_day < ? \
          AND NOT EXISTS \
          (SELECT 1 FROM place p WHERE p.template_id = r.template_id AND p.day = r.last_day AND p.end_at > ?) \
@@ -128,7 +132,11 @@ pub async fn reservation_ids_over(conn: &impl ConnectionTrait, today: Day, now: 
 }
 
 /// Ends those of these sign-ups whose last day is still before `today`; how many.
-pub async fn reservation_end_in_txn(txn: &impl ConnectionTrait, ids: &[i64], today: Day) -> Result<u64> {
+pub(crate) async fn reservation_end_in_txn(
+    txn: &impl ConnectionTrait,
+    ids: &[i64],
+    today: Day,
+) -> Result<u64> {
     sql("UPDATE reservation SET state = 'ENDED', task_id = NULL, version = version + 1 \
          WHERE state IN ('BOOKED', 'PLACED') AND last_day < ? AND id IN ({ids})")
     .bind(today)
@@ -151,7 +159,7 @@ pub struct EmptyClass {
 }
 
 /// Classes that have lessons ahead and nobody on the roster for any of them.
-pub async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<EmptyClass>> {
+pub(crate) async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<EmptyClass>> {
     sql("SELECT c.id, t.code AS template_code, h.user_name AS coach, MIN(l.day) AS next_day FROM class c \
          JOIN class_template t ON t.id = c.template_id JOIN coach h ON h.id = c.coach_id \
          JOIN lesson l ON l.class_id = c.id AND l.state = 'SCHEDULED' AND l.start_at > ? \

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// A reservation with what an offer needs of its student.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// The reservation.
     #[sea_orm(nested)]
     pub reservation: reservation::Model,
@@ -56,12 +56,12 @@ pub(super) use due_columns;
 
 impl Due {
     /// Somebody waits, or a hold or an offer has run out.
-    pub fn is_urgent(&self) -> bool {
+    pub(crate) fn is_urgent(&self) -> bool {
         !self.lapsed.is_empty() || !self.waiting.is_empty()
     }
 
     /// Somebody waits, a hold or an offer has run out, or there are classes.
-    pub fn is_anything(&self) -> bool {
+    pub(crate) fn is_anything(&self) -> bool {
         self.is_urgent() || !self.running.is_empty()
     }
 
@@ -78,7 +78,7 @@ impl Due {
 }
 
 /// What is to be looked after of these templates.
-pub async fn due_of(
+pub(crate) async fn due_of(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     today: Day,
@@ -102,7 +102,7 @@ pub async fn due_of(
 
 /// Templates that `clazz offer_places` is to look at: with holds or offers that have run out, or
 /// with a free place on the first lesson day of somebody who waits.
-pub async fn due_templates(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
+pub(crate) async fn due_templates(conn: &impl ConnectionTrait, now: Instant) -> Result<Vec<i64>> {
     sql("SELECT template_id FROM reservation WHERE expires_at <= ? AND state IN ('HELD', 'OFFERED') \
          UNION SELECT r.template_id FROM reservation r JOIN place p ON p.template_id = r.template_id \
          AND p.day = r.first_lesson_day \
@@ -124,7 +124,7 @@ macro_rules! waiting_select {
 }
 
 /// The holds and offers of templates that have run out.
-pub async fn lapsed_list(
+pub(crate) async fn lapsed_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     now: Instant,
@@ -139,7 +139,7 @@ pub async fn lapsed_list(
 }
 
 /// Who waits for places of templates, in the order in which they joined; at most `most`.
-pub async fn waiting_list(
+pub(crate) async fn waiting_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     now: Instant,
@@ -157,7 +157,7 @@ pub async fn waiting_list(
 }
 
 /// What these students wait for between two days, where the list has not closed.
-pub async fn waiting_list_of_students(
+pub(crate) async fn waiting_list_of_students(
     conn: &impl ConnectionTrait,
     student_ids: impl IntoIterator<Item = i64>,
     (first, last): (Day, Day),
@@ -176,7 +176,11 @@ pub async fn waiting_list_of_students(
 }
 
 /// Who waits for something that can no longer be had: the rosters of its first lesson are frozen.
-pub async fn closed_list(conn: &impl ConnectionTrait, now: Instant, most: i64) -> Result<Vec<Waiting>> {
+pub(crate) async fn closed_list(
+    conn: &impl ConnectionTrait,
+    now: Instant,
+    most: i64,
+) -> Result<Vec<Waiting>> {
     sql(waiting_select!("r.state = 'WAITLISTED' AND r.expires_at <= ? ORDER BY r.id LIMIT ?"))
         .bind(now)
         .bind(most)
@@ -188,7 +192,7 @@ pub async fn closed_list(conn: &impl ConnectionTrait, now: Instant, most: i64) -
 ///
 /// # Errors
 /// `Contended` when one is in another state by now.
-pub async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: &'static str) -> Result<()> {
+pub(crate) async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: &'static str) -> Result<()> {
     let done =
         sql("UPDATE reservation SET state = 'EXPIRED', expires_at = NULL, class_id = NULL, placed_from = \
          NULL, version = version + 1 \
@@ -202,7 +206,7 @@ pub async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: &'static str) -
 
 /// An offer that is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OfferRow {
+pub(crate) struct OfferRow {
     /// The reservation.
     pub reservation_id: i64,
     /// Until when the student may take it.
@@ -215,7 +219,7 @@ pub struct OfferRow {
 ///
 /// # Errors
 /// `Contended` when one is in another state by now.
-pub async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
+pub(crate) async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
     let on = "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'";
     let set =
         "state = 'OFFERED', expires_at = p.c1, class_id = p.c2, placed_from = p.c3, version = version + 1";
@@ -239,7 +243,7 @@ pub async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
 
 /// Places on the waiting list that last beyond `now`: (reservation, its place in its list, 0 =
 /// offered).
-pub async fn position_page(
+pub(crate) async fn position_page(
     conn: &impl ConnectionTrait,
     template_id: Option<i64>,
     first_lesson_day: Option<Day>,

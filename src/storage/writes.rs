@@ -23,12 +23,12 @@ pub(super) struct Refused {
 
 impl Writes {
     /// The last write that was refused, while none has been taken since.
-    pub fn refused(&self) -> MutexGuard<'_, Option<Refused>> {
+    pub(super) fn refused(&self) -> MutexGuard<'_, Option<Refused>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers an error of a transaction on SQLite when it says that writes are not taken.
-    pub fn failed(&self, error: &sqlx::Error) {
+    pub(super) fn failed(&self, error: &sqlx::Error) {
         if fault::sqlite_away(error) {
             self.refused().get_or_insert_with(|| Refused { cause: error.to_string(), looked: None });
         }

@@ -9,7 +9,7 @@ use crate::storage::page::{Page, Paged};
 use crate::storage::task_run::{task_run_last, task_run_list};
 
 /// All tasks, each with its last run.
-pub async fn tasks(app: &App) -> Result<Vec<(Task, Option<Outcome>)>> {
+pub(crate) async fn tasks(app: &App) -> Result<Vec<(Task, Option<Outcome>)>> {
     let mut list = Vec::with_capacity(Task::ALL.len());
     // One look-up by index per task, of which there are a handful; one statement for all would read
     // every run ever made.
@@ -21,7 +21,7 @@ pub async fn tasks(app: &App) -> Result<Vec<(Task, Option<Outcome>)>> {
 }
 
 /// Runs, latest first: of a task, in a state.
-pub async fn runs(
+pub(crate) async fn runs(
     app: &App,
     task: Option<Task>,
     state: Option<RunState>,

@@ -12,7 +12,7 @@ mod invite_create;
 mod invite_exec;
 mod invite_notify_class;
 mod invite_notify_test;
-pub mod list;
+pub(crate) mod list;
 mod message_purge;
 pub mod registry;
 pub mod runner;

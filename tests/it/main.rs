@@ -1,5 +1,6 @@
 //! The tests of the service: one binary, against a real database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends in a panic")]
+#![expect(unreachable_pub, reason = "nobody uses a binary of tests; `pub` is what its other files use")]
 
 mod academy;
 mod answers;

@@ -288,32 +288,16 @@ fn a_message_out_of_date_expires_and_its_invitation_was_not_delivered() {
 }
 
 #[test]
-fn messages_of_withdrawn_invitations_and_closed_tasks_are_cancelled() {
+fn messages_of_withdrawn_invitations_are_cancelled() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
         let (first, second) = (world.invite("c1", at("07:00")).await, world.invite("c2", at("07:00")).await);
-        let short = outbox::Draft {
-            person: Person::Admins { subject_id: 1 },
-            ..world.draft(MessageKind::TaskShort, "")
-        };
-        world.write(vec![outbox::Draft { task_id: Some(world.task), ..short }], at("06:00")).await;
         let cancelled: u64 = write_txn!(&world.app.db, "test.cancel", |txn| {
             assert_eq!(outbox::invitation_messages_cancel(txn, &[], at("07:30")).await?, 0);
             outbox::invitation_messages_cancel(txn, &[first], at("07:30")).await
         })
         .unwrap();
         assert_eq!(cancelled, 1);
-        let cancelled: u64 = write_txn!(&world.app.db, "test.cancel", |txn| {
-            outbox::task_messages_cancel(
-                txn,
-                &[world.task],
-                &[MessageKind::TaskShort, MessageKind::TaskEarlyWarning],
-                at("07:30"),
-            )
-            .await
-        })
-        .unwrap();
-        assert_eq!(cancelled, 3);
         world.send(at("08:00")).await;
         assert_eq!(world.states().await[..2], [MessageState::Cancelled, MessageState::Captured]);
         assert_eq!(world.invitation(second).await.state, InvitationState::Sent);

@@ -3,18 +3,18 @@
 //! An upsert that says what is there already writes nothing. Whoever changes a season, its periods
 //! or its templates takes the season's turn first.
 
-pub mod change;
+pub(crate) mod change;
 mod period;
 mod season;
 mod spec;
 mod subject;
 mod template;
 
-pub use period::{delete_period, get_period, list_periods, upsert_period};
-pub use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season};
-pub use spec::{MAX_SUBJECT_ID, PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
-pub use subject::{delete_subject, get_subject, list_subjects, upsert_subject, upsert_subject_in_txn};
-pub use template::{
+pub(crate) use period::{delete_period, get_period, list_periods, upsert_period};
+pub(crate) use season::{delete_season, get_season, list_seasons, season_by_code, upsert_season};
+pub(crate) use spec::{MAX_SUBJECT_ID, PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
+pub(crate) use subject::{delete_subject, get_subject, list_subjects, upsert_subject};
+pub(crate) use template::{
     TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template,
 };
 

@@ -24,7 +24,7 @@ use sea_orm::ActiveValue::Set;
 /// # Errors
 /// `NotFound` for the season; `Invalid` when a template of it is of another grade type;
 /// `Precondition` as in [`carry_out`].
-pub async fn upsert_period(
+pub(crate) async fn upsert_period(
     app: &App,
     spec: &PeriodSpec,
     how: &EditKey,
@@ -90,7 +90,7 @@ async fn upsert_period_in_txn(
 }
 
 /// One period.
-pub async fn get_period(app: &App, season: &str, code: &str) -> Result<PeriodSpec> {
+pub(crate) async fn get_period(app: &App, season: &str, code: &str) -> Result<PeriodSpec> {
     let (season, _) = season_by_code(app.db.reader(), season).await?;
     let row = store::period_by_code(app.db.reader(), season.id, code).await?;
     period_spec(
@@ -100,7 +100,7 @@ pub async fn get_period(app: &App, season: &str, code: &str) -> Result<PeriodSpe
 }
 
 /// Periods in the order in which they were made.
-pub async fn list_periods(app: &App, season: Option<&str>, page: &Page) -> Result<Paged<PeriodSpec>> {
+pub(crate) async fn list_periods(app: &App, season: Option<&str>, page: &Page) -> Result<Paged<PeriodSpec>> {
     let conn = app.db.reader();
     let season_id = match season {
         Some(code) => Some(season_by_code(conn, code).await?.0.id),
@@ -119,7 +119,7 @@ pub async fn list_periods(app: &App, season: Option<&str>, page: &Page) -> Resul
 ///
 /// # Errors
 /// `NotFound`; IN_USE when a template or a coach's offer is in it.
-pub async fn delete_period(app: &App, season: &str, code: &str) -> Result<()> {
+pub(crate) async fn delete_period(app: &App, season: &str, code: &str) -> Result<()> {
     write_txn!(&app.db, "period.delete", |txn| {
         let (season, _) = season_by_code(txn, season).await?;
         let missing = || Error::not_found("period", format!("{}/{code}", season.code));

@@ -19,7 +19,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait};
 ///
 /// # Errors
 /// `Invalid` when a template would be left without lesson days; `Precondition` as in [`carry_out`].
-pub async fn upsert_season(
+pub(crate) async fn upsert_season(
     app: &App,
     spec: &SeasonSpec,
     how: &EditKey,
@@ -91,12 +91,12 @@ async fn upsert_season_in_txn(
 }
 
 /// One season.
-pub async fn get_season(app: &App, code: &str) -> Result<SeasonSpec> {
+pub(crate) async fn get_season(app: &App, code: &str) -> Result<SeasonSpec> {
     Ok(season_by_code(app.db.reader(), code).await?.1)
 }
 
 /// Seasons in the order in which they were made.
-pub async fn list_seasons(app: &App, page: &Page) -> Result<Paged<SeasonSpec>> {
+pub(crate) async fn list_seasons(app: &App, page: &Page) -> Result<Paged<SeasonSpec>> {
     let rows = page.cut(store::season_list(app.db.reader(), page).await?, |row| row.id);
     let mut except = store::season_except_days(app.db.reader(), rows.items.iter().map(|row| row.id)).await?;
     Ok(rows.map(|row| {
@@ -109,7 +109,7 @@ pub async fn list_seasons(app: &App, page: &Page) -> Result<Paged<SeasonSpec>> {
 ///
 /// # Errors
 /// `NotFound`; IN_USE when it has a period, a template or an offer.
-pub async fn delete_season(app: &App, code: &str) -> Result<()> {
+pub(crate) async fn delete_season(app: &App, code: &str) -> Result<()> {
     write_txn!(&app.db, "season.delete", |txn| {
         let missing = || Error::not_found("season", code);
         let row = store::season_by_code(txn, code).await?.ok_or_else(missing)?;
@@ -122,7 +122,10 @@ pub async fn delete_season(app: &App, code: &str) -> Result<()> {
 }
 
 /// The season of a code, as a row and with its excepted days.
-pub async fn season_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<(season::Model, SeasonSpec)> {
+pub(crate) async fn season_by_code(
+    conn: &impl ConnectionTrait,
+    code: &str,
+) -> Result<(season::Model, SeasonSpec)> {
     let row = store::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
     let except = store::season_except_days(conn, [row.id]).await?.remove(&row.id).unwrap_or_default();
     Ok((row.clone(), season_spec(row, except)))

@@ -10,7 +10,7 @@ use chrono::NaiveTime;
 use std::collections::BTreeSet;
 
 /// The largest key of a subject: what JSON numbers can hold.
-pub const MAX_SUBJECT_ID: i64 = (1 << 53) - 1;
+pub(crate) const MAX_SUBJECT_ID: i64 = (1 << 53) - 1;
 
 /// 学科
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl TemplateSpec {
 
     /// Whether its recurrence gives days in its season, of which [`SeasonSpec::days`] said this;
     /// `path` stands before the field in the error.
-    pub fn check_in(&self, days: &std::result::Result<Vec<Day>, String>, path: &str) -> Result<()> {
+    pub(crate) fn check_in(&self, days: &std::result::Result<Vec<Day>, String>, path: &str) -> Result<()> {
         let wrong = match days {
             Ok(days) if days.is_empty() => "gives no lesson day in its season",
             Ok(_) => return Ok(()),
@@ -151,7 +151,7 @@ impl TemplateSpec {
 
     /// Whether its grade is of its period's grade type; `path` stands before the field in the
     /// error.
-    pub fn check_grade(&self, period: GradeType, path: &str) -> Result<()> {
+    pub(crate) fn check_grade(&self, period: GradeType, path: &str) -> Result<()> {
         if self.grade_type() == Some(period) {
             return Ok(());
         }

@@ -14,7 +14,7 @@ use crate::write_txn;
 use sea_orm::ActiveValue::Set;
 
 /// Makes or renames a subject.
-pub async fn upsert_subject(
+pub(crate) async fn upsert_subject(
     app: &App,
     spec: &SubjectSpec,
     key: &RequestKey,
@@ -33,7 +33,7 @@ pub async fn upsert_subject(
 }
 
 /// Makes or renames a subject that was checked.
-pub async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Change> {
+async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Change> {
     match store::subject_by_id(txn, spec.subject_id).await? {
         Some(row) if row.name == spec.name => Ok(Change::Unchanged),
         Some(row) => store::subject_rename_in_txn(txn, row.id, &spec.name).await.map(|_| Change::Changed),
@@ -45,14 +45,14 @@ pub async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Chan
 }
 
 /// One subject.
-pub async fn get_subject(app: &App, id: i64) -> Result<SubjectSpec> {
+pub(crate) async fn get_subject(app: &App, id: i64) -> Result<SubjectSpec> {
     let row =
         store::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
     Ok(subject_spec(row))
 }
 
 /// Subjects by id.
-pub async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>> {
+pub(crate) async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>> {
     let rows = store::subject_list(app.db.reader(), page).await?;
     Ok(page.cut(rows, |row| row.id).map(subject_spec))
 }
@@ -61,7 +61,7 @@ pub async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>>
 ///
 /// # Errors
 /// `NotFound`; IN_USE when a coach or template is of it.
-pub async fn delete_subject(app: &App, id: i64) -> Result<()> {
+pub(crate) async fn delete_subject(app: &App, id: i64) -> Result<()> {
     write_txn!(&app.db, "subject.delete", |txn| {
         refuse_if_used(txn, Part::Subject, id, &id.to_string()).await?;
         match store::subject_delete_in_txn(txn, id).await? {

@@ -29,7 +29,7 @@ const FIELDS: Fields<'static> = Fields { path: "class_template." };
 /// `NotFound` for season, period or subject; `Invalid` when the grade is not the period's, the
 /// season would change, or no lesson day is left; `Precondition` as in [`carry_out`], and IN_USE
 /// when there are more classes than it may have or larger ones.
-pub async fn upsert_template(
+pub(crate) async fn upsert_template(
     app: &App,
     spec: &TemplateSpec,
     how: &EditKey,
@@ -154,7 +154,7 @@ async fn classes_in_use(txn: &Txn, code: &str, why: &str, ids: Vec<i64>, now: In
 }
 
 /// One class template.
-pub async fn get_template(app: &App, code: &str) -> Result<TemplateSpec> {
+pub(crate) async fn get_template(app: &App, code: &str) -> Result<TemplateSpec> {
     let row = store::template_by_code(app.db.reader(), code)
         .await?
         .ok_or_else(|| Error::not_found("class template", code))?;
@@ -164,7 +164,7 @@ pub async fn get_template(app: &App, code: &str) -> Result<TemplateSpec> {
 
 /// Which class templates to list.
 #[derive(Clone, Debug, Default)]
-pub struct TemplateQuery {
+pub(crate) struct TemplateQuery {
     /// Of this season.
     pub season: Option<String>,
     /// Of this subject.
@@ -174,7 +174,11 @@ pub struct TemplateQuery {
 }
 
 /// Class templates in the order in which they were made.
-pub async fn list_templates(app: &App, query: &TemplateQuery, page: &Page) -> Result<Paged<TemplateSpec>> {
+pub(crate) async fn list_templates(
+    app: &App,
+    query: &TemplateQuery,
+    page: &Page,
+) -> Result<Paged<TemplateSpec>> {
     let season_id = match &query.season {
         Some(code) => Some(season_by_code(app.db.reader(), code).await?.0.id),
         None => None,
@@ -192,7 +196,7 @@ pub async fn list_templates(app: &App, query: &TemplateQuery, page: &Page) -> Re
 ///
 /// # Errors
 /// `NotFound`; IN_USE when it was ever signed up for.
-pub async fn delete_template(app: &App, code: &str) -> Result<()> {
+pub(crate) async fn delete_template(app: &App, code: &str) -> Result<()> {
     write_txn!(&app.db, "class_template.delete", |txn| {
         let missing = || Error::not_found("class template", code);
         let row = store::template_by_code(txn, code).await?.ok_or_else(missing)?;
@@ -205,7 +209,7 @@ pub async fn delete_template(app: &App, code: &str) -> Result<()> {
 }
 
 /// The lesson days of a class template with their places, by day.
-pub async fn list_lesson_days(
+pub(crate) async fn list_lesson_days(
     app: &App,
     template: &str,
     from: Option<Day>,

@@ -48,7 +48,7 @@ impl AvailabilitySpec {
 
     /// The same, with what [`SeasonSpec::days`] said of its recurrence: whoever asks of many offers
     /// expands each rule once.
-    pub fn check_in(
+    pub(crate) fn check_in(
         &self,
         season: &SeasonSpec,
         days: &std::result::Result<Vec<Day>, String>,
@@ -78,7 +78,7 @@ impl AvailabilitySpec {
 /// The last day that an offer has when it is to end on `wanted`: a day used today or later keeps it
 /// from ending earlier, which is an error with that day; days used before today are history, and it
 /// ends with the last of them.
-pub fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std::result::Result<Day, Day> {
+pub(crate) fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std::result::Result<Day, Day> {
     match last_used {
         Some(last) if today <= last && wanted < last => Err(last),
         Some(last) => Ok(wanted.max(last)),
@@ -92,7 +92,7 @@ pub fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std::result
 /// # Errors
 /// `NotFound` for coach, season or period; `Invalid`; IN_USE when a day used today or later would
 /// no longer be offered.
-pub async fn set_availability(
+pub(crate) async fn set_availability(
     app: &App,
     coach: &str,
     season: &str,
@@ -152,7 +152,7 @@ pub async fn set_availability(
 }
 
 /// What a coach offers, in the order in which it was made.
-pub async fn list_availability(
+pub(crate) async fn list_availability(
     app: &App,
     coach: &str,
     season: Option<&str>,

@@ -2,7 +2,7 @@
 
 mod availability;
 
-pub use availability::{AvailabilitySpec, Offer, list_availability, offer_end, set_availability};
+pub(crate) use availability::{AvailabilitySpec, Offer, list_availability, offer_end, set_availability};
 
 use super::App;
 use super::input::{Change, Fields, RequestKey};
@@ -23,7 +23,7 @@ const HISTORY: u64 = 100;
 
 /// 教练, as a caller writes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoachSpec {
+pub(crate) struct CoachSpec {
     /// Key.
     pub user_name: String,
     /// Name.
@@ -52,7 +52,7 @@ pub struct CoachSpec {
 
 impl CoachSpec {
     /// Whether it can be one at all; `path` stands before the field in the error.
-    pub fn check(&self, path: &str) -> Result<()> {
+    pub(crate) fn check(&self, path: &str) -> Result<()> {
         let fields = Fields { path };
         fields.code("user_name", &self.user_name)?;
         fields.name("real_name", &self.real_name)?;
@@ -67,7 +67,7 @@ impl CoachSpec {
 
     /// The row of a new coach; one that was there keeps its status, and what the caller does not
     /// know of.
-    pub fn row(&self) -> coach::ActiveModel {
+    pub(crate) fn row(&self) -> coach::ActiveModel {
         coach::ActiveModel {
             user_name: Set(self.user_name.clone()),
             real_name: Set(self.real_name.clone()),
@@ -86,7 +86,7 @@ impl CoachSpec {
     }
 
     /// What an existing coach becomes by this.
-    pub fn over(&self, before: &coach::Model) -> coach::Model {
+    pub(crate) fn over(&self, before: &coach::Model) -> coach::Model {
         coach::Model {
             user_name: self.user_name.clone(),
             real_name: self.real_name.clone(),
@@ -109,7 +109,7 @@ impl CoachSpec {
 /// # Errors
 /// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would
 /// change.
-pub async fn upsert_coach(
+pub(crate) async fn upsert_coach(
     app: &App,
     spec: &CoachSpec,
     key: &RequestKey,
@@ -128,7 +128,7 @@ pub async fn upsert_coach(
 }
 
 /// Makes or changes a coach that was checked; `path` stands before the field in an error.
-pub async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Result<Change> {
+pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Result<Change> {
     let fields = Fields { path };
     let before = store::coach_by_user_name(txn, &spec.user_name).await?;
     if before.as_ref().is_none_or(|before| before.subject_id != spec.subject_id)
@@ -168,7 +168,7 @@ pub async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Res
 
 /// A new status of a coach, who sets it and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewStatus {
+pub(crate) struct NewStatus {
     /// User name of the coach.
     pub user_name: String,
     /// The status.
@@ -181,7 +181,7 @@ pub struct NewStatus {
 
 /// Changes the status of a coach and writes a row of the history; the status it already has changes
 /// nothing.
-pub async fn set_coach_status(
+pub(crate) async fn set_coach_status(
     app: &App,
     new: &NewStatus,
     key: &RequestKey,
@@ -219,14 +219,14 @@ pub async fn set_coach_status(
 }
 
 /// One coach.
-pub async fn coach_by_user_name(app: &App, user_name: &str) -> Result<coach::Model> {
+pub(crate) async fn coach_by_user_name(app: &App, user_name: &str) -> Result<coach::Model> {
     store::coach_by_user_name(app.db.reader(), user_name)
         .await?
         .ok_or_else(|| Error::not_found("coach", user_name))
 }
 
 /// One coach with the history of the status, latest first.
-pub async fn get_coach(
+pub(crate) async fn get_coach(
     app: &App,
     user_name: &str,
 ) -> Result<(coach::Model, Vec<coach_status_change::Model>)> {
@@ -236,7 +236,11 @@ pub async fn get_coach(
 }
 
 /// Coaches in the order in which they were made.
-pub async fn list_coaches(app: &App, filter: &CoachFilter, page: &Page) -> Result<Paged<coach::Model>> {
+pub(crate) async fn list_coaches(
+    app: &App,
+    filter: &CoachFilter,
+    page: &Page,
+) -> Result<Paged<coach::Model>> {
     if let Some(id) = filter.subject_id {
         super::catalog::get_subject(app, id).await?;
     }
@@ -244,7 +248,7 @@ pub async fn list_coaches(app: &App, filter: &CoachFilter, page: &Page) -> Resul
 }
 
 /// Writes that a coach logged in.
-pub async fn record_login(app: &App, user_name: &str, now: Instant) -> Result<()> {
+pub(crate) async fn record_login(app: &App, user_name: &str, now: Instant) -> Result<()> {
     let id = coach_by_user_name(app, user_name).await?.id;
     write_txn!(&app.db, "coach.record_login", |txn| store::coach_login_in_txn(txn, id, now).await.map(drop))
 }

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 ///
 /// # Errors
 /// Those that are nobody's own: the set can be tried again, one by one.
-pub async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
+pub(crate) async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
     let begun = app.now().await?;
     write_txn!(&app.db.desk(), "reservation.create", keep: true, tries: tries, |txn| {
         let now = take_turns_at_cut_off(app, txn, asks, begun).await?;
@@ -39,7 +39,7 @@ pub async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<De
 }
 
 /// The same inside a transaction of the caller's, at its `now`.
-pub async fn decide_in_txn(
+pub(crate) async fn decide_in_txn(
     app: &App,
     txn: &Txn,
     asks: &[Ask],

@@ -21,7 +21,7 @@ const CANCEL: &str = "CancelReservation";
 
 /// What is cancelled, by whom and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cancel {
+pub(crate) struct Cancel {
     /// The reservation.
     pub id: i64,
     /// The first day that is given up; none = all that is ahead.
@@ -39,7 +39,7 @@ pub struct Cancel {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn cancel_reservation(
+pub(crate) async fn cancel_reservation(
     app: &App,
     cancel: &Cancel,
     key: &RequestKey,
@@ -79,17 +79,17 @@ async fn give_up(app: &App, id: i64, what: &[ReservationState], now: Instant) ->
 }
 
 /// Gives a hold back.
-pub async fn release_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
+pub(crate) async fn release_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     give_up(app, id, &[ReservationState::Held], now).await
 }
 
 /// Gives an offer to the next.
-pub async fn decline_offer(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
+pub(crate) async fn decline_offer(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     give_up(app, id, &[ReservationState::Offered], now).await
 }
 
 /// Takes a student off the waiting list, whether or not there is an offer by now.
-pub async fn leave_waitlist(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
+pub(crate) async fn leave_waitlist(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     give_up(app, id, &[ReservationState::Waitlisted, ReservationState::Offered], now).await
 }
 

@@ -35,7 +35,7 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 /// What a sign-up is changed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// The reservation.
     pub id: i64,
     /// Code of the template; none = that of the class, or the same.
@@ -50,7 +50,7 @@ pub struct Change {
 
 /// A student to be moved by staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move {
+pub(crate) struct Move {
     /// The reservation.
     pub id: i64,
     /// The class.
@@ -65,7 +65,7 @@ pub struct Move {
 
 /// Both parts of a sign-up that was changed.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// The new part.
     pub after: ReservationRow,
     /// The old part, as it is now.
@@ -77,7 +77,7 @@ pub struct Parts {
 /// # Errors
 /// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in
 /// particular; CANCELLED when it is no sign-up (any more).
-pub async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
+pub(crate) async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
     const SCOPE: &str = "ChangeReservation";
     let known = stored(app, change.id).await?;
     let from = known.reservation.template_id;
@@ -268,7 +268,7 @@ fn signed_up(state: ReservationState) -> Result<()> {
 /// # Errors
 /// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY,
 /// TOO_LATE.
-pub async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Instant) -> Result<Parts> {
+pub(crate) async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Instant) -> Result<Parts> {
     const SCOPE: &str = "MoveStudent";
     let known = stored(app, wanted.id).await?;
     let by = By {

@@ -21,7 +21,7 @@ use chrono::TimeDelta;
 ///
 /// # Errors
 /// `NotFound`; HOLD_EXPIRED when it is no hold (any more).
-pub async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
+pub(crate) async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
     confirm(app, id, ReservationState::Held, no_hold).await
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn confirm(
 /// # Errors
 /// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when
 /// it was confirmed, HOLD_LIMIT.
-pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
+pub(crate) async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
     let template_id = stored(app, id).await?.reservation.template_id;
     let _turn = app.turns.of_template(template_id).await?;
     write_txn!(&app.db, "hold.renew", |txn| {
@@ -152,7 +152,7 @@ pub async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationR
 ///
 /// # Errors
 /// `NotFound`; EXPIRED when there is no offer (any more).
-pub async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
+pub(crate) async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
     let gone = |_| {
         Error::precondition(
             Reason::Expired,

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// What a student has just said yes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Yes {
+pub(crate) struct Yes {
     /// The student, who is locked.
     pub student_id: i64,
     /// The template.
@@ -29,7 +29,7 @@ pub struct Yes {
 
 impl Yes {
     /// To all of a reservation.
-    pub fn to(reservation: &reservation::Model) -> Self {
+    pub(crate) fn to(reservation: &reservation::Model) -> Self {
         let reservation::Model { student_id, template_id, start_day, last_day, .. } = *reservation;
         Self { student_id, template_id, first: start_day, last: last_day }
     }
@@ -37,7 +37,7 @@ impl Yes {
 
 /// WAITLISTED → CANCELLED where the student has something else at that time by now; each is told
 /// why. How many messages.
-pub async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -> Result<u64> {
+pub(crate) async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -> Result<u64> {
     let (Some(first), Some(last)) =
         (said.iter().map(|yes| yes.first).min(), said.iter().map(|yes| yes.last).max())
     else {

@@ -13,7 +13,7 @@ use crate::storage::{Txn, leave};
 
 /// What is given back, and why.
 #[derive(Clone, Copy, Debug)]
-pub struct GivenBack {
+pub(super) struct GivenBack {
     /// The first day that is given up.
     pub from: Day,
     /// The state of the reservation afterwards.
@@ -27,7 +27,7 @@ pub struct GivenBack {
 ///
 /// # Errors
 /// `Contended` when the reservation is not as it was read.
-pub async fn give_back_in_txn(
+pub(super) async fn give_back_in_txn(
     app: &App,
     txn: &Txn,
     before: &reservation::Model,
@@ -46,7 +46,7 @@ pub async fn give_back_in_txn(
 }
 
 /// Frees the places of a reservation from a day on; nothing else. Places are locked last.
-pub async fn free_in_txn(
+pub(super) async fn free_in_txn(
     txn: &Txn,
     before: &reservation::Model,
     from: Day,

@@ -43,7 +43,7 @@ pub(super) struct Desk<'a> {
 
 impl Known {
     /// Finds templates and students, and locks the students.
-    pub async fn read(txn: &Txn, asks: &[Ask]) -> Result<Self> {
+    pub(super) async fn read(txn: &Txn, asks: &[Ask]) -> Result<Self> {
         let codes: BTreeSet<&str> = asks.iter().map(|ask| ask.class_template.as_str()).collect();
         let names: BTreeSet<&str> = asks.iter().map(|ask| ask.student.as_str()).collect();
         let who = sign_up::who(txn, &codes, &names).await?;
@@ -69,7 +69,7 @@ impl Known {
 
     /// Locks and reads the places, seats and sign-ups that the set is about, and what its request
     /// ids were used for.
-    pub async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
+    pub(super) async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
         let mut wanted: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
             if let Some(template) = self.templates.get(&ask.class_template) {
@@ -186,7 +186,7 @@ impl Known {
 
 impl Desk<'_> {
     /// The answer that a request id has had before.
-    pub fn answered(&self, ask: &Ask) -> Option<Result<Decision>> {
+    pub(super) fn answered(&self, ask: &Ask) -> Option<Result<Decision>> {
         if ask.key.request_id.is_empty() {
             return None;
         }

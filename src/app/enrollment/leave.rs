@@ -26,7 +26,7 @@ use sea_orm::{EntityTrait, FromQueryResult};
 ///
 /// # Errors
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, LEAVE_LIMIT.
-pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
+pub(crate) async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
     let _turn = app.turns.of_template(known.reservation.template_id).await?;
@@ -67,7 +67,7 @@ pub async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result
 /// # Errors
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a
 /// student without a class whom no task would count any more.
-pub async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
+pub(crate) async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
     let known = stored(app, id).await?;
     let by = By::actor(known.student);
     let _turn = app.turns.of_template(known.reservation.template_id).await?;

@@ -4,24 +4,24 @@
 //! Taking places is decided for all who wait at the same moment together ([`desk`], [`batch`]);
 //! everything else is a transaction of its own.
 
-pub mod batch;
-pub mod cancel;
-pub mod change;
-pub mod confirm;
+pub(crate) mod batch;
+pub(crate) mod cancel;
+pub(crate) mod change;
+pub(crate) mod confirm;
 mod days;
-pub mod desk;
-pub mod elsewhere;
+pub(crate) mod desk;
+pub(crate) mod elsewhere;
 mod extend;
 mod free;
 mod hold;
 mod known;
-pub mod leave;
+pub(crate) mod leave;
 pub mod offer;
-pub mod schedule;
+pub(crate) mod schedule;
 mod seat;
 mod tell;
 mod turn;
-pub mod waitlist;
+pub(crate) mod waitlist;
 
 use super::App;
 use super::input::RequestKey;

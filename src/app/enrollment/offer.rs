@@ -80,13 +80,18 @@ pub struct PassedOn {
 }
 
 /// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
-pub async fn refresh_in_txn(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<PassedOn> {
+pub(crate) async fn refresh_in_txn(
+    app: &App,
+    txn: &Txn,
+    template_ids: &[i64],
+    now: Instant,
+) -> Result<PassedOn> {
     refresh_due_in_txn(app, txn, &store::due_of(txn, template_ids, app.time().day(now), now).await?, now)
         .await
 }
 
 /// The same, where it is known of which templates anything is due.
-pub async fn refresh_due_in_txn(app: &App, txn: &Txn, due: &Due, now: Instant) -> Result<PassedOn> {
+pub(crate) async fn refresh_due_in_txn(app: &App, txn: &Txn, due: &Due, now: Instant) -> Result<PassedOn> {
     let mut done = PassedOn::default();
     if !due.lapsed.is_empty() {
         let lapsed = store::lapsed_list(txn, &due.lapsed, now).await?;

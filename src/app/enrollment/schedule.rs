@@ -45,7 +45,7 @@ pub struct Lesson {
 
 /// How much leave a student has in a season.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeasonLeave {
+pub(crate) struct SeasonLeave {
     /// Code of the season.
     pub season: String,
     /// Lessons from which leave was taken.
@@ -56,7 +56,7 @@ pub struct SeasonLeave {
 
 /// The lessons of a student.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// By start.
     pub lessons: Vec<Lesson>,
     /// By season.
@@ -70,7 +70,7 @@ const DAYS: i64 = 60;
 ///
 /// # Errors
 /// `NotFound` for the student; `Invalid` for a range that is turned about or longer than 400 days.
-pub async fn student_schedule(
+pub(crate) async fn student_schedule(
     app: &App,
     user_name: &str,
     from: Option<Day>,

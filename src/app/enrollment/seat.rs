@@ -10,7 +10,7 @@ use crate::error::{Error, Reason, Result};
 /// # Errors
 /// SAME_CITY, NOT_A_LESSON_DAY with the days on which the class does not meet, CLASS_FULL with the
 /// days on which it is full.
-pub fn check(class: &Seats, city: &str, days: &[Day], max_students: i64) -> Result<()> {
+pub(super) fn check(class: &Seats, city: &str, days: &[Day], max_students: i64) -> Result<()> {
     if class.is_free(city, days, max_students) {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use sea_orm::FromQueryResult;
 
 /// What texts say of a class template.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Course {
+pub(super) struct Course {
     /// Its code.
     pub code: String,
     /// Its subject.
@@ -29,7 +29,7 @@ pub struct Course {
 
 impl Course {
     /// Of a template.
-    pub async fn of(txn: &Txn, template_id: i64) -> Result<Self> {
+    pub(super) async fn of(txn: &Txn, template_id: i64) -> Result<Self> {
         sql("SELECT t.code, t.subject_id, s.name AS subject_name, t.grade, p.start_time, p.end_time \
              FROM class_template t \
              JOIN subject s ON s.id = t.subject_id JOIN period p ON p.id = t.period_id WHERE t.id = ?")
@@ -40,7 +40,7 @@ impl Course {
     }
 
     /// What a text says about lessons from a first day on.
-    pub fn facts(&self, days: &[Day]) -> Facts {
+    pub(super) fn facts(&self, days: &[Day]) -> Facts {
         let first = days.first().copied().unwrap_or_default();
         Facts {
             template: self.code.clone(),
@@ -57,7 +57,7 @@ impl Course {
 
     /// A message about a lesson; `version` tells it from others of its kind about the same lesson
     /// to the same person.
-    pub fn draft(
+    pub(super) fn draft(
         &self,
         kind: MessageKind,
         person: Person,

@@ -12,7 +12,12 @@ use chrono::TimeDelta;
 /// Close to the cut-off of a first lesson sign-ups take turns with `invite create` and ask the
 /// clock again: what commits after the tasks were made must not look as if it had been there
 /// before, or nobody would count it. The time that counts.
-pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Instant> {
+pub(super) async fn take_turns_at_cut_off(
+    app: &App,
+    txn: &Txn,
+    asks: &[Ask],
+    now: Instant,
+) -> Result<Instant> {
     // Any cut-off is a midnight, whichever day the first lesson is.
     let next = app.time().midnight(add_days(app.time().day(now), 1));
     let concerned = |ask: &Ask| {
@@ -25,7 +30,7 @@ pub async fn take_turns_at_cut_off(app: &App, txn: &Txn, asks: &[Ask], now: Inst
 }
 
 /// The turn itself; the clock's time then.
-pub async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
+pub(super) async fn take_turn(app: &App, txn: &Txn) -> Result<Instant> {
     // Shared: those who take it so do not wait for each other, only for `invite create`, which
     // takes it for itself.
     sql("SELECT name, version FROM mutex WHERE name = 'create' {share}").fetch(txn).await?;

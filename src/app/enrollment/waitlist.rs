@@ -25,7 +25,7 @@ pub struct Entry {
 ///
 /// # Errors
 /// `NotFound`; those of a sign-up but PLACES_EXHAUSTED.
-pub async fn join_waitlist(app: &App, new: NewReservation, key: RequestKey) -> Result<Entry> {
+pub(crate) async fn join_waitlist(app: &App, new: NewReservation, key: RequestKey) -> Result<Entry> {
     let row = submit(app, Ask::new(Wish::Wait, new, key)).await?;
     let page = Page { after: Some(row.reservation.id - 1), size: 1 };
     let (template, student, now) =
@@ -38,7 +38,7 @@ pub async fn join_waitlist(app: &App, new: NewReservation, key: RequestKey) -> R
 
 /// Which entries to list, by names.
 #[derive(Clone, Debug, Default)]
-pub struct WaitlistQuery {
+pub(crate) struct WaitlistQuery {
     /// For this class template.
     pub class_template: Option<String>,
     /// For this first lesson day.
@@ -51,7 +51,7 @@ pub struct WaitlistQuery {
 ///
 /// # Errors
 /// `NotFound` for a student or class template that is not there.
-pub async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page) -> Result<Paged<Entry>> {
+pub(crate) async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page) -> Result<Paged<Entry>> {
     let conn = app.db.reader();
     let template = match &query.class_template {
         Some(code) => Some(

@@ -31,12 +31,12 @@ pub(super) const ALL: &str = "*";
 
 /// The columns of a file that a header may name, and which of them one of its cells names, however
 /// it is written.
-pub fn column_of(columns: &[&'static str], cell: &str) -> Option<&'static str> {
+pub(crate) fn column_of(columns: &[&'static str], cell: &str) -> Option<&'static str> {
     let name = folded(cell);
     columns.iter().copied().find(|column| column.eq_ignore_ascii_case(&name))
 }
 
 /// Whether a cell says nothing.
-pub fn is_blank(cell: &str) -> bool {
+pub(crate) fn is_blank(cell: &str) -> bool {
     trimmed(cell).is_empty()
 }

@@ -177,7 +177,7 @@ impl Reader<'_> {
 }
 
 /// A column that is none of the file's: nothing of it is read.
-pub fn ignored_column(file: &str, cell: &str, columns: &[&str]) -> Problem {
+pub(crate) fn ignored_column(file: &str, cell: &str, columns: &[&str]) -> Problem {
     let reason = format!("the column is not read; those of this file are {}", columns.join(", "));
     Problem { code: Code::Ignored, bad: false, ..Problem::bad(file, 1, trimmed(cell), reason) }
 }

@@ -25,7 +25,7 @@ type Question = (OpeningQuery, u64);
 
 /// The pages that are open, by their questions.
 #[derive(Clone, Debug)]
-pub struct Boards {
+pub(crate) struct Boards {
     app: App,
     open: Arc<Mutex<HashMap<Question, Weak<Board>>>>,
     looks: Arc<Semaphore>,
@@ -46,7 +46,7 @@ struct Board {
 
 impl Boards {
     /// No page is open.
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         Self { app, open: Arc::default(), looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)) }
     }
 
@@ -54,7 +54,7 @@ impl Boards {
     ///
     /// # Errors
     /// Those of [`list_openings`](super::list_openings).
-    pub async fn open(&self, query: OpeningQuery, size: u64) -> Result<(Reader, News)> {
+    pub(crate) async fn open(&self, query: OpeningQuery, size: u64) -> Result<(Reader, News)> {
         let board = self.board((query, size));
         let asked = board.begun.load(Ordering::SeqCst);
         if board.look(asked).await? {
@@ -150,7 +150,7 @@ async fn keep_looking(board: Weak<Board>) {
 
 /// A page that somebody has open.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     latest: watch::Receiver<Result<Arc<Shown>>>,
     seen: Shown,
     _board: Arc<Board>,
@@ -161,7 +161,7 @@ impl Reader {
     ///
     /// # Errors
     /// Those of [`list_openings`](super::list_openings); then the page is closed.
-    pub async fn next(&mut self) -> Result<News> {
+    pub(crate) async fn next(&mut self) -> Result<News> {
         loop {
             // The sender lives as long as the board.
             self.latest.changed().await.map_err(Error::internal)?;

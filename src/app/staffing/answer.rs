@@ -22,7 +22,12 @@ use sea_orm::EntityTrait;
 /// # Errors
 /// NOT_FOUND; NOT_YOURS; TASK_FORMED or TASK_CLOSED when it is too late; the reason why the coach
 /// is not eligible (any more).
-pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
+pub(crate) async fn accept(
+    app: &App,
+    invitation_id: i64,
+    coach: &str,
+    now: Instant,
+) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
     let _turn = app.turns.of_task(found.task_id).await?;
     write_txn!(&app.db, "invitation.accept", |txn| {
@@ -76,7 +81,12 @@ pub async fn accept(app: &App, invitation_id: i64, coach: &str, now: Instant) ->
 ///
 /// # Errors
 /// NOT_FOUND; NOT_YOURS; TASK_FORMED when the coach has the class already (admins are told).
-pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
+pub(crate) async fn decline(
+    app: &App,
+    invitation_id: i64,
+    coach: &str,
+    now: Instant,
+) -> Result<invitation::Model> {
     let (found, person) = own(app, invitation_id, coach).await?;
     let _turn = app.turns.of_task(found.task_id).await?;
     let (after, judged) = write_txn!(&app.db, "invitation.decline", |txn| {
@@ -124,7 +134,12 @@ pub async fn decline(app: &App, invitation_id: i64, coach: &str, now: Instant) -
 ///
 /// # Errors
 /// As [`decline`].
-pub async fn withdraw(app: &App, invitation_id: i64, coach: &str, now: Instant) -> Result<invitation::Model> {
+pub(crate) async fn withdraw(
+    app: &App,
+    invitation_id: i64,
+    coach: &str,
+    now: Instant,
+) -> Result<invitation::Model> {
     decline(app, invitation_id, coach, now).await
 }
 

@@ -21,7 +21,7 @@ pub async fn check_invitations(app: &App, now: Instant, day: Option<Day>) -> Res
 /// All of it but what only marks invitations as run out. Whoever judges tasks by their counts calls
 /// it first, so that it does not matter which of the jobs of a minute runs before the other
 /// (docs/domain.md §3).
-pub async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
+pub(crate) async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     let examined = staffing::task_count_open(app.db.reader(), day).await?;
     settle_due(app, examined, now, day).await
 }

@@ -9,7 +9,7 @@ use crate::storage::Txn;
 use crate::storage::sql::sql;
 
 /// Sign-ups of these templates changed: their open tasks are to be sized again.
-pub async fn demand_changed(txn: &Txn, template_ids: &[i64]) -> Result<()> {
+pub(crate) async fn demand_changed(txn: &Txn, template_ids: &[i64]) -> Result<()> {
     sql("UPDATE class_task SET dirty = TRUE WHERE template_id IN ({ids}) \
         AND state IN ('PENDING', 'INVITING', 'COVERED')")
     .ids(template_ids.iter().copied())
@@ -19,7 +19,7 @@ pub async fn demand_changed(txn: &Txn, template_ids: &[i64]) -> Result<()> {
 }
 
 /// These coaches or their availability changed: open tasks that count on them look at them again.
-pub async fn coach_changed(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
+pub(crate) async fn coach_changed(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
     sql("UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') AND id IN \
          (SELECT task_id FROM invitation WHERE coach_id IN ({ids}) \
          AND state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE'))")

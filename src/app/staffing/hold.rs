@@ -18,7 +18,7 @@ use sea_orm::ActiveValue::Set;
 
 /// What a yes came to.
 #[derive(Clone, Copy, Debug)]
-pub struct HeldAs {
+pub(crate) struct HeldAs {
     /// ACCEPTED or READY.
     pub state: InvitationState,
     /// Until when the test must be passed, when it is not yet.
@@ -32,7 +32,7 @@ pub struct HeldAs {
     clippy::too_many_arguments,
     reason = "one step of a transaction; each argument was read under its locks"
 )]
-pub async fn hold(
+pub(crate) async fn hold(
     app: &App,
     txn: &Txn,
     task: &TaskRow,
@@ -136,7 +136,12 @@ pub(super) async fn leave_reserve(
 }
 
 /// Takes the availability for an invitation whose use was freed, when its coach is still eligible.
-pub async fn use_again(txn: &Txn, candidate: &Candidate, need: &Need, invitation_id: i64) -> Result<()> {
+pub(crate) async fn use_again(
+    txn: &Txn,
+    candidate: &Candidate,
+    need: &Need,
+    invitation_id: i64,
+) -> Result<()> {
     let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
     take_availability(txn, invitation_id, &uses).await?;
     sql("UPDATE invitation SET last_day = ? WHERE id = ?")
@@ -165,7 +170,7 @@ async fn take_availability(
 }
 
 /// Locks coaches for the transaction, by id.
-pub async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
+pub(crate) async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     for id in ids {
@@ -177,25 +182,25 @@ pub async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
 }
 
 /// What a locked task needs of a coach.
-pub async fn need_of(txn: &Txn, task: &TaskRow) -> Result<Need> {
+pub(crate) async fn need_of(txn: &Txn, task: &TaskRow) -> Result<Need> {
     let mut needs = pool::need_list(txn, std::slice::from_ref(task)).await?;
     needs.remove(&task.id).ok_or_else(|| Error::not_found("class task", task.id))
 }
 
 /// A locked coach as the rules see one.
-pub async fn candidate_of(app: &App, txn: &Txn, coach_id: i64, now: Instant) -> Result<Candidate> {
+pub(crate) async fn candidate_of(app: &App, txn: &Txn, coach_id: i64, now: Instant) -> Result<Candidate> {
     let (today, week) = budget_starts(app, now);
     let mut found = pool::candidate_list(txn, &Which::Coaches(vec![coach_id]), now, today, week).await?;
     found.pop().ok_or_else(|| Error::not_found("coach", coach_id))
 }
 
 /// The first instants of the civil day and of the week of `now`.
-pub fn budget_starts(app: &App, now: Instant) -> (Instant, Instant) {
+pub(crate) fn budget_starts(app: &App, now: Instant) -> (Instant, Instant) {
     let (time, day) = (app.time(), app.time().day(now));
     (time.midnight(day), time.midnight(time.week_start(day)))
 }
 
 /// A refusal of a coach, with its reason code.
-pub fn refused(reason: Reason) -> Error {
+pub(crate) fn refused(reason: Reason) -> Error {
     Error::precondition(reason, format!("the coach is not eligible for this class: {reason}"))
 }

@@ -47,7 +47,7 @@ impl TaskView {
 
 /// Which class tasks to list, by names.
 #[derive(Clone, Debug, Default)]
-pub struct TaskQuery {
+pub(crate) struct TaskQuery {
     /// Of this class template.
     pub class_template: Option<String>,
     /// Of days from this one on.
@@ -59,7 +59,12 @@ pub struct TaskQuery {
 }
 
 /// Class tasks in the order in which they were made.
-pub async fn list_tasks(app: &App, query: &TaskQuery, page: &Page, now: Instant) -> Result<Paged<TaskView>> {
+pub(crate) async fn list_tasks(
+    app: &App,
+    query: &TaskQuery,
+    page: &Page,
+    now: Instant,
+) -> Result<Paged<TaskView>> {
     let template_id = template_id(app, query.class_template.as_deref()).await?;
     let filter = TaskFilter {
         template_id,
@@ -72,7 +77,7 @@ pub async fn list_tasks(app: &App, query: &TaskQuery, page: &Page, now: Instant)
 }
 
 /// One class task with its invitations.
-pub async fn get_task(app: &App, id: i64, now: Instant) -> Result<(TaskView, Vec<InvitationRow>)> {
+pub(crate) async fn get_task(app: &App, id: i64, now: Instant) -> Result<(TaskView, Vec<InvitationRow>)> {
     let missing = || Error::not_found("class task", id);
     let task = store::task_by_key(app.db.reader(), id).await?.ok_or_else(missing)?;
     let view = views(app, vec![task], now).await?.pop().ok_or_else(missing)?;
@@ -81,7 +86,7 @@ pub async fn get_task(app: &App, id: i64, now: Instant) -> Result<(TaskView, Vec
 
 /// How a class task is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskKey {
+pub(crate) enum TaskKey {
     /// By its key.
     Id(i64),
     /// By the code of its template and its day.
@@ -92,7 +97,7 @@ pub enum TaskKey {
 ///
 /// # Errors
 /// `NotFound` when the template has no task on the day.
-pub async fn task_id(app: &App, key: TaskKey) -> Result<i64> {
+pub(crate) async fn task_id(app: &App, key: TaskKey) -> Result<i64> {
     let (class_template, day) = match key {
         TaskKey::Id(id) => return Ok(id),
         TaskKey::Lesson(class_template, day) => (class_template, day),
@@ -118,7 +123,7 @@ async fn views(app: &App, tasks: Vec<class_task::Model>, now: Instant) -> Result
 
 /// Which invitations to list, by names.
 #[derive(Clone, Debug, Default)]
-pub struct InvitationQuery {
+pub(crate) struct InvitationQuery {
     /// Of this class task.
     pub task_id: Option<i64>,
     /// Of this coach.
@@ -138,7 +143,7 @@ pub struct InvitationQuery {
 }
 
 /// Invitations in the order in which they were made, or latest first.
-pub async fn list_invitations(
+pub(crate) async fn list_invitations(
     app: &App,
     query: InvitationQuery,
     page: &Page,
@@ -167,7 +172,7 @@ pub async fn list_invitations(
 }
 
 /// One invitation.
-pub async fn get_invitation(app: &App, id: i64) -> Result<InvitationRow> {
+pub(crate) async fn get_invitation(app: &App, id: i64) -> Result<InvitationRow> {
     store::invitation_with_names(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("invitation", id))
 }
 
@@ -186,7 +191,7 @@ pub struct Offered {
 ///
 /// # Errors
 /// `NotFound`; NOT_YOURS when it is another coach's.
-pub async fn get_offered(app: &App, id: i64, coach: &str) -> Result<Offered> {
+pub(crate) async fn get_offered(app: &App, id: i64, coach: &str) -> Result<Offered> {
     let conn = app.db.reader();
     let invitation = get_invitation(app, id).await?;
     if invitation.coach_user_name != coach {

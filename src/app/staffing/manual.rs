@@ -19,7 +19,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 /// A manual invitation.
 #[derive(Clone, Debug)]
-pub struct ManualInvitation {
+pub(crate) struct ManualInvitation {
     /// The task.
     pub task_id: i64,
     /// The coach's user name.
@@ -39,7 +39,11 @@ pub struct ManualInvitation {
 /// # Errors
 /// NOT_FOUND; `remark` missing with `override`; TASK_CLOSED, TASK_FORMED, TASK_COVERED; the reason
 /// why the coach is not eligible.
-pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) -> Result<invitation::Model> {
+pub(crate) async fn invite_coach(
+    app: &App,
+    wanted: &ManualInvitation,
+    now: Instant,
+) -> Result<invitation::Model> {
     if wanted.overriding && wanted.remark.trim().is_empty() {
         return Err(Error::invalid("remark", "must say why, when override is set"));
     }
@@ -182,7 +186,7 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
 ///
 /// # Errors
 /// NOT_FOUND; TASK_FORMED when the coach has the class.
-pub async fn cancel_invitation(
+pub(crate) async fn cancel_invitation(
     app: &App,
     invitation_id: i64,
     operator: &str,

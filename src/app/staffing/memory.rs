@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// Everything a look sees apart from the task and the time, as one text. It is read before the
 /// look: what changes meanwhile is then seen as a change the next time. Also how many tasks are
 /// open.
-pub async fn world(app: &App, conn: &impl ConnectionTrait) -> Result<(String, u64)> {
+pub(crate) async fn world(app: &App, conn: &impl ConnectionTrait) -> Result<(String, u64)> {
     let (coaches, versions, catalogue, open) = store::world_versions(conn).await?;
     // A server with other rules, or with another program, looks again.
     let mut rules = idempotency::fingerprint(&[env!("CARGO_PKG_VERSION"), &format!("{:?}", app.rules())]);
@@ -31,11 +31,11 @@ pub async fn world(app: &App, conn: &impl ConnectionTrait) -> Result<(String, u6
 }
 
 /// What a report says of one task, by reason code.
-pub type Skipped = BTreeMap<String, u64>;
+pub(crate) type Skipped = BTreeMap<String, u64>;
 
 /// A look at a task that asked nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
+pub(crate) struct Looked {
     /// The task.
     pub task_id: i64,
     /// Its version when it was read.
@@ -47,7 +47,7 @@ pub struct Looked {
 }
 
 /// Reports what the looks that still hold found out, as if they had just been made.
-pub async fn report_known(
+pub(crate) async fn report_known(
     conn: &impl ConnectionTrait,
     world: &str,
     now: Instant,
@@ -64,13 +64,13 @@ pub async fn report_known(
 }
 
 /// The next midnight: budgets of the day and of the week begin anew.
-pub fn tomorrow(app: &App, now: Instant) -> Instant {
+pub(crate) fn tomorrow(app: &App, now: Instant) -> Instant {
     app.time().midnight(add_days(app.time().day(now), 1))
 }
 
 /// Remembers looks that asked nobody. Not to be able to is no failure: what is not remembered is
 /// looked at again.
-pub async fn remember(app: &App, world: &str, looked: &[Looked], now: Instant) {
+pub(crate) async fn remember(app: &App, world: &str, looked: &[Looked], now: Instant) {
     if looked.is_empty() {
         return;
     }

@@ -5,23 +5,23 @@
 //! Every step ends in [`step::settle`], which brings the task's state in line.
 
 pub mod alarm;
-pub mod answer;
+pub(crate) mod answer;
 pub mod check;
 pub mod create;
-pub mod demand;
-pub mod form;
-pub mod hold;
-pub mod list;
-pub mod manual;
-pub mod memory;
-pub mod next_day;
-pub mod notice;
-pub mod release;
-pub mod roster;
-pub mod sent;
-pub mod settle;
-pub mod sizing;
+pub(crate) mod demand;
+pub(crate) mod form;
+pub(crate) mod hold;
+pub(crate) mod list;
+pub(crate) mod manual;
+pub(crate) mod memory;
+pub(crate) mod next_day;
+pub(crate) mod notice;
+pub(crate) mod release;
+pub(crate) mod roster;
+pub(crate) mod sent;
+pub(crate) mod settle;
+pub(crate) mod sizing;
 pub mod step;
 mod task;
-pub mod test;
+pub(crate) mod test;
 pub mod wave;

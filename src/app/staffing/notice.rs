@@ -9,7 +9,7 @@ use crate::message::text::Facts;
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 
 /// What the texts can say of a task.
-pub fn facts(task: &TaskRow) -> Facts {
+pub(crate) fn facts(task: &TaskRow) -> Facts {
     Facts {
         template: task.code.clone(),
         subject: task.subject_name.clone(),
@@ -24,13 +24,13 @@ pub fn facts(task: &TaskRow) -> Facts {
 }
 
 /// The same, of planned lessons.
-pub fn facts_of_lessons(task: &TaskRow, spans: &[Span]) -> Facts {
+pub(crate) fn facts_of_lessons(task: &TaskRow, spans: &[Span]) -> Facts {
     Facts { lessons: spans.len(), last_day: spans.last().map_or(task.day, |span| span.day), ..facts(task) }
 }
 
 /// A message to a coach about an invitation; of no use after the lesson began, unless the caller
 /// says sooner.
-pub fn to_coach(
+pub(crate) fn to_coach(
     kind: MessageKind,
     task: &TaskRow,
     coach: &InvitedCoach,
@@ -53,7 +53,7 @@ pub fn to_coach(
 }
 
 /// A message to the admins of the task's subject.
-pub fn to_admins(
+pub(crate) fn to_admins(
     kind: MessageKind,
     task: &TaskRow,
     version: impl ToString,

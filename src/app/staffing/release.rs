@@ -17,7 +17,7 @@ use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// An invitation in any state that counts → CANCELLED: a QUEUED one's message is cancelled, a SENT
 /// one is recalled, a yes is told.
-pub async fn cancel_one(
+pub(crate) async fn cancel_one(
     app: &App,
     txn: &Txn,
     task: &TaskRow,

@@ -31,7 +31,7 @@ struct Unheld {
 
 /// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the
 /// lesson does not take place (docs/domain.md §4), whatever became of the task.
-pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
+pub(crate) async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
     // The longest lead is from 21:00 to noon; what is older was told or is over, so that history
     // costs nothing.
     let due: Vec<(i64, Day)> =
@@ -92,7 +92,13 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
 /// A student left a class from `from` on. Lessons to which nobody comes any more are cancelled,
 /// coach and admins are told; a class without any lesson ahead is closed. The reservation's own row
 /// is the caller's business, and changed already.
-pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
+pub(crate) async fn student_left(
+    app: &App,
+    txn: &Txn,
+    class_id: i64,
+    from: Day,
+    now: Instant,
+) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
     let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? \
             AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")

@@ -10,7 +10,7 @@ use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::{Txn, staffing};
 
 /// Of messages that ask: what follows when they settle.
-pub fn messages_settled<'a>(
+pub(crate) fn messages_settled<'a>(
     rules: &'a Rules,
     txn: &'a Txn,
     Settled { out, lost }: Settled<'a>,

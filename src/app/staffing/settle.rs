@@ -13,7 +13,7 @@ use crate::storage::Txn;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// Ends the acceptances of a locked task whose test is overdue, and nothing else.
-pub async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
+pub(crate) async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
     let mut invited = staffing::invited_of_task(txn, task.id).await?;
     lapse(app, txn, task, &mut invited, now).await
 }

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 
 /// How a task came out of sizing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
+pub(crate) struct Size {
     /// Students counted who need a new class.
     pub students: i64,
     /// New classes needed.
@@ -33,7 +33,7 @@ pub struct Size {
 /// Counts the students of open tasks of one day (docs/domain.md §4, "Students of a task"): BOOKED,
 /// covering D, not on leave on it, made before the cut-off, in no class, and not counted by an open
 /// task of an earlier day.
-pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64]) -> Result<()> {
+pub(crate) async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64]) -> Result<()> {
     // Those whom a later task counts already come to this one: the earlier day has them.
     sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') \
         AND template_id IN ({ids})")
@@ -66,7 +66,7 @@ pub async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64])
 }
 
 /// Fills free seats and computes the size of locked tasks of one day, and stores it.
-pub async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashMap<i64, Size>> {
+pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashMap<i64, Size>> {
     let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
     // Before their rosters are read: who leaves a class changes it under this lock.
     seat::seat_lock_in_txn(txn, &templates, day).await?;
@@ -173,7 +173,7 @@ async fn seat(
 }
 
 /// BOOKED → PLACED: puts reservations into classes from `day` on.
-pub async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<()> {
+pub(crate) async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<()> {
     let set = "class_id = p.b, state = 'PLACED', task_id = NULL, version = version + 1";
     let rows = update_by_pairs(txn, "reservation", "id", set, "reservation.state = 'BOOKED'", filled)
         .execute(txn)
@@ -192,7 +192,7 @@ pub async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<
 
 /// What happened on a task's day concerns the template's later open tasks, which are sized again:
 /// students left over belong to the next one, and classes that were formed have seats and count.
-pub async fn mark_later_in_txn(txn: &Txn, template_id: i64, day: Day) -> Result<()> {
+pub(crate) async fn mark_later_in_txn(txn: &Txn, template_id: i64, day: Day) -> Result<()> {
     sql("UPDATE class_task SET dirty = TRUE WHERE template_id = ? AND day > ? \
         AND state IN ('PENDING', 'INVITING', 'COVERED')")
     .bind(template_id)

@@ -42,7 +42,7 @@ pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<
 /// Sizes a locked open task again and does what follows: asks of those who are no longer needed,
 /// looks again at those who said yes. An invitation that is just being answered is not let go: its
 /// yes finds the new size. Messages written, and the new size.
-pub async fn resize_in_txn(
+pub(crate) async fn resize_in_txn(
     app: &App,
     txn: &Txn,
     task_id: i64,
@@ -88,7 +88,7 @@ pub async fn resize_in_txn(
 
 /// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to
 /// nobody's task. `by` is the admin who cancelled it, or empty for want of demand.
-pub async fn cancel_in_txn(app: &App, txn: &Txn, task_id: i64, by: &str, now: Instant) -> Result<u64> {
+pub(crate) async fn cancel_in_txn(app: &App, txn: &Txn, task_id: i64, by: &str, now: Instant) -> Result<u64> {
     let task = staffing::task_by_id(txn, task_id).await?;
     if !task.state.is_open() {
         return Ok(0);
@@ -134,7 +134,7 @@ async fn form_due(app: &App, now: Instant) -> Result<Report> {
 
 /// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not
 /// `clazz assign_students` has run.
-pub async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -> Result<TaskRow> {
+pub(crate) async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -> Result<TaskRow> {
     let task = staffing::task_lock_in_txn(txn, id).await?;
     if !task.state.is_open() || now < task.closes_at {
         return Ok(task);
@@ -264,7 +264,7 @@ async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) ->
 /// ahead is left to its own `invite create`. Messages written.
 ///
 /// Whoever calls it has let the students go (`task_id` is empty) in the same transaction.
-pub async fn pass_on(app: &App, txn: &Txn, template_id: i64, after: Day, now: Instant) -> Result<u64> {
+pub(crate) async fn pass_on(app: &App, txn: &Txn, template_id: i64, after: Day, now: Instant) -> Result<u64> {
     mark_later_in_txn(txn, template_id, after).await?;
     let mut messages = 0;
     for lesson in next_day::lesson_days(app, txn, template_id, after, now).await? {

@@ -15,7 +15,7 @@ use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, Q
 
 /// The parts of a software test, each passed or not (docs/domain.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TestParts {
+pub(crate) struct TestParts {
     /// The camera.
     pub camera: bool,
     /// The sound.
@@ -30,14 +30,14 @@ pub struct TestParts {
 
 impl TestParts {
     /// All parts passed.
-    pub fn passed(self) -> bool {
+    pub(crate) fn passed(self) -> bool {
         self.camera && self.sound && self.microphone && self.lesson && self.whiteboard
     }
 }
 
 /// What a completed test came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestOutcome {
+pub(crate) struct TestOutcome {
     /// Whether it was passed.
     pub passed: bool,
     /// The invitations that became READY.
@@ -49,7 +49,7 @@ pub struct TestOutcome {
 ///
 /// # Errors
 /// NOT_FOUND for an unknown coach; REQUEST_ID_REUSED.
-pub async fn complete_software_test(
+pub(crate) async fn complete_software_test(
     app: &App,
     user_name: &str,
     parts: TestParts,

@@ -14,7 +14,7 @@ const CHUNK: usize = 1000;
 
 /// Ends BOOKED and PLACED sign-ups whose last day is past, and reports classes with lessons ahead
 /// that nobody is left for. The places of their past days stay taken.
-pub async fn remove_expired_students(app: &App, now: Instant) -> Result<Report> {
+pub(crate) async fn remove_expired_students(app: &App, now: Instant) -> Result<Report> {
     let today = app.time().day(now);
     let over = store::reservation_ids_over(app.db.reader(), today, now).await?;
     let mut report = Report { examined: over.len() as u64, ..Report::default() };

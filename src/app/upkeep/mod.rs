@@ -1,9 +1,9 @@
 //! Nightly upkeep: places agree with the reservations, rosters with the calendar, and what is old
 //! goes.
 
-pub mod expired;
+pub(crate) mod expired;
 pub mod places;
-pub mod purge;
+pub(crate) mod purge;
 
 use super::report::Report;
 

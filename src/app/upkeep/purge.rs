@@ -50,7 +50,7 @@ impl Old {
 
 /// Removes what is old, each kind in sets of some thousand rows, and at most as many as one run
 /// may. What is left is for the next run.
-pub async fn purge(app: &App, now: Instant) -> Result<Report> {
+pub(crate) async fn purge(app: &App, now: Instant) -> Result<Report> {
     let mut report = Report::default();
     let last_runs = store::task_run_last_ids(app.db.reader()).await?;
     for old in Old::ALL {

@@ -5,13 +5,13 @@ use chrono::{Datelike, Weekday};
 use std::fmt;
 
 /// The longest text of a rule, in bytes; a rule is ASCII.
-pub const MAX_LENGTH: usize = 200;
+pub(crate) const MAX_LENGTH: usize = 200;
 
 /// The largest INTERVAL: far longer than a season whatever it counts.
-pub const MAX_INTERVAL: u16 = 1_000;
+pub(crate) const MAX_INTERVAL: u16 = 1_000;
 
 /// The largest COUNT: far more days than a season has.
-pub const MAX_COUNT: u16 = 10_000;
+pub(crate) const MAX_COUNT: u16 = 10_000;
 
 /// Why a text is no recurrence: which part of it, what is wrong, and what is allowed there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

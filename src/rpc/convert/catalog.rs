@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 const EXCEPT_DAYS_MAX: usize = 400;
 
 /// A subject that must be there.
-pub fn subject(subject: Option<pb::Subject>) -> Result<SubjectSpec> {
+pub(crate) fn subject(subject: Option<pb::Subject>) -> Result<SubjectSpec> {
     let pb::Subject { subject_id, name } = required("subject", subject)?;
     Ok(SubjectSpec { subject_id, name })
 }
 
 /// A season that must be there.
-pub fn season(season: Option<pb::Season>) -> Result<SeasonSpec> {
+pub(crate) fn season(season: Option<pb::Season>) -> Result<SeasonSpec> {
     let pb::Season { code, year, r#type, start_day, end_day, except_days } = required("season", season)?;
     if except_days.len() > EXCEPT_DAYS_MAX {
         return Err(Error::invalid("season.except_days", format!("has at most {EXCEPT_DAYS_MAX} days")));
@@ -40,7 +40,7 @@ pub fn season(season: Option<pb::Season>) -> Result<SeasonSpec> {
 }
 
 /// A period that must be there.
-pub fn period(period: Option<pb::Period>) -> Result<PeriodSpec> {
+pub(crate) fn period(period: Option<pb::Period>) -> Result<PeriodSpec> {
     let pb::Period { season, code, grade_type, start_time, end_time } = required("period", period)?;
     Ok(PeriodSpec {
         season,
@@ -52,7 +52,7 @@ pub fn period(period: Option<pb::Period>) -> Result<PeriodSpec> {
 }
 
 /// A class template that must be there.
-pub fn class_template(template: Option<pb::ClassTemplate>) -> Result<TemplateSpec> {
+pub(crate) fn class_template(template: Option<pb::ClassTemplate>) -> Result<TemplateSpec> {
     let pb::ClassTemplate {
         code,
         season,
@@ -76,7 +76,7 @@ pub fn class_template(template: Option<pb::ClassTemplate>) -> Result<TemplateSpe
 }
 
 /// A period's keys: of its season, and its own.
-pub fn period_key(season: String, own: String) -> Result<(String, String)> {
+pub(crate) fn period_key(season: String, own: String) -> Result<(String, String)> {
     Ok((code("season", season)?, code("code", own)?))
 }
 

@@ -14,7 +14,7 @@ use crate::storage::schedule::ScheduleRow;
 const RANGE_MAX: i64 = 1000;
 
 /// What a student signs up for, holds or waits for.
-pub fn new_reservation(
+pub(crate) fn new_reservation(
     student: String,
     class_template: String,
     start_day: &str,

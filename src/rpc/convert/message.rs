@@ -14,7 +14,7 @@ use crate::storage::message_list::MessageFilter;
 const PERSON_MAX: usize = 64;
 
 /// Which messages are asked for.
-pub fn filter(request: pb::ListMessagesRequest) -> Result<MessageFilter> {
+pub(crate) fn filter(request: pb::ListMessagesRequest) -> Result<MessageFilter> {
     let pb::ListMessagesRequest {
         person,
         kinds,

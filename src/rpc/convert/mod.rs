@@ -1,17 +1,17 @@
 //! Between protobuf and the domain: what every service needs. A value that is missing, unspecified,
 //! over-long or out of range is `Error::Invalid` naming the field; nothing from outside can panic.
 
-pub mod catalog;
+pub(crate) mod catalog;
 mod catalog_change;
-pub mod enrollment;
-pub mod message;
+pub(crate) mod enrollment;
+pub(crate) mod message;
 mod paging;
-pub mod people;
-pub mod staffing;
+pub(crate) mod people;
+pub(crate) mod staffing;
 mod words;
 
-pub use paging::{Paging, page_size, paging};
-pub use words::{Word, number, optional_word, word, words};
+pub(crate) use paging::{page_size, paging};
+pub(crate) use words::{number, optional_word, word, words};
 
 use super::pb;
 use crate::app::idempotency;
@@ -24,10 +24,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::NaiveTime;
 
 /// Fields that stand in the request itself.
-pub const REQUEST: Fields<'static> = Fields { path: "" };
+pub(crate) const REQUEST: Fields<'static> = Fields { path: "" };
 
 /// A message that must be there.
-pub fn required<T>(field: &str, value: Option<T>) -> Result<T> {
+pub(crate) fn required<T>(field: &str, value: Option<T>) -> Result<T> {
     value.ok_or_else(|| Error::invalid(field, "is missing"))
 }
 
@@ -38,7 +38,7 @@ pub fn code(field: &str, value: String) -> Result<String> {
 }
 
 /// A code or user name; empty = none.
-pub fn optional_code(field: &str, value: String) -> Result<Option<String>> {
+pub(crate) fn optional_code(field: &str, value: String) -> Result<Option<String>> {
     if value.is_empty() { Ok(None) } else { code(field, value).map(Some) }
 }
 
@@ -74,7 +74,7 @@ pub fn id(field: &str, value: i64) -> Result<i64> {
 }
 
 /// A key given by the database; 0 = none.
-pub fn optional_id(field: &str, value: i64) -> Result<Option<i64>> {
+pub(crate) fn optional_id(field: &str, value: i64) -> Result<Option<i64>> {
     if value == 0 { Ok(None) } else { id(field, value).map(Some) }
 }
 
@@ -87,12 +87,12 @@ pub fn day(field: &str, value: &str) -> Result<Day> {
 }
 
 /// A civil day; empty = none.
-pub fn optional_day(field: &str, value: &str) -> Result<Option<Day>> {
+pub(crate) fn optional_day(field: &str, value: &str) -> Result<Option<Day>> {
     if value.is_empty() { Ok(None) } else { day(field, value).map(Some) }
 }
 
 /// Two optional days of which the second is not before the first.
-pub fn day_range(from: (&str, &str), to: (&str, &str)) -> Result<(Option<Day>, Option<Day>)> {
+pub(crate) fn day_range(from: (&str, &str), to: (&str, &str)) -> Result<(Option<Day>, Option<Day>)> {
     let (first, last) = (optional_day(from.0, from.1)?, optional_day(to.0, to.1)?);
     if let (Some(first), Some(last)) = (first, last)
         && last < first
@@ -103,7 +103,7 @@ pub fn day_range(from: (&str, &str), to: (&str, &str)) -> Result<(Option<Day>, O
 }
 
 /// A time of day that must be there.
-pub fn time_of_day(field: &str, value: &str) -> Result<NaiveTime> {
+pub(crate) fn time_of_day(field: &str, value: &str) -> Result<NaiveTime> {
     if value.is_empty() {
         return Err(Error::invalid(field, "is missing"));
     }
@@ -116,7 +116,10 @@ pub fn instant(field: &str, value: Option<prost_types::Timestamp>) -> Result<Ins
 }
 
 /// An instant of the years 1970 to 9999; fractions of a second are cut off.
-pub fn optional_instant(field: &str, value: Option<prost_types::Timestamp>) -> Result<Option<Instant>> {
+pub(crate) fn optional_instant(
+    field: &str,
+    value: Option<prost_types::Timestamp>,
+) -> Result<Option<Instant>> {
     // The last second of the year 9999.
     const END: i64 = 253_402_300_799;
     let Some(prost_types::Timestamp { seconds, nanos }) = value else {
@@ -135,7 +138,7 @@ pub fn timestamp(at: Instant) -> prost_types::Timestamp {
 }
 
 /// An instant on the wire, if there is one.
-pub fn optional_timestamp(at: Option<Instant>) -> Option<prost_types::Timestamp> {
+pub(crate) fn optional_timestamp(at: Option<Instant>) -> Option<prost_types::Timestamp> {
     at.map(timestamp)
 }
 
@@ -150,7 +153,7 @@ pub fn reason(reason: Reason) -> i32 {
 }
 
 /// A lesson day without its places.
-pub fn lesson_time(day: Day, start_at: Instant, end_at: Instant) -> pb::LessonTime {
+pub(crate) fn lesson_time(day: Day, start_at: Instant, end_at: Instant) -> pb::LessonTime {
     pb::LessonTime {
         day: day.to_string(),
         start_time: Some(timestamp(start_at)),
@@ -159,7 +162,7 @@ pub fn lesson_time(day: Day, start_at: Instant, end_at: Instant) -> pb::LessonTi
 }
 
 /// The request id of a call; call it before the request is taken apart.
-pub fn request_key(request_id: &str, request: &impl prost::Message) -> Result<RequestKey> {
+pub(crate) fn request_key(request_id: &str, request: &impl prost::Message) -> Result<RequestKey> {
     REQUEST.optional_text("request_id", request_id, 64)?;
     if request_id.is_empty() {
         return Ok(RequestKey::default());
@@ -169,7 +172,11 @@ pub fn request_key(request_id: &str, request: &impl prost::Message) -> Result<Re
 }
 
 /// How an edit is to be made; call it before the request is taken apart.
-pub fn edit_key(request_id: &str, validate_only: bool, request: &impl prost::Message) -> Result<EditKey> {
+pub(crate) fn edit_key(
+    request_id: &str,
+    validate_only: bool,
+    request: &impl prost::Message,
+) -> Result<EditKey> {
     Ok(EditKey { key: request_key(request_id, request)?, validate_only })
 }
 

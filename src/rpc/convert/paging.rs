@@ -21,7 +21,7 @@ const TOKEN_MAX: usize = 64;
 const MARK: usize = 16;
 
 /// A request for a page of a list: its filters beside `page_size` and `page_token`.
-pub trait ListRequest: prost::Message + Clone {
+pub(crate) trait ListRequest: prost::Message + Clone {
     /// Its name, so that lists with the same filters are told apart.
     const LIST: &'static str;
     /// The fields that say which page, taken out of it.
@@ -62,7 +62,7 @@ lists!(
 );
 
 /// What lists are in order of.
-pub trait PageKey: Sized {
+pub(crate) trait PageKey: Sized {
     /// The first letter of their tokens.
     const SORT: char;
     /// As it stands in a token.
@@ -93,7 +93,7 @@ impl PageKey for Day {
 
 /// The page that is asked for, and what makes the token of the next.
 #[derive(Clone, Debug)]
-pub struct Paging<K = i64> {
+pub(crate) struct Paging<K = i64> {
     /// The page.
     pub page: Page<K>,
     mark: String,
@@ -104,7 +104,7 @@ pub struct Paging<K = i64> {
 /// # Errors
 /// `Invalid` for a `page_size` out of range, and a `page_token` that is none, or of another list or
 /// other filters.
-pub fn paging<K: PageKey, R: ListRequest>(request: &R) -> Result<Paging<K>> {
+pub(crate) fn paging<K: PageKey, R: ListRequest>(request: &R) -> Result<Paging<K>> {
     let mut filters = request.clone();
     let (size, token) = filters.take_page();
     let mut mark = idempotency::fingerprint(&[R::LIST, &BASE64.encode(filters.encode_to_vec())]);
@@ -115,13 +115,13 @@ pub fn paging<K: PageKey, R: ListRequest>(request: &R) -> Result<Paging<K>> {
 
 impl<K: PageKey> Paging<K> {
     /// The token of the page that begins after a key; empty = there is none.
-    pub fn next(&self, next: Option<K>) -> String {
+    pub(crate) fn next(&self, next: Option<K>) -> String {
         next.map(|key| BASE64.encode(format!("{}{}.{}", K::SORT, key.write(), self.mark))).unwrap_or_default()
     }
 }
 
 /// How many items a page has at most.
-pub fn page_size(page_size: i32) -> Result<u64> {
+pub(crate) fn page_size(page_size: i32) -> Result<u64> {
     let size = if page_size == 0 { PAGE_SIZE } else { page_size };
     REQUEST
         .range("page_size", size, 1, PAGE_SIZE_MAX)

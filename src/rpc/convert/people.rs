@@ -15,7 +15,7 @@ use crate::storage::entity::{coach, coach_status_change, student};
 const OFFERS_MAX: usize = 200;
 
 /// A coach that must be there.
-pub fn coach(coach: Option<pb::Coach>) -> Result<CoachSpec> {
+pub(crate) fn coach(coach: Option<pb::Coach>) -> Result<CoachSpec> {
     let pb::Coach {
         user_name,
         real_name,
@@ -51,14 +51,14 @@ pub fn coach(coach: Option<pb::Coach>) -> Result<CoachSpec> {
 }
 
 /// A student that must be there.
-pub fn student(student: Option<pb::Student>) -> Result<StudentSpec> {
+pub(crate) fn student(student: Option<pb::Student>) -> Result<StudentSpec> {
     let pb::Student { user_name, real_name, area_code, school_name, grade, phone } =
         required("student", student)?;
     Ok(StudentSpec { user_name, real_name, area_code, school_name, grade, phone })
 }
 
 /// A new status of a coach.
-pub fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
+pub(crate) fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
     let pb::SetCoachStatusRequest { user_name, job_status, operator: who, remark: why, request_id: _ } =
         request;
     Ok(NewStatus {
@@ -70,7 +70,7 @@ pub fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
 }
 
 /// Which coaches to list.
-pub fn coach_filter(subject_id: i64, grade_type: i32, job_status: i32) -> Result<CoachFilter> {
+pub(crate) fn coach_filter(subject_id: i64, grade_type: i32, job_status: i32) -> Result<CoachFilter> {
     Ok(CoachFilter {
         subject_id: super::optional_id("subject_id", subject_id)?,
         grade_type: optional_word("grade_type", grade_type)?,
@@ -79,7 +79,7 @@ pub fn coach_filter(subject_id: i64, grade_type: i32, job_status: i32) -> Result
 }
 
 /// Offers of a coach.
-pub fn availability(offers: Vec<pb::Availability>) -> Result<Vec<AvailabilitySpec>> {
+pub(crate) fn availability(offers: Vec<pb::Availability>) -> Result<Vec<AvailabilitySpec>> {
     if offers.len() > OFFERS_MAX {
         return Err(Error::invalid("availability", format!("has at most {OFFERS_MAX} offers")));
     }
@@ -96,7 +96,7 @@ pub fn availability(offers: Vec<pb::Availability>) -> Result<Vec<AvailabilitySpe
 }
 
 /// A grade to list; 0 = all.
-pub fn optional_grade(grade: i32) -> Result<Option<i32>> {
+pub(crate) fn optional_grade(grade: i32) -> Result<Option<i32>> {
     REQUEST.range("grade", grade, 0, 12)?;
     Ok((grade != 0).then_some(grade))
 }

@@ -11,7 +11,7 @@ use crate::storage::entity::{class, class_task, invitation};
 use crate::storage::staffing_list::InvitationRow;
 
 /// A class task by its key, or by template and day.
-pub fn task_key(task_id: i64, class_template: String, on: &str) -> Result<TaskKey> {
+pub(crate) fn task_key(task_id: i64, class_template: String, on: &str) -> Result<TaskKey> {
     match (optional_id("task_id", task_id)?, optional_code("class_template", class_template)?) {
         (Some(_), Some(_)) => {
             Err(Error::invalid("class_template", "is given beside task_id; one of them is enough"))
@@ -24,7 +24,7 @@ pub fn task_key(task_id: i64, class_template: String, on: &str) -> Result<TaskKe
 }
 
 /// The parts of a software test, all of which must be there; whose it is.
-pub fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, String)> {
+pub(crate) fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, String)> {
     let pb::CompleteSoftwareTestRequest { coach, camera, sound, microphone, lesson, whiteboard, request_id } =
         request;
     let parts = TestParts {
@@ -47,7 +47,7 @@ fn part(field: &str, number: i32) -> Result<bool> {
 }
 
 /// The kind of invitations to list; unspecified = all.
-pub fn optional_kind(kind: i32) -> Result<Option<crate::domain::state::InvitationKind>> {
+pub(crate) fn optional_kind(kind: i32) -> Result<Option<crate::domain::state::InvitationKind>> {
     if kind == 0 { Ok(None) } else { word("kind", kind).map(Some) }
 }
 

@@ -6,7 +6,7 @@ use crate::rpc::pb;
 use prost::UnknownEnumValue;
 
 /// A domain enum with its protobuf twin.
-pub trait Word: Copy + Sized {
+pub(crate) trait Word: Copy + Sized {
     /// The value of a number on the wire: `None` for unspecified, an error for numbers that mean
     /// nothing.
     fn of_number(number: i32) -> std::result::Result<Option<Self>, UnknownEnumValue>;
@@ -15,18 +15,18 @@ pub trait Word: Copy + Sized {
 }
 
 /// A word that must be there.
-pub fn word<W: Word>(field: &str, number: i32) -> Result<W> {
+pub(crate) fn word<W: Word>(field: &str, number: i32) -> Result<W> {
     optional_word(field, number)?.ok_or_else(|| Error::invalid(field, "is unspecified"))
 }
 
 /// A word; unspecified = none.
-pub fn optional_word<W: Word>(field: &str, number: i32) -> Result<Option<W>> {
+pub(crate) fn optional_word<W: Word>(field: &str, number: i32) -> Result<Option<W>> {
     W::of_number(number)
         .map_err(|UnknownEnumValue(number)| Error::invalid(field, format!("has no value {number}")))
 }
 
 /// A set of words, none of them unspecified.
-pub fn words<W: Word>(field: &str, numbers: &[i32]) -> Result<Vec<W>> {
+pub(crate) fn words<W: Word>(field: &str, numbers: &[i32]) -> Result<Vec<W>> {
     if numbers.len() > 100 {
         return Err(Error::invalid(field, "has at most 100 values"));
     }
@@ -34,7 +34,7 @@ pub fn words<W: Word>(field: &str, numbers: &[i32]) -> Result<Vec<W>> {
 }
 
 /// The number of a word on the wire.
-pub fn number(word: impl Word) -> i32 {
+pub(crate) fn number(word: impl Word) -> i32 {
     word.number()
 }
 

@@ -11,7 +11,6 @@ pub mod coach_status_change;
 pub mod invitation;
 pub mod lesson;
 pub mod message;
-pub mod mutex;
 pub mod period;
 pub mod place;
 pub mod place_change;

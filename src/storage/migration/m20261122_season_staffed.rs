@@ -9,7 +9,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261122_season_staffed", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261122_season_staffed", steps: STEPS };
 
 const STEPS: &[Step] = &[
     Step::Table {

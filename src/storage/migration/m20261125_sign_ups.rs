@@ -5,7 +5,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261125_sign_ups", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261125_sign_ups", steps: STEPS };
 
 const STEPS: &[Step] = &[
     // Until when a HELD or OFFERED reservation keeps its places, whether or not a task has run;

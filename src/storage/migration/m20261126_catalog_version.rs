@@ -3,7 +3,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261126_catalog_version", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261126_catalog_version", steps: STEPS };
 
 /// Nobody locks it to be alone: whoever edits the catalogue counts it up last of all.
 const STEPS: &[Step] = &[Step::Row { table: "mutex", cells: &[("name", "'catalog'"), ("version", "0")] }];

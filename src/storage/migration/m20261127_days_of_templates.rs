@@ -8,7 +8,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261127_days_of_templates", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261127_days_of_templates", steps: STEPS };
 
 const STEPS: &[Step] = &[
     Step::Index { name: "class_task_day", table: "class_task", columns: "(day, template_id)" },

@@ -3,7 +3,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261129_held_time", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261129_held_time", steps: STEPS };
 
 const STEPS: &[Step] = &[
     // One row a hold: its student, template and days, since when and until when it lasts or lasted.

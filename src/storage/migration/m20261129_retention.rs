@@ -4,7 +4,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261129_retention", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261129_retention", steps: STEPS };
 
 const STEPS: &[Step] = &[
     // When number, subject line and body were removed for age; the row itself stays, so that

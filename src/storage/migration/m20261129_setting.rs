@@ -3,7 +3,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261129_setting", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261129_setting", steps: STEPS };
 
 /// By its key; so far `zone`, in which the instants of lessons were made. The first server that
 /// starts on the database writes it.

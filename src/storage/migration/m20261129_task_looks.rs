@@ -3,7 +3,7 @@
 use super::step::{Migration, Step};
 
 /// This migration.
-pub const MIGRATION: Migration = Migration { name: "m20261129_task_looks", steps: STEPS };
+pub(super) const MIGRATION: Migration = Migration { name: "m20261129_task_looks", steps: STEPS };
 
 const STEPS: &[Step] = &[
     // A look at a task that asked nobody. It holds while the task has this version, `world`

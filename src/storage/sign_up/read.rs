@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// What [`who`] finds.
 #[derive(Clone, Debug)]
-pub struct Who {
+pub(crate) struct Who {
     /// The templates.
     pub templates: Vec<WantedTemplate>,
     /// The students, locked, in order of keys; none when a template has open tasks, for tasks are
@@ -50,7 +50,7 @@ macro_rules! students {
 
 /// The templates of codes; and the students of user names, locked: whoever changes what they are
 /// signed up for takes this turn first.
-pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<Who> {
+pub(crate) async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<Who> {
     let rows = match txn.get_database_backend() {
         DbBackend::Postgres => {
             let asked = sql(concat!(
@@ -98,7 +98,7 @@ pub async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str>) -> R
 }
 
 /// Locks the students of user names. In order of keys.
-pub async fn student_lock_by_names(txn: &Txn, names: &BTreeSet<&str>) -> Result<Vec<WantingStudent>> {
+pub(crate) async fn student_lock_by_names(txn: &Txn, names: &BTreeSet<&str>) -> Result<Vec<WantingStudent>> {
     read_students(&sql(students!("")).rows(texts(names)).fetch(txn).await?)
 }
 
@@ -120,7 +120,7 @@ fn texts(set: &BTreeSet<&str>) -> Vec<[Cell; 1]> {
 
 /// What a set asks about once its students are locked.
 #[derive(Clone, Debug)]
-pub struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// Templates with the days that are wanted of them: (template, first day, last day).
     pub ranges: &'a [(i64, Day, Day)],
     /// The students.
@@ -137,7 +137,7 @@ pub struct Question<'a> {
 
 /// What [`what`] finds.
 #[derive(Clone, Debug, Default)]
-pub struct What {
+pub(crate) struct What {
     /// What is to be looked after of the templates, and what the students have.
     pub looked: Looked,
     /// The lesson days, locked, by template, in order of days; none when anything is to be looked
@@ -203,7 +203,7 @@ const TOGETHER: usize = 100;
 /// What is to be looked after of the templates, their lesson days (locked), what the students are
 /// signed up for, holds and offers that last included, and what request ids were used for. Asked
 /// once the students are locked: of two equal requests the second finds what the first has made.
-pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
+pub(crate) async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
     let Question { ranges, students, between: (first, last), requests, today, now } = question;
     let ids = || ranges.iter().map(|(id, ..)| [Cell::from(*id)]);
     let due = |asked: Sql| asked.bind(*now).bind(*now).bind(*now).bind(*today).rows(ids());
@@ -269,7 +269,7 @@ pub async fn what(txn: &Txn, question: &Question<'_>) -> Result<What> {
 
 /// What is to be looked after of templates, and what students are signed up for between two days,
 /// holds and offers that last included.
-pub async fn look(
+pub(crate) async fn look(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     today: Day,
@@ -332,7 +332,7 @@ fn at<T: TryGetable>(row: &QueryResult, column: usize) -> Result<T> {
 }
 
 /// What students are signed up for between two days, holds and offers that last included.
-pub async fn taking_list(
+pub(crate) async fn taking_list(
     conn: &impl ConnectionTrait,
     student_ids: impl IntoIterator<Item = i64>,
     first: Day,

@@ -78,7 +78,7 @@ impl NewRow {
 
 /// What tells the reservations of a set apart: student, template, first day, and state, for who
 /// signs up may join the waiting list too.
-pub type RowKey = (i64, i64, Day, ReservationState);
+pub(super) type RowKey = (i64, i64, Day, ReservationState);
 
 macro_rules! columns {
     () => {
@@ -406,7 +406,10 @@ fn places(taken: &[(i64, Day, i64)]) -> impl Iterator<Item = [Cell; 3]> {
 }
 
 /// Writes reservations; the id of each by what no two of a set share.
-pub async fn reservation_insert_set_in_txn(txn: &Txn, rows: &[NewRow]) -> Result<HashMap<RowKey, i64>> {
+pub(crate) async fn reservation_insert_set_in_txn(
+    txn: &Txn,
+    rows: &[NewRow],
+) -> Result<HashMap<RowKey, i64>> {
     // MariaDB alone reads what stands in the comment: MySQL does not return what it inserts.
     let insert = match txn.get_database_backend() {
         DbBackend::MySql => insert_returning!("/*M!", "*/"),

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Lessons of classes that an edit touched.
 #[derive(Debug, Default)]
-pub struct ClassLessons {
+pub(super) struct ClassLessons {
     /// They fall away: as they were.
     pub cancelled: Vec<lesson::Model>,
     /// They are at another time: as they were, and their start now.
@@ -30,7 +30,12 @@ pub struct ClassLessons {
 /// # Errors
 /// IN_USE when a lesson of today has begun, or a coach cannot follow; PLACES_EXHAUSTED when a class
 /// would be too full.
-pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<ClassLessons> {
+pub(super) async fn follow(
+    app: &App,
+    txn: &Txn,
+    scene: &Scene<'_>,
+    asked: Asked<'_>,
+) -> Result<ClassLessons> {
     let mut found = ClassLessons::default();
     let class_of: HashMap<i64, i64> =
         scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
@@ -294,7 +299,7 @@ async fn set_spans(txn: &Txn, scene: &Scene<'_>, found: &ClassLessons, now: Inst
 }
 
 /// All lessons that changed: of templates and of classes.
-pub fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
+pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
     let mut all = Vec::new();
     for edit in &scene.edits {
         let change = |day: Day, kind, before: Option<&place::Model>| {
@@ -349,7 +354,7 @@ pub fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
 ///
 /// # Errors
 /// IN_USE with the days on which it is not.
-pub async fn offers_still_cover(txn: &Txn, period_id: i64, now: Instant) -> Result<()> {
+pub(crate) async fn offers_still_cover(txn: &Txn, period_id: i64, now: Instant) -> Result<()> {
     let mut days = Vec::new();
     for found in store::foreign_use_list(txn, period_id, now).await? {
         let time = |text: &str| pool::time_of(text, "start_time", period_id);

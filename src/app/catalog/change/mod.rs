@@ -25,7 +25,7 @@ use crate::storage::place as place_store;
 use crate::storage::season_edit::{self as store, Claim};
 pub(super) use lessons::offers_still_cover;
 use plan::Edit;
-pub use scene::{Asked, CatalogChange, LessonChange, ReservationChange, TaskChange};
+pub(crate) use scene::{Asked, CatalogChange, LessonChange, ReservationChange, TaskChange};
 use scene::{Classes, Scene, span};
 use std::collections::{BTreeSet, HashMap};
 
@@ -37,7 +37,7 @@ use std::collections::{BTreeSet, HashMap};
 /// a lesson has begun, more places are taken than there would be, a task's rosters would be frozen
 /// already, or a class or its coach cannot follow; PLACES_EXHAUSTED and SCHEDULE_CONFLICT when
 /// students who would get a lesson cannot have it.
-pub async fn carry_out(
+pub(crate) async fn carry_out(
     app: &App,
     txn: &Txn,
     templates: &[class_template::Model],

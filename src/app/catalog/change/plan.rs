@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The lesson days of a template as they were and as they are to be.
 #[derive(Debug)]
-pub struct Edit<'a> {
+pub(super) struct Edit<'a> {
     /// The template as it is to be.
     pub template: &'a class_template::Model,
     /// Its places as they are to be, by day.
@@ -28,7 +28,7 @@ pub struct Edit<'a> {
 impl<'a> Edit<'a> {
     /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay
     /// taken. No day comes whose lesson would have begun, but of a template that is new.
-    pub fn new(
+    pub(super) fn new(
         template: &'a class_template::Model,
         old: &[place::Model],
         wanted: &[PlaceDay],
@@ -82,7 +82,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Whether anything is to be done.
-    pub fn is_change(&self) -> bool {
+    pub(super) fn is_change(&self) -> bool {
         !(self.removed.is_empty()
             && self.added.is_empty()
             && self.moved.is_empty()
@@ -90,14 +90,14 @@ impl<'a> Edit<'a> {
     }
 
     /// The first and the last day that changes.
-    pub fn span(&self) -> Option<(Day, Day)> {
+    pub(super) fn span(&self) -> Option<(Day, Day)> {
         let days =
             || self.removed.keys().chain(&self.added).chain(self.moved.keys()).chain(self.resized.keys());
         days().min().copied().zip(days().max().copied())
     }
 
     /// Days that come, go or move in the range of a claim.
-    pub fn touched(&self, claim: &Claim) -> Touched {
+    pub(super) fn touched(&self, claim: &Claim) -> Touched {
         let range = || claim.start_day..=claim.last_day;
         Touched {
             lost: self.removed.range(range()).map(|(day, _)| *day).collect(),
@@ -107,7 +107,7 @@ impl<'a> Edit<'a> {
     }
 
     /// The first lesson of a claim as it was.
-    pub fn first_before(&self, claim: &Claim) -> Option<&place::Model> {
+    pub(super) fn first_before(&self, claim: &Claim) -> Option<&place::Model> {
         let range = || claim.start_day..=claim.last_day;
         let kept = self.rows.range(range()).filter(|(day, _)| !self.added.contains(*day));
         let kept = kept.map(|(day, row)| self.moved.get(day).unwrap_or(row));
@@ -115,7 +115,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Counts the claims into the days that come; they are those of this template.
-    pub fn count(&mut self, claims: &[&Claim]) {
+    pub(super) fn count(&mut self, claims: &[&Claim]) {
         for claim in claims.iter().filter(|claim| claim.state.takes_places()) {
             for day in self.added.range(claim.start_day..=claim.last_day) {
                 if let Some(row) = self.rows.get_mut(day) {
@@ -126,7 +126,7 @@ impl<'a> Edit<'a> {
     }
 
     /// A lesson that has begun stays, also where nobody has a claim on it; after [`Self::refusal`].
-    pub fn keep_begun(&mut self, now: Instant) {
+    pub(super) fn keep_begun(&mut self, now: Instant) {
         let (begun, removed): (BTreeMap<Day, place::Model>, _) =
             std::mem::take(&mut self.removed).into_iter().partition(|(_, row)| row.start_at <= now);
         self.removed = removed;
@@ -135,7 +135,7 @@ impl<'a> Edit<'a> {
 
     /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them
     /// than there are places.
-    pub fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
+    pub(super) fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
         let claimed = |day: Day| {
             claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day)
         };
@@ -172,7 +172,7 @@ impl<'a> Edit<'a> {
     }
 
     /// A refusal about days of this template.
-    pub fn refuse(&self, reason: Reason, days: &[Day], why: &str) -> Error {
+    pub(super) fn refuse(&self, reason: Reason, days: &[Day], why: &str) -> Error {
         let detail = format!("class template {:?}: {why} {}", self.template.code, show_days(days));
         Error::refused_on(reason, detail, days.iter().copied())
     }
@@ -180,7 +180,7 @@ impl<'a> Edit<'a> {
 
 /// Days that change in the range of a claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
+pub(super) struct Touched {
     /// They fall away.
     pub lost: Vec<Day>,
     /// They come.
@@ -191,18 +191,18 @@ pub struct Touched {
 
 impl Touched {
     /// Whether none does.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.lost.is_empty() && self.added.is_empty() && self.moved.is_empty()
     }
 }
 
 /// Whether a claim takes places: all but those who wait.
-pub fn takes(claim: &Claim) -> bool {
+pub(super) fn takes(claim: &Claim) -> bool {
     claim.state.takes_places()
 }
 
 /// Whether it is a claim on lessons that are ahead: not one that has ended.
-pub fn is_live(claim: &Claim) -> bool {
+pub(super) fn is_live(claim: &Claim) -> bool {
     claim.state != ReservationState::Ended
 }
 

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 /// Writes to the ledger what makes it agree with the days that come and go: each claim counts once
 /// on a day that comes, nobody on one that goes. What the ledger says of such a day already depends
 /// on its history: a range that was signed up for covers days without lessons too.
-pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<()> {
+pub(super) async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<()> {
     let days_of = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
         edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect()
     };
@@ -67,7 +67,7 @@ pub async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Res
 
 /// What became of reservations whose days come and go.
 #[derive(Debug)]
-pub struct Followed {
+pub(super) struct Followed {
     /// Those of which nothing is left.
     pub gone: HashSet<i64>,
     /// Leave that was given back: (reservation, day).
@@ -76,7 +76,7 @@ pub struct Followed {
 
 /// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who
 /// waits waits for the next lesson.
-pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Followed> {
+pub(super) async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Followed> {
     let (mut gone, mut waits, mut shortened) = (Vec::new(), Vec::new(), Vec::new());
     for (claim, edit, touched) in concerned(scene) {
         if !touched.lost.is_empty() {
@@ -114,7 +114,9 @@ pub async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Re
 }
 
 /// The claims with a changed day in their range, but those that have ended.
-pub fn concerned<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Claim, &'s Edit<'s>, Touched)> {
+pub(super) fn concerned<'s>(
+    scene: &'s Scene<'_>,
+) -> impl Iterator<Item = (&'s Claim, &'s Edit<'s>, Touched)> {
     scene.claims.iter().filter(|claim| is_live(claim)).filter_map(|claim| {
         let edit = scene.edit_of(claim.template_id)?;
         let touched = edit.touched(claim);
@@ -124,7 +126,7 @@ pub fn concerned<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Claim, &
 
 /// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is
 /// left of it.
-pub fn next(
+pub(super) fn next(
     app: &App,
     edit: &Edit<'_>,
     claim: &Claim,
@@ -152,7 +154,7 @@ pub fn next(
 }
 
 /// What becomes of the reservations.
-pub fn changes(scene: &Scene<'_>, gone: &HashSet<i64>) -> Vec<ReservationChange> {
+pub(super) fn changes(scene: &Scene<'_>, gone: &HashSet<i64>) -> Vec<ReservationChange> {
     concerned(scene)
         .map(|(claim, edit, touched)| ReservationChange {
             reservation_id: claim.id,

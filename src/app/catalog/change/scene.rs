@@ -77,7 +77,7 @@ pub struct TaskChange {
 
 /// An edit that was written to the catalogue and now goes on to the lesson days.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// The field that asks for it.
     pub field: &'a str,
     /// Who, for the ledger.
@@ -89,7 +89,7 @@ pub struct Asked<'a> {
 }
 
 /// Everything that was read under the locks.
-pub struct Scene<'a> {
+pub(super) struct Scene<'a> {
     pub edits: Vec<Edit<'a>>,
     pub claims: Vec<Claim>,
     pub classes: Classes,
@@ -97,14 +97,14 @@ pub struct Scene<'a> {
 
 impl Scene<'_> {
     /// The edit of a template.
-    pub fn edit_of(&self, template_id: i64) -> Option<&Edit<'_>> {
+    pub(super) fn edit_of(&self, template_id: i64) -> Option<&Edit<'_>> {
         self.edits.iter().find(|edit| edit.template.id == template_id)
     }
 }
 
 /// The classes of the edited templates.
 #[derive(Debug, Default)]
-pub struct Classes {
+pub(super) struct Classes {
     pub all: Vec<EditedClass>,
     /// By class and day.
     pub lessons: Vec<lesson::Model>,
@@ -112,7 +112,7 @@ pub struct Classes {
 
 impl Classes {
     /// Reads them.
-    pub async fn load(txn: &Txn, template_ids: &[i64]) -> Result<Self> {
+    pub(super) async fn load(txn: &Txn, template_ids: &[i64]) -> Result<Self> {
         let all = store::class_list_of_templates(txn, template_ids).await?;
         let lessons = if all.is_empty() {
             Vec::new()
@@ -123,12 +123,12 @@ impl Classes {
     }
 
     /// The template of a class.
-    pub fn template_of(&self, class_id: i64) -> Option<i64> {
+    pub(super) fn template_of(&self, class_id: i64) -> Option<i64> {
         self.all.iter().find(|class| class.id == class_id).map(|class| class.template_id)
     }
 }
 
 /// The first and the last day that edits touch.
-pub fn span(edits: &[Edit<'_>]) -> Option<(Day, Day)> {
+pub(super) fn span(edits: &[Edit<'_>]) -> Option<(Day, Day)> {
     edits.iter().filter_map(Edit::span).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }

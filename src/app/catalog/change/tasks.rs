@@ -20,7 +20,7 @@ const BY: &str = "catalogue";
 
 /// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
 #[derive(Debug)]
-pub struct MovedTask {
+pub(super) struct MovedTask {
     pub task: TaskRow,
     pub coaches: Vec<InvitedCoach>,
 }
@@ -40,7 +40,7 @@ fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
 
 /// Tasks whose lesson falls away: coaches are let go, students belong to the next task, and nobody
 /// reopens it.
-pub async fn end(
+pub(super) async fn end(
     app: &App,
     txn: &Txn,
     scene: &Scene<'_>,
@@ -75,7 +75,7 @@ pub async fn end(
 
 /// The students of tasks whose lesson fell away go on to the next lesson day. Sign-ups and places
 /// are as they will be.
-pub async fn pass_on(
+pub(super) async fn pass_on(
     app: &App,
     txn: &Txn,
     scene: &Scene<'_>,
@@ -99,7 +99,7 @@ pub async fn pass_on(
 ///
 /// # Errors
 /// IN_USE when the rosters of a moved task would be frozen already.
-pub async fn follow(
+pub(super) async fn follow(
     app: &App,
     txn: &Txn,
     scene: &Scene<'_>,

@@ -99,7 +99,7 @@ impl Teller<'_> {
 }
 
 /// Writes the messages; how many.
-pub async fn tell(
+pub(super) async fn tell(
     app: &App,
     txn: &Txn,
     scene: &Scene<'_>,
