@@ -1,6 +1,7 @@
 //! The outbox: messages are written by the transaction that causes them; only `sms send` hands them
 //! out (docs/domain.md §7).
 
+mod capped;
 mod send;
 
 pub use send::{send_due, send_through};
@@ -43,6 +44,8 @@ pub enum Person {
         /// The subject.
         subject_id: i64,
     },
+    /// Every configured admin, by SMS and mail.
+    EveryAdmin,
 }
 
 /// A message to be written; one to admins becomes an SMS and a mail for each of them.
@@ -254,6 +257,18 @@ struct Recipient<'a> {
     address: &'a str,
 }
 
+/// Admins by SMS and mail; one without a phone or without a mail address is told by the other way.
+fn ways_to<'a>(admins: impl Iterator<Item = &'a Admin>) -> Vec<Recipient<'a>> {
+    let to = |channel, admin: &'a Admin| Recipient {
+        audience: Audience::Admin,
+        channel,
+        person: &admin.name,
+        address: if channel == Channel::Sms { &admin.phone } else { &admin.mail },
+    };
+    let ways = admins.flat_map(|admin| [to(Channel::Sms, admin), to(Channel::Mail, admin)]);
+    ways.filter(|recipient| !recipient.address.is_empty()).collect()
+}
+
 fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> Vec<Letter<'a>> {
     let sms = |audience, person, address| Recipient { audience, channel: Channel::Sms, person, address };
     let recipients = match &draft.person {
@@ -261,23 +276,10 @@ fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> Vec<Letter<'a>> {
         Person::Student { user_name, phone } => {
             vec![sms(Audience::Student, user_name.as_str(), phone.as_str())]
         }
-        Person::Admins { subject_id } => {
-            let told = admins
-                .iter()
-                .filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
-            told.flat_map(|admin| {
-                let mail = Recipient {
-                    audience: Audience::Admin,
-                    channel: Channel::Mail,
-                    person: &admin.name,
-                    address: &admin.mail,
-                };
-                [sms(Audience::Admin, &admin.name, &admin.phone), mail]
-            })
-            // An admin without a phone or without a mail address is told by the other way.
-            .filter(|recipient| !recipient.address.is_empty())
-            .collect()
-        }
+        Person::Admins { subject_id } => ways_to(
+            admins.iter().filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id)),
+        ),
+        Person::EveryAdmin => ways_to(admins.iter()),
     };
     let letter = |to: Recipient<'a>| {
         let (about, version) = (draft.about.clone(), draft.version.clone());

@@ -2,6 +2,7 @@
 //! thiserror and pure crates only.
 
 pub mod calendar;
+pub mod cap;
 pub mod city;
 pub mod class_task;
 pub mod eligibility;

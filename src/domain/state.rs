@@ -282,9 +282,9 @@ words! {
         Retry = "RETRY",
         /// Perhaps sent.
         Unknown = "UNKNOWN",
-        /// Waits for its window.
+        /// Waits for its window, or for room under the cap.
         Deferred = "DEFERRED",
-        /// Not to be sent: opt-out, cap, duplicate.
+        /// Not to be sent: opt-out.
         Suppressed = "SUPPRESSED",
         /// Not sent while it was of use.
         Expired = "EXPIRED",
@@ -377,6 +377,8 @@ words! {
         SignUpCancelled = "SIGN_UP_CANCELLED",
         /// To admins: places did not agree with the reservations; they were repaired.
         PlaceDrift = "PLACE_DRIFT",
+        /// To admins: messages ran out while the cap held them back.
+        MessagesCapped = "MESSAGES_CAPPED",
     }
 }
 

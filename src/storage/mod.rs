@@ -21,6 +21,7 @@ pub mod insert;
 pub mod leave;
 pub mod ledger;
 pub mod message;
+pub mod message_judge;
 pub mod message_list;
 mod migrate;
 pub mod migration;

@@ -9,10 +9,12 @@
 //! Inside a transaction invitations come before messages, as in every other one, so that nobody
 //! waits in a circle.
 
+use super::capped;
 use crate::app::App;
 use crate::app::report::Report;
 use crate::clock::new_token;
 use crate::config::Gateway as Way;
+use crate::domain::cap::CAP;
 use crate::domain::message::NEVER;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
@@ -22,8 +24,9 @@ use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
 use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
+use crate::storage::message_judge::{message_got, message_opted_out, message_true};
 use crate::write_txn;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// `sms send`: hands out what is due, through the configured gateways.
@@ -102,30 +105,34 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
     write_txn!(&app.db, "sms.take", |txn| {
         store::message_sender_lock(txn).await?;
         let rows = read_in_order(txn, ids, now).await?;
-        let verdicts = judge(app, txn, &rows, now).await?;
+        let verdicts = judge(app, txn, &rows, (!testing).then_some(lease.until), now).await?;
         let mut report = Report { examined: rows.len() as u64, ..Report::default() };
-        let (mut going, mut waits, mut ends) =
-            (Vec::new(), BTreeMap::<Instant, Vec<i64>>::new(), BTreeMap::<_, Vec<i64>>::new());
+        let (mut going, mut waits, mut held_back) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ends = BTreeMap::<_, Vec<i64>>::new();
         for (id, verdict) in verdicts {
             match verdict {
                 Verdict::Go => going.push(id),
-                Verdict::Wait(until) => waits.entry(until).or_default().push(id),
+                Verdict::Wait(until) => waits.push((id, until.unix())),
+                Verdict::HoldBack(until) => held_back.push((id, until.unix())),
                 Verdict::End(state, error) => ends.entry((state, error)).or_default().push(id),
             }
         }
         let lost: Vec<i64> = ends.values().flatten().copied().collect();
         let out = if testing { invitations_of(&rows, &going) } else { Vec::new() };
         invitations_settle(app, txn, &out, &invitations_of(&rows, &lost), now).await?;
-        for (until, ids) in &waits {
-            report.skip(MessageState::Deferred, store::message_defer(txn, ids, *until).await?);
-        }
+        let deferred = store::message_defer(txn, &waits).await?;
+        report.skip(MessageState::Deferred, deferred + store::message_hold_back(txn, &held_back).await?);
         for ((state, error), ids) in &ends {
             let ended = store::message_end(txn, ids, *state, error, now).await?;
             report.changed += ended;
-            if *state == MessageState::Failed {
-                report.failed += ended;
-            } else {
-                report.skip(state, ended);
+            match *state {
+                MessageState::Failed => report.failed += ended,
+                MessageState::Expired if *error == CAP => {
+                    report.skip(CAP, ended);
+                    report.notes.push(capped_note(ended));
+                    capped::tell(app, txn, &rows, ids, now).await?;
+                }
+                state => report.skip(state, ended),
             }
         }
         if testing {
@@ -147,30 +154,39 @@ async fn read_in_order(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<messa
     Ok(rows)
 }
 
-async fn judge(app: &App, txn: &Txn, rows: &[message::Model], now: Instant) -> Result<Vec<(i64, Verdict)>> {
+/// `known_at`: when it will be known whether what goes now went; `None` = at once.
+async fn judge(
+    app: &App,
+    txn: &Txn,
+    rows: &[message::Model],
+    known_at: Option<Instant>,
+    now: Instant,
+) -> Result<Vec<(i64, Verdict)>> {
     let rules = app.rules();
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut known = Known {
-        opted_out: store::message_opted_out(txn, &ids).await?.into_iter().collect(),
-        ..Known::default()
-    };
+    let mut known =
+        Known { opted_out: message_opted_out(txn, &ids).await?.into_iter().collect(), ..Known::default() };
     let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
     for row in rows {
         kinds.entry(row.kind).or_default().push(row.id);
     }
     for (kind, ids) in kinds {
-        if let Some(still_so) = store::message_true(txn, kind, &ids, now).await? {
+        if let Some(still_so) = message_true(txn, kind, &ids, now).await? {
             known.untrue.extend(ids.into_iter().filter(|id| !still_so.contains(id)));
         }
     }
-    let (lately, today) = (now - rules.cap_span, rules.time.midnight(rules.time.day(now)));
-    for (address, short, day) in store::message_counts(txn, &ids, lately, today).await? {
-        let sent = known.sent.entry(address).or_default();
-        sent.0 = sent.0.saturating_add(u32::try_from(short).unwrap_or(u32::MAX));
-        sent.1 = sent.1.saturating_add(u32::try_from(day).unwrap_or(u32::MAX));
-    }
     let waiting: Vec<Waiting> = rows.iter().map(waiting).collect();
-    Ok(sender::judge(&waiting, known, rules, now))
+    let since = (now - rules.cap_span).min(rules.time.midnight(rules.time.day(now)));
+    let capped = waiting.iter().filter(|message| message.may_be_held_back());
+    let numbers: BTreeSet<&str> = capped.map(|message| message.address.as_str()).collect();
+    for (number, state, at, count) in message_got(txn, &numbers, since).await? {
+        let (got, count) = (known.got.entry(number).or_default(), count.unsigned_abs());
+        match state {
+            MessageState::Leased => got.add_going(at, count),
+            _ => got.add_sent(at, count),
+        }
+    }
+    Ok(sender::judge(&waiting, known, rules, now, known_at))
 }
 
 fn waiting(row: &message::Model) -> Waiting {
@@ -182,6 +198,7 @@ fn waiting(row: &message::Model) -> Waiting {
         address: row.address.clone(),
         lesson_at: row.lesson_at,
         valid_until: row.valid_until,
+        was_held_back: row.state == MessageState::Deferred && row.error == CAP,
     }
 }
 
@@ -291,6 +308,13 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
         }
         Ok(report)
     })
+}
+
+fn capped_note(messages: u64) -> String {
+    format!(
+        "{messages} messages ran out while the cap held them back; they are listed in state EXPIRED with the \
+         error {CAP}"
+    )
 }
 
 fn unknown_note(messages: u64) -> String {

@@ -139,19 +139,27 @@ fn the_cap_holds_when_senders_run_at_once() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         config.sms.batch_max = 3;
         let app = App { config: config.into(), ..world.app.clone() };
-        let drafts = (0..30)
-            .map(|number| Draft { version: number.to_string(), ..world.draft(MessageKind::Reserved, "c1") });
+        let drafts = (0..30).map(|number| Draft {
+            version: number.to_string(),
+            ..world.draft(MessageKind::NoLongerNeeded, "c1")
+        });
         world.write(drafts.collect(), at("10:00")).await;
-        let senders: Vec<_> = (0..4)
-            .map(|_| {
-                let app = app.clone();
-                tokio::spawn(async move { outbox::send_due(&app, at("10:00")).await.unwrap() })
-            })
-            .collect();
-        for sender in senders {
-            sender.await.unwrap();
+        // While some are being handed over the others wait for what becomes of those, at most as
+        // long as their lease.
+        for (now, sent) in [("10:00", 10), ("10:01", 10), ("10:09:59", 10), ("10:10", 20), ("10:30", 20)] {
+            let senders: Vec<_> = (0..4)
+                .map(|_| {
+                    let app = app.clone();
+                    tokio::spawn(async move { outbox::send_due(&app, at(now)).await.unwrap() })
+                })
+                .collect();
+            for sender in senders {
+                sender.await.unwrap();
+            }
+            assert_eq!(lines(&folder.path().join("sms.jsonl")).len(), sent, "at {now}");
         }
-        assert_eq!(lines(&folder.path().join("sms.jsonl")).len(), 10);
+        let waiting: Vec<Instant> = world.messages().await.iter().skip(20).map(|row| row.due_at).collect();
+        assert_eq!(waiting, [at("31:00"); 10], "the day is full");
     });
 }
 

@@ -204,6 +204,22 @@ impl World {
         .unwrap()
     }
 
+    /// Students s0, s1 … so many.
+    pub async fn students(&self, count: i64) {
+        write_txn!(&self.app.db, "test.students", |txn| {
+            for number in 0..count {
+                student_row(&format!("s{number}"), &format!("+9991{number:08}")).insert(txn).await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    /// One of them.
+    pub fn student(&self, number: i64) -> Person {
+        Person::Student { user_name: format!("s{number}"), phone: format!("+9991{number:08}") }
+    }
+
     /// A running class of a coach.
     pub async fn class(&self, coach: &str) -> i64 {
         let coach_id = coach::Entity::find_by_user_name(&self.app.db, coach).await;
@@ -228,16 +244,7 @@ impl World {
     pub async fn student_in_class(&self, user_name: &str, class_id: i64, start_at: Instant) {
         let day = self.app.time().day(start_at);
         write_txn!(&self.app.db, "test.student", |txn| {
-            let student = student::ActiveModel {
-                id: NotSet,
-                user_name: Set(user_name.to_owned()),
-                real_name: Set("学生".to_owned()),
-                area_code: Set("110100".to_owned()),
-                school_name: Set(String::new()),
-                grade: Set(7),
-                phone: Set("+999100000001".to_owned()),
-                version: Set(0),
-            };
+            let student = student_row(user_name, "+999100000001");
             let reservation = reservation::ActiveModel {
                 id: NotSet,
                 student_id: Set(student.insert(txn).await?.id),
@@ -332,6 +339,19 @@ impl ByUserName for coach::Entity {
             .column::<i64>(db.reader())
             .await
             .unwrap()[0]
+    }
+}
+
+fn student_row(user_name: &str, phone: &str) -> student::ActiveModel {
+    student::ActiveModel {
+        id: NotSet,
+        user_name: Set(user_name.to_owned()),
+        real_name: Set("学生".to_owned()),
+        area_code: Set("110100".to_owned()),
+        school_name: Set(String::new()),
+        grade: Set(7),
+        phone: Set(phone.to_owned()),
+        version: Set(0),
     }
 }
 
