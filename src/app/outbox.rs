@@ -1,6 +1,7 @@
 //! The outbox: messages are written by the transaction that causes them; only `sms send` hands them
 //! out (docs/domain.md §7).
 
+mod address;
 mod capped;
 mod send;
 

@@ -21,7 +21,7 @@ pub struct Waiting {
     pub channel: Channel,
     /// Whom it is for.
     pub audience: Audience,
-    /// Phone number or mail address.
+    /// The phone number or mail address of now; empty when there is none.
     pub address: String,
     /// Start of the lesson it is about.
     pub lesson_at: Option<Instant>,
@@ -38,6 +38,8 @@ pub struct Known {
     pub untrue: HashSet<i64>,
     /// Those to people who want none.
     pub opted_out: HashSet<i64>,
+    /// Those to admins who are none any more.
+    pub not_admins: HashSet<i64>,
     /// What each number got so far.
     pub got: HashMap<String, Got>,
 }
@@ -87,17 +89,20 @@ fn verdict(message: &Waiting, known: &Known, rules: &Rules, now: Instant) -> Ver
         let why = if message.was_held_back { CAP } else { "not sent in time" };
         return Verdict::End(MessageState::Expired, why);
     }
+    if known.not_admins.contains(&message.id) {
+        return Verdict::End(MessageState::Cancelled, "no longer an admin");
+    }
     if known.opted_out.contains(&message.id) {
         return Verdict::End(MessageState::Suppressed, "OPTED_OUT");
-    }
-    if message.address.is_empty() {
-        return Verdict::End(MessageState::Failed, "no address");
     }
     // One that will be of no use then is looked at (and expires) when it becomes so.
     let opens =
         |from| message.kind.send_at(message.channel, message.lesson_at, rules, from).min(message.valid_until);
     if opens(now) > now {
         return Verdict::Wait(opens(now));
+    }
+    if message.address.is_empty() {
+        return Verdict::End(MessageState::Failed, "no address");
     }
     match known.got.get(&message.address).map(|got| got.room_at(rules, now)) {
         Some(room) if message.may_be_held_back() && room > now => Verdict::HoldBack(opens(room)),

@@ -3,7 +3,7 @@
 use super::Txn;
 use super::entity::message;
 use super::insert::insert_rows;
-use super::sql::{sql, update_by_pairs};
+use super::sql::{Cell, sql, update_by_pairs, update_by_rows};
 use super::unique_violation;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
@@ -288,6 +288,18 @@ pub async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64
     .ids(ids.iter().copied())
     .execute(txn)
     .await
+}
+
+/// Stores where messages go now: (message, number or mail address).
+pub async fn message_readdress(txn: &Txn, to: &[(i64, &str)]) -> Result<()> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    update_by_rows(txn, "message", "{rows:it}", "message.id = p.c0", "address = p.c1")
+        .rows(to.iter().map(|(id, address)| [Cell::from(*id), Cell::from(*address)]))
+        .execute(txn)
+        .await
+        .map(drop)
 }
 
 /// Takes messages for one sender until its lease runs out.

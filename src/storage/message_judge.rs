@@ -1,6 +1,6 @@
-//! What a sender asks before it judges messages that are due: whether they are still so, who wants
-//! none, and what their numbers got already. A statement for each question (and kind), however many
-//! messages there are.
+//! What a sender asks before it judges messages that are due: whether they are still so, where
+//! their people are reached now, and what those numbers got already. A statement for each question
+//! (and kind), however many messages there are.
 
 use super::Txn;
 use super::sql::sql;
@@ -86,12 +86,18 @@ pub async fn message_true(
     query.column(txn).await.map(Some)
 }
 
-/// Those of these messages that go to coaches who want none.
-pub async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
-    sql("SELECT m.id FROM message m JOIN coach c ON c.user_name = m.person \
-         WHERE m.id IN ({ids}) AND m.audience = 'COACH' AND c.opted_out = TRUE")
+/// The numbers that the coaches and students of these messages have now, in rows of (message,
+/// number, `OPTED_OUT` or nothing).
+pub async fn message_people(txn: &Txn, ids: &[i64]) -> Result<Vec<(i64, String, String)>> {
+    sql("SELECT m.id, c.phone, CASE WHEN c.opted_out = TRUE THEN 'OPTED_OUT' ELSE '' END \
+         FROM message m JOIN coach c ON c.user_name = m.person \
+         WHERE m.id IN ({ids}) AND m.audience = 'COACH' \
+         UNION ALL \
+         SELECT m.id, s.phone, '' FROM message m JOIN student s ON s.user_name = m.person \
+         WHERE m.id IN ({ids}) AND m.audience = 'STUDENT'")
     .ids(ids.iter().copied())
-    .column(txn)
+    .ids(ids.iter().copied())
+    .tuples(txn)
     .await
 }
 

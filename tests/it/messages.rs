@@ -1,5 +1,6 @@
 //! The outbox: what is written, when it goes, and to whom it does not (docs/domain.md §7).
 
+mod address;
 mod cap;
 mod listing;
 mod sending;
@@ -240,7 +241,10 @@ fn an_assignment_is_told_to_the_coach_who_has_the_class() {
 fn a_lesson_is_not_called_off_for_a_student_who_has_a_class_by_now() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
-        world.student_in_class("s1", world.class("c1").await, at("43:00")).await;
+        let class = world.class("c1").await;
+        world.student_in_class("s1", class, at("43:00")).await;
+        // Another student comes to the next lesson.
+        world.student_in_class("s2", class, at("67:00")).await;
         let off = |student: &str| outbox::Draft {
             person: Person::Student { user_name: student.to_owned(), phone: format!("+9991{student}") },
             lesson_at: Some(at("43:00")),

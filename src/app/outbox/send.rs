@@ -9,6 +9,7 @@
 //! Inside a transaction invitations come before messages, as in every other one, so that nobody
 //! waits in a circle.
 
+use super::address::{People, address_now};
 use super::capped;
 use crate::app::App;
 use crate::app::report::Report;
@@ -24,7 +25,7 @@ use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
 use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
-use crate::storage::message_judge::{message_got, message_opted_out, message_true};
+use crate::storage::message_judge::{message_got, message_true};
 use crate::write_txn;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -104,8 +105,9 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
     let testing = app.config.testing;
     write_txn!(&app.db, "sms.take", |txn| {
         store::message_sender_lock(txn).await?;
-        let rows = read_in_order(txn, ids, now).await?;
-        let verdicts = judge(app, txn, &rows, (!testing).then_some(lease.until), now).await?;
+        let mut rows = read_in_order(txn, ids, now).await?;
+        let (people, moved) = address_now(app, txn, &mut rows).await?;
+        let verdicts = judge(app, txn, &rows, people, (!testing).then_some(lease.until), now).await?;
         let mut report = Report { examined: rows.len() as u64, ..Report::default() };
         let (mut going, mut waits, mut held_back) = (Vec::new(), Vec::new(), Vec::new());
         let mut ends = BTreeMap::<_, Vec<i64>>::new();
@@ -135,13 +137,16 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
                 state => report.skip(state, ended),
             }
         }
+        let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
+        let moved = taken.iter().filter(|row| moved.contains(&row.id));
+        let moved: Vec<(i64, &str)> = moved.map(|row| (row.id, row.address.as_str())).collect();
+        store::message_readdress(txn, &moved).await?;
         if testing {
             report.messages = store::message_capture(txn, &going, now).await?;
             report.changed += report.messages;
         } else if !going.is_empty() {
             store::message_lease(txn, &going, &lease.token, lease.until).await?;
         }
-        let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
         Ok((taken, report))
     })
 }
@@ -159,13 +164,13 @@ async fn judge(
     app: &App,
     txn: &Txn,
     rows: &[message::Model],
+    people: People,
     known_at: Option<Instant>,
     now: Instant,
 ) -> Result<Vec<(i64, Verdict)>> {
     let rules = app.rules();
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut known =
-        Known { opted_out: message_opted_out(txn, &ids).await?.into_iter().collect(), ..Known::default() };
+    let People { opted_out, not_admins } = people;
+    let mut known = Known { opted_out, not_admins, ..Known::default() };
     let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
     for row in rows {
         kinds.entry(row.kind).or_default().push(row.id);

@@ -48,14 +48,11 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a whole line")).collect()
 }
 
-fn many(world: &World, count: usize) -> Vec<Draft> {
-    let draft = |number| Draft {
-        person: outbox::Person::Student {
-            user_name: format!("s{number}"),
-            phone: format!("+9991{number:08}"),
-        },
-        ..world.draft(MessageKind::LessonNotHeld, "")
-    };
+/// So many notices, each to a student of its own.
+async fn many(world: &World, count: i64) -> Vec<Draft> {
+    world.students(count).await;
+    let draft =
+        |number| Draft { person: world.student(number), ..world.draft(MessageKind::LessonNotHeld, "") };
     (0..count).map(draft).collect()
 }
 
@@ -67,7 +64,7 @@ fn in_testing_mode_no_gateway_is_called_by_any_path() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         config.testing = true;
         let app = App { config: config.into(), ..world.app.clone() };
-        world.write(many(&world, 3), at("10:00")).await;
+        world.write(many(&world, 3).await, at("10:00")).await;
         let gateway = Scripted::new(Outcome::Accepted);
         gateway.run(&app, at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:01")).await;
@@ -111,7 +108,7 @@ fn senders_at_once_send_each_message_once() {
         let mut config = (*app.config).clone();
         config.sms.batch_max = 20;
         app.config = config.into();
-        world.write(many(&world, 300), at("10:00")).await;
+        world.write(many(&world, 300).await, at("10:00")).await;
         let replica = db.replica().await;
         let other = App { db: (*replica).clone(), ..app.clone() };
         let senders: Vec<_> = [&app, &other, &app, &other]
@@ -187,6 +184,25 @@ fn what_was_certainly_not_sent_is_tried_again_and_given_up_at_last() {
         );
         assert_eq!(world.invitation(invitation).await.state, InvitationState::Undelivered);
         assert!(down.keys().windows(2).all(|pair| pair[0] == pair[1]), "always with the same client key");
+    });
+}
+
+#[test]
+fn a_retry_goes_to_the_number_of_then_with_the_same_client_key() {
+    on_every_database(async |db: TestDb| {
+        let world = World::new(&db).await;
+        let folder = tempfile::tempdir().unwrap();
+        let app = world.in_earnest(folder.path());
+        world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:00")).await;
+        let down = Scripted::new(Outcome::NotSent("connection refused".to_owned()));
+        down.run(&app, at("10:00")).await;
+        world.set_phone("c1", "+999200000011").await;
+        down.run(&app, at("10:00:30")).await;
+        let given = down.given.lock().unwrap().clone();
+        let to: Vec<&str> = given.iter().map(|message| message.address.as_str()).collect();
+        assert_eq!(to, ["+999200000001", "+999200000011"]);
+        assert_eq!(given[0].key, given[1].key);
+        assert_eq!(world.messages().await[0].address, "+999200000011", "the attempt keeps it");
     });
 }
 
@@ -305,7 +321,7 @@ fn alarms_and_answers_go_before_a_mountain_of_notices() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         (config.sms.per_run_max, config.sms.batch_max) = (20, 10);
         let app = App { config: config.into(), ..world.app.clone() };
-        world.write(many(&world, 100), at("10:00")).await;
+        world.write(many(&world, 100).await, at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:01")).await;
         let gateway = Scripted::new(Outcome::Accepted);
         gateway.run(&app, at("10:01")).await;

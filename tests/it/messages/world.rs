@@ -207,9 +207,8 @@ impl World {
     /// Students s0, s1 … so many.
     pub async fn students(&self, count: i64) {
         write_txn!(&self.app.db, "test.students", |txn| {
-            for number in 0..count {
-                student_row(&format!("s{number}"), &format!("+9991{number:08}")).insert(txn).await?;
-            }
+            let rows = (0..count).map(|number| student_row(&format!("s{number}"), &phone(number)));
+            student::Entity::insert_many(rows).exec_without_returning(txn).await?;
             Ok(())
         })
         .unwrap();
@@ -217,7 +216,15 @@ impl World {
 
     /// One of them.
     pub fn student(&self, number: i64) -> Person {
-        Person::Student { user_name: format!("s{number}"), phone: format!("+9991{number:08}") }
+        Person::Student { user_name: format!("s{number}"), phone: phone(number) }
+    }
+
+    /// Another number of a coach, or none.
+    pub async fn set_phone(&self, coach: &str, phone: &str) {
+        let _changed: u64 = write_txn!(&self.app.db, "test.phone", |txn| {
+            sql("UPDATE coach SET phone = ? WHERE user_name = ?").bind(phone).bind(coach).execute(txn).await
+        })
+        .unwrap();
     }
 
     /// A running class of a coach.
@@ -340,6 +347,11 @@ impl ByUserName for coach::Entity {
             .await
             .unwrap()[0]
     }
+}
+
+/// The number of student s0, s1 …
+fn phone(number: i64) -> String {
+    format!("+9991{number:08}")
 }
 
 fn student_row(user_name: &str, phone: &str) -> student::ActiveModel {
