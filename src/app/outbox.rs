@@ -3,6 +3,7 @@
 
 mod address;
 mod capped;
+mod question;
 mod send;
 
 pub use send::{send_due, send_through};

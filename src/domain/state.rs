@@ -320,7 +320,7 @@ words! {
 words! {
     /// What a message says (docs/domain.md §7).
     MessageKind {
-        /// To a coach: will you teach this class?
+        /// To a coach: will you teach this class? Answer by then.
         Invitation = "INVITATION",
         /// To a coach: the question is taken back.
         InvitationRecalled = "INVITATION_RECALLED",
@@ -338,7 +338,7 @@ words! {
         TestPassed = "TEST_PASSED",
         /// To a coach: the class is yours.
         Assigned = "ASSIGNED",
-        /// To a coach: the class needs you no longer.
+        /// To a coach: your yes, or your reserve, has ended.
         NoLongerNeeded = "NO_LONGER_NEEDED",
         /// To admins: a task is uncovered and its gate comes before the morning.
         TaskEarlyWarning = "TASK_EARLY_WARNING",
@@ -350,7 +350,7 @@ words! {
         AssignedWithdrawal = "ASSIGNED_WITHDRAWAL",
         /// To admins and the coach: a class is empty and closed.
         ClassClosed = "CLASS_CLOSED",
-        /// To a student: the lesson does not take place.
+        /// To a student: the lesson does not take place, or the sign-up came too late for it.
         LessonNotHeld = "LESSON_NOT_HELD",
         /// To a student: it takes place after all.
         LessonHeld = "LESSON_HELD",

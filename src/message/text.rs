@@ -3,6 +3,7 @@
 
 use crate::domain::state::{Channel, MessageKind};
 use crate::domain::time::{BusinessTime, Day, Instant, add_days};
+use crate::error::Reason;
 use chrono::{Datelike, NaiveTime};
 
 /// The sign that carriers want before every text.
@@ -10,6 +11,10 @@ pub const SIGN: &str = "【etutor】";
 
 /// User names an SMS lists before it only counts; a mail lists all.
 const NAMES_IN_SMS: usize = 5;
+
+/// Stands in the text of an invitation for the instant until which it may be answered. That follows
+/// from when the message is handed over; see [`with_answer_by`].
+const ANSWER_BY: &str = "〔答复截止时间〕";
 
 /// What a text may speak of; each kind uses some of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,8 +35,6 @@ pub struct Facts {
     pub lessons: usize,
     /// See `lessons`.
     pub last_day: Day,
-    /// Within how many minutes an answer is wanted.
-    pub reply_minutes: i64,
     /// Until when the software test must be passed; `None` when it is passed already. In alarms:
     /// until when coaches can be found (F).
     pub deadline: Option<Instant>,
@@ -55,6 +58,12 @@ pub struct Facts {
     pub coach: String,
     /// A reason code, where there is one.
     pub reason: String,
+    /// The first lesson day for which a sign-up counts that came too late for this lesson.
+    pub counts_from: Option<Day>,
+    /// The coach waits in reserve, and holds no time.
+    pub in_reserve: bool,
+    /// Why the coach is let go.
+    pub let_go: LetGo,
     /// The lesson's start as it was before, local.
     pub start_before: Option<NaiveTime>,
     /// How many there are of what the text counts.
@@ -63,6 +72,18 @@ pub struct Facts {
     pub people: i64,
     /// Kinds of messages, and how many of each.
     pub kinds: Vec<(MessageKind, i64)>,
+}
+
+/// Why a coach is let go who said yes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LetGo {
+    /// The class needs nobody more.
+    #[default]
+    NotNeeded,
+    /// The coach said yes to something else that does not go with it.
+    TookAnother,
+    /// The coach is not eligible any more.
+    NotEligible,
 }
 
 /// A text ready to go.
@@ -87,6 +108,11 @@ pub fn render(kind: MessageKind, channel: Channel, facts: &Facts, time: Business
             Text { subject: format!("{SIGN}{}{about}", title(kind)), body: sentence }
         }
     }
+}
+
+/// The text of an invitation that is handed over, with the instant until which it may be answered.
+pub fn with_answer_by(body: &str, at: Instant, time: BusinessTime) -> String {
+    body.replace(ANSWER_BY, &until(at, time))
 }
 
 /// What a kind is called in the subject line of a mail.
@@ -128,11 +154,7 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
     let (class, first, span) = (class_name(facts), first(facts), span(facts));
     match kind {
         MessageKind::Invitation => {
-            format!(
-                "邀请您担任{class}教练：{span}，{}。请在{}内到客户端答复。",
-                course(facts),
-                minutes(facts.reply_minutes)
-            )
+            format!("邀请您担任{class}教练：{span}，{}。请在{ANSWER_BY}前到客户端答复。", course(facts))
         }
         MessageKind::InvitationRecalled => {
             format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
@@ -179,7 +201,20 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
             )
         }
         MessageKind::NoLongerNeeded => {
-            format!("{first}目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。")
+            let said = match (facts.let_go, facts.in_reserve) {
+                (LetGo::NotNeeded, false) => format!("{first}目前不再需要您带班，为您保留的时段已释放。"),
+                (LetGo::NotNeeded, true) => format!("{first}目前不再需要候补教练，您的候补已结束。"),
+                (LetGo::TookAnother, _) => {
+                    format!("您已答应带其他班，与{first}不能兼顾，您在这个班的候补已结束。")
+                }
+                (LetGo::NotEligible, false) => {
+                    format!("您目前不符合{first}的带班条件，这次不再请您带班，为您保留的时段已释放。")
+                }
+                (LetGo::NotEligible, true) => {
+                    format!("您目前不符合{first}的带班条件，您在这个班的候补已结束。")
+                }
+            };
+            format!("{said}谢谢您的支持，期待下次合作。")
         }
         MessageKind::TaskEarlyWarning => {
             format!(
@@ -214,6 +249,13 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
                 "{first}起的班级（{}，教练{}）已没有学员，现已关闭，之后的课全部取消。",
                 facts.template, facts.coach
             )
+        }
+        MessageKind::LessonNotHeld if facts.reason == Reason::TooLate.as_str() => {
+            let from = match facts.counts_from {
+                Some(from) => format!("您的约课自{}的课起计入，分班结果会另行通知。", day(from)),
+                None => "如仍需上课，请另约后面的日期。".to_owned(),
+            };
+            format!("您约课时{first}已过截止时间，本次课来不及为您安排，请见谅。{from}")
         }
         MessageKind::LessonNotHeld => {
             format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。")
@@ -299,7 +341,7 @@ fn day(day: Day) -> String {
     format!("{}月{}日（周{weekday}）", day.month(), day.day())
 }
 
-/// `9月28日19:00`; midnight is the day before at 24:00, as people say it.
+/// `9月28日19:00`, never later than it is: seconds are cut off. Midnight is the day before at 24:00, as people say it.
 fn until(at: Instant, time: BusinessTime) -> String {
     let local = time.local(at);
     if local.time() == NaiveTime::MIN {

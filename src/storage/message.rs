@@ -292,11 +292,20 @@ pub async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64
 
 /// Stores where messages go now: (message, number or mail address).
 pub async fn message_readdress(txn: &Txn, to: &[(i64, &str)]) -> Result<()> {
-    if to.is_empty() {
+    set_texts(txn, to, "address = p.c1").await
+}
+
+/// Stores what messages said when they were handed over: (message, text).
+pub async fn message_say(txn: &Txn, bodies: &[(i64, &str)]) -> Result<()> {
+    set_texts(txn, bodies, "body = p.c1").await
+}
+
+async fn set_texts(txn: &Txn, of: &[(i64, &str)], set: &'static str) -> Result<()> {
+    if of.is_empty() {
         return Ok(());
     }
-    update_by_rows(txn, "message", "{rows:it}", "message.id = p.c0", "address = p.c1")
-        .rows(to.iter().map(|(id, address)| [Cell::from(*id), Cell::from(*address)]))
+    update_by_rows(txn, "message", "{rows:it}", "message.id = p.c0", set)
+        .rows(of.iter().map(|(id, text)| [Cell::from(*id), Cell::from(*text)]))
         .execute(txn)
         .await
         .map(drop)

@@ -4,6 +4,7 @@ mod address;
 mod cap;
 mod listing;
 mod sending;
+mod words;
 mod world;
 
 use etutor::app::outbox::{self, Person};

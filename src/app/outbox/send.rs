@@ -11,6 +11,7 @@
 
 use super::address::{People, address_now};
 use super::capped;
+use super::question::{self, Question, invitation_of, questions};
 use crate::app::App;
 use crate::app::report::Report;
 use crate::clock::new_token;
@@ -66,7 +67,7 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
         let (taken, counts) = take(app, chunk, &lease, at).await?;
         report.add(counts);
         if !app.config.testing && !taken.is_empty() {
-            report.add(deliver(app, gateways, &taken, &lease, &mut clock).await?);
+            report.add(deliver(app, gateways, taken, &lease, &mut clock).await?);
         }
     }
     Ok(report)
@@ -119,9 +120,11 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
                 Verdict::End(state, error) => ends.entry((state, error)).or_default().push(id),
             }
         }
-        let lost: Vec<i64> = ends.values().flatten().copied().collect();
-        let out = if testing { invitations_of(&rows, &going) } else { Vec::new() };
-        invitations_settle(app, txn, &out, &invitations_of(&rows, &lost), now).await?;
+        let is_lost = |row: &&message::Model| ends.values().any(|ids| ids.contains(&row.id));
+        let lost: Vec<i64> = rows.iter().filter(is_lost).filter_map(invitation_of).collect();
+        let captured = rows.iter().filter(|row| testing && going.contains(&row.id));
+        let out = questions(app, txn, captured.map(|row| (row, now))).await?;
+        question::settle(txn, out.iter(), &lost, now).await?;
         let deferred = store::message_defer(txn, &waits).await?;
         report.skip(MessageState::Deferred, deferred + store::message_hold_back(txn, &held_back).await?);
         for ((state, error), ids) in &ends {
@@ -211,31 +214,34 @@ fn waiting(row: &message::Model) -> Waiting {
 async fn deliver(
     app: &App,
     gateways: Gateways<'_>,
-    taken: &[message::Model],
+    mut taken: Vec<message::Model>,
     lease: &Lease,
     clock: &mut RunClock,
 ) -> Result<Report> {
     let at = clock.now(app).await?;
     let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
-    let handed =
-        write_txn!(&app.db, "sms.hand_over", |txn| store::message_hand_over(txn, &ids, &lease.token, at)
-            .await)?;
-    let going: Vec<&message::Model> = taken.iter().filter(|row| handed.contains(&row.id)).collect();
+    let (handed, questions) = write_txn!(&app.db, "sms.hand_over", |txn| {
+        let handed = store::message_hand_over(txn, &ids, &lease.token, at).await?;
+        let going = taken.iter().filter(|row| handed.contains(&row.id));
+        let questions = questions(app, txn, going.map(|row| (row, at))).await?;
+        Ok((handed, questions))
+    })?;
+    taken.retain(|row| handed.contains(&row.id));
     // A call must end, one way or the other, while the lease lasts.
     let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
-    let outcomes =
-        gateways.submit(going.iter().map(|row| (row.id, outgoing(row))).collect(), limit, at).await;
-    settle(app, &going, outcomes, lease, clock.now(app).await?).await
+    let going = taken.iter().map(|row| (row.id, outgoing(row, questions.get(&row.id)))).collect();
+    let outcomes = gateways.submit(going, limit, at).await;
+    settle(app, &taken, &questions, outcomes, lease, clock.now(app).await?).await
 }
 
-fn outgoing(row: &message::Model) -> Outgoing {
+fn outgoing(row: &message::Model, question: Option<&Question>) -> Outgoing {
     Outgoing {
         key: row.dedup_key.clone(),
         kind: row.kind,
         channel: row.channel,
         address: row.address.clone(),
         subject: row.subject.clone(),
-        body: row.body.clone(),
+        body: question.map_or(&row.body, |question| &question.body).clone(),
         attempt: row.attempts + 1,
         valid_until: row.valid_until,
     }
@@ -243,28 +249,27 @@ fn outgoing(row: &message::Model) -> Outgoing {
 
 async fn settle(
     app: &App,
-    rows: &[&message::Model],
+    rows: &[message::Model],
+    questions: &HashMap<i64, Question>,
     outcomes: Vec<(i64, Outcome)>,
     lease: &Lease,
     now: Instant,
 ) -> Result<Report> {
-    let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, *row)).collect();
+    let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, row)).collect();
     let mut fates = HashMap::<Fate, Vec<i64>>::new();
     let (mut out, mut lost) = (Vec::new(), Vec::new());
     for (id, outcome) in outcomes {
         let Some(row) = by_id.get(&id) else { continue };
         let fate = sender::fate(outcome, row.kind, row.attempts + 1, row.valid_until, now);
-        if row.kind == MessageKind::Invitation {
-            match fate.state {
-                MessageState::Submitted | MessageState::Unknown => out.extend(row.invitation_id),
-                MessageState::Retry => {}
-                _ => lost.extend(row.invitation_id),
-            }
+        match fate.state {
+            MessageState::Submitted | MessageState::Unknown => out.extend(questions.get_key_value(&id)),
+            MessageState::Retry => {}
+            _ => lost.extend(invitation_of(row)),
         }
         fates.entry(fate).or_default().push(id);
     }
     write_txn!(&app.db, "sms.settle", |txn| {
-        invitations_settle(app, txn, &out, &lost, now).await?;
+        question::settle(txn, out.iter().copied(), &lost, now).await?;
         let mut report = Report::default();
         for (fate, ids) in &fates {
             let Fate { state, due_at, error } = fate;
@@ -292,16 +297,15 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
     write_txn!(&app.db, "sms.take_over", |txn| {
         store::message_sender_lock(txn).await?;
         let rows = store::message_leases_lost(txn, now).await?;
-        let (mut fates, mut out) = (BTreeMap::<Instant, Vec<i64>>::new(), Vec::new());
-        for row in rows.iter().filter(|row| row.handed_at.is_some()) {
+        let handed = || rows.iter().filter_map(|row| Some((row, row.handed_at?)));
+        let mut fates = BTreeMap::<Instant, Vec<i64>>::new();
+        for (row, _) in handed() {
             let fate =
                 sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
             fates.entry(fate.due_at).or_default().push(row.id);
-            if row.kind == MessageKind::Invitation {
-                out.extend(row.invitation_id);
-            }
         }
-        invitations_settle(app, txn, &out, &[], now).await?;
+        let out = questions(app, txn, handed()).await?;
+        question::settle(txn, out.iter(), &[], now).await?;
         let mut report = Report { changed: store::message_release(txn, now).await?, ..Report::default() };
         for (due_at, ids) in &fates {
             let unknown = store::message_unknown(txn, ids, *due_at, now).await?;
@@ -327,19 +331,4 @@ fn unknown_note(messages: u64) -> String {
         "{messages} messages may or may not have gone out and are not repeated; they are listed in state \
          UNKNOWN"
     )
-}
-
-/// The invitations of those of `rows` that are INVITATION messages and among `ids`.
-fn invitations_of(rows: &[message::Model], ids: &[i64]) -> Vec<i64> {
-    let asked = rows.iter().filter(|row| row.kind == MessageKind::Invitation && ids.contains(&row.id));
-    asked.filter_map(|row| row.invitation_id).collect()
-}
-
-/// In the transaction that settles their messages, invitations become SENT (`out`) or UNDELIVERED
-/// (`lost`).
-async fn invitations_settle(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
-    if out.is_empty() && lost.is_empty() {
-        return Ok(());
-    }
-    crate::app::staffing::sent::messages_settled(app, txn, out, lost, now).await
 }

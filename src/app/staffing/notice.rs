@@ -3,9 +3,10 @@
 use crate::app::outbox::{Draft, Person};
 use crate::domain::calendar::parse_time;
 use crate::domain::eligibility::Span;
-use crate::domain::state::MessageKind;
+use crate::domain::state::{InvitationState, MessageKind};
 use crate::domain::time::Instant;
-use crate::message::text::Facts;
+use crate::error::Reason;
+use crate::message::text::{Facts, LetGo};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 
 /// What the texts can say of a task.
@@ -49,6 +50,21 @@ pub fn to_coach(
         lesson_at: Some(task.start_at),
         valid_until: task.start_at,
         as_notice: false,
+    }
+}
+
+/// What a coach who said yes, or waits in reserve, is told who is let go.
+pub fn let_go(task: &TaskRow, coach: &InvitedCoach, why: LetGo, now: Instant) -> Draft {
+    let in_reserve = coach.state == InvitationState::Reserve;
+    let facts = Facts { in_reserve, let_go: why, ..facts(task) };
+    to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), facts)
+}
+
+/// What stands behind the reason with which an invitation is cancelled.
+pub fn let_go_for(reason: Reason) -> LetGo {
+    match reason {
+        Reason::TaskCovered | Reason::TaskClosed | Reason::Cancelled => LetGo::NotNeeded,
+        _ => LetGo::NotEligible,
     }
 }
 

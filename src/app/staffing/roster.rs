@@ -4,20 +4,22 @@
 use super::form::to_student;
 use crate::app::outbox::{Draft, Person};
 use crate::app::{App, outbox};
-use crate::domain::calendar::parse_time;
+use crate::domain::calendar::{cut_off, parse_time};
+use crate::domain::eligibility::Span;
 use crate::domain::state::{ClassState, MessageKind};
-use crate::domain::time::{Day, Instant, add_days};
-use crate::error::{Error, Result};
+use crate::domain::time::{BusinessTime, Day, Instant, add_days};
+use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
-use crate::storage::Txn;
 use crate::storage::entity::{class, coach};
 use crate::storage::sql::sql;
+use crate::storage::{Txn, pool};
 use crate::write_txn;
 use chrono::TimeDelta;
 use sea_orm::{EntityTrait, FromQueryResult};
 
 #[derive(FromQueryResult)]
 struct Unheld {
+    template_id: i64,
     code: String,
     subject_name: String,
     grade: i32,
@@ -27,6 +29,23 @@ struct Unheld {
     end_time: String,
     user_name: String,
     phone: String,
+    signed_up_at: Instant,
+    signed_up_to: Day,
+    placed_from: Option<Day>,
+}
+
+impl Unheld {
+    /// Whether the sign-up came after the cut-off, so that no class of this lesson counted it.
+    fn is_late(&self, time: BusinessTime) -> bool {
+        self.signed_up_at >= cut_off(time, self.day)
+    }
+
+    /// The first lesson day after this one for which the sign-up counts, if there is one.
+    fn counts_from(&self, time: BusinessTime, lessons: &[Span]) -> Option<Day> {
+        let ahead = lessons.iter().map(|lesson| lesson.day).filter(|day| *day > self.day);
+        let counts = |day: &Day| *day <= self.signed_up_to && self.signed_up_at < cut_off(time, *day);
+        self.placed_from.or_else(|| ahead.clone().find(counts))
+    }
 }
 
 /// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the
@@ -46,9 +65,11 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
         return Ok(0);
     }
     write_txn!(&app.db, "place.not_held", |txn| {
-        let students: Vec<Unheld> = sql("SELECT ct.code, su.name AS subject_name, ct.grade, p.day, \
+        let students: Vec<Unheld> =
+            sql("SELECT p.template_id, ct.code, su.name AS subject_name, ct.grade, p.day, \
                  p.start_at, \
-                 pe.start_time, pe.end_time, s.user_name, s.phone \
+                 pe.start_time, pe.end_time, s.user_name, s.phone, r.created_at AS signed_up_at, \
+                 r.last_day AS signed_up_to, r.placed_from \
              FROM place p JOIN class_template ct ON ct.id = p.template_id JOIN subject su \
              ON su.id = ct.subject_id \
              JOIN period pe ON pe.id = ct.period_id JOIN reservation r ON r.template_id = p.template_id \
@@ -58,11 +79,11 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
              AND r.start_day <= p.day AND r.last_day >= p.day \
              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day) \
              ORDER BY p.template_id, p.day, s.id")
-        .bind(now - TimeDelta::days(1))
-        .bind(now)
-        .bind(now)
-        .all(txn)
-        .await?;
+            .bind(now - TimeDelta::days(1))
+            .bind(now)
+            .bind(now)
+            .all(txn)
+            .await?;
         sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? \
             AND not_held_at <= ? AND start_at > ?")
         .bind(now - TimeDelta::days(1))
@@ -70,7 +91,14 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
         .bind(now)
         .execute(txn)
         .await?;
+        let late = students.iter().filter(|row| row.is_late(app.time())).map(|row| row.template_id);
+        let lessons = pool::span_list(txn, late).await?;
         let drafts = students.iter().map(|row| {
+            let late = row.is_late(app.time()).then(|| {
+                let lessons = lessons.get(&row.template_id).map_or(&[][..], Vec::as_slice);
+                (Reason::TooLate.to_string(), row.counts_from(app.time(), lessons))
+            });
+            let (reason, counts_from) = late.unwrap_or_default();
             let facts = Facts {
                 template: row.code.clone(),
                 subject: row.subject_name.clone(),
@@ -80,6 +108,8 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
                 end: parse_time(&row.end_time).unwrap_or_default(),
                 lessons: 1,
                 last_day: row.day,
+                reason,
+                counts_from,
                 ..Facts::default()
             };
             let about = format!("{}@{}", row.code, row.day);

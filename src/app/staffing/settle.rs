@@ -8,7 +8,7 @@ use crate::domain::invitation::{test_deadline, test_is_valid};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::message::text::Facts;
+use crate::message::text::{Facts, LetGo};
 use crate::storage::entity::availability_use;
 use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
@@ -121,7 +121,7 @@ async fn promote(
                 told + outbox::write(app, txn, vec![draft], now).await?
             }
             Err(reason) => {
-                let told = leave_reserve(app, txn, task, coach, reason, now).await?;
+                let told = leave_reserve(app, txn, task, coach, reason, LetGo::NotEligible, now).await?;
                 coach.state = InvitationState::Cancelled;
                 told
             }
@@ -137,6 +137,7 @@ async fn leave_reserve(
     task: &TaskRow,
     coach: &InvitedCoach,
     reason: Reason,
+    why: LetGo,
     now: Instant,
 ) -> Result<u64> {
     let ended = InvitationState::Cancelled;
@@ -153,8 +154,7 @@ async fn leave_reserve(
     {
         return Ok(0);
     }
-    let draft = notice::to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), notice::facts(task));
-    outbox::write(app, txn, vec![draft], now).await
+    outbox::write(app, txn, vec![notice::let_go(task, coach, why, now)], now).await
 }
 
 /// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (docs/domain.md §4); the state it
@@ -260,7 +260,7 @@ async fn end_other_reserves(
                 .iter()
                 .filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve)
             {
-                messages += leave_reserve(app, txn, task, coach, reason, now).await?;
+                messages += leave_reserve(app, txn, task, coach, reason, LetGo::TookAnother, now).await?;
             }
         }
     }

@@ -339,8 +339,11 @@ pub async fn cancel_one(
         InvitationState::Sent => MessageKind::InvitationRecalled,
         _ => MessageKind::NoLongerNeeded,
     };
-    let facts = crate::message::text::Facts { reason: reason.as_str().to_owned(), ..notice::facts(task) };
-    outbox::write(app, txn, vec![notice::to_coach(kind, task, coach, now.unix(), facts)], now).await
+    let draft = match kind {
+        MessageKind::NoLongerNeeded => notice::let_go(task, coach, notice::let_go_for(reason), now),
+        kind => notice::to_coach(kind, task, coach, now.unix(), notice::facts(task)),
+    };
+    outbox::write(app, txn, vec![draft], now).await
 }
 
 /// Lets go whom a smaller task does not need (docs/domain.md §4, Resizing).

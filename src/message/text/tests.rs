@@ -1,5 +1,6 @@
 use super::*;
 use crate::message::segment::segments;
+use chrono::TimeDelta;
 
 fn facts() -> Facts {
     let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
@@ -12,7 +13,6 @@ fn facts() -> Facts {
         end: time(15),
         lessons: 12,
         last_day: Day::from_ymd_opt(2013, 12, 17).unwrap(),
-        reply_minutes: 240,
         deadline: Some(shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap())),
         roster: 6,
         needed: 3,
@@ -24,6 +24,9 @@ fn facts() -> Facts {
         students: (1..=7).map(|number| format!("s{number:04}")).collect(),
         coach: "c0012".to_owned(),
         reason: "SAME_CITY".to_owned(),
+        counts_from: Day::from_ymd_opt(2013, 10, 8),
+        in_reserve: false,
+        let_go: LetGo::NotNeeded,
         start_before: NaiveTime::from_hms_opt(13, 0, 0),
         count: 3,
         people: 2,
@@ -41,10 +44,17 @@ fn sms(kind: MessageKind, facts: &Facts) -> String {
 
 #[test]
 fn coaches_read_what_they_need_to_know() {
-    assert_eq!(
-        sms(MessageKind::Invitation, &facts()),
-        "【etutor】邀请您担任初一数学班教练：10月1日（周二）14:00-15:00，共12次课至12月17日。请在4小时内到客户端答复。"
-    );
+    // One second before midnight of the 28th, and at it.
+    let midnight = shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap());
+    for (at, said) in [(midnight - TimeDelta::seconds(1), "23:59"), (midnight, "24:00")] {
+        assert_eq!(
+            with_answer_by(&sms(MessageKind::Invitation, &facts()), at, shanghai()),
+            format!(
+                "【etutor】邀请您担任初一数学班教练：10月1日（周二）14:00-15:00，共12次课至12月17日。\
+                 请在9月28日{said}前到客户端答复。"
+            )
+        );
+    }
     assert_eq!(
         sms(MessageKind::Accepted, &facts()),
         "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
@@ -61,6 +71,40 @@ fn coaches_read_what_they_need_to_know() {
     assert!(
         sms(MessageKind::Invitation, &Facts { lessons: 1, ..night }).contains("23:30-次日00:30，共1次课。")
     );
+}
+
+#[test]
+fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
+    let told =
+        |let_go, in_reserve| sms(MessageKind::NoLongerNeeded, &Facts { let_go, in_reserve, ..facts() });
+    assert_eq!(
+        told(LetGo::NotNeeded, false),
+        "【etutor】10月1日（周二）14:00初一数学班目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。"
+    );
+    assert_eq!(
+        told(LetGo::NotNeeded, true),
+        "【etutor】10月1日（周二）14:00初一数学班目前不再需要候补教练，您的候补已结束。谢谢您的支持，期待下次合作。"
+    );
+    for let_go in [LetGo::NotNeeded, LetGo::TookAnother, LetGo::NotEligible] {
+        let text = told(let_go, true);
+        assert!(!text.contains("保留") && segments(&text) <= 2, "{text}");
+        assert_eq!(text.contains("不再需要"), let_go == LetGo::NotNeeded, "{text}");
+    }
+    assert!(segments(&told(LetGo::NotEligible, false)) <= 2);
+}
+
+#[test]
+fn who_signed_up_too_late_is_told_so_and_from_when_it_counts() {
+    let late = |counts_from| {
+        sms(MessageKind::LessonNotHeld, &Facts { reason: "TOO_LATE".to_owned(), counts_from, ..facts() })
+    };
+    assert_eq!(
+        late(Day::from_ymd_opt(2013, 10, 8)),
+        "【etutor】您约课时10月1日（周二）14:00初一数学班已过截止时间，本次课来不及为您安排，请见谅。\
+         您的约课自10月8日（周二）的课起计入，分班结果会另行通知。"
+    );
+    assert!(late(None).ends_with("请见谅。如仍需上课，请另约后面的日期。"));
+    assert!(segments(&late(Day::from_ymd_opt(2013, 10, 8))) <= 2);
 }
 
 #[test]
@@ -93,7 +137,8 @@ fn admins_read_how_many_messages_the_cap_has_cost_and_nobodys_name() {
 #[test]
 fn no_text_is_long_and_none_to_coaches_or_students_names_anyone() {
     for kind in MessageKind::ALL {
-        let text = sms(*kind, &facts());
+        let at = shanghai().midnight(Day::from_ymd_opt(2013, 12, 30).unwrap()) - TimeDelta::minutes(1);
+        let text = with_answer_by(&sms(*kind, &facts()), at, shanghai());
         let admins = matches!(
             kind,
             MessageKind::TaskEarlyWarning

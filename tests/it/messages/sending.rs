@@ -9,6 +9,7 @@ use etutor::domain::time::Instant;
 use etutor::message::gateway::{Gateway, Outcome, Outgoing};
 use etutor::message::sender::Gateways;
 use etutor::storage::message as store;
+use etutor::storage::sql::sql;
 use etutor::testing::{TestDb, on_every_database};
 use etutor::write_txn;
 use std::collections::HashSet;
@@ -207,6 +208,51 @@ fn a_retry_goes_to_the_number_of_then_with_the_same_client_key() {
 }
 
 #[test]
+fn an_invitation_says_the_instant_that_counts_from_its_own_hand_over() {
+    on_every_database(async |db: TestDb| {
+        let world = World::new(&db).await;
+        let folder = tempfile::tempdir().unwrap();
+        let app = world.in_earnest(folder.path());
+        let invitation = world.invite("c1", at("10:00")).await;
+        let down = Scripted::new(Outcome::NotSent("connection refused".to_owned()));
+        down.run(&app, at("10:00")).await;
+        down.run(&app, at("10:00:30")).await;
+        // The gateway takes its time, and the coach has as long as was said.
+        let slow = Slow { app: app.clone(), gateway: Scripted::new(Outcome::Accepted) };
+        outbox::send_through(&app, Gateways { sms: &slow, mail: &slow }, at("10:02:30")).await.unwrap();
+        let bodies: Vec<String> = [&down, &slow.gateway]
+            .iter()
+            .flat_map(|gateway| gateway.given.lock().unwrap().clone())
+            .map(|message| message.body)
+            .collect();
+        for (body, until) in bodies.iter().zip(["14:00", "14:00", "14:02"]) {
+            assert!(body.ends_with(&format!("请在10月1日{until}前到客户端答复。")), "{body}");
+        }
+        let row = &world.messages().await[0];
+        assert_eq!((row.state, &row.body), (MessageState::Submitted, &bodies[2]));
+        assert_eq!(row.settled_at, Some(at("10:03:10")));
+        assert_eq!(world.invitation(invitation).await.expires_at, Some(at("14:02:30")));
+    });
+}
+
+/// Takes 40 s for its answer.
+struct Slow {
+    app: App,
+    gateway: Scripted,
+}
+
+#[async_trait::async_trait]
+impl Gateway for Slow {
+    async fn submit(&self, batch: &[Outgoing], now: Instant) -> Vec<Outcome> {
+        let _moved: u64 = write_txn!(&self.app.db, "test.slow", |txn| {
+            sql("UPDATE test_clock SET set_to = set_to + 40").execute(txn).await
+        })
+        .unwrap();
+        self.gateway.submit(batch, now).await
+    }
+}
+
+#[test]
 fn a_number_refused_for_good_is_not_tried_again() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
@@ -273,7 +319,9 @@ fn a_sender_that_died_leaves_nothing_undecided() {
             world.states().await,
             [MessageState::Unknown, MessageState::Unknown, MessageState::Submitted]
         );
-        assert_eq!(world.invitation(invitation).await.state, InvitationState::Sent);
+        let asked = world.invitation(invitation).await;
+        assert_eq!((asked.state, asked.expires_at), (InvitationState::Sent, Some(at("14:00"))), "as it said");
+        assert!(world.messages().await[0].body.ends_with("请在10月1日14:00前到客户端答复。"));
         gateway.run(&app, at("10:11")).await;
         assert_eq!(
             world.states().await,
