@@ -341,7 +341,8 @@ fn day(day: Day) -> String {
     format!("{}月{}日（周{weekday}）", day.month(), day.day())
 }
 
-/// `9月28日19:00`, never later than it is: seconds are cut off. Midnight is the day before at 24:00, as people say it.
+/// `9月28日19:00`, never later than it is: seconds are cut off. Midnight is the day before at 24:00,
+/// as people say it.
 fn until(at: Instant, time: BusinessTime) -> String {
     let local = time.local(at);
     if local.time() == NaiveTime::MIN {

@@ -7,6 +7,7 @@ use super::fault;
 use super::park::Park;
 use super::reach;
 use super::reader::Reader;
+use super::task_run::RunLease;
 use super::writes::Writes;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -96,6 +97,8 @@ pub struct Db {
     lanes: u32,
     away: Away,
     writes: Writes,
+    /// The run whose work is done over it.
+    run: Option<RunLease>,
     metric: Option<MetricCallback>,
     #[cfg(feature = "testing")]
     provoke: Option<super::Provoke>,
@@ -185,6 +188,7 @@ impl Db {
             desk_park: Arc::default(),
             parks: false,
             lanes,
+            run: None,
             metric: None,
             #[cfg(feature = "testing")]
             provoke: None,
@@ -195,8 +199,27 @@ impl Db {
     /// the workers of the desk alone, of which there are never more than connections: a connection
     /// that waits aside wakes nobody who waits for the pool.
     pub fn desk(&self) -> Self {
-        // SQLite's is the one that all write over.
-        Self { writer: self.desk.clone(), parks: !self.is_sqlite(), ..self.clone() }
+        // SQLite's is the one that all write over. The sign-ups are of many callers, and no run's.
+        Self { writer: self.desk.clone(), parks: !self.is_sqlite(), run: None, ..self.clone() }
+    }
+
+    /// The same database, for the work of a run: its transactions begin only while the run holds its
+    /// tick, and fail with [`Error::TakenOver`] from then on.
+    pub fn for_run(&self, lease: RunLease) -> Self {
+        Self { run: Some(lease), ..self.clone() }
+    }
+
+    /// The same database, for renewing the leases of runs: over the connection of the health check,
+    /// which no other write can use up. (SQLite has one that writes; whoever would take a run over
+    /// waits for it too.)
+    pub fn for_leases(&self) -> Self {
+        let writer = if self.is_sqlite() { &self.writer } else { &self.health };
+        Self { writer: writer.clone(), parks: false, run: None, ..self.clone() }
+    }
+
+    /// What the run holds its tick by whose work is done over it.
+    pub(super) fn run(&self) -> Option<&RunLease> {
+        self.run.as_ref()
     }
 
     /// Sets of sign-ups that can be decided at once.

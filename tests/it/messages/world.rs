@@ -16,6 +16,7 @@ use etutor::storage::entity::{
     class, class_task, class_template, coach, invitation, lesson, message, period, reservation, season,
     student, subject, test_clock,
 };
+use etutor::storage::insert::insert_rows;
 use etutor::storage::sql::sql;
 use etutor::write_txn;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, NotSet, QueryOrder, Set};
@@ -208,8 +209,7 @@ impl World {
     pub async fn students(&self, count: i64) {
         write_txn!(&self.app.db, "test.students", |txn| {
             let rows = (0..count).map(|number| student_row(&format!("s{number}"), &phone(number)));
-            student::Entity::insert_many(rows).exec_without_returning(txn).await?;
-            Ok(())
+            Ok(insert_rows(txn, rows).await?)
         })
         .unwrap();
     }
