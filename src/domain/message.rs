@@ -115,18 +115,6 @@ impl MessageKind {
         }
     }
 
-    /// The kind that takes back what this one says: of both about the same lesson nothing is left
-    /// to be told.
-    pub fn opposite(self) -> Option<Self> {
-        match self {
-            Self::LessonCancelled => Some(Self::LessonAdded),
-            Self::LessonAdded => Some(Self::LessonCancelled),
-            Self::LessonEmpty => Some(Self::LessonAttended),
-            Self::LessonAttended => Some(Self::LessonEmpty),
-            _ => None,
-        }
-    }
-
     /// The window of this kind on a channel; `None` = at any time.
     pub fn window(self, channel: Channel, rules: &Rules) -> Option<Window> {
         match self.timing() {

@@ -9,6 +9,7 @@ pub mod eligibility;
 pub mod hold;
 pub mod invitation;
 pub mod message;
+pub mod notice;
 pub mod opening;
 pub mod person;
 pub mod places;

@@ -1,9 +1,9 @@
 //! The Chinese texts, compiled in: notices (通知) without offers or links. An SMS begins with the
 //! sign.
 
+use super::lesson_text::{self, LessonLine};
 use crate::domain::state::{Channel, MessageKind};
 use crate::domain::time::{BusinessTime, Day, Instant, add_days};
-use crate::error::Reason;
 use chrono::{Datelike, NaiveTime};
 
 /// The sign that carriers want before every text.
@@ -58,14 +58,12 @@ pub struct Facts {
     pub coach: String,
     /// A reason code, where there is one.
     pub reason: String,
-    /// The first lesson day for which a sign-up counts that came too late for this lesson.
-    pub counts_from: Option<Day>,
     /// The coach waits in reserve, and holds no time.
     pub in_reserve: bool,
     /// Why the coach is let go.
     pub let_go: LetGo,
-    /// The lesson's start as it was before, local.
-    pub start_before: Option<NaiveTime>,
+    /// The lessons that a notice tells of.
+    pub lines: Vec<LessonLine>,
     /// How many there are of what the text counts.
     pub count: i64,
     /// How many people that concerns.
@@ -250,17 +248,6 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
                 facts.template, facts.coach
             )
         }
-        MessageKind::LessonNotHeld if facts.reason == Reason::TooLate.as_str() => {
-            let from = match facts.counts_from {
-                Some(from) => format!("您的约课自{}的课起计入，分班结果会另行通知。", day(from)),
-                None => "如仍需上课，请另约后面的日期。".to_owned(),
-            };
-            format!("您约课时{first}已过截止时间，本次课来不及为您安排，请见谅。{from}")
-        }
-        MessageKind::LessonNotHeld => {
-            format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。")
-        }
-        MessageKind::LessonHeld => format!("更正：{first}的课照常上课，请按时登录客户端。"),
         MessageKind::WaitlistOffer => {
             let by = facts
                 .deadline
@@ -277,23 +264,13 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
         }
         MessageKind::WaitlistClosed => format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。"),
         MessageKind::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
-        MessageKind::LessonEmpty => {
-            format!("{first}（{}）的课学员均已请假，目前无人上课。如有变化会另行通知。", facts.template)
-        }
-        MessageKind::LessonAttended => {
-            format!("更正：{first}（{}）的课有学员上课，请按时上线。", facts.template)
-        }
-        MessageKind::LessonCancelled => format!("因校历调整，{first}的课取消，请留意后续安排。"),
-        MessageKind::LessonAdded => format!("因校历调整，增加一次课：{span}{class}，请留意。"),
-        MessageKind::LessonMoved => {
-            let before =
-                facts.start_before.map_or_else(String::new, |start| format!("由{}", start.format("%H:%M")));
-            format!(
-                "{class}自{}起上课时间{before}改为{}，请留意。",
-                day(facts.day),
-                facts.start.format("%H:%M")
-            )
-        }
+        MessageKind::LessonNotHeld
+        | MessageKind::LessonHeld
+        | MessageKind::LessonEmpty
+        | MessageKind::LessonAttended
+        | MessageKind::LessonCancelled
+        | MessageKind::LessonAdded
+        | MessageKind::LessonMoved => lesson_text::sentence(kind, &facts.lines, names != usize::MAX),
         MessageKind::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
         MessageKind::PlaceDrift => {
             format!("名额核对：有{}处与约课不符，已修正。请检查任务报告。", facts.count)
@@ -311,7 +288,12 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
 
 /// `初一数学班`.
 fn class_name(facts: &Facts) -> String {
-    format!("{}{}班", grade(facts.grade), facts.subject)
+    class_of(&facts.subject, facts.grade)
+}
+
+/// `初一数学班`.
+pub(super) fn class_of(subject: &str, of_grade: i32) -> String {
+    format!("{}{subject}班", grade(of_grade))
 }
 
 /// `10月1日（周二）14:00初一数学班`: the (first) lesson in short.
@@ -335,7 +317,7 @@ fn course(facts: &Facts) -> String {
 }
 
 /// `10月1日（周二）`.
-fn day(day: Day) -> String {
+pub(super) fn day(day: Day) -> String {
     let weekday =
         ["一", "二", "三", "四", "五", "六", "日"][day.weekday().num_days_from_monday() as usize % 7];
     format!("{}月{}日（周{weekday}）", day.month(), day.day())

@@ -121,36 +121,6 @@ pub async fn message_unsent_list(
     Ok(found)
 }
 
-/// The lessons, by class and start, of which these coaches know that all students are on leave: the
-/// last that they were told of it says so.
-pub async fn message_lessons_empty<'a>(
-    conn: &impl ConnectionTrait,
-    coaches: impl IntoIterator<Item = &'a str>,
-) -> Result<HashSet<(i64, Instant)>> {
-    let rows: Vec<(i64, Instant)> = sql("SELECT m.class_id, m.lesson_at FROM message m \
-         WHERE m.person IN ({texts}) AND m.audience = 'COACH' \
-         AND m.kind = 'LESSON_EMPTY' AND m.handed_at IS NOT NULL AND m.state <> 'CANCELLED' \
-         AND m.class_id IS NOT NULL AND m.lesson_at IS NOT NULL \
-         AND NOT EXISTS (SELECT 1 FROM message a WHERE a.person = m.person AND a.audience = 'COACH' \
-             AND a.kind = 'LESSON_ATTENDED' \
-             AND a.class_id = m.class_id AND a.lesson_at = m.lesson_at AND a.id > m.id \
-             AND a.handed_at IS NOT NULL AND a.state <> 'CANCELLED')")
-    .texts(coaches)
-    .tuples(conn)
-    .await?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Which of these keys are of messages that were withdrawn.
-pub async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
-    let cancelled: Vec<String> =
-        sql("SELECT dedup_key FROM message WHERE state = 'CANCELLED' AND dedup_key IN ({texts})")
-            .texts(keys.iter().map(String::as_str))
-            .column(txn)
-            .await?;
-    Ok(cancelled.into_iter().collect())
-}
-
 /// A message that a sender should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Due {

@@ -57,28 +57,6 @@ pub async fn message_true(
                   AND p.start_at = m.lesson_at)",
             true,
         ),
-        // Somebody comes after all, or the lesson has fallen away. (One at another time since is
-        // not found, and is told: the move is told too.)
-        MessageKind::LessonEmpty => (
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id AND l.start_at = m.lesson_at \
-                 AND (l.state = 'CANCELLED' OR EXISTS \
-                 (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
-                   AND r.placed_from <= l.day \
-                   AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 FROM student_leave v \
-                   WHERE v.reservation_id = r.id AND v.day = l.day))))",
-            false,
-        ),
-        // The student may have got a class since. A student has one lesson at a time, so its start
-        // says which is meant.
-        MessageKind::LessonNotHeld => (
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id JOIN lesson l \
-                ON l.class_id = r.class_id \
-                WHERE s.user_name = m.person AND l.start_at = m.lesson_at AND l.state <> 'CANCELLED' \
-                  AND r.placed_from <= l.day AND r.last_day >= l.day)",
-            false,
-        ),
         _ => return Ok(None),
     };
     let query = sql(query).ids(ids.iter().copied());

@@ -25,6 +25,7 @@ pub mod message_judge;
 pub mod message_list;
 mod migrate;
 pub mod migration;
+pub mod notice;
 mod open;
 pub mod opening;
 pub mod overview;

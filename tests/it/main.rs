@@ -19,6 +19,7 @@ mod harness;
 mod histories;
 mod import;
 mod messages;
+mod notices;
 mod openings;
 mod oulad;
 mod overview;

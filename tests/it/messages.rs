@@ -239,25 +239,6 @@ fn an_assignment_is_told_to_the_coach_who_has_the_class() {
 }
 
 #[test]
-fn a_lesson_is_not_called_off_for_a_student_who_has_a_class_by_now() {
-    on_every_database(async |db: TestDb| {
-        let world = World::new(&db).await;
-        let class = world.class("c1").await;
-        world.student_in_class("s1", class, at("43:00")).await;
-        // Another student comes to the next lesson.
-        world.student_in_class("s2", class, at("67:00")).await;
-        let off = |student: &str| outbox::Draft {
-            person: Person::Student { user_name: student.to_owned(), phone: format!("+9991{student}") },
-            lesson_at: Some(at("43:00")),
-            ..world.draft(MessageKind::LessonNotHeld, "")
-        };
-        world.write(vec![off("s1"), off("s2")], at("10:00")).await;
-        world.send(at("10:00")).await;
-        assert_eq!(world.states().await, [MessageState::Cancelled, MessageState::Captured]);
-    });
-}
-
-#[test]
 fn a_coach_who_opted_out_gets_nothing() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;

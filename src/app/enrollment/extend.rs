@@ -81,6 +81,7 @@ pub(super) async fn extend_in_txn(
         cause: PlaceCause::Change,
     };
     place_change_write_in_txn(txn, &[change], by, now).await?;
+    crate::app::notice::look_at_classes(app, txn, before.class_id, now).await?;
     Ok(true)
 }
 

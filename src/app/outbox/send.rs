@@ -13,6 +13,7 @@ use super::address::{People, address_now};
 use super::capped;
 use super::question::{self, Question, invitation_of, questions};
 use crate::app::App;
+use crate::app::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
 use crate::config::Gateway as Way;
@@ -127,7 +128,11 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
         question::settle(txn, out.iter(), &lost, now).await?;
         let deferred = store::message_defer(txn, &waits).await?;
         report.skip(MessageState::Deferred, deferred + store::message_hold_back(txn, &held_back).await?);
+        let mut untrue = Vec::new();
         for ((state, error), ids) in &ends {
+            if *state == MessageState::Cancelled {
+                untrue.extend(ids.iter().copied());
+            }
             let ended = store::message_end(txn, ids, *state, error, now).await?;
             report.changed += ended;
             match *state {
@@ -147,9 +152,12 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
         if testing {
             report.messages = store::message_capture(txn, &going, now).await?;
             report.changed += report.messages;
+            notice::told(app, txn, &going, now).await?;
         } else if !going.is_empty() {
             store::message_lease(txn, &going, &lease.token, lease.until).await?;
         }
+        // What is so instead is written in the place of what is no longer so.
+        notice::look_again(app, txn, &untrue, now).await?;
         Ok((taken, report))
     })
 }
@@ -178,6 +186,7 @@ async fn judge(
     for row in rows {
         kinds.entry(row.kind).or_default().push(row.id);
     }
+    known.untrue.extend(notice::untrue(app, txn, rows, now).await?);
     for (kind, ids) in kinds {
         if let Some(still_so) = message_true(txn, kind, &ids, now).await? {
             known.untrue.extend(ids.into_iter().filter(|id| !still_so.contains(id)));
@@ -271,10 +280,14 @@ async fn settle(
     write_txn!(&app.db, "sms.settle", |txn| {
         question::settle(txn, out.iter().copied(), &lost, now).await?;
         let mut report = Report::default();
+        let mut heard = Vec::new();
         for (fate, ids) in &fates {
             let Fate { state, due_at, error } = fate;
             let settled =
                 store::message_settle(txn, ids, &lease.token, (*state, *due_at, error), now).await?;
+            if matches!(state, MessageState::Submitted | MessageState::Unknown) {
+                heard.extend(ids.iter().copied());
+            }
             report.changed += settled;
             match state {
                 MessageState::Submitted => report.messages += settled,
@@ -288,6 +301,7 @@ async fn settle(
                 tracing::warn!(messages = settled, state = %state, error, "messages were not sent");
             }
         }
+        notice::told(app, txn, &heard, now).await?;
         Ok(report)
     })
 }
@@ -309,6 +323,7 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
         let mut report = Report { changed: store::message_release(txn, now).await?, ..Report::default() };
         for (due_at, ids) in &fates {
             let unknown = store::message_unknown(txn, ids, *due_at, now).await?;
+            notice::told(app, txn, ids, now).await?;
             report.changed += unknown;
             report.skip(MessageState::Unknown, unknown);
             if *due_at == NEVER && unknown > 0 {

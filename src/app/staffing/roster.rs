@@ -1,52 +1,20 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
 //! that a student leaves.
 
-use super::form::to_student;
+use crate::app::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::app::{App, outbox};
-use crate::domain::calendar::{cut_off, parse_time};
-use crate::domain::eligibility::Span;
+use crate::domain::notice::Word;
 use crate::domain::state::{ClassState, MessageKind};
-use crate::domain::time::{BusinessTime, Day, Instant, add_days};
-use crate::error::{Error, Reason, Result};
+use crate::domain::time::{Day, Instant, add_days};
+use crate::error::{Error, Result};
 use crate::message::text::Facts;
+use crate::storage::Txn;
 use crate::storage::entity::{class, coach};
 use crate::storage::sql::sql;
-use crate::storage::{Txn, pool};
 use crate::write_txn;
 use chrono::TimeDelta;
-use sea_orm::{EntityTrait, FromQueryResult};
-
-#[derive(FromQueryResult)]
-struct Unheld {
-    template_id: i64,
-    code: String,
-    subject_name: String,
-    grade: i32,
-    day: Day,
-    start_at: Instant,
-    start_time: String,
-    end_time: String,
-    user_name: String,
-    phone: String,
-    signed_up_at: Instant,
-    signed_up_to: Day,
-    placed_from: Option<Day>,
-}
-
-impl Unheld {
-    /// Whether the sign-up came after the cut-off, so that no class of this lesson counted it.
-    fn is_late(&self, time: BusinessTime) -> bool {
-        self.signed_up_at >= cut_off(time, self.day)
-    }
-
-    /// The first lesson day after this one for which the sign-up counts, if there is one.
-    fn counts_from(&self, time: BusinessTime, lessons: &[Span]) -> Option<Day> {
-        let ahead = lessons.iter().map(|lesson| lesson.day).filter(|day| *day > self.day);
-        let counts = |day: &Day| *day <= self.signed_up_to && self.signed_up_at < cut_off(time, *day);
-        self.placed_from.or_else(|| ahead.clone().find(counts))
-    }
-}
+use sea_orm::EntityTrait;
 
 /// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the
 /// lesson does not take place (docs/domain.md §4), whatever became of the task.
@@ -65,14 +33,9 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
         return Ok(0);
     }
     write_txn!(&app.db, "place.not_held", |txn| {
-        let students: Vec<Unheld> =
-            sql("SELECT p.template_id, ct.code, su.name AS subject_name, ct.grade, p.day, \
-                 p.start_at, \
-                 pe.start_time, pe.end_time, s.user_name, s.phone, r.created_at AS signed_up_at, \
-                 r.last_day AS signed_up_to, r.placed_from \
-             FROM place p JOIN class_template ct ON ct.id = p.template_id JOIN subject su \
-             ON su.id = ct.subject_id \
-             JOIN period pe ON pe.id = ct.period_id JOIN reservation r ON r.template_id = p.template_id \
+        let students: Vec<(String, i64, Day, Instant)> =
+            sql("SELECT s.user_name, p.template_id, p.day, p.start_at \
+             FROM place p JOIN reservation r ON r.template_id = p.template_id \
              JOIN student s ON s.id = r.student_id \
              WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
              AND (r.state = 'BOOKED' OR (r.state = 'PLACED' AND r.placed_from > p.day)) \
@@ -82,7 +45,7 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
             .bind(now - TimeDelta::days(1))
             .bind(now)
             .bind(now)
-            .all(txn)
+            .tuples(txn)
             .await?;
         sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? \
             AND not_held_at <= ? AND start_at > ?")
@@ -91,31 +54,10 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
         .bind(now)
         .execute(txn)
         .await?;
-        let late = students.iter().filter(|row| row.is_late(app.time())).map(|row| row.template_id);
-        let lessons = pool::span_list(txn, late).await?;
-        let drafts = students.iter().map(|row| {
-            let late = row.is_late(app.time()).then(|| {
-                let lessons = lessons.get(&row.template_id).map_or(&[][..], Vec::as_slice);
-                (Reason::TooLate.to_string(), row.counts_from(app.time(), lessons))
-            });
-            let (reason, counts_from) = late.unwrap_or_default();
-            let facts = Facts {
-                template: row.code.clone(),
-                subject: row.subject_name.clone(),
-                grade: row.grade,
-                day: row.day,
-                start: parse_time(&row.start_time).unwrap_or_default(),
-                end: parse_time(&row.end_time).unwrap_or_default(),
-                lessons: 1,
-                last_day: row.day,
-                reason,
-                counts_from,
-                ..Facts::default()
-            };
-            let about = format!("{}@{}", row.code, row.day);
-            to_student(MessageKind::LessonNotHeld, about, &row.user_name, &row.phone, facts, row.start_at)
+        let asked = students.iter().map(|(student, template_id, day, start)| {
+            Asked::student(student, *template_id, *day, Word::At(*start))
         });
-        outbox::write(app, txn, drafts.collect(), now).await
+        notice::look_at(app, txn, asked.collect(), now).await
     })
 }
 
@@ -123,6 +65,13 @@ pub async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
 /// coach and admins are told; a class without any lesson ahead is closed. The reservation's own row
 /// is the caller's business, and changed already.
 pub async fn student_left(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
+    let written = empty_class(app, txn, class_id, from, now).await?;
+    // Between those who stay there may be lessons to which nobody comes.
+    Ok(written + notice::look_at_classes(app, txn, [class_id], now).await?)
+}
+
+/// Ends the lessons to which nobody comes any more, and a class without any.
+async fn empty_class(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
     let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? \
             AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")

@@ -24,10 +24,18 @@ fn facts() -> Facts {
         students: (1..=7).map(|number| format!("s{number:04}")).collect(),
         coach: "c0012".to_owned(),
         reason: "SAME_CITY".to_owned(),
-        counts_from: Day::from_ymd_opt(2013, 10, 8),
         in_reserve: false,
         let_go: LetGo::NotNeeded,
-        start_before: NaiveTime::from_hms_opt(13, 0, 0),
+        lines: vec![LessonLine {
+            subject: "数学".to_owned(),
+            grade: 7,
+            template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
+            days: vec![Day::from_ymd_opt(2013, 10, 1).unwrap()],
+            start: time(14),
+            end: Some(time(15)),
+            start_before: NaiveTime::from_hms_opt(13, 0, 0),
+            too_late: None,
+        }],
         count: 3,
         people: 2,
         kinds: MessageKind::ALL.iter().map(|kind| (*kind, 1)).collect(),
@@ -91,20 +99,6 @@ fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
         assert_eq!(text.contains("不再需要"), let_go == LetGo::NotNeeded, "{text}");
     }
     assert!(segments(&told(LetGo::NotEligible, false)) <= 2);
-}
-
-#[test]
-fn who_signed_up_too_late_is_told_so_and_from_when_it_counts() {
-    let late = |counts_from| {
-        sms(MessageKind::LessonNotHeld, &Facts { reason: "TOO_LATE".to_owned(), counts_from, ..facts() })
-    };
-    assert_eq!(
-        late(Day::from_ymd_opt(2013, 10, 8)),
-        "【etutor】您约课时10月1日（周二）14:00初一数学班已过截止时间，本次课来不及为您安排，请见谅。\
-         您的约课自10月8日（周二）的课起计入，分班结果会另行通知。"
-    );
-    assert!(late(None).ends_with("请见谅。如仍需上课，请另约后面的日期。"));
-    assert!(segments(&late(Day::from_ymd_opt(2013, 10, 8))) <= 2);
 }
 
 #[test]

@@ -247,45 +247,6 @@ impl World {
         .unwrap()
     }
 
-    /// A student on the roster of a class that has a lesson then.
-    pub async fn student_in_class(&self, user_name: &str, class_id: i64, start_at: Instant) {
-        let day = self.app.time().day(start_at);
-        write_txn!(&self.app.db, "test.student", |txn| {
-            let student = student_row(user_name, "+999100000001");
-            let reservation = reservation::ActiveModel {
-                id: NotSet,
-                student_id: Set(student.insert(txn).await?.id),
-                template_id: Set(self.template),
-                start_day: Set(day),
-                end_day: Set(day),
-                last_day: Set(day),
-                state: Set(ReservationState::Placed),
-                created_at: Set(at("00:00")),
-                cancelled_at: Set(None),
-                task_id: Set(None),
-                class_id: Set(Some(class_id)),
-                placed_from: Set(Some(day)),
-                version: Set(0),
-                ..Default::default()
-            };
-            reservation.insert(txn).await?;
-            let coach_id =
-                class::Entity::find_by_id(class_id).one(txn).await?.map_or(0, |class| class.coach_id);
-            let lesson = lesson::ActiveModel {
-                id: NotSet,
-                class_id: Set(class_id),
-                day: Set(day),
-                start_at: Set(start_at),
-                end_at: Set(start_at + TimeDelta::hours(1)),
-                coach_id: Set(coach_id),
-                state: Set(LessonState::Scheduled),
-            };
-            lesson.insert(txn).await?;
-            Ok(())
-        })
-        .unwrap();
-    }
-
     pub async fn set_invitation(&self, id: i64, state: InvitationState, test_deadline: Option<Instant>) {
         let changed: u64 = write_txn!(&self.app.db, "test.invitation", |txn| {
             let update = sql("UPDATE invitation SET state = ?, test_deadline = ? WHERE id = ?");

@@ -34,7 +34,7 @@ impl Classes {
         Ok(Self { all, lessons })
     }
 
-    fn template_of(&self, class_id: i64) -> Option<i64> {
+    pub(super) fn template_of(&self, class_id: i64) -> Option<i64> {
         self.all.iter().find(|class| class.id == class_id).map(|class| class.template_id)
     }
 }
