@@ -32,8 +32,8 @@ impl Got {
     }
 
     /// The instant from which on one more may go: `now` itself, or when as many have left the short
-    /// span and the day as must. What is being handed over counts until that is known; whoever waits
-    /// for it looks again.
+    /// span and the day as must. What is being handed over counts until that is known; whoever
+    /// waits for it looks again.
     pub fn room_at(&self, rules: &Rules, now: Instant) -> Instant {
         let today = rules.time.day(now);
         let (midnight, tomorrow) = (rules.time.midnight(today), rules.time.midnight(add_days(today, 1)));

@@ -79,9 +79,9 @@ pub async fn message_people(txn: &Txn, ids: &[i64]) -> Result<Vec<(i64, String, 
     .await
 }
 
-/// What each of these numbers got since an instant, in rows of (number, state, when, how many); what
-/// a sender is handing over now is LEASED, until when its lease ends. One statement, for one view: a
-/// message that is settled meanwhile must not be missed on both sides.
+/// What each of these numbers got since an instant, in rows of (number, state, when, how many);
+/// what a sender is handing over now is LEASED, until when its lease ends. One statement, for one
+/// view: a message that is settled meanwhile must not be missed on both sides.
 pub async fn message_got(
     txn: &Txn,
     numbers: &BTreeSet<&str>,

@@ -84,8 +84,8 @@ pub async fn topic_list_of_day(txn: &Txn, template_id: i64, day: Day) -> Result<
     rows.into_iter().map(kept).collect()
 }
 
-/// Keeps topics of which a first message is written, with what the person knows; another transaction that kept one meanwhile makes this
-/// one run again.
+/// Keeps topics of which a first message is written, with what the person knows; another
+/// transaction that kept one meanwhile makes this one run again.
 pub async fn topic_insert_in_txn(txn: &Txn, topics: &[(&Topic, Word, i64)], now: Instant) -> Result<()> {
     let rows = topics.iter().map(|(topic, word, reservation_id)| {
         let Topic { audience, person, template_id, class_id, day } = (*topic).clone();

@@ -203,8 +203,8 @@ impl Db {
         Self { writer: self.desk.clone(), parks: !self.is_sqlite(), run: None, ..self.clone() }
     }
 
-    /// The same database, for the work of a run: its transactions begin only while the run holds its
-    /// tick, and fail with [`Error::TakenOver`] from then on.
+    /// The same database, for the work of a run: its transactions begin only while the run holds
+    /// its tick, and fail with [`Error::TakenOver`] from then on.
     pub fn for_run(&self, lease: RunLease) -> Self {
         Self { run: Some(lease), ..self.clone() }
     }

@@ -9,9 +9,9 @@ const STEPS: &[Step] = &[
     // A lesson as one person is concerned by it (`domain::notice`), once there was something to
     // tell. `person` is a user name, or empty for the admins of the subject; `class_id` is 0 for
     // students. `word` is what they were last told or know by themselves, since `known_at`.
-    // `version` counts the messages written, `reservation_id` is the sign-up by which a student knew
-    // of the lesson (0 for others): what is kept of an earlier one counts no more. It refers to nothing, so that writing it waits for
-    // nobody; rows of lessons that are over may go.
+    // `version` counts the messages written, `reservation_id` is the sign-up by which a student
+    // knew of the lesson (0 for others): what is kept of an earlier one counts no more. It refers
+    // to nothing, so that writing it waits for nobody; rows of lessons that are over may go.
     Step::Table {
         name: "notice_topic",
         columns: "

@@ -29,8 +29,8 @@ struct Long {
 }
 
 impl Long {
-    /// Fires it, and returns when it has begun: it has written subject 1. It writes subjects 2 and 3
-    /// when it goes on, as a task does that goes on with the next thing when one fails.
+    /// Fires it, and returns when it has begun: it has written subject 1. It writes subjects 2 and
+    /// 3 when it goes on, as a task does that goes on with the next thing when one fails.
     async fn begin(app: &TestApp, firing: Firing) -> Self {
         let app: App = (**app).clone();
         let ((begun, has_begun), (go_on, may_go_on)) = (oneshot::channel(), oneshot::channel());
