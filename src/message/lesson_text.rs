@@ -3,10 +3,17 @@
 use super::text::{class_of, day};
 use crate::domain::state::MessageKind;
 use crate::domain::time::Day;
-use chrono::NaiveTime;
+use chrono::{Datelike, NaiveTime};
 
-/// Lesson days an SMS lists before it only counts; a mail lists all.
-const DAYS_IN_SMS: usize = 6;
+/// The most lesson days that one notice tells of, so that an SMS of it has two parts at most and
+/// names every day.
+pub const MOST_DAYS: usize = 20;
+
+/// The most groups of lessons (of one template at one time of day) that one notice tells of.
+pub const MOST_LINES: usize = 3;
+
+/// Days that are named with their weekday; more are listed by month.
+const DAYS_WITH_WEEKDAY: usize = 3;
 
 /// Lessons of one template at one time of day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,12 +58,11 @@ impl LessonLine {
     }
 }
 
-/// The sentence of a kind about lessons; `for_sms` = not all days are listed.
-pub fn sentence(kind: MessageKind, lines: &[LessonLine], for_sms: bool) -> String {
-    let days = if for_sms { DAYS_IN_SMS } else { usize::MAX };
+/// The sentence of a kind about lessons.
+pub fn sentence(kind: MessageKind, lines: &[LessonLine]) -> String {
     // A coach and staff know lessons by the template as well.
     let named = matches!(kind, MessageKind::LessonEmpty | MessageKind::LessonAttended);
-    let which = list(lines, days, named, kind == MessageKind::LessonAdded);
+    let which = list(lines, named, kind == MessageKind::LessonAdded);
     match kind {
         MessageKind::LessonNotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
             let from = match lines.iter().find_map(|line| line.too_late.flatten()) {
@@ -98,36 +104,47 @@ fn moved(line: &LessonLine) -> String {
     format!("{}{from}上课时间{before}改为{}", line.class(), line.start.format("%H:%M"))
 }
 
-/// `3月5日（周四）、3月12日（周四）19:00初一数学班`, at most so many days in all.
-fn list(lines: &[LessonLine], mut days: usize, named: bool, with_end: bool) -> String {
-    let (all, most, mut parts) = (count(lines), days, Vec::with_capacity(lines.len()));
-    for line in lines {
-        if days == 0 {
-            break;
-        }
-        let listed: Vec<String> = line.days.iter().take(days).map(|one| day(*one)).collect();
-        days -= listed.len();
+/// `3月5日（周四）、3月12日（周四）19:00初一数学班`.
+fn list(lines: &[LessonLine], named: bool, with_end: bool) -> String {
+    let part = |line: &LessonLine| {
         let hours = if with_end { line.hours() } else { line.start.format("%H:%M").to_string() };
         let template = if named { format!("（{}）", line.template) } else { String::new() };
-        parts.push(format!("{}{hours}{}{template}", listed.join("、"), line.class()));
+        format!("{}{hours}{}{template}", days(&line.days), line.class())
+    };
+    lines.iter().map(part).collect::<Vec<_>>().join("；")
+}
+
+/// `3月5日（周四）、3月12日（周四）`; of many `3月5、12、19、26日、4月2日`.
+fn days(all: &[Day]) -> String {
+    if all.len() <= DAYS_WITH_WEEKDAY {
+        return all.iter().map(|one| day(*one)).collect::<Vec<_>>().join("、");
     }
-    let more = if all > most { format!("等{all}次") } else { String::new() };
-    format!("{}{more}", parts.join("；"))
+    let months = all.chunk_by(|a, b| (a.year(), a.month()) == (b.year(), b.month()));
+    let month = |some: &[Day]| {
+        let listed: Vec<String> = some.iter().map(|one| one.day().to_string()).collect();
+        format!("{}月{}日", some.first().map_or(0, Datelike::month), listed.join("、"))
+    };
+    months.map(month).collect::<Vec<_>>().join("、")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time::add_days;
     use crate::message::segment::segments;
     use crate::message::text::SIGN;
 
-    fn line(days: u32) -> LessonLine {
+    fn day(number: u32) -> Day {
+        Day::from_ymd_opt(2026, 3, number).unwrap()
+    }
+
+    fn line(days: usize) -> LessonLine {
         let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
         LessonLine {
             subject: "数学".to_owned(),
             grade: 7,
             template: "math".to_owned(),
-            days: (0..days).map(|n| Day::from_ymd_opt(2026, 3, 5 + n).unwrap()).collect(),
+            days: (0..days as i64).map(|n| add_days(day(5), n)).collect(),
             start: time(19),
             end: NaiveTime::from_hms_opt(20, 30, 0),
             start_before: None,
@@ -137,7 +154,7 @@ mod tests {
 
     #[test]
     fn one_lesson_is_named_and_several_are_listed() {
-        let cancelled = |lines: &[LessonLine]| sentence(MessageKind::LessonCancelled, lines, true);
+        let cancelled = |lines: &[LessonLine]| sentence(MessageKind::LessonCancelled, lines);
         assert_eq!(
             cancelled(&[line(1)]),
             "因校历调整，3月5日（周四）19:00初一数学班的课取消，请留意后续安排。"
@@ -151,19 +168,19 @@ mod tests {
             cancelled(&[line(1), english]),
             "因校历调整，3月5日（周四）19:00初一数学班；3月5日（周四）19:00初一英语班的课取消，请留意后续安排。"
         );
-        assert!(cancelled(&[line(9)]).contains("3月10日（周二）19:00初一数学班等9次的课取消"));
-        assert!(sentence(MessageKind::LessonCancelled, &[line(9)], false).contains("3月13日（周五）19:00"));
+        let month = LessonLine { days: (0..5).map(|n| add_days(day(28), n)).collect(), ..line(1) };
+        assert!(cancelled(&[month]).contains("3月28、29、30、31日、4月1日19:00初一数学班的课取消"));
     }
 
     #[test]
     fn a_lesson_that_is_added_says_when_it_ends_and_one_that_is_moved_when_it_was() {
         assert_eq!(
-            sentence(MessageKind::LessonAdded, &[line(1)], true),
+            sentence(MessageKind::LessonAdded, &[line(1)]),
             "因校历调整，增加一次课：3月5日（周四）19:00-20:30初一数学班，请留意。"
         );
         let moved = LessonLine { start_before: NaiveTime::from_hms_opt(18, 30, 0), ..line(3) };
         assert_eq!(
-            sentence(MessageKind::LessonMoved, &[moved], true),
+            sentence(MessageKind::LessonMoved, &[moved]),
             "初一数学班自3月5日（周四）起上课时间由18:30改为19:00，请留意。"
         );
     }
@@ -172,7 +189,7 @@ mod tests {
     fn who_signed_up_too_late_is_told_so_and_from_when_it_counts() {
         let late = |counts_from| {
             let line = LessonLine { too_late: Some(counts_from), ..line(1) };
-            sentence(MessageKind::LessonNotHeld, &[line], true)
+            sentence(MessageKind::LessonNotHeld, &[line])
         };
         assert_eq!(
             late(Day::from_ymd_opt(2026, 3, 12)),
@@ -193,8 +210,11 @@ mod tests {
             MessageKind::LessonAdded,
             MessageKind::LessonMoved,
         ] {
-            for days in [1, 2, 6, 7, 20] {
-                let text = format!("{SIGN}{}", sentence(kind, &[line(days)], true));
+            for days in [1, 2, 3, 4, MOST_DAYS] {
+                // Real codes of templates are that long.
+                let template = "2013-autumn-aaa-g7-tu-p1400".to_owned();
+                let line = LessonLine { template, ..line(days) };
+                let text = format!("{SIGN}{}", sentence(kind, &[line]));
                 assert!(segments(&text) <= 2, "{kind}, {days} days: {text}");
             }
         }

@@ -270,7 +270,7 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
         | MessageKind::LessonAttended
         | MessageKind::LessonCancelled
         | MessageKind::LessonAdded
-        | MessageKind::LessonMoved => lesson_text::sentence(kind, &facts.lines, names != usize::MAX),
+        | MessageKind::LessonMoved => lesson_text::sentence(kind, &facts.lines),
         MessageKind::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
         MessageKind::PlaceDrift => {
             format!("名额核对：有{}处与约课不符，已修正。请检查任务报告。", facts.count)

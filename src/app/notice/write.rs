@@ -8,7 +8,7 @@ use crate::domain::notice::{Topic, Word};
 use crate::domain::state::{Audience, MessageKind};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
-use crate::message::lesson_text::LessonLine;
+use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
 use crate::message::text::Facts;
 use crate::storage::notice::{self as store, Course};
 use crate::storage::{Txn, pool};
@@ -83,60 +83,87 @@ pub(super) async fn write(
     let mut drafts = Vec::with_capacity(groups.len());
     for ((audience, person, kind, _), mut of) in groups {
         of.sort_by_key(|one| (one.topic.day, one.topic.template_id));
-        let Some(first) = of.first() else { continue };
-        let (first_course, mut lines) = (course(first)?, Vec::<LessonLine>::new());
-        let mut starts = Vec::with_capacity(of.len());
-        for one in &of {
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        for one in of {
             let (mut line, start) = line(app, course(one)?, one);
-            starts.push(start);
             if let (Word::TooLate, Some(late)) = (one.now, one.late) {
                 let lessons = lessons.get(&one.topic.template_id).map_or(&[][..], Vec::as_slice);
                 line.too_late = Some(late.counts_from(app.time(), one.topic.day, lessons));
             }
-            match lines.iter_mut().find(|other| other.is_like(&line)) {
-                Some(other) => other.days.extend(line.days),
-                None => lines.push(line),
+            // Of lessons that have begun there is nothing to tell.
+            if start > now {
+                add(&mut parts, kind, one, line, start);
             }
         }
-        // Of lessons that have begun there is nothing to tell.
-        let Some(last) = starts.iter().max().copied().filter(|last| *last > now) else { continue };
-        let said: Vec<(i64, Word)> =
-            of.iter().filter_map(|one| Some((keys.get(&one.topic)?.0, one.now))).collect();
-        // Each message about the first lesson has a number of its own, and so a key of its own.
-        let version = keys.get(&first.topic).map_or(1, |key| key.1);
-        let name = || person.to_owned();
-        let person = match audience {
-            Audience::Student => Person::Student { user_name: name(), phone: first.phone.clone() },
-            Audience::Coach => Person::Coach { user_name: name(), phone: first.phone.clone() },
-            Audience::Admin => Person::Admins { subject_id: first_course.subject_id },
-        };
-        let class_id = Some(first.topic.class_id)
-            .filter(|id| *id != 0 && of.iter().all(|one| one.topic.class_id == *id));
-        let draft = Draft {
-            kind,
-            person,
-            about: format!("{}@{}", first_course.code, first.topic.day),
-            version: version.to_string(),
-            facts: Facts {
-                template: first_course.code.clone(),
-                subject: first_course.subject_name.clone(),
-                grade: first_course.grade,
-                day: first.topic.day,
-                start: lines.first().map(|line| line.start).unwrap_or_default(),
-                end: lines.first().and_then(|line| line.end).unwrap_or_default(),
-                lines,
-                ..Facts::default()
-            },
-            task_id: None,
-            invitation_id: None,
-            class_id,
-            lesson_at: starts.iter().min().copied(),
-            valid_until: last,
-            as_notice: false,
-        };
-        drafts.push((draft, said));
+        for Part { of, lines, starts } in parts {
+            let (Some(first), Some(last)) = (of.first(), starts.iter().max().copied()) else { continue };
+            let course = course(first)?;
+            let said: Vec<(i64, Word)> =
+                of.iter().filter_map(|one| Some((keys.get(&one.topic)?.0, one.now))).collect();
+            // Each message about the first lesson has a number of its own, and so a key of its own.
+            let version = keys.get(&first.topic).map_or(1, |key| key.1);
+            let (user_name, phone) = (person.to_owned(), first.phone.clone());
+            let person = match audience {
+                Audience::Student => Person::Student { user_name, phone },
+                Audience::Coach => Person::Coach { user_name, phone },
+                Audience::Admin => Person::Admins { subject_id: course.subject_id },
+            };
+            let class_id = Some(first.topic.class_id)
+                .filter(|id| *id != 0 && of.iter().all(|one| one.topic.class_id == *id));
+            let draft = Draft {
+                kind,
+                person,
+                about: format!("{}@{}", course.code, first.topic.day),
+                version: version.to_string(),
+                facts: Facts {
+                    template: course.code.clone(),
+                    subject: course.subject_name.clone(),
+                    grade: course.grade,
+                    day: first.topic.day,
+                    start: lines.first().map(|line| line.start).unwrap_or_default(),
+                    end: lines.first().and_then(|line| line.end).unwrap_or_default(),
+                    lines,
+                    ..Facts::default()
+                },
+                task_id: None,
+                invitation_id: None,
+                class_id,
+                lesson_at: starts.iter().min().copied(),
+                valid_until: last,
+                as_notice: false,
+            };
+            drafts.push((draft, said));
+        }
     }
     outbox::write_about(app, txn, drafts, now).await
+}
+
+/// What one message tells of.
+#[derive(Default)]
+struct Part<'a> {
+    of: Vec<&'a Looked>,
+    lines: Vec<LessonLine>,
+    starts: Vec<Instant>,
+}
+
+/// Adds a lesson to the last message, or to a new one if that is full.
+fn add<'a>(parts: &mut Vec<Part<'a>>, kind: MessageKind, one: &'a Looked, line: LessonLine, start: Instant) {
+    let is_full = |part: &Part<'_>| {
+        let is_new = !part.lines.iter().any(|other| other.is_like(&line));
+        // A move names its first day only.
+        (kind != MessageKind::LessonMoved && part.of.len() >= MOST_DAYS)
+            || (is_new && part.lines.len() >= MOST_LINES)
+    };
+    if parts.last().is_none_or(is_full) {
+        parts.push(Part::default());
+    }
+    let Some(part) = parts.last_mut() else { return };
+    match part.lines.iter_mut().find(|other| other.is_like(&line)) {
+        Some(other) => other.days.extend(line.days),
+        None => part.lines.push(line),
+    }
+    part.of.push(one);
+    part.starts.push(start);
 }
 
 /// What a text says of a lesson, and when it starts (or would have started).

@@ -3,7 +3,8 @@
 
 use super::settle::{candidate_of, coach_lock_in_txn, need_of, refused, settle};
 use super::{form, sizing, wave};
-use crate::app::{App, idempotency, outbox};
+use crate::app::input::RequestKey;
+use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
@@ -29,9 +30,12 @@ pub struct ManualInvitation {
     pub overriding: bool,
     /// Why.
     pub remark: String,
-    /// For a safe retry; empty = none.
-    pub request_id: String,
+    /// For a safe retry.
+    pub key: RequestKey,
 }
+
+/// Request ids are those of this call.
+const SCOPE: &str = "InviteCoach";
 
 /// Invites a coach by hand. A PARTIAL or FAILED task is reopened by it, until s − 30 min.
 ///
@@ -47,23 +51,14 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
         .one(app.db.reader())
         .await?;
     let person = person.ok_or_else(|| Error::not_found("coach", &wanted.coach))?;
-    let overriding = wanted.overriding.to_string();
-    let parts = [
-        wanted.task_id.to_string(),
-        wanted.coach.clone(),
-        wanted.operator.clone(),
-        overriding,
-        wanted.remark.clone(),
-    ];
-    let fingerprint = idempotency::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>());
     let _turn = app.turns.of_task(wanted.task_id).await?;
     let made = write_txn!(&app.db, "invitation.manual", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
-        if let Some(id) = idempotency::claimed(txn, "InviteCoach", &wanted.request_id, &fingerprint).await? {
+        if let Some(id) = wanted.key.claimed(txn, SCOPE).await? {
             let id = id.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
-                id: wanted.request_id.clone(),
+                id: wanted.key.request_id.clone(),
             })?;
             return staffing::invitation_by_id(txn, id).await.map(Some);
         }
@@ -112,15 +107,7 @@ pub async fn invite_coach(app: &App, wanted: &ManualInvitation, now: Instant) ->
             now,
         )
         .await?;
-        idempotency::record(
-            txn,
-            "InviteCoach",
-            &wanted.request_id,
-            &fingerprint,
-            &invited.id.to_string(),
-            now,
-        )
-        .await?;
+        wanted.key.record(txn, SCOPE, invited.id, now).await?;
         staffing::invitation_by_id(txn, invited.id).await.map(Some)
     })?;
     made.ok_or_else(|| {

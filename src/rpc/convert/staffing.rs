@@ -3,6 +3,7 @@
 use super::{day, lesson_time, number, optional_code, optional_id, optional_timestamp, timestamp, word};
 use crate::app::App;
 use crate::app::class::ClassView;
+use crate::app::input::RequestKey;
 use crate::app::staffing::list::{Offered, TaskView, task_id_of};
 use crate::app::staffing::test::TestParts;
 use crate::error::{Error, Result};
@@ -25,9 +26,17 @@ pub async fn task_id(app: &App, task_id: i64, class_template: String, on: &str) 
 }
 
 /// The parts of a software test, all of which must be there; whose it is.
-pub fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, String)> {
-    let pb::CompleteSoftwareTestRequest { coach, camera, sound, microphone, lesson, whiteboard, request_id } =
-        request;
+pub fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, RequestKey)> {
+    let key = super::request_key(&request.request_id, &request)?;
+    let pb::CompleteSoftwareTestRequest {
+        coach,
+        camera,
+        sound,
+        microphone,
+        lesson,
+        whiteboard,
+        request_id: _,
+    } = request;
     let parts = TestParts {
         camera: part("camera", camera)?,
         sound: part("sound", sound)?,
@@ -35,7 +44,7 @@ pub fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestPar
         lesson: part("lesson", lesson)?,
         whiteboard: part("whiteboard", whiteboard)?,
     };
-    Ok((super::code("coach", coach)?, parts, request_id))
+    Ok((super::code("coach", coach)?, parts, key))
 }
 
 fn part(field: &str, number: i32) -> Result<bool> {

@@ -13,8 +13,8 @@ use etutor::domain::time::{Day, Instant};
 use etutor::message::text::Facts;
 use etutor::storage::Db;
 use etutor::storage::entity::{
-    class, class_task, class_template, coach, invitation, lesson, message, period, reservation, season,
-    student, subject, test_clock,
+    class, class_task, class_template, coach, invitation, message, period, season, student, subject,
+    test_clock,
 };
 use etutor::storage::insert::insert_rows;
 use etutor::storage::sql::sql;
