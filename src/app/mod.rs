@@ -10,7 +10,6 @@ pub mod enrollment;
 pub mod idempotency;
 pub mod import;
 pub mod input;
-pub mod notice;
 pub mod opening;
 pub mod outbox;
 pub mod place;

@@ -3,6 +3,7 @@
 
 mod address;
 mod capped;
+pub mod notice;
 mod question;
 mod send;
 

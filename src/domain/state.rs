@@ -295,6 +295,12 @@ words! {
     }
 }
 
+impl MessageState {
+    /// Those of a message that has gone out, or may have.
+    pub const MAY_HAVE_GONE_OUT: [Self; 4] =
+        [Self::Submitted, Self::Delivered, Self::Unknown, Self::Captured];
+}
+
 words! {
     /// The way a message goes.
     Channel {

@@ -6,7 +6,7 @@ use super::insert::insert_rows;
 use super::sql::{Cell, sql, update_by_rows};
 use super::unique_violation;
 use crate::domain::notice::{Topic, Word};
-use crate::domain::state::{LessonState, MessageState, ReservationState};
+use crate::domain::state::{LessonState, MessageKind, MessageState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, FromQueryResult};
@@ -51,17 +51,48 @@ fn kept(row: notice_topic::Model) -> Result<Kept> {
     Ok(Kept { id, topic, word, known_at, reservation_id, version })
 }
 
+/// Locks what is kept of topics, in the order of the keys; of a class and a day whoever is told.
+pub async fn topic_lock(txn: &Txn, topics: &[&Topic]) -> Result<()> {
+    sql("SELECT n.id, n.version FROM {rows:ttiid} q {join} notice_topic n \
+         ON n.template_id = q.c2 AND n.class_id = q.c3 AND n.day = q.c4 AND n.audience = q.c0 \
+         AND (n.person = q.c1 OR q.c1 = '') ORDER BY n.id {lock:n}")
+    .rows(topic_rows(topics))
+    .tuples_in_parts::<(i64, i64)>(txn)
+    .await
+    .map(drop)
+}
+
+/// Locks what is kept of the topics of messages, in the order of the keys.
+pub async fn topic_lock_of_messages(txn: &Txn, message_ids: impl IntoIterator<Item = i64>) -> Result<()> {
+    let topics: Vec<i64> = sql("SELECT DISTINCT topic_id FROM message_topic WHERE message_id IN ({ids})")
+        .ids(message_ids)
+        .column(txn)
+        .await?;
+    if topics.is_empty() {
+        return Ok(());
+    }
+    sql("SELECT n.id, n.version FROM notice_topic n WHERE n.id IN ({ids}) ORDER BY n.id {lock:n}")
+        .ids(topics)
+        .tuples::<(i64, i64)>(txn)
+        .await
+        .map(drop)
+}
+
+fn topic_rows<'a>(topics: &'a [&Topic]) -> impl Iterator<Item = [Cell; 5]> + 'a {
+    topics.iter().map(|topic| {
+        let Topic { audience, person, template_id, class_id, day } = topic;
+        let (audience, person) = (Cell::from(audience.as_str()), Cell::from(person.as_str()));
+        [audience, person, (*template_id).into(), (*class_id).into(), (*day).into()]
+    })
+}
+
 /// Those of these topics that are kept.
 pub async fn topic_list(txn: &Txn, topics: &[&Topic]) -> Result<Vec<Kept>> {
     let rows: Vec<notice_topic::Model> = sql("SELECT n.* FROM {rows:ttiid} q {join} notice_topic n \
          ON n.template_id = q.c2 AND n.class_id = q.c3 AND n.day = q.c4 AND n.audience = q.c0 \
          AND n.person = q.c1")
-    .rows(topics.iter().map(|topic| {
-        let Topic { audience, person, template_id, class_id, day } = topic;
-        let (audience, person) = (Cell::from(audience.as_str()), Cell::from(person.as_str()));
-        [audience, person, (*template_id).into(), (*class_id).into(), (*day).into()]
-    }))
-    .all(txn)
+    .rows(topic_rows(topics))
+    .all_in_parts(txn)
     .await?;
     rows.into_iter().map(kept).collect()
 }
@@ -79,6 +110,26 @@ pub async fn topic_list_of_day(txn: &Txn, template_id: i64, day: Day) -> Result<
          AND class_id = 0 AND day = ? AND audience = 'STUDENT'")
     .bind(template_id)
     .bind(day)
+    .all(txn)
+    .await?;
+    rows.into_iter().map(kept).collect()
+}
+
+/// What is kept of a student and the lessons of a template on days from the first to the last.
+pub async fn topic_list_of_student(
+    txn: &Txn,
+    student_id: i64,
+    template_id: i64,
+    first: Day,
+    last: Day,
+) -> Result<Vec<Kept>> {
+    let rows: Vec<notice_topic::Model> = sql("SELECT n.* FROM notice_topic n JOIN student s \
+         ON s.user_name = n.person WHERE n.template_id = ? AND n.class_id = 0 AND n.day BETWEEN ? AND ? \
+         AND n.audience = 'STUDENT' AND s.id = ?")
+    .bind(template_id)
+    .bind(first)
+    .bind(last)
+    .bind(student_id)
     .all(txn)
     .await?;
     rows.into_iter().map(kept).collect()
@@ -131,7 +182,7 @@ pub async fn topic_set_in_txn(txn: &Txn, rows: &[Known]) -> Result<()> {
             let Known { id, word, known_at, reservation_id, version } = *known;
             [id.into(), word.text().as_str().into(), known_at.into(), reservation_id.into(), version.into()]
         }))
-        .execute(txn)
+        .execute_in_parts(txn)
         .await
         .map(drop)
 }
@@ -147,6 +198,10 @@ pub struct Said {
     pub word: String,
     /// The state of the message.
     pub state: MessageState,
+    /// Its kind.
+    pub kind: MessageKind,
+    /// How often it was handed over.
+    pub attempts: i32,
 }
 
 impl Said {
@@ -163,18 +218,18 @@ impl Said {
 /// All that is said by messages about these topics that wait or are being handed over: of every
 /// topic of those messages.
 pub async fn said_list(txn: &Txn, topic_ids: impl IntoIterator<Item = i64>) -> Result<Vec<Said>> {
-    sql("SELECT a.message_id, a.topic_id, a.word, m.state FROM message_topic a JOIN message m \
+    sql("SELECT a.message_id, a.topic_id, a.word, m.state, m.kind, m.attempts FROM message_topic a JOIN message m \
          ON m.id = a.message_id \
          WHERE a.message_id IN (SELECT t.message_id FROM message_topic t WHERE t.topic_id IN ({ids})) \
          AND m.state IN ('QUEUED', 'DEFERRED', 'RETRY', 'LEASED') ORDER BY a.message_id")
     .ids(topic_ids)
-    .all(txn)
+    .all_in_parts(txn)
     .await
 }
 
 /// All that these messages say.
 pub async fn said_by(txn: &Txn, message_ids: impl IntoIterator<Item = i64>) -> Result<Vec<Said>> {
-    sql("SELECT a.message_id, a.topic_id, a.word, m.state FROM message_topic a JOIN message m \
+    sql("SELECT a.message_id, a.topic_id, a.word, m.state, m.kind, m.attempts FROM message_topic a JOIN message m \
          ON m.id = a.message_id WHERE a.message_id IN ({ids}) ORDER BY a.message_id")
     .ids(message_ids)
     .all(txn)
@@ -245,7 +300,7 @@ pub async fn student_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Ve
     .rows((0..).zip(asked).map(|(n, (student, template_id, day))| {
         [Cell::from(n), (*student).into(), (*template_id).into(), (*day).into()]
     }))
-    .all(txn)
+    .all_in_parts(txn)
     .await
 }
 
@@ -258,6 +313,8 @@ pub struct InvitedLesson {
     pub phone: String,
     /// Start of the lesson; `None` = the coach is no longer asked.
     pub start_at: Option<Instant>,
+    /// When the coach answered last, and so knew of the lesson.
+    pub answered_at: Option<Instant>,
 }
 
 /// What is so of coaches (user name) and lesson days of templates whose tasks asked them.
@@ -265,7 +322,11 @@ pub async fn invited_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Ve
     sql("SELECT q.c0 AS n, o.phone, (SELECT MAX(t.start_at) FROM class_task t JOIN invitation i \
            ON i.task_id = t.id AND i.coach_id = o.id WHERE t.template_id = q.c2 AND t.day = q.c3 \
            AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
-           AND i.state IN ('SENT', 'ACCEPTED', 'READY', 'RESERVE')) AS start_at \
+           AND (i.state IN ('SENT', 'ACCEPTED', 'READY', 'RESERVE') OR (i.state = 'QUEUED' \
+             AND EXISTS (SELECT 1 FROM message m WHERE m.invitation_id = i.id AND m.kind = 'INVITATION' \
+             AND m.state = 'LEASED')))) AS start_at, \
+         (SELECT MAX(i.answered_at) FROM class_task t JOIN invitation i ON i.task_id = t.id \
+           AND i.coach_id = o.id WHERE t.template_id = q.c2 AND t.day = q.c3) AS answered_at \
          FROM {rows:itid} q {join} coach o ON o.user_name = q.c1")
     .rows((0..).zip(asked).map(|(n, (coach, template_id, day))| {
         [Cell::from(n), (*coach).into(), (*template_id).into(), (*day).into()]
@@ -293,6 +354,8 @@ pub struct ClassLesson {
     pub start_at: Option<Instant>,
     /// How many students come.
     pub attending: i64,
+    /// 1 = the template has a lesson on that day.
+    pub is_in_calendar: i64,
 }
 
 /// What is so of classes and days.
@@ -300,12 +363,14 @@ pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassL
     sql("SELECT q.c0 AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, l.state, l.start_at, \
          (SELECT COUNT(*) FROM reservation r WHERE r.class_id = c.id AND r.state = 'PLACED' \
            AND r.placed_from <= q.c2 AND r.last_day >= q.c2 AND NOT EXISTS (SELECT 1 FROM student_leave v \
-           WHERE v.reservation_id = r.id AND v.day = q.c2)) AS attending \
+           WHERE v.reservation_id = r.id AND v.day = q.c2)) AS attending, \
+         (SELECT COUNT(*) FROM place p WHERE p.template_id = c.template_id AND p.day = q.c2) \
+         AS is_in_calendar \
          FROM {rows:iid} q {join} class c ON c.id = q.c1 \
          LEFT JOIN lesson l ON l.class_id = c.id AND l.day = q.c2 \
          JOIN coach o ON o.id = COALESCE(l.coach_id, c.coach_id)")
     .rows((0..).zip(asked).map(|(n, (class_id, day))| [Cell::from(n), (*class_id).into(), (*day).into()]))
-    .all(txn)
+    .all_in_parts(txn)
     .await
 }
 

@@ -11,7 +11,7 @@ use super::known::{Desk, Known, reused};
 use super::offer;
 use crate::app::App;
 use crate::app::input::RequestKey;
-use crate::app::notice;
+use crate::app::outbox::notice;
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
 use crate::domain::class_task::find_seat;

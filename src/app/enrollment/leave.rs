@@ -5,7 +5,7 @@ use super::batch::take_turn;
 use super::confirm::lock_in_txn;
 use super::{offer, stored};
 use crate::app::App;
-use crate::app::notice::{self, Asked};
+use crate::app::outbox::notice::{self, Asked};
 use crate::domain::calendar::Timeline;
 use crate::domain::notice::Word;
 use crate::domain::places::Refusal;

@@ -13,7 +13,7 @@ use super::address::{People, address_now};
 use super::capped;
 use super::question::{self, Question, invitation_of, questions};
 use crate::app::App;
-use crate::app::notice;
+use crate::app::outbox::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
 use crate::config::Gateway as Way;
@@ -277,7 +277,9 @@ async fn settle(
         }
         fates.entry(fate).or_default().push(id);
     }
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     write_txn!(&app.db, "sms.settle", |txn| {
+        notice::lock(txn, &ids).await?;
         question::settle(txn, out.iter().copied(), &lost, now).await?;
         let mut report = Report::default();
         let mut heard = Vec::new();
@@ -318,18 +320,21 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
                 sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
             fates.entry(fate.due_at).or_default().push(row.id);
         }
+        notice::lock(txn, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let out = questions(app, txn, handed()).await?;
         question::settle(txn, out.iter(), &[], now).await?;
+        let mut heard = Vec::new();
         let mut report = Report { changed: store::message_release(txn, now).await?, ..Report::default() };
         for (due_at, ids) in &fates {
             let unknown = store::message_unknown(txn, ids, *due_at, now).await?;
-            notice::told(app, txn, ids, now).await?;
+            heard.extend(ids.iter().copied());
             report.changed += unknown;
             report.skip(MessageState::Unknown, unknown);
             if *due_at == NEVER && unknown > 0 {
                 report.notes.push(unknown_note(unknown));
             }
         }
+        notice::told(app, txn, &heard, now).await?;
         Ok(report)
     })
 }

@@ -126,6 +126,10 @@ pub async fn form_ready(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> R
     let formed = form(app, txn, task, now).await?;
     let mut messages = formed.messages;
     let sizes = sizing::size_in_txn(txn, std::slice::from_ref(task), task.day).await?;
+    if sizes.get(&task.id).is_some_and(|size| size.seated > 0) {
+        messages +=
+            crate::app::outbox::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
+    }
     if sizes.get(&task.id).is_some_and(|size| size.students == 0) {
         let task = staffing::task_by_id(txn, task.id).await?;
         messages += let_everybody_go(app, txn, &task, now).await?;
@@ -286,8 +290,10 @@ async fn make_classes(
     .execute(txn)
     .await?;
     let written = outbox::write(app, txn, drafts, now).await?;
-    // Who was told that the lesson does not take place is told that it does.
-    Ok(written + crate::app::notice::look_at_day(app, txn, task.template_id, task.day, now).await?)
+    // Who was told that the lesson does not take place is told that it does; and from later lessons
+    // all may be on leave.
+    Ok(written
+        + crate::app::outbox::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?)
 }
 
 /// Everybody who has no class ends: the reserve is released and told, who was asked or has not

@@ -147,7 +147,7 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
     sizing::attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
     sizing::size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
-    crate::app::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
+    crate::app::outbox::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
     if task.students == 0 {
         // Everybody left over sits in a free seat of a running class now, and that must stay.

@@ -7,6 +7,7 @@
 
 use super::{create, demand::demand_changed, settle::settle, sizing};
 use crate::app::App;
+use crate::app::outbox::notice::look_at_seated;
 use crate::domain::calendar::{Timeline, cut_off, last_day_cut_off};
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};
@@ -109,15 +110,21 @@ async fn begin(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -
     let Some(task) = staffing::task_open_of_template(txn, template_id, day).await? else { return Ok(0) };
     let sizes = sizing::size_in_txn(txn, std::slice::from_ref(&task), day).await?;
     let size = sizes.get(&task.id).copied().unwrap_or_default();
+    let mut messages = 0;
+    if size.seated > 0 {
+        messages += look_at_seated(app, txn, template_id, day, now).await?;
+    }
     if size.students == 0 {
         // Everybody got a free seat of a running class.
-        return staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed)
-            .await
-            .map(|()| 0);
+        staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed).await?;
+        return Ok(messages);
     }
     if size.over > 0 {
         // `invite check` reports who does not fit.
         demand_changed(txn, &[template_id]).await?;
     }
-    if now >= task.gate_at { settle(app, txn, task.id, now).await } else { Ok(0) }
+    if now >= task.gate_at {
+        messages += settle(app, txn, task.id, now).await?;
+    }
+    Ok(messages)
 }

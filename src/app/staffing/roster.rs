@@ -1,7 +1,7 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
 //! that a student leaves.
 
-use crate::app::notice::{self, Asked};
+use crate::app::outbox::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::app::{App, outbox};
 use crate::domain::notice::Word;

@@ -224,7 +224,8 @@ pub async fn resize_in_txn(
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
     if size.seated > 0 {
-        messages += crate::app::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
+        messages +=
+            crate::app::outbox::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
     }
     messages += drop_ineligible(app, txn, task_id, answering, now).await?;
     // Nobody is put into the reserve of a task that is cancelled.

@@ -8,7 +8,7 @@ use super::reservations::Followed;
 use super::tasks::MovedTask;
 use super::{Scene, reservations, subject_names};
 use crate::app::App;
-use crate::app::notice::{Asked, look_at};
+use crate::app::outbox::notice::{Asked, look_at};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::staffing::notice;
 use crate::domain::notice::Word;
@@ -266,6 +266,10 @@ async fn reminders_anew(
     Ok(rows.iter().filter_map(anew).collect())
 }
 
+/// The most lessons of students of which each is kept by itself when they move. Of more, the first
+/// of each sign-up is: the text names the day from which on the hour is another.
+const MOST_MOVED: usize = 20_000;
+
 /// Sign-ups of which nothing is left, and the lessons of students that changed.
 fn students(
     teller: &Teller<'_>,
@@ -274,6 +278,8 @@ fn students(
     offers: &BTreeMap<i64, Draft>,
 ) -> (Vec<Draft>, Vec<Asked>) {
     let (mut drafts, mut asked) = (Vec::new(), Vec::new());
+    let moved: usize = reservations::concerned(scene).map(|(.., touched)| touched.moved.len()).sum();
+    let most_moved = if moved > MOST_MOVED { 1 } else { usize::MAX };
     for (claim, edit, touched) in reservations::concerned(scene) {
         if offers.contains_key(&claim.id) {
             continue;
@@ -299,7 +305,7 @@ fn students(
         }));
         asked.extend(touched.added.iter().map(|day| of(day, Word::Off)));
         let moved = touched.moved.iter().filter_map(|day| Some((day, edit.moved.get(day)?)));
-        asked.extend(moved.map(|(day, row)| of(day, Word::At(row.start_at))));
+        asked.extend(moved.take(most_moved).map(|(day, row)| of(day, Word::At(row.start_at))));
     }
     (drafts, asked)
 }

@@ -74,14 +74,15 @@ pub(super) async fn write(
     let late = tell.iter().filter(|one| one.now == Word::TooLate).map(|one| one.topic.template_id);
     let lessons = pool::span_list(txn, late).await?;
     // The admins of one subject are told of its lessons only, and of one class at a time.
-    let mut groups: BTreeMap<(Audience, &str, MessageKind, i64), Vec<&Looked>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Audience, &str, MessageKind, bool, i64), Vec<&Looked>> = BTreeMap::new();
     for one in tell {
         let Some(kind) = one.to_tell() else { continue };
         let class = if one.topic.audience == Audience::Admin { one.topic.class_id } else { 0 };
-        groups.entry((one.topic.audience, &one.topic.person, kind, class)).or_default().push(one);
+        let is_late = one.now == Word::TooLate;
+        groups.entry((one.topic.audience, &one.topic.person, kind, is_late, class)).or_default().push(one);
     }
     let mut drafts = Vec::with_capacity(groups.len());
-    for ((audience, person, kind, _), mut of) in groups {
+    for ((audience, person, kind, ..), mut of) in groups {
         of.sort_by_key(|one| (one.topic.day, one.topic.template_id));
         let mut parts: Vec<Part<'_>> = Vec::new();
         for one in of {
@@ -91,12 +92,14 @@ pub(super) async fn write(
                 line.too_late = Some(late.counts_from(app.time(), one.topic.day, lessons));
             }
             // Of lessons that have begun there is nothing to tell.
-            if start > now {
+            if start.at > now {
                 add(&mut parts, kind, one, line, start);
             }
         }
         for Part { of, lines, starts } in parts {
-            let (Some(first), Some(last)) = (of.first(), starts.iter().max().copied()) else { continue };
+            let (Some(first), Some(last)) = (of.first(), starts.iter().map(|start| start.at).max()) else {
+                continue;
+            };
             let course = course(first)?;
             let said: Vec<(i64, Word)> =
                 of.iter().filter_map(|one| Some((keys.get(&one.topic)?.0, one.now))).collect();
@@ -113,7 +116,7 @@ pub(super) async fn write(
             let draft = Draft {
                 kind,
                 person,
-                about: format!("{}@{}", course.code, first.topic.day),
+                about: about(course, first),
                 version: version.to_string(),
                 facts: Facts {
                     template: course.code.clone(),
@@ -128,7 +131,7 @@ pub(super) async fn write(
                 task_id: None,
                 invitation_id: None,
                 class_id,
-                lesson_at: starts.iter().min().copied(),
+                lesson_at: starts.iter().map(|start| start.first).min(),
                 valid_until: last,
                 as_notice: false,
             };
@@ -143,11 +146,31 @@ pub(super) async fn write(
 struct Part<'a> {
     of: Vec<&'a Looked>,
     lines: Vec<LessonLine>,
-    starts: Vec<Instant>,
+    starts: Vec<Start>,
+}
+
+/// When a lesson starts.
+#[derive(Clone, Copy)]
+struct Start {
+    /// As it is, or would have been.
+    at: Instant,
+    /// As it is, or as the person knows, whichever is first: until then the message must be there.
+    first: Instant,
+}
+
+/// The natural key of what a message tells of. A class is named by its coach: a coach may be told
+/// of the lesson of a class and, before that, of the one that the coach was asked for.
+fn about(course: &Course, first: &Looked) -> String {
+    let Topic { audience, class_id, day, .. } = &first.topic;
+    match audience {
+        Audience::Student => format!("{}@{day}", course.code),
+        Audience::Coach if *class_id == 0 => format!("{}@{day}/asked", course.code),
+        Audience::Coach | Audience::Admin => format!("{}@{day}/{}", course.code, first.coach),
+    }
 }
 
 /// Adds a lesson to the last message, or to a new one if that is full.
-fn add<'a>(parts: &mut Vec<Part<'a>>, kind: MessageKind, one: &'a Looked, line: LessonLine, start: Instant) {
+fn add<'a>(parts: &mut Vec<Part<'a>>, kind: MessageKind, one: &'a Looked, line: LessonLine, start: Start) {
     let is_full = |part: &Part<'_>| {
         let is_new = !part.lines.iter().any(|other| other.is_like(&line));
         // A move names its first day only.
@@ -167,7 +190,7 @@ fn add<'a>(parts: &mut Vec<Part<'a>>, kind: MessageKind, one: &'a Looked, line: 
 }
 
 /// What a text says of a lesson, and when it starts (or would have started).
-fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Instant) {
+fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
     let clock = |text: &str| parse_time(text).unwrap_or_default();
     let (start, end) = (clock(&course.start_time), clock(&course.end_time));
     let at = |word: Word| if let Word::At(at) = word { Some(at) } else { None };
@@ -189,5 +212,6 @@ fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Instant) {
         start_before: before,
         too_late: None,
     };
-    (line, start_at)
+    let first = at(one.known).map_or(start_at, |known| known.min(start_at));
+    (line, Start { at: start_at, first })
 }

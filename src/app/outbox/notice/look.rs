@@ -79,6 +79,10 @@ pub(super) struct Looked {
     pub by: i64,
     /// What tells for which lesson a sign-up counts that came too late for this one.
     pub late: Option<Late>,
+    /// Whether there is a class for the student on that day.
+    pub has_class: bool,
+    /// The coach of the class, for admins too.
+    pub coach: String,
     pub is_own: bool,
 }
 
@@ -118,6 +122,10 @@ pub(super) async fn look(
     let (of_tasks, of_classes): (Vec<Asked>, Vec<Asked>) =
         of_staff.into_iter().partition(|asked| asked.topic.class_id == 0);
     let mut looked = Vec::with_capacity(of_students.len() + of_tasks.len() + of_classes.len());
+    // Before what is so is read: nobody else looks at these topics until this has ended.
+    let staff = of_tasks.iter().chain(&of_classes);
+    let topics: Vec<&Topic> = of_students.iter().chain(staff).map(|asked| &asked.topic).collect();
+    store::topic_lock(txn, &topics).await?;
     // Since when what is kept counts: who signed up later, or got the class later, knew by that.
     let mut since = Vec::new();
     if !of_tasks.is_empty() {
@@ -126,7 +134,7 @@ pub(super) async fn look(
             store::invited_lessons(txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
         for (n, asked) in (0..).zip(of_tasks) {
             let Some(row) = found.remove(&n) else { continue };
-            since.push(None);
+            since.push(row.answered_at);
             looked.push(of(asked, row.start_at.map_or(Word::Gone, Word::At), row.phone));
         }
     }
@@ -150,7 +158,8 @@ pub(super) async fn look(
                 last_day,
                 placed_from: row.placed_from,
             });
-            looked.push(Looked { by, late, ..of(asked, word, row.phone) });
+            let has_class = row.class_start_at.is_some();
+            looked.push(Looked { by, late, has_class, ..of(asked, word, row.phone) });
         }
     }
     if !of_classes.is_empty() {
@@ -164,7 +173,8 @@ pub(super) async fn look(
                 asked.topic.person.clone_from(&row.coach);
             }
             since.push(Some(row.formed_at));
-            looked.push(of(asked, class_word(&row), row.phone));
+            let word = class_word(&row);
+            looked.push(Looked { coach: row.coach, ..of(asked, word, row.phone) });
         }
     }
     let topics: Vec<&Topic> = looked.iter().map(|one| &one.topic).collect();
@@ -181,6 +191,12 @@ pub(super) async fn look(
         one.kept = Some(kept);
     }
     for one in &mut looked {
+        // Who knows that there is no class for a lesson is not told that there is one because its
+        // hour has moved.
+        let is_off = matches!(one.known, Word::NotHeld | Word::TooLate);
+        if is_off && !one.has_class && matches!(one.now, Word::At(_)) {
+            one.now = one.known;
+        }
         if one.is_own {
             one.known = one.now;
         }
@@ -193,7 +209,20 @@ pub(super) async fn look(
 
 fn of(Asked { topic, known, is_own }: Asked, now: Word, phone: String) -> Looked {
     let known = known.unwrap_or(now);
-    Looked { topic, kept: None, base: known, is_fresh: false, known, now, phone, by: 0, late: None, is_own }
+    Looked {
+        topic,
+        kept: None,
+        base: known,
+        is_fresh: false,
+        known,
+        now,
+        phone,
+        by: 0,
+        late: None,
+        has_class: false,
+        coach: String::new(),
+        is_own,
+    }
 }
 
 fn student_word(row: &store::StudentLesson, day: Day, time: BusinessTime, now: Instant) -> Word {
@@ -213,6 +242,8 @@ fn student_word(row: &store::StudentLesson, day: Day, time: BusinessTime, now: I
 
 fn class_word(row: &store::ClassLesson) -> Word {
     match (row.state, row.start_at) {
+        // The calendar has a lesson, this class none: it was closed, which is told by itself.
+        (None | Some(LessonState::Cancelled), _) | (_, None) if row.is_in_calendar != 0 => Word::Gone,
         (None | Some(LessonState::Cancelled), _) | (_, None) => Word::Off,
         (_, Some(_)) if row.attending == 0 => Word::Empty,
         (_, Some(start)) => Word::At(start),

@@ -12,15 +12,15 @@ pub use look::Asked;
 
 use crate::app::App;
 use crate::domain::notice::Word;
-use crate::domain::state::MessageState;
+use crate::domain::state::{Audience, MessageState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as message_store;
-use crate::storage::notice as store;
+use crate::storage::notice::{self as store, Said};
 use look::{Looked, look};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use write::{keep, write};
 
 /// Looks at the lessons ahead of classes whose rosters, or whose students' leave, have changed:
@@ -47,16 +47,6 @@ pub async fn look_at_seated(app: &App, txn: &Txn, template_id: i64, day: Day, no
     Ok(written + look_at_day(app, txn, template_id, day, now).await?)
 }
 
-/// Looks at the lessons ahead of all classes of templates: whether somebody comes. Messages
-/// written.
-pub async fn look_at_templates(app: &App, txn: &Txn, ids: Vec<i64>, now: Instant) -> Result<u64> {
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let doubtful = store::template_lessons_doubtful(txn, ids, now).await?;
-    look_at(app, txn, doubtful.into_iter().flat_map(Asked::doubtful).collect(), now).await
-}
-
 /// Looks at what students were told of the lesson of a day of a template. Messages written.
 pub async fn look_at_day(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
     let kept = store::topic_list_of_day(txn, template_id, day).await?;
@@ -68,38 +58,28 @@ pub async fn look_at_day(app: &App, txn: &Txn, template_id: i64, day: Day, now: 
 /// is written, one message a person, kind and call. Messages written.
 ///
 /// # Errors
-/// [`Error::Contended`] when a message was handed over, or another transaction looked at the same
-/// topic, at the same moment: the transaction is to be run again.
+/// [`Error::Contended`] when a message was handed over, or another transaction kept the same topic,
+/// at the same moment: the transaction is to be run again.
 pub async fn look_at(app: &App, txn: &Txn, asked: Vec<Asked>, now: Instant) -> Result<u64> {
     if asked.is_empty() {
         return Ok(0);
     }
     let mut looked = look(app.time(), txn, asked, now).await?;
-    // A message about several lessons is withdrawn as a whole.
-    let kept_ids = |looked: &[Looked]| -> BTreeSet<i64> {
-        looked.iter().filter_map(|one| one.kept.as_ref()).map(|kept| kept.id).collect()
-    };
-    let ids = kept_ids(&looked);
-    let said = if ids.is_empty() { Vec::new() } else { store::said_list(txn, ids.iter().copied()).await? };
-    let others: BTreeSet<i64> =
-        said.iter().map(|said| said.topic_id).filter(|topic| !ids.contains(topic)).collect();
-    if !others.is_empty() {
-        let kept = store::topic_by_ids(txn, others).await?;
-        let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
-        looked.extend(look(app.time(), txn, asked.collect(), now).await?);
-    }
+    let said = whole_messages(app, txn, &mut looked, now).await?;
+    let at = positions(&looked);
     let (waits, goes): (Vec<_>, Vec<_>) = said.iter().partition(|said| said.state != MessageState::Leased);
     for said in goes {
         // It is with a sender: as far as we know the person hears it.
-        if let Some(one) = find(&mut looked, said.topic_id).filter(|one| !one.is_own) {
+        if let Some(one) = at.get(&said.topic_id).map(|at| &mut looked[*at]).filter(|one| !one.is_own) {
             one.known = said.word()?;
         }
     }
     let mut stale = BTreeSet::new();
     for said in &waits {
         let word = said.word()?;
-        let stays =
-            find(&mut looked, said.topic_id).is_some_and(|one| one.now == word && one.to_tell().is_some());
+        let stays = at.get(&said.topic_id).map(|at| &looked[*at]).is_some_and(|one| {
+            one.now == word && (is_said_in_parts(one, said) || one.to_tell() == Some(said.kind))
+        });
         if !stays {
             stale.insert(said.message_id);
         }
@@ -114,8 +94,46 @@ pub async fn look_at(app: &App, txn: &Txn, asked: Vec<Asked>, now: Instant) -> R
     write(app, txn, &tell, &keys, now).await
 }
 
-fn find(looked: &mut [Looked], topic_id: i64) -> Option<&mut Looked> {
-    looked.iter_mut().find(|one| one.kept.as_ref().is_some_and(|kept| kept.id == topic_id))
+/// What waits or is being handed over about these topics, and about the others of those messages:
+/// a message is withdrawn as a whole, so that they are looked at as well.
+async fn whole_messages(app: &App, txn: &Txn, looked: &mut Vec<Looked>, now: Instant) -> Result<Vec<Said>> {
+    let mut all = Vec::new();
+    let mut asked: BTreeSet<i64> = BTreeSet::new();
+    loop {
+        let new: BTreeSet<i64> = looked
+            .iter()
+            .filter_map(|one| one.kept.as_ref())
+            .map(|kept| kept.id)
+            .filter(|id| asked.insert(*id))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        all.extend(store::said_list(txn, new).await?);
+        let others: BTreeSet<i64> =
+            all.iter().map(|said: &Said| said.topic_id).filter(|topic| !asked.contains(topic)).collect();
+        if others.is_empty() {
+            break;
+        }
+        let kept = store::topic_by_ids(txn, others).await?;
+        let more = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+        looked.extend(look(app.time(), txn, more.collect(), now).await?);
+    }
+    let mut seen = HashSet::new();
+    all.retain(|said| seen.insert((said.message_id, said.topic_id)));
+    Ok(all)
+}
+
+/// Where each topic that is kept stands, by its key.
+fn positions(looked: &[Looked]) -> HashMap<i64, usize> {
+    let kept = looked.iter().enumerate();
+    kept.filter_map(|(at, one)| one.kept.as_ref().map(|kept| (kept.id, at))).collect()
+}
+
+/// Whether a message goes though its word is known already: the admins of a subject are one topic
+/// with a message each, and of one that may have gone out the person may not have heard.
+fn is_said_in_parts(one: &Looked, said: &Said) -> bool {
+    one.topic.audience == Audience::Admin || said.attempts > 0
 }
 
 /// Withdraws messages that wait.
@@ -135,26 +153,26 @@ pub async fn untrue(app: &App, txn: &Txn, rows: &[message::Model], now: Instant)
     if said.is_empty() {
         return Ok(HashSet::new());
     }
-    let topics = store::topic_by_ids(txn, said.iter().map(|said| said.topic_id)).await?;
+    let ids = BTreeSet::from_iter(said.iter().map(|said| said.topic_id));
+    let topics = store::topic_by_ids(txn, ids.iter().copied()).await?;
     let asked = topics.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
     let mut looked = look(app.time(), txn, asked.collect(), now).await?;
-    let ids = BTreeSet::from_iter(said.iter().map(|said| said.topic_id));
+    let at = positions(&looked);
     for other in store::said_list(txn, ids).await? {
         // Somebody else is handing a message about it over at this moment.
         if other.state == MessageState::Leased
-            && let Some(one) = find(&mut looked, other.topic_id)
+            && let Some(at) = at.get(&other.topic_id)
         {
-            one.known = other.word()?;
+            looked[*at].known = other.word()?;
         }
     }
     // A message stays as long as each of its words is so, and one of them is news.
     let (mut news, mut wrong) = (HashSet::new(), HashSet::new());
     for said in &said {
         let word = said.word()?;
-        match find(&mut looked, said.topic_id) {
+        match at.get(&said.topic_id).map(|at| &looked[*at]) {
             Some(one) if one.now == word => {
-                // Of one that may have gone out the person may not have heard.
-                if one.to_tell().is_some() || said.state == MessageState::Unknown {
+                if one.to_tell() == Some(said.kind) || is_said_in_parts(one, said) {
                     news.insert(said.message_id);
                 }
             }
@@ -167,10 +185,21 @@ pub async fn untrue(app: &App, txn: &Txn, rows: &[message::Model], now: Instant)
     Ok(all.filter(|id| wrong.contains(id) || !news.contains(id)).collect())
 }
 
+/// Locks what is kept of the topics of messages that are about to be settled: topics come before
+/// messages, as in every other transaction.
+pub async fn lock(txn: &Txn, message_ids: &[i64]) -> Result<()> {
+    store::topic_lock_of_messages(txn, message_ids.iter().copied()).await
+}
+
 /// Messages have gone out, or may have: what they say is what the people know. Whatever is so by
 /// now that differs from it is written.
 pub async fn told(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Result<u64> {
-    let said = store::said_by(txn, message_ids.iter().copied()).await?;
+    if message_ids.is_empty() {
+        return Ok(0);
+    }
+    let mut said = store::said_by(txn, message_ids.iter().copied()).await?;
+    // Some may have been withdrawn a moment ago.
+    said.retain(|said| MessageState::MAY_HAVE_GONE_OUT.contains(&said.state));
     if said.is_empty() {
         return Ok(0);
     }
@@ -188,10 +217,28 @@ pub async fn told(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Re
     look_at(app, txn, asked.collect(), now).await
 }
 
-/// Messages have ended without going out: what there is still to tell is written. Messages written.
+/// Messages have ended because what they say is no longer so: what there is still to tell is
+/// written. Messages written.
 pub async fn look_again(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Result<u64> {
+    if message_ids.is_empty() {
+        return Ok(0);
+    }
     let said = store::said_by(txn, message_ids.iter().copied()).await?;
     let topics = store::topic_by_ids(txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
     let asked = topics.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    look_at(app, txn, asked.collect(), now).await
+}
+
+/// A student has come to have days of a template by a sign-up that was there before, and knows what
+/// is so of them. Messages written.
+pub async fn own_days(
+    app: &App,
+    txn: &Txn,
+    (student_id, template_id): (i64, i64),
+    (first, last): (Day, Day),
+    now: Instant,
+) -> Result<u64> {
+    let kept = store::topic_list_of_student(txn, student_id, template_id, first, last).await?;
+    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: true });
     look_at(app, txn, asked.collect(), now).await
 }
