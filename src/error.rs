@@ -54,6 +54,9 @@ pub enum Error {
     /// tried again.
     #[error("{0} is busy; try again")]
     Busy(&'static str),
+    /// A run of a scheduled task has lost its lease: another firing has its tick, and it stops.
+    #[error("another firing has taken over the tick of this run, which stops")]
+    TakenOver,
     /// The database cannot be reached at the moment.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),

@@ -1,12 +1,17 @@
 //! The outbox: messages are written by the transaction that causes them; only `sms send` hands them
 //! out (docs/domain.md §7).
 
+mod address;
+mod capped;
+pub mod notice;
+mod question;
 mod send;
 
 pub use send::{send_due, send_through};
 
 use super::App;
 use crate::config::Admin;
+use crate::domain::notice::Word;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
@@ -15,6 +20,7 @@ use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
 use crate::storage::message_list::{MessageFilter, message_list};
+use crate::storage::notice::said_insert_in_txn;
 use crate::storage::page::{Page, Paged};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 use sha2::{Digest, Sha256};
@@ -43,6 +49,8 @@ pub enum Person {
         /// The subject.
         subject_id: i64,
     },
+    /// Every configured admin, by SMS and mail.
+    EveryAdmin,
 }
 
 /// A message to be written; one to admins becomes an SMS and a mail for each of them.
@@ -75,89 +83,47 @@ pub struct Draft {
     pub as_notice: bool,
 }
 
-/// Writes messages; how many. One whose key exists already is left alone. One that takes back what
-/// a person has not been told yet is not written, and that other is withdrawn: as far as the person
-/// knows, nothing happened. (Unless leave was given back with a lesson, see [`ON_LEAVE`].)
+/// Writes messages; how many. One whose key exists already is left alone.
 ///
 /// # Errors
-/// [`Error::Contended`] when another transaction wrote the same key, or sent what is taken back, at
-/// the same moment: the transaction is to be run again.
+/// [`Error::Contended`] when another transaction wrote the same key at the same moment: the
+/// transaction is to be run again.
 pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
+    write_about(app, txn, drafts.into_iter().map(|draft| (draft, Vec::new())).collect(), now).await
+}
+
+/// The same of messages that say something of topics, which is kept with them.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn write_about(
+    app: &App,
+    txn: &Txn,
+    drafts: Vec<(Draft, Vec<(i64, Word)>)>,
+    now: Instant,
+) -> Result<u64> {
     let mut keys = HashSet::new();
     let config = app.current();
-    let mut letters: Vec<Letter<'_>> =
-        drafts.iter().flat_map(|draft| letters_of(&config.admins, draft)).collect();
-    letters.retain(|letter| keys.insert(letter.key.clone()));
-    take_back(txn, &mut letters, now).await?;
-    told_again(txn, &mut letters).await?;
-    let known =
-        store::message_keys_known(txn, &letters.iter().map(|letter| letter.key.clone()).collect()).await?;
-    letters.retain(|letter| !known.contains(&letter.key));
-    let rows: Vec<message::ActiveModel> = letters.iter().map(|letter| row_of(app, letter, now)).collect();
+    let mut letters: Vec<(Letter<'_>, &[(i64, Word)])> = drafts
+        .iter()
+        .flat_map(|(draft, said)| letters_of(&config.admins, draft).map(|letter| (letter, said.as_slice())))
+        .collect();
+    letters.retain(|(letter, _)| keys.insert(letter.key.clone()));
+    let known = store::message_keys_known(txn, &keys).await?;
+    letters.retain(|(letter, _)| !known.contains(&letter.key));
+    let rows: Vec<message::ActiveModel> =
+        letters.iter().map(|(letter, _)| row_of(app, letter, now)).collect();
     let written = rows.len() as u64;
     store::message_insert(txn, rows).await?;
+    let said: HashMap<String, Vec<(i64, Word)>> = letters
+        .into_iter()
+        .filter(|(_, said)| !said.is_empty())
+        .map(|(letter, said)| (letter.key, said.to_vec()))
+        .collect();
+    if !said.is_empty() {
+        said_insert_in_txn(txn, &said).await?;
+    }
     Ok(written)
-}
-
-/// Ends what a message is about when leave from its lesson was given back with it. The person knows
-/// of the leave, so that neither the lesson's falling away nor its coming back leaves nothing to be
-/// told: of the two, the last is.
-pub(crate) const ON_LEAVE: &str = "+LEAVE";
-
-/// Withdraws what letters take back and nobody has handed over, and drops those letters that leave
-/// nothing to be told.
-async fn take_back(txn: &Txn, letters: &mut Vec<Letter<'_>>, now: Instant) -> Result<()> {
-    let opposites: BTreeSet<MessageKind> =
-        letters.iter().filter_map(|letter| letter.draft.kind.opposite()).collect();
-    if opposites.is_empty() {
-        return Ok(());
-    }
-    let taken_back = letters.iter().filter(|letter| letter.draft.kind.opposite().is_some());
-    let lessons: BTreeSet<Instant> = taken_back.filter_map(|letter| letter.draft.lesson_at).collect();
-    let mut unsent: HashMap<String, Vec<message::Model>> = HashMap::new();
-    for row in store::message_unsent_list(txn, &Vec::from_iter(opposites), &lessons).await? {
-        unsent.entry(row.person.clone()).or_default().push(row);
-    }
-    let mut withdrawn = Vec::new();
-    letters.retain_mut(|letter| {
-        let Some(rows) = unsent.get_mut(letter.to.person) else { return true };
-        let lesson = letter.about.strip_suffix(ON_LEAVE).unwrap_or(&letter.about).to_owned();
-        let on_leave = format!("{lesson}{ON_LEAVE}");
-        let Some(position) =
-            rows.iter().position(|row| letter.takes_back(row, &lesson) || letter.takes_back(row, &on_leave))
-        else {
-            return true;
-        };
-        let row = rows.swap_remove(position);
-        let stays = letter.about == on_leave || letter.takes_back(&row, &on_leave);
-        withdrawn.push(row);
-        if stays {
-            letter.about = on_leave;
-            letter.key = key_of(letter.draft.kind, &letter.about, &letter.to, &letter.version);
-        }
-        stays
-    });
-    withdraw(txn, &withdrawn, now).await
-}
-
-/// What was told, taken back before it was sent, and is so again within the same second has a key
-/// of its own.
-async fn told_again(txn: &Txn, letters: &mut [Letter<'_>]) -> Result<()> {
-    loop {
-        let keys: Vec<String> = letters
-            .iter()
-            .filter(|letter| letter.draft.kind.opposite().is_some())
-            .map(|letter| letter.key.clone())
-            .collect();
-        let used = store::message_keys_cancelled(txn, &keys).await?;
-        if used.is_empty() {
-            return Ok(());
-        }
-        for letter in letters.iter_mut().filter(|letter| used.contains(&letter.key)) {
-            letter.version.push('+');
-            letter.key = key_of(letter.draft.kind, &letter.about, &letter.to, &letter.version);
-        }
-    }
 }
 
 /// The messages of these kinds about lessons that start then that nobody has handed over, to be
@@ -219,20 +185,7 @@ pub async fn list_messages(app: &App, filter: &MessageFilter, page: &Page) -> Re
 struct Letter<'a> {
     draft: &'a Draft,
     to: Recipient<'a>,
-    about: String,
-    version: String,
     key: String,
-}
-
-impl Letter<'_> {
-    /// Whether it takes back what a message says about this (of the same class) to the same person
-    /// by the same way.
-    fn takes_back(&self, row: &message::Model, about: &str) -> bool {
-        let Letter { draft, to, .. } = self;
-        draft.kind.opposite().is_some_and(|kind| is_about(row, kind, about, to.person))
-            && (row.channel, row.audience, row.class_id, row.lesson_at)
-                == (to.channel, to.audience, draft.class_id, draft.lesson_at)
-    }
 }
 
 /// Someone at an address.
@@ -243,40 +196,39 @@ struct Recipient<'a> {
     address: &'a str,
 }
 
-fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> Vec<Letter<'a>> {
+/// Admins by SMS and mail; one without a phone or without a mail address is told by the other way.
+fn ways_to<'a>(admins: impl Iterator<Item = &'a Admin>) -> Vec<Recipient<'a>> {
+    let to = |channel, admin: &'a Admin| Recipient {
+        audience: Audience::Admin,
+        channel,
+        person: &admin.name,
+        address: if channel == Channel::Sms { &admin.phone } else { &admin.mail },
+    };
+    let ways = admins.flat_map(|admin| [to(Channel::Sms, admin), to(Channel::Mail, admin)]);
+    ways.filter(|recipient| !recipient.address.is_empty()).collect()
+}
+
+fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> impl Iterator<Item = Letter<'a>> {
     let sms = |audience, person, address| Recipient { audience, channel: Channel::Sms, person, address };
-    let recipients = match &draft.person {
+    let recipients: Vec<Recipient<'a>> = match &draft.person {
         Person::Coach { user_name, phone } => vec![sms(Audience::Coach, user_name.as_str(), phone.as_str())],
         Person::Student { user_name, phone } => {
             vec![sms(Audience::Student, user_name.as_str(), phone.as_str())]
         }
-        Person::Admins { subject_id } => {
-            let told = admins
-                .iter()
-                .filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id));
-            told.flat_map(|admin| {
-                let mail = Recipient {
-                    audience: Audience::Admin,
-                    channel: Channel::Mail,
-                    person: &admin.name,
-                    address: &admin.mail,
-                };
-                [sms(Audience::Admin, &admin.name, &admin.phone), mail]
-            })
-            // An admin without a phone or without a mail address is told by the other way.
-            .filter(|recipient| !recipient.address.is_empty())
-            .collect()
-        }
+        Person::Admins { subject_id } => ways_to(
+            admins.iter().filter(|admin| admin.subjects.is_empty() || admin.subjects.contains(subject_id)),
+        ),
+        Person::EveryAdmin => ways_to(admins.iter()),
     };
-    let letter = |to: Recipient<'a>| {
-        let (about, version) = (draft.about.clone(), draft.version.clone());
-        Letter { draft, key: key_of(draft.kind, &about, &to, &version), about, version, to }
-    };
-    recipients.into_iter().map(letter).collect()
+    recipients.into_iter().map(|to| Letter {
+        draft,
+        key: key_of(draft.kind, &draft.about, &to, &draft.version),
+        to,
+    })
 }
 
 fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel {
-    let Letter { draft, to, key, about: _, version: _ } = letter;
+    let Letter { draft, to, key } = letter;
     let text = text::render(draft.kind, to.channel, &draft.facts, app.time());
     let timed_as = if draft.as_notice { MessageKind::NoLongerNeeded } else { draft.kind };
     let opens = timed_as.send_at(to.channel, draft.lesson_at, app.rules(), now);

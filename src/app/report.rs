@@ -34,11 +34,12 @@ impl Report {
     /// run goes on with the next thing.
     ///
     /// # Errors
-    /// Those after which nothing else would work either: the database is away.
-    pub(crate) fn or_failed<T>(&mut self, about: &str, result: Result<T>) -> Result<Option<T>> {
+    /// Those after which nothing else would work either: the database is away, or the run has lost
+    /// its lease.
+    pub fn or_failed<T>(&mut self, about: &str, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error @ Error::Unavailable(_)) => Err(error),
+            Err(error @ (Error::Unavailable(_) | Error::TakenOver)) => Err(error),
             Err(error) => {
                 tracing::error!(about, %error, "failed; the run goes on with the next");
                 self.failed += 1;

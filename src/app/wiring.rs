@@ -13,7 +13,11 @@ use crate::storage::Db;
 use std::sync::Arc;
 
 /// What follows when messages settle.
-const AFTER: &[(MessageKind, Follow)] = &[(MessageKind::Invitation, sent::messages_settled)];
+const AFTER: &[Follow] = &[Follow {
+    kind: MessageKind::Invitation,
+    answer_until: sent::answer_until,
+    settled: sent::messages_settled,
+}];
 
 impl App {
     /// An application on a database.

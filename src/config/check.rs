@@ -21,7 +21,7 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     let (lease_s, timeout_s) = (config.tasks.lease_s, config.server.task_timeout_s);
     found.refuse(lease_s <= timeout_s, &["tasks.lease_s", "server.task_timeout_s"], || {
         format!(
-            "must be more than server.task_timeout_s ({}): a run would be taken over while it is going on",
+            "must be more than server.task_timeout_s ({}): so long may a call keep a run from renewing it",
             config.server.task_timeout_s
         )
     });

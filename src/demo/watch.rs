@@ -338,6 +338,7 @@ fn gloss(kind: MessageKind) -> (&'static str, &'static str) {
         MessageKind::LessonMoved => ("the lesson is at another time", ""),
         MessageKind::SignUpCancelled => ("nothing is left of the sign-up", ""),
         MessageKind::PlaceDrift => ("places were repaired", ""),
+        MessageKind::MessagesCapped => ("the cap held messages back until they were of no use", ""),
     }
 }
 

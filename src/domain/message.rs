@@ -56,7 +56,7 @@ impl MessageKind {
             | Self::LessonAdded
             | Self::LessonMoved
             | Self::SignUpCancelled => Timing::Notice,
-            Self::TaskEarlyWarning | Self::TaskShort => Timing::NightMail,
+            Self::TaskEarlyWarning | Self::TaskShort | Self::MessagesCapped => Timing::NightMail,
             Self::Accepted
             | Self::Reserved
             | Self::TestPassed
@@ -69,6 +69,15 @@ impl MessageKind {
     /// Goes before the others: alarms, and answers to what a person has just done.
     pub(crate) fn is_urgent(self) -> bool {
         matches!(self.timing(), Timing::NightMail | Timing::Always)
+    }
+
+    /// Whether the cap holds it back: everything but offers, and answers to what a person has just
+    /// done. (What goes to admins it never does.)
+    pub fn is_capped(self) -> bool {
+        !matches!(
+            self,
+            Self::Invitation | Self::WaitlistOffer | Self::Accepted | Self::Reserved | Self::TestPassed
+        )
     }
 
     /// Whether it may be sent again when nobody knows if it went out: where missing it costs more
@@ -95,25 +104,14 @@ impl MessageKind {
             | Self::LessonAdded
             | Self::LessonMoved
             | Self::SignUpCancelled
-            | Self::PlaceDrift => true,
+            | Self::PlaceDrift
+            | Self::MessagesCapped => true,
             // An invitation that may have gone out counts as sent; the others say what the client
             // shows as well.
             Self::Invitation | Self::Reserved | Self::TestReminder | Self::TestLapsed | Self::TestPassed => {
                 false
             }
             Self::OfferExpired | Self::WaitlistClosed => false,
-        }
-    }
-
-    /// The kind that takes back what this one says: of both about the same lesson nothing is left
-    /// to be told.
-    pub(crate) fn opposite(self) -> Option<Self> {
-        match self {
-            Self::LessonCancelled => Some(Self::LessonAdded),
-            Self::LessonAdded => Some(Self::LessonCancelled),
-            Self::LessonEmpty => Some(Self::LessonAttended),
-            Self::LessonAttended => Some(Self::LessonEmpty),
-            _ => None,
         }
     }
 

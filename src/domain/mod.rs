@@ -2,6 +2,7 @@
 //! thiserror and pure crates only.
 
 pub mod calendar;
+pub(crate) mod cap;
 pub(crate) mod city;
 pub(crate) mod claim;
 pub(crate) mod class_task;
@@ -9,6 +10,7 @@ pub mod eligibility;
 pub(crate) mod hold;
 pub(crate) mod invitation;
 pub(crate) mod message;
+pub(crate) mod notice;
 pub(crate) mod opening;
 pub(crate) mod person;
 pub(crate) mod places;

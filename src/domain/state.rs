@@ -277,9 +277,9 @@ words! {
         Retry = "RETRY",
         /// Perhaps sent.
         Unknown = "UNKNOWN",
-        /// Waits for its window.
+        /// Waits for its window, or for room under the cap.
         Deferred = "DEFERRED",
-        /// Not to be sent: opt-out, cap, duplicate.
+        /// Not to be sent: opt-out.
         Suppressed = "SUPPRESSED",
         /// Not sent while it was of use.
         Expired = "EXPIRED",
@@ -288,6 +288,12 @@ words! {
         /// Testing mode: it would have been sent.
         Captured = "CAPTURED",
     }
+}
+
+impl MessageState {
+    /// Those of a message that has gone out, or may have.
+    pub const MAY_HAVE_GONE_OUT: [Self; 4] =
+        [Self::Submitted, Self::Delivered, Self::Unknown, Self::Captured];
 }
 
 words! {
@@ -315,7 +321,7 @@ words! {
 words! {
     /// What a message says (docs/domain.md §7).
     MessageKind {
-        /// To a coach: will you teach this class?
+        /// To a coach: will you teach this class? Answer by then.
         Invitation = "INVITATION",
         /// To a coach: the question is taken back.
         InvitationRecalled = "INVITATION_RECALLED",
@@ -333,7 +339,7 @@ words! {
         TestPassed = "TEST_PASSED",
         /// To a coach: the class is yours.
         Assigned = "ASSIGNED",
-        /// To a coach: the class needs you no longer.
+        /// To a coach: your yes, or your reserve, has ended.
         NoLongerNeeded = "NO_LONGER_NEEDED",
         /// To admins: a task is uncovered and its gate comes before the morning.
         TaskEarlyWarning = "TASK_EARLY_WARNING",
@@ -345,7 +351,7 @@ words! {
         AssignedWithdrawal = "ASSIGNED_WITHDRAWAL",
         /// To admins and the coach: a class is empty and closed.
         ClassClosed = "CLASS_CLOSED",
-        /// To a student: the lesson does not take place.
+        /// To a student: the lesson does not take place, or the sign-up came too late for it.
         LessonNotHeld = "LESSON_NOT_HELD",
         /// To a student: it takes place after all.
         LessonHeld = "LESSON_HELD",
@@ -372,6 +378,8 @@ words! {
         SignUpCancelled = "SIGN_UP_CANCELLED",
         /// To admins: places did not agree with the reservations; they were repaired.
         PlaceDrift = "PLACE_DRIFT",
+        /// To admins: messages ran out while the cap held them back.
+        MessagesCapped = "MESSAGES_CAPPED",
     }
 }
 

@@ -11,7 +11,7 @@ const SPAN: Duration = Duration::from_secs(1);
 /// The pace of one sort of line: ten a second, and the number of those passed over with the next
 /// one.
 ///
-/// ```
+/// ```text
 /// use etutor::log::Pace;
 /// static REFUSED: Pace = Pace::new();
 /// if let Some(passed_over) = REFUSED.next() {

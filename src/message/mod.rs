@@ -1,6 +1,8 @@
 //! Messages: the texts, the gateways and the sender of the outbox.
 
 pub mod gateway;
+pub(crate) mod lesson_text;
+pub(crate) mod phrase;
 pub(crate) mod segment;
 pub mod sender;
 pub mod text;

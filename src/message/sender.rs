@@ -2,6 +2,7 @@
 //! gateway's answer. It stores nothing.
 
 use super::gateway::{Gateway, Outcome, Outgoing};
+use crate::domain::cap::{CAP, Got};
 use crate::domain::message::{NEVER, UNKNOWN_TRIES, UNKNOWN_WAIT, retry_delay};
 use crate::domain::rules::Rules;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
@@ -20,12 +21,14 @@ pub struct Waiting {
     pub channel: Channel,
     /// Whom it is for.
     pub audience: Audience,
-    /// Phone number or mail address.
+    /// The phone number or mail address of now; empty when there is none.
     pub address: String,
     /// Start of the lesson it is about.
     pub lesson_at: Option<Instant>,
     /// When it is of no use any more.
     pub valid_until: Instant,
+    /// It could have gone before, had there been room for it.
+    pub was_held_back: bool,
 }
 
 /// What is known about the messages that are due.
@@ -35,8 +38,10 @@ pub struct Known {
     pub untrue: HashSet<i64>,
     /// Those to people who want none.
     pub opted_out: HashSet<i64>,
-    /// What each address got within the short span and today.
-    pub sent: HashMap<String, (u32, u32)>,
+    /// Those to admins who are none any more.
+    pub not_admins: HashSet<i64>,
+    /// What each number got so far.
+    pub got: HashMap<String, Got>,
 }
 
 /// What happens with a message that is due.
@@ -46,42 +51,70 @@ pub enum Verdict {
     Go,
     /// It waits for its window.
     Wait(Instant),
+    /// It waits for room: the number has got as many as it may.
+    HoldBack(Instant),
     /// It ends in this state, for this reason.
     End(MessageState, &'static str),
 }
 
-/// Judges messages in the order given: what goes counts for those behind it.
-pub fn judge(waiting: &[Waiting], mut known: Known, rules: &Rules, now: Instant) -> Vec<(i64, Verdict)> {
-    waiting.iter().map(|message| (message.id, verdict(message, &mut known, rules, now))).collect()
+/// Judges messages in the order given: what goes counts for those behind it, as sent, or until
+/// `known_at` as being handed over.
+pub fn judge(
+    waiting: &[Waiting],
+    mut known: Known,
+    rules: &Rules,
+    now: Instant,
+    known_at: Option<Instant>,
+) -> Vec<(i64, Verdict)> {
+    let mut verdicts = Vec::with_capacity(waiting.len());
+    for message in waiting {
+        let verdict = verdict(message, &known, rules, now);
+        if verdict == Verdict::Go && message.channel == Channel::Sms {
+            let got = known.got.entry(message.address.clone()).or_default();
+            match known_at {
+                Some(until) => got.add_going(until, 1),
+                None => got.add_sent(now, 1),
+            }
+        }
+        verdicts.push((message.id, verdict));
+    }
+    verdicts
 }
 
-fn verdict(message: &Waiting, known: &mut Known, rules: &Rules, now: Instant) -> Verdict {
+fn verdict(message: &Waiting, known: &Known, rules: &Rules, now: Instant) -> Verdict {
     if known.untrue.contains(&message.id) {
         return Verdict::End(MessageState::Cancelled, "no longer so");
     }
     if message.valid_until <= now {
-        return Verdict::End(MessageState::Expired, "not sent in time");
+        let why = if message.was_held_back { CAP } else { "not sent in time" };
+        return Verdict::End(MessageState::Expired, why);
+    }
+    if known.not_admins.contains(&message.id) {
+        return Verdict::End(MessageState::Cancelled, "no longer an admin");
     }
     if known.opted_out.contains(&message.id) {
         return Verdict::End(MessageState::Suppressed, "OPTED_OUT");
     }
+    // One that will be of no use then is looked at (and expires) when it becomes so.
+    let opens =
+        |from| message.kind.send_at(message.channel, message.lesson_at, rules, from).min(message.valid_until);
+    if opens(now) > now {
+        return Verdict::Wait(opens(now));
+    }
     if message.address.is_empty() {
         return Verdict::End(MessageState::Failed, "no address");
     }
-    let opens = message.kind.send_at(message.channel, message.lesson_at, rules, now);
-    if opens > now {
-        // One that will be of no use then is looked at (and expires) when it becomes so.
-        return Verdict::Wait(opens.min(message.valid_until));
+    match known.got.get(&message.address).map(|got| got.room_at(rules, now)) {
+        Some(room) if message.may_be_held_back() && room > now => Verdict::HoldBack(opens(room)),
+        _ => Verdict::Go,
     }
-    if message.channel == Channel::Sms && message.audience != Audience::Admin {
-        let (lately, today) = known.sent.entry(message.address.clone()).or_default();
-        if *lately >= rules.cap_short || *today >= rules.cap_day {
-            return Verdict::End(MessageState::Suppressed, "CAP");
-        }
-        *lately += 1;
-        *today += 1;
+}
+
+impl Waiting {
+    /// Whether the cap of its number concerns it.
+    pub fn may_be_held_back(&self) -> bool {
+        self.channel == Channel::Sms && self.audience != Audience::Admin && self.kind.is_capped()
     }
-    Verdict::Go
 }
 
 /// What becomes of a message.
@@ -174,41 +207,82 @@ mod tests {
     fn messages(count: i64, audience: Audience) -> Vec<Waiting> {
         let one = |id| Waiting {
             id,
-            kind: MessageKind::Accepted,
+            kind: MessageKind::LessonMoved,
             channel: Channel::Sms,
             audience,
             address: "+999200000001".to_owned(),
             lesson_at: None,
-            valid_until: noon() + TimeDelta::hours(1),
+            valid_until: noon() + TimeDelta::hours(48),
+            was_held_back: false,
         };
         (1..=count).map(one).collect()
     }
 
+    /// A number that got so many just now, and so many before today.
+    fn after(now: u64, before: u64) -> Known {
+        let mut got = Got::default();
+        got.add_sent(noon() - TimeDelta::minutes(1), now);
+        got.add_sent(noon() - TimeDelta::hours(3), before);
+        Known { got: [("+999200000001".to_owned(), got)].into(), ..Known::default() }
+    }
+
+    fn judged(waiting: &[Waiting], known: Known) -> Vec<Verdict> {
+        judge(waiting, known, &rules(), noon(), None).into_iter().map(|(_, verdict)| verdict).collect()
+    }
+
     fn gone(waiting: &[Waiting], known: Known) -> usize {
-        judge(waiting, known, &rules(), noon()).iter().filter(|(_, verdict)| *verdict == Verdict::Go).count()
+        judged(waiting, known).iter().filter(|verdict| **verdict == Verdict::Go).count()
     }
 
     #[test]
-    fn a_number_gets_ten_in_ten_minutes_and_twenty_a_day_but_admins_get_all() {
-        let known = |lately, today| Known {
-            sent: [("+999200000001".to_owned(), (lately, today))].into(),
-            ..Known::default()
-        };
-        let cases = [((0, 0), 10), ((4, 4), 6), ((10, 10), 0), ((0, 15), 5), ((0, 20), 0)];
-        for ((lately, today), expected) in cases {
+    fn a_number_gets_ten_in_ten_minutes_and_twenty_a_day_but_admins_offers_and_answers_go() {
+        let cases = [((0, 0), 10), ((4, 0), 6), ((10, 0), 0), ((0, 15), 5), ((0, 20), 0)];
+        for ((lately, before), expected) in cases {
             assert_eq!(
-                gone(&messages(12, Audience::Coach), known(lately, today)),
+                gone(&messages(12, Audience::Coach), after(lately, before)),
                 expected,
-                "after {lately} lately and {today} today"
+                "after {lately} lately and {before} before"
             );
         }
-        assert_eq!(gone(&messages(12, Audience::Admin), known(10, 20)), 12);
+        assert_eq!(gone(&messages(12, Audience::Admin), after(10, 20)), 12);
+        for kind in [MessageKind::Invitation, MessageKind::WaitlistOffer, MessageKind::Accepted] {
+            let mut some = messages(12, Audience::Coach);
+            some.iter_mut().for_each(|message| message.kind = kind);
+            assert_eq!(gone(&some, after(10, 20)), 12, "{kind}");
+            // They are not held back, but they are messages that the number got.
+            some.extend(messages(1, Audience::Coach));
+            assert_eq!(
+                judged(&some, Known::default())[12],
+                Verdict::HoldBack(noon() + TimeDelta::minutes(10))
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_waits_for_room_inside_its_window_while_it_is_of_use() {
+        let one = messages(1, Audience::Student);
+        let minutes = |minutes| noon() + TimeDelta::minutes(minutes);
+        assert_eq!(judged(&one, after(10, 0)), [Verdict::HoldBack(minutes(9))]);
+        // At midnight there is room; its window opens at 07:00.
+        assert_eq!(judged(&one, after(0, 20)), [Verdict::HoldBack(noon() + TimeDelta::hours(19))]);
+        let short = [Waiting { valid_until: minutes(5), ..one[0].clone() }];
+        assert_eq!(judged(&short, after(10, 0)), [Verdict::HoldBack(minutes(5))], "then it is of no use");
+        // The lesson comes before the morning's room: it goes as soon as the day is over.
+        let lesson_at = Some(noon() + TimeDelta::hours(19));
+        let near = [Waiting { lesson_at, ..one[0].clone() }];
+        assert_eq!(judged(&near, after(0, 20)), [Verdict::HoldBack(noon() + TimeDelta::hours(12))]);
+        let ended = |was_held_back| {
+            let late = Waiting { valid_until: noon(), was_held_back, ..one[0].clone() };
+            judged(&[late], Known::default()).remove(0)
+        };
+        assert_eq!(ended(true), Verdict::End(MessageState::Expired, CAP));
+        assert_eq!(ended(false), Verdict::End(MessageState::Expired, "not sent in time"));
     }
 
     #[test]
     fn what_is_untrue_late_or_unwanted_does_not_go() {
         let one = messages(1, Audience::Coach);
-        let judged = |known| judge(&one, known, &rules(), noon()).remove(0).1;
+        let judged = |known| judged(&one, known).remove(0);
         assert_eq!(judged(Known::default()), Verdict::Go);
         assert_eq!(
             judged(Known { untrue: [1].into(), ..Known::default() }),
@@ -218,7 +292,7 @@ mod tests {
             judged(Known { opted_out: [1].into(), ..Known::default() }),
             Verdict::End(MessageState::Suppressed, "OPTED_OUT")
         );
-        let late = judge(&one, Known::default(), &rules(), noon() + TimeDelta::hours(1)).remove(0).1;
+        let late = judge(&one, Known::default(), &rules(), noon() + TimeDelta::hours(48), None).remove(0).1;
         assert_eq!(late, Verdict::End(MessageState::Expired, "not sent in time"));
     }
 

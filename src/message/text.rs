@@ -1,15 +1,18 @@
 //! The Chinese texts, compiled in: notices (通知) without offers or links. An SMS begins with the
 //! sign.
 
+use super::lesson_text::{self, LessonLine};
+use super::phrase::{SIGN, class_of, day};
 use crate::domain::state::{Channel, MessageKind};
 use crate::domain::time::{BusinessTime, Day, Instant, add_days};
 use chrono::{Datelike, NaiveTime};
 
-/// The sign that carriers want before every text.
-pub const SIGN: &str = "【etutor】";
-
 /// User names an SMS lists before it only counts; a mail lists all.
 const NAMES_IN_SMS: usize = 5;
+
+/// Stands in the text of an invitation for the instant until which it may be answered. That follows
+/// from when the message is handed over; see [`with_answer_by`].
+const ANSWER_BY: &str = "〔答复截止时间〕";
 
 /// What a text may speak of; each kind uses some of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,8 +33,6 @@ pub struct Facts {
     pub lessons: usize,
     /// See `lessons`.
     pub last_day: Day,
-    /// Within how many minutes an answer is wanted.
-    pub reply_minutes: i64,
     /// Until when the software test must be passed; `None` when it is passed already. In alarms:
     /// until when coaches can be found (F).
     pub deadline: Option<Instant>,
@@ -55,10 +56,30 @@ pub struct Facts {
     pub coach: String,
     /// A reason code, where there is one.
     pub reason: String,
-    /// The lesson's start as it was before, local.
-    pub start_before: Option<NaiveTime>,
+    /// The coach waits in reserve, and holds no time.
+    pub in_reserve: bool,
+    /// Why the coach is let go.
+    pub let_go: LetGo,
+    /// The lessons that a notice tells of.
+    pub lines: Vec<LessonLine>,
     /// How many there are of what the text counts.
     pub count: i64,
+    /// How many people that concerns.
+    pub people: i64,
+    /// Kinds of messages, and how many of each.
+    pub kinds: Vec<(MessageKind, i64)>,
+}
+
+/// Why a coach is let go who said yes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LetGo {
+    /// The class needs nobody more.
+    #[default]
+    NotNeeded,
+    /// The coach said yes to something else that does not go with it.
+    TookAnother,
+    /// The coach is not eligible any more.
+    NotEligible,
 }
 
 /// A text ready to go.
@@ -77,9 +98,17 @@ pub fn render(kind: MessageKind, channel: Channel, facts: &Facts, time: Business
     match channel {
         Channel::Sms => Text { subject: String::new(), body: format!("{SIGN}{sentence}") },
         Channel::Mail => {
-            Text { subject: format!("{SIGN}{}：{}", title(kind), first(facts)), body: sentence }
+            // Not everything is about a class.
+            let about =
+                if facts.template.is_empty() { String::new() } else { format!("：{}", first(facts)) };
+            Text { subject: format!("{SIGN}{}{about}", title(kind)), body: sentence }
         }
     }
+}
+
+/// The text of an invitation that is handed over, with the instant until which it may be answered.
+pub fn with_answer_by(body: &str, at: Instant, time: BusinessTime) -> String {
+    body.replace(ANSWER_BY, &until(at, time))
 }
 
 /// What a kind is called in the subject line of a mail.
@@ -113,6 +142,7 @@ fn title(kind: MessageKind) -> &'static str {
         MessageKind::LessonMoved => "上课时间调整",
         MessageKind::SignUpCancelled => "约课取消",
         MessageKind::PlaceDrift => "名额核对有误",
+        MessageKind::MessagesCapped => "短信超限",
     }
 }
 
@@ -120,11 +150,7 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
     let (class, first, span) = (class_name(facts), first(facts), span(facts));
     match kind {
         MessageKind::Invitation => {
-            format!(
-                "邀请您担任{class}教练：{span}，{}。请在{}内到客户端答复。",
-                course(facts),
-                minutes(facts.reply_minutes)
-            )
+            format!("邀请您担任{class}教练：{span}，{}。请在{ANSWER_BY}前到客户端答复。", course(facts))
         }
         MessageKind::InvitationRecalled => {
             format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
@@ -168,7 +194,20 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
             )
         }
         MessageKind::NoLongerNeeded => {
-            format!("{first}目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。")
+            let said = match (facts.let_go, facts.in_reserve) {
+                (LetGo::NotNeeded, false) => format!("{first}目前不再需要您带班，为您保留的时段已释放。"),
+                (LetGo::NotNeeded, true) => format!("{first}目前不再需要候补教练，您的候补已结束。"),
+                (LetGo::TookAnother, _) => {
+                    format!("您已答应带其他班，与{first}不能兼顾，您在这个班的候补已结束。")
+                }
+                (LetGo::NotEligible, false) => {
+                    format!("您目前不符合{first}的带班条件，这次不再请您带班，为您保留的时段已释放。")
+                }
+                (LetGo::NotEligible, true) => {
+                    format!("您目前不符合{first}的带班条件，您在这个班的候补已结束。")
+                }
+            };
+            format!("{said}谢谢您的支持，期待下次合作。")
         }
         MessageKind::TaskEarlyWarning => {
             format!(
@@ -204,10 +243,6 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
                 facts.template, facts.coach
             )
         }
-        MessageKind::LessonNotHeld => {
-            format!("很抱歉，{first}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。")
-        }
-        MessageKind::LessonHeld => format!("更正：{first}的课照常上课，请按时登录客户端。"),
         MessageKind::WaitlistOffer => {
             let by = facts
                 .deadline
@@ -224,33 +259,31 @@ fn sentence(kind: MessageKind, facts: &Facts, time: BusinessTime, names: usize) 
         }
         MessageKind::WaitlistClosed => format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。"),
         MessageKind::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
-        MessageKind::LessonEmpty => {
-            format!("{first}（{}）的课学员均已请假，目前无人上课。如有变化会另行通知。", facts.template)
-        }
-        MessageKind::LessonAttended => {
-            format!("更正：{first}（{}）的课有学员上课，请按时上线。", facts.template)
-        }
-        MessageKind::LessonCancelled => format!("因校历调整，{first}的课取消，请留意后续安排。"),
-        MessageKind::LessonAdded => format!("因校历调整，增加一次课：{span}{class}，请留意。"),
-        MessageKind::LessonMoved => {
-            let before =
-                facts.start_before.map_or_else(String::new, |start| format!("由{}", start.format("%H:%M")));
-            format!(
-                "{class}自{}起上课时间{before}改为{}，请留意。",
-                day(facts.day),
-                facts.start.format("%H:%M")
-            )
-        }
+        MessageKind::LessonNotHeld
+        | MessageKind::LessonHeld
+        | MessageKind::LessonEmpty
+        | MessageKind::LessonAttended
+        | MessageKind::LessonCancelled
+        | MessageKind::LessonAdded
+        | MessageKind::LessonMoved => lesson_text::sentence(kind, &facts.lines),
         MessageKind::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
         MessageKind::PlaceDrift => {
             format!("名额核对：有{}处与约课不符，已修正。请检查任务报告。", facts.count)
+        }
+        MessageKind::MessagesCapped => {
+            format!(
+                "告警：有{}条短信因号码超过发送上限未能在有效期内发出，涉及{}人：{}。请查看消息列表。",
+                facts.count,
+                facts.people,
+                kinds(facts, names)
+            )
         }
     }
 }
 
 /// `初一数学班`.
 fn class_name(facts: &Facts) -> String {
-    format!("{}{}班", grade(facts.grade), facts.subject)
+    class_of(&facts.subject, facts.grade)
 }
 
 /// `10月1日（周二）14:00初一数学班`: the (first) lesson in short.
@@ -273,14 +306,8 @@ fn course(facts: &Facts) -> String {
     }
 }
 
-/// `10月1日（周二）`.
-fn day(day: Day) -> String {
-    let weekday =
-        ["一", "二", "三", "四", "五", "六", "日"][day.weekday().num_days_from_monday() as usize % 7];
-    format!("{}月{}日（周{weekday}）", day.month(), day.day())
-}
-
-/// `9月28日19:00`; midnight is the day before at 24:00, as people say it.
+/// `9月28日19:00`, never later than it is: seconds are cut off. Midnight is the day before at 24:00,
+/// as people say it.
 fn until(at: Instant, time: BusinessTime) -> String {
     let local = time.local(at);
     if local.time() == NaiveTime::MIN {
@@ -300,22 +327,17 @@ fn minutes(minutes: i64) -> String {
     }
 }
 
-/// `小学一年级`, `初一`, `高三`.
-fn grade(grade: i32) -> String {
-    const NUMBERS: [&str; 6] = ["一", "二", "三", "四", "五", "六"];
-    let number = |from: i32| {
-        usize::try_from(grade - from).ok().and_then(|index| NUMBERS.get(index)).copied().unwrap_or_default()
-    };
-    match grade {
-        1..=6 => format!("小学{}年级", number(1)),
-        7..=9 => format!("初{}", number(7)),
-        10..=12 => format!("高{}", number(10)),
-        _ => String::new(),
-    }
-}
-
 fn uncovered(facts: &Facts) -> i64 {
     (facts.needed - facts.ready).max(0)
+}
+
+/// `课程取消14、调班通知2等`: at most so many kinds, those with the most messages first.
+fn kinds(facts: &Facts, most: usize) -> String {
+    let mut kinds: Vec<&(MessageKind, i64)> = facts.kinds.iter().collect();
+    kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
+    let listed: Vec<String> =
+        kinds.iter().take(most).map(|(kind, count)| format!("{}{count}", title(*kind))).collect();
+    format!("{}{}", listed.join("、"), if kinds.len() > most { "等" } else { "" })
 }
 
 /// What an admin needs to know to act.
@@ -345,109 +367,4 @@ fn left_over(facts: &Facts, names: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::segment::segments;
-
-    fn facts() -> Facts {
-        let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-        Facts {
-            template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
-            subject: "数学".to_owned(),
-            grade: 7,
-            day: Day::from_ymd_opt(2013, 10, 1).unwrap(),
-            start: time(14),
-            end: time(15),
-            lessons: 12,
-            last_day: Day::from_ymd_opt(2013, 12, 17).unwrap(),
-            reply_minutes: 240,
-            deadline: Some(shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap())),
-            roster: 6,
-            needed: 3,
-            ready: 1,
-            accepted: 1,
-            live: 4,
-            coaches_left: 17,
-            late_minutes: 0,
-            students: (1..=7).map(|number| format!("s{number:04}")).collect(),
-            coach: "c0012".to_owned(),
-            reason: "SAME_CITY".to_owned(),
-            start_before: NaiveTime::from_hms_opt(13, 0, 0),
-            count: 3,
-        }
-    }
-
-    fn shanghai() -> BusinessTime {
-        BusinessTime::new(chrono_tz::Asia::Shanghai)
-    }
-
-    fn sms(kind: MessageKind, facts: &Facts) -> String {
-        render(kind, Channel::Sms, facts, shanghai()).body
-    }
-
-    #[test]
-    fn coaches_read_what_they_need_to_know() {
-        assert_eq!(
-            sms(MessageKind::Invitation, &facts()),
-            "【etutor】邀请您担任初一数学班教练：10月1日（周二）14:00-15:00，共12次课至12月17日。请在4小时内到客户端答复。"
-        );
-        assert_eq!(
-            sms(MessageKind::Accepted, &facts()),
-            "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
-        );
-        assert_eq!(
-            sms(MessageKind::Assigned, &facts()),
-            "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
-        );
-        let night = Facts {
-            start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(),
-            end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
-            ..facts()
-        };
-        assert!(
-            sms(MessageKind::Invitation, &Facts { lessons: 1, ..night })
-                .contains("23:30-次日00:30，共1次课。")
-        );
-    }
-
-    #[test]
-    fn admins_read_the_numbers_and_a_mail_names_everybody_left_over() {
-        assert_eq!(
-            sms(MessageKind::TaskShort, &Facts { late_minutes: 150, ..facts() }),
-            "【etutor】告警：10月1日（周二）14:00初一数学班（2013-autumn-aaa-g7-tu-p1400）仍缺教练2人。\
-             需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
-        );
-        assert!(sms(MessageKind::TaskLeftOver, &facts()).contains(
-            "有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。"
-        ));
-        let mail = render(MessageKind::TaskLeftOver, Channel::Mail, &facts(), shanghai());
-        assert_eq!(mail.subject, "【etutor】学员未入班：10月1日（周二）14:00初一数学班");
-        assert!(mail.body.contains("s0006、s0007。"));
-    }
-
-    #[test]
-    fn no_text_is_long_and_none_to_coaches_or_students_names_anyone() {
-        for kind in MessageKind::ALL {
-            let text = sms(*kind, &facts());
-            let admins = matches!(
-                kind,
-                MessageKind::TaskEarlyWarning
-                    | MessageKind::TaskShort
-                    | MessageKind::TaskLeftOver
-                    | MessageKind::AssignedWithdrawal
-                    | MessageKind::ClassClosed
-            );
-            assert!(segments(&text) <= if admins { 3 } else { 2 }, "{} parts: {text}", segments(&text));
-            assert!(text.starts_with(SIGN) && !text.contains("http"));
-            assert!(admins || !(text.contains("s0001") || text.contains("c0012")), "{text}");
-        }
-    }
-
-    #[test]
-    fn grades_and_spans_of_time_are_said_as_people_say_them() {
-        let grades: Vec<String> = [1, 6, 7, 9, 10, 12, 0].into_iter().map(grade).collect();
-        assert_eq!(grades, ["小学一年级", "小学六年级", "初一", "初三", "高一", "高三", ""]);
-        let spans: Vec<String> = [10, 30, 60, 90, 120, 150, 240, 1440].into_iter().map(minutes).collect();
-        assert_eq!(spans, ["10分钟", "30分钟", "1小时", "90分钟", "2小时", "2小时30分钟", "4小时", "1天"]);
-    }
-}
+mod tests;

@@ -25,11 +25,9 @@ impl pb::presence_service_server::PresenceService for PresenceRpc {
         &self,
         request: Request<pb::CompleteSoftwareTestRequest>,
     ) -> Result<Response<pb::CompleteSoftwareTestResponse>, Status> {
-        let (coach, parts, request_id) = convert::staffing::test(request.into_inner())?;
+        let (coach, parts, key) = convert::staffing::test(request.into_inner())?;
         let now = self.app.now().await?;
-        let outcome =
-            test::complete_software_test(&self.app, &coach, parts, &convert::request_id(request_id)?, now)
-                .await?;
+        let outcome = test::complete_software_test(&self.app, &coach, parts, &key, now).await?;
         let test::TestOutcome { passed, ready } = outcome;
         let test_time = Some(convert::timestamp(now));
         Ok(Response::new(pb::CompleteSoftwareTestResponse { passed, test_time, ready_invitation_ids: ready }))

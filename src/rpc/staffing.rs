@@ -95,6 +95,8 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         &self,
         request: Request<pb::InviteCoachRequest>,
     ) -> Result<Response<pb::InviteCoachResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
         let pb::InviteCoachRequest {
             task_id,
             class_template,
@@ -103,14 +105,14 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
             operator,
             r#override,
             remark,
-            request_id,
-        } = request.into_inner();
+            request_id: _,
+        } = request;
         let wanted = ManualInvitation {
             coach: convert::code("coach", coach)?,
             operator: convert::operator(operator)?,
             overriding: r#override,
             remark: convert::remark(remark, r#override)?,
-            request_id: convert::request_id(request_id)?,
+            key,
             task_id: list::task_id(&self.app, convert::staffing::task_key(task_id, class_template, &day)?)
                 .await?,
         };

@@ -79,6 +79,7 @@ impl From<Error> for Status {
                     details,
                 )
             }
+            Error::TakenOver => Self::new(Code::Aborted, Error::TakenOver.to_string()),
             Error::Busy(what) => unavailable(&format!("{what} is busy; try again")),
             Error::Unavailable(cause) => {
                 if let Some(passed_over) = UNAVAILABLE.next() {
@@ -229,6 +230,11 @@ mod tests {
                 Error::Contended("invitation.accept"),
                 Code::Aborted,
                 "too much contention in invitation.accept; try again",
+            ),
+            (
+                Error::TakenOver,
+                Code::Aborted,
+                "another firing has taken over the tick of this run, which stops",
             ),
             (Error::Busy("the database"), Code::Unavailable, "the database is busy; try again"),
             (

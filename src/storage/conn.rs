@@ -133,7 +133,7 @@ impl Conn {
     }
 
     /// Whether the server answers over it, soon.
-    async fn is_well(&mut self) -> bool {
+    pub(super) async fn is_well(&mut self) -> bool {
         let asked = async { on_each!(self, |raw| raw.ping().await) };
         matches!(tokio::time::timeout(ASKED, asked).await, Ok(Ok(())))
     }

@@ -1,5 +1,6 @@
 //! Errors of the database as errors of the library.
 
+use super::away::given_up;
 use super::dialect::{self, Fault};
 use crate::error::Error;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
@@ -72,6 +73,18 @@ pub(super) fn sqlite_busy(error: &DbErr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the connection to a server was cut: by a restart, an administrator, a limit on idle
+/// connections. (An answer that was given up is none: the server is there and does not answer.)
+pub(super) fn is_cut(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    let of_sqlite =
+        matches!(&**cause, SqlxError::Database(cause) if cause.try_downcast_ref::<SqliteError>().is_some());
+    driver_fault(error) == Fault::Away && !given_up(cause) && !of_sqlite
 }
 
 /// Whether SQLite cannot write (or read): its file is read-only, the disk is full or fails.

@@ -3,7 +3,7 @@
 use super::Txn;
 use super::entity::message;
 use super::insert::insert_rows;
-use super::sql::sql;
+use super::sql::{Cell, sql, update_by_pairs, update_by_rows};
 use super::unique_violation;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
@@ -107,36 +107,6 @@ pub(crate) async fn message_unsent_list(
     Ok(found)
 }
 
-/// The lessons, by class and start, of which these coaches know that all students are on leave: the
-/// last that they were told of it says so.
-pub(crate) async fn message_lessons_empty<'a>(
-    conn: &impl ConnectionTrait,
-    coaches: impl IntoIterator<Item = &'a str>,
-) -> Result<HashSet<(i64, Instant)>> {
-    let rows: Vec<(i64, Instant)> = sql("SELECT m.class_id, m.lesson_at FROM message m \
-         WHERE m.person IN ({texts}) AND m.audience = 'COACH' \
-         AND m.kind = 'LESSON_EMPTY' AND m.handed_at IS NOT NULL AND m.state <> 'CANCELLED' \
-         AND m.class_id IS NOT NULL AND m.lesson_at IS NOT NULL \
-         AND NOT EXISTS (SELECT 1 FROM message a WHERE a.person = m.person AND a.audience = 'COACH' \
-             AND a.kind = 'LESSON_ATTENDED' \
-             AND a.class_id = m.class_id AND a.lesson_at = m.lesson_at AND a.id > m.id \
-             AND a.handed_at IS NOT NULL AND a.state <> 'CANCELLED')")
-    .texts(coaches)
-    .tuples(conn)
-    .await?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Which of these keys are of messages that were withdrawn.
-pub(crate) async fn message_keys_cancelled(txn: &Txn, keys: &[String]) -> Result<HashSet<String>> {
-    let cancelled: Vec<String> =
-        sql("SELECT dedup_key FROM message WHERE state = 'CANCELLED' AND dedup_key IN ({texts})")
-            .texts(keys.iter().map(String::as_str))
-            .column(txn)
-            .await?;
-    Ok(cancelled.into_iter().collect())
-}
-
 /// A message that a sender should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Due {
@@ -217,120 +187,6 @@ pub(crate) async fn message_waiting(txn: &Txn, ids: &[i64], now: Instant) -> Res
     .await
 }
 
-/// Those of these messages of one kind that say what is still so; `None` when the kind needs no
-/// such check.
-pub(crate) async fn message_true(
-    txn: &Txn,
-    kind: MessageKind,
-    ids: &[i64],
-    now: Instant,
-) -> Result<Option<Vec<i64>>> {
-    let (query, at) = match kind {
-        MessageKind::Invitation => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t \
-             ON t.id = i.task_id \
-             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
-             AND t.closes_at > ?",
-            true,
-        ),
-        MessageKind::TestReminder => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
-             WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?",
-            true,
-        ),
-        MessageKind::Promoted => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
-             WHERE m.id IN ({ids}) AND i.state IN ('ACCEPTED', 'READY', 'ASSIGNED')",
-            false,
-        ),
-        MessageKind::TaskShort | MessageKind::TaskEarlyWarning => (
-            "SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
-             WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
-               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')",
-            false,
-        ),
-        MessageKind::Assigned => (
-            "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \
-             WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
-            false,
-        ),
-        // Answered, or run out, or not this offer any more: its expiry says which it was, its
-        // lesson which of several at once.
-        MessageKind::WaitlistOffer => (
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
-               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
-                JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
-                WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until \
-                  AND r.expires_at > ? \
-                  AND p.start_at = m.lesson_at)",
-            true,
-        ),
-        // Somebody comes after all, or the lesson has fallen away. (One at another time since is
-        // not found, and is told: the move is told too.)
-        MessageKind::LessonEmpty => (
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id AND l.start_at = m.lesson_at \
-                 AND (l.state = 'CANCELLED' OR EXISTS \
-                 (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
-                   AND r.placed_from <= l.day \
-                   AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 FROM student_leave v \
-                   WHERE v.reservation_id = r.id AND v.day = l.day))))",
-            false,
-        ),
-        // The student may have got a class since. A student has one lesson at a time, so its start
-        // says which is meant.
-        MessageKind::LessonNotHeld => (
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id JOIN lesson l \
-                ON l.class_id = r.class_id \
-                WHERE s.user_name = m.person AND l.start_at = m.lesson_at AND l.state <> 'CANCELLED' \
-                  AND r.placed_from <= l.day AND r.last_day >= l.day)",
-            false,
-        ),
-        _ => return Ok(None),
-    };
-    let query = sql(query).ids(ids.iter().copied());
-    let query = if at { query.bind(now) } else { query };
-    query.column(txn).await.map(Some)
-}
-
-/// Those of these messages that go to coaches who want none.
-pub(crate) async fn message_opted_out(txn: &Txn, ids: &[i64]) -> Result<Vec<i64>> {
-    sql("SELECT m.id FROM message m JOIN coach c ON c.user_name = m.person \
-         WHERE m.id IN ({ids}) AND m.audience = 'COACH' AND c.opted_out = TRUE")
-    .ids(ids.iter().copied())
-    .column(txn)
-    .await
-}
-
-/// What each number of these messages got after `lately` and since `today`; what a sender is
-/// handing over now counts, in a row of its own. One statement, for one view: a message that is
-/// settled meanwhile must not be missed on both sides.
-pub(crate) async fn message_counts(
-    txn: &Txn,
-    ids: &[i64],
-    lately: Instant,
-    today: Instant,
-) -> Result<Vec<(String, i64, i64)>> {
-    sql("SELECT address, COUNT(CASE WHEN settled_at > ? THEN 1 END), COUNT(CASE WHEN settled_at >= ? \
-         THEN 1 END) FROM message \
-         WHERE address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' \
-           AND audience <> 'ADMIN') \
-           AND settled_at >= ? AND state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') \
-         GROUP BY address \
-         UNION ALL \
-         SELECT address, COUNT(*), COUNT(*) FROM message WHERE state = 'LEASED' \
-           AND address IN (SELECT address FROM message WHERE id IN ({ids}) AND channel = 'SMS' \
-           AND audience <> 'ADMIN') GROUP BY address")
-    .bind(lately)
-    .bind(today)
-    .ids(ids.iter().copied())
-    .bind(lately.min(today))
-    .ids(ids.iter().copied())
-    .tuples(txn)
-    .await
-}
-
 /// Ends messages that waited; those that may have been sent before (UNKNOWN) stay so and are not
 /// repeated.
 pub(crate) async fn message_end(
@@ -355,19 +211,27 @@ pub(crate) async fn message_end(
     .await
 }
 
-/// Lets messages wait for their window.
-pub(crate) async fn message_defer(txn: &Txn, ids: &[i64], due_at: Instant) -> Result<u64> {
-    sql("UPDATE message SET due_at = ? WHERE id IN ({ids}) AND state = 'UNKNOWN'")
-        .bind(due_at)
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await?;
-    sql("UPDATE message SET state = 'DEFERRED', due_at = ? WHERE id IN ({ids}) \
-        AND state IN ('QUEUED', 'RETRY', 'DEFERRED')")
-    .bind(due_at)
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await
+/// Lets messages wait for their window, each until its instant (in seconds); how many wait now.
+pub(crate) async fn message_defer(txn: &Txn, until: &[(i64, i64)]) -> Result<u64> {
+    wait(txn, until, "state = 'DEFERRED', due_at = p.b").await
+}
+
+/// Lets messages wait for room under the cap, each until its instant (in seconds); how many wait
+/// now.
+pub(crate) async fn message_hold_back(txn: &Txn, until: &[(i64, i64)]) -> Result<u64> {
+    // The word is `domain::cap::CAP`.
+    wait(txn, until, "state = 'DEFERRED', due_at = p.b, error = 'CAP'").await
+}
+
+/// Those that may have been sent before (UNKNOWN) wait as what they are.
+async fn wait(txn: &Txn, until: &[(i64, i64)], set: &'static str) -> Result<u64> {
+    if until.is_empty() {
+        return Ok(0);
+    }
+    let of = "message.state = 'UNKNOWN'";
+    update_by_pairs(txn, "message", "id", "due_at = p.b", of, until).execute(txn).await?;
+    let of = "message.state IN ('QUEUED', 'RETRY', 'DEFERRED')";
+    update_by_pairs(txn, "message", "id", set, of, until).execute(txn).await
 }
 
 /// Testing mode: messages end here; how many did.
@@ -382,13 +246,32 @@ pub(crate) async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Res
     .await
 }
 
+/// Stores where messages go now: (message, number or mail address).
+pub async fn message_readdress(txn: &Txn, to: &[(i64, &str)]) -> Result<()> {
+    set_texts(txn, to, "address = p.c1").await
+}
+
+/// Stores what messages said when they were handed over: (message, text).
+pub async fn message_say(txn: &Txn, bodies: &[(i64, &str)]) -> Result<()> {
+    set_texts(txn, bodies, "body = p.c1").await
+}
+
+async fn set_texts(txn: &Txn, of: &[(i64, &str)], set: &'static str) -> Result<()> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    update_by_rows(txn, "message", "{rows:it}", "message.id = p.c0", set)
+        .rows(of.iter().map(|(id, text)| [Cell::from(*id), Cell::from(*text)]))
+        .execute(txn)
+        .await
+        .map(drop)
+}
+
 /// Takes messages for one sender until its lease runs out.
 pub async fn message_lease(txn: &Txn, ids: &[i64], token: &str, until: Instant) -> Result<u64> {
-    sql(
-        "UPDATE message SET state = 'LEASED', lease_token = ?, lease_until = ?, handed_at = NULL, settled_at \
-         = NULL \
-         WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')",
-    )
+    sql("UPDATE message SET state = 'LEASED', lease_token = ?, lease_until = ?, handed_at = NULL, \
+         settled_at = NULL, error = '' \
+         WHERE id IN ({ids}) AND state IN ('QUEUED', 'RETRY', 'DEFERRED', 'UNKNOWN')")
     .bind(token)
     .bind(until)
     .ids(ids.iter().copied())

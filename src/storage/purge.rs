@@ -3,7 +3,7 @@
 
 use super::Txn;
 use super::sql::{Cell, delete_by_rows, sql};
-use crate::domain::time::Instant;
+use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::ConnectionTrait;
 
@@ -32,6 +32,21 @@ pub(crate) async fn message_purge_in_txn(txn: &Txn, ids: &[i64], now: Instant) -
     .ids(ids.iter().copied())
     .execute(txn)
     .await
+}
+
+/// What people were told of lessons before a day.
+pub(crate) async fn topic_list_old(conn: &impl ConnectionTrait, before: Day, most: i64) -> Result<Vec<i64>> {
+    sql("SELECT id FROM notice_topic WHERE day < ? ORDER BY day LIMIT ?")
+        .bind(before)
+        .bind(most)
+        .column(conn)
+        .await
+}
+
+/// Deletes what people were told of lessons; how many lessons and people.
+pub(crate) async fn topic_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
+    sql("DELETE FROM message_topic WHERE topic_id IN ({ids})").ids(ids.iter().copied()).execute(txn).await?;
+    sql("DELETE FROM notice_topic WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
 }
 
 /// Request ids that were stored before an instant: (scope, id).

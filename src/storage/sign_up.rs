@@ -61,7 +61,7 @@ pub struct Taking {
     pub last_day: Day,
 }
 
-/// What [`look`] finds.
+/// What `look` finds.
 #[derive(Clone, Debug, Default)]
 pub struct Looked {
     /// What is to be looked after of the templates.

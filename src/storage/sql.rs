@@ -162,7 +162,7 @@ pub fn insert_rows(table: &str, columns: &[(String, char)], cells: Vec<Cell>) ->
     Sql { text, values: vec![Parameter::Many(Set::Rows { width: columns.len(), cells })] }
 }
 
-/// An UPDATE of many rows by the rows `p` of a set; see [`dialect::update_by_rows`]. The set is the
+/// An UPDATE of many rows by the rows `p` of a set; see `dialect::update_by_rows`. The set is the
 /// first parameter.
 pub fn update_by_rows(
     conn: &impl ConnectionTrait,
@@ -177,7 +177,7 @@ pub fn update_by_rows(
     }
 }
 
-/// A DELETE of the rows of a table that rows `p` of a set name; see [`dialect::delete_by_rows`].
+/// A DELETE of the rows of a table that rows `p` of a set name; see `dialect::delete_by_rows`.
 /// The set is the only parameter.
 pub(crate) fn delete_by_rows(
     conn: &impl ConnectionTrait,
@@ -188,7 +188,7 @@ pub(crate) fn delete_by_rows(
     Sql { text: dialect::delete_by_rows(conn.get_database_backend(), table, rows, on), values: Vec::new() }
 }
 
-/// An UPDATE of many rows, each with a value of its own; see [`dialect::update_by_pairs`].
+/// An UPDATE of many rows, each with a value of its own; see `dialect::update_by_pairs`.
 pub fn update_by_pairs(
     conn: &impl ConnectionTrait,
     table: &'static str,

@@ -10,6 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder,
     QuerySelect, Set,
 };
+use std::sync::Arc;
 
 /// A run that begins: RUNNING, its lease held by `lease_token`.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,20 @@ pub struct Begin<'a> {
     pub lease_token: &'a str,
     /// From then on, by the one clock, another firing of the tick may take it over.
     pub lease_until: Instant,
+}
+
+/// What a run holds its tick by.
+#[derive(Clone, Debug)]
+pub struct RunLease {
+    run_id: i64,
+    token: Arc<str>,
+}
+
+impl RunLease {
+    /// Of a run that begins.
+    pub fn of(run: &Model) -> Self {
+        Self { run_id: run.id, token: run.lease_token.as_str().into() }
+    }
 }
 
 /// Inserts a run; with a tick that exists already it fails with `AlreadyExists`.
@@ -60,16 +75,14 @@ pub(crate) async fn task_run_by_tick(
     Ok(Entity::find().filter(Column::Task.eq(task)).filter(Column::TickAt.eq(tick_at)).one(conn).await?)
 }
 
-/// Begins a run of the same tick again; whether nobody else did so since `old` was read.
-pub(crate) async fn task_run_take_over(
-    conn: &impl ConnectionTrait,
-    old: &Model,
-    begin: Begin<'_>,
-) -> Result<bool> {
+/// Begins a run of the same tick again; whether nobody else did so, or renewed the lease, since
+/// `old` was read.
+pub async fn task_run_take_over(conn: &impl ConnectionTrait, old: &Model, begin: Begin<'_>) -> Result<bool> {
     let rows =
         sql("UPDATE task_run SET state = ?, logical_at = ?, started_at = ?, ended_at = NULL, host = ?, \
          lease_token = ?, lease_until = ?, \
-         report = '', error = '', idle = FALSE WHERE id = ? AND state = ? AND lease_token = ?")
+         report = '', error = '', idle = FALSE \
+         WHERE id = ? AND state = ? AND lease_token = ? AND lease_until = ?")
         .bind(RunState::Running)
         .bind(begin.logical_at)
         .bind(begin.started_at)
@@ -79,6 +92,30 @@ pub(crate) async fn task_run_take_over(
         .bind(old.id)
         .bind(old.state)
         .bind(old.lease_token.as_str())
+        .bind(old.lease_until)
+        .execute(conn)
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Whether a run still holds its tick.
+pub async fn task_run_is_held(conn: &impl ConnectionTrait, lease: &RunLease) -> Result<bool> {
+    let held: Vec<i64> = sql("SELECT id FROM task_run WHERE id = ? AND state = ? AND lease_token = ?")
+        .bind(lease.run_id)
+        .bind(RunState::Running)
+        .bind(&*lease.token)
+        .column(conn)
+        .await?;
+    Ok(!held.is_empty())
+}
+
+/// Lets a run hold its tick for longer; whether it still held it.
+pub async fn task_run_renew(conn: &impl ConnectionTrait, lease: &RunLease, until: Instant) -> Result<bool> {
+    let rows = sql("UPDATE task_run SET lease_until = ? WHERE id = ? AND state = ? AND lease_token = ?")
+        .bind(until)
+        .bind(lease.run_id)
+        .bind(RunState::Running)
+        .bind(&*lease.token)
         .execute(conn)
         .await?;
     Ok(rows == 1)

@@ -9,6 +9,7 @@
 use super::conn::{self, Conn};
 use super::metric::MetricCallback;
 use super::open::Db;
+use super::task_run::task_run_is_held;
 use super::within::refuse_within;
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -184,7 +185,7 @@ impl Retries {
 
 impl Db {
     /// Begins a write transaction; only `write_txn!` and the migration call this, so that none goes
-    /// without its retries.
+    /// without its retries. A run's begins only while the run holds its tick (docs/domain.md §8).
     pub async fn begin_write(&self) -> Result<Txn> {
         refuse_within("a second transaction")?;
         let conn = match self.park() {
@@ -198,6 +199,15 @@ impl Db {
         }
         conn.begin().await?;
         let inner = Mutex::new(Inner { conn, spoiled: false });
-        Ok(Txn { backend: self.backend(), inner, metric: self.metric().cloned() })
+        let txn = Txn { backend: self.backend(), inner, metric: self.metric().cloned() };
+        let held = match self.run() {
+            None => Ok(true),
+            Some(lease) => task_run_is_held(&txn, lease).await,
+        };
+        match held {
+            Ok(true) => Ok(txn),
+            Ok(false) => Retries::end(txn, Err(Error::TakenOver), false).await,
+            Err(error) => Retries::end(txn, Err(error), false).await,
+        }
     }
 }

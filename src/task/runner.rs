@@ -3,7 +3,9 @@
 //!
 //! Who runs a tick is decided by the unique key (task, tick) and a plain INSERT. A tick that
 //! failed, or whose run was killed so that its lease has run out, is taken over by a guarded UPDATE
-//! with a token of its own; whoever lost the lease cannot end the run any more.
+//! with a token of its own. A run renews its lease while it goes on; one that lost it all the same
+//! (its machine stood still, the database was away for longer) begins no transaction any more, and
+//! cannot end the other's run.
 
 use super::registry::{Argument, Task};
 use super::{Scope, invite_create, work};
@@ -14,10 +16,14 @@ use crate::domain::state::RunState;
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::task_run::Model;
-use crate::storage::task_run::{Begin, task_run_by_tick, task_run_end, task_run_insert, task_run_take_over};
+use crate::storage::task_run::{
+    Begin, RunLease, task_run_by_tick, task_run_end, task_run_insert, task_run_renew, task_run_take_over,
+};
 use crate::storage::test_clock::test_clock_row;
 use crate::write_txn;
+use std::convert::Infallible;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The tick that a firing stands for; cut to the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +84,50 @@ where
         Claim::Ours(run) => run,
         Claim::Theirs(run) => return Outcome::of(run, true),
     };
+    let lease = RunLease::of(&run);
+    let held = App { db: app.db.for_run(lease.clone()), ..app.clone() };
     // In a task of its own, so that a panic ends as a failed run and not as one that seems to go
     // on.
-    let result = match tokio::spawn(work(app.clone(), scope)).await {
+    let mut working = tokio::spawn(work(held, scope));
+    let result = tokio::select! {
+        ended = &mut working => ended,
+        never = keep(app, &run, &lease) => match never {},
+    };
+    let result = match result {
         Ok(result) => result,
         Err(fault) => Err(Error::internal(format!("{} ended early: {fault}", task.name()))),
     };
     end(app, run, result).await
+}
+
+/// Renews the lease of a run three times as often as it would run out, for as long as it is asked
+/// to.
+async fn keep(app: &App, run: &Model, lease: &RunLease) -> Infallible {
+    let whole = Duration::from_secs(app.config.tasks.lease_s.into());
+    let mut pause = whole / 3;
+    loop {
+        tokio::time::sleep(pause).await;
+        let renewed = write_txn!(&app.db.for_leases(), "task_run.renew", |txn| {
+            let until = app.now_in(txn).await? + app.config.tasks.lease();
+            task_run_renew(txn, lease, until).await
+        });
+        pause = match renewed {
+            Ok(true) => whole / 3,
+            Ok(false) => {
+                tracing::warn!(task = run.task, run.id = run.id, "a run has lost its lease; it stops");
+                return std::future::pending().await;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    task = run.task,
+                    run.id = run.id,
+                    %error,
+                    "the lease of a run could not be renewed yet"
+                );
+                whole / 12
+            }
+        };
+    }
 }
 
 /// What the run is about: its `now` and its lesson day.
@@ -193,11 +236,15 @@ async fn end(app: &App, mut run: Model, result: Result<Report>) -> Result<Outcom
     let ended = write_txn!(&app.db, "task_run.end", |txn| task_run_end(txn, &run).await);
     match ended {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(
-            task = run.task,
-            run.id = run.id,
-            "another firing had taken the tick over before this one ended"
-        ),
+        Ok(false) => {
+            tracing::warn!(
+                task = run.task,
+                run.id = run.id,
+                "another firing had taken the tick over before this one ended"
+            );
+            // What the other does is the run's report.
+            return Err(outcome.err().unwrap_or(Error::TakenOver));
+        }
         // The work itself is done, or its own error matters more; the tick may be taken over when
         // the lease has run out.
         Err(error) => {
@@ -247,9 +294,11 @@ fn told(error: &Error) -> String {
         Error::Precondition { reason, detail, days: _ } => format!("{reason}: {detail}"),
         Error::Unavailable(_) => "the database cannot be reached".to_owned(),
         Error::Internal(_) => "a fault of the service; its log says more".to_owned(),
-        Error::Invalid { .. } | Error::Contended(_) | Error::Busy(_) | Error::Corrupt { .. } => {
-            error.to_string()
-        }
+        Error::Invalid { .. }
+        | Error::Contended(_)
+        | Error::Busy(_)
+        | Error::TakenOver
+        | Error::Corrupt { .. } => error.to_string(),
     };
     text.chars().take(1000).collect()
 }

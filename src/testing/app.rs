@@ -146,6 +146,11 @@ impl TestApp {
         &self.db.options().url
     }
 
+    /// How many transactions it can have at once, on databases other than SQLite.
+    pub fn write_connections(&self) -> u32 {
+        self.db.options().write_connections
+    }
+
     /// The instant of a local time `YYYY-MM-DDTHH:MM` or `YYYY-MM-DD` (its 00:00).
     pub fn instant(&self, local: &str) -> Instant {
         let at = local.parse::<NaiveDate>().map(|day| day.and_time(NaiveTime::MIN));

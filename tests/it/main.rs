@@ -21,6 +21,7 @@ mod histories;
 mod house;
 mod import;
 mod messages;
+mod notices;
 mod openings;
 mod oulad;
 mod overview;

@@ -1,5 +1,7 @@
 //! A tick runs once, whoever fires it and however often; a failed or killed run is done again.
 
+mod lease;
+
 use crate::grpc::{invalid_field, reason};
 use chrono::TimeDelta;
 use etutor::app::report::Report;

@@ -11,6 +11,7 @@ use super::known::{Desk, Known, reused};
 use super::offer;
 use super::turn::take_turns_at_cut_off;
 use crate::app::App;
+use crate::app::outbox::notice;
 use crate::app::queue::{Ask, Decision, Wish};
 use crate::domain::city::city;
 use crate::domain::class_task::find_seat;
@@ -81,6 +82,10 @@ pub(crate) async fn decide_in_txn(
         decisions[position] =
             Some(Ok(if waits { Decision::Before(id) } else { Decision::Made(Box::new(row)) }));
     }
+    // Somebody comes to a lesson to which nobody came.
+    let classes = accepted.iter().filter(|one| one.row.state == ReservationState::Placed);
+    let classes = classes.filter_map(|one| one.row.seat).map(|(class_id, _)| class_id);
+    notice::look_at_classes(app, txn, classes, now).await?;
     said_yes_in_txn(app, txn, &desk.said_yes(&accepted), now).await?;
     let waiting: BTreeSet<i64> = accepted
         .iter()

@@ -369,6 +369,7 @@ async fn move_in_txn(
     if let Some(old) = before.class_id {
         student_left(app, txn, old, from, now).await?;
     }
+    crate::app::outbox::notice::look_at_classes(app, txn, [class_id], now).await?;
     let start = wanted.iter().find(|(day, _)| *day == from).map_or(now, |(_, start)| *start);
     let course = Course::of(txn, template.id).await?;
     let facts = course.facts(&stay);

@@ -93,6 +93,7 @@ pub(super) async fn confirm(
         if from == ReservationState::Held {
             held_time_end_in_txn(txn, &[id], now).await?;
         }
+        crate::app::outbox::notice::look_at_classes(app, txn, before.class_id, now).await?;
         said_yes_in_txn(app, txn, &[Yes::to(&before)], now).await.map(drop)
     })?;
     get_reservation(app, id).await

@@ -81,6 +81,9 @@ pub(super) async fn extend_in_txn(
         cause: PlaceCause::Change,
     };
     place_change_write_in_txn(txn, &[change], by, now).await?;
+    let whose = (before.student_id, before.template_id);
+    crate::app::outbox::notice::own_days(app, txn, whose, (first, last), now).await?;
+    crate::app::outbox::notice::look_at_classes(app, txn, before.class_id, now).await?;
     Ok(true)
 }
 

@@ -2,24 +2,22 @@
 //! §6).
 
 use super::confirm::lock_in_txn;
-use super::tell::Course;
 use super::turn::take_turn;
 use super::{offer, stored};
-use crate::app::outbox::Person;
-use crate::app::{App, outbox};
+use crate::app::App;
+use crate::app::outbox::notice::{self, Asked};
 use crate::domain::calendar::Timeline;
+use crate::domain::notice::Word;
 use crate::domain::places::Refusal;
 use crate::domain::sign_up::leave_until;
-use crate::domain::state::{LessonState, MessageKind, PlaceCause, ReservationState};
+use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::entity::{class_template, coach, reservation};
+use crate::storage::entity::{class_template, reservation};
 use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation as store;
-use crate::storage::sql::sql;
 use crate::storage::{Txn, catalog, leave, seat, staffing};
 use crate::write_txn;
-use sea_orm::{EntityTrait, FromQueryResult};
 
 /// Takes leave for the lesson of a day; how many lessons the student may still take leave from in
 /// this season. Twice changes nothing.
@@ -51,11 +49,7 @@ pub(crate) async fn request_leave(app: &App, id: i64, day: Day, now: Instant) ->
             return Err(Error::Contended("leave.request"));
         }
         place_change_write_in_txn(txn, &[change(&before, day, -1, PlaceCause::Leave)], &by, now).await?;
-        if let Some(class_id) = before.class_id
-            && attending(txn, class_id, day).await? == 0
-        {
-            tell_coach(app, txn, MessageKind::LessonEmpty, class_id, &lesson, now).await?;
-        }
+        look(app, txn, &by.actor, &before, &lesson, now).await?;
         offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
         Ok(left(app, taken + 1))
     })
@@ -82,7 +76,7 @@ pub(crate) async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> 
         // The list first: who waits was promised what is free.
         offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
         match before.class_id {
-            Some(class_id) => back_into_class(app, txn, class_id, &lesson, now).await?,
+            Some(class_id) => back_into_class(txn, class_id, &lesson).await?,
             None if is_counted(app, txn, &before, (day, lesson.start), now).await? => {}
             None => {
                 let detail = format!(
@@ -97,6 +91,7 @@ pub(crate) async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> 
         }
         place_change_write_in_txn(txn, &[change(&before, day, 1, PlaceCause::LeaveCancelled)], &by, now)
             .await?;
+        look(app, txn, &by.actor, &before, &lesson, now).await?;
         Ok(left(app, taken - 1))
     })
 }
@@ -153,19 +148,19 @@ fn change(of: &reservation::Model, day: Day, delta: i64, cause: PlaceCause) -> P
     }
 }
 
-/// Students of a class who come to the lesson of a day.
-async fn attending(txn: &Txn, class_id: i64, day: Day) -> Result<i64> {
-    let found: Vec<i64> = sql("SELECT COUNT(*) FROM reservation r WHERE r.class_id = ? \
-         AND r.state = 'PLACED' AND r.placed_from <= ? \
-         AND r.last_day >= ? AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id \
-         AND v.day = ?)")
-    .bind(class_id)
-    .bind(day)
-    .bind(day)
-    .bind(day)
-    .column(txn)
-    .await?;
-    Ok(found.into_iter().next().unwrap_or(0))
+/// Leave was taken or taken back: the student knows, and to the class's lesson nobody may come any
+/// more, or somebody again.
+async fn look(
+    app: &App,
+    txn: &Txn,
+    student: &str,
+    of: &reservation::Model,
+    lesson: &Lesson,
+    now: Instant,
+) -> Result<u64> {
+    let asked = Asked::student(student, of.template_id, lesson.day, Word::At(lesson.start)).own();
+    let written = notice::look_at(app, txn, vec![asked], now).await?;
+    Ok(written + notice::look_at_classes(app, txn, of.class_id, now).await?)
 }
 
 /// Whether a student without a class would be counted for a lesson by a task: one that is still to
@@ -188,7 +183,7 @@ pub(super) async fn is_counted(
 }
 
 /// The seat on one day again, if it is still there.
-async fn back_into_class(app: &App, txn: &Txn, class_id: i64, lesson: &Lesson, now: Instant) -> Result<()> {
+async fn back_into_class(txn: &Txn, class_id: i64, lesson: &Lesson) -> Result<()> {
     let id = lesson.template.id;
     seat::seat_lock_in_txn(txn, &[id], lesson.day).await?;
     let classes = seat::seat_list(txn, &[id], lesson.day).await?.remove(&id).unwrap_or_default();
@@ -211,50 +206,5 @@ async fn back_into_class(app: &App, txn: &Txn, class_id: i64, lesson: &Lesson, n
             [lesson.day],
         ));
     }
-    if attending(txn, class_id, lesson.day).await? == 0 {
-        tell_coach(app, txn, MessageKind::LessonAttended, class_id, lesson, now).await?;
-    }
     Ok(())
-}
-
-#[derive(FromQueryResult)]
-struct Teaching {
-    coach_id: i64,
-    state: LessonState,
-}
-
-/// Tells the coach of a lesson and staff whether somebody comes to it.
-async fn tell_coach(
-    app: &App,
-    txn: &Txn,
-    kind: MessageKind,
-    class_id: i64,
-    lesson: &Lesson,
-    now: Instant,
-) -> Result<()> {
-    let found: Option<Teaching> = sql("SELECT coach_id, state FROM lesson WHERE class_id = ? AND day = ?")
-        .bind(class_id)
-        .bind(lesson.day)
-        .one(txn)
-        .await?;
-    let Some(teaching) = found.filter(|teaching| teaching.state == LessonState::Scheduled) else {
-        return Ok(());
-    };
-    let person = coach::Entity::find_by_id(teaching.coach_id).one(txn).await?;
-    let person = person.ok_or_else(|| Error::not_found("coach", teaching.coach_id))?;
-    let course = Course::of(txn, lesson.template.id).await?;
-    let draft = |to: Person| outbox::Draft {
-        class_id: Some(class_id),
-        ..course.draft(
-            kind,
-            to,
-            course.facts(&[lesson.day]),
-            lesson.start,
-            format!("{}.{}", person.user_name, now.unix()),
-        )
-    };
-    let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
-    outbox::write(app, txn, vec![to_coach, draft(Person::Admins { subject_id: course.subject_id })], now)
-        .await
-        .map(drop)
 }

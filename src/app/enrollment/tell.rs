@@ -15,8 +15,6 @@ use sea_orm::FromQueryResult;
 pub(super) struct Course {
     /// Its code.
     pub code: String,
-    /// Its subject.
-    pub subject_id: i64,
     /// Name of the subject.
     pub subject_name: String,
     /// Its grade.
@@ -30,7 +28,7 @@ pub(super) struct Course {
 impl Course {
     /// Of a template.
     pub(super) async fn of(txn: &Txn, template_id: i64) -> Result<Self> {
-        sql("SELECT t.code, t.subject_id, s.name AS subject_name, t.grade, p.start_time, p.end_time \
+        sql("SELECT t.code, s.name AS subject_name, t.grade, p.start_time, p.end_time \
              FROM class_template t \
              JOIN subject s ON s.id = t.subject_id JOIN period p ON p.id = t.period_id WHERE t.id = ?")
         .bind(template_id)

@@ -9,11 +9,15 @@
 //! Inside a transaction invitations come before messages, as in every other one, so that nobody
 //! waits in a circle.
 
+use super::address::{People, address_now};
+use super::capped;
+use super::question::{self, Question, invitation_of, questions};
 use crate::app::App;
-use crate::app::after::Settled;
+use crate::app::outbox::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
 use crate::config::Gateway as Way;
+use crate::domain::cap::CAP;
 use crate::domain::message::NEVER;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
@@ -23,8 +27,9 @@ use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
 use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
+use crate::storage::message_judge::{message_got, message_true};
 use crate::write_txn;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// `sms send`: hands out what is due, through the configured gateways.
@@ -63,7 +68,7 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
         let (taken, counts) = take(app, chunk, &lease, at).await?;
         report.add(counts);
         if !app.config.testing && !taken.is_empty() {
-            report.add(deliver(app, gateways, &taken, &lease, &mut clock).await?);
+            report.add(deliver(app, gateways, taken, &lease, &mut clock).await?);
         }
     }
     Ok(report)
@@ -102,40 +107,57 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
     let testing = app.config.testing;
     write_txn!(&app.db, "sms.take", |txn| {
         store::message_sender_lock(txn).await?;
-        let rows = read_in_order(txn, ids, now).await?;
-        let verdicts = judge(app, txn, &rows, now).await?;
+        let mut rows = read_in_order(txn, ids, now).await?;
+        let (people, moved) = address_now(app, txn, &mut rows).await?;
+        let verdicts = judge(app, txn, &rows, people, (!testing).then_some(lease.until), now).await?;
         let mut report = Report { examined: rows.len() as u64, ..Report::default() };
-        let (mut going, mut waits, mut ends) =
-            (Vec::new(), BTreeMap::<Instant, Vec<i64>>::new(), BTreeMap::<_, Vec<i64>>::new());
+        let (mut going, mut waits, mut held_back) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ends = BTreeMap::<_, Vec<i64>>::new();
         for (id, verdict) in verdicts {
             match verdict {
                 Verdict::Go => going.push(id),
-                Verdict::Wait(until) => waits.entry(until).or_default().push(id),
+                Verdict::Wait(until) => waits.push((id, until.unix())),
+                Verdict::HoldBack(until) => held_back.push((id, until.unix())),
                 Verdict::End(state, error) => ends.entry((state, error)).or_default().push(id),
             }
         }
-        let lost: Vec<i64> = ends.values().flatten().copied().collect();
-        let out = if testing { invitations_of(&rows, &going) } else { Vec::new() };
-        invitations_settle(app, txn, &out, &invitations_of(&rows, &lost), now).await?;
-        for (until, ids) in &waits {
-            report.skip(MessageState::Deferred, store::message_defer(txn, ids, *until).await?);
-        }
+        let is_lost = |row: &&message::Model| ends.values().any(|ids| ids.contains(&row.id));
+        let lost: Vec<i64> = rows.iter().filter(is_lost).filter_map(invitation_of).collect();
+        let captured = rows.iter().filter(|row| testing && going.contains(&row.id));
+        let out = questions(app, txn, captured.map(|row| (row, now))).await?;
+        question::settle(app, txn, out.iter(), &lost, now).await?;
+        let deferred = store::message_defer(txn, &waits).await?;
+        report.skip(MessageState::Deferred, deferred + store::message_hold_back(txn, &held_back).await?);
+        let mut untrue = Vec::new();
         for ((state, error), ids) in &ends {
+            if *state == MessageState::Cancelled {
+                untrue.extend(ids.iter().copied());
+            }
             let ended = store::message_end(txn, ids, *state, error, now).await?;
             report.changed += ended;
-            if *state == MessageState::Failed {
-                report.failed += ended;
-            } else {
-                report.skip(state, ended);
+            match *state {
+                MessageState::Failed => report.failed += ended,
+                MessageState::Expired if *error == CAP => {
+                    report.skip(CAP, ended);
+                    report.notes.push(capped_note(ended));
+                    capped::tell(app, txn, &rows, ids, now).await?;
+                }
+                state => report.skip(state, ended),
             }
         }
+        let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
+        let moved = taken.iter().filter(|row| moved.contains(&row.id));
+        let moved: Vec<(i64, &str)> = moved.map(|row| (row.id, row.address.as_str())).collect();
+        store::message_readdress(txn, &moved).await?;
         if testing {
             report.messages = store::message_capture(txn, &going, now).await?;
             report.changed += report.messages;
+            notice::told(app, txn, &going, now).await?;
         } else if !going.is_empty() {
             store::message_lease(txn, &going, &lease.token, lease.until).await?;
         }
-        let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
+        // What is so instead is written in the place of what is no longer so.
+        notice::look_again(app, txn, &untrue, now).await?;
         Ok((taken, report))
     })
 }
@@ -148,30 +170,40 @@ async fn read_in_order(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<messa
     Ok(rows)
 }
 
-async fn judge(app: &App, txn: &Txn, rows: &[message::Model], now: Instant) -> Result<Vec<(i64, Verdict)>> {
+/// `known_at`: when it will be known whether what goes now went; `None` = at once.
+async fn judge(
+    app: &App,
+    txn: &Txn,
+    rows: &[message::Model],
+    people: People,
+    known_at: Option<Instant>,
+    now: Instant,
+) -> Result<Vec<(i64, Verdict)>> {
     let rules = app.rules();
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut known = Known {
-        opted_out: store::message_opted_out(txn, &ids).await?.into_iter().collect(),
-        ..Known::default()
-    };
+    let People { opted_out, not_admins } = people;
+    let mut known = Known { opted_out, not_admins, ..Known::default() };
     let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
     for row in rows {
         kinds.entry(row.kind).or_default().push(row.id);
     }
+    known.untrue.extend(notice::untrue(app, txn, rows, now).await?);
     for (kind, ids) in kinds {
-        if let Some(still_so) = store::message_true(txn, kind, &ids, now).await? {
+        if let Some(still_so) = message_true(txn, kind, &ids, now).await? {
             known.untrue.extend(ids.into_iter().filter(|id| !still_so.contains(id)));
         }
     }
-    let (lately, today) = (now - rules.cap_span, rules.time.midnight(rules.time.day(now)));
-    for (address, short, day) in store::message_counts(txn, &ids, lately, today).await? {
-        let sent = known.sent.entry(address).or_default();
-        sent.0 = sent.0.saturating_add(u32::try_from(short).unwrap_or(u32::MAX));
-        sent.1 = sent.1.saturating_add(u32::try_from(day).unwrap_or(u32::MAX));
-    }
     let waiting: Vec<Waiting> = rows.iter().map(waiting).collect();
-    Ok(sender::judge(&waiting, known, rules, now))
+    let since = (now - rules.cap_span).min(rules.time.midnight(rules.time.day(now)));
+    let capped = waiting.iter().filter(|message| message.may_be_held_back());
+    let numbers: BTreeSet<&str> = capped.map(|message| message.address.as_str()).collect();
+    for (number, state, at, count) in message_got(txn, &numbers, since).await? {
+        let (got, count) = (known.got.entry(number).or_default(), count.unsigned_abs());
+        match state {
+            MessageState::Leased => got.add_going(at, count),
+            _ => got.add_sent(at, count),
+        }
+    }
+    Ok(sender::judge(&waiting, known, rules, now, known_at))
 }
 
 fn waiting(row: &message::Model) -> Waiting {
@@ -183,6 +215,7 @@ fn waiting(row: &message::Model) -> Waiting {
         address: row.address.clone(),
         lesson_at: row.lesson_at,
         valid_until: row.valid_until,
+        was_held_back: row.state == MessageState::Deferred && row.error == CAP,
     }
 }
 
@@ -190,31 +223,34 @@ fn waiting(row: &message::Model) -> Waiting {
 async fn deliver(
     app: &App,
     gateways: Gateways<'_>,
-    taken: &[message::Model],
+    mut taken: Vec<message::Model>,
     lease: &Lease,
     clock: &mut RunClock,
 ) -> Result<Report> {
     let at = clock.now(app).await?;
     let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
-    let handed =
-        write_txn!(&app.db, "sms.hand_over", |txn| store::message_hand_over(txn, &ids, &lease.token, at)
-            .await)?;
-    let going: Vec<&message::Model> = taken.iter().filter(|row| handed.contains(&row.id)).collect();
+    let (handed, questions) = write_txn!(&app.db, "sms.hand_over", |txn| {
+        let handed = store::message_hand_over(txn, &ids, &lease.token, at).await?;
+        let going = taken.iter().filter(|row| handed.contains(&row.id));
+        let questions = questions(app, txn, going.map(|row| (row, at))).await?;
+        Ok((handed, questions))
+    })?;
+    taken.retain(|row| handed.contains(&row.id));
     // A call must end, one way or the other, while the lease lasts.
     let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
-    let outcomes =
-        gateways.submit(going.iter().map(|row| (row.id, outgoing(row))).collect(), limit, at).await;
-    settle(app, &going, outcomes, lease, clock.now(app).await?).await
+    let going = taken.iter().map(|row| (row.id, outgoing(row, questions.get(&row.id)))).collect();
+    let outcomes = gateways.submit(going, limit, at).await;
+    settle(app, &taken, &questions, outcomes, lease, clock.now(app).await?).await
 }
 
-fn outgoing(row: &message::Model) -> Outgoing {
+fn outgoing(row: &message::Model, question: Option<&Question>) -> Outgoing {
     Outgoing {
         key: row.dedup_key.clone(),
         kind: row.kind,
         channel: row.channel,
         address: row.address.clone(),
         subject: row.subject.clone(),
-        body: row.body.clone(),
+        body: question.map_or(&row.body, |question| &question.body).clone(),
         attempt: row.attempts + 1,
         valid_until: row.valid_until,
     }
@@ -222,33 +258,38 @@ fn outgoing(row: &message::Model) -> Outgoing {
 
 async fn settle(
     app: &App,
-    rows: &[&message::Model],
+    rows: &[message::Model],
+    questions: &HashMap<i64, Question>,
     outcomes: Vec<(i64, Outcome)>,
     lease: &Lease,
     now: Instant,
 ) -> Result<Report> {
-    let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, *row)).collect();
+    let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, row)).collect();
     let mut fates = HashMap::<Fate, Vec<i64>>::new();
     let (mut out, mut lost) = (Vec::new(), Vec::new());
     for (id, outcome) in outcomes {
         let Some(row) = by_id.get(&id) else { continue };
         let fate = sender::fate(outcome, row.kind, row.attempts + 1, row.valid_until, now);
-        if row.kind == MessageKind::Invitation {
-            match fate.state {
-                MessageState::Submitted | MessageState::Unknown => out.extend(row.invitation_id),
-                MessageState::Retry => {}
-                _ => lost.extend(row.invitation_id),
-            }
+        match fate.state {
+            MessageState::Submitted | MessageState::Unknown => out.extend(questions.get_key_value(&id)),
+            MessageState::Retry => {}
+            _ => lost.extend(invitation_of(row)),
         }
         fates.entry(fate).or_default().push(id);
     }
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     write_txn!(&app.db, "sms.settle", |txn| {
-        invitations_settle(app, txn, &out, &lost, now).await?;
+        notice::lock(txn, &ids).await?;
+        question::settle(app, txn, out.iter().copied(), &lost, now).await?;
         let mut report = Report::default();
+        let mut heard = Vec::new();
         for (fate, ids) in &fates {
             let Fate { state, due_at, error } = fate;
             let settled =
                 store::message_settle(txn, ids, &lease.token, (*state, *due_at, error), now).await?;
+            if matches!(state, MessageState::Submitted | MessageState::Unknown) {
+                heard.extend(ids.iter().copied());
+            }
             report.changed += settled;
             match state {
                 MessageState::Submitted => report.messages += settled,
@@ -262,6 +303,7 @@ async fn settle(
                 tracing::warn!(messages = settled, state = %state, error, "messages were not sent");
             }
         }
+        notice::told(app, txn, &heard, now).await?;
         Ok(report)
     })
 }
@@ -271,27 +313,37 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
     write_txn!(&app.db, "sms.take_over", |txn| {
         store::message_sender_lock(txn).await?;
         let rows = store::message_leases_lost(txn, now).await?;
-        let (mut fates, mut out) = (BTreeMap::<Instant, Vec<i64>>::new(), Vec::new());
-        for row in rows.iter().filter(|row| row.handed_at.is_some()) {
+        let handed = || rows.iter().filter_map(|row| Some((row, row.handed_at?)));
+        let mut fates = BTreeMap::<Instant, Vec<i64>>::new();
+        for (row, _) in handed() {
             let fate =
                 sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
             fates.entry(fate.due_at).or_default().push(row.id);
-            if row.kind == MessageKind::Invitation {
-                out.extend(row.invitation_id);
-            }
         }
-        invitations_settle(app, txn, &out, &[], now).await?;
+        notice::lock(txn, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let out = questions(app, txn, handed()).await?;
+        question::settle(app, txn, out.iter(), &[], now).await?;
+        let mut heard = Vec::new();
         let mut report = Report { changed: store::message_release(txn, now).await?, ..Report::default() };
         for (due_at, ids) in &fates {
             let unknown = store::message_unknown(txn, ids, *due_at, now).await?;
+            heard.extend(ids.iter().copied());
             report.changed += unknown;
             report.skip(MessageState::Unknown, unknown);
             if *due_at == NEVER && unknown > 0 {
                 report.notes.push(unknown_note(unknown));
             }
         }
+        notice::told(app, txn, &heard, now).await?;
         Ok(report)
     })
+}
+
+fn capped_note(messages: u64) -> String {
+    format!(
+        "{messages} messages ran out while the cap held them back; they are listed in state EXPIRED with the \
+         error {CAP}"
+    )
 }
 
 fn unknown_note(messages: u64) -> String {
@@ -299,19 +351,4 @@ fn unknown_note(messages: u64) -> String {
         "{messages} messages may or may not have gone out and are not repeated; they are listed in state \
          UNKNOWN"
     )
-}
-
-/// The invitations of those of `rows` that are INVITATION messages and among `ids`.
-fn invitations_of(rows: &[message::Model], ids: &[i64]) -> Vec<i64> {
-    let asked = rows.iter().filter(|row| row.kind == MessageKind::Invitation && ids.contains(&row.id));
-    asked.filter_map(|row| row.invitation_id).collect()
-}
-
-/// In the transaction that settles their messages, invitations become SENT (`out`) or UNDELIVERED
-/// (`lost`).
-async fn invitations_settle(app: &App, txn: &Txn, out: &[i64], lost: &[i64], now: Instant) -> Result<()> {
-    if out.is_empty() && lost.is_empty() {
-        return Ok(());
-    }
-    app.after.settled(MessageKind::Invitation, app.rules(), txn, Settled { out, lost }, now).await
 }

@@ -3,6 +3,7 @@
 use super::step::settle;
 use super::{sizing, task};
 use crate::app::App;
+use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
 use crate::domain::calendar::{Timeline, cut_off};
 use crate::domain::class_task;
@@ -51,6 +52,9 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
                 .ids(seated)
                 .execute(txn)
                 .await?;
+        }
+        for task in tasks.iter().filter(|task| size(task).seated > 0) {
+            report.messages += look_at_seated(app, txn, task.template_id, day, now).await?;
         }
         for task in tasks.iter().filter(|task| now >= task.gate_at && size(task).students > 0) {
             settle(app, txn, task.id, now).await?;

@@ -2,9 +2,10 @@
 //! when that is due is for `step` to say.
 
 use super::hold::coach_lock_in_txn;
-use super::notice::{self, to_student};
+use super::notice;
 use super::sizing;
 use crate::app::outbox::Draft;
+use crate::app::outbox::notice::look_at_seated;
 use crate::app::{App, outbox};
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
@@ -29,7 +30,6 @@ pub(super) struct Student {
     reservation_id: i64,
     last_day: Day,
     pub(super) user_name: String,
-    phone: String,
     area_code: String,
 }
 
@@ -46,8 +46,7 @@ pub(super) struct Formed {
 /// READY → ASSIGNED: one class a coach, the task's students spread over them for all their
 /// remaining lesson days.
 pub(super) async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Formed> {
-    let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.phone, \
-         s.area_code \
+    let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.area_code \
          FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id = ? AND r.state = 'BOOKED' \
          ORDER BY r.created_at, r.id")
     .bind(task.id)
@@ -178,61 +177,8 @@ async fn make_classes(
     .ids(assigned.iter().map(|(invitation, _)| *invitation))
     .execute(txn)
     .await?;
-    drafts.extend(corrections(txn, task, filled).await?);
-    outbox::write(app, txn, drafts, now).await
-}
-
-/// A class formed after its students were told that the lesson does not take place: they are told
-/// that it does.
-async fn corrections(
-    txn: &Txn,
-    task: &TaskRow,
-    filled: &[(&InvitedCoach, Vec<&Student>)],
-) -> Result<Vec<Draft>> {
-    let told: Vec<bool> = sql("SELECT not_held_told FROM place WHERE template_id = ? AND day = ?")
-        .bind(task.template_id)
-        .bind(task.day)
-        .column(txn)
-        .await?;
-    if told.first() != Some(&true) {
-        return Ok(Vec::new());
-    }
-    let students = filled.iter().flat_map(|(_, members)| members.iter());
-    Ok(students
-        .map(|student| {
-            to_student(
-                MessageKind::LessonHeld,
-                task.about(),
-                &student.user_name,
-                &student.phone,
-                notice::facts(task),
-                task.start_at,
-            )
-        })
-        .collect())
-}
-
-/// Students of a task who got a free seat after they were told that the lesson does not take place:
-/// they are told that it does.
-pub(super) async fn tell_seated(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let seated: Vec<(String, String)> =
-        sql("SELECT s.user_name, s.phone FROM reservation r JOIN student s ON s.id = r.student_id \
-         JOIN message m ON m.person = s.user_name AND m.kind = 'LESSON_NOT_HELD' AND m.lesson_at = ? \
-         WHERE r.template_id = ? AND r.state = 'PLACED' AND r.placed_from = ?")
-        .bind(task.start_at)
-        .bind(task.template_id)
-        .bind(task.day)
-        .tuples(txn)
-        .await?;
-    let held = |(user_name, phone): &(String, String)| {
-        to_student(
-            MessageKind::LessonHeld,
-            task.about(),
-            user_name,
-            phone,
-            notice::facts(task),
-            task.start_at,
-        )
-    };
-    outbox::write(app, txn, seated.iter().map(held).collect(), now).await
+    let written = outbox::write(app, txn, drafts, now).await?;
+    // Who was told that the lesson does not take place is told that it does; and from later lessons
+    // all may be on leave.
+    Ok(written + look_at_seated(app, txn, task.template_id, task.day, now).await?)
 }

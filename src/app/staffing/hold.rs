@@ -5,9 +5,10 @@ use super::notice;
 use crate::app::{App, outbox};
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::{test_deadline, test_is_valid};
-use crate::domain::state::{InvitationState, MessageKind};
+use crate::domain::state::InvitationState;
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
+use crate::message::text::LetGo;
 use crate::storage::entity::availability_use;
 use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
@@ -101,7 +102,7 @@ async fn end_other_reserves(
                 .iter()
                 .filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve)
             {
-                messages += leave_reserve(app, txn, task, coach, reason, now).await?;
+                messages += leave_reserve(app, txn, task, coach, reason, LetGo::TookAnother, now).await?;
             }
         }
     }
@@ -115,6 +116,7 @@ pub(super) async fn leave_reserve(
     task: &TaskRow,
     coach: &InvitedCoach,
     reason: Reason,
+    why: LetGo,
     now: Instant,
 ) -> Result<u64> {
     let ended = InvitationState::Cancelled;
@@ -131,8 +133,7 @@ pub(super) async fn leave_reserve(
     {
         return Ok(0);
     }
-    let draft = notice::to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), notice::facts(task));
-    outbox::write(app, txn, vec![draft], now).await
+    outbox::write(app, txn, vec![notice::let_go(task, coach, why, now)], now).await
 }
 
 /// Takes the availability for an invitation whose use was freed, when its coach is still eligible.

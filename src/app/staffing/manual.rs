@@ -3,8 +3,9 @@
 
 use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};
 use super::step::{settle, task_lock_up_to_date};
-use super::{form, release, sizing, wave};
-use crate::app::{App, idempotency, outbox};
+use super::{release, sizing, wave};
+use crate::app::input::RequestKey;
+use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
@@ -30,9 +31,12 @@ pub(crate) struct ManualInvitation {
     pub overriding: bool,
     /// Why.
     pub remark: String,
-    /// For a safe retry; empty = none.
-    pub request_id: String,
+    /// For a safe retry.
+    pub key: RequestKey,
 }
+
+/// Request ids are those of this call.
+const SCOPE: &str = "InviteCoach";
 
 /// Invites a coach by hand. A PARTIAL or FAILED task is reopened by it, until s − 30 min.
 ///
@@ -52,23 +56,14 @@ pub(crate) async fn invite_coach(
         .one(app.db.reader())
         .await?;
     let person = person.ok_or_else(|| Error::not_found("coach", &wanted.coach))?;
-    let overriding = wanted.overriding.to_string();
-    let parts = [
-        wanted.task_id.to_string(),
-        wanted.coach.clone(),
-        wanted.operator.clone(),
-        overriding,
-        wanted.remark.clone(),
-    ];
-    let fingerprint = idempotency::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>());
     let _turn = app.turns.of_task(wanted.task_id).await?;
     let made = write_txn!(&app.db, "invitation.manual", |txn| {
         sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
-        if let Some(id) = idempotency::claimed(txn, "InviteCoach", &wanted.request_id, &fingerprint).await? {
+        if let Some(id) = wanted.key.claimed(txn, SCOPE).await? {
             let id = id.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
-                id: wanted.request_id.clone(),
+                id: wanted.key.request_id.clone(),
             })?;
             return staffing::invitation_by_id(txn, id).await.map(Some);
         }
@@ -117,15 +112,7 @@ pub(crate) async fn invite_coach(
             now,
         )
         .await?;
-        idempotency::record(
-            txn,
-            "InviteCoach",
-            &wanted.request_id,
-            &fingerprint,
-            &invited.id.to_string(),
-            now,
-        )
-        .await?;
+        wanted.key.record(txn, SCOPE, invited.id, now).await?;
         staffing::invitation_by_id(txn, invited.id).await.map(Some)
     })?;
     made.ok_or_else(|| {
@@ -165,7 +152,7 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
     sizing::attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
     sizing::size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
-    form::tell_seated(app, txn, &task, now).await?;
+    crate::app::outbox::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
     let task = staffing::task_by_id(txn, task.id).await?;
     if task.students == 0 {
         // Everybody left over sits in a free seat of a running class now, and that must stay.

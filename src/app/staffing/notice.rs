@@ -3,9 +3,10 @@
 use crate::app::outbox::{Draft, Person};
 use crate::domain::calendar::parse_time;
 use crate::domain::eligibility::Span;
-use crate::domain::state::MessageKind;
+use crate::domain::state::{InvitationState, MessageKind};
 use crate::domain::time::Instant;
-use crate::message::text::Facts;
+use crate::error::Reason;
+use crate::message::text::{Facts, LetGo};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 
 /// What the texts can say of a task.
@@ -52,6 +53,21 @@ pub(crate) fn to_coach(
     }
 }
 
+/// What a coach who said yes, or waits in reserve, is told who is let go.
+pub(crate) fn let_go(task: &TaskRow, coach: &InvitedCoach, why: LetGo, now: Instant) -> Draft {
+    let in_reserve = coach.state == InvitationState::Reserve;
+    let facts = Facts { in_reserve, let_go: why, ..facts(task) };
+    to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), facts)
+}
+
+/// What stands behind the reason with which an invitation is cancelled.
+pub(crate) fn let_go_for(reason: Reason) -> LetGo {
+    match reason {
+        Reason::TaskCovered | Reason::TaskClosed | Reason::Cancelled => LetGo::NotNeeded,
+        _ => LetGo::NotEligible,
+    }
+}
+
 /// A message to the admins of the task's subject.
 pub(crate) fn to_admins(
     kind: MessageKind,
@@ -71,30 +87,6 @@ pub(crate) fn to_admins(
         class_id: None,
         lesson_at: Some(task.start_at),
         valid_until,
-        as_notice: false,
-    }
-}
-
-/// A message to a student about the lesson of a day.
-pub(super) fn to_student(
-    kind: MessageKind,
-    about: String,
-    user_name: &str,
-    phone: &str,
-    facts: Facts,
-    start: Instant,
-) -> Draft {
-    Draft {
-        kind,
-        person: Person::Student { user_name: user_name.to_owned(), phone: phone.to_owned() },
-        about,
-        version: "1".to_owned(),
-        facts,
-        task_id: None,
-        invitation_id: None,
-        class_id: None,
-        lesson_at: Some(start),
-        valid_until: start,
         as_notice: false,
     }
 }

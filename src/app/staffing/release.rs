@@ -9,7 +9,6 @@ use crate::domain::eligibility::{self, Need, Purpose};
 use crate::domain::state::{InvitationState, MessageKind};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::message::text::Facts;
 use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
 use crate::storage::sql::sql;
@@ -50,8 +49,11 @@ pub(crate) async fn cancel_one(
         InvitationState::Sent => MessageKind::InvitationRecalled,
         _ => MessageKind::NoLongerNeeded,
     };
-    let facts = Facts { reason: reason.as_str().to_owned(), ..notice::facts(task) };
-    outbox::write(app, txn, vec![notice::to_coach(kind, task, coach, now.unix(), facts)], now).await
+    let draft = match kind {
+        MessageKind::NoLongerNeeded => notice::let_go(task, coach, notice::let_go_for(reason), now),
+        kind => notice::to_coach(kind, task, coach, now.unix(), notice::facts(task)),
+    };
+    outbox::write(app, txn, vec![draft], now).await
 }
 
 /// Coaches who are no longer eligible for what the task has become, or were dismissed: CANCELLED,

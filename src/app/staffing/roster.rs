@@ -1,10 +1,11 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
 //! that a student leaves.
 
-use super::notice::{self, to_student};
+use super::notice::facts as facts_of;
+use crate::app::outbox::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::app::{App, outbox};
-use crate::domain::calendar::parse_time;
+use crate::domain::notice::Word;
 use crate::domain::state::{ClassState, MessageKind};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
@@ -14,20 +15,7 @@ use crate::storage::entity::{class, coach};
 use crate::storage::sql::sql;
 use crate::write_txn;
 use chrono::TimeDelta;
-use sea_orm::{EntityTrait, FromQueryResult};
-
-#[derive(FromQueryResult)]
-struct Unheld {
-    code: String,
-    subject_name: String,
-    grade: i32,
-    day: Day,
-    start_at: Instant,
-    start_time: String,
-    end_time: String,
-    user_name: String,
-    phone: String,
-}
+use sea_orm::EntityTrait;
 
 /// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the
 /// lesson does not take place (docs/domain.md §4), whatever became of the task.
@@ -46,23 +34,20 @@ pub(crate) async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
         return Ok(0);
     }
     write_txn!(&app.db, "place.not_held", |txn| {
-        let students: Vec<Unheld> = sql("SELECT ct.code, su.name AS subject_name, ct.grade, p.day, \
-                 p.start_at, \
-                 pe.start_time, pe.end_time, s.user_name, s.phone \
-             FROM place p JOIN class_template ct ON ct.id = p.template_id JOIN subject su \
-             ON su.id = ct.subject_id \
-             JOIN period pe ON pe.id = ct.period_id JOIN reservation r ON r.template_id = p.template_id \
+        let students: Vec<(String, i64, Day, Instant)> =
+            sql("SELECT s.user_name, p.template_id, p.day, p.start_at \
+             FROM place p JOIN reservation r ON r.template_id = p.template_id \
              JOIN student s ON s.id = r.student_id \
              WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
              AND (r.state = 'BOOKED' OR (r.state = 'PLACED' AND r.placed_from > p.day)) \
              AND r.start_day <= p.day AND r.last_day >= p.day \
              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day) \
              ORDER BY p.template_id, p.day, s.id")
-        .bind(now - TimeDelta::days(1))
-        .bind(now)
-        .bind(now)
-        .all(txn)
-        .await?;
+            .bind(now - TimeDelta::days(1))
+            .bind(now)
+            .bind(now)
+            .tuples(txn)
+            .await?;
         sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? \
             AND not_held_at <= ? AND start_at > ?")
         .bind(now - TimeDelta::days(1))
@@ -70,22 +55,10 @@ pub(crate) async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
         .bind(now)
         .execute(txn)
         .await?;
-        let drafts = students.iter().map(|row| {
-            let facts = Facts {
-                template: row.code.clone(),
-                subject: row.subject_name.clone(),
-                grade: row.grade,
-                day: row.day,
-                start: parse_time(&row.start_time).unwrap_or_default(),
-                end: parse_time(&row.end_time).unwrap_or_default(),
-                lessons: 1,
-                last_day: row.day,
-                ..Facts::default()
-            };
-            let about = format!("{}@{}", row.code, row.day);
-            to_student(MessageKind::LessonNotHeld, about, &row.user_name, &row.phone, facts, row.start_at)
+        let asked = students.iter().map(|(student, template_id, day, start)| {
+            Asked::student(student, *template_id, *day, Word::At(*start))
         });
-        outbox::write(app, txn, drafts.collect(), now).await
+        notice::look_at(app, txn, asked.collect(), now).await
     })
 }
 
@@ -99,6 +72,13 @@ pub(crate) async fn student_left(
     from: Day,
     now: Instant,
 ) -> Result<u64> {
+    let written = empty_class(app, txn, class_id, from, now).await?;
+    // Between those who stay there may be lessons to which nobody comes.
+    Ok(written + notice::look_at_classes(app, txn, [class_id], now).await?)
+}
+
+/// Ends the lessons to which nobody comes any more, and a class without any.
+async fn empty_class(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
     let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? \
             AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")
@@ -159,12 +139,8 @@ pub(crate) async fn student_left(
         .ok_or_else(|| Error::not_found("coach", class.coach_id))?;
     crate::storage::coach::coach_lock_in_txn(txn, person.id).await?;
     let task = crate::storage::staffing::task_by_id(txn, class.task_id).await?;
-    let facts = Facts {
-        day: from,
-        last_day: class.last_day,
-        coach: person.user_name.clone(),
-        ..notice::facts(&task)
-    };
+    let facts =
+        Facts { day: from, last_day: class.last_day, coach: person.user_name.clone(), ..facts_of(&task) };
     let draft = |to: Person| Draft {
         kind: MessageKind::ClassClosed,
         person: to,

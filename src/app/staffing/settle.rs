@@ -8,7 +8,7 @@ use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Reason, Result};
-use crate::message::text::Facts;
+use crate::message::text::{Facts, LetGo};
 use crate::storage::Txn;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
@@ -102,7 +102,7 @@ pub(super) async fn promote(
                 told + outbox::write(app, txn, vec![draft], now).await?
             }
             Err(reason) => {
-                let told = leave_reserve(app, txn, task, coach, reason, now).await?;
+                let told = leave_reserve(app, txn, task, coach, reason, LetGo::NotEligible, now).await?;
                 coach.state = InvitationState::Cancelled;
                 told
             }

@@ -6,11 +6,12 @@
 //! `settle`, `sizing`, `release`, `form` and `next_day`, which do not know of each other's order.
 
 use super::demand::demand_changed;
-use super::form::{form, tell_seated};
+use super::form::form;
 use super::release::{cancel_one, drop_ineligible, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
 use super::sizing::{Size, attach_in_txn, mark_later_in_txn, size_in_txn};
 use super::{next_day, notice, roster, task};
+use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
@@ -68,8 +69,8 @@ pub(crate) async fn resize_in_txn(
     attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
-    if size.seated > 0 && task.reopened {
-        messages += tell_seated(app, txn, &task, now).await?;
+    if size.seated > 0 {
+        messages += look_at_seated(app, txn, task.template_id, task.day, now).await?;
     }
     messages += drop_ineligible(app, txn, task_id, answering, now).await?;
     // Nobody is put into the reserve of a task that is cancelled.
@@ -204,6 +205,9 @@ async fn form_ready(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Resul
     let formed = form(app, txn, task, now).await?;
     let mut messages = formed.messages;
     let sizes = size_in_txn(txn, std::slice::from_ref(task), task.day).await?;
+    if sizes.get(&task.id).is_some_and(|size| size.seated > 0) {
+        messages += look_at_seated(app, txn, task.template_id, task.day, now).await?;
+    }
     if sizes.get(&task.id).is_some_and(|size| size.students == 0) {
         let task = staffing::task_by_id(txn, task.id).await?;
         messages += let_everybody_go(app, txn, &task, now).await?;
@@ -306,15 +310,21 @@ async fn begin(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -
     let Some(task) = staffing::task_open_of_template(txn, template_id, day).await? else { return Ok(0) };
     let sizes = size_in_txn(txn, std::slice::from_ref(&task), day).await?;
     let size = sizes.get(&task.id).copied().unwrap_or_default();
+    let mut messages = 0;
+    if size.seated > 0 {
+        messages += look_at_seated(app, txn, template_id, day, now).await?;
+    }
     if size.students == 0 {
         // Everybody got a free seat of a running class.
-        return staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed)
-            .await
-            .map(|()| 0);
+        staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed).await?;
+        return Ok(messages);
     }
     if size.over > 0 {
         // `invite check` reports who does not fit.
         demand_changed(txn, &[template_id]).await?;
     }
-    if now >= task.gate_at { settle(app, txn, task.id, now).await } else { Ok(0) }
+    if now >= task.gate_at {
+        messages += settle(app, txn, task.id, now).await?;
+    }
+    Ok(messages)
 }

@@ -3,7 +3,8 @@
 use super::hold::coach_lock_in_txn;
 use super::notice;
 use super::step::settle;
-use crate::app::{App, idempotency, outbox};
+use crate::app::input::RequestKey;
+use crate::app::{App, outbox};
 use crate::domain::state::{InvitationState, MessageKind};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
@@ -44,6 +45,9 @@ pub(crate) struct TestOutcome {
     pub ready: Vec<i64>,
 }
 
+/// Request ids are those of this call.
+const SCOPE: &str = "CompleteSoftwareTest";
+
 /// Records a test; passed, it makes all of the coach's acceptances READY whose deadline is ahead. A
 /// repeated `request_id` changes nothing.
 ///
@@ -53,13 +57,12 @@ pub(crate) async fn complete_software_test(
     app: &App,
     user_name: &str,
     parts: TestParts,
-    request_id: &str,
+    key: &RequestKey,
     now: Instant,
 ) -> Result<TestOutcome> {
     let person =
         coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(app.db.reader()).await?;
     let person = person.ok_or_else(|| Error::not_found("coach", user_name))?;
-    let fingerprint = idempotency::fingerprint(&[user_name, &format!("{parts:?}")]);
     write_txn!(&app.db, "software_test.complete", |txn| {
         let accepted = staffing::invited_list_accepted_by(txn, person.id, now).await?;
         let mut tasks: Vec<i64> = accepted.iter().map(|invited| invited.task_id).collect();
@@ -68,9 +71,7 @@ pub(crate) async fn complete_software_test(
             staffing::task_lock_in_txn(txn, *task).await?;
         }
         coach_lock_in_txn(txn, &[person.id]).await?;
-        if let Some(ready) =
-            idempotency::claimed(txn, "CompleteSoftwareTest", request_id, &fingerprint).await?
-        {
+        if let Some(ready) = key.claimed(txn, SCOPE).await? {
             let ready = ready.split(',').filter_map(|id| id.parse().ok()).collect();
             return Ok(TestOutcome { passed: parts.passed(), ready });
         }
@@ -106,7 +107,7 @@ pub(crate) async fn complete_software_test(
             }
         }
         let result = ready.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        idempotency::record(txn, "CompleteSoftwareTest", request_id, &fingerprint, &result, now).await?;
+        key.record(txn, SCOPE, result, now).await?;
         Ok(TestOutcome { passed: parts.passed(), ready })
     })
 }

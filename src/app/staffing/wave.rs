@@ -8,12 +8,11 @@ use crate::app::report::Report;
 use crate::app::{App, outbox};
 use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
-use crate::domain::invitation::{expiry, life};
+use crate::domain::invitation::expiry;
 use crate::domain::rules::{AfterGate, Rules};
 use crate::domain::state::{InvitationKind, InvitationState, MessageKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::message::text::Facts;
 use crate::storage::entity::invitation;
 use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
@@ -312,10 +311,7 @@ pub(in crate::app) fn invitation_draft(
     spans: &[eligibility::Span],
     now: Instant,
 ) -> outbox::Draft {
-    let facts = Facts {
-        reply_minutes: life(rules, now, task.closes_at).num_minutes(),
-        ..notice::facts_of_lessons(task, spans)
-    };
+    let facts = notice::facts_of_lessons(task, spans);
     let draft = notice::to_coach(MessageKind::Invitation, task, coach, 1, facts);
     outbox::Draft { valid_until: expiry(rules, now, task.closes_at), ..draft }
 }

@@ -20,16 +20,18 @@ enum Old {
     IdleRuns,
     Runs,
     HeldTimes,
+    Topics,
 }
 
 impl Old {
-    const ALL: [Self; 5] = [Self::Messages, Self::RequestIds, Self::IdleRuns, Self::Runs, Self::HeldTimes];
+    const ALL: [Self; 6] =
+        [Self::Messages, Self::RequestIds, Self::IdleRuns, Self::Runs, Self::HeldTimes, Self::Topics];
 
     /// How long it is kept.
     fn kept(self, app: &App) -> TimeDelta {
         let keep = &app.config.retention;
         match self {
-            Self::Messages => TimeDelta::days(keep.message_d.into()),
+            Self::Messages | Self::Topics => TimeDelta::days(keep.message_d.into()),
             Self::RequestIds => TimeDelta::hours(keep.request_id_h.into()),
             Self::IdleRuns => TimeDelta::days(keep.idle_run_d.into()),
             Self::Runs => TimeDelta::days(keep.run_d.into()),
@@ -44,6 +46,7 @@ impl Old {
             Self::IdleRuns => "runs that changed nothing",
             Self::Runs => "other runs",
             Self::HeldTimes => "times of holds",
+            Self::Topics => "what was told of lessons",
         }
     }
 }
@@ -108,6 +111,7 @@ async fn purge_set(
         Old::IdleRuns | Old::Runs => {
             store::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?
         }
+        Old::Topics => store::topic_list_old(conn, app.time().day(before), limit).await?,
         Old::HeldTimes | Old::RequestIds => store::held_time_list_old(conn, before, limit).await?,
     };
     if ids.is_empty() {
@@ -116,6 +120,7 @@ async fn purge_set(
     let gone = write_txn!(&app.db, "purge", |txn| match old {
         Old::Messages => store::message_purge_in_txn(txn, &ids, now).await,
         Old::IdleRuns | Old::Runs => store::task_run_delete_in_txn(txn, &ids).await,
+        Old::Topics => store::topic_delete_in_txn(txn, &ids).await,
         Old::HeldTimes | Old::RequestIds => store::held_time_delete_in_txn(txn, &ids).await,
     })?;
     Ok((ids.len(), gone))

@@ -58,12 +58,6 @@ pub fn remark(value: String, required: bool) -> Result<String> {
     Ok(value)
 }
 
-/// A request id; empty = none.
-pub fn request_id(value: String) -> Result<String> {
-    REQUEST.optional_text("request_id", &value, 64)?;
-    Ok(value)
-}
-
 /// A key given by the database, 1 or more.
 pub fn id(field: &str, value: i64) -> Result<i64> {
     match value {

@@ -2,6 +2,7 @@
 
 use super::{day, lesson_time, number, optional_code, optional_id, optional_timestamp, timestamp, word};
 use crate::app::class::ClassView;
+use crate::app::input::RequestKey;
 use crate::app::staffing::list::{Offered, TaskKey, TaskView};
 use crate::app::staffing::test::TestParts;
 use crate::error::{Error, Result};
@@ -24,9 +25,17 @@ pub(crate) fn task_key(task_id: i64, class_template: String, on: &str) -> Result
 }
 
 /// The parts of a software test, all of which must be there; whose it is.
-pub(crate) fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, String)> {
-    let pb::CompleteSoftwareTestRequest { coach, camera, sound, microphone, lesson, whiteboard, request_id } =
-        request;
+pub(crate) fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, TestParts, RequestKey)> {
+    let key = super::request_key(&request.request_id, &request)?;
+    let pb::CompleteSoftwareTestRequest {
+        coach,
+        camera,
+        sound,
+        microphone,
+        lesson,
+        whiteboard,
+        request_id: _,
+    } = request;
     let parts = TestParts {
         camera: part("camera", camera)?,
         sound: part("sound", sound)?,
@@ -34,7 +43,7 @@ pub(crate) fn test(request: pb::CompleteSoftwareTestRequest) -> Result<(String, 
         lesson: part("lesson", lesson)?,
         whiteboard: part("whiteboard", whiteboard)?,
     };
-    Ok((super::code("coach", coach)?, parts, request_id))
+    Ok((super::code("coach", coach)?, parts, key))
 }
 
 fn part(field: &str, number: i32) -> Result<bool> {

@@ -107,7 +107,7 @@ twins! {
         TaskEarlyWarning, TaskShort, TaskLeftOver, AssignedWithdrawal, ClassClosed, LessonNotHeld, LessonHeld,
         WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended,
         LessonCancelled, LessonAdded, LessonMoved,
-        SignUpCancelled, PlaceDrift,
+        SignUpCancelled, PlaceDrift, MessagesCapped,
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];

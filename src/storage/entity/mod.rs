@@ -11,6 +11,8 @@ pub mod coach_status_change;
 pub mod invitation;
 pub mod lesson;
 pub mod message;
+pub(crate) mod message_topic;
+pub(crate) mod notice_topic;
 pub mod period;
 pub mod place;
 pub mod place_change;

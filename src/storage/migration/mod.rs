@@ -15,6 +15,7 @@ mod m20261129_held_time;
 mod m20261129_retention;
 mod m20261129_setting;
 mod m20261129_task_looks;
+mod m20261130_notices;
 mod step;
 
 pub use step::{Migration, Step};
@@ -29,6 +30,7 @@ pub const ALL: &[Migration] = &[
     m20261129_retention::MIGRATION,
     m20261129_setting::MIGRATION,
     m20261129_task_looks::MIGRATION,
+    m20261130_notices::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -224,7 +224,10 @@ fn whoever_accepts_something_at_the_same_time_leaves_the_reserve() {
         assert_eq!(stage.asked(MATH).await, [each([2], "SENT"), each([3], "DECLINED")].concat());
         stage.told().await;
         assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
-        assert_eq!(stage.told().await, ["NO_LONGER_NEEDED coach-002", "ACCEPTED coach-002"]);
+        let told = stage.messages().await;
+        let kinds: Vec<&str> = told.iter().map(|row| row.kind.as_str()).collect();
+        assert_eq!(kinds, ["NO_LONGER_NEEDED", "ACCEPTED"]);
+        assert!(told[0].body.contains("您已答应带其他班，与3月5日（周四）19:00"), "{}", told[0].body);
         let ended = stage.invitation(2, art).await;
         assert_eq!(
             (ended.state(), ended.reason.as_str()),

@@ -4,7 +4,7 @@ use etutor::app::outbox::{self, Draft, Person};
 use etutor::domain::state::MessageKind;
 use etutor::message::text::Facts;
 use etutor::rpc::pb;
-use etutor::testing::{TestApp, on_every_app_at};
+use etutor::testing::{Academy, TestApp, on_every_app_at};
 use etutor::write_txn;
 use tonic::Code;
 
@@ -33,11 +33,12 @@ fn draft(app: &TestApp, kind: MessageKind, person: Person) -> Draft {
 fn staff_see_what_was_told_to_whom() {
     on_every_app_at("2026-03-02T22:30", async |app: TestApp| {
         let now = app.instant("2026-03-02T22:30");
+        Academy::new().coaches(2).build(&app).await;
         let coach =
             |name: &str| Person::Coach { user_name: name.to_owned(), phone: "+999000000077".to_owned() };
         let drafts = vec![
-            draft(&app, MessageKind::Accepted, coach("c1")),
-            draft(&app, MessageKind::NoLongerNeeded, coach("c2")),
+            draft(&app, MessageKind::Accepted, coach("coach-001")),
+            draft(&app, MessageKind::NoLongerNeeded, coach("coach-002")),
             draft(&app, MessageKind::TaskLeftOver, Person::Admins { subject_id: 1 }),
         ];
         let written: u64 = write_txn!(&app.db, "test.write", |txn| {
@@ -55,7 +56,7 @@ fn staff_see_what_was_told_to_whom() {
         let all = list(pb::ListMessagesRequest::default()).await.unwrap();
         assert_eq!((all.messages.len(), all.next_page_token.as_str()), (4, ""));
         let waiting = &all.messages[1];
-        assert_eq!((waiting.state(), waiting.person.as_str()), (pb::MessageState::Deferred, "c2"));
+        assert_eq!((waiting.state(), waiting.person.as_str()), (pb::MessageState::Deferred, "coach-002"));
         assert_eq!(waiting.due_time.unwrap().seconds, app.instant("2026-03-03T07:00").unix());
         let captured = &all.messages[0];
         assert_eq!(

@@ -9,6 +9,7 @@ use etutor::domain::time::Instant;
 use etutor::message::gateway::{Gateway, Outcome, Outgoing};
 use etutor::message::sender::Gateways;
 use etutor::storage::message as store;
+use etutor::storage::sql::sql;
 use etutor::testing::{TestDb, on_every_database};
 use etutor::write_txn;
 use std::collections::HashSet;
@@ -48,14 +49,11 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a whole line")).collect()
 }
 
-fn many(world: &World, count: usize) -> Vec<Draft> {
-    let draft = |number| Draft {
-        person: outbox::Person::Student {
-            user_name: format!("s{number}"),
-            phone: format!("+9991{number:08}"),
-        },
-        ..world.draft(MessageKind::LessonNotHeld, "")
-    };
+/// So many notices, each to a student of its own.
+async fn many(world: &World, count: i64) -> Vec<Draft> {
+    world.students(count).await;
+    let draft =
+        |number| Draft { person: world.student(number), ..world.draft(MessageKind::LessonNotHeld, "") };
     (0..count).map(draft).collect()
 }
 
@@ -67,7 +65,7 @@ fn in_testing_mode_no_gateway_is_called_by_any_path() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         config.testing = true;
         let app = App { config: config.into(), ..world.app.clone() };
-        world.write(many(&world, 3), at("10:00")).await;
+        world.write(many(&world, 3).await, at("10:00")).await;
         let gateway = Scripted::new(Outcome::Accepted);
         gateway.run(&app, at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:01")).await;
@@ -111,7 +109,7 @@ fn senders_at_once_send_each_message_once() {
         let mut config = (*app.config).clone();
         config.sms.batch_max = 20;
         app.config = config.into();
-        world.write(many(&world, 300), at("10:00")).await;
+        world.write(many(&world, 300).await, at("10:00")).await;
         let replica = db.replica().await;
         let other = App { db: (*replica).clone(), ..app.clone() };
         let senders: Vec<_> = [&app, &other, &app, &other]
@@ -139,19 +137,27 @@ fn the_cap_holds_when_senders_run_at_once() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         config.sms.batch_max = 3;
         let app = App { config: config.into(), ..world.app.clone() };
-        let drafts = (0..30)
-            .map(|number| Draft { version: number.to_string(), ..world.draft(MessageKind::Reserved, "c1") });
+        let drafts = (0..30).map(|number| Draft {
+            version: number.to_string(),
+            ..world.draft(MessageKind::NoLongerNeeded, "c1")
+        });
         world.write(drafts.collect(), at("10:00")).await;
-        let senders: Vec<_> = (0..4)
-            .map(|_| {
-                let app = app.clone();
-                tokio::spawn(async move { outbox::send_due(&app, at("10:00")).await.unwrap() })
-            })
-            .collect();
-        for sender in senders {
-            sender.await.unwrap();
+        // While some are being handed over the others wait for what becomes of those, at most as
+        // long as their lease.
+        for (now, sent) in [("10:00", 10), ("10:01", 10), ("10:09:59", 10), ("10:10", 20), ("10:30", 20)] {
+            let senders: Vec<_> = (0..4)
+                .map(|_| {
+                    let app = app.clone();
+                    tokio::spawn(async move { outbox::send_due(&app, at(now)).await.unwrap() })
+                })
+                .collect();
+            for sender in senders {
+                sender.await.unwrap();
+            }
+            assert_eq!(lines(&folder.path().join("sms.jsonl")).len(), sent, "at {now}");
         }
-        assert_eq!(lines(&folder.path().join("sms.jsonl")).len(), 10);
+        let waiting: Vec<Instant> = world.messages().await.iter().skip(20).map(|row| row.due_at).collect();
+        assert_eq!(waiting, [at("31:00"); 10], "the day is full");
     });
 }
 
@@ -180,6 +186,70 @@ fn what_was_certainly_not_sent_is_tried_again_and_given_up_at_last() {
         assert_eq!(world.invitation(invitation).await.state, InvitationState::Undelivered);
         assert!(down.keys().windows(2).all(|pair| pair[0] == pair[1]), "always with the same client key");
     });
+}
+
+#[test]
+fn a_retry_goes_to_the_number_of_then_with_the_same_client_key() {
+    on_every_database(async |db: TestDb| {
+        let world = World::new(&db).await;
+        let folder = tempfile::tempdir().unwrap();
+        let app = world.in_earnest(folder.path());
+        world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:00")).await;
+        let down = Scripted::new(Outcome::NotSent("connection refused".to_owned()));
+        down.run(&app, at("10:00")).await;
+        world.set_phone("c1", "+999200000011").await;
+        down.run(&app, at("10:00:30")).await;
+        let given = down.given.lock().unwrap().clone();
+        let to: Vec<&str> = given.iter().map(|message| message.address.as_str()).collect();
+        assert_eq!(to, ["+999200000001", "+999200000011"]);
+        assert_eq!(given[0].key, given[1].key);
+        assert_eq!(world.messages().await[0].address, "+999200000011", "the attempt keeps it");
+    });
+}
+
+#[test]
+fn an_invitation_says_the_instant_that_counts_from_its_own_hand_over() {
+    on_every_database(async |db: TestDb| {
+        let world = World::new(&db).await;
+        let folder = tempfile::tempdir().unwrap();
+        let app = world.in_earnest(folder.path());
+        let invitation = world.invite("c1", at("10:00")).await;
+        let down = Scripted::new(Outcome::NotSent("connection refused".to_owned()));
+        down.run(&app, at("10:00")).await;
+        down.run(&app, at("10:00:30")).await;
+        // The gateway takes its time, and the coach has as long as was said.
+        let slow = Slow { app: app.clone(), gateway: Scripted::new(Outcome::Accepted) };
+        outbox::send_through(&app, Gateways { sms: &slow, mail: &slow }, at("10:02:30")).await.unwrap();
+        let bodies: Vec<String> = [&down, &slow.gateway]
+            .iter()
+            .flat_map(|gateway| gateway.given.lock().unwrap().clone())
+            .map(|message| message.body)
+            .collect();
+        for (body, until) in bodies.iter().zip(["14:00", "14:00", "14:02"]) {
+            assert!(body.ends_with(&format!("请在10月1日{until}前到客户端答复。")), "{body}");
+        }
+        let row = &world.messages().await[0];
+        assert_eq!((row.state, &row.body), (MessageState::Submitted, &bodies[2]));
+        assert_eq!(row.settled_at, Some(at("10:03:10")));
+        assert_eq!(world.invitation(invitation).await.expires_at, Some(at("14:02:30")));
+    });
+}
+
+/// Takes 40 s for its answer.
+struct Slow {
+    app: App,
+    gateway: Scripted,
+}
+
+#[async_trait::async_trait]
+impl Gateway for Slow {
+    async fn submit(&self, batch: &[Outgoing], now: Instant) -> Vec<Outcome> {
+        let _moved: u64 = write_txn!(&self.app.db, "test.slow", |txn| {
+            sql("UPDATE test_clock SET set_to = set_to + 40").execute(txn).await
+        })
+        .unwrap();
+        self.gateway.submit(batch, now).await
+    }
 }
 
 #[test]
@@ -249,7 +319,9 @@ fn a_sender_that_died_leaves_nothing_undecided() {
             world.states().await,
             [MessageState::Unknown, MessageState::Unknown, MessageState::Submitted]
         );
-        assert_eq!(world.invitation(invitation).await.state, InvitationState::Sent);
+        let asked = world.invitation(invitation).await;
+        assert_eq!((asked.state, asked.expires_at), (InvitationState::Sent, Some(at("14:00"))), "as it said");
+        assert!(world.messages().await[0].body.ends_with("请在10月1日14:00前到客户端答复。"));
         gateway.run(&app, at("10:11")).await;
         assert_eq!(
             world.states().await,
@@ -297,7 +369,7 @@ fn alarms_and_answers_go_before_a_mountain_of_notices() {
         let mut config = (*world.in_earnest(folder.path()).config).clone();
         (config.sms.per_run_max, config.sms.batch_max) = (20, 10);
         let app = App { config: config.into(), ..world.app.clone() };
-        world.write(many(&world, 100), at("10:00")).await;
+        world.write(many(&world, 100).await, at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:01")).await;
         let gateway = Scripted::new(Outcome::Accepted);
         gateway.run(&app, at("10:01")).await;

@@ -13,9 +13,10 @@ use etutor::domain::time::{Day, Instant};
 use etutor::message::text::Facts;
 use etutor::storage::Db;
 use etutor::storage::entity::{
-    class, class_task, class_template, coach, invitation, lesson, message, period, reservation, season,
-    student, subject, test_clock,
+    class, class_task, class_template, coach, invitation, message, period, season, student, subject,
+    test_clock,
 };
+use etutor::storage::insert::insert_rows;
 use etutor::storage::sql::sql;
 use etutor::write_txn;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, NotSet, QueryOrder, Set};
@@ -204,6 +205,28 @@ impl World {
         .unwrap()
     }
 
+    /// Students s0, s1 … so many.
+    pub async fn students(&self, count: i64) {
+        write_txn!(&self.app.db, "test.students", |txn| {
+            let rows = (0..count).map(|number| student_row(&format!("s{number}"), &phone(number)));
+            Ok(insert_rows(txn, rows).await?)
+        })
+        .unwrap();
+    }
+
+    /// One of them.
+    pub fn student(&self, number: i64) -> Person {
+        Person::Student { user_name: format!("s{number}"), phone: phone(number) }
+    }
+
+    /// Another number of a coach, or none.
+    pub async fn set_phone(&self, coach: &str, phone: &str) {
+        let _changed: u64 = write_txn!(&self.app.db, "test.phone", |txn| {
+            sql("UPDATE coach SET phone = ? WHERE user_name = ?").bind(phone).bind(coach).execute(txn).await
+        })
+        .unwrap();
+    }
+
     /// A running class of a coach.
     pub async fn class(&self, coach: &str) -> i64 {
         let coach_id = coach::Entity::find_by_user_name(&self.app.db, coach).await;
@@ -222,54 +245,6 @@ impl World {
             Ok(class.insert(txn).await?.id)
         })
         .unwrap()
-    }
-
-    /// A student on the roster of a class that has a lesson then.
-    pub async fn student_in_class(&self, user_name: &str, class_id: i64, start_at: Instant) {
-        let day = self.app.time().day(start_at);
-        write_txn!(&self.app.db, "test.student", |txn| {
-            let student = student::ActiveModel {
-                id: NotSet,
-                user_name: Set(user_name.to_owned()),
-                real_name: Set("学生".to_owned()),
-                area_code: Set("110100".to_owned()),
-                school_name: Set(String::new()),
-                grade: Set(7),
-                phone: Set("+999100000001".to_owned()),
-                version: Set(0),
-            };
-            let reservation = reservation::ActiveModel {
-                id: NotSet,
-                student_id: Set(student.insert(txn).await?.id),
-                template_id: Set(self.template),
-                start_day: Set(day),
-                end_day: Set(day),
-                last_day: Set(day),
-                state: Set(ReservationState::Placed),
-                created_at: Set(at("00:00")),
-                cancelled_at: Set(None),
-                task_id: Set(None),
-                class_id: Set(Some(class_id)),
-                placed_from: Set(Some(day)),
-                version: Set(0),
-                ..Default::default()
-            };
-            reservation.insert(txn).await?;
-            let coach_id =
-                class::Entity::find_by_id(class_id).one(txn).await?.map_or(0, |class| class.coach_id);
-            let lesson = lesson::ActiveModel {
-                id: NotSet,
-                class_id: Set(class_id),
-                day: Set(day),
-                start_at: Set(start_at),
-                end_at: Set(start_at + TimeDelta::hours(1)),
-                coach_id: Set(coach_id),
-                state: Set(LessonState::Scheduled),
-            };
-            lesson.insert(txn).await?;
-            Ok(())
-        })
-        .unwrap();
     }
 
     pub async fn set_invitation(&self, id: i64, state: InvitationState, test_deadline: Option<Instant>) {
@@ -332,6 +307,24 @@ impl ByUserName for coach::Entity {
             .column::<i64>(db.reader())
             .await
             .unwrap()[0]
+    }
+}
+
+/// The number of student s0, s1 …
+fn phone(number: i64) -> String {
+    format!("+9991{number:08}")
+}
+
+fn student_row(user_name: &str, phone: &str) -> student::ActiveModel {
+    student::ActiveModel {
+        id: NotSet,
+        user_name: Set(user_name.to_owned()),
+        real_name: Set("学生".to_owned()),
+        area_code: Set("110100".to_owned()),
+        school_name: Set(String::new()),
+        grade: Set(7),
+        phone: Set(phone.to_owned()),
+        version: Set(0),
     }
 }
 

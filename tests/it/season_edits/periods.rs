@@ -27,7 +27,7 @@ fn a_period_takes_classes_tasks_and_students_with_it() {
         let text = everything(&stage)
             .await
             .into_iter()
-            .find(|row| row.contains("LESSON_MOVED/math/student-001"))
+            .find(|row| row.contains("LESSON_MOVED/math@2026-03-19/student-001"))
             .unwrap();
         assert!(text.contains("自3月19日（周四）起上课时间由19:00改为18:00"), "{text}");
         let starts: Vec<String> = places(&stage, "math", "2026-03-05", "2026-03-19")

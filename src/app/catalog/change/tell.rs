@@ -8,8 +8,10 @@ use super::reservations::{self, Followed};
 use super::scene::Scene;
 use super::tasks::MovedTask;
 use crate::app::App;
+use crate::app::outbox::notice::{Asked, look_at};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::staffing::notice;
+use crate::domain::notice::Word;
 use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
@@ -17,7 +19,6 @@ use crate::message::text::Facts;
 use crate::storage::Txn;
 use crate::storage::catalog as catalog_store;
 use crate::storage::entity::{lesson, message, place};
-use crate::storage::message::message_lessons_empty;
 use crate::storage::season_edit::{self as store, Claim};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -75,27 +76,6 @@ impl Teller<'_> {
             as_notice: false,
         }
     }
-
-    /// The first lesson at another time, where it was and where it is; of use as long as a lesson
-    /// is ahead.
-    fn moved(&self, person: Person, edit: &Edit<'_>, day: Day) -> Option<Draft> {
-        let (old, new) = (edit.moved.get(&day)?, edit.rows.get(&day)?);
-        let draft = self.draft(MessageKind::LessonMoved, person, edit, new.into());
-        let facts = Facts { start_before: Some(self.app.time().time(old.start_at)), ..draft.facts };
-        let last = edit
-            .moved
-            .keys()
-            .last()
-            .and_then(|day| edit.rows.get(day))
-            .map_or(new.start_at, |row| row.start_at);
-        Some(Draft {
-            about: edit.template.code.clone(),
-            facts,
-            lesson_at: Some(old.start_at.min(new.start_at)),
-            valid_until: last,
-            ..draft
-        })
-    }
 }
 
 /// Writes the messages; how many.
@@ -113,21 +93,23 @@ pub(super) async fn tell(
     }
     let teller = Teller { app, subjects: subject_names(txn, &scene.edits).await?, now };
     let offers = offers_anew(&teller, txn, scene, &followed.gone).await?;
-    let mut drafts = students(&teller, scene, followed, &offers);
+    let (mut drafts, mut asked) = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
     let assigned = assigned_anew(&teller, txn, scene, lessons).await?;
-    drafts.extend(coaches(&teller, txn, scene, lessons, &assigned).await?);
+    asked.extend(coaches(scene, lessons, &assigned));
     drafts.extend(assigned.into_values());
     drafts.extend(reminders_anew(txn, scene, moved, now).await?);
+    // Coaches who were asked, or have said yes, and have no class yet.
     for MovedTask { task, coaches } in moved {
-        let Some(edit) = scene.edit_of(task.template_id) else { continue };
-        drafts.extend(coaches.iter().filter_map(|coach| {
-            let person = Person::Coach { user_name: coach.user_name.clone(), phone: coach.phone.clone() };
-            let draft = teller.moved(person, edit, task.day)?;
-            Some(Draft { task_id: Some(task.id), invitation_id: Some(coach.id), ..draft })
+        let before = scene.edit_of(task.template_id).and_then(|edit| edit.moved.get(&task.day));
+        let Some(before) = before else { continue };
+        asked.extend(coaches.iter().map(|coach| {
+            let known = Word::At(before.start_at);
+            Asked::invited(&coach.user_name, task.template_id, task.day, known)
         }));
     }
-    outbox::write(app, txn, drafts, now).await
+    let written = outbox::write(app, txn, drafts, now).await?;
+    Ok(written + look_at(app, txn, asked, now).await?)
 }
 
 /// Offers of places that nobody has handed over yet, as they are now, by reservation: all that
@@ -285,85 +267,63 @@ async fn reminders_anew(
     Ok(rows.iter().filter_map(anew).collect())
 }
 
-/// Should the lesson come back before this has gone out, it is not as if nothing had happened: the
-/// leave is gone, and the person is to be told.
-fn on_leave(draft: Draft) -> Draft {
-    Draft { about: format!("{}{}", draft.about, outbox::ON_LEAVE), ..draft }
-}
+/// The most lessons of students of which each is kept by itself when they move. Of more, the first
+/// of each sign-up is: the text names the day from which on the hour is another.
+const MOST_MOVED: usize = 20_000;
 
+/// Sign-ups of which nothing is left, and the lessons of students that changed.
 fn students(
     teller: &Teller<'_>,
     scene: &Scene<'_>,
     followed: &Followed,
     offers: &BTreeMap<i64, Draft>,
-) -> Vec<Draft> {
-    let mut drafts = Vec::new();
+) -> (Vec<Draft>, Vec<Asked>) {
+    let (mut drafts, mut asked) = (Vec::new(), Vec::new());
+    let moved: usize = reservations::concerned(scene).map(|(.., touched)| touched.moved.len()).sum();
+    let most_moved = if moved > MOST_MOVED { 1 } else { usize::MAX };
     for (claim, edit, touched) in reservations::concerned(scene) {
         if offers.contains_key(&claim.id) {
             continue;
         }
-        let person = || Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
-        let lost =
-            |kind, day: &Day| edit.removed.get(day).map(|row| teller.draft(kind, person(), edit, row.into()));
         if followed.gone.contains(&claim.id) {
-            drafts.extend(touched.lost.first().and_then(|day| lost(MessageKind::SignUpCancelled, day)));
+            let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
+            let first = touched.lost.first().and_then(|day| edit.removed.get(day));
+            drafts.extend(
+                first.map(|row| teller.draft(MessageKind::SignUpCancelled, person, edit, row.into())),
+            );
             continue;
         }
         if !takes(claim) {
             // Who waits has lost nothing yet.
             continue;
         }
-        drafts.extend(touched.lost.iter().filter_map(|day| {
-            let draft = lost(MessageKind::LessonCancelled, day)?;
-            Some(if followed.leave.contains(&(claim.id, *day)) { on_leave(draft) } else { draft })
+        let of = |day: &Day, known| Asked::student(&claim.user_name, claim.template_id, *day, known);
+        let lost = touched.lost.iter().filter_map(|day| Some((day, edit.removed.get(day)?)));
+        asked.extend(lost.map(|(day, row)| {
+            // The leave was given back with the lesson.
+            let on_leave = followed.leave.contains(&(claim.id, *day));
+            of(day, if on_leave { Word::OnLeave } else { Word::At(row.start_at) })
         }));
-        let comes = touched.added.iter().filter_map(|day| edit.rows.get(day));
-        drafts.extend(comes.map(|row| teller.draft(MessageKind::LessonAdded, person(), edit, row.into())));
-        drafts.extend(touched.moved.first().and_then(|day| teller.moved(person(), edit, *day)));
+        asked.extend(touched.added.iter().map(|day| of(day, Word::Off)));
+        let moved = touched.moved.iter().filter_map(|day| Some((day, edit.moved.get(day)?)));
+        asked.extend(moved.take(most_moved).map(|(day, row)| of(day, Word::At(row.start_at))));
     }
-    drafts
+    (drafts, asked)
 }
 
-async fn coaches(
-    teller: &Teller<'_>,
-    txn: &Txn,
-    scene: &Scene<'_>,
-    lessons: &ClassLessons,
-    assigned: &BTreeMap<i64, Draft>,
-) -> Result<Vec<Draft>> {
+/// The lessons of classes that changed. Whose message about the class has not gone out is told of
+/// the new time by that.
+fn coaches(scene: &Scene<'_>, lessons: &ClassLessons, assigned: &BTreeMap<i64, Draft>) -> Vec<Asked> {
     let ClassLessons { cancelled, moved, added } = lessons;
-    let all = || cancelled.iter().chain(added).chain(moved.iter().map(|(row, _)| row));
-    let contacts = store::coach_contacts(txn, all().map(|row| row.coach_id)).await?;
-    let told_empty =
-        message_lessons_empty(txn, contacts.values().map(|(user_name, _)| user_name.as_str())).await?;
-    let template_of: HashMap<i64, i64> =
-        scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
-    let known = |class_id: i64, coach_id: i64| {
-        let edit = template_of.get(&class_id).and_then(|template| scene.edit_of(*template))?;
-        let (user_name, phone) = contacts.get(&coach_id)?.clone();
-        Some((edit, Person::Coach { user_name, phone }))
+    let of = |row: &lesson::Model, known| {
+        let template_id = scene.classes.template_of(row.class_id)?;
+        Some(Asked::class(row.class_id, template_id, row.day, known))
     };
-    let mut drafts = Vec::new();
-    for (kind, rows) in [(MessageKind::LessonCancelled, cancelled), (MessageKind::LessonAdded, added)] {
-        for row in rows {
-            let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
-            let lesson = Lesson { day: row.day, start_at: row.start_at, end_at: row.end_at };
-            let draft = Draft { class_id: Some(row.class_id), ..teller.draft(kind, person, edit, lesson) };
-            // Who knows that all are on leave does not know that their leave is given back with the
-            // lesson.
-            let empty =
-                kind == MessageKind::LessonCancelled && told_empty.contains(&(row.class_id, row.start_at));
-            drafts.push(if empty { on_leave(draft) } else { draft });
-        }
-    }
-    // By class and day: the first of each coach and template counts, the others have its key.
-    for (row, _) in moved.iter().filter(|(row, _)| !assigned.contains_key(&row.class_id)) {
-        let Some((edit, person)) = known(row.class_id, row.coach_id) else { continue };
-        drafts.extend(
-            teller.moved(person, edit, row.day).map(|draft| Draft { class_id: Some(row.class_id), ..draft }),
-        );
-    }
-    Ok(drafts)
+    let cancelled = cancelled.iter().filter_map(|row| of(row, Word::At(row.start_at)));
+    let added = added.iter().filter_map(|row| of(row, Word::Off));
+    let moved = moved.iter().filter(|(row, _)| !assigned.contains_key(&row.class_id));
+    let moved = moved.filter_map(|(row, _)| of(row, Word::At(row.start_at)));
+    cancelled.chain(added).chain(moved).flatten().collect()
 }
 
 /// Names of subjects, for texts.

@@ -1,0 +1,50 @@
+//! What the cap held back until it was of no use is told to admins (docs/domain.md §7).
+
+use super::{Draft, Person, write};
+use crate::app::App;
+use crate::domain::state::MessageKind;
+use crate::domain::time::Instant;
+use crate::error::Result;
+use crate::message::text::Facts;
+use crate::storage::Txn;
+use crate::storage::entity::message;
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Tells every admin of those of `rows` that have just ended so: in the transaction that ends them,
+/// so that none is lost in silence and each is told of once.
+pub(super) async fn tell(
+    app: &App,
+    txn: &Txn,
+    rows: &[message::Model],
+    ended: &[i64],
+    now: Instant,
+) -> Result<u64> {
+    let lost: Vec<&message::Model> = rows.iter().filter(|row| ended.contains(&row.id)).collect();
+    let Some(first) = lost.first() else { return Ok(0) };
+    let mut kinds = BTreeMap::<MessageKind, i64>::new();
+    for row in &lost {
+        *kinds.entry(row.kind).or_default() += 1;
+    }
+    let people: BTreeSet<_> = lost.iter().map(|row| (row.audience, row.person.as_str())).collect();
+    let draft = Draft {
+        kind: MessageKind::MessagesCapped,
+        person: Person::EveryAdmin,
+        about: "cap".to_owned(),
+        // A message ends once: the first of them stands for all that end with it, in every replay.
+        version: first.dedup_key.clone(),
+        facts: Facts {
+            count: lost.len() as i64,
+            people: people.len() as i64,
+            kinds: kinds.into_iter().collect(),
+            ..Facts::default()
+        },
+        task_id: None,
+        invitation_id: None,
+        class_id: None,
+        lesson_at: None,
+        valid_until: now + TimeDelta::days(1),
+        as_notice: false,
+    };
+    write(app, txn, vec![draft], now).await
+}

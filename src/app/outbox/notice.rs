@@ -1,0 +1,244 @@
+//! Notices about lessons: what a person was last told is compared with what is so, and what differs
+//! is told once, in words that are true (docs/domain.md §7).
+//!
+//! Whoever changes lessons, rosters or leave says only *which* lessons to look at. What there is to
+//! tell follows from the state, here and again when the message is handed over: a message that is
+//! no longer so does not go, and what is so instead is written in its place.
+
+mod look;
+mod write;
+
+pub use look::Asked;
+
+use crate::app::App;
+use crate::domain::notice::Word;
+use crate::domain::state::{Audience, MessageState};
+use crate::domain::time::{Day, Instant};
+use crate::error::{Error, Result};
+use crate::storage::Txn;
+use crate::storage::entity::message;
+use crate::storage::message as message_store;
+use crate::storage::notice::{self as store, Said};
+use look::{Looked, look};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use write::{keep, write};
+
+/// Looks at the lessons ahead of classes whose rosters, or whose students' leave, have changed:
+/// whether somebody comes. Messages written.
+pub async fn look_at_classes(
+    app: &App,
+    txn: &Txn,
+    class_ids: impl IntoIterator<Item = i64>,
+    now: Instant,
+) -> Result<u64> {
+    let class_ids: BTreeSet<i64> = class_ids.into_iter().collect();
+    if class_ids.is_empty() {
+        return Ok(0);
+    }
+    let doubtful = store::class_lessons_doubtful(txn, class_ids, now).await?;
+    look_at(app, txn, doubtful.into_iter().flat_map(Asked::doubtful).collect(), now).await
+}
+
+/// Students of a task got free seats in running classes: to a lesson somebody may come again, and
+/// who was told that a lesson does not take place is told that it does. Messages written.
+pub async fn look_at_seated(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
+    let doubtful = store::template_lessons_doubtful(txn, [template_id], now).await?;
+    let written = look_at(app, txn, doubtful.into_iter().flat_map(Asked::doubtful).collect(), now).await?;
+    Ok(written + look_at_day(app, txn, template_id, day, now).await?)
+}
+
+/// Looks at what students were told of the lesson of a day of a template. Messages written.
+pub async fn look_at_day(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
+    let kept = store::topic_list_of_day(txn, template_id, day).await?;
+    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    look_at(app, txn, asked.collect(), now).await
+}
+
+/// Looks at topics: what waits to be sent and is no longer so is withdrawn, what there is to tell
+/// is written, one message a person, kind and call. Messages written.
+///
+/// # Errors
+/// [`Error::Contended`] when a message was handed over, or another transaction kept the same topic,
+/// at the same moment: the transaction is to be run again.
+pub async fn look_at(app: &App, txn: &Txn, asked: Vec<Asked>, now: Instant) -> Result<u64> {
+    if asked.is_empty() {
+        return Ok(0);
+    }
+    let mut looked = look(app.time(), txn, asked, now).await?;
+    let said = whole_messages(app, txn, &mut looked, now).await?;
+    let at = positions(&looked);
+    let (waits, goes): (Vec<_>, Vec<_>) = said.iter().partition(|said| said.state != MessageState::Leased);
+    for said in goes {
+        // It is with a sender: as far as we know the person hears it.
+        if let Some(one) = at.get(&said.topic_id).map(|at| &mut looked[*at]).filter(|one| !one.is_own) {
+            one.known = said.word()?;
+        }
+    }
+    let mut stale = BTreeSet::new();
+    for said in &waits {
+        let word = said.word()?;
+        let stays = at.get(&said.topic_id).map(|at| &looked[*at]).is_some_and(|one| {
+            one.now == word && (is_said_in_parts(one, said) || one.to_tell() == Some(said.kind))
+        });
+        if !stays {
+            stale.insert(said.message_id);
+        }
+    }
+    withdraw(txn, &stale, now).await?;
+    let told: HashSet<i64> =
+        waits.iter().filter(|said| !stale.contains(&said.message_id)).map(|said| said.topic_id).collect();
+    let is_told = |one: &Looked| one.kept.as_ref().is_some_and(|kept| told.contains(&kept.id));
+    let tell: Vec<&Looked> = looked.iter().filter(|one| one.to_tell().is_some() && !is_told(one)).collect();
+    let topics = tell.iter().map(|one| &one.topic).collect();
+    let keys = keep(txn, &looked, &topics, now).await?;
+    write(app, txn, &tell, &keys, now).await
+}
+
+/// What waits or is being handed over about these topics, and about the others of those messages:
+/// a message is withdrawn as a whole, so that they are looked at as well.
+async fn whole_messages(app: &App, txn: &Txn, looked: &mut Vec<Looked>, now: Instant) -> Result<Vec<Said>> {
+    let mut all = Vec::new();
+    let mut asked: BTreeSet<i64> = BTreeSet::new();
+    loop {
+        let new: BTreeSet<i64> = looked
+            .iter()
+            .filter_map(|one| one.kept.as_ref())
+            .map(|kept| kept.id)
+            .filter(|id| asked.insert(*id))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        all.extend(store::said_list(txn, new).await?);
+        let others: BTreeSet<i64> =
+            all.iter().map(|said: &Said| said.topic_id).filter(|topic| !asked.contains(topic)).collect();
+        if others.is_empty() {
+            break;
+        }
+        let kept = store::topic_by_ids(txn, others).await?;
+        let more = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+        looked.extend(look(app.time(), txn, more.collect(), now).await?);
+    }
+    let mut seen = HashSet::new();
+    all.retain(|said| seen.insert((said.message_id, said.topic_id)));
+    Ok(all)
+}
+
+/// Where each topic that is kept stands, by its key.
+fn positions(looked: &[Looked]) -> HashMap<i64, usize> {
+    let kept = looked.iter().enumerate();
+    kept.filter_map(|(at, one)| one.kept.as_ref().map(|kept| (kept.id, at))).collect()
+}
+
+/// Whether a message goes though its word is known already: the admins of a subject are one topic
+/// with a message each, and of one that may have gone out the person may not have heard.
+fn is_said_in_parts(one: &Looked, said: &Said) -> bool {
+    one.topic.audience == Audience::Admin || said.attempts > 0
+}
+
+/// Withdraws messages that wait.
+async fn withdraw(txn: &Txn, ids: &BTreeSet<i64>, now: Instant) -> Result<()> {
+    let ids = Vec::from_iter(ids.iter().copied());
+    if ids.is_empty() || message_store::message_cancel_in_txn(txn, &ids, now).await? == ids.len() as u64 {
+        Ok(())
+    } else {
+        Err(Error::Contended("message.state"))
+    }
+}
+
+/// Of messages that are about to go: those that say what is no longer so, or what the person knows.
+/// What is so instead is written in their place, once they have ended: see [`look_again`].
+pub async fn untrue(app: &App, txn: &Txn, rows: &[message::Model], now: Instant) -> Result<HashSet<i64>> {
+    let said = store::said_by(txn, rows.iter().map(|row| row.id)).await?;
+    if said.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids = BTreeSet::from_iter(said.iter().map(|said| said.topic_id));
+    let topics = store::topic_by_ids(txn, ids.iter().copied()).await?;
+    let asked = topics.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    let mut looked = look(app.time(), txn, asked.collect(), now).await?;
+    let at = positions(&looked);
+    for other in store::said_list(txn, ids).await? {
+        // Somebody else is handing a message about it over at this moment.
+        if other.state == MessageState::Leased
+            && let Some(at) = at.get(&other.topic_id)
+        {
+            looked[*at].known = other.word()?;
+        }
+    }
+    // A message stays as long as each of its words is so, and one of them is news.
+    let (mut news, mut wrong) = (HashSet::new(), HashSet::new());
+    for said in &said {
+        let word = said.word()?;
+        match at.get(&said.topic_id).map(|at| &looked[*at]) {
+            Some(one) if one.now == word => {
+                if one.to_tell() == Some(said.kind) || is_said_in_parts(one, said) {
+                    news.insert(said.message_id);
+                }
+            }
+            _ => {
+                wrong.insert(said.message_id);
+            }
+        }
+    }
+    let all = said.iter().map(|said| said.message_id);
+    Ok(all.filter(|id| wrong.contains(id) || !news.contains(id)).collect())
+}
+
+/// Locks what is kept of the topics of messages that are about to be settled: topics come before
+/// messages, as in every other transaction.
+pub async fn lock(txn: &Txn, message_ids: &[i64]) -> Result<()> {
+    store::topic_lock_of_messages(txn, message_ids.iter().copied()).await
+}
+
+/// Messages have gone out, or may have: what they say is what the people know. Whatever is so by
+/// now that differs from it is written.
+pub async fn told(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Result<u64> {
+    if message_ids.is_empty() {
+        return Ok(0);
+    }
+    let mut said = store::said_by(txn, message_ids.iter().copied()).await?;
+    // Some may have been withdrawn a moment ago.
+    said.retain(|said| MessageState::MAY_HAVE_GONE_OUT.contains(&said.state));
+    if said.is_empty() {
+        return Ok(0);
+    }
+    let mut words: BTreeMap<i64, Word> = BTreeMap::new();
+    for said in &said {
+        words.insert(said.topic_id, said.word()?);
+    }
+    let kept = store::topic_by_ids(txn, words.keys().copied()).await?;
+    let set = kept.iter().filter_map(|kept| {
+        let store::Kept { id, reservation_id, version, .. } = *kept;
+        Some(store::Known { id, word: *words.get(&id)?, known_at: now, reservation_id, version })
+    });
+    store::topic_set_in_txn(txn, &set.collect::<Vec<_>>()).await?;
+    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    look_at(app, txn, asked.collect(), now).await
+}
+
+/// Messages have ended because what they say is no longer so: what there is still to tell is
+/// written. Messages written.
+pub async fn look_again(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Result<u64> {
+    if message_ids.is_empty() {
+        return Ok(0);
+    }
+    let said = store::said_by(txn, message_ids.iter().copied()).await?;
+    let topics = store::topic_by_ids(txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
+    let asked = topics.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    look_at(app, txn, asked.collect(), now).await
+}
+
+/// A student has come to have days of a template by a sign-up that was there before, and knows what
+/// is so of them. Messages written.
+pub async fn own_days(
+    app: &App,
+    txn: &Txn,
+    (student_id, template_id): (i64, i64),
+    (first, last): (Day, Day),
+    now: Instant,
+) -> Result<u64> {
+    let kept = store::topic_list_of_student(txn, student_id, template_id, first, last).await?;
+    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: true });
+    look_at(app, txn, asked.collect(), now).await
+}

@@ -1,0 +1,217 @@
+//! Keeping what people know of topics, and writing the messages that tell them what is new.
+
+use super::look::Looked;
+use crate::app::App;
+use crate::app::outbox::{self, Draft, Person};
+use crate::domain::calendar::parse_time;
+use crate::domain::notice::{Topic, Word};
+use crate::domain::state::{Audience, MessageKind};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
+use crate::message::text::Facts;
+use crate::storage::notice::{self as store, Course};
+use crate::storage::{Txn, pool};
+use chrono::NaiveTime;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Keeps what there is something to tell of, and what people know by their own doing; the keys and
+/// versions of the topics to be told.
+pub(super) async fn keep(
+    txn: &Txn,
+    looked: &[Looked],
+    told: &HashSet<&Topic>,
+    now: Instant,
+) -> Result<HashMap<Topic, (i64, i64)>> {
+    let (mut new, mut set, mut keys) = (Vec::new(), Vec::new(), HashMap::new());
+    for one in looked {
+        let is_told = told.contains(&one.topic);
+        match &one.kept {
+            None if is_told => new.push((&one.topic, one.base, one.by)),
+            None => {}
+            Some(kept) => {
+                let version = kept.version + i64::from(is_told);
+                let is_same = one.is_fresh && one.base == kept.word;
+                if is_told || (one.is_own && !is_same) {
+                    let known_at = if is_same { kept.known_at } else { now };
+                    let (id, word, reservation_id) = (kept.id, one.base, one.by);
+                    set.push(store::Known { id, word, known_at, reservation_id, version });
+                }
+                if is_told {
+                    keys.insert(one.topic.clone(), (kept.id, version));
+                }
+            }
+        }
+    }
+    if !set.is_empty() {
+        store::topic_set_in_txn(txn, &set).await?;
+    }
+    if !new.is_empty() {
+        store::topic_insert_in_txn(txn, &new, now).await?;
+        let topics: Vec<&Topic> = new.iter().map(|(topic, ..)| *topic).collect();
+        let inserted = store::topic_list(txn, &topics).await?;
+        keys.extend(inserted.into_iter().map(|kept| (kept.topic, (kept.id, kept.version))));
+    }
+    Ok(keys)
+}
+
+/// Writes one message for each person and kind, about all their lessons of this call.
+pub(super) async fn write(
+    app: &App,
+    txn: &Txn,
+    tell: &[&Looked],
+    keys: &HashMap<Topic, (i64, i64)>,
+    now: Instant,
+) -> Result<u64> {
+    if tell.is_empty() {
+        return Ok(0);
+    }
+    let courses = store::course_list(txn, tell.iter().map(|one| one.topic.template_id)).await?;
+    let course = |one: &Looked| {
+        let id = one.topic.template_id;
+        courses.get(&id).ok_or_else(|| Error::not_found("class template", id))
+    };
+    let late = tell.iter().filter(|one| one.now == Word::TooLate).map(|one| one.topic.template_id);
+    let lessons = pool::span_list(txn, late).await?;
+    // The admins of one subject are told of its lessons only, and of one class at a time.
+    let mut groups: BTreeMap<(Audience, &str, MessageKind, bool, i64), Vec<&Looked>> = BTreeMap::new();
+    for one in tell {
+        let Some(kind) = one.to_tell() else { continue };
+        let class = if one.topic.audience == Audience::Admin { one.topic.class_id } else { 0 };
+        let is_late = one.now == Word::TooLate;
+        groups.entry((one.topic.audience, &one.topic.person, kind, is_late, class)).or_default().push(one);
+    }
+    let mut drafts = Vec::with_capacity(groups.len());
+    for ((audience, person, kind, ..), mut of) in groups {
+        of.sort_by_key(|one| (one.topic.day, one.topic.template_id));
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        for one in of {
+            let (mut line, start) = line(app, course(one)?, one);
+            if let (Word::TooLate, Some(late)) = (one.now, one.late) {
+                let lessons = lessons.get(&one.topic.template_id).map_or(&[][..], Vec::as_slice);
+                line.too_late = Some(late.counts_from(app.time(), one.topic.day, lessons));
+            }
+            // Of lessons that have begun there is nothing to tell.
+            if start.at > now {
+                add(&mut parts, kind, one, line, start);
+            }
+        }
+        for Part { of, lines, starts } in parts {
+            let (Some(first), Some(last)) = (of.first(), starts.iter().map(|start| start.at).max()) else {
+                continue;
+            };
+            let course = course(first)?;
+            let said: Vec<(i64, Word)> =
+                of.iter().filter_map(|one| Some((keys.get(&one.topic)?.0, one.now))).collect();
+            // Each message about the first lesson has a number of its own, and so a key of its own.
+            let version = keys.get(&first.topic).map_or(1, |key| key.1);
+            let (user_name, phone) = (person.to_owned(), first.phone.clone());
+            let person = match audience {
+                Audience::Student => Person::Student { user_name, phone },
+                Audience::Coach => Person::Coach { user_name, phone },
+                Audience::Admin => Person::Admins { subject_id: course.subject_id },
+            };
+            let class_id = Some(first.topic.class_id)
+                .filter(|id| *id != 0 && of.iter().all(|one| one.topic.class_id == *id));
+            let draft = Draft {
+                kind,
+                person,
+                about: about(course, first),
+                version: version.to_string(),
+                facts: Facts {
+                    template: course.code.clone(),
+                    subject: course.subject_name.clone(),
+                    grade: course.grade,
+                    day: first.topic.day,
+                    start: lines.first().map(|line| line.start).unwrap_or_default(),
+                    end: lines.first().and_then(|line| line.end).unwrap_or_default(),
+                    lines,
+                    ..Facts::default()
+                },
+                task_id: None,
+                invitation_id: None,
+                class_id,
+                lesson_at: starts.iter().map(|start| start.first).min(),
+                valid_until: last,
+                as_notice: false,
+            };
+            drafts.push((draft, said));
+        }
+    }
+    outbox::write_about(app, txn, drafts, now).await
+}
+
+/// What one message tells of.
+#[derive(Default)]
+struct Part<'a> {
+    of: Vec<&'a Looked>,
+    lines: Vec<LessonLine>,
+    starts: Vec<Start>,
+}
+
+/// When a lesson starts.
+#[derive(Clone, Copy)]
+struct Start {
+    /// As it is, or would have been.
+    at: Instant,
+    /// As it is, or as the person knows, whichever is first: until then the message must be there.
+    first: Instant,
+}
+
+/// The natural key of what a message tells of. A class is named by its coach: a coach may be told
+/// of the lesson of a class and, before that, of the one that the coach was asked for.
+fn about(course: &Course, first: &Looked) -> String {
+    let Topic { audience, class_id, day, .. } = &first.topic;
+    match audience {
+        Audience::Student => format!("{}@{day}", course.code),
+        Audience::Coach if *class_id == 0 => format!("{}@{day}/asked", course.code),
+        Audience::Coach | Audience::Admin => format!("{}@{day}/{}", course.code, first.coach),
+    }
+}
+
+/// Adds a lesson to the last message, or to a new one if that is full.
+fn add<'a>(parts: &mut Vec<Part<'a>>, kind: MessageKind, one: &'a Looked, line: LessonLine, start: Start) {
+    let is_full = |part: &Part<'_>| {
+        let is_new = !part.lines.iter().any(|other| other.is_like(&line));
+        // A move names its first day only.
+        (kind != MessageKind::LessonMoved && part.of.len() >= MOST_DAYS)
+            || (is_new && part.lines.len() >= MOST_LINES)
+    };
+    if parts.last().is_none_or(is_full) {
+        parts.push(Part::default());
+    }
+    let Some(part) = parts.last_mut() else { return };
+    match part.lines.iter_mut().find(|other| other.is_like(&line)) {
+        Some(other) => other.days.extend(line.days),
+        None => part.lines.push(line),
+    }
+    part.of.push(one);
+    part.starts.push(start);
+}
+
+/// What a text says of a lesson, and when it starts (or would have started).
+fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
+    let clock = |text: &str| parse_time(text).unwrap_or_default();
+    let (start, end) = (clock(&course.start_time), clock(&course.end_time));
+    let at = |word: Word| if let Word::At(at) = word { Some(at) } else { None };
+    let start_at =
+        at(one.now).or_else(|| at(one.known)).unwrap_or_else(|| app.time().at(one.topic.day, start));
+    // A lesson that falls away is named by the time that the person knows.
+    let local: NaiveTime = app.time().time(start_at);
+    let before = match (one.known, one.now) {
+        (Word::At(before), Word::At(_)) => Some(app.time().time(before)),
+        _ => None,
+    };
+    let line = LessonLine {
+        subject: course.subject_name.clone(),
+        grade: course.grade,
+        template: course.code.clone(),
+        days: vec![one.topic.day],
+        start: local,
+        end: (local == start).then_some(end),
+        start_before: before,
+        too_late: None,
+    };
+    let first = at(one.known).map_or(start_at, |known| known.min(start_at));
+    (line, Start { at: start_at, first })
+}

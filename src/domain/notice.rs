@@ -1,0 +1,173 @@
+//! What a notice about a lesson speaks of, and when there is something to tell (docs/domain.md §7,
+//! "What a notice is").
+//!
+//! A notice follows from the state and not from the call that changed it: each person is kept with
+//! what they were last told of a lesson (or know without being told), that is compared with what
+//! is so now, and the difference says which kind of message tells it.
+
+use super::state::{Audience, MessageKind};
+use super::time::{Day, Instant};
+
+/// A lesson as one person is concerned by it. What a person was last told is kept for each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Topic {
+    /// Who is told.
+    pub audience: Audience,
+    /// User name of the student or coach; empty = the admins of the template's subject.
+    pub person: String,
+    /// The class template.
+    pub template_id: i64,
+    /// The class, for its coach and the admins; 0 for students, whose class may change.
+    pub class_id: i64,
+    /// The lesson day.
+    pub day: Day,
+}
+
+/// What somebody knows of a lesson, or what is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// It takes place, and starts then.
+    At(Instant),
+    /// It fell away from the calendar, or the class has none on that day.
+    Off,
+    /// Nobody comes to it.
+    Empty,
+    /// There is no class for the student, so that it does not take place.
+    NotHeld,
+    /// The student signed up too late for it, and is in no class.
+    TooLate,
+    /// The student is on leave from it.
+    OnLeave,
+    /// It is no longer a lesson of this person, by what they did themselves.
+    Gone,
+}
+
+impl Word {
+    /// As stored.
+    pub fn text(self) -> String {
+        match self {
+            Self::At(start) => format!("AT {}", start.unix()),
+            Self::Off => "OFF".to_owned(),
+            Self::Empty => "EMPTY".to_owned(),
+            Self::NotHeld => "NOT_HELD".to_owned(),
+            Self::TooLate => "TOO_LATE".to_owned(),
+            Self::OnLeave => "ON_LEAVE".to_owned(),
+            Self::Gone => "GONE".to_owned(),
+        }
+    }
+
+    /// Of a stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "OFF" => Some(Self::Off),
+            "EMPTY" => Some(Self::Empty),
+            "NOT_HELD" => Some(Self::NotHeld),
+            "TOO_LATE" => Some(Self::TooLate),
+            "ON_LEAVE" => Some(Self::OnLeave),
+            "GONE" => Some(Self::Gone),
+            text => {
+                let start = text.strip_prefix("AT ")?.parse().ok()?;
+                Some(Self::At(Instant::from_unix(start)))
+            }
+        }
+    }
+}
+
+/// The kind of message that tells the difference between what somebody knows and what is so;
+/// `None` when there is nothing to tell.
+pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<MessageKind> {
+    use Word::{At, Empty, Gone, NotHeld, Off, OnLeave, TooLate};
+    if known == now {
+        return None;
+    }
+    match audience {
+        Audience::Student => match (known, now) {
+            // Who knows of no lesson need not hear why there is none; and what students do
+            // themselves they know.
+            (Off | NotHeld | TooLate, Off | NotHeld | TooLate) | (_, Gone | OnLeave | Empty) => None,
+            (At(_), At(_)) => Some(MessageKind::LessonMoved),
+            (_, NotHeld | TooLate) => Some(MessageKind::LessonNotHeld),
+            (_, Off) => Some(MessageKind::LessonCancelled),
+            (NotHeld | TooLate, At(_)) => Some(MessageKind::LessonHeld),
+            (Off | OnLeave | Gone | Empty, At(_)) => Some(MessageKind::LessonAdded),
+        },
+        Audience::Coach => match (known, now) {
+            (_, Gone | OnLeave | NotHeld | TooLate) => None,
+            (At(_), At(_)) => Some(MessageKind::LessonMoved),
+            (_, Off) => Some(MessageKind::LessonCancelled),
+            (_, Empty) => Some(MessageKind::LessonEmpty),
+            (Empty, At(_)) => Some(MessageKind::LessonAttended),
+            (Off | Gone | OnLeave | NotHeld | TooLate, At(_)) => Some(MessageKind::LessonAdded),
+        },
+        // The calendar is theirs: they hear only of lessons to which nobody comes.
+        Audience::Admin => match (known, now) {
+            (_, Empty) => Some(MessageKind::LessonEmpty),
+            (Empty, At(_)) => Some(MessageKind::LessonAttended),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Word::{At, Empty, Gone, NotHeld, Off, OnLeave, TooLate};
+    use super::*;
+
+    const SEVEN: Word = At(Instant::from_unix(1_772_708_400));
+    const EIGHT: Word = At(Instant::from_unix(1_772_712_000));
+
+    #[test]
+    fn a_word_is_read_as_it_was_stored() {
+        for word in [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave, Gone] {
+            assert_eq!(Word::parse(&word.text()), Some(word));
+        }
+        for text in ["", "AT", "AT x", "at 7", "ON"] {
+            assert_eq!(Word::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_is_told_follows_from_what_they_know_and_what_is_so() {
+        use Audience::{Admin, Coach, Student};
+        use MessageKind::*;
+        let cases = [
+            (Student, SEVEN, EIGHT, Some(LessonMoved)),
+            (Student, SEVEN, Off, Some(LessonCancelled)),
+            (Student, Off, SEVEN, Some(LessonAdded)),
+            (Student, SEVEN, NotHeld, Some(LessonNotHeld)),
+            (Student, NotHeld, SEVEN, Some(LessonHeld)),
+            (Student, SEVEN, TooLate, Some(LessonNotHeld)),
+            (Student, TooLate, SEVEN, Some(LessonHeld)),
+            (Student, Off, NotHeld, None),
+            (Student, NotHeld, TooLate, None),
+            (Student, SEVEN, OnLeave, None),
+            (Student, OnLeave, SEVEN, Some(LessonAdded)),
+            (Student, OnLeave, Off, Some(LessonCancelled)),
+            (Student, SEVEN, Gone, None),
+            (Coach, SEVEN, Empty, Some(LessonEmpty)),
+            (Coach, Empty, EIGHT, Some(LessonAttended)),
+            (Coach, SEVEN, Off, Some(LessonCancelled)),
+            (Coach, Off, EIGHT, Some(LessonAdded)),
+            (Coach, SEVEN, EIGHT, Some(LessonMoved)),
+            (Coach, Off, Empty, Some(LessonEmpty)),
+            (Coach, Empty, Off, Some(LessonCancelled)),
+            (Admin, SEVEN, Empty, Some(LessonEmpty)),
+            (Admin, Empty, SEVEN, Some(LessonAttended)),
+            (Admin, SEVEN, Off, None),
+            (Admin, Empty, Off, None),
+            (Admin, SEVEN, EIGHT, None),
+        ];
+        for (audience, known, now, kind) in cases {
+            assert_eq!(to_tell(audience, known, now), kind, "{audience}: {known:?} → {now:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_what_they_know() {
+        for audience in [Audience::Student, Audience::Coach, Audience::Admin] {
+            for word in [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave, Gone] {
+                assert_eq!(to_tell(audience, word, word), None);
+            }
+        }
+    }
+}

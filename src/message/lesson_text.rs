@@ -1,0 +1,222 @@
+//! What notices about lessons say: of one lesson or of several at once.
+
+use super::phrase::{class_of, day};
+use crate::domain::state::MessageKind;
+use crate::domain::time::Day;
+use chrono::{Datelike, NaiveTime};
+
+/// The most lesson days that one notice tells of, so that an SMS of it has two parts at most and
+/// names every day.
+pub(crate) const MOST_DAYS: usize = 20;
+
+/// The most groups of lessons (of one template at one time of day) that one notice tells of.
+pub(crate) const MOST_LINES: usize = 3;
+
+/// Days that are named with their weekday; more are listed by month.
+const DAYS_WITH_WEEKDAY: usize = 3;
+
+/// Lessons of one template at one time of day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LessonLine {
+    /// Name of the subject.
+    pub subject: String,
+    /// Grade, 1–12.
+    pub grade: i32,
+    /// Code of the class template.
+    pub template: String,
+    /// The days, in order.
+    pub days: Vec<Day>,
+    /// The start, local.
+    pub start: NaiveTime,
+    /// The end, where it is known.
+    pub end: Option<NaiveTime>,
+    /// The start that the person knew, local, where it is another.
+    pub start_before: Option<NaiveTime>,
+    /// The sign-up came too late for them; with the first lesson day for which it counts, if there
+    /// is one.
+    pub too_late: Option<Option<Day>>,
+}
+
+impl LessonLine {
+    /// Whether another differs from it by its days only.
+    pub fn is_like(&self, other: &Self) -> bool {
+        Self { days: Vec::new(), ..self.clone() } == Self { days: Vec::new(), ..other.clone() }
+    }
+
+    fn class(&self) -> String {
+        class_of(&self.subject, self.grade)
+    }
+
+    /// `19:00-20:30`, or `19:00`.
+    fn hours(&self) -> String {
+        let start = self.start.format("%H:%M");
+        match self.end {
+            Some(end) if end <= self.start => format!("{start}-次日{}", end.format("%H:%M")),
+            Some(end) => format!("{start}-{}", end.format("%H:%M")),
+            None => start.to_string(),
+        }
+    }
+}
+
+/// The sentence of a kind about lessons.
+pub(crate) fn sentence(kind: MessageKind, lines: &[LessonLine]) -> String {
+    // A coach and staff know lessons by the template as well.
+    let named = matches!(kind, MessageKind::LessonEmpty | MessageKind::LessonAttended);
+    let which = list(lines, named, kind == MessageKind::LessonAdded);
+    match kind {
+        MessageKind::LessonNotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
+            let from = match lines.iter().find_map(|line| line.too_late.flatten()) {
+                Some(from) => format!("您的约课自{}的课起计入，分班结果会另行通知。", day(from)),
+                None => "如仍需上课，请另约后面的日期。".to_owned(),
+            };
+            format!("您约课时{which}已过截止时间，本次课来不及为您安排，请见谅。{from}")
+        }
+        MessageKind::LessonNotHeld => {
+            format!("很抱歉，{which}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。")
+        }
+        MessageKind::LessonHeld => format!("更正：{which}的课照常上课，请按时登录客户端。"),
+        MessageKind::LessonEmpty => format!("{which}的课目前没有学员上课。如有变化会另行通知。"),
+        MessageKind::LessonAttended => format!("更正：{which}的课有学员上课，请按时上线。"),
+        MessageKind::LessonCancelled => format!("因校历调整，{which}的课取消，请留意后续安排。"),
+        MessageKind::LessonAdded => match count(lines) {
+            1 => format!("因校历调整，增加一次课：{which}，请留意。"),
+            more => format!("因校历调整，增加{more}次课：{which}，请留意。"),
+        },
+        _ => {
+            let moved: Vec<String> = lines.iter().map(moved).collect();
+            format!("{}，请留意。", moved.join("；"))
+        }
+    }
+}
+
+fn count(lines: &[LessonLine]) -> usize {
+    lines.iter().map(|line| line.days.len()).sum()
+}
+
+/// `初一数学班自3月5日（周四）起上课时间由19:00改为18:30`.
+fn moved(line: &LessonLine) -> String {
+    let before = line.start_before.map_or_else(String::new, |start| format!("由{}", start.format("%H:%M")));
+    let from = match line.days.as_slice() {
+        [] => String::new(),
+        [only] => day(*only),
+        [first, ..] => format!("自{}起", day(*first)),
+    };
+    format!("{}{from}上课时间{before}改为{}", line.class(), line.start.format("%H:%M"))
+}
+
+/// `3月5日（周四）、3月12日（周四）19:00初一数学班`.
+fn list(lines: &[LessonLine], named: bool, with_end: bool) -> String {
+    let part = |line: &LessonLine| {
+        let hours = if with_end { line.hours() } else { line.start.format("%H:%M").to_string() };
+        let template = if named { format!("（{}）", line.template) } else { String::new() };
+        format!("{}{hours}{}{template}", days(&line.days), line.class())
+    };
+    lines.iter().map(part).collect::<Vec<_>>().join("；")
+}
+
+/// `3月5日（周四）、3月12日（周四）`; of many `3月5、12、19、26日、4月2日`.
+fn days(all: &[Day]) -> String {
+    if all.len() <= DAYS_WITH_WEEKDAY {
+        return all.iter().map(|one| day(*one)).collect::<Vec<_>>().join("、");
+    }
+    let months = all.chunk_by(|a, b| (a.year(), a.month()) == (b.year(), b.month()));
+    let month = |some: &[Day]| {
+        let listed: Vec<String> = some.iter().map(|one| one.day().to_string()).collect();
+        format!("{}月{}日", some.first().map_or(0, Datelike::month), listed.join("、"))
+    };
+    months.map(month).collect::<Vec<_>>().join("、")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::add_days;
+    use crate::message::phrase::SIGN;
+    use crate::message::segment::segments;
+
+    fn day(number: u32) -> Day {
+        Day::from_ymd_opt(2026, 3, number).unwrap()
+    }
+
+    fn line(days: usize) -> LessonLine {
+        let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        LessonLine {
+            subject: "数学".to_owned(),
+            grade: 7,
+            template: "math".to_owned(),
+            days: (0..days as i64).map(|n| add_days(day(5), n)).collect(),
+            start: time(19),
+            end: NaiveTime::from_hms_opt(20, 30, 0),
+            start_before: None,
+            too_late: None,
+        }
+    }
+
+    #[test]
+    fn one_lesson_is_named_and_several_are_listed() {
+        let cancelled = |lines: &[LessonLine]| sentence(MessageKind::LessonCancelled, lines);
+        assert_eq!(
+            cancelled(&[line(1)]),
+            "因校历调整，3月5日（周四）19:00初一数学班的课取消，请留意后续安排。"
+        );
+        assert_eq!(
+            cancelled(&[line(2)]),
+            "因校历调整，3月5日（周四）、3月6日（周五）19:00初一数学班的课取消，请留意后续安排。"
+        );
+        let english = LessonLine { subject: "英语".to_owned(), ..line(1) };
+        assert_eq!(
+            cancelled(&[line(1), english]),
+            "因校历调整，3月5日（周四）19:00初一数学班；3月5日（周四）19:00初一英语班的课取消，请留意后续安排。"
+        );
+        let month = LessonLine { days: (0..5).map(|n| add_days(day(28), n)).collect(), ..line(1) };
+        assert!(cancelled(&[month]).contains("3月28、29、30、31日、4月1日19:00初一数学班的课取消"));
+    }
+
+    #[test]
+    fn a_lesson_that_is_added_says_when_it_ends_and_one_that_is_moved_when_it_was() {
+        assert_eq!(
+            sentence(MessageKind::LessonAdded, &[line(1)]),
+            "因校历调整，增加一次课：3月5日（周四）19:00-20:30初一数学班，请留意。"
+        );
+        let moved = LessonLine { start_before: NaiveTime::from_hms_opt(18, 30, 0), ..line(3) };
+        assert_eq!(
+            sentence(MessageKind::LessonMoved, &[moved]),
+            "初一数学班自3月5日（周四）起上课时间由18:30改为19:00，请留意。"
+        );
+    }
+
+    #[test]
+    fn who_signed_up_too_late_is_told_so_and_from_when_it_counts() {
+        let late = |counts_from| {
+            let line = LessonLine { too_late: Some(counts_from), ..line(1) };
+            sentence(MessageKind::LessonNotHeld, &[line])
+        };
+        assert_eq!(
+            late(Day::from_ymd_opt(2026, 3, 12)),
+            "您约课时3月5日（周四）19:00初一数学班已过截止时间，本次课来不及为您安排，请见谅。\
+             您的约课自3月12日（周四）的课起计入，分班结果会另行通知。"
+        );
+        assert!(late(None).ends_with("请见谅。如仍需上课，请另约后面的日期。"));
+    }
+
+    #[test]
+    fn a_notice_about_any_number_of_lessons_is_two_parts_at_most() {
+        for kind in [
+            MessageKind::LessonNotHeld,
+            MessageKind::LessonHeld,
+            MessageKind::LessonEmpty,
+            MessageKind::LessonAttended,
+            MessageKind::LessonCancelled,
+            MessageKind::LessonAdded,
+            MessageKind::LessonMoved,
+        ] {
+            for days in [1, 2, 3, 4, MOST_DAYS] {
+                // Real codes of templates are that long.
+                let template = "2013-autumn-aaa-g7-tu-p1400".to_owned();
+                let line = LessonLine { template, ..line(days) };
+                let text = format!("{SIGN}{}", sentence(kind, &[line]));
+                assert!(segments(&text) <= 2, "{kind}, {days} days: {text}");
+            }
+        }
+    }
+}

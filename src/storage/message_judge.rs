@@ -1,0 +1,105 @@
+//! What a sender asks before it judges messages that are due: whether they are still so, where
+//! their people are reached now, and what those numbers got already. A statement for each question
+//! (and kind), however many messages there are.
+
+use super::Txn;
+use super::sql::sql;
+use crate::domain::state::{MessageKind, MessageState};
+use crate::domain::time::Instant;
+use crate::error::Result;
+use std::collections::BTreeSet;
+
+/// Those of these messages of one kind that say what is still so; `None` when the kind needs no
+/// such check.
+pub async fn message_true(
+    txn: &Txn,
+    kind: MessageKind,
+    ids: &[i64],
+    now: Instant,
+) -> Result<Option<Vec<i64>>> {
+    let (query, at) = match kind {
+        MessageKind::Invitation => (
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t \
+             ON t.id = i.task_id \
+             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
+             AND t.closes_at > ?",
+            true,
+        ),
+        MessageKind::TestReminder => (
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+             WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?",
+            true,
+        ),
+        MessageKind::Promoted => (
+            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+             WHERE m.id IN ({ids}) AND i.state IN ('ACCEPTED', 'READY', 'ASSIGNED')",
+            false,
+        ),
+        MessageKind::TaskShort | MessageKind::TaskEarlyWarning => (
+            "SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
+             WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
+               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')",
+            false,
+        ),
+        MessageKind::Assigned => (
+            "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \
+             WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
+            false,
+        ),
+        // Answered, or run out, or not this offer any more: its expiry says which it was, its
+        // lesson which of several at once.
+        MessageKind::WaitlistOffer => (
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
+               (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
+                JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
+                WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until \
+                  AND r.expires_at > ? \
+                  AND p.start_at = m.lesson_at)",
+            true,
+        ),
+        _ => return Ok(None),
+    };
+    let query = sql(query).ids(ids.iter().copied());
+    let query = if at { query.bind(now) } else { query };
+    query.column(txn).await.map(Some)
+}
+
+/// The numbers that the coaches and students of these messages have now, in rows of (message,
+/// number, `OPTED_OUT` or nothing).
+pub async fn message_people(txn: &Txn, ids: &[i64]) -> Result<Vec<(i64, String, String)>> {
+    sql("SELECT m.id, c.phone, CASE WHEN c.opted_out = TRUE THEN 'OPTED_OUT' ELSE '' END \
+         FROM message m JOIN coach c ON c.user_name = m.person \
+         WHERE m.id IN ({ids}) AND m.audience = 'COACH' \
+         UNION ALL \
+         SELECT m.id, s.phone, '' FROM message m JOIN student s ON s.user_name = m.person \
+         WHERE m.id IN ({ids}) AND m.audience = 'STUDENT'")
+    .ids(ids.iter().copied())
+    .ids(ids.iter().copied())
+    .tuples(txn)
+    .await
+}
+
+/// What each of these numbers got since an instant, in rows of (number, state, when, how many);
+/// what a sender is handing over now is LEASED, until when its lease ends. One statement, for one
+/// view: a message that is settled meanwhile must not be missed on both sides.
+pub async fn message_got(
+    txn: &Txn,
+    numbers: &BTreeSet<&str>,
+    since: Instant,
+) -> Result<Vec<(String, MessageState, Instant, i64)>> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT address, state, settled_at, COUNT(*) FROM message \
+         WHERE address IN ({texts}) AND settled_at >= ? \
+           AND state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') \
+         GROUP BY address, state, settled_at \
+         UNION ALL \
+         SELECT address, state, lease_until, COUNT(*) FROM message \
+         WHERE state = 'LEASED' AND address IN ({texts}) GROUP BY address, state, lease_until")
+    .texts(numbers.iter().copied())
+    .bind(since)
+    .texts(numbers.iter().copied())
+    .tuples(txn)
+    .await
+}

@@ -1,0 +1,256 @@
+//! Notices about lessons: whatever way something comes about, everybody concerned is told once,
+//! and the last word they got is true (docs/domain.md §7).
+
+mod history;
+
+use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
+use etutor::domain::state::MessageState;
+use etutor::rpc::pb;
+use etutor::storage::entity::message;
+use etutor::testing::academy::student;
+use etutor::testing::{Academy, TestApp, on_every_app_at};
+use sea_orm::EntityTrait;
+
+/// A class of the first `students` with coach 1 on Thursdays from 2026-03-05; it is the Friday
+/// after, 10:00, and nobody has unread messages.
+async fn formed(app: TestApp, academy: Academy, students: usize) -> Stage {
+    let stage = Stage::set(app, academy.classes(1, 4).coaches(1).students(6)).await;
+    let season = Some(("2026-03-05", "2026-06-28"));
+    stage.academy.reserve_all(&stage, "math", 1, students, season).await;
+    stage.set_clock("2026-03-02T00:00").await;
+    stage.fire("invite create", None).await;
+    stage.minute("2026-03-02T08:00").await;
+    stage.ready(&[1], MATH).await;
+    stage.minute("2026-03-05T15:00").await;
+    stage.set_clock("2026-03-06T10:00").await;
+    stage.told().await;
+    stage
+}
+
+/// The sign-up by which a student has the lesson of a day.
+async fn reservation_of(app: &TestApp, number: usize, day: &str) -> i64 {
+    let request = pb::GetStudentScheduleRequest {
+        student: student(number),
+        from_day: day.to_owned(),
+        to_day: day.to_owned(),
+    };
+    let lessons = app.enrollment().get_student_schedule(request).await.unwrap().into_inner().lessons;
+    lessons[0].reservation_id
+}
+
+async fn leave(app: &TestApp, number: usize, day: &str) {
+    let reservation_id = reservation_of(app, number, day).await;
+    let request = pb::RequestLeaveRequest { reservation_id, day: day.to_owned() };
+    app.enrollment().request_leave(request).await.unwrap();
+}
+
+async fn cancel_from(app: &TestApp, number: usize, day: &str) {
+    let request = pb::CancelReservationRequest {
+        reservation_id: reservation_of(app, number, day).await,
+        from_day: day.to_owned(),
+        ..Default::default()
+    };
+    app.enrollment().cancel_reservation(request).await.unwrap();
+}
+
+async fn excepted(stage: &Stage, days: &[&str]) {
+    let season = pb::Season {
+        except_days: days.iter().map(|day| (*day).to_owned()).collect(),
+        ..stage.academy.season.clone()
+    };
+    let request =
+        pb::UpsertSeasonRequest { season: Some(season), request_id: String::new(), validate_only: false };
+    stage.catalog().upsert_season(request).await.unwrap();
+}
+
+async fn lessons_at(stage: &Stage, start: &str, end: &str) {
+    let period = pb::Period {
+        start_time: start.to_owned(),
+        end_time: end.to_owned(),
+        ..stage.academy.periods[0].clone()
+    };
+    let request =
+        pb::UpsertPeriodRequest { period: Some(period), request_id: String::new(), validate_only: false };
+    stage.catalog().upsert_period(request).await.unwrap();
+}
+
+/// What went out in a run of `sms send`: `KIND person`, and the text.
+async fn sent(stage: &Stage) -> Vec<(String, String)> {
+    let before: Vec<i64> = captured(stage).await.into_iter().map(|row| row.id).collect();
+    stage.fire("sms send", None).await;
+    stage.told().await;
+    let rows = captured(stage).await.into_iter().filter(|row| !before.contains(&row.id));
+    rows.map(|row| (format!("{} {}", row.kind, row.person), row.body)).collect()
+}
+
+async fn captured(stage: &Stage) -> Vec<message::Model> {
+    let mut rows = message::Entity::find().all(stage.db().reader()).await.unwrap();
+    rows.retain(|row| row.state == MessageState::Captured);
+    rows.sort_by_key(|row| row.id);
+    rows
+}
+
+fn who(sent: &[(String, String)]) -> Vec<&str> {
+    sent.iter().map(|(line, _)| line.as_str()).collect()
+}
+
+const EMPTY: [&str; 3] = ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang", "LESSON_EMPTY wang"];
+const ATTENDED: [&str; 3] = ["LESSON_ATTENDED coach-001", "LESSON_ATTENDED wang", "LESSON_ATTENDED wang"];
+
+#[test]
+fn a_coach_told_that_nobody_comes_hears_of_a_guest_who_comes_after_all() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 1).await;
+        leave(&stage, 1, "2026-03-12").await;
+        assert_eq!(who(&sent(&stage).await), EMPTY);
+        stage.academy.reserve(&stage, &student(2), "math", Some(("2026-03-12", "2026-03-12"))).await.unwrap();
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ATTENDED);
+        assert!(told[0].1.contains("3月12日（周四）19:00初一学科1班"), "{}", told[0].1);
+        // And goes again.
+        cancel_from(&stage, 2, "2026-03-12").await;
+        assert_eq!(who(&sent(&stage).await), EMPTY);
+    });
+}
+
+#[test]
+fn nobody_comes_to_a_lesson_by_whatever_way() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 2).await;
+        // The one is on leave, the other goes for good: the class goes on, this lesson is empty.
+        leave(&stage, 1, "2026-03-12").await;
+        assert_eq!(sent(&stage).await, []);
+        cancel_from(&stage, 2, "2026-03-12").await;
+        assert_eq!(who(&sent(&stage).await), EMPTY);
+    });
+}
+
+#[test]
+fn a_gap_between_two_students_of_a_class_is_told_for_all_its_lessons_at_once() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 1).await;
+        let later = Some(("2026-04-02", "2026-06-28"));
+        stage.academy.reserve(&stage, &student(2), "math", later).await.unwrap();
+        assert_eq!(sent(&stage).await, []);
+        cancel_from(&stage, 1, "2026-03-19").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), EMPTY);
+        assert!(told[0].1.contains("3月19日（周四）、3月26日（周四）19:00初一学科1班"), "{}", told[0].1);
+    });
+}
+
+#[test]
+fn a_move_that_is_taken_back_before_morning_never_happened() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 3).await;
+        stage.set_clock("2026-03-06T22:30").await;
+        lessons_at(&stage, "18:30", "20:00").await;
+        lessons_at(&stage, "19:00", "20:30").await;
+        stage.set_clock("2026-03-07T07:00").await;
+        assert_eq!(sent(&stage).await, []);
+    });
+}
+
+#[test]
+fn a_move_is_told_once_with_the_time_that_is_so_in_the_morning() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 2).await;
+        stage.set_clock("2026-03-06T22:30").await;
+        lessons_at(&stage, "18:30", "20:00").await;
+        lessons_at(&stage, "18:00", "19:30").await;
+        // Who is no longer concerned in the morning is not told.
+        cancel_from(&stage, 2, "2026-03-12").await;
+        stage.set_clock("2026-03-07T07:00").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["LESSON_MOVED coach-001", "LESSON_MOVED student-001"]);
+        for (_, text) in &told {
+            assert!(text.contains("自3月12日（周四）起上课时间由19:00改为18:00"), "{text}");
+        }
+        lessons_at(&stage, "19:00", "20:30").await;
+        let back = sent(&stage).await;
+        assert_eq!(who(&back), ["LESSON_MOVED coach-001", "LESSON_MOVED student-001"]);
+        assert!(back[0].1.contains("由18:00改为19:00"), "{}", back[0].1);
+    });
+}
+
+#[test]
+fn who_cancels_before_a_holiday_is_told_hears_nothing_of_it() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 2).await;
+        stage.set_clock("2026-03-06T22:30").await;
+        excepted(&stage, &["2026-03-26"]).await;
+        cancel_from(&stage, 2, "2026-03-12").await;
+        stage.set_clock("2026-03-07T07:00").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["LESSON_CANCELLED coach-001", "LESSON_CANCELLED student-001"]);
+    });
+}
+
+#[test]
+fn a_week_of_holiday_is_one_message_with_its_days() {
+    on_every_app_at(SATURDAY, async |app| {
+        let academy = Academy::new().period("19:00", "20:30").template("math", "FREQ=DAILY");
+        let stage = formed(app, academy, 2).await;
+        let days = ["2026-04-01", "2026-04-02", "2026-04-03", "2026-04-04", "2026-04-05"];
+        excepted(&stage, &days).await;
+        let told = sent(&stage).await;
+        assert_eq!(
+            who(&told),
+            ["LESSON_CANCELLED coach-001", "LESSON_CANCELLED student-001", "LESSON_CANCELLED student-002"]
+        );
+        let listed = "4月1、2、3、4、5日19:00";
+        assert!(told.iter().all(|(_, text)| text.contains(listed)), "{told:?}");
+        // One of them is a lesson after all, and before that is told another: what is so counts.
+        excepted(&stage, &days[..3]).await;
+        excepted(&stage, &days[..4]).await;
+        let back = sent(&stage).await;
+        assert_eq!(
+            who(&back),
+            ["LESSON_ADDED coach-001", "LESSON_ADDED student-001", "LESSON_ADDED student-002"]
+        );
+        assert!(back.iter().all(|(_, text)| text.contains("增加一次课：4月5日（周日）19:00")), "{back:?}");
+    });
+}
+
+#[test]
+fn an_asked_coach_hears_of_a_move_once_and_not_of_one_that_was_taken_back() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().coaches(1).students(6), 6).await;
+        stage.minute("2026-03-02T08:00").await;
+        assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
+        stage.fire("sms send", None).await;
+        stage.told().await;
+        stage.set_clock("2026-03-02T22:30").await;
+        lessons_at(&stage, "18:30", "20:00").await;
+        lessons_at(&stage, "19:00", "20:30").await;
+        stage.set_clock("2026-03-03T07:00").await;
+        assert_eq!(sent(&stage).await, []);
+        lessons_at(&stage, "18:30", "20:00").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told)[0], "LESSON_MOVED coach-001");
+        assert_eq!(told.iter().filter(|(line, _)| line.starts_with("LESSON_MOVED coach")).count(), 1);
+    });
+}
+
+#[test]
+fn a_lesson_that_is_not_held_and_then_is_within_the_same_minutes_is_not_called_off() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().coaches(1).students(3), 3).await;
+        stage.set_clock("2026-03-05T15:00").await;
+        stage.fire("clazz assign_students", None).await;
+        assert_eq!(stage.state(MATH).await, "FAILED");
+        stage.fire("sms send", None).await;
+        stage.told().await;
+        stage.set_clock("2026-03-05T17:00").await;
+        stage.fire("clazz assign_students", None).await;
+        let off =
+            ["LESSON_NOT_HELD student-001", "LESSON_NOT_HELD student-002", "LESSON_NOT_HELD student-003"];
+        assert_eq!(stage.told().await, off);
+        stage.invite(1, MATH, Some("the parents called")).await;
+        stage.test(1, true).await;
+        assert_eq!(stage.yes(1, MATH).await, "ASSIGNED");
+        assert_eq!(stage.state(MATH).await, "FORMED");
+        let told = sent(&stage).await;
+        assert!(!who(&told).iter().any(|line| line.contains("student")), "{told:?}");
+    });
+}
