@@ -36,8 +36,9 @@ pub enum Word {
     NotHeld,
     /// The student signed up too late for it, and is in no class.
     TooLate,
-    /// The student is on leave from it.
-    OnLeave,
+    /// The student is on leave from it; with the start that the student knew before, where that is
+    /// not the start that it has.
+    OnLeave(Option<Instant>),
     /// It is no longer a lesson of this person, by what they did themselves.
     Gone,
 }
@@ -51,7 +52,8 @@ impl Word {
             Self::Empty => "EMPTY".to_owned(),
             Self::NotHeld => "NOT_HELD".to_owned(),
             Self::TooLate => "TOO_LATE".to_owned(),
-            Self::OnLeave => "ON_LEAVE".to_owned(),
+            Self::OnLeave(None) => "ON_LEAVE".to_owned(),
+            Self::OnLeave(Some(start)) => format!("ON_LEAVE {}", start.unix()),
             Self::Gone => "GONE".to_owned(),
         }
     }
@@ -63,13 +65,29 @@ impl Word {
             "EMPTY" => Some(Self::Empty),
             "NOT_HELD" => Some(Self::NotHeld),
             "TOO_LATE" => Some(Self::TooLate),
-            "ON_LEAVE" => Some(Self::OnLeave),
+            "ON_LEAVE" => Some(Self::OnLeave(None)),
             "GONE" => Some(Self::Gone),
             text => {
-                let start = text.strip_prefix("AT ")?.parse().ok()?;
-                Some(Self::At(Instant::from_unix(start)))
+                let (word, start) = text.split_once(' ')?;
+                let start = Instant::from_unix(start.parse().ok()?);
+                match word {
+                    "AT" => Some(Self::At(start)),
+                    "ON_LEAVE" => Some(Self::OnLeave(Some(start))),
+                    _ => None,
+                }
             }
         }
+    }
+}
+
+/// What a person knows after an act of their own. It settles whether they have the lesson, not
+/// when: of an hour that has moved and that they were not told of they may not know.
+pub(crate) fn by_own_act(known: Word, now: Word) -> Word {
+    match (known, now) {
+        (Word::At(start), Word::OnLeave(_)) => Word::OnLeave(Some(start)),
+        (Word::OnLeave(start), Word::OnLeave(_)) => Word::OnLeave(start),
+        (Word::At(start) | Word::OnLeave(Some(start)), Word::At(_)) => Word::At(start),
+        (_, now) => now,
     }
 }
 
@@ -84,20 +102,20 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Mess
         Audience::Student => match (known, now) {
             // Who knows of no lesson need not hear why there is none; and what students do
             // themselves they know.
-            (Off | NotHeld | TooLate, Off | NotHeld | TooLate) | (_, Gone | OnLeave | Empty) => None,
+            (Off | NotHeld | TooLate, Off | NotHeld | TooLate) | (_, Gone | OnLeave(_) | Empty) => None,
             (At(_), At(_)) => Some(MessageKind::LessonMoved),
             (_, NotHeld | TooLate) => Some(MessageKind::LessonNotHeld),
             (_, Off) => Some(MessageKind::LessonCancelled),
             (NotHeld | TooLate, At(_)) => Some(MessageKind::LessonHeld),
-            (Off | OnLeave | Gone | Empty, At(_)) => Some(MessageKind::LessonAdded),
+            (Off | OnLeave(_) | Gone | Empty, At(_)) => Some(MessageKind::LessonAdded),
         },
         Audience::Coach => match (known, now) {
-            (_, Gone | OnLeave | NotHeld | TooLate) => None,
+            (_, Gone | OnLeave(_) | NotHeld | TooLate) => None,
             (At(_), At(_)) => Some(MessageKind::LessonMoved),
             (_, Off) => Some(MessageKind::LessonCancelled),
             (_, Empty) => Some(MessageKind::LessonEmpty),
             (Empty, At(_)) => Some(MessageKind::LessonAttended),
-            (Off | Gone | OnLeave | NotHeld | TooLate, At(_)) => Some(MessageKind::LessonAdded),
+            (Off | Gone | OnLeave(_) | NotHeld | TooLate, At(_)) => Some(MessageKind::LessonAdded),
         },
         // The calendar is theirs: they hear only of lessons to which nobody comes.
         Audience::Admin => match (known, now) {
@@ -118,7 +136,9 @@ mod tests {
 
     #[test]
     fn a_word_is_read_as_it_was_stored() {
-        for word in [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave, Gone] {
+        for word in
+            [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave(None), OnLeave(Some(Instant::from_unix(7))), Gone]
+        {
             assert_eq!(Word::parse(&word.text()), Some(word));
         }
         for text in ["", "AT", "AT x", "at 7", "ON"] {
@@ -140,9 +160,9 @@ mod tests {
             (Student, TooLate, SEVEN, Some(LessonHeld)),
             (Student, Off, NotHeld, None),
             (Student, NotHeld, TooLate, None),
-            (Student, SEVEN, OnLeave, None),
-            (Student, OnLeave, SEVEN, Some(LessonAdded)),
-            (Student, OnLeave, Off, Some(LessonCancelled)),
+            (Student, SEVEN, OnLeave(None), None),
+            (Student, OnLeave(None), SEVEN, Some(LessonAdded)),
+            (Student, OnLeave(None), Off, Some(LessonCancelled)),
             (Student, SEVEN, Gone, None),
             (Coach, SEVEN, Empty, Some(LessonEmpty)),
             (Coach, Empty, EIGHT, Some(LessonAttended)),
@@ -163,9 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn an_act_of_their_own_tells_nobody_of_another_hour() {
+        let away = by_own_act(SEVEN, OnLeave(None));
+        assert_eq!(by_own_act(away, EIGHT), SEVEN, "moved meanwhile, and not told");
+        assert_eq!(by_own_act(SEVEN, EIGHT), SEVEN);
+        assert_eq!(by_own_act(OnLeave(None), EIGHT), EIGHT);
+        assert_eq!(by_own_act(Off, EIGHT), EIGHT);
+    }
+
+    #[test]
     fn nobody_is_told_what_they_know() {
         for audience in [Audience::Student, Audience::Coach, Audience::Admin] {
-            for word in [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave, Gone] {
+            for word in [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave(None), Gone] {
                 assert_eq!(to_tell(audience, word, word), None);
             }
         }

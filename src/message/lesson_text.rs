@@ -24,6 +24,8 @@ pub struct LessonLine {
     pub grade: i32,
     /// Code of the class template.
     pub template: String,
+    /// User name of the coach of the class (to admins only).
+    pub coach: String,
     /// The days, in order.
     pub days: Vec<Day>,
     /// The start, local.
@@ -76,6 +78,9 @@ pub(crate) fn sentence(kind: MessageKind, lines: &[LessonLine]) -> String {
         }
         MessageKind::LessonHeld => format!("更正：{which}的课照常上课，请按时登录客户端。"),
         MessageKind::LessonEmpty => format!("{which}的课目前没有学员上课。如有变化会另行通知。"),
+        MessageKind::LessonAttended if lines.iter().any(|line| !line.coach.is_empty()) => {
+            format!("更正：{which}的课有学员上课。")
+        }
         MessageKind::LessonAttended => format!("更正：{which}的课有学员上课，请按时上线。"),
         MessageKind::LessonCancelled => format!("因校历调整，{which}的课取消，请留意后续安排。"),
         MessageKind::LessonAdded => match count(lines) {
@@ -108,7 +113,11 @@ fn moved(line: &LessonLine) -> String {
 fn list(lines: &[LessonLine], named: bool, with_end: bool) -> String {
     let part = |line: &LessonLine| {
         let hours = if with_end { line.hours() } else { line.start.format("%H:%M").to_string() };
-        let template = if named { format!("（{}）", line.template) } else { String::new() };
+        let template = match (named, line.coach.as_str()) {
+            (false, _) => String::new(),
+            (true, "") => format!("（{}）", line.template),
+            (true, coach) => format!("（{}，教练{coach}）", line.template),
+        };
         format!("{}{hours}{}{template}", days(&line.days), line.class())
     };
     lines.iter().map(part).collect::<Vec<_>>().join("；")
@@ -144,6 +153,7 @@ mod tests {
             subject: "数学".to_owned(),
             grade: 7,
             template: "math".to_owned(),
+            coach: String::new(),
             days: (0..days as i64).map(|n| add_days(day(5), n)).collect(),
             start: time(19),
             end: NaiveTime::from_hms_opt(20, 30, 0),

@@ -254,3 +254,42 @@ fn a_lesson_that_is_not_held_and_then_is_within_the_same_minutes_is_not_called_o
         assert!(!who(&told).iter().any(|line| line.contains("student")), "{told:?}");
     });
 }
+
+#[test]
+fn lessons_before_a_guest_who_goes_again_fall_away_as_those_after() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 1).await;
+        let once = Some(("2026-03-26", "2026-03-26"));
+        stage.academy.reserve(&stage, &student(2), "math", once).await.unwrap();
+        cancel_from(&stage, 1, "2026-03-12").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told)[0], "CLASS_CLOSED coach-001");
+        assert_eq!(who(&told)[3..], EMPTY, "12 and 19 March, until the guest comes");
+        cancel_from(&stage, 2, "2026-03-26").await;
+        let app: &TestApp = &stage;
+        let listed = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap();
+        let class_id = listed.into_inner().classes[0].class_id;
+        let lessons = stage.class(class_id).await.lessons;
+        let mut ahead = lessons.iter().filter(|one| one.day.as_str() > "2026-03-06");
+        assert!(ahead.all(|one| one.state() == pb::LessonState::Cancelled), "{lessons:?}");
+        stage.fire("sms send", None).await;
+        stage.told().await;
+    });
+}
+
+#[test]
+fn leave_taken_and_taken_back_does_not_hide_that_the_hour_has_moved() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 2).await;
+        stage.set_clock("2026-03-06T22:30").await;
+        lessons_at(&stage, "18:30", "20:00").await;
+        leave(&stage, 1, "2026-03-12").await;
+        let reservation_id = reservation_of(&stage, 1, "2026-03-12").await;
+        let request = pb::CancelLeaveRequest { reservation_id, day: "2026-03-12".into() };
+        stage.enrollment().cancel_leave(request).await.unwrap();
+        stage.set_clock("2026-03-07T07:00").await;
+        let told = sent(&stage).await;
+        let mut to_first = told.iter().filter(|(line, _)| line == "LESSON_MOVED student-001");
+        assert!(to_first.any(|(_, text)| text.contains("3月12日（周四）")), "{told:?}");
+    });
+}

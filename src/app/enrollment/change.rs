@@ -367,7 +367,7 @@ async fn move_in_txn(
         replace(txn, before, class_id, from).await?
     };
     if let Some(old) = before.class_id {
-        student_left(app, txn, old, from, now).await?;
+        student_left(app, txn, old, now).await?;
     }
     crate::app::outbox::notice::look_at_classes(app, txn, [class_id], now).await?;
     let start = wanted.iter().find(|(day, _)| *day == from).map_or(now, |(_, start)| *start);

@@ -34,7 +34,7 @@ pub(super) async fn shorten_in_txn(
     let from = add_days(last, 1);
     set_last_day(txn, before, last).await?;
     if let Some(class_id) = before.class_id {
-        student_left(app, txn, class_id, from.max(before.placed_from.unwrap_or(from)), now).await?;
+        student_left(app, txn, class_id, now).await?;
     }
     free_in_txn(txn, before, from, PlaceCause::Change, by, now).await
 }

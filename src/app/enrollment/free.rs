@@ -40,7 +40,7 @@ pub(super) async fn give_back_in_txn(
         return Err(Error::Contended("reservation.state"));
     }
     if let Some(class_id) = before.class_id {
-        student_left(app, txn, class_id, from.max(before.placed_from.unwrap_or(from)), now).await?;
+        student_left(app, txn, class_id, now).await?;
     }
     free_in_txn(txn, before, from, cause, by, now).await
 }

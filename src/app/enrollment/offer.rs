@@ -120,8 +120,7 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
     }
     for Waiting { reservation, .. } in lapsed {
         if let Some(class_id) = reservation.class_id {
-            student_left(app, txn, class_id, reservation.placed_from.unwrap_or(reservation.start_day), now)
-                .await?;
+            student_left(app, txn, class_id, now).await?;
         }
     }
     let ranges: Vec<(i64, Day, Day)> = ranges(

@@ -62,32 +62,26 @@ pub(crate) async fn tell_not_held(app: &App, now: Instant) -> Result<u64> {
     })
 }
 
-/// A student left a class from `from` on. Lessons to which nobody comes any more are cancelled,
+/// A student left a class, from some day on. Lessons to which nobody comes any more are cancelled,
 /// coach and admins are told; a class without any lesson ahead is closed. The reservation's own row
 /// is the caller's business, and changed already.
-pub(crate) async fn student_left(
-    app: &App,
-    txn: &Txn,
-    class_id: i64,
-    from: Day,
-    now: Instant,
-) -> Result<u64> {
-    let written = empty_class(app, txn, class_id, from, now).await?;
+pub(crate) async fn student_left(app: &App, txn: &Txn, class_id: i64, now: Instant) -> Result<u64> {
+    let written = empty_class(app, txn, class_id, now).await?;
     // Between those who stay there may be lessons to which nobody comes.
     Ok(written + notice::look_at_classes(app, txn, [class_id], now).await?)
 }
 
 /// Ends the lessons to which nobody comes any more, and a class without any.
-async fn empty_class(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instant) -> Result<u64> {
+async fn empty_class(app: &App, txn: &Txn, class_id: i64, now: Instant) -> Result<u64> {
     sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(txn).await?;
     let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? \
-            AND state IN ('PLACED', 'HELD', 'OFFERED') AND last_day >= ?")
+            AND state IN ('PLACED', 'HELD', 'OFFERED')")
     .bind(class_id)
-    .bind(from)
     .tuples(txn)
     .await?;
-    // Those who stay may leave before the class was to end.
-    let from = stays.iter().map(|(_, last)| add_days(*last, 1)).max().unwrap_or(from);
+    // Those who stay may leave before the class was to end; and before a day that is given up there
+    // may be lessons to which nobody came any more but whoever comes later.
+    let last = stays.iter().map(|(_, last)| *last).max();
     let class = class::Entity::find_by_id(class_id)
         .one(txn)
         .await?
@@ -95,11 +89,13 @@ async fn empty_class(app: &App, txn: &Txn, class_id: i64, from: Day, now: Instan
     if class.state == ClassState::Closed {
         return Ok(0);
     }
+    let from = last.map_or(class.first_day, |last| add_days(last, 1));
     let empty: Vec<(Day, Instant)> =
         sql("SELECT day, start_at FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' \
-            ORDER BY day")
+            AND start_at > ? ORDER BY day")
         .bind(class_id)
         .bind(from)
+        .bind(now)
         .tuples(txn)
         .await?;
     let Some((from, first_off)) = empty.first().copied() else { return Ok(0) };

@@ -31,6 +31,7 @@ fn facts() -> Facts {
             subject: "数学".to_owned(),
             grade: 7,
             template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
+            coach: String::new(),
             days: vec![Day::from_ymd_opt(2013, 10, 1).unwrap()],
             start: time(14),
             end: Some(time(15)),

@@ -302,7 +302,7 @@ fn students(
         asked.extend(lost.map(|(day, row)| {
             // The leave was given back with the lesson.
             let on_leave = followed.leave.contains(&(claim.id, *day));
-            of(day, if on_leave { Word::OnLeave } else { Word::At(row.start_at) })
+            of(day, if on_leave { Word::OnLeave(None) } else { Word::At(row.start_at) })
         }));
         asked.extend(touched.added.iter().map(|day| of(day, Word::Off)));
         let moved = touched.moved.iter().filter_map(|day| Some((day, edit.moved.get(day)?)));

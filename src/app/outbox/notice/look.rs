@@ -2,7 +2,7 @@
 
 use crate::domain::calendar::cut_off;
 use crate::domain::eligibility::Span;
-use crate::domain::notice::{Topic, Word, to_tell};
+use crate::domain::notice::{Topic, Word, by_own_act, to_tell};
 use crate::domain::state::{Audience, LessonState, MessageKind, ReservationState};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::error::Result;
@@ -182,9 +182,9 @@ pub(super) async fn look(
         store::topic_list(txn, &topics).await?.into_iter().map(|kept| (kept.topic.clone(), kept)).collect();
     for (one, since) in looked.iter_mut().zip(since) {
         let Some(kept) = kept.remove(&one.topic) else { continue };
-        // Within the same second the sign-up tells which was first.
-        let counts =
-            |since| since < kept.known_at || (since == kept.known_at && kept.reservation_id == one.by);
+        // Within the same second the sign-up tells which was first; one that was confirmed since is
+        // the same.
+        let counts = |since| since < kept.known_at || kept.reservation_id == one.by;
         if since.is_none_or(counts) {
             (one.known, one.is_fresh) = (kept.word, true);
         }
@@ -198,7 +198,7 @@ pub(super) async fn look(
             one.now = one.known;
         }
         if one.is_own {
-            one.known = one.now;
+            one.known = by_own_act(one.known, one.now);
         }
         one.base = one.known;
     }
@@ -230,7 +230,7 @@ fn student_word(row: &store::StudentLesson, day: Day, time: BusinessTime, now: I
     match (row.start_at, row.class_start_at) {
         _ if !lives => Word::Gone,
         (None, _) => Word::Off,
-        _ if row.on_leave != 0 => Word::OnLeave,
+        _ if row.on_leave != 0 => Word::OnLeave(None),
         (_, Some(start)) => Word::At(start),
         _ if row.not_held_at.is_some_and(|from| from <= now) => {
             let is_late = row.created_at.is_some_and(|at| at >= cut_off(time, day));

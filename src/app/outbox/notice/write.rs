@@ -206,6 +206,7 @@ fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
         subject: course.subject_name.clone(),
         grade: course.grade,
         template: course.code.clone(),
+        coach: if one.topic.audience == Audience::Admin { one.coach.clone() } else { String::new() },
         days: vec![one.topic.day],
         start: local,
         end: (local == start).then_some(end),
