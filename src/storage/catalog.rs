@@ -8,7 +8,8 @@ use super::{Txn, again_if_taken};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -305,4 +306,37 @@ pub(crate) async fn templates_without_place(
     .ids(template_ids.iter().copied())
     .column(conn)
     .await
+}
+
+/// What texts say of a class template.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct Course {
+    /// The template.
+    pub id: i64,
+    /// Its code.
+    pub code: String,
+    /// Its subject.
+    pub subject_id: i64,
+    /// Name of the subject.
+    pub subject_name: String,
+    /// Its grade.
+    pub grade: i32,
+    /// Start of its period, `HH:MM`.
+    pub start_time: String,
+    /// End of its period, `HH:MM`.
+    pub end_time: String,
+}
+
+/// What texts say of class templates.
+pub(crate) async fn course_list(
+    txn: &Txn,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, Course>> {
+    let rows: Vec<Course> = sql("SELECT t.id, t.code, t.subject_id, s.name AS subject_name, t.grade, \
+         p.start_time, p.end_time FROM class_template t JOIN subject s ON s.id = t.subject_id \
+         JOIN period p ON p.id = t.period_id WHERE t.id IN ({ids})")
+    .ids(ids)
+    .all(txn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }

@@ -413,33 +413,3 @@ pub async fn template_lessons_doubtful(
 ) -> Result<Vec<(i64, i64, Day, Instant)>> {
     sql(doubtful!("c.template_id IN ({ids})")).ids(template_ids).bind(now).tuples(txn).await
 }
-
-/// What texts say of a class template.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct Course {
-    /// The template.
-    pub id: i64,
-    /// Its code.
-    pub code: String,
-    /// Its subject.
-    pub subject_id: i64,
-    /// Name of the subject.
-    pub subject_name: String,
-    /// Its grade.
-    pub grade: i32,
-    /// Start of its period, `HH:MM`.
-    pub start_time: String,
-    /// End of its period, `HH:MM`.
-    pub end_time: String,
-}
-
-/// What texts say of class templates.
-pub async fn course_list(txn: &Txn, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, Course>> {
-    let rows: Vec<Course> = sql("SELECT t.id, t.code, t.subject_id, s.name AS subject_name, t.grade, \
-         p.start_time, p.end_time FROM class_template t JOIN subject s ON s.id = t.subject_id \
-         JOIN period p ON p.id = t.period_id WHERE t.id IN ({ids})")
-    .ids(ids)
-    .all(txn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
-}

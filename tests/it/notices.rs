@@ -293,3 +293,22 @@ fn leave_taken_and_taken_back_does_not_hide_that_the_hour_has_moved() {
         assert!(to_first.any(|(_, text)| text.contains("3月12日（周四）")), "{told:?}");
     });
 }
+
+#[test]
+fn a_late_yes_says_that_the_coach_knows_the_hour_of_then() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().coaches(1).students(6), 6).await;
+        stage.minute("2026-03-02T08:00").await;
+        stage.set_clock("2026-03-02T08:10").await;
+        lessons_at(&stage, "18:30", "20:00").await;
+        assert!(who(&sent(&stage).await).contains(&"LESSON_MOVED coach-001"));
+        stage.set_clock("2026-03-02T08:20").await;
+        assert_eq!(stage.no(1, MATH).await, "DECLINED");
+        lessons_at(&stage, "19:00", "20:30").await;
+        assert!(!who(&sent(&stage).await).contains(&"LESSON_MOVED coach-001"), "no longer asked");
+        stage.set_clock("2026-03-02T08:30").await;
+        assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
+        lessons_at(&stage, "18:30", "20:00").await;
+        assert!(who(&sent(&stage).await).contains(&"LESSON_MOVED coach-001"));
+    });
+}

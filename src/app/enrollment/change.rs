@@ -9,7 +9,7 @@ use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;
 use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
-use super::tell::Course;
+use super::tell;
 use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
 use crate::app::input::RequestKey;
@@ -371,11 +371,18 @@ async fn move_in_txn(
     }
     crate::app::outbox::notice::look_at_classes(app, txn, [class_id], now).await?;
     let start = wanted.iter().find(|(day, _)| *day == from).map_or(now, |(_, start)| *start);
-    let course = Course::of(txn, template.id).await?;
-    let facts = course.facts(&stay);
+    let course = catalog::course_list(txn, [template.id]).await?.remove(&template.id);
+    let course = course.ok_or_else(|| Error::not_found("class template", template.id))?;
+    let facts = tell::facts(&course, &stay);
     let person = Person::Student { user_name: person.user_name, phone: person.phone };
-    let draft =
-        course.draft(MessageKind::ClassChanged, person, facts, start, format!("{class_id}.{}", now.unix()));
+    let draft = tell::draft(
+        &course,
+        MessageKind::ClassChanged,
+        person,
+        facts,
+        start,
+        format!("{class_id}.{}", now.unix()),
+    );
     outbox::write(app, txn, vec![draft], now).await?;
     Ok(id)
 }

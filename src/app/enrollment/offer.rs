@@ -6,7 +6,7 @@
 //! first or last, so that no newcomer has what somebody waits for and could have.
 
 use super::days::{by_template, ranges};
-use super::tell::Course;
+use super::tell::{draft, facts};
 use crate::app::outbox::Person;
 use crate::app::report::Report;
 use crate::app::staffing::demand::demand_changed;
@@ -20,12 +20,12 @@ use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Reason, Result};
 use crate::message::text::Facts;
+use crate::storage::catalog::course_list;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{Txn, catalog, seat, sign_up};
 use crate::write_txn;
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Entries of the waiting lists that are looked at in one go, in the order of joining; the rest has
@@ -366,7 +366,7 @@ pub(super) async fn tell(
     entries: &[Waiting],
     now: Instant,
 ) -> Result<u64> {
-    let mut courses: HashMap<i64, Course> = HashMap::new();
+    let courses = course_list(txn, entries.iter().map(|one| one.reservation.template_id)).await?;
     let wanted = ranges(
         entries
             .iter()
@@ -380,11 +380,7 @@ pub(super) async fn tell(
     let mut drafts = Vec::with_capacity(entries.len());
     for Waiting { reservation, user_name, phone, .. } in entries {
         let id = reservation.template_id;
-        let course = match courses.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(Course::of(txn, id).await?),
-        };
-        let Some(places) = lessons.get(&id) else { continue };
+        let (Some(course), Some(places)) = (courses.get(&id), lessons.get(&id)) else { continue };
         let places = places_between(places, reservation.start_day, reservation.end_day);
         let Some(first) = places.first() else { continue };
         let days: Vec<Day> = places.iter().map(|place| place.day).collect();
@@ -392,10 +388,11 @@ pub(super) async fn tell(
         let facts = Facts {
             deadline,
             reason: why.map(|why| why.to_string()).unwrap_or_default(),
-            ..course.facts(&days)
+            ..facts(course, &days)
         };
         let person = Person::Student { user_name: user_name.clone(), phone: phone.clone() };
-        let draft = course.draft(
+        let draft = draft(
+            course,
             kind,
             person,
             facts,

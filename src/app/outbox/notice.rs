@@ -50,7 +50,7 @@ pub async fn look_at_seated(app: &App, txn: &Txn, template_id: i64, day: Day, no
 /// Looks at what students were told of the lesson of a day of a template. Messages written.
 pub async fn look_at_day(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
     let kept = store::topic_list_of_day(txn, template_id, day).await?;
-    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    let asked = kept.into_iter().map(Asked::again);
     look_at(app, txn, asked.collect(), now).await
 }
 
@@ -116,7 +116,7 @@ async fn whole_messages(app: &App, txn: &Txn, looked: &mut Vec<Looked>, now: Ins
             break;
         }
         let kept = store::topic_by_ids(txn, others).await?;
-        let more = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+        let more = kept.into_iter().map(Asked::again);
         looked.extend(look(app.time(), txn, more.collect(), now).await?);
     }
     let mut seen = HashSet::new();
@@ -155,7 +155,7 @@ pub async fn untrue(app: &App, txn: &Txn, rows: &[message::Model], now: Instant)
     }
     let ids = BTreeSet::from_iter(said.iter().map(|said| said.topic_id));
     let topics = store::topic_by_ids(txn, ids.iter().copied()).await?;
-    let asked = topics.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    let asked = topics.into_iter().map(Asked::again);
     let mut looked = look(app.time(), txn, asked.collect(), now).await?;
     let at = positions(&looked);
     for other in store::said_list(txn, ids).await? {
@@ -213,7 +213,7 @@ pub async fn told(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Re
         Some(store::Known { id, word: *words.get(&id)?, known_at: now, reservation_id, version })
     });
     store::topic_set_in_txn(txn, &set.collect::<Vec<_>>()).await?;
-    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    let asked = kept.into_iter().map(Asked::again);
     look_at(app, txn, asked.collect(), now).await
 }
 
@@ -225,7 +225,7 @@ pub async fn look_again(app: &App, txn: &Txn, message_ids: &[i64], now: Instant)
     }
     let said = store::said_by(txn, message_ids.iter().copied()).await?;
     let topics = store::topic_by_ids(txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
-    let asked = topics.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: false });
+    let asked = topics.into_iter().map(Asked::again);
     look_at(app, txn, asked.collect(), now).await
 }
 
@@ -239,6 +239,6 @@ pub async fn own_days(
     now: Instant,
 ) -> Result<u64> {
     let kept = store::topic_list_of_student(txn, student_id, template_id, first, last).await?;
-    let asked = kept.into_iter().map(|kept| Asked { known: None, topic: kept.topic, is_own: true });
+    let asked = kept.into_iter().map(|kept| Asked::again(kept).own());
     look_at(app, txn, asked.collect(), now).await
 }

@@ -51,6 +51,11 @@ impl Asked {
         })
     }
 
+    /// Of what is kept.
+    pub(super) fn again(kept: Kept) -> Self {
+        Self { topic: kept.topic, known: None, is_own: false }
+    }
+
     fn key(&self) -> (&str, i64, Day) {
         (&self.topic.person, self.topic.template_id, self.topic.day)
     }
@@ -183,8 +188,11 @@ pub(super) async fn look(
     for (one, since) in looked.iter_mut().zip(since) {
         let Some(kept) = kept.remove(&one.topic) else { continue };
         // Within the same second the sign-up tells which was first; one that was confirmed since is
-        // the same.
-        let counts = |since| since < kept.known_at || kept.reservation_id == one.by;
+        // the same. Others have no sign-up.
+        let counts = |since| match one.by {
+            0 => since <= kept.known_at,
+            by => since < kept.known_at || kept.reservation_id == by,
+        };
         if since.is_none_or(counts) {
             (one.known, one.is_fresh) = (kept.word, true);
         }

@@ -10,7 +10,8 @@ use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
 use crate::message::text::Facts;
-use crate::storage::notice::{self as store, Course};
+use crate::storage::catalog::{Course, course_list};
+use crate::storage::notice as store;
 use crate::storage::{Txn, pool};
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -66,7 +67,7 @@ pub(super) async fn write(
     if tell.is_empty() {
         return Ok(0);
     }
-    let courses = store::course_list(txn, tell.iter().map(|one| one.topic.template_id)).await?;
+    let courses = course_list(txn, tell.iter().map(|one| one.topic.template_id)).await?;
     let course = |one: &Looked| {
         let id = one.topic.template_id;
         courses.get(&id).ok_or_else(|| Error::not_found("class template", id))
