@@ -3,6 +3,7 @@
 use crate::rows::{statements, watch};
 use crate::{head, line, median, ms, ratio};
 use etutor::app::App;
+use etutor::app::call::Call;
 use etutor::app::import::{FILES, ImportData, ImportFile, ImportRow, import};
 use etutor::clock::Clock;
 use etutor::config::Config;
@@ -60,7 +61,7 @@ pub async fn run(rounds: usize) {
 
 async fn once(app: &App, season: &ImportData, signed_up: u64) -> Duration {
     let began = Instant::now();
-    let outcome = import(app, season, false, BEFORE).await.unwrap();
+    let outcome = import(&Call::new(app, BEFORE), season, false).await.unwrap();
     let took = began.elapsed();
     assert!(outcome.written);
     assert_eq!(

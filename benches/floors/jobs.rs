@@ -3,6 +3,7 @@
 
 use crate::rows::{Filled, fill, statements};
 use crate::{head, line, median, ms, ratio};
+use etutor::app::call::Call;
 use etutor::app::outbox;
 use etutor::app::staffing::{alarm, check, create, step, wave};
 use etutor::domain::time::Day;
@@ -80,14 +81,14 @@ const IDLE: [&str; 6] = [
 ];
 
 async fn idle_once(Filled { app, now, .. }: &Filled, task: &str) -> Duration {
-    let (now, began) = (*now, Instant::now());
+    let (call, began) = (&Call::new(app, *now), Instant::now());
     let report = match task {
-        "invite exec" => wave::send_invitations(app, now, None).await,
-        "invite check" => check::check_invitations(app, now, None).await,
-        "invite notify_test" => alarm::notify_software_tests(app, now).await,
-        "invite notify_class" => alarm::notify_unstaffed_classes(app, now).await,
-        "sms send" => outbox::send_due(app, now).await,
-        _ => step::assign_students(app, now).await,
+        "invite exec" => wave::send_invitations(call, None).await,
+        "invite check" => check::check_invitations(call, None).await,
+        "invite notify_test" => alarm::notify_software_tests(call).await,
+        "invite notify_class" => alarm::notify_unstaffed_classes(call).await,
+        "sms send" => outbox::send_due(call).await,
+        _ => step::assign_students(call).await,
     };
     let took = began.elapsed();
     let report = report.unwrap();
@@ -117,7 +118,8 @@ async fn create_line(filled: &Filled, rows: i64) {
         assert_eq!(reset(filled).await, wanted as u64);
         filled.took.lock().unwrap().clear();
         let began = Instant::now();
-        let report = create::create_class_tasks(&filled.app, filled.now, filled.day).await.unwrap();
+        let report =
+            create::create_class_tasks(&Call::new(&filled.app, filled.now), filled.day).await.unwrap();
         created.push(began.elapsed());
         assert_eq!((report.changed, report.failed), ((rows / 200) as u64, 0), "{report:?}");
         statements(&filled.took);

@@ -2,6 +2,7 @@
 
 use crate::rows::{Filled, fill};
 use crate::{head, line, median, ms, ratio};
+use etutor::app::call::Call;
 use etutor::app::report::Report;
 use etutor::app::upkeep::places::init_places;
 use etutor::storage::sql::sql;
@@ -50,7 +51,7 @@ async fn floor(Filled { app, .. }: &Filled) -> Duration {
 /// One run that finds so many days that drifted.
 async fn night(Filled { app, now, .. }: &Filled, drifted: u64) -> Duration {
     let began = Instant::now();
-    let report = init_places(app, *now).await.unwrap();
+    let report = init_places(&Call::new(app, *now)).await.unwrap();
     let took = began.elapsed();
     let Report { changed, failed, .. } = report;
     assert_eq!((changed, failed), (drifted, drifted), "{:?}", report.notes);

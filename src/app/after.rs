@@ -1,11 +1,10 @@
 //! What follows when messages settle, by their kind: it is done in the transaction that settles
 //! them. The outbox knows this table and not what is in it; `wiring` fills it.
 
-use crate::domain::rules::Rules;
+use crate::app::call::Work;
 use crate::domain::state::MessageKind;
 use crate::domain::time::Instant;
 use crate::error::Result;
-use crate::storage::Txn;
 use std::collections::HashMap;
 use std::pin::Pin;
 
@@ -31,9 +30,9 @@ pub struct Follow {
     /// The kind.
     pub kind: MessageKind,
     /// Until when those may be answered whose messages are handed over at these instants.
-    pub answer_until: for<'a> fn(&'a Rules, &'a Txn, &'a [(i64, Instant)]) -> Until<'a>,
+    pub answer_until: for<'a> fn(Work<'a>, &'a [(i64, Instant)]) -> Until<'a>,
     /// What follows when they settle.
-    pub settled: for<'a> fn(&'a Txn, Settled<'a>, Instant) -> Following<'a>,
+    pub settled: for<'a> fn(Work<'a>, Settled<'a>) -> Following<'a>,
 }
 
 /// What follows, by kind.
@@ -45,26 +44,19 @@ impl After {
     pub async fn answer_until(
         self,
         kind: MessageKind,
-        rules: &Rules,
-        txn: &Txn,
+        work: Work<'_>,
         handed: &[(i64, Instant)],
     ) -> Result<HashMap<i64, Instant>> {
         match self.0.iter().find(|follow| follow.kind == kind) {
-            Some(follow) => (follow.answer_until)(rules, txn, handed).await,
+            Some(follow) => (follow.answer_until)(work, handed).await,
             None => Ok(HashMap::new()),
         }
     }
 
     /// Does what follows when messages of a kind settle.
-    pub async fn settled(
-        self,
-        kind: MessageKind,
-        txn: &Txn,
-        settled: Settled<'_>,
-        now: Instant,
-    ) -> Result<()> {
+    pub async fn settled(self, kind: MessageKind, work: Work<'_>, settled: Settled<'_>) -> Result<()> {
         for follow in self.0.iter().filter(|follow| follow.kind == kind) {
-            (follow.settled)(txn, settled, now).await?;
+            (follow.settled)(work, settled).await?;
         }
         Ok(())
     }

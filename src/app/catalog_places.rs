@@ -2,12 +2,12 @@
 //! (docs/domain.md §2).
 
 use super::App;
+use crate::app::call::Work;
 use crate::domain::calendar::parse_time;
 use crate::domain::places::{PlaceDay, Slot, show_days};
 use crate::domain::recurrence::RecurrenceError;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
-use crate::storage::Txn;
 use crate::storage::entity::place;
 use crate::storage::place as store;
 use crate::storage::place::TemplateSlot;
@@ -46,22 +46,17 @@ impl From<Conflict> for Error {
 /// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those
 /// they have: the students signed up for other lessons. A day keeps at least as many seats as are
 /// taken.
-pub(crate) async fn remake_places(
-    app: &App,
-    txn: &Txn,
-    template_ids: &[i64],
-    now: Instant,
-) -> Result<Vec<Conflict>> {
+pub(crate) async fn remake_places(work: Work<'_>, template_ids: &[i64]) -> Result<Vec<Conflict>> {
     if template_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let slots = store::template_slots(txn, template_ids).await?;
-    store::place_lock_in_txn(txn, template_ids).await?;
-    let mut before = store::place_list(txn, template_ids).await?;
+    let slots = store::template_slots(work.txn, template_ids).await?;
+    store::place_lock_in_txn(work.txn, template_ids).await?;
+    let mut before = store::place_list(work.txn, template_ids).await?;
     let (mut plans, mut conflicts) = (Vec::new(), Vec::new());
     for slot in &slots {
         let old = before.remove(&slot.template.id).unwrap_or_default();
-        let wanted = match wanted_places(app, slot)? {
+        let wanted = match wanted_places(work.app, slot)? {
             Ok(wanted) => wanted,
             // Some rules are good by themselves and not in this season, as one whose UNTIL is
             // before its first day.
@@ -70,7 +65,7 @@ pub(crate) async fn remake_places(
                 continue;
             }
         };
-        let plan = Plan::new(slot, &old, &wanted, now);
+        let plan = Plan::new(slot, &old, &wanted, work.now);
         if plan.is_change {
             plans.push(plan);
         }
@@ -79,7 +74,7 @@ pub(crate) async fn remake_places(
         plans.iter().filter(|plan| !plan.moved.is_empty()).map(|plan| plan.slot.template.id).collect();
     let mut covered: HashMap<i64, Vec<(Day, Day)>> = HashMap::new();
     if !moved.is_empty() {
-        for range in store::reservation_ranges(txn, &moved).await? {
+        for range in store::reservation_ranges(work.txn, &moved).await? {
             covered.entry(range.template_id).or_default().push((range.start_day, range.last_day));
         }
     }
@@ -89,7 +84,7 @@ pub(crate) async fn remake_places(
     if conflicts.is_empty() && !plans.is_empty() {
         let changed: Vec<i64> = plans.iter().map(|plan| plan.slot.template.id).collect();
         let rows: Vec<place::Model> = plans.into_iter().flat_map(|plan| plan.rows).collect();
-        store::place_replace_in_txn(txn, &changed, &rows).await?;
+        store::place_replace_in_txn(work.txn, &changed, &rows).await?;
     }
     Ok(conflicts)
 }

@@ -23,45 +23,32 @@ pub(crate) use columns::{column_of, is_blank};
 pub(crate) use files::ignored_column;
 pub use outcome::{Code, FileReport, ImportData, ImportFile, ImportOutcome, ImportRow, Problem};
 
-use super::App;
 use super::staffing::demand::{coach_changed, demand_changed};
-use crate::domain::time::Instant;
+use crate::app::call::Call;
+use crate::domain::actor::Actor;
 use crate::error::{Error, Result};
+use crate::in_txn;
 use crate::storage::catalog::catalog_changed_in_txn;
 use crate::storage::import::season_lock_all_in_txn;
-use crate::write_txn;
 use run::Run;
 
 /// Imports the files. With a bad row nothing is written at all; with `strict` a sign-up that the
 /// rules refuse is a bad row. Reservations are checked as of their own `created_at`; `now` is when
-/// coaches' statuses are noted.
-pub async fn import(app: &App, data: &ImportData, strict: bool, now: Instant) -> Result<ImportOutcome> {
-    carry_out(app, data, strict, now, true).await
-}
-
-/// What [`import`] would do: everything is checked and told, and nothing is written.
-pub async fn check(app: &App, data: &ImportData, strict: bool, now: Instant) -> Result<ImportOutcome> {
-    carry_out(app, data, strict, now, false).await
-}
-
-async fn carry_out(
-    app: &App,
-    data: &ImportData,
-    strict: bool,
-    now: Instant,
-    write: bool,
-) -> Result<ImportOutcome> {
-    let parsed = files::parse(data, app.time());
+/// coaches' statuses are noted. In a rehearsal everything is checked and told, and nothing is
+/// written.
+pub async fn import(call: &Call<'_>, data: &ImportData, strict: bool) -> Result<ImportOutcome> {
+    let parsed = files::parse(data, call.app.time());
     // What could not be read is bad, whether or not it is told here.
-    let write = write && !data.files.iter().any(|file| file.incomplete);
+    let write = !call.rehearsal && !data.files.iter().any(|file| file.incomplete);
     let mut outcome = ImportOutcome::default();
-    let done = write_txn!(&app.db, "import", keep: write, |txn| {
+    let call = &call.clone().by(Actor::Import).rehearsed(!write);
+    let done = in_txn!(call, "import", |work| {
         outcome = ImportOutcome {
             files: parsed.reports.clone(),
             problems: parsed.problems.clone(),
             ..ImportOutcome::default()
         };
-        let mut run = Run { app, txn, parsed: &parsed, strict, now, outcome: &mut outcome };
+        let mut run = Run { work, parsed: &parsed, strict, outcome: &mut outcome };
         match run.run().await {
             // Somebody else made a row of the same key meanwhile: look again.
             Err(Error::AlreadyExists { .. }) => Err(Error::Contended("import")),
@@ -96,29 +83,22 @@ impl Run<'_> {
             && self.parsed.templates.is_empty())
         {
             // Whoever else writes a template takes its season's turn.
-            season_lock_all_in_txn(self.txn).await?;
+            season_lock_all_in_txn(self.work.txn).await?;
         }
-        let catalogue = catalogue::Catalogue::load(self.txn).await?;
-        let people = people::People::load(self.txn, self.parsed).await?;
+        let catalogue = catalogue::Catalogue::load(self.work.txn).await?;
+        let people = people::People::load(self.work.txn, self.parsed).await?;
         self.check(&catalogue, &people).await?;
         if !self.outcome.is_bad() && self.parsed.bad_keys.is_empty() {
             return self.write(catalogue, people).await;
         }
         let good = self.parsed.without(&self.outcome.problems);
-        Run {
-            app: self.app,
-            txn: self.txn,
-            parsed: &good,
-            strict: self.strict,
-            now: self.now,
-            outcome: self.outcome,
-        }
-        .write(catalogue, people)
-        .await
+        Run { work: self.work, parsed: &good, strict: self.strict, outcome: self.outcome }
+            .write(catalogue, people)
+            .await
     }
 
     async fn write(&mut self, catalogue: catalogue::Catalogue, people: people::People) -> Result<()> {
-        people.lock(self.txn).await?;
+        people.lock(self.work.txn).await?;
         let faults = self.outcome.problems.len();
         let (catalogue, mut templates) = self.write_catalogue(catalogue).await?;
         let edited = !templates.is_empty();
@@ -133,13 +113,13 @@ impl Run<'_> {
         }
         templates.extend(touched.templates);
         if !templates.is_empty() {
-            demand_changed(self.txn, &Vec::from_iter(templates)).await?;
+            demand_changed(self.work.txn, &Vec::from_iter(templates)).await?;
         }
         if !touched.coaches.is_empty() {
-            coach_changed(self.txn, &Vec::from_iter(touched.coaches)).await?;
+            coach_changed(self.work.txn, &Vec::from_iter(touched.coaches)).await?;
         }
         if edited {
-            catalog_changed_in_txn(self.txn).await?;
+            catalog_changed_in_txn(self.work.txn).await?;
         }
         Ok(())
     }

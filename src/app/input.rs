@@ -1,12 +1,8 @@
 //! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
 
-use super::idempotency;
 use crate::domain::person;
 use crate::domain::recurrence::{End, Recurrence, RecurrenceError};
-use crate::domain::time::Instant;
 use crate::error::{Error, Result};
-use crate::storage::Txn;
-use crate::storage::ledger::By;
 
 /// Checks the fields of one thing; names them as the caller does: `season.code` in an RPC, `code`
 /// in a file.
@@ -132,50 +128,6 @@ pub struct RequestKey {
     pub request_id: String,
     /// Hash of the request.
     pub fingerprint: String,
-}
-
-impl RequestKey {
-    /// What was stored for this request before; see [`idempotency::claimed`].
-    pub(crate) async fn claimed(&self, txn: &Txn, scope: &str) -> Result<Option<String>> {
-        idempotency::claimed(txn, scope, &self.request_id, &self.fingerprint).await
-    }
-
-    /// Stores the result of this request; see [`idempotency::record`].
-    pub async fn record(&self, txn: &Txn, scope: &str, result: impl ToString, now: Instant) -> Result<()> {
-        idempotency::record(txn, scope, &self.request_id, &self.fingerprint, &result.to_string(), now).await
-    }
-}
-
-/// How an edit is to be made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EditKey {
-    /// The request id of the call.
-    pub key: RequestKey,
-    /// Nothing is written: the answer says what would be.
-    pub validate_only: bool,
-}
-
-impl EditKey {
-    /// Whether this request was carried out before. One that only asks never was.
-    pub(crate) async fn is_done(&self, txn: &Txn, scope: &str) -> Result<bool> {
-        Ok(!self.validate_only && self.key.claimed(txn, scope).await?.is_some())
-    }
-
-    /// Stores the result of this request, unless it only asked.
-    pub(crate) async fn record(
-        &self,
-        txn: &Txn,
-        scope: &str,
-        result: impl ToString,
-        now: Instant,
-    ) -> Result<()> {
-        if self.validate_only { Ok(()) } else { self.key.record(txn, scope, result, now).await }
-    }
-
-    /// Who edits the catalogue, for the ledger of places.
-    pub(crate) fn by(&self) -> By {
-        By { request_id: self.key.request_id.clone(), ..By::actor("catalogue") }
-    }
 }
 
 #[cfg(test)]

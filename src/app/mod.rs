@@ -3,6 +3,7 @@
 
 mod after;
 mod calendars;
+pub mod call;
 pub(crate) mod catalog;
 pub(crate) mod catalog_places;
 pub(crate) mod class;
@@ -31,6 +32,7 @@ use crate::error::Result;
 use crate::storage::{Db, Txn};
 use after::After;
 use calendars::Calendars;
+use call::Call;
 use queue::Desk;
 use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
@@ -79,6 +81,11 @@ impl App {
     /// The same inside a transaction, which may have waited for a lock since it began.
     pub(crate) async fn now_in(&self, txn: &Txn) -> Result<Instant> {
         self.clock.now(txn).await
+    }
+
+    /// A call that begins now.
+    pub async fn call(&self) -> Result<Call<'_>> {
+        Ok(Call::new(self, self.now().await?))
     }
 
     /// The tunable numbers.

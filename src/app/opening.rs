@@ -5,9 +5,10 @@ pub(crate) mod share;
 pub mod watch;
 
 use super::App;
+use crate::app::call::Call;
 use crate::domain::city::city;
 use crate::domain::opening::{LessonDay, Offer, OwnLesson, open_from};
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::student;
 use crate::storage::opening::{
@@ -82,24 +83,19 @@ pub struct Opening {
 /// # Errors
 /// `NotFound` for the student, subject or season; `Precondition` with NO_SEASON or GRADE_MISMATCH;
 /// `Invalid` for the grade or the range.
-pub async fn list_openings(
-    app: &App,
-    query: &OpeningQuery,
-    page: &Page,
-    now: Instant,
-) -> Result<Paged<Opening>> {
-    let wanted = wanted(app, query, now).await?;
-    page_of(app, &wanted, page, now).await
+pub async fn list_openings(call: &Call<'_>, query: &OpeningQuery, page: &Page) -> Result<Paged<Opening>> {
+    let wanted = wanted(call, query).await?;
+    page_of(call, &wanted, page).await
 }
 
-async fn page_of(app: &App, wanted: &Wanted, page: &Page, now: Instant) -> Result<Paged<Opening>> {
-    let rows =
-        page.cut(store::opening_page(app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
+async fn page_of(call: &Call<'_>, wanted: &Wanted, page: &Page) -> Result<Paged<Opening>> {
+    let rows = page
+        .cut(store::opening_page(call.app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
     if rows.items.is_empty() {
-        check_names(app, wanted).await?;
+        check_names(call.app, wanted).await?;
     }
     let next = rows.next;
-    Ok(Paged { items: paint(app, wanted, rows.items, now).await?, next })
+    Ok(Paged { items: paint(call, wanted, rows.items).await?, next })
 }
 
 /// A query with its student looked up.
@@ -108,10 +104,10 @@ struct Wanted {
     choice: TemplateChoice,
 }
 
-async fn wanted(app: &App, query: &OpeningQuery, now: Instant) -> Result<Wanted> {
-    let conn = app.db.reader();
+async fn wanted(call: &Call<'_>, query: &OpeningQuery) -> Result<Wanted> {
+    let conn = call.app.db.reader();
     let OpeningQuery { student, grade, subject_id, season, from_day, to_day } = query;
-    let today = app.time().day(now);
+    let today = call.app.time().day(call.now);
     let range = range((*from_day, *to_day), today, RANGE_DAYS, RANGE_DAYS_MAX)?;
     let student = match student {
         Some(name) => Some(
@@ -194,11 +190,11 @@ struct Findings {
     open_from: Day,
 }
 
-async fn paint(app: &App, wanted: &Wanted, rows: Vec<OpeningRow>, now: Instant) -> Result<Vec<Opening>> {
+async fn paint(call: &Call<'_>, wanted: &Wanted, rows: Vec<OpeningRow>) -> Result<Vec<Opening>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let conn = app.db.reader();
+    let conn = call.app.db.reader();
     let ids: Vec<i64> = rows.iter().map(|row| row.template.id).collect();
     let range = wanted.choice.range;
     let own_lessons = async {
@@ -206,17 +202,17 @@ async fn paint(app: &App, wanted: &Wanted, rows: Vec<OpeningRow>, now: Instant) 
             // A lesson over midnight belongs to the day before.
             Some(student) => {
                 let around = DayRange { first: add_days(range.first, -1), last: add_days(range.last, 1) };
-                store::own_lessons(conn, student.id, around, now).await
+                store::own_lessons(conn, student.id, around, call.now).await
             }
             None => Ok(Vec::new()),
         }
     };
     // Read before the holds: what is found out between the two is missing from both, and looks
     // taken rather than free.
-    let places = app.calendars.lesson_days(conn, &rows, range).await?;
+    let places = call.app.calendars.lesson_days(conn, &rows, range).await?;
     let (queues, classes, own) = tokio::join!(
-        store::queue_list(conn, &ids, range, now),
-        store::running_classes(conn, &ids, range.first, now),
+        store::queue_list(conn, &ids, range, call.now),
+        store::running_classes(conn, &ids, range.first, call.now),
         own_lessons
     );
     let findings = Findings {
@@ -225,13 +221,13 @@ async fn paint(app: &App, wanted: &Wanted, rows: Vec<OpeningRow>, now: Instant) 
         classes: classes?,
         own: own?,
         city: wanted.student.as_ref().map(|student| city(&student.area_code)).unwrap_or_default(),
-        open_from: open_from(app.rules(), now),
+        open_from: open_from(call.app.rules(), call.now),
     };
-    Ok(rows.into_iter().map(|row| findings.opening(app, row.template, now)).collect())
+    Ok(rows.into_iter().map(|row| findings.opening(call, row.template)).collect())
 }
 
 impl Findings {
-    fn opening(&self, app: &App, template: TemplateRow, now: Instant) -> Opening {
+    fn opening(&self, call: &Call<'_>, template: TemplateRow) -> Opening {
         let id = template.id;
         let queue = self.queues.get(&id);
         let holds = queue.map_or(&[][..], |queue| &queue.holds);
@@ -246,7 +242,7 @@ impl Findings {
         };
         let judge = |place: &LessonDay| {
             let place = without_run_out(place, holds);
-            OpeningDay { place, reason: offer.why_not(app.rules(), &place, now) }
+            OpeningDay { place, reason: offer.why_not(call.app.rules(), &place, call.now) }
         };
         let days: Vec<OpeningDay> = self.places.get(&id).into_iter().flatten().map(judge).collect();
         let first_possible = days.iter().find(|day| day.reason.is_none()).map(|day| day.place.day);

@@ -10,6 +10,7 @@ mod send;
 pub use send::{send_due, send_through};
 
 use super::App;
+use crate::app::call::{Call, Work};
 use crate::config::Admin;
 use crate::domain::notice::Word;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
@@ -88,40 +89,34 @@ pub struct Draft {
 /// # Errors
 /// [`Error::Contended`] when another transaction wrote the same key at the same moment: the
 /// transaction is to be run again.
-pub async fn write(app: &App, txn: &Txn, drafts: Vec<Draft>, now: Instant) -> Result<u64> {
-    write_about(app, txn, drafts.into_iter().map(|draft| (draft, Vec::new())).collect(), now).await
+pub async fn write(work: Work<'_>, drafts: Vec<Draft>) -> Result<u64> {
+    write_about(work, drafts.into_iter().map(|draft| (draft, Vec::new())).collect()).await
 }
 
 /// The same of messages that say something of topics, which is kept with them.
 ///
 /// # Errors
 /// As [`write()`].
-pub async fn write_about(
-    app: &App,
-    txn: &Txn,
-    drafts: Vec<(Draft, Vec<(i64, Word)>)>,
-    now: Instant,
-) -> Result<u64> {
+pub async fn write_about(work: Work<'_>, drafts: Vec<(Draft, Vec<(i64, Word)>)>) -> Result<u64> {
     let mut keys = HashSet::new();
-    let config = app.current();
+    let config = work.app.current();
     let mut letters: Vec<(Letter<'_>, &[(i64, Word)])> = drafts
         .iter()
         .flat_map(|(draft, said)| letters_of(&config.admins, draft).map(|letter| (letter, said.as_slice())))
         .collect();
     letters.retain(|(letter, _)| keys.insert(letter.key.clone()));
-    let known = store::message_keys_known(txn, &keys).await?;
+    let known = store::message_keys_known(work.txn, &keys).await?;
     letters.retain(|(letter, _)| !known.contains(&letter.key));
-    let rows: Vec<message::ActiveModel> =
-        letters.iter().map(|(letter, _)| row_of(app, letter, now)).collect();
+    let rows: Vec<message::ActiveModel> = letters.iter().map(|(letter, _)| row_of(&work, letter)).collect();
     let written = rows.len() as u64;
-    store::message_insert(txn, rows).await?;
+    store::message_insert(work.txn, rows).await?;
     let said: HashMap<String, Vec<(i64, Word)>> = letters
         .into_iter()
         .filter(|(_, said)| !said.is_empty())
         .map(|(letter, said)| (letter.key, said.to_vec()))
         .collect();
     if !said.is_empty() {
-        said_insert_in_txn(txn, &said).await?;
+        said_insert_in_txn(work.txn, &said).await?;
     }
     Ok(written)
 }
@@ -140,9 +135,9 @@ pub async fn unsent(
 ///
 /// # Errors
 /// [`Error::Contended`] when somebody has meanwhile.
-pub async fn withdraw(txn: &Txn, rows: &[message::Model], now: Instant) -> Result<()> {
+pub async fn withdraw(work: Work<'_>, rows: &[message::Model]) -> Result<()> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    if ids.is_empty() || store::message_cancel_in_txn(txn, &ids, now).await? == ids.len() as u64 {
+    if ids.is_empty() || store::message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64 {
         Ok(())
     } else {
         Err(Error::Contended("message.state"))
@@ -165,8 +160,8 @@ pub(crate) fn is_about(row: &message::Model, kind: MessageKind, about: &str, per
 }
 
 /// Withdraws the INVITATION messages of these invitations that have not been handed over; how many.
-pub async fn invitation_messages_cancel(txn: &Txn, invitation_ids: &[i64], now: Instant) -> Result<u64> {
-    store::message_cancel_of_invitations(txn, invitation_ids, now).await
+pub async fn invitation_messages_cancel(work: Work<'_>, invitation_ids: &[i64]) -> Result<u64> {
+    store::message_cancel_of_invitations(work.txn, invitation_ids, work.now).await
 }
 
 /// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and
@@ -227,11 +222,11 @@ fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> impl Iterator<Item =
     })
 }
 
-fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel {
+fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
     let Letter { draft, to, key } = letter;
-    let text = text::render(draft.kind, to.channel, &draft.facts, app.time());
+    let text = text::render(draft.kind, to.channel, &draft.facts, call.app.time());
     let timed_as = if draft.as_notice { MessageKind::NoLongerNeeded } else { draft.kind };
-    let opens = timed_as.send_at(to.channel, draft.lesson_at, app.rules(), now);
+    let opens = timed_as.send_at(to.channel, draft.lesson_at, call.app.rules(), call.now);
     message::ActiveModel {
         id: NotSet,
         dedup_key: Set(key.clone()),
@@ -242,15 +237,15 @@ fn row_of(app: &App, letter: &Letter<'_>, now: Instant) -> message::ActiveModel 
         address: Set(to.address.to_owned()),
         subject: Set(text.subject.chars().take(SUBJECT_MAX).collect()),
         body: Set(text.body),
-        state: Set(if opens > now { MessageState::Deferred } else { MessageState::Queued }),
+        state: Set(if opens > call.now { MessageState::Deferred } else { MessageState::Queued }),
         task_id: Set(draft.task_id),
         invitation_id: Set(draft.invitation_id),
         class_id: Set(draft.class_id),
         lesson_at: Set(draft.lesson_at),
-        created_at: Set(now),
+        created_at: Set(call.now),
         // One that will be of no use when its window opens is looked at (and expires) when it
         // becomes so.
-        due_at: Set(opens.min(draft.valid_until.max(now))),
+        due_at: Set(opens.min(draft.valid_until.max(call.now))),
         valid_until: Set(draft.valid_until),
         attempts: Set(0),
         lease_token: Set(None),

@@ -3,9 +3,10 @@
 
 use super::App;
 use super::opening::{range, without_run_out};
+use crate::app::call::Call;
 use crate::domain::opening::LessonDay;
 use crate::domain::places::Refusal;
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Result};
 use crate::storage::entity::place_change;
 use crate::storage::opening::{self as store, DayRange, Queue, TemplateChoice, TemplateRow};
@@ -65,14 +66,13 @@ pub struct Enrollment {
 /// # Errors
 /// `NotFound` for the season, subject or template; `Invalid` for the range.
 pub(crate) async fn enrollment_overview(
-    app: &App,
+    call: &Call<'_>,
     query: &OverviewQuery,
     page: &Page,
-    now: Instant,
 ) -> Result<Paged<Enrollment>> {
-    let conn = app.db.reader();
+    let conn = call.app.db.reader();
     let OverviewQuery { season, subject_id, grade, class_template, from_day, to_day } = query;
-    let range = range((*from_day, *to_day), app.time().day(now), RANGE_DAYS, RANGE_DAYS_MAX)?;
+    let range = range((*from_day, *to_day), call.app.time().day(call.now), RANGE_DAYS, RANGE_DAYS_MAX)?;
     if let Some(code) = season {
         catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
     }
@@ -98,20 +98,19 @@ pub(crate) async fn enrollment_overview(
     };
     let rows = page.cut(store::template_page(conn, &choice, page).await?, |row| row.id);
     let next = rows.next;
-    Ok(Paged { items: enrollments(app, rows.items, range, now).await?, next })
+    Ok(Paged { items: enrollments(call, rows.items, range).await?, next })
 }
 
 async fn enrollments(
-    app: &App,
+    call: &Call<'_>,
     templates: Vec<TemplateRow>,
     range: DayRange,
-    now: Instant,
 ) -> Result<Vec<Enrollment>> {
-    let conn = app.db.reader();
+    let conn = call.app.db.reader();
     let ids: Vec<i64> = templates.iter().map(|template| template.id).collect();
     let with_last_week = DayRange { first: add_days(range.first, -7), last: range.last };
     let places = store::place_window(conn, &ids, with_last_week).await?;
-    let mut queues = store::queue_list(conn, &ids, with_last_week, now).await?;
+    let mut queues = store::queue_list(conn, &ids, with_last_week, call.now).await?;
     let attendance = overview::attendance(conn, &ids, range).await?;
     let mut of_template = |template: TemplateRow| {
         let Queue { holds, waiting } = queues.remove(&template.id).unwrap_or_default();

@@ -1,15 +1,15 @@
 //! Students.
 
 use super::App;
-use super::input::{Change, Fields, RequestKey};
+use super::input::{Change, Fields};
 use super::staffing::demand::demand_changed;
-use crate::domain::time::Instant;
+use crate::app::call::Call;
 use crate::error::{Error, Result};
+use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::entity::student;
 use crate::storage::page::{Page, Paged};
 use crate::storage::student as store;
-use crate::write_txn;
 use sea_orm::ActiveValue::Set;
 
 /// 学员, as a caller writes one.
@@ -64,22 +64,17 @@ impl StudentSpec {
 }
 
 /// Makes or changes a student.
-pub(crate) async fn upsert_student(
-    app: &App,
-    spec: &StudentSpec,
-    key: &RequestKey,
-    now: Instant,
-) -> Result<student::Model> {
+pub(crate) async fn upsert_student(call: &Call<'_>, spec: &StudentSpec) -> Result<student::Model> {
     const SCOPE: &str = "UpsertStudent";
     spec.check("student.")?;
-    write_txn!(&app.db, "student.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_student_in_txn(txn, spec).await?;
-            key.record(txn, SCOPE, &spec.user_name, now).await?;
+    in_txn!(call, "student.upsert", |work| {
+        if work.claimed(SCOPE).await?.is_none() {
+            upsert_student_in_txn(work.txn, spec).await?;
+            work.record(SCOPE, &spec.user_name).await?;
         }
         Ok(())
     })?;
-    get_student(app, &spec.user_name).await
+    get_student(call.app, &spec.user_name).await
 }
 
 /// Makes or changes a student that was checked.

@@ -6,6 +6,7 @@ use super::due;
 use super::summary::Tally;
 use super::timeline::{Line, Timeline, Tone};
 use super::watch::{News, Watch, short, until};
+use crate::app::call::Call;
 use crate::app::enrollment::{NewReservation, create_reservation};
 use crate::app::import::import;
 use crate::app::input::RequestKey;
@@ -64,7 +65,7 @@ pub(super) async fn run<'a, W: Write>(
         academy::D.format("%A %-d %B %Y"),
         time.zone()
     ))?;
-    let imported = import(app, &academy::files()?, false, from).await?;
+    let imported = import(&Call::new(app, from), &academy::files()?, false).await?;
     if !imported.written {
         let problem = imported
             .problems
@@ -216,13 +217,13 @@ impl<W: Write> Replay<'_, '_, W> {
         match act {
             Act::Answer { invitation, yes: true } => self.says_yes(who, invitation).await,
             Act::Answer { invitation, yes: false } => {
-                let after = answer::decline(self.app, invitation, who, self.now).await?;
+                let after = answer::decline(&Call::new(self.app, self.now), invitation, who).await?;
                 let about = self.watch.code(after.task_id).to_owned();
                 self.say(who, &about, Tone::Plain, format!("says no → {}", after.state))?;
                 self.look(who, Some(invitation)).await
             }
             Act::Withdraw { invitation } => {
-                let after = answer::withdraw(self.app, invitation, who, self.now).await?;
+                let after = answer::withdraw(&Call::new(self.app, self.now), invitation, who).await?;
                 let about = self.watch.code(after.task_id).to_owned();
                 self.say(who, &about, Tone::Bad, format!("takes the yes back → {}", after.state))?;
                 self.look(who, Some(invitation)).await
@@ -250,7 +251,7 @@ impl<W: Write> Replay<'_, '_, W> {
             || "says yes".to_owned(),
             |at| format!("says yes late (asked until {})", short(time, at)),
         );
-        let after = match answer::accept(self.app, invitation, who, self.now).await {
+        let after = match answer::accept(&Call::new(self.app, self.now), invitation, who).await {
             Ok(after) => after,
             Err(error) if error.reason().is_some() => {
                 let reason = error.reason().map_or("", Reason::as_str);
@@ -293,7 +294,7 @@ impl<W: Write> Replay<'_, '_, W> {
     async fn takes_test(&mut self, who: &str, passes: bool) -> Result<(), Stopped> {
         let parts =
             TestParts { camera: true, sound: true, microphone: passes, lesson: true, whiteboard: true };
-        let outcome = complete_software_test(self.app, who, parts, &RequestKey::default(), self.now).await?;
+        let outcome = complete_software_test(&Call::new(self.app, self.now), who, parts).await?;
         let mine =
             self.watch.invitations().find(|row| row.state.is_held() && self.watch.coach(row.coach_id) == who);
         let about = mine.map_or("", |row| self.watch.code(row.task_id)).to_owned();

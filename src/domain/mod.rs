@@ -1,6 +1,7 @@
 //! Rules without input or output: everything is an argument, `now` included. Imports std, chrono,
 //! thiserror and pure crates only.
 
+pub mod actor;
 pub mod calendar;
 pub(crate) mod cap;
 pub(crate) mod city;

@@ -33,6 +33,26 @@ macro_rules! words {
 }
 
 words! {
+    /// Of which kind somebody is who acts; see [`Actor`](super::actor::Actor).
+    ActorKind {
+        /// A student.
+        Student = "STUDENT",
+        /// A coach.
+        Coach = "COACH",
+        /// An operator.
+        Admin = "ADMIN",
+        /// A scheduled task.
+        Task = "TASK",
+        /// An edit of the catalogue.
+        Catalogue = "CATALOGUE",
+        /// An import.
+        Import = "IMPORT",
+        /// A calling service.
+        Client = "CLIENT",
+    }
+}
+
+words! {
     /// State of a class task (docs/domain.md §4).
     TaskState {
         /// Created, nobody asked yet.

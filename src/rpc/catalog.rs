@@ -27,7 +27,7 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::catalog::subject(request.subject)?;
-        let made = catalog::upsert_subject(&self.app, &spec, &key, self.app.now().await?).await?;
+        let made = catalog::upsert_subject(&self.app.call().await?.keyed(key), &spec).await?;
         Ok(Response::new(pb::UpsertSubjectResponse { subject: Some(made.into()) }))
     }
 
@@ -67,9 +67,10 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
         request: Request<pb::UpsertSeasonRequest>,
     ) -> Result<Response<pb::UpsertSeasonResponse>, Status> {
         let request = request.into_inner();
-        let how = convert::edit_key(&request.request_id, request.validate_only, &request)?;
+        let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::catalog::season(request.season)?;
-        let (made, change) = catalog::upsert_season(&self.app, &spec, &how, self.app.now().await?).await?;
+        let call = self.app.call().await?.keyed(key).rehearsed(request.validate_only);
+        let (made, change) = catalog::upsert_season(&call, &spec).await?;
         Ok(Response::new(pb::UpsertSeasonResponse { season: Some(made.into()), change: Some(change.into()) }))
     }
 
@@ -109,9 +110,10 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
         request: Request<pb::UpsertPeriodRequest>,
     ) -> Result<Response<pb::UpsertPeriodResponse>, Status> {
         let request = request.into_inner();
-        let how = convert::edit_key(&request.request_id, request.validate_only, &request)?;
+        let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::catalog::period(request.period)?;
-        let (made, change) = catalog::upsert_period(&self.app, &spec, &how, self.app.now().await?).await?;
+        let call = self.app.call().await?.keyed(key).rehearsed(request.validate_only);
+        let (made, change) = catalog::upsert_period(&call, &spec).await?;
         Ok(Response::new(pb::UpsertPeriodResponse { period: Some(made.into()), change: Some(change.into()) }))
     }
 
@@ -154,9 +156,10 @@ impl pb::catalog_service_server::CatalogService for CatalogRpc {
         request: Request<pb::UpsertClassTemplateRequest>,
     ) -> Result<Response<pb::UpsertClassTemplateResponse>, Status> {
         let request = request.into_inner();
-        let how = convert::edit_key(&request.request_id, request.validate_only, &request)?;
+        let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::catalog::class_template(request.class_template)?;
-        let (made, change) = catalog::upsert_template(&self.app, &spec, &how, self.app.now().await?).await?;
+        let call = self.app.call().await?.keyed(key).rehearsed(request.validate_only);
+        let (made, change) = catalog::upsert_template(&call, &spec).await?;
         Ok(Response::new(pb::UpsertClassTemplateResponse {
             class_template: Some(made.into()),
             change: Some(change.into()),

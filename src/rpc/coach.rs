@@ -27,7 +27,7 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::people::coach(request.coach)?;
-        let made = coach::upsert_coach(&self.app, &spec, &key, self.app.now().await?).await?;
+        let made = coach::upsert_coach(&self.app.call().await?.keyed(key), &spec).await?;
         Ok(Response::new(pb::UpsertCoachResponse { coach: Some(made.into()) }))
     }
 
@@ -62,8 +62,12 @@ impl pb::coach_service_server::CoachService for CoachRpc {
     ) -> Result<Response<pb::SetCoachStatusResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let new = convert::people::new_status(request)?;
-        let changed = coach::set_coach_status(&self.app, &new, &key, self.app.now().await?).await?;
+        let pb::SetCoachStatusRequest { user_name, job_status, operator, remark, request_id: _ } = request;
+        let new = convert::people::new_status(user_name, job_status)?;
+        let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
+        let changed =
+            coach::set_coach_status(&self.app.call().await?.keyed(key).operated(operator, remark), &new)
+                .await?;
         Ok(Response::new(pb::SetCoachStatusResponse { coach: Some(changed.into()) }))
     }
 
@@ -74,8 +78,7 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         let pb::SetAvailabilityRequest { coach: user_name, season, availability } = request.into_inner();
         let (user_name, season) = (convert::code("coach", user_name)?, convert::code("season", season)?);
         let wanted = convert::people::availability(availability)?;
-        let offers =
-            coach::set_availability(&self.app, &user_name, &season, &wanted, self.app.now().await?).await?;
+        let offers = coach::set_availability(&self.app.call().await?, &user_name, &season, &wanted).await?;
         let availability = offers.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::SetAvailabilityResponse { availability }))
     }

@@ -55,7 +55,7 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::RenewHoldResponse>, Status> {
         let pb::RenewHoldRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
-        let held = confirm::renew_hold(&self.app, id, self.app.now().await?).await?;
+        let held = confirm::renew_hold(&self.app.call().await?, id).await?;
         Ok(Response::new(pb::RenewHoldResponse { reservation: Some(held.into()) }))
     }
 
@@ -64,7 +64,9 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         request: Request<pb::ConfirmHoldRequest>,
     ) -> Result<Response<pb::ConfirmHoldResponse>, Status> {
         let pb::ConfirmHoldRequest { reservation_id } = request.into_inner();
-        let made = confirm::confirm_hold(&self.app, convert::id("reservation_id", reservation_id)?).await?;
+        let made =
+            confirm::confirm_hold(&self.app.call().await?, convert::id("reservation_id", reservation_id)?)
+                .await?;
         Ok(Response::new(pb::ConfirmHoldResponse { reservation: Some(made.into()) }))
     }
 
@@ -74,7 +76,7 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
         let pb::ReleaseHoldRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
-        let left = cancel::release_hold(&self.app, id, self.app.now().await?).await?;
+        let left = cancel::release_hold(&self.app.call().await?, id).await?;
         Ok(Response::new(pb::ReleaseHoldResponse { reservation: Some(left.into()) }))
     }
 
@@ -127,10 +129,10 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         let cancel = Cancel {
             id: convert::id("reservation_id", reservation_id)?,
             from_day: convert::optional_day("from_day", &from_day)?,
-            operator: if operator.is_empty() { operator } else { convert::operator(operator)? },
-            remark: convert::remark(remark, false)?,
         };
-        let left = cancel::cancel_reservation(&self.app, &cancel, &key, self.app.now().await?).await?;
+        let operator = if operator.is_empty() { operator } else { convert::operator(operator)? };
+        let call = self.app.call().await?.keyed(key).operated(operator, convert::remark(remark, false)?);
+        let left = cancel::cancel_reservation(&call, &cancel).await?;
         Ok(Response::new(pb::CancelReservationResponse { reservation: Some(left.into()) }))
     }
 
@@ -156,7 +158,7 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
             from_day,
             end_day,
         };
-        let parts = change::change_reservation(&self.app, &change, &key).await?;
+        let parts = change::change_reservation(&self.app.call().await?.keyed(key), &change).await?;
         let (reservation, before) = (Some(parts.after.into()), Some(parts.before.into()));
         Ok(Response::new(pb::ChangeReservationResponse { reservation, before }))
     }
@@ -173,10 +175,10 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
             id: convert::id("reservation_id", reservation_id)?,
             class_id: convert::id("class_id", class_id)?,
             from_day: convert::optional_day("from_day", &from_day)?,
-            operator: convert::operator(operator)?,
-            remark: convert::remark(remark, true)?,
         };
-        let parts = change::move_student(&self.app, &wanted, &key, self.app.now().await?).await?;
+        let call = self.app.call().await?.keyed(key);
+        let call = call.operated(convert::operator(operator)?, convert::remark(remark, true)?);
+        let parts = change::move_student(&call, &wanted).await?;
         let (reservation, before) = (Some(parts.after.into()), Some(parts.before.into()));
         Ok(Response::new(pb::MoveStudentResponse { reservation, before }))
     }
@@ -187,7 +189,7 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::RequestLeaveResponse>, Status> {
         let pb::RequestLeaveRequest { reservation_id, day } = request.into_inner();
         let (id, day) = (convert::id("reservation_id", reservation_id)?, convert::day("day", &day)?);
-        let left = leave::request_leave(&self.app, id, day, self.app.now().await?).await?;
+        let left = leave::request_leave(&self.app.call().await?, id, day).await?;
         Ok(Response::new(pb::RequestLeaveResponse { leaves_left: i32::try_from(left).unwrap_or(i32::MAX) }))
     }
 
@@ -197,7 +199,7 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
     ) -> Result<Response<pb::CancelLeaveResponse>, Status> {
         let pb::CancelLeaveRequest { reservation_id, day } = request.into_inner();
         let (id, day) = (convert::id("reservation_id", reservation_id)?, convert::day("day", &day)?);
-        let left = leave::cancel_leave(&self.app, id, day, self.app.now().await?).await?;
+        let left = leave::cancel_leave(&self.app.call().await?, id, day).await?;
         Ok(Response::new(pb::CancelLeaveResponse { leaves_left: i32::try_from(left).unwrap_or(i32::MAX) }))
     }
 
@@ -209,7 +211,7 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
         let student = convert::code("student", student)?;
         let (from, to) = convert::day_range(("from_day", &from_day), ("to_day", &to_day))?;
         let Schedule { lessons, leaves } =
-            student_schedule(&self.app, &student, from, to, self.app.now().await?).await?;
+            student_schedule(&self.app.call().await?, &student, from, to).await?;
         let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
         let leave = |SeasonLeave { season, taken, left }| pb::SeasonLeave {
             season,

@@ -46,11 +46,7 @@ impl pb::import_service_server::ImportService for ImportRpc {
         let Received { start, data, .. } =
             read_whole(Received { bytes_max, ..Received::default() }, request.into_inner()).await?;
         let pb::ImportStart { strict, check } = start.unwrap_or_default();
-        let now = self.app.now().await?;
-        let outcome = match check {
-            true => import::check(&self.app, &data, strict, now).await?,
-            false => import::import(&self.app, &data, strict, now).await?,
-        };
+        let outcome = import::import(&self.app.call().await?.rehearsed(check), &data, strict).await?;
         Ok(Response::new(outcome.into()))
     }
 }

@@ -55,7 +55,7 @@ impl pb::invitation_service_server::InvitationService for InvitationRpc {
     ) -> Result<Response<pb::AcceptInvitationResponse>, Status> {
         let pb::AcceptInvitationRequest { invitation_id, coach } = request.into_inner();
         let (id, coach) = (convert::id("invitation_id", invitation_id)?, convert::code("coach", coach)?);
-        answer::accept(&self.app, id, &coach, self.app.now().await?).await?;
+        answer::accept(&self.app.call().await?, id, &coach).await?;
         let invitation = Some(list::get_invitation(&self.app, id).await?.into());
         Ok(Response::new(pb::AcceptInvitationResponse { invitation }))
     }
@@ -66,7 +66,7 @@ impl pb::invitation_service_server::InvitationService for InvitationRpc {
     ) -> Result<Response<pb::DeclineInvitationResponse>, Status> {
         let pb::DeclineInvitationRequest { invitation_id, coach } = request.into_inner();
         let (id, coach) = (convert::id("invitation_id", invitation_id)?, convert::code("coach", coach)?);
-        answer::decline(&self.app, id, &coach, self.app.now().await?).await?;
+        answer::decline(&self.app.call().await?, id, &coach).await?;
         let invitation = Some(list::get_invitation(&self.app, id).await?.into());
         Ok(Response::new(pb::DeclineInvitationResponse { invitation }))
     }
@@ -77,7 +77,7 @@ impl pb::invitation_service_server::InvitationService for InvitationRpc {
     ) -> Result<Response<pb::WithdrawInvitationResponse>, Status> {
         let pb::WithdrawInvitationRequest { invitation_id, coach } = request.into_inner();
         let (id, coach) = (convert::id("invitation_id", invitation_id)?, convert::code("coach", coach)?);
-        answer::withdraw(&self.app, id, &coach, self.app.now().await?).await?;
+        answer::withdraw(&self.app.call().await?, id, &coach).await?;
         let invitation = Some(list::get_invitation(&self.app, id).await?.into());
         Ok(Response::new(pb::WithdrawInvitationResponse { invitation }))
     }

@@ -67,7 +67,7 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
             page_token: _,
         } = request;
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
-        let found = opening::list_openings(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let found = opening::list_openings(&self.app.call().await?, &query, &paging.page).await?;
         let next_page_token = paging.next(found.next);
         let openings = found.items.iter().map(Into::into).collect();
         Ok(Response::new(pb::ListOpeningsResponse { openings, next_page_token }))

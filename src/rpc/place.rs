@@ -50,8 +50,7 @@ impl pb::place_service_server::PlaceService for PlaceRpc {
             from_day,
             to_day,
         };
-        let found =
-            place::enrollment_overview(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let found = place::enrollment_overview(&self.app.call().await?, &query, &paging.page).await?;
         let next_page_token = paging.next(found.next);
         let enrollments = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetEnrollmentOverviewResponse { enrollments, next_page_token }))
@@ -130,6 +129,7 @@ impl From<place_change::Model> for pb::PlaceChange {
             last_day,
             delta,
             cause,
+            actor_kind,
             actor,
             remark,
             request_id,
@@ -142,6 +142,7 @@ impl From<place_change::Model> for pb::PlaceChange {
             delta,
             reservation_id: reservation_id.unwrap_or_default(),
             actor,
+            actor_kind: number(actor_kind),
             remark,
             request_id,
             first_day: first_day.to_string(),

@@ -26,10 +26,10 @@ impl pb::presence_service_server::PresenceService for PresenceRpc {
         request: Request<pb::CompleteSoftwareTestRequest>,
     ) -> Result<Response<pb::CompleteSoftwareTestResponse>, Status> {
         let (coach, parts, key) = convert::staffing::test(request.into_inner())?;
-        let now = self.app.now().await?;
-        let outcome = test::complete_software_test(&self.app, &coach, parts, &key, now).await?;
+        let call = self.app.call().await?.keyed(key);
+        let outcome = test::complete_software_test(&call, &coach, parts).await?;
         let test::TestOutcome { passed, ready } = outcome;
-        let test_time = Some(convert::timestamp(now));
+        let test_time = Some(convert::timestamp(call.now));
         Ok(Response::new(pb::CompleteSoftwareTestResponse { passed, test_time, ready_invitation_ids: ready }))
     }
 
@@ -38,8 +38,8 @@ impl pb::presence_service_server::PresenceService for PresenceRpc {
         request: Request<pb::RecordLoginRequest>,
     ) -> Result<Response<pb::RecordLoginResponse>, Status> {
         let pb::RecordLoginRequest { coach: user_name } = request.into_inner();
-        let now = self.app.now().await?;
-        coach::record_login(&self.app, &convert::code("coach", user_name)?, now).await?;
-        Ok(Response::new(pb::RecordLoginResponse { login_time: Some(convert::timestamp(now)) }))
+        let call = self.app.call().await?;
+        coach::record_login(&call, &convert::code("coach", user_name)?).await?;
+        Ok(Response::new(pb::RecordLoginResponse { login_time: Some(convert::timestamp(call.now)) }))
     }
 }

@@ -39,7 +39,7 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         let class_template = convert::optional_code("class_template", class_template)?;
         let query =
             TaskQuery { class_template, from_day, to_day, states: convert::words("states", &states)? };
-        let found = list::list_tasks(&self.app, &query, &paging.page, self.app.now().await?).await?;
+        let found = list::list_tasks(&self.app.call().await?, &query, &paging.page).await?;
         let next_page_token = paging.next(found.next);
         let class_tasks = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListClassTasksResponse { class_tasks, next_page_token }))
@@ -52,7 +52,7 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         let pb::GetClassTaskRequest { task_id, class_template, day } = request.into_inner();
         let key = convert::staffing::task_key(task_id, class_template, &day)?;
         let id = list::task_id(&self.app, key).await?;
-        let (found, invitations) = list::get_task(&self.app, id, self.app.now().await?).await?;
+        let (found, invitations) = list::get_task(&self.app.call().await?, id).await?;
         let invitations = invitations.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetClassTaskResponse { class_task: Some(found.into()), invitations }))
     }
@@ -109,14 +109,13 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         } = request;
         let wanted = ManualInvitation {
             coach: convert::code("coach", coach)?,
-            operator: convert::operator(operator)?,
             overriding: r#override,
-            remark: convert::remark(remark, r#override)?,
-            key,
             task_id: list::task_id(&self.app, convert::staffing::task_key(task_id, class_template, &day)?)
                 .await?,
         };
-        let made = manual::invite_coach(&self.app, &wanted, self.app.now().await?).await?;
+        let call = self.app.call().await?.keyed(key);
+        let call = call.operated(convert::operator(operator)?, convert::remark(remark, r#override)?);
+        let made = manual::invite_coach(&call, &wanted).await?;
         let made = list::get_invitation(&self.app, made.id).await?;
         Ok(Response::new(pb::InviteCoachResponse { invitation: Some(made.into()) }))
     }
@@ -128,7 +127,7 @@ impl pb::staffing_service_server::StaffingService for StaffingRpc {
         let pb::CancelInvitationRequest { invitation_id, operator, remark } = request.into_inner();
         let id = convert::id("invitation_id", invitation_id)?;
         let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
-        manual::cancel_invitation(&self.app, id, &operator, &remark, self.app.now().await?).await?;
+        manual::cancel_invitation(&self.app.call().await?.operated(operator, remark), id).await?;
         let after = list::get_invitation(&self.app, id).await?;
         Ok(Response::new(pb::CancelInvitationResponse { invitation: Some(after.into()) }))
     }

@@ -27,7 +27,7 @@ impl pb::student_service_server::StudentService for StudentRpc {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
         let spec = convert::people::student(request.student)?;
-        let made = student::upsert_student(&self.app, &spec, &key, self.app.now().await?).await?;
+        let made = student::upsert_student(&self.app.call().await?.keyed(key), &spec).await?;
         Ok(Response::new(pb::UpsertStudentResponse { student: Some(made.into()) }))
     }
 

@@ -40,7 +40,7 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
     ) -> Result<Response<pb::LeaveWaitlistResponse>, Status> {
         let pb::LeaveWaitlistRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
-        let left = cancel::leave_waitlist(&self.app, id, self.app.now().await?).await?;
+        let left = cancel::leave_waitlist(&self.app.call().await?, id).await?;
         Ok(Response::new(pb::LeaveWaitlistResponse { reservation: Some(left.into()) }))
     }
 
@@ -73,7 +73,9 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
         request: Request<pb::AcceptOfferRequest>,
     ) -> Result<Response<pb::AcceptOfferResponse>, Status> {
         let pb::AcceptOfferRequest { reservation_id } = request.into_inner();
-        let made = confirm::accept_offer(&self.app, convert::id("reservation_id", reservation_id)?).await?;
+        let made =
+            confirm::accept_offer(&self.app.call().await?, convert::id("reservation_id", reservation_id)?)
+                .await?;
         Ok(Response::new(pb::AcceptOfferResponse { reservation: Some(made.into()) }))
     }
 
@@ -83,7 +85,7 @@ impl pb::waitlist_service_server::WaitlistService for WaitlistRpc {
     ) -> Result<Response<pb::DeclineOfferResponse>, Status> {
         let pb::DeclineOfferRequest { reservation_id } = request.into_inner();
         let id = convert::id("reservation_id", reservation_id)?;
-        let left = cancel::decline_offer(&self.app, id, self.app.now().await?).await?;
+        let left = cancel::decline_offer(&self.app.call().await?, id).await?;
         Ok(Response::new(pb::DeclineOfferResponse { reservation: Some(left.into()) }))
     }
 }

@@ -5,6 +5,7 @@ use super::Txn;
 use super::entity::place_change;
 use super::page::Page;
 use super::sql::{Cell, sql};
+use crate::domain::actor::Actor;
 use crate::domain::state::PlaceCause;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
@@ -13,9 +14,9 @@ use sea_orm::ConnectionTrait;
 /// Who changes places, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
-    /// A student's user name, an operator, or a task by its command's words.
-    pub actor: String,
-    /// What the operator said.
+    /// Who.
+    pub actor: Actor,
+    /// The reason that was given; may be empty.
     pub remark: String,
     /// The caller's request id; empty = none.
     pub request_id: String,
@@ -23,8 +24,8 @@ pub struct By {
 
 impl By {
     /// Someone who gave no reason.
-    pub fn actor(actor: impl Into<String>) -> Self {
-        Self { actor: actor.into(), remark: String::new(), request_id: String::new() }
+    pub fn actor(actor: Actor) -> Self {
+        Self { actor, remark: String::new(), request_id: String::new() }
     }
 }
 
@@ -65,7 +66,7 @@ pub(crate) async fn place_change_write_all_in_txn(
     if changes.is_empty() {
         return Ok(());
     }
-    let rows = changes.iter().map(|(change, by)| -> [Cell; 9] {
+    let rows = changes.iter().map(|(change, by)| -> [Cell; 10] {
         [
             change.template_id.into(),
             change.reservation_id.into(),
@@ -73,14 +74,15 @@ pub(crate) async fn place_change_write_all_in_txn(
             change.last_day.into(),
             change.delta.into(),
             change.cause.as_str().into(),
-            by.actor.as_str().into(),
+            by.actor.kind().as_str().into(),
+            by.actor.name().into(),
             by.remark.as_str().into(),
             by.request_id.as_str().into(),
         ]
     });
-    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, \
-         remark, request_id, changed_at) \
-         SELECT r.c0, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, ? FROM {rows:iidditttt} r")
+    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
+         actor_kind, actor, remark, request_id, changed_at) \
+         SELECT r.c0, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, r.c9, ? FROM {rows:iiddittttt} r")
     .bind(now)
     .rows(rows)
     .execute(txn)
@@ -97,12 +99,13 @@ pub(crate) async fn place_change_write_new_in_txn(
     by: &By,
     now: Instant,
 ) -> Result<u64> {
-    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, actor, \
-         remark, request_id, changed_at) \
-         SELECT template_id, id, start_day, last_day, 1, ?, ?, ?, ?, ? FROM reservation \
+    sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
+         actor_kind, actor, remark, request_id, changed_at) \
+         SELECT template_id, id, start_day, last_day, 1, ?, ?, ?, ?, ?, ? FROM reservation \
          WHERE state = 'BOOKED' AND start_day <= last_day AND id > ? AND template_id IN ({ids}) ORDER BY id")
     .bind(cause)
-    .bind(by.actor.as_str())
+    .bind(by.actor.kind())
+    .bind(by.actor.name())
     .bind(by.remark.as_str())
     .bind(by.request_id.as_str())
     .bind(now)

@@ -1,13 +1,12 @@
 //! `clazz assign_students`: forms the classes whose rosters freeze, and reports who is left over
 //! (docs/domain.md §3, §4).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::staffing::step;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    step::assign_students(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    step::assign_students(call).await
 }

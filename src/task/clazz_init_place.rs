@@ -1,13 +1,12 @@
 //! `clazz init_place`: makes missing lesson days that are ahead, counts all places anew, repairs
 //! and reports what differs (docs/domain.md §2).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::upkeep::places;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    places::init_places(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    places::init_places(call).await
 }

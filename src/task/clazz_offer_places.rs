@@ -1,13 +1,12 @@
 //! `clazz offer_places`: offers free places to who waits, and passes on what has run out
 //! (docs/domain.md §6).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::enrollment::offer;
 use crate::app::report::Report;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    offer::offer_places(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    offer::offer_places(call).await
 }

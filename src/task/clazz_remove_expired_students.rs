@@ -1,13 +1,12 @@
 //! `clazz remove_expired_students`: takes students whose last day is past off the rosters
 //! (docs/domain.md §6).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::upkeep::expired;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    expired::remove_expired_students(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    expired::remove_expired_students(call).await
 }

@@ -1,13 +1,13 @@
 //! `invite check`: sizes open class tasks again, ends what has run out, promotes reserves
 //! (docs/domain.md §4, §5).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::staffing::check;
+use crate::domain::time::Day;
 use crate::error::Result;
 
 /// Of the lesson day given, or of every open task.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    check::check_invitations(app, scope.now, scope.day).await
+pub(super) async fn run(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
+    check::check_invitations(call, day).await
 }

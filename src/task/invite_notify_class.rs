@@ -1,12 +1,11 @@
 //! `invite notify_class`: tells admins of class tasks without enough coaches (docs/domain.md §3).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::staffing::alarm;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    alarm::notify_unstaffed_classes(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    alarm::notify_unstaffed_classes(call).await
 }

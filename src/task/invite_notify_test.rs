@@ -1,13 +1,12 @@
 //! `invite notify_test`: reminds coaches who have accepted of the software test (docs/domain.md
 //! §3).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::staffing::alarm;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    alarm::notify_software_tests(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    alarm::notify_software_tests(call).await
 }

@@ -1,12 +1,11 @@
 //! `message purge`: removes what is older than it is kept for (docs/domain.md §8).
 
-use super::Scope;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::upkeep::purge;
 use crate::error::Result;
 
 /// At the run's `now`.
-pub(super) async fn run(app: &App, scope: Scope) -> Result<Report> {
-    purge::purge(app, scope.now).await
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    purge::purge(call).await
 }

@@ -20,24 +20,27 @@ mod scope;
 mod sms_send;
 
 use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
+use crate::domain::actor::Actor;
 use crate::error::Result;
 use registry::Task;
 pub use scope::Scope;
 
 /// Does a task's work.
 async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
+    let call = Call::new(app, scope.now).by(Actor::Task(task.words()));
     match task {
-        Task::InviteCreate => invite_create::run(app, scope).await,
-        Task::InviteExec => invite_exec::run(app, scope).await,
-        Task::InviteCheck => invite_check::run(app, scope).await,
-        Task::InviteNotifyTest => invite_notify_test::run(app, scope).await,
-        Task::InviteNotifyClass => invite_notify_class::run(app, scope).await,
-        Task::SmsSend => sms_send::run(app, scope).await,
-        Task::ClazzInitPlace => clazz_init_place::run(app, scope).await,
-        Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(app, scope).await,
-        Task::ClazzAssignStudents => clazz_assign_students::run(app, scope).await,
-        Task::ClazzOfferPlaces => clazz_offer_places::run(app, scope).await,
-        Task::MessagePurge => message_purge::run(app, scope).await,
+        Task::InviteCreate => invite_create::run(&call, scope.day).await,
+        Task::InviteExec => invite_exec::run(&call, scope.day).await,
+        Task::InviteCheck => invite_check::run(&call, scope.day).await,
+        Task::InviteNotifyTest => invite_notify_test::run(&call).await,
+        Task::InviteNotifyClass => invite_notify_class::run(&call).await,
+        Task::SmsSend => sms_send::run(&call).await,
+        Task::ClazzInitPlace => clazz_init_place::run(&call).await,
+        Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(&call).await,
+        Task::ClazzAssignStudents => clazz_assign_students::run(&call).await,
+        Task::ClazzOfferPlaces => clazz_offer_places::run(&call).await,
+        Task::MessagePurge => message_purge::run(&call).await,
     }
 }

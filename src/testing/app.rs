@@ -97,12 +97,12 @@ impl TestApp {
     /// That `invite exec`, which has just run, remembers nothing that would have been asked: a look
     /// at everything finds nobody to ask.
     pub async fn nobody_is_overlooked(&self) {
-        let now = self.app.now().await.unwrap();
+        let call = self.app.call().await.unwrap();
         assert_eq!(
-            wave::would_ask(&self.app, now).await.unwrap(),
+            wave::would_ask(&call).await.unwrap(),
             Vec::<String>::new(),
             "not asked at {}",
-            self.app.time().show(now)
+            self.app.time().show(call.now)
         );
     }
 

@@ -7,6 +7,7 @@ mod in_use;
 mod whole;
 
 use etutor::app::App;
+use etutor::app::call::Call;
 use etutor::app::import::{Code, FILES, ImportData, ImportFile, ImportOutcome, ImportRow, import};
 use etutor::clock::Clock;
 use etutor::config::Config;
@@ -156,7 +157,7 @@ async fn taken(db: &Db, template: &str) -> Vec<(String, i32)> {
 fn an_academy_is_imported_and_twice_is_as_once() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        let first = import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let first = import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         assert!(first.written && first.problems.is_empty(), "{first:?}");
         // Seventeen Saturdays less two, and three of March.
         assert_eq!(first.places, 15 + 3);
@@ -169,7 +170,7 @@ fn an_academy_is_imported_and_twice_is_as_once() {
         assert!(places.iter().all(|(day, _)| day != "2026-04-04" && day != "2026-05-02"));
 
         let before = snapshot(&db).await;
-        let again = import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let again = import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         for (file, _) in ACADEMY {
             let report = again.files.iter().find(|report| report.file == *file).unwrap();
             assert_eq!(counts(&again, file), (0, 0, report.read, 0), "{file}");
@@ -183,7 +184,7 @@ fn an_academy_is_imported_and_twice_is_as_once() {
 fn rows_that_differ_are_changed_and_the_places_follow() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         let changes = [
             ("subjects.csv", "subject_id,name\n2,奥数\n1,语文\n3,英语\n"),
             (
@@ -214,7 +215,7 @@ fn rows_that_differ_are_changed_and_the_places_follow() {
                 "user_name,real_name,area_code,school_name,grade,phone\ns3,学员叁,440300,深圳中学,8,+999100000033\n",
             ),
         ];
-        let outcome = import(&app, &academy_with(&changes), true, NOW).await.unwrap();
+        let outcome = import(&Call::new(&app, NOW), &academy_with(&changes), true).await.unwrap();
         assert!(outcome.written, "{:?}", outcome.problems);
         assert_eq!(counts(&outcome, "subjects.csv"), (1, 1, 1, 0));
         assert_eq!(counts(&outcome, "seasons.csv"), (0, 1, 0, 0));
@@ -298,11 +299,11 @@ fn sign_ups_are_applied_in_the_order_in_which_they_were_made() {
             2026-02-05T08:00:00,s2,sat,2026-04-18,2026-06-20\n\
             2026-02-06T08:00:00,s3,sat,2026-03-07,2026-03-07\n";
         let data = academy_with(&[("reservations.csv", late_first)]);
-        let strict = import(&app, &data, true, NOW).await.unwrap();
+        let strict = import(&Call::new(&app, NOW), &data, true).await.unwrap();
         assert!(!strict.written);
         assert!(snapshot(&db).await.is_empty());
 
-        let outcome = import(&app, &data, false, NOW).await.unwrap();
+        let outcome = import(&Call::new(&app, NOW), &data, false).await.unwrap();
         let refused: Vec<_> = outcome
             .problems
             .iter()
@@ -320,7 +321,7 @@ fn sign_ups_are_applied_in_the_order_in_which_they_were_made() {
         assert_eq!(outcome.problems[4].reason, "the student has this class template already on 2026-04-18");
         assert_eq!(counts(&outcome, "reservations.csv"), (4, 0, 0, 5));
 
-        let again = import(&app, &data, false, NOW).await.unwrap();
+        let again = import(&Call::new(&app, NOW), &data, false).await.unwrap();
         assert_eq!(counts(&again, "reservations.csv"), (0, 0, 4, 5));
         assert_eq!(again.problems, outcome.problems);
     });
@@ -331,7 +332,9 @@ fn two_imports_at_once_are_as_one() {
     on_every_database(async |db| {
         let (app, other) = (app_on(&db), app_on(&db.replica().await));
         let data = academy_with(&[]);
-        let (one, two) = tokio::join!(import(&app, &data, true, NOW), import(&other, &data, true, NOW));
+        let calls = (Call::new(&app, NOW), Call::new(&other, NOW));
+        let (first, second) = (import(&calls.0, &data, true), import(&calls.1, &data, true));
+        let (one, two) = tokio::join!(first, second);
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!(one.places + two.places, 18);
         assert_eq!(counts(&one, "students.csv").0 + counts(&two, "students.csv").0, 4);

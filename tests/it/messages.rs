@@ -7,6 +7,7 @@ mod sending;
 mod words;
 mod world;
 
+use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Person};
 use etutor::domain::state::{Audience, Channel, InvitationState, MessageKind, MessageState, TaskState};
 use etutor::storage::message_list::MessageFilter;
@@ -49,7 +50,9 @@ fn of_many_who_write_the_same_at_once_one_does() {
             let draft = world.draft(MessageKind::TaskLeftOver, "c1");
             tokio::spawn(async move {
                 write_txn!(&app.db, "test.write", |txn| {
-                    let written = outbox::write(&app, txn, vec![draft.clone()], at("10:00")).await?;
+                    let written =
+                        outbox::write(Work::new(&Call::new(&app, at("10:00")), txn), vec![draft.clone()])
+                            .await?;
                     Ok(written)
                 })
             })
@@ -269,8 +272,10 @@ fn messages_of_withdrawn_invitations_are_cancelled() {
         let world = World::new(&db).await;
         let (first, second) = (world.invite("c1", at("07:00")).await, world.invite("c2", at("07:00")).await);
         let cancelled: u64 = write_txn!(&world.app.db, "test.cancel", |txn| {
-            assert_eq!(outbox::invitation_messages_cancel(txn, &[], at("07:30")).await?, 0);
-            outbox::invitation_messages_cancel(txn, &[first], at("07:30")).await
+            let call = Call::new(&world.app, at("07:30"));
+            let work = Work::new(&call, txn);
+            assert_eq!(outbox::invitation_messages_cancel(work, &[]).await?, 0);
+            outbox::invitation_messages_cancel(work, &[first]).await
         })
         .unwrap();
         assert_eq!(cancelled, 1);
@@ -285,8 +290,10 @@ fn a_run_with_nothing_due_is_one_look_through_indexes() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
         world.invite("c1", at("22:00")).await;
-        let (report, sent) =
-            db.statements().of(async || outbox::send_due(&world.app, at("23:00")).await.unwrap()).await;
+        let (report, sent) = db
+            .statements()
+            .of(async || outbox::send_due(&Call::new(&world.app, at("23:00"))).await.unwrap())
+            .await;
         assert_eq!(report, etutor::app::report::Report::default());
         assert_eq!(sent.len(), 1, "{sent:?}");
         let plan = explain(&db, &sent[0]).await;

@@ -2,6 +2,7 @@
 //! service finds.
 
 use crate::import::{app_on, counts, folder, snapshot};
+use etutor::app::call::Call;
 use etutor::app::import::{ImportData, import};
 use etutor::domain::time::Instant;
 use etutor::storage::Db;
@@ -29,7 +30,7 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         let app = app_on(&db);
         let data = academy();
         let started = db.statements().count();
-        let outcome = import(&app, &data, false, BEFORE).await.unwrap();
+        let outcome = import(&Call::new(&app, BEFORE), &data, false).await.unwrap();
         let statements = db.statements().count() - started;
 
         assert!(outcome.written);
@@ -51,7 +52,7 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         assert!(statements < 200, "{statements} statements for 16,000 rows");
 
         let before = snapshot(&db).await;
-        let again = import(&app, &data, false, BEFORE).await.unwrap();
+        let again = import(&Call::new(&app, BEFORE), &data, false).await.unwrap();
         assert_eq!(counts(&again, "reservations.csv"), (0, 0, 6_468, 6));
         assert_eq!(again.places, 0);
         for report in &again.files {
@@ -60,7 +61,7 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         }
         assert!(snapshot(&db).await == before, "importing twice changed something");
 
-        let strict = import(&app, &data, true, BEFORE).await.unwrap();
+        let strict = import(&Call::new(&app, BEFORE), &data, true).await.unwrap();
         assert!(!strict.written);
         assert!(strict.problems.iter().all(|problem| problem.bad && problem.file == "reservations.csv"));
         assert!(snapshot(&db).await == before, "a strict import changed something");

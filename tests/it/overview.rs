@@ -2,6 +2,7 @@
 
 use crate::grpc::{invalid_field, reason};
 use crate::openings::world::{Row, academy, day, leave};
+use etutor::domain::actor::Actor;
 use etutor::domain::state::{PlaceCause, ReservationState};
 use etutor::rpc::pb;
 use etutor::storage::catalog::template_by_code;
@@ -208,7 +209,7 @@ fn the_ledger_explains_the_places_of_a_day() {
                 cause: PlaceCause::Repair,
             };
             let by = By {
-                actor: "clazz init_place".to_owned(),
+                actor: Actor::Task("clazz init_place"),
                 remark: "was 6, is 5".to_owned(),
                 request_id: "r-1".to_owned(),
             };

@@ -1,6 +1,7 @@
 //! Ticks that find nothing to do: a few looks through indexes, however long the history.
 
 use crate::staffing::stage::{SATURDAY, Stage};
+use etutor::app::call::Call;
 use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
 use etutor::app::staffing::{alarm, check, create, step, wave};
@@ -89,31 +90,47 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
         idle(
             &stage,
             "check",
-            async || check::check_invitations(&stage, now, None).await,
+            async || check::check_invitations(&Call::new(&stage, now), None).await,
             &[asked, open, asked],
         )
         .await;
-        idle(&stage, "exec", async || wave::send_invitations(&stage, now, None).await, &[open, asked, open])
-            .await;
         idle(
             &stage,
-            "notify_class",
-            async || alarm::notify_unstaffed_classes(&stage, now).await,
+            "exec",
+            async || wave::send_invitations(&Call::new(&stage, now), None).await,
             &[open, asked, open],
         )
         .await;
-        idle(&stage, "notify_test", async || alarm::notify_software_tests(&stage, now).await, &[asked]).await;
+        idle(
+            &stage,
+            "notify_class",
+            async || alarm::notify_unstaffed_classes(&Call::new(&stage, now)).await,
+            &[open, asked, open],
+        )
+        .await;
+        idle(
+            &stage,
+            "notify_test",
+            async || alarm::notify_software_tests(&Call::new(&stage, now)).await,
+            &[asked],
+        )
+        .await;
         idle(
             &stage,
             "assign_students",
-            async || step::assign_students(&stage, now).await,
+            async || step::assign_students(&Call::new(&stage, now)).await,
             &[open, "place_not_held"],
         )
         .await;
         // By when it runs out, or by its state.
         let waiting = "reservation_";
-        idle(&stage, "offer_places", async || offer::offer_places(&stage, now).await, &[waiting, waiting])
-            .await;
+        idle(
+            &stage,
+            "offer_places",
+            async || offer::offer_places(&Call::new(&stage, now)).await,
+            &[waiting, waiting],
+        )
+        .await;
     });
 }
 
@@ -130,7 +147,7 @@ fn one_days_tasks_are_found_by_their_day() {
         let (_, sent) = stage.statements().of(tasks).await;
         let plan = explain(stage.db(), &sent[0]).await;
         assert!(plan.contains("class_task_day") || plan.contains("class_task_state"), "{plan}");
-        assert_eq!(check::check_invitations(&stage, now, Some(day)).await.unwrap().changed, 0);
+        assert_eq!(check::check_invitations(&Call::new(&stage, now), Some(day)).await.unwrap().changed, 0);
     });
 }
 
@@ -149,8 +166,10 @@ fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
         // What the statistics know of tasks are those of days that are past.
         analyze(&stage).await;
         let (now, day) = (stage.instant("2026-05-02T00:00"), "2026-05-05".parse().unwrap());
-        let (report, sent) =
-            stage.statements().of(async || create::create_class_tasks(&stage, now, day).await).await;
+        let (report, sent) = stage
+            .statements()
+            .of(async || create::create_class_tasks(&Call::new(&stage, now), day).await)
+            .await;
         assert_eq!(report.unwrap().changed, 10);
         let marks = sent
             .iter()

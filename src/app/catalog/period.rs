@@ -4,12 +4,12 @@ use super::change::{Asked, CatalogChange, carry_out, offers_still_cover};
 use super::season::season_by_code;
 use super::{ALL, PeriodSpec, demand_changed};
 use crate::app::App;
-use crate::app::input::EditKey;
+use crate::app::call::{Call, Work};
+use crate::domain::actor::Actor;
 use crate::domain::calendar::parse_time;
 use crate::domain::state::GradeType;
-use crate::domain::time::Instant;
 use crate::error::{Error, Result};
-use crate::storage::Txn;
+use crate::in_txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::entity::{class_template, period};
 use crate::storage::page::{Page, Paged};
@@ -24,53 +24,46 @@ use sea_orm::ActiveValue::Set;
 /// # Errors
 /// `NotFound` for the season; `Invalid` when a template of it is of another grade type;
 /// `Precondition` as in [`carry_out`].
-pub(crate) async fn upsert_period(
-    app: &App,
-    spec: &PeriodSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<(PeriodSpec, CatalogChange)> {
+pub(crate) async fn upsert_period(call: &Call<'_>, spec: &PeriodSpec) -> Result<(PeriodSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertPeriod";
     spec.check("period.")?;
-    let change = write_txn!(&app.db, "period.upsert", keep: !how.validate_only, |txn| {
-        if how.is_done(txn, SCOPE).await? {
+    let call = &call.clone().by(Actor::Catalogue(SCOPE));
+    let change = in_txn!(call, "period.upsert", |work| {
+        if work.claimed(SCOPE).await?.is_some() {
             return Ok(CatalogChange::default());
         }
-        let change = upsert_period_in_txn(app, txn, spec, how, now).await?;
-        how.record(txn, SCOPE, format!("{}/{}", spec.season, spec.code), now).await?;
+        let change = upsert_period_in_txn(work, spec).await?;
+        work.record(SCOPE, format!("{}/{}", spec.season, spec.code)).await?;
         Ok(change)
     })?;
     let period =
-        if how.validate_only { spec.clone() } else { get_period(app, &spec.season, &spec.code).await? };
+        if call.rehearsal { spec.clone() } else { get_period(call.app, &spec.season, &spec.code).await? };
     Ok((period, change))
 }
 
 /// Makes or changes a period that was checked.
-async fn upsert_period_in_txn(
-    app: &App,
-    txn: &Txn,
-    spec: &PeriodSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<CatalogChange> {
-    let (season, _) = season_by_code(txn, &spec.season).await?;
-    let Some(before) = store::period_by_code(txn, season.id, &spec.code).await? else {
-        store::period_insert_in_txn(txn, period_row(season.id, spec)).await?;
+async fn upsert_period_in_txn(work: Work<'_>, spec: &PeriodSpec) -> Result<CatalogChange> {
+    let (season, _) = season_by_code(work.txn, &spec.season).await?;
+    let Some(before) = store::period_by_code(work.txn, season.id, &spec.code).await? else {
+        store::period_insert_in_txn(work.txn, period_row(season.id, spec)).await?;
         return Ok(CatalogChange::default());
     };
     if period_spec(before.clone(), &season.code)? == *spec {
         return Ok(CatalogChange::default());
     }
-    let templates =
-        store::template_list(txn, &TemplateFilter { period_id: Some(before.id), ..Default::default() }, &ALL)
-            .await?;
-    demand_changed(txn, &templates).await?;
+    let templates = store::template_list(
+        work.txn,
+        &TemplateFilter { period_id: Some(before.id), ..Default::default() },
+        &ALL,
+    )
+    .await?;
+    demand_changed(work.txn, &templates).await?;
     let row = period_row(season.id, spec);
     let moved = (&before.start_time, &before.end_time) != (row.start_time.as_ref(), row.end_time.as_ref());
     if moved {
-        season_edit::period_tasks_dirty_in_txn(txn, before.id).await?;
+        season_edit::period_tasks_dirty_in_txn(work.txn, before.id).await?;
     }
-    store::season_lock_in_txn(txn, season.id).await?;
+    store::season_lock_in_txn(work.txn, season.id).await?;
     let grade_differs = |row: &class_template::Model| {
         u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type)
     };
@@ -78,14 +71,14 @@ async fn upsert_period_in_txn(
         let reason = format!("is another than that of class template {:?}", row.code);
         return Err(Error::invalid("period.grade_type", reason));
     }
-    store::period_update_in_txn(txn, period::ActiveModel { id: Set(before.id), ..row }).await?;
+    store::period_update_in_txn(work.txn, period::ActiveModel { id: Set(before.id), ..row }).await?;
     if !moved {
         return Ok(CatalogChange::default());
     }
-    let asked = Asked { field: "period.start_time", by: &how.by(), other_period: false, now };
-    let change = carry_out(app, txn, &templates, asked).await?;
-    offers_still_cover(txn, before.id, now).await?;
-    store::catalog_changed_in_txn(txn).await?;
+    let asked = Asked { field: "period.start_time", other_period: false };
+    let change = carry_out(work, &templates, asked).await?;
+    offers_still_cover(work, before.id).await?;
+    store::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }
 

@@ -3,10 +3,10 @@
 use super::change::{Asked, CatalogChange, carry_out};
 use super::{ALL, SeasonSpec, demand_changed};
 use crate::app::App;
-use crate::app::input::EditKey;
-use crate::domain::time::Instant;
+use crate::app::call::{Call, Work};
+use crate::domain::actor::Actor;
 use crate::error::{Error, Result};
-use crate::storage::Txn;
+use crate::in_txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::entity::season;
 use crate::storage::page::{Page, Paged};
@@ -19,34 +19,24 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait};
 ///
 /// # Errors
 /// `Invalid` when a template would be left without lesson days; `Precondition` as in [`carry_out`].
-pub(crate) async fn upsert_season(
-    app: &App,
-    spec: &SeasonSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<(SeasonSpec, CatalogChange)> {
+pub(crate) async fn upsert_season(call: &Call<'_>, spec: &SeasonSpec) -> Result<(SeasonSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertSeason";
     spec.check("season.")?;
-    let change = write_txn!(&app.db, "season.upsert", keep: !how.validate_only, |txn| {
-        if how.is_done(txn, SCOPE).await? {
+    let call = &call.clone().by(Actor::Catalogue(SCOPE));
+    let change = in_txn!(call, "season.upsert", |work| {
+        if work.claimed(SCOPE).await?.is_some() {
             return Ok(CatalogChange::default());
         }
-        let change = upsert_season_in_txn(app, txn, spec, how, now).await?;
-        how.record(txn, SCOPE, &spec.code, now).await?;
+        let change = upsert_season_in_txn(work, spec).await?;
+        work.record(SCOPE, &spec.code).await?;
         Ok(change)
     })?;
-    let season = if how.validate_only { spec.clone() } else { get_season(app, &spec.code).await? };
+    let season = if call.rehearsal { spec.clone() } else { get_season(call.app, &spec.code).await? };
     Ok((season, change))
 }
 
 /// Makes or changes a season that was checked.
-async fn upsert_season_in_txn(
-    app: &App,
-    txn: &Txn,
-    spec: &SeasonSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<CatalogChange> {
+async fn upsert_season_in_txn(work: Work<'_>, spec: &SeasonSpec) -> Result<CatalogChange> {
     let row = season::ActiveModel {
         code: Set(spec.code.clone()),
         year: Set(spec.year),
@@ -55,38 +45,40 @@ async fn upsert_season_in_txn(
         end_day: Set(spec.end_day),
         ..Default::default()
     };
-    let Some(found) = store::season_by_code(txn, &spec.code).await? else {
-        let id = store::season_insert_in_txn(txn, row).await?;
-        store::season_except_days_replace_in_txn(txn, id, &spec.except_days).await?;
+    let Some(found) = store::season_by_code(work.txn, &spec.code).await? else {
+        let id = store::season_insert_in_txn(work.txn, row).await?;
+        store::season_except_days_replace_in_txn(work.txn, id, &spec.except_days).await?;
         return Ok(CatalogChange::default());
     };
-    let templates =
-        store::template_list(txn, &TemplateFilter { season_id: Some(found.id), ..Default::default() }, &ALL)
-            .await?;
-    let (_, before) = season_by_code(txn, &spec.code).await?;
+    let templates = store::template_list(
+        work.txn,
+        &TemplateFilter { season_id: Some(found.id), ..Default::default() },
+        &ALL,
+    )
+    .await?;
+    let (_, before) = season_by_code(work.txn, &spec.code).await?;
     if before == *spec {
         return Ok(CatalogChange::default());
     }
     let same_days = (before.start_day, before.end_day, &before.except_days)
         == (spec.start_day, spec.end_day, &spec.except_days);
     if !same_days {
-        demand_changed(txn, &templates).await?;
+        demand_changed(work.txn, &templates).await?;
     }
-    store::season_lock_in_txn(txn, found.id).await?;
-    if season_by_code(txn, &spec.code).await?.1 != before {
+    store::season_lock_in_txn(work.txn, found.id).await?;
+    if season_by_code(work.txn, &spec.code).await?.1 != before {
         // Another edit came first; what is to be done is another.
         return Err(Error::Contended("season.upsert"));
     }
-    store::season_update_in_txn(txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
+    store::season_update_in_txn(work.txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
     if same_days {
         return Ok(CatalogChange::default());
     }
-    store::season_except_days_replace_in_txn(txn, found.id, &spec.except_days).await?;
+    store::season_except_days_replace_in_txn(work.txn, found.id, &spec.except_days).await?;
     let field =
         if before.except_days == spec.except_days { "season.start_day" } else { "season.except_days" };
-    let change =
-        carry_out(app, txn, &templates, Asked { field, by: &how.by(), other_period: false, now }).await?;
-    store::catalog_changed_in_txn(txn).await?;
+    let change = carry_out(work, &templates, Asked { field, other_period: false }).await?;
+    store::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }
 

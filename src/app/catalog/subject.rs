@@ -2,9 +2,10 @@
 
 use super::SubjectSpec;
 use crate::app::App;
-use crate::app::input::{Change, RequestKey};
-use crate::domain::time::Instant;
+use crate::app::call::Call;
+use crate::app::input::Change;
 use crate::error::{Error, Result};
+use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::catalog as store;
 use crate::storage::entity::subject;
@@ -14,22 +15,17 @@ use crate::write_txn;
 use sea_orm::ActiveValue::Set;
 
 /// Makes or renames a subject.
-pub(crate) async fn upsert_subject(
-    app: &App,
-    spec: &SubjectSpec,
-    key: &RequestKey,
-    now: Instant,
-) -> Result<SubjectSpec> {
+pub(crate) async fn upsert_subject(call: &Call<'_>, spec: &SubjectSpec) -> Result<SubjectSpec> {
     const SCOPE: &str = "UpsertSubject";
     spec.check("subject.")?;
-    write_txn!(&app.db, "subject.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_subject_in_txn(txn, spec).await?;
-            key.record(txn, SCOPE, spec.subject_id, now).await?;
+    in_txn!(call, "subject.upsert", |work| {
+        if work.claimed(SCOPE).await?.is_none() {
+            upsert_subject_in_txn(work.txn, spec).await?;
+            work.record(SCOPE, spec.subject_id).await?;
         }
         Ok(())
     })?;
-    get_subject(app, spec.subject_id).await
+    get_subject(call.app, spec.subject_id).await
 }
 
 /// Makes or renames a subject that was checked.

@@ -5,11 +5,13 @@ use super::season::season_by_code;
 use super::subject::get_subject;
 use super::{TemplateSpec, demand_changed};
 use crate::app::App;
-use crate::app::input::{EditKey, Fields};
+use crate::app::call::{Call, Work};
+use crate::app::input::Fields;
+use crate::domain::actor::Actor;
 use crate::domain::places::{show_days, show_ids};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
-use crate::storage::Txn;
+use crate::in_txn;
 use crate::storage::catalog::{self as store, TemplateFilter};
 use crate::storage::class::class_loads;
 use crate::storage::entity::{class_template, place};
@@ -30,44 +32,37 @@ const FIELDS: Fields<'static> = Fields { path: "class_template." };
 /// season would change, or no lesson day is left; `Precondition` as in [`carry_out`], and IN_USE
 /// when there are more classes than it may have or larger ones.
 pub(crate) async fn upsert_template(
-    app: &App,
+    call: &Call<'_>,
     spec: &TemplateSpec,
-    how: &EditKey,
-    now: Instant,
 ) -> Result<(TemplateSpec, CatalogChange)> {
     const SCOPE: &str = "UpsertClassTemplate";
     spec.check(FIELDS.path)?;
-    let change = write_txn!(&app.db, "class_template.upsert", keep: !how.validate_only, |txn| {
-        if how.is_done(txn, SCOPE).await? {
+    let call = &call.clone().by(Actor::Catalogue(SCOPE));
+    let change = in_txn!(call, "class_template.upsert", |work| {
+        if work.claimed(SCOPE).await?.is_some() {
             return Ok(CatalogChange::default());
         }
-        let change = upsert_template_in_txn(app, txn, spec, how, now).await?;
-        how.record(txn, SCOPE, &spec.code, now).await?;
+        let change = upsert_template_in_txn(work, spec).await?;
+        work.record(SCOPE, &spec.code).await?;
         Ok(change)
     })?;
-    let template = if how.validate_only { spec.clone() } else { get_template(app, &spec.code).await? };
+    let template = if call.rehearsal { spec.clone() } else { get_template(call.app, &spec.code).await? };
     Ok((template, change))
 }
 
 /// Makes or changes a class template that was checked.
-async fn upsert_template_in_txn(
-    app: &App,
-    txn: &Txn,
-    spec: &TemplateSpec,
-    how: &EditKey,
-    now: Instant,
-) -> Result<CatalogChange> {
-    let before = store::template_by_code(txn, &spec.code).await?;
+async fn upsert_template_in_txn(work: Work<'_>, spec: &TemplateSpec) -> Result<CatalogChange> {
+    let before = store::template_by_code(work.txn, &spec.code).await?;
     if let Some(before) = &before {
         // Tasks are locked before places.
-        demand_changed(txn, std::slice::from_ref(before)).await?;
+        demand_changed(work.txn, std::slice::from_ref(before)).await?;
     }
-    let (season, season_spec) = season_by_code(txn, &spec.season).await?;
-    store::season_lock_in_txn(txn, season.id).await?;
-    let period = store::period_by_code(txn, season.id, &spec.period).await?;
+    let (season, season_spec) = season_by_code(work.txn, &spec.season).await?;
+    store::season_lock_in_txn(work.txn, season.id).await?;
+    let period = store::period_by_code(work.txn, season.id, &spec.period).await?;
     let period =
         period.ok_or_else(|| Error::not_found("period", format!("{}/{}", spec.season, spec.period)))?;
-    if store::subject_by_id(txn, spec.subject_id).await?.is_none() {
+    if store::subject_by_id(work.txn, spec.subject_id).await?.is_none() {
         return Err(Error::not_found("subject", spec.subject_id));
     }
     spec.check_grade(period.grade_type, FIELDS.path)?;
@@ -87,28 +82,26 @@ async fn upsert_template_in_txn(
     match before {
         None => {
             let new = class_template::ActiveModel { id: NotSet, ..row.clone().into_active_model() };
-            row.id = store::template_insert_in_txn(txn, new).await?;
+            row.id = store::template_insert_in_txn(work.txn, new).await?;
         }
         Some(before) if before == row => return Ok(CatalogChange::default()),
         Some(before) => {
-            check_change(app, txn, &before, &row, now).await?;
+            check_change(work, &before, &row).await?;
             other_period = before.period_id != row.period_id;
-            store::template_update_in_txn(txn, row.clone().into_active_model().reset_all()).await?;
+            store::template_update_in_txn(work.txn, row.clone().into_active_model().reset_all()).await?;
         }
     }
-    let asked = Asked { field: "class_template.recurrence", by: &how.by(), other_period, now };
-    let change = carry_out(app, txn, &[row], asked).await?;
-    store::catalog_changed_in_txn(txn).await?;
+    let asked = Asked { field: "class_template.recurrence", other_period };
+    let change = carry_out(work, &[row], asked).await?;
+    store::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }
 
 /// Whether a template may become another, besides its lesson days.
 async fn check_change(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     before: &class_template::Model,
     wanted: &class_template::Model,
-    now: Instant,
 ) -> Result<()> {
     if before.season_id != wanted.season_id {
         return Err(FIELDS.invalid("season", "cannot be changed"));
@@ -118,14 +111,14 @@ async fn check_change(
         // What refers to it keeps it from becoming something else, as it keeps it from being
         // deleted.
         refuse_if_used(
-            txn,
+            work.txn,
             Part::Template,
             before.id,
             &format!("{} keeps its subject and grade: it", before.code),
         )
         .await?;
     }
-    let loads = class_loads(txn, &[before.id], app.time().day(now)).await?;
+    let loads = class_loads(work.txn, &[before.id], work.app.time().day(work.now)).await?;
     let larger = loads.iter().filter(|(.., students)| i64::from(wanted.max_students_per_class) < *students);
     if let Some(fullest) = larger.clone().map(|(.., students)| *students).max() {
         let ids: Vec<i64> = larger.map(|(id, ..)| *id).collect();
@@ -134,20 +127,20 @@ async fn check_change(
         } else {
             format!("classes have up to {fullest} students")
         };
-        return Err(classes_in_use(txn, &before.code, &why, ids, now).await?);
+        return Err(classes_in_use(work, &before.code, &why, ids).await?);
     }
     if usize::try_from(wanted.max_classes).is_ok_and(|most| most < loads.len()) {
         let why = format!("there are {} classes", loads.len());
         return Err(
-            classes_in_use(txn, &before.code, &why, loads.iter().map(|(id, ..)| *id).collect(), now).await?
+            classes_in_use(work, &before.code, &why, loads.iter().map(|(id, ..)| *id).collect()).await?
         );
     }
     Ok(())
 }
 
 /// Classes stand in the way: which, and on which days they have lessons.
-async fn classes_in_use(txn: &Txn, code: &str, why: &str, ids: Vec<i64>, now: Instant) -> Result<Error> {
-    let days = store::class_days_ahead(txn, &ids, now).await?;
+async fn classes_in_use(work: Work<'_>, code: &str, why: &str, ids: Vec<i64>) -> Result<Error> {
+    let days = store::class_days_ahead(work.txn, &ids, work.now).await?;
     let on = if days.is_empty() { String::new() } else { format!(", on {}", show_days(&days)) };
     let detail = format!("class template {code:?}: {why} (classes {}){on}", show_ids(&ids));
     Ok(Error::refused_on(Reason::InUse, detail, days).of_classes(ids))

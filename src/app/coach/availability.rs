@@ -1,18 +1,19 @@
 //! 可用时段: when coaches offer to teach. What an accepted invitation or a class uses stays.
 
 use crate::app::App;
+use crate::app::call::Call;
 use crate::app::catalog::{SeasonSpec, season_by_code};
 use crate::app::input::Fields;
 use crate::app::staffing::demand::coach_changed;
 use crate::domain::places::{show_days, show_ids};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::catalog as catalog_store;
 use crate::storage::coach as store;
 use crate::storage::entity::coach_availability;
 use crate::storage::page::{Page, Paged};
-use crate::write_txn;
 use sea_orm::ActiveValue::Set;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,23 +94,23 @@ pub(crate) fn offer_end(wanted: Day, last_used: Option<Day>, today: Day) -> std:
 /// `NotFound` for coach, season or period; `Invalid`; IN_USE when a day used today or later would
 /// no longer be offered.
 pub(crate) async fn set_availability(
-    app: &App,
+    call: &Call<'_>,
     coach: &str,
     season: &str,
     wanted: &[AvailabilitySpec],
-    now: Instant,
 ) -> Result<Vec<Offer>> {
-    let today = app.time().day(now);
-    write_txn!(&app.db, "coach.set_availability", |txn| {
-        let coach =
-            store::coach_by_user_name(txn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
+    let today = call.app.time().day(call.now);
+    in_txn!(call, "coach.set_availability", |work| {
+        let coach = store::coach_by_user_name(work.txn, coach)
+            .await?
+            .ok_or_else(|| Error::not_found("coach", coach))?;
         // Tasks are locked before coaches.
-        coach_changed(txn, &[coach.id]).await?;
-        store::coach_lock_in_txn(txn, coach.id).await?;
-        let (season_row, season) = season_by_code(txn, season).await?;
-        let mut left = rows_by_key(txn, season_row.id, &season, wanted).await?;
-        let before = store::availability_list(txn, coach.id, Some(season_row.id), &ALL).await?;
-        let used = store::availability_used_days(txn, before.iter().map(|row| row.id)).await?;
+        coach_changed(work.txn, &[coach.id]).await?;
+        store::coach_lock_in_txn(work.txn, coach.id).await?;
+        let (season_row, season) = season_by_code(work.txn, season).await?;
+        let mut left = rows_by_key(work.txn, season_row.id, &season, wanted).await?;
+        let before = store::availability_list(work.txn, coach.id, Some(season_row.id), &ALL).await?;
+        let used = store::availability_used_days(work.txn, before.iter().map(|row| row.id)).await?;
         let mut dropped = Vec::new();
         for row in before {
             let days = used.get(&row.id);
@@ -117,18 +118,18 @@ pub(crate) async fn set_availability(
             let last_used = days.and_then(|days| days.last().copied());
             match wish {
                 Some(end_day) => match offer_end(end_day, last_used, today) {
-                    Err(_used) => return Err(in_use(txn, &row, days, today).await?),
+                    Err(_used) => return Err(in_use(work.txn, &row, days, today).await?),
                     Ok(end_day) if end_day == row.end_day => {}
-                    Ok(end_day) => drop(store::availability_end_in_txn(txn, row.id, end_day).await?),
+                    Ok(end_day) => drop(store::availability_end_in_txn(work.txn, row.id, end_day).await?),
                 },
                 None => match last_used {
-                    Some(last) if today <= last => return Err(in_use(txn, &row, days, today).await?),
-                    Some(last) => drop(store::availability_end_in_txn(txn, row.id, last).await?),
+                    Some(last) if today <= last => return Err(in_use(work.txn, &row, days, today).await?),
+                    Some(last) => drop(store::availability_end_in_txn(work.txn, row.id, last).await?),
                     None => dropped.push(row.id),
                 },
             }
         }
-        store::availability_delete_in_txn(txn, &dropped).await?;
+        store::availability_delete_in_txn(work.txn, &dropped).await?;
         let new = left.into_iter().map(|((period_id, recurrence, start_day), end_day)| {
             coach_availability::ActiveModel {
                 coach_id: Set(coach.id),
@@ -140,9 +141,9 @@ pub(crate) async fn set_availability(
                 ..Default::default()
             }
         });
-        store::availability_insert_in_txn(txn, new.collect()).await
+        store::availability_insert_in_txn(work.txn, new.collect()).await
     })?;
-    let mut offers = list_availability(app, coach, Some(season), &ALL).await?.items;
+    let mut offers = list_availability(call.app, coach, Some(season), &ALL).await?.items;
     offers.sort_by(|a, b| {
         let key =
             |offer: &Offer| (offer.spec.period.clone(), offer.spec.recurrence.clone(), offer.spec.start_day);

@@ -5,17 +5,17 @@ mod availability;
 pub(crate) use availability::{AvailabilitySpec, Offer, list_availability, offer_end, set_availability};
 
 use super::App;
-use super::input::{Change, Fields, RequestKey};
+use super::input::{Change, Fields};
 use super::staffing::demand::coach_changed;
+use crate::app::call::Call;
 use crate::domain::state::{GradeType, JobStatus};
-use crate::domain::time::Instant;
 use crate::error::{Error, Result};
+use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::catalog::subject_by_id;
 use crate::storage::coach::{self as store, CoachFilter};
 use crate::storage::entity::{coach, coach_status_change};
 use crate::storage::page::{Page, Paged};
-use crate::write_txn;
 use sea_orm::ActiveValue::{NotSet, Set};
 
 /// How much of a coach's history is answered.
@@ -109,22 +109,17 @@ impl CoachSpec {
 /// # Errors
 /// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would
 /// change.
-pub(crate) async fn upsert_coach(
-    app: &App,
-    spec: &CoachSpec,
-    key: &RequestKey,
-    now: Instant,
-) -> Result<coach::Model> {
+pub(crate) async fn upsert_coach(call: &Call<'_>, spec: &CoachSpec) -> Result<coach::Model> {
     const SCOPE: &str = "UpsertCoach";
     spec.check("coach.")?;
-    write_txn!(&app.db, "coach.upsert", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_none() {
-            upsert_coach_in_txn(txn, spec, "coach.").await?;
-            key.record(txn, SCOPE, &spec.user_name, now).await?;
+    in_txn!(call, "coach.upsert", |work| {
+        if work.claimed(SCOPE).await?.is_none() {
+            upsert_coach_in_txn(work.txn, spec, "coach.").await?;
+            work.record(SCOPE, &spec.user_name).await?;
         }
         Ok(())
     })?;
-    coach_by_user_name(app, &spec.user_name).await
+    coach_by_user_name(call.app, &spec.user_name).await
 }
 
 /// Makes or changes a coach that was checked; `path` stands before the field in an error.
@@ -173,49 +168,41 @@ pub(crate) struct NewStatus {
     pub user_name: String,
     /// The status.
     pub job_status: JobStatus,
-    /// Who.
-    pub operator: String,
-    /// Why.
-    pub remark: String,
 }
 
 /// Changes the status of a coach and writes a row of the history; the status it already has changes
 /// nothing.
-pub(crate) async fn set_coach_status(
-    app: &App,
-    new: &NewStatus,
-    key: &RequestKey,
-    now: Instant,
-) -> Result<coach::Model> {
+pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result<coach::Model> {
     const SCOPE: &str = "SetCoachStatus";
-    write_txn!(&app.db, "coach.set_status", |txn| {
-        if key.claimed(txn, SCOPE).await?.is_some() {
+    in_txn!(call, "coach.set_status", |work| {
+        if work.claimed(SCOPE).await?.is_some() {
             return Ok(());
         }
-        let before = store::coach_by_user_name(txn, &new.user_name)
+        let before = store::coach_by_user_name(work.txn, &new.user_name)
             .await?
             .ok_or_else(|| Error::not_found("coach", &new.user_name))?;
         if before.job_status != new.job_status {
-            coach_changed(txn, &[before.id]).await?;
-            if !store::coach_status_in_txn(txn, before.id, before.job_status, new.job_status).await? {
+            coach_changed(work.txn, &[before.id]).await?;
+            if !store::coach_status_in_txn(work.txn, before.id, before.job_status, new.job_status).await? {
                 return Err(Error::Contended("coach.set_status"));
             }
             // Again under the lock: an invitation or a late yes may have come between.
-            coach_changed(txn, &[before.id]).await?;
+            coach_changed(work.txn, &[before.id]).await?;
             let change = coach_status_change::ActiveModel {
                 coach_id: Set(before.id),
                 from_status: Set(before.job_status),
                 to_status: Set(new.job_status),
-                operator: Set(new.operator.clone()),
-                remark: Set(new.remark.clone()),
-                changed_at: Set(now),
+                operator_kind: Set(work.actor.kind()),
+                operator: Set(work.actor.name().to_owned()),
+                remark: Set(work.remark.clone()),
+                changed_at: Set(work.now),
                 ..Default::default()
             };
-            store::coach_status_change_insert_in_txn(txn, change).await?;
+            store::coach_status_change_insert_in_txn(work.txn, change).await?;
         }
-        key.record(txn, SCOPE, &new.user_name, now).await
+        work.record(SCOPE, &new.user_name).await
     })?;
-    coach_by_user_name(app, &new.user_name).await
+    coach_by_user_name(call.app, &new.user_name).await
 }
 
 /// One coach.
@@ -248,7 +235,9 @@ pub(crate) async fn list_coaches(
 }
 
 /// Writes that a coach logged in.
-pub(crate) async fn record_login(app: &App, user_name: &str, now: Instant) -> Result<()> {
-    let id = coach_by_user_name(app, user_name).await?.id;
-    write_txn!(&app.db, "coach.record_login", |txn| store::coach_login_in_txn(txn, id, now).await.map(drop))
+pub(crate) async fn record_login(call: &Call<'_>, user_name: &str) -> Result<()> {
+    let id = coach_by_user_name(call.app, user_name).await?.id;
+    in_txn!(call, "coach.record_login", |work| store::coach_login_in_txn(work.txn, id, work.now)
+        .await
+        .map(drop))
 }

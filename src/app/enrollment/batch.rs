@@ -11,6 +11,7 @@ use super::known::{Desk, Known, reused};
 use super::offer;
 use super::turn::take_turns_at_cut_off;
 use crate::app::App;
+use crate::app::call::Work;
 use crate::app::outbox::notice;
 use crate::app::queue::{Ask, Decision, Wish};
 use crate::domain::city::city;
@@ -18,9 +19,8 @@ use crate::domain::class_task::find_seat;
 use crate::domain::places::{Claim, Key, Refusal, first_possible_day, places_between};
 use crate::domain::sign_up::{Start, confirm_until, start_rule};
 use crate::domain::state::ReservationState;
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Result};
-use crate::storage::Txn;
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::write_txn;
@@ -32,22 +32,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// # Errors
 /// Those that are nobody's own: the set can be tried again, one by one.
 pub(crate) async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
-    let begun = app.now().await?;
+    let call = &app.call().await?;
     write_txn!(&app.db.desk(), "reservation.create", keep: true, tries: tries, |txn| {
-        let now = take_turns_at_cut_off(app, txn, asks, begun).await?;
-        decide_in_txn(app, txn, asks, now).await
+        let later = take_turns_at_cut_off(Work::new(call, txn), asks).await?;
+        decide_in_txn(Work::new(&later, txn), asks).await
     })
 }
 
 /// The same inside a transaction of the caller's, at its `now`.
-pub(crate) async fn decide_in_txn(
-    app: &App,
-    txn: &Txn,
-    asks: &[Ask],
-    now: Instant,
-) -> Result<Vec<Result<Decision>>> {
-    let known = Known::read(txn, asks).await?;
-    let mut desk = known.open(app, txn, asks, now).await?;
+pub(crate) async fn decide_in_txn(work: Work<'_>, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
+    let known = Known::read(work.txn, asks).await?;
+    let mut desk = known.open(work, asks).await?;
     let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
     let (mut accepted, mut twins) = (Vec::new(), Vec::new());
     let mut firsts: HashMap<(&str, &str), usize> = HashMap::new();
@@ -61,7 +56,7 @@ pub(crate) async fn decide_in_txn(
                 twins.push((position, first));
                 None
             }
-            (None, None) => match desk.accept(app, txn, ask, now).await? {
+            (None, None) => match desk.accept(work, ask).await? {
                 Ok(row) => {
                     firsts.insert(id, position);
                     accepted.push(Accepted { ask, row, position });
@@ -72,7 +67,7 @@ pub(crate) async fn decide_in_txn(
         };
         decisions.push(decision);
     }
-    for (position, row) in write(txn, &accepted, &desk, now).await? {
+    for (position, row) in write(work, &accepted, &desk).await? {
         let id = row.reservation.id;
         for (twin, _) in twins.iter().filter(|(_, first)| *first == position) {
             decisions[*twin] = Some(Ok(Decision::Before(id)));
@@ -85,15 +80,15 @@ pub(crate) async fn decide_in_txn(
     // Somebody comes to a lesson to which nobody came.
     let classes = accepted.iter().filter(|one| one.row.state == ReservationState::Placed);
     let classes = classes.filter_map(|one| one.row.seat).map(|(class_id, _)| class_id);
-    notice::look_at_classes(app, txn, classes, now).await?;
-    said_yes_in_txn(app, txn, &desk.said_yes(&accepted), now).await?;
+    notice::look_at_classes(work, classes).await?;
+    said_yes_in_txn(work, &desk.said_yes(&accepted)).await?;
     let waiting: BTreeSet<i64> = accepted
         .iter()
         .filter(|one| one.row.state == ReservationState::Waitlisted)
         .map(|one| one.row.template_id)
         .collect();
     if !waiting.is_empty() {
-        offer::refresh_in_txn(app, txn, &Vec::from_iter(waiting), now).await?;
+        offer::refresh_in_txn(work, &Vec::from_iter(waiting)).await?;
     }
     decisions
         .into_iter()
@@ -110,7 +105,7 @@ struct Accepted<'a> {
 
 impl Desk<'_> {
     /// Checks the rules and takes places and seat, in memory.
-    async fn accept(&mut self, app: &App, txn: &Txn, ask: &Ask, now: Instant) -> Result<Result<NewRow>> {
+    async fn accept(&mut self, work: Work<'_>, ask: &Ask) -> Result<Result<NewRow>> {
         let known = self.known;
         let Some(student) = known.students.get(&ask.student) else {
             return Ok(Err(Error::not_found("student", &ask.student)));
@@ -135,7 +130,7 @@ impl Desk<'_> {
             Ok(seat) => seat,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let in_time = match (ask.wish, start_rule(app.rules(), first.day, first.start_at, now)) {
+        let in_time = match (ask.wish, start_rule(work.app.rules(), first.day, first.start_at, work.now)) {
             (_, Start::Open) => true,
             // In a class that is full a seat may come free.
             (Wish::Wait, Start::SeatOnly) => self.seats.contains_key(&template.id),
@@ -143,12 +138,13 @@ impl Desk<'_> {
             (_, Start::Closed) => false,
         };
         if !in_time {
-            let from = first_possible_day(app.time().day(now));
-            let possible = store::place_first_day(txn, template.id, from, ask.wish == Wish::Wait).await?;
+            let from = first_possible_day(work.app.time().day(work.now));
+            let possible =
+                store::place_first_day(work.txn, template.id, from, ask.wish == Wish::Wait).await?;
             return Ok(Err(Refusal::too_late(first.day, possible).into()));
         }
         if ask.wish == Wish::Wait {
-            return self.accept_waiting(app, txn, ask, (student, template), (pupil, key), now).await;
+            return self.accept_waiting(work, ask, (student, template), (pupil, key)).await;
         }
         let (mut claim, mut held_until) = (Claim::SignUp, None);
         if ask.wish == Wish::Hold {
@@ -163,7 +159,7 @@ impl Desk<'_> {
                 has_seat: seat.is_some(),
                 lasts_until: None,
             };
-            match allowed_until(app, of, held, now) {
+            match allowed_until(&work, of, held) {
                 Ok(until) => (claim, held_until) = (Claim::Hold, Some(until)),
                 Err(refusal) => return Ok(Err(refusal)),
             }
@@ -189,7 +185,7 @@ impl Desk<'_> {
             start_day: ask.start_day,
             end_day: ask.end_day,
             state,
-            created_at: now,
+            created_at: work.now,
             expires_at: held_until,
             seat: class_id.map(|class| (class, first.day)),
             waits: None,
@@ -199,12 +195,10 @@ impl Desk<'_> {
     /// A place on the waiting list takes nothing; it closes at F of its first lesson.
     async fn accept_waiting(
         &mut self,
-        app: &App,
-        txn: &Txn,
+        work: Work<'_>,
         ask: &Ask,
         (student, template): (&WantingStudent, &WantedTemplate),
         (pupil, key): (Key, Key),
-        now: Instant,
     ) -> Result<Result<NewRow>> {
         let first = match self
             .book
@@ -221,7 +215,7 @@ impl Desk<'_> {
         };
         let range = (ask.start_day, ask.end_day);
         if self.waiting.iter().any(waits)
-            || store::reservation_is_waiting(txn, student.id, template.id, range, now).await?
+            || store::reservation_is_waiting(work.txn, student.id, template.id, range, work.now).await?
         {
             return Ok(Err(Refusal::waiting(&[first.day]).into()));
         }
@@ -232,10 +226,10 @@ impl Desk<'_> {
             start_day: ask.start_day,
             end_day: ask.end_day,
             state: ReservationState::Waitlisted,
-            created_at: now,
-            expires_at: Some(confirm_until(app.rules(), first.day, first.start_at, true)),
+            created_at: work.now,
+            expires_at: Some(confirm_until(work.app.rules(), first.day, first.start_at, true)),
             seat: None,
-            waits: Some((now, first.day)),
+            waits: Some((work.now, first.day)),
         }))
     }
 
@@ -281,10 +275,9 @@ impl Desk<'_> {
 
 /// Writes what was accepted; the reservations by the position of what was asked for.
 async fn write<'a>(
-    txn: &Txn,
+    work: Work<'_>,
     accepted: &[Accepted<'a>],
     desk: &Desk<'_>,
-    now: Instant,
 ) -> Result<Vec<(usize, ReservationRow)>> {
     if accepted.is_empty() {
         return Ok(Vec::new());
@@ -308,10 +301,10 @@ async fn write<'a>(
             .then(|| (ask.wish.scope(), ask.key.fingerprint.as_str())),
     };
     let entries: Vec<sign_up::Entry<'_>> = accepted.iter().map(entry).collect();
-    let ids = sign_up::entry_insert_set_in_txn(txn, &entries, &changes, now).await?;
+    let ids = sign_up::entry_insert_set_in_txn(work.txn, &entries, &changes, work.now).await?;
     let written = accepted.iter().map(|one| one.row).zip(&ids);
     note_holds_in_txn(
-        txn,
+        work.txn,
         written.filter(|(row, _)| row.state == ReservationState::Held).map(|(row, id)| (*id, row)),
     )
     .await?;

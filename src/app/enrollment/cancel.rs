@@ -4,32 +4,25 @@
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
 use super::{get_reservation, offer, stored};
-use crate::app::App;
-use crate::app::input::RequestKey;
+use crate::app::call::{Call, Work};
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
-use crate::storage::Txn;
+use crate::in_txn;
 use crate::storage::entity::reservation;
 use crate::storage::held_time::held_time_end_in_txn;
-use crate::storage::ledger::By;
 use crate::storage::reservation::{self as store, ReservationRow};
-use crate::write_txn;
 
 /// The request ids of this use case.
 const CANCEL: &str = "CancelReservation";
 
-/// What is cancelled, by whom and why.
+/// What is cancelled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cancel {
     /// The reservation.
     pub id: i64,
     /// The first day that is given up; none = all that is ahead.
     pub from_day: Option<Day>,
-    /// Who cancels; empty = the student.
-    pub operator: String,
-    /// Why.
-    pub remark: String,
 }
 
 /// Takes a reservation back from `from_day` on, at the earliest from its next lesson that has not
@@ -39,87 +32,74 @@ pub(crate) struct Cancel {
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn cancel_reservation(
-    app: &App,
-    cancel: &Cancel,
-    key: &RequestKey,
-    now: Instant,
-) -> Result<ReservationRow> {
-    let known = stored(app, cancel.id).await?;
-    let actor = if cancel.operator.is_empty() { known.student } else { cancel.operator.clone() };
-    let by = By { actor, remark: cancel.remark.clone(), request_id: key.request_id.clone() };
+pub(crate) async fn cancel_reservation(call: &Call<'_>, cancel: &Cancel) -> Result<ReservationRow> {
+    let known = stored(call.app, cancel.id).await?;
+    let call = &call.or_student(&known.student);
     let template_id = known.reservation.template_id;
-    let _turn = app.turns.of_template(template_id).await?;
-    write_txn!(&app.db, "reservation.cancel", |txn| {
-        let before = lock_in_txn(txn, template_id, cancel.id).await?;
-        if key.claimed(txn, CANCEL).await?.is_none() {
-            end_in_txn(app, txn, &before, cancel.from_day, &by, now).await?;
-            key.record(txn, CANCEL, cancel.id, now).await?;
+    let _turn = call.app.turns.of_template(template_id).await?;
+    in_txn!(call, "reservation.cancel", |work| {
+        let before = lock_in_txn(work.txn, template_id, cancel.id).await?;
+        if work.claimed(CANCEL).await?.is_none() {
+            end_in_txn(work, &before, cancel.from_day).await?;
+            work.record(CANCEL, cancel.id).await?;
         }
         Ok(())
     })?;
-    get_reservation(app, cancel.id).await
+    get_reservation(call.app, cancel.id).await
 }
 
 /// Gives up what is only promised, and leaves everything else as it is: a hold, or an offer or a
 /// place on the waiting list.
-async fn give_up(app: &App, id: i64, what: &[ReservationState], now: Instant) -> Result<ReservationRow> {
-    let known = stored(app, id).await?;
-    let by = By::actor(known.student);
+async fn give_up(call: &Call<'_>, id: i64, what: &[ReservationState]) -> Result<ReservationRow> {
+    let known = stored(call.app, id).await?;
+    let call = &call.or_student(&known.student);
     let template_id = known.reservation.template_id;
-    let _turn = app.turns.of_template(template_id).await?;
-    write_txn!(&app.db, "reservation.give_up", |txn| {
-        let before = lock_in_txn(txn, template_id, id).await?;
+    let _turn = call.app.turns.of_template(template_id).await?;
+    in_txn!(call, "reservation.give_up", |work| {
+        let before = lock_in_txn(work.txn, template_id, id).await?;
         if what.contains(&before.state) {
-            end_in_txn(app, txn, &before, None, &by, now).await?;
+            end_in_txn(work, &before, None).await?;
         }
         Ok(())
     })?;
-    get_reservation(app, id).await
+    get_reservation(call.app, id).await
 }
 
 /// Gives a hold back.
-pub(crate) async fn release_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
-    give_up(app, id, &[ReservationState::Held], now).await
+pub(crate) async fn release_hold(call: &Call<'_>, id: i64) -> Result<ReservationRow> {
+    give_up(call, id, &[ReservationState::Held]).await
 }
 
 /// Gives an offer to the next.
-pub(crate) async fn decline_offer(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
-    give_up(app, id, &[ReservationState::Offered], now).await
+pub(crate) async fn decline_offer(call: &Call<'_>, id: i64) -> Result<ReservationRow> {
+    give_up(call, id, &[ReservationState::Offered]).await
 }
 
 /// Takes a student off the waiting list, whether or not there is an offer by now.
-pub(crate) async fn leave_waitlist(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
-    give_up(app, id, &[ReservationState::Waitlisted, ReservationState::Offered], now).await
+pub(crate) async fn leave_waitlist(call: &Call<'_>, id: i64) -> Result<ReservationRow> {
+    give_up(call, id, &[ReservationState::Waitlisted, ReservationState::Offered]).await
 }
 
 /// Ends a reservation that is locked, from a day on; what became free goes to who waits.
-async fn end_in_txn(
-    app: &App,
-    txn: &Txn,
-    before: &reservation::Model,
-    from_day: Option<Day>,
-    by: &By,
-    now: Instant,
-) -> Result<()> {
-    let cause = match before.state.at(before.expires_at, now) {
+async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Option<Day>) -> Result<()> {
+    let cause = match before.state.at(before.expires_at, work.now) {
         ReservationState::Booked | ReservationState::Placed => PlaceCause::Cancel,
         ReservationState::Held => PlaceCause::HoldReleased,
         ReservationState::Offered => PlaceCause::OfferDeclined,
         ReservationState::Waitlisted => {
             return store::waiting_cancel_set_in_txn(
-                txn,
+                work.txn,
                 &[(before.id, add_days(before.start_day, -1))],
-                now,
+                work.now,
             )
             .await;
         }
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => return Ok(()),
     };
     let whole = cause != PlaceCause::Cancel;
-    let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
+    let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
     let ahead = |(day, start_at): &&(Day, Instant)| {
-        whole || (*start_at > now && from_day.is_none_or(|from| from <= *day))
+        whole || (*start_at > work.now && from_day.is_none_or(|from| from <= *day))
     };
     let Some(from) = days.iter().find(ahead).map(|(day, _)| *day) else {
         return Ok(());
@@ -127,9 +107,9 @@ async fn end_in_txn(
     let something_left = days.iter().any(|(day, _)| *day < from);
     let (from, state) =
         if something_left { (from, before.state) } else { (before.start_day, ReservationState::Cancelled) };
-    give_back_in_txn(app, txn, before, GivenBack { from, state, cause }, by, now).await?;
+    give_back_in_txn(work, before, GivenBack { from, state, cause }).await?;
     if cause == PlaceCause::HoldReleased {
-        held_time_end_in_txn(txn, &[before.id], now).await?;
+        held_time_end_in_txn(work.txn, &[before.id], work.now).await?;
     }
-    offer::refresh_in_txn(app, txn, &[before.template_id], now).await.map(drop)
+    offer::refresh_in_txn(work, &[before.template_id]).await.map(drop)
 }

@@ -12,7 +12,7 @@ use super::free::{GivenBack, give_back_in_txn};
 use super::tell;
 use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
-use crate::app::input::RequestKey;
+use crate::app::call::{Call, Work};
 use crate::app::outbox::Person;
 use crate::app::queue::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
@@ -24,13 +24,13 @@ use crate::domain::places::Refusal;
 use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::storage::entity::{class, reservation};
-use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{NewRow, reservation_insert_set_in_txn};
 use crate::storage::sql::sql;
 use crate::storage::{Txn, catalog, leave, seat};
-use crate::write_txn;
 use sea_orm::{ConnectionTrait, EntityTrait};
 
 /// What a sign-up is changed to.
@@ -57,10 +57,6 @@ pub(crate) struct Move {
     pub class_id: i64,
     /// First day in it; none = the first lesson whose roster is not frozen.
     pub from_day: Option<Day>,
-    /// Who.
-    pub operator: String,
-    /// Why.
-    pub remark: String,
 }
 
 /// Both parts of a sign-up that was changed.
@@ -77,61 +73,64 @@ pub(crate) struct Parts {
 /// # Errors
 /// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in
 /// particular; CANCELLED when it is no sign-up (any more).
-pub(crate) async fn change_reservation(app: &App, change: &Change, key: &RequestKey) -> Result<Parts> {
+pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Result<Parts> {
     const SCOPE: &str = "ChangeReservation";
-    let known = stored(app, change.id).await?;
+    let known = stored(call.app, change.id).await?;
     let from = known.reservation.template_id;
-    let wanted = target(app.db.reader(), change, &known).await?;
-    let to = match catalog::template_by_code(app.db.reader(), &wanted).await? {
+    let wanted = target(call.app.db.reader(), change, &known).await?;
+    let to = match catalog::template_by_code(call.app.db.reader(), &wanted).await? {
         Some(template) => template.id,
         None => from,
     };
-    let _turns = app.turns.of_templates(from, to).await?;
-    let begun = app.now().await?;
-    let id = write_txn!(&app.db, "reservation.change", |txn| {
-        let target = target(txn, change, &known).await?;
+    let _turns = call.app.turns.of_templates(from, to).await?;
+    let call = &call.or_student(&known.student).after_turn().await?;
+    let id = in_txn!(call, "reservation.change", |work| {
+        let target = target(work.txn, change, &known).await?;
         let mut ask = Ask {
             wish: Wish::Change(change.class_id),
             student: known.student.clone(),
             class_template: target.clone(),
             start_day: change.from_day.unwrap_or(known.reservation.start_day),
             end_day: change.end_day.unwrap_or(known.reservation.last_day),
-            key: key.clone(),
+            key: call.key.clone(),
         };
-        let now = take_turns_at_cut_off(app, txn, std::slice::from_ref(&ask), begun).await?;
+        let later = take_turns_at_cut_off(work, std::slice::from_ref(&ask)).await?;
+        let work = Work::new(&later, work.txn);
         let mut other = None;
         if target != known.class_template {
             // Tasks of both templates are locked before the student.
-            let template = catalog::template_by_code(txn, &target)
+            let template = catalog::template_by_code(work.txn, &target)
                 .await?
                 .ok_or_else(|| Error::not_found("class template", &target))?;
-            demand_changed(txn, &[template.id]).await?;
+            demand_changed(work.txn, &[template.id]).await?;
             other = Some(template.id);
         }
-        let before = lock_in_txn(txn, known.reservation.template_id, change.id).await?;
-        if let Some(made) = key.claimed(txn, SCOPE).await? {
+        let before = lock_in_txn(work.txn, known.reservation.template_id, change.id).await?;
+        if let Some(made) = work.claimed(SCOPE).await? {
             return made.parse::<i64>().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
-                id: key.request_id.clone(),
+                id: call.key.request_id.clone(),
             });
         }
-        signed_up(before.state.at(before.expires_at, now))?;
-        let by = By { request_id: key.request_id.clone(), ..By::actor(&known.student) };
+        signed_up(before.state.at(before.expires_at, work.now))?;
         let same_days = change.end_day.is_none_or(|end| end == before.last_day);
         if let Some(class_id) = change.class_id.filter(|_| target == known.class_template && same_days) {
-            let made =
-                move_in_txn(app, txn, &before, &known.student, class_id, change.from_day, &by, now).await?;
-            key.record(txn, SCOPE, made, now).await?;
+            let made = move_in_txn(work, &before, &known.student, class_id, change.from_day).await?;
+            work.record(SCOPE, made).await?;
             return Ok(made);
         }
-        let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
-        let ahead =
-            |(day, start): &&(Day, Instant)| *start > now && change.from_day.is_none_or(|from| from <= *day);
+        let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
+        let ahead = |(day, start): &&(Day, Instant)| {
+            *start > work.now && change.from_day.is_none_or(|from| from <= *day)
+        };
         let from = days.iter().find(ahead).map(|(day, _)| *day);
         // What is over cannot be changed, and the new part does not begin in the past.
-        ask.start_day =
-            change.from_day.or(from).unwrap_or_else(|| app.time().day(now)).max(app.time().day(now));
+        ask.start_day = change
+            .from_day
+            .or(from)
+            .unwrap_or_else(|| work.app.time().day(work.now))
+            .max(work.app.time().day(work.now));
         ask.end_day = change.end_day.unwrap_or(before.last_day);
         if ask.end_day < ask.start_day {
             let detail = format!(
@@ -141,35 +140,28 @@ pub(crate) async fn change_reservation(app: &App, change: &Change, key: &Request
             return Err(Error::refused_on(Reason::NotALessonDay, detail, [ask.end_day]));
         }
         // Classes before places, whichever of them the change comes to need.
-        seat::seat_lock_in_txn(txn, &concerned_by(&before, other), app.time().day(now)).await?;
+        seat::seat_lock_in_txn(work.txn, &concerned_by(&before, other), work.app.time().day(work.now))
+            .await?;
         // The list first: who waits was promised what is free. What is given up now is free when
         // the new part is there.
-        offer::refresh_in_txn(app, txn, &concerned_by(&before, other), now).await?;
+        offer::refresh_in_txn(work, &concerned_by(&before, other)).await?;
         let in_both = from.is_some_and(|from| other.is_none() && from <= ask.end_day);
         let made = if in_both {
-            keep_in_txn(app, txn, &before, change, &ask, &by, now).await?
+            keep_in_txn(work, &before, change, &ask).await?
         } else {
             if let Some(from) = from {
                 let whole = (before.start_day, ReservationState::Cancelled);
                 let (from, state) =
                     if days.iter().any(|(day, _)| *day < from) { (from, before.state) } else { whole };
-                give_back_in_txn(
-                    app,
-                    txn,
-                    &before,
-                    GivenBack { from, state, cause: PlaceCause::Change },
-                    &by,
-                    now,
-                )
-                .await?;
+                give_back_in_txn(work, &before, GivenBack { from, state, cause: PlaceCause::Change }).await?;
             }
-            sign_up_in_txn(app, txn, &ask, now).await?
+            sign_up_in_txn(work, &ask).await?
         };
-        key.record(txn, SCOPE, made, now).await?;
-        offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
+        work.record(SCOPE, made).await?;
+        offer::refresh_in_txn(work, &[before.template_id]).await?;
         Ok(made)
     })?;
-    parts(app, id, change.id).await
+    parts(call.app, id, change.id).await
 }
 
 /// The templates of which a change takes or frees places.
@@ -184,42 +176,33 @@ fn concerned_by(before: &reservation::Model, other: Option<i64>) -> Vec<i64> {
 /// another last day, and goes to another class if it is to. Days before its first, and those that
 /// its class has no seat for, are a sign-up of their own. The key of what is new, or of the
 /// reservation.
-async fn keep_in_txn(
-    app: &App,
-    txn: &Txn,
-    before: &reservation::Model,
-    change: &Change,
-    ask: &Ask,
-    by: &By,
-    now: Instant,
-) -> Result<i64> {
+async fn keep_in_txn(work: Work<'_>, before: &reservation::Model, change: &Change, ask: &Ask) -> Result<i64> {
     let mut made = before.id;
     if ask.end_day < before.last_day {
-        shorten_in_txn(app, txn, before, ask.end_day, by, now).await?;
+        shorten_in_txn(work, before, ask.end_day).await?;
     }
     let earlier = Ask { end_day: ask.end_day.min(add_days(before.start_day, -1)), ..ask.clone() };
     let is_earlier = earlier.start_day <= earlier.end_day;
     if is_earlier
-        && !store::place_days(txn, before.template_id, earlier.start_day, earlier.end_day).await?.is_empty()
+        && !store::place_days(work.txn, before.template_id, earlier.start_day, earlier.end_day)
+            .await?
+            .is_empty()
     {
-        made = sign_up_in_txn(app, txn, &earlier, now).await?;
+        made = sign_up_in_txn(work, &earlier).await?;
     }
-    if before.last_day < ask.end_day
-        && !extend_in_txn(app, txn, before, (ask.end_day, change.class_id), by, now).await?
-    {
-        made = sign_up_in_txn(app, txn, &Ask { start_day: add_days(before.last_day, 1), ..ask.clone() }, now)
-            .await?;
+    if before.last_day < ask.end_day && !extend_in_txn(work, before, (ask.end_day, change.class_id)).await? {
+        made = sign_up_in_txn(work, &Ask { start_day: add_days(before.last_day, 1), ..ask.clone() }).await?;
     }
     let Some(class_id) = change.class_id.filter(|id| before.class_id != Some(*id)) else { return Ok(made) };
-    let row = store::reservation_with_names(txn, before.id)
+    let row = store::reservation_with_names(work.txn, before.id)
         .await?
         .ok_or_else(|| Error::not_found("reservation", before.id))?;
-    move_in_txn(app, txn, &row.reservation, &ask.student, class_id, change.from_day, by, now).await
+    move_in_txn(work, &row.reservation, &ask.student, class_id, change.from_day).await
 }
 
 /// Signs up for the new part.
-async fn sign_up_in_txn(app: &App, txn: &Txn, ask: &Ask, now: Instant) -> Result<i64> {
-    match decide_in_txn(app, txn, std::slice::from_ref(ask), now).await?.pop() {
+async fn sign_up_in_txn(work: Work<'_>, ask: &Ask) -> Result<i64> {
+    match decide_in_txn(work, std::slice::from_ref(ask)).await?.pop() {
         Some(Ok(Decision::Made(row))) => Ok(row.reservation.id),
         Some(Ok(Decision::Before(id))) => Ok(id),
         Some(Err(refusal)) => Err(refusal),
@@ -268,22 +251,17 @@ fn signed_up(state: ReservationState) -> Result<()> {
 /// # Errors
 /// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY,
 /// TOO_LATE.
-pub(crate) async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now: Instant) -> Result<Parts> {
+pub(crate) async fn move_student(call: &Call<'_>, wanted: &Move) -> Result<Parts> {
     const SCOPE: &str = "MoveStudent";
-    let known = stored(app, wanted.id).await?;
-    let by = By {
-        actor: wanted.operator.clone(),
-        remark: wanted.remark.clone(),
-        request_id: key.request_id.clone(),
-    };
-    let _turn = app.turns.of_template(known.reservation.template_id).await?;
-    let id = write_txn!(&app.db, "reservation.move", |txn| {
-        let before = lock_in_txn(txn, known.reservation.template_id, wanted.id).await?;
-        if let Some(made) = key.claimed(txn, SCOPE).await? {
+    let known = stored(call.app, wanted.id).await?;
+    let _turn = call.app.turns.of_template(known.reservation.template_id).await?;
+    let id = in_txn!(call, "reservation.move", |work| {
+        let before = lock_in_txn(work.txn, known.reservation.template_id, wanted.id).await?;
+        if let Some(made) = work.claimed(SCOPE).await? {
             return made.parse::<i64>().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
-                id: key.request_id.clone(),
+                id: work.key.request_id.clone(),
             });
         }
         if before.state != ReservationState::Placed {
@@ -292,12 +270,11 @@ pub(crate) async fn move_student(app: &App, wanted: &Move, key: &RequestKey, now
                 format!("the reservation is {}: the student is in no class", before.state),
             ));
         }
-        let made = move_in_txn(app, txn, &before, &known.student, wanted.class_id, wanted.from_day, &by, now)
-            .await?;
-        key.record(txn, SCOPE, made, now).await?;
+        let made = move_in_txn(work, &before, &known.student, wanted.class_id, wanted.from_day).await?;
+        work.record(SCOPE, made).await?;
         Ok(made)
     })?;
-    parts(app, id, wanted.id).await
+    parts(call.app, id, wanted.id).await
 }
 
 /// Both parts as they are now.
@@ -311,29 +288,23 @@ async fn parts(app: &App, after: i64, before: i64) -> Result<Parts> {
 
 /// From a day on in another class of the same template; the places stay the student's. The key of
 /// the part in that class: the same reservation when no lesson lies before the day, else a new one.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one step of a transaction; each argument was read under its locks"
-)]
 async fn move_in_txn(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     before: &reservation::Model,
     student: &str,
     class_id: i64,
     from_day: Option<Day>,
-    by: &By,
-    now: Instant,
 ) -> Result<i64> {
-    let template = catalog::template_by_ids(txn, [before.template_id]).await?.pop();
+    let template = catalog::template_by_ids(work.txn, [before.template_id]).await?.pop();
     let template = template.ok_or_else(|| Error::not_found("class template", before.template_id))?;
-    let today = app.time().day(now);
-    seat::seat_lock_in_txn(txn, &[template.id], today).await?;
-    let classes = seat::seat_list(txn, &[template.id], today).await?.remove(&template.id).unwrap_or_default();
+    let today = work.app.time().day(work.now);
+    seat::seat_lock_in_txn(work.txn, &[template.id], today).await?;
+    let classes =
+        seat::seat_list(work.txn, &[template.id], today).await?.remove(&template.id).unwrap_or_default();
     let target = classes.iter().find(|class| class.class_id == class_id);
-    let Some(target) = target else { return Err(no_class(txn, template.id, class_id).await?) };
-    let days = store::place_days(txn, template.id, before.start_day, before.last_day).await?;
-    let open = |day: Day, start: Instant| now < Timeline::of(app.rules(), day, start).freeze_at;
+    let Some(target) = target else { return Err(no_class(work.txn, template.id, class_id).await?) };
+    let days = store::place_days(work.txn, template.id, before.start_day, before.last_day).await?;
+    let open = |day: Day, start: Instant| work.now < Timeline::of(work.app.rules(), day, start).freeze_at;
     let wanted: Vec<(Day, Instant)> =
         days.iter().copied().filter(|(day, _)| from_day.is_none_or(|from| from <= *day)).collect();
     let from = match (from_day, wanted.iter().find(|(day, start)| open(*day, *start))) {
@@ -343,35 +314,35 @@ async fn move_in_txn(
             return Err(Refusal::too_late(wanted[0].0, possible).into());
         }
         (_, Some((day, _))) => *day,
-        (_, None) => return Err(no_lesson_ahead(&wanted, from_day, now)),
+        (_, None) => return Err(no_lesson_ahead(&wanted, from_day, work.now)),
     };
     if before.class_id == Some(class_id) {
         return Ok(before.id);
     }
-    let on_leave = leave::leave_days(txn, before.id, from, before.last_day).await?;
+    let on_leave = leave::leave_days(work.txn, before.id, from, before.last_day).await?;
     let stay: Vec<Day> =
         wanted.iter().map(|(day, _)| *day).filter(|day| *day >= from && !on_leave.contains(day)).collect();
-    let person = crate::storage::entity::student::Entity::find_by_id(before.student_id).one(txn).await?;
+    let person = crate::storage::entity::student::Entity::find_by_id(before.student_id).one(work.txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", student))?;
     one_seat::check(target, &city(&person.area_code), &stay, i64::from(template.max_students_per_class))?;
     // In a class: lessons with it. In none: lessons ahead, for which the student waits to be placed
     // as before.
     let stays = |day: Day, start: Instant| match before.class_id {
         Some(_) => before.placed_from.unwrap_or(before.start_day) <= day,
-        None => now < start,
+        None => work.now < start,
     };
     let lessons_before = days.iter().any(|(day, start)| *day < from && stays(*day, *start));
     let id = if lessons_before {
-        split(txn, before, class_id, from, by, now).await?
+        split(work, before, class_id, from).await?
     } else {
-        replace(txn, before, class_id, from).await?
+        replace(work.txn, before, class_id, from).await?
     };
     if let Some(old) = before.class_id {
-        student_left(app, txn, old, now).await?;
+        student_left(work, old).await?;
     }
-    crate::app::outbox::notice::look_at_classes(app, txn, [class_id], now).await?;
-    let start = wanted.iter().find(|(day, _)| *day == from).map_or(now, |(_, start)| *start);
-    let course = catalog::course_list(txn, [template.id]).await?.remove(&template.id);
+    crate::app::outbox::notice::look_at_classes(work, [class_id]).await?;
+    let start = wanted.iter().find(|(day, _)| *day == from).map_or(work.now, |(_, start)| *start);
+    let course = catalog::course_list(work.txn, [template.id]).await?.remove(&template.id);
     let course = course.ok_or_else(|| Error::not_found("class template", template.id))?;
     let facts = tell::facts(&course, &stay);
     let person = Person::Student { user_name: person.user_name, phone: person.phone };
@@ -381,9 +352,9 @@ async fn move_in_txn(
         person,
         facts,
         start,
-        format!("{class_id}.{}", now.unix()),
+        format!("{class_id}.{}", work.now.unix()),
     );
-    outbox::write(app, txn, vec![draft], now).await?;
+    outbox::write(work, vec![draft]).await?;
     Ok(id)
 }
 
@@ -431,15 +402,10 @@ async fn replace(txn: &Txn, before: &reservation::Model, class_id: i64, from: Da
 
 /// A reservation that ends before the day, and one that goes on in the other class; together they
 /// take the same places.
-async fn split(
-    txn: &Txn,
-    before: &reservation::Model,
-    class_id: i64,
-    from: Day,
-    by: &By,
-    now: Instant,
-) -> Result<i64> {
-    if !store::reservation_shorten_in_txn(txn, before, add_days(from, -1), before.state, now).await? {
+async fn split(work: Work<'_>, before: &reservation::Model, class_id: i64, from: Day) -> Result<i64> {
+    if !store::reservation_shorten_in_txn(work.txn, before, add_days(from, -1), before.state, work.now)
+        .await?
+    {
         return Err(Error::Contended("reservation.move"));
     }
     let row = NewRow {
@@ -453,10 +419,10 @@ async fn split(
         seat: Some((class_id, from)),
         waits: None,
     };
-    let made = reservation_insert_set_in_txn(txn, &[row]).await?;
+    let made = reservation_insert_set_in_txn(work.txn, &[row]).await?;
     let id =
         made.into_values().next().ok_or_else(|| Error::internal("a reservation just written is missing"))?;
-    leave::leave_hand_over_in_txn(txn, before.id, id, from).await?;
+    leave::leave_hand_over_in_txn(work.txn, before.id, id, from).await?;
     let part = |reservation_id, delta| PlaceChange {
         template_id: before.template_id,
         reservation_id: Some(reservation_id),
@@ -465,6 +431,7 @@ async fn split(
         delta,
         cause: PlaceCause::Move,
     };
-    place_change_write_in_txn(txn, &[part(before.id, -1), part(id, 1)], by, now).await?;
+    place_change_write_in_txn(work.txn, &[part(before.id, -1), part(id, 1)], &work.author(), work.now)
+        .await?;
     Ok(id)
 }

@@ -4,25 +4,25 @@ use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, held_before};
 use super::turn::take_turn;
 use super::{get_reservation, stored};
-use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::staffing::demand::demand_changed;
 use crate::domain::state::ReservationState;
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::entity::reservation;
 use crate::storage::held_time::{held_time_end_in_txn, held_time_renew_in_txn};
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sql::sql;
-use crate::write_txn;
 use chrono::TimeDelta;
 
 /// Makes a hold a sign-up: HELD → BOOKED, or PLACED where it kept a seat. Twice changes nothing.
 ///
 /// # Errors
 /// `NotFound`; HOLD_EXPIRED when it is no hold (any more).
-pub(crate) async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
-    confirm(app, id, ReservationState::Held, no_hold).await
+pub(crate) async fn confirm_hold(call: &Call<'_>, id: i64) -> Result<ReservationRow> {
+    confirm(call, id, ReservationState::Held, no_hold).await
 }
 
 fn no_hold(state: ReservationState) -> Error {
@@ -56,22 +56,26 @@ pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<
 /// `from` → BOOKED or PLACED. It counts as signed up now; what was promised was never promised
 /// beyond the cut-off of its first lesson.
 pub(super) async fn confirm(
-    app: &App,
+    call: &Call<'_>,
     id: i64,
     from: ReservationState,
     gone: impl Fn(ReservationState) -> Error,
 ) -> Result<ReservationRow> {
-    let template_id = stored(app, id).await?.reservation.template_id;
-    let _turn = app.turns.of_template(template_id).await?;
-    let begun = app.now().await?;
-    write_txn!(&app.db, "reservation.confirm", |txn| {
+    let template_id = stored(call.app, id).await?.reservation.template_id;
+    let _turn = call.app.turns.of_template(template_id).await?;
+    let call = &call.after_turn().await?;
+    in_txn!(call, "reservation.confirm", |work| {
         // Close to a cut-off by turns with `invite create`, as CreateReservation.
-        let next = app.time().midnight(add_days(app.time().day(begun), 1));
-        let now = if next - begun < TimeDelta::minutes(1) { take_turn(app, txn).await? } else { begun };
-        let before = lock_in_txn(txn, template_id, id).await?;
+        let next = call.app.time().midnight(add_days(call.app.time().day(call.now), 1));
+        let later = match next - call.now < TimeDelta::minutes(1) {
+            true => take_turn(work).await?,
+            false => call.clone(),
+        };
+        let work = Work::new(&later, work.txn);
+        let before = lock_in_txn(work.txn, template_id, id).await?;
         match before.state {
             ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => return Ok(()),
-            state if state == from && before.expires_at.is_some_and(|until| now < until) => {}
+            state if state == from && before.expires_at.is_some_and(|until| work.now < until) => {}
             state => return Err(gone(state)),
         }
         let state =
@@ -81,22 +85,22 @@ pub(super) async fn confirm(
              WHERE id = ? AND state = ? AND version = ?",
         )
         .bind(state)
-        .bind(now)
+        .bind(work.now)
         .bind(id)
         .bind(from)
         .bind(before.version)
-        .execute(txn)
+        .execute(work.txn)
         .await?;
         if done != 1 {
             return Err(Error::Contended("reservation.confirm"));
         }
         if from == ReservationState::Held {
-            held_time_end_in_txn(txn, &[id], now).await?;
+            held_time_end_in_txn(work.txn, &[id], work.now).await?;
         }
-        crate::app::outbox::notice::look_at_classes(app, txn, before.class_id, now).await?;
-        said_yes_in_txn(app, txn, &[Yes::to(&before)], now).await.map(drop)
+        crate::app::outbox::notice::look_at_classes(work, before.class_id).await?;
+        said_yes_in_txn(work, &[Yes::to(&before)]).await.map(drop)
     })?;
-    get_reservation(app, id).await
+    get_reservation(call.app, id).await
 }
 
 /// Keeps a hold for as long as a new one, once.
@@ -104,12 +108,12 @@ pub(super) async fn confirm(
 /// # Errors
 /// `NotFound`; HOLD_EXPIRED when it is no hold (any more), ALREADY_RENEWED, ALREADY_RESERVED when
 /// it was confirmed, HOLD_LIMIT.
-pub(crate) async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<ReservationRow> {
-    let template_id = stored(app, id).await?.reservation.template_id;
-    let _turn = app.turns.of_template(template_id).await?;
-    write_txn!(&app.db, "hold.renew", |txn| {
-        let before = lock_in_txn(txn, template_id, id).await?;
-        match before.state.at(before.expires_at, now) {
+pub(crate) async fn renew_hold(call: &Call<'_>, id: i64) -> Result<ReservationRow> {
+    let template_id = stored(call.app, id).await?.reservation.template_id;
+    let _turn = call.app.turns.of_template(template_id).await?;
+    in_txn!(call, "hold.renew", |work| {
+        let before = lock_in_txn(work.txn, template_id, id).await?;
+        match before.state.at(before.expires_at, work.now) {
             ReservationState::Held => {}
             ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => {
                 return Err(Error::precondition(
@@ -125,27 +129,26 @@ pub(crate) async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<Reser
                 "the hold was renewed before; it can be renewed once",
             ));
         }
-        let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
+        let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
         let first_start = days.first().map(|(_, start)| *start).ok_or_else(|| no_hold(before.state))?;
         let days: Vec<Day> = days.into_iter().map(|(day, _)| day).collect();
         let of = (before.student_id, before.template_id);
-        let held = held_before(app, txn, [of].into_iter(), now).await?.remove(&of).unwrap_or_default();
+        let held = held_before(work, [of].into_iter()).await?.remove(&of).unwrap_or_default();
         let (has_seat, lasts_until) = (before.class_id.is_some(), before.expires_at);
-        let until =
-            allowed_until(app, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held, now)?;
+        let until = allowed_until(call, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held)?;
         let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
              WHERE id = ? AND state = 'HELD' AND renewed = FALSE AND version = ?")
         .bind(until)
         .bind(id)
         .bind(before.version)
-        .execute(txn)
+        .execute(work.txn)
         .await?;
         if done != 1 {
             return Err(Error::Contended("hold.renew"));
         }
-        held_time_renew_in_txn(txn, id, until).await
+        held_time_renew_in_txn(work.txn, id, until).await
     })?;
-    get_reservation(app, id).await
+    get_reservation(call.app, id).await
 }
 
 /// Takes the places that are offered: OFFERED → BOOKED, or PLACED where the offer kept a seat.
@@ -153,12 +156,12 @@ pub(crate) async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<Reser
 ///
 /// # Errors
 /// `NotFound`; EXPIRED when there is no offer (any more).
-pub(crate) async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
+pub(crate) async fn accept_offer(call: &Call<'_>, id: i64) -> Result<ReservationRow> {
     let gone = |_| {
         Error::precondition(
             Reason::Expired,
             "there is no offer for this entry of the waiting list, or it has run out",
         )
     };
-    confirm(app, id, ReservationState::Offered, gone).await
+    confirm(call, id, ReservationState::Offered, gone).await
 }

@@ -3,15 +3,15 @@
 //! no yes, and ends nothing.
 
 use super::offer::tell;
-use crate::app::App;
+use crate::app::call::Work;
 use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::MessageKind;
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Reason, Result};
 use crate::storage::entity::reservation;
 use crate::storage::reservation::waiting_cancel_set_in_txn;
+use crate::storage::sign_up;
 use crate::storage::waitlist::{Waiting, waiting_list_of_students};
-use crate::storage::{Txn, sign_up};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a student has just said yes to.
@@ -37,7 +37,7 @@ impl Yes {
 
 /// WAITLISTED → CANCELLED where the student has something else at that time by now; each is told
 /// why. How many messages.
-pub(crate) async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Instant) -> Result<u64> {
+pub(crate) async fn said_yes_in_txn(work: Work<'_>, said: &[Yes]) -> Result<u64> {
     let (Some(first), Some(last)) =
         (said.iter().map(|yes| yes.first).min(), said.iter().map(|yes| yes.last).max())
     else {
@@ -47,7 +47,8 @@ pub(crate) async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Ins
     // after.
     let (first, last) = (add_days(first, -1), add_days(last, 1));
     let waiting =
-        waiting_list_of_students(txn, said.iter().map(|yes| yes.student_id), (first, last), now).await?;
+        waiting_list_of_students(work.txn, said.iter().map(|yes| yes.student_id), (first, last), work.now)
+            .await?;
     if waiting.is_empty() {
         return Ok(0);
     }
@@ -61,7 +62,7 @@ pub(crate) async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Ins
     let ranges: Vec<(i64, Day, Day)> =
         ranges.into_iter().map(|(id, (first, last))| (id, first, last)).collect();
     let mut lessons: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
-    for place in sign_up::place_list_in(txn, &ranges).await? {
+    for place in sign_up::place_list_in(work.txn, &ranges).await? {
         lessons.entry(place.template_id).or_default().push((&place).into());
     }
     let ended = ended(said, waiting, lessons);
@@ -70,8 +71,8 @@ pub(crate) async fn said_yes_in_txn(app: &App, txn: &Txn, said: &[Yes], now: Ins
     }
     let rows: Vec<(i64, Day)> =
         ended.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
-    waiting_cancel_set_in_txn(txn, &rows, now).await?;
-    tell(app, txn, (MessageKind::WaitlistClosed, Some(Reason::ScheduleConflict)), &ended, now).await
+    waiting_cancel_set_in_txn(work.txn, &rows, work.now).await?;
+    tell(work, (MessageKind::WaitlistClosed, Some(Reason::ScheduleConflict)), &ended).await
 }
 
 /// Those who could not join the list any more beside what they have said yes to.

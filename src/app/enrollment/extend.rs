@@ -5,7 +5,7 @@
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::free::free_in_txn;
 use super::leave::is_counted;
-use crate::app::App;
+use crate::app::call::Work;
 use crate::app::staffing::roster::student_left;
 use crate::domain::calendar::Timeline;
 use crate::domain::places::{Book, PlaceDay};
@@ -13,7 +13,7 @@ use crate::domain::state::PlaceCause;
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::storage::entity::{reservation, student};
-use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation as store;
 use crate::storage::{Txn, catalog, seat, sign_up};
 use sea_orm::EntityTrait;
@@ -23,20 +23,13 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// `Contended` when the reservation is not as it was read.
-pub(super) async fn shorten_in_txn(
-    app: &App,
-    txn: &Txn,
-    before: &reservation::Model,
-    last: Day,
-    by: &By,
-    now: Instant,
-) -> Result<()> {
+pub(super) async fn shorten_in_txn(work: Work<'_>, before: &reservation::Model, last: Day) -> Result<()> {
     let from = add_days(last, 1);
-    set_last_day(txn, before, last).await?;
+    set_last_day(work.txn, before, last).await?;
     if let Some(class_id) = before.class_id {
-        student_left(app, txn, class_id, now).await?;
+        student_left(work, class_id).await?;
     }
-    free_in_txn(txn, before, from, PlaceCause::Change, by, now).await
+    free_in_txn(work, before, from, PlaceCause::Change).await
 }
 
 /// Takes the days up to `last` as well. These are no new start: until F of the first of them, with
@@ -48,30 +41,27 @@ pub(super) async fn shorten_in_txn(
 /// # Errors
 /// Those of a sign-up; `Contended` when the reservation is not as it was read.
 pub(super) async fn extend_in_txn(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     before: &reservation::Model,
     (last, into): (Day, Option<i64>),
-    by: &By,
-    now: Instant,
 ) -> Result<bool> {
     let first = add_days(before.last_day, 1);
-    let days = store::place_days(txn, before.template_id, first, last).await?;
+    let days = store::place_days(work.txn, before.template_id, first, last).await?;
     if let Some((day, start)) = days.first().copied() {
         let goes_elsewhere = into.is_some() && into != before.class_id;
         let fits = match before.class_id {
-            _ if now >= Timeline::of(app.rules(), day, start).freeze_at => false,
+            _ if work.now >= Timeline::of(work.app.rules(), day, start).freeze_at => false,
             _ if goes_elsewhere => true,
-            Some(class_id) => has_seat(app, txn, before, class_id, &days, now).await?,
-            None => is_counted(app, txn, before, (day, start), now).await?,
+            Some(class_id) => has_seat(work, before, class_id, &days).await?,
+            None => is_counted(work, before, (day, start)).await?,
         };
         if !fits {
             return Ok(false);
         }
-        take_in_txn(txn, before, (first, last), days.len(), now).await?;
-        said_yes_in_txn(app, txn, &[Yes { first, last, ..Yes::to(before) }], now).await?;
+        take_in_txn(work, before, (first, last), days.len()).await?;
+        said_yes_in_txn(work, &[Yes { first, last, ..Yes::to(before) }]).await?;
     }
-    set_last_day(txn, before, last).await?;
+    set_last_day(work.txn, before, last).await?;
     let change = PlaceChange {
         template_id: before.template_id,
         reservation_id: Some(before.id),
@@ -80,10 +70,10 @@ pub(super) async fn extend_in_txn(
         delta: 1,
         cause: PlaceCause::Change,
     };
-    place_change_write_in_txn(txn, &[change], by, now).await?;
+    place_change_write_in_txn(work.txn, &[change], &work.author(), work.now).await?;
     let whose = (before.student_id, before.template_id);
-    crate::app::outbox::notice::own_days(app, txn, whose, (first, last), now).await?;
-    crate::app::outbox::notice::look_at_classes(app, txn, before.class_id, now).await?;
+    crate::app::outbox::notice::own_days(work, whose, (first, last)).await?;
+    crate::app::outbox::notice::look_at_classes(work, before.class_id).await?;
     Ok(true)
 }
 
@@ -97,18 +87,16 @@ async fn set_last_day(txn: &Txn, before: &reservation::Model, last: Day) -> Resu
 
 /// Whether the student's class meets on these days and has room. The class is locked.
 async fn has_seat(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     of: &reservation::Model,
     class_id: i64,
     days: &[(Day, Instant)],
-    now: Instant,
 ) -> Result<bool> {
-    let (id, today) = (of.template_id, app.time().day(now));
-    seat::seat_lock_in_txn(txn, &[id], today).await?;
-    let classes = seat::seat_list(txn, &[id], today).await?.remove(&id).unwrap_or_default();
+    let (id, today) = (of.template_id, work.app.time().day(work.now));
+    seat::seat_lock_in_txn(work.txn, &[id], today).await?;
+    let classes = seat::seat_list(work.txn, &[id], today).await?.remove(&id).unwrap_or_default();
     let Some(class) = classes.iter().find(|class| class.class_id == class_id) else { return Ok(false) };
-    let template = catalog::template_by_ids(txn, [id])
+    let template = catalog::template_by_ids(work.txn, [id])
         .await?
         .pop()
         .ok_or_else(|| Error::not_found("class template", id))?;
@@ -119,23 +107,22 @@ async fn has_seat(
 
 /// Takes places on the lesson days of a range, on the conditions of a sign-up but for its start.
 async fn take_in_txn(
-    txn: &Txn,
+    work: Work<'_>,
     of: &reservation::Model,
     (first, last): (Day, Day),
     days: usize,
-    now: Instant,
 ) -> Result<()> {
     let id = of.template_id;
-    let template = catalog::template_by_ids(txn, [id])
+    let template = catalog::template_by_ids(work.txn, [id])
         .await?
         .pop()
         .ok_or_else(|| Error::not_found("class template", id))?;
-    let person = student::Entity::find_by_id(of.student_id).one(txn).await?;
+    let person = student::Entity::find_by_id(of.student_id).one(work.txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", of.student_id))?;
     // A lesson of the day before may last into the first day, and the last may last into the day
     // after.
     let (from, to) = (add_days(first, -1), add_days(last, 1));
-    let taking = sign_up::taking_list(txn, [of.student_id], from, to, now).await?;
+    let taking = sign_up::taking_list(work.txn, [of.student_id], from, to, work.now).await?;
     let mut others: HashMap<i64, Vec<PlaceDay>> = taking
         .iter()
         .filter(|taken| taken.template_id != id)
@@ -143,11 +130,11 @@ async fn take_in_txn(
         .collect();
     let ranges: Vec<(i64, Day, Day)> = others.keys().map(|id| (*id, from, to)).collect();
     if !ranges.is_empty() {
-        for place in sign_up::place_list_in(txn, &ranges).await? {
+        for place in sign_up::place_list_in(work.txn, &ranges).await? {
             others.entry(place.template_id).or_default().push((&place).into());
         }
     }
-    let locked = sign_up::place_lock_list_in(txn, &[(id, first, last)]).await?;
+    let locked = sign_up::place_lock_list_in(work.txn, &[(id, first, last)]).await?;
     let mut book = Book::default();
     let wanted = book.add_template(template.grade, locked.iter().map(Into::into).collect());
     let others: HashMap<i64, usize> =
@@ -158,6 +145,6 @@ async fn take_in_txn(
         book.note(pupil, template, taken.claim, taken.start_day, taken.last_day);
     }
     book.sign_up(pupil, wanted, first, last)?;
-    let taken = store::place_take_in_txn(txn, id, first, last).await?;
+    let taken = store::place_take_in_txn(work.txn, id, first, last).await?;
     if usize::try_from(taken) == Ok(days) { Ok(()) } else { Err(Error::Contended("place.taken")) }
 }

@@ -1,15 +1,15 @@
 //! Giving places back, in whole or from a day on; the reservation's own row, its class and the
 //! ledger with them.
 
-use crate::app::App;
+use crate::app::call::Work;
 use crate::app::staffing::roster::student_left;
 use crate::domain::state::{PlaceCause, ReservationState};
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Result};
 use crate::storage::entity::reservation;
-use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::leave;
+use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation as store;
-use crate::storage::{Txn, leave};
 
 /// What is given back, and why.
 #[derive(Clone, Copy, Debug)]
@@ -28,36 +28,31 @@ pub(super) struct GivenBack {
 /// # Errors
 /// `Contended` when the reservation is not as it was read.
 pub(super) async fn give_back_in_txn(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     before: &reservation::Model,
     what: GivenBack,
-    by: &By,
-    now: Instant,
 ) -> Result<()> {
     let GivenBack { from, state, cause } = what;
-    if !store::reservation_shorten_in_txn(txn, before, add_days(from, -1), state, now).await? {
+    if !store::reservation_shorten_in_txn(work.txn, before, add_days(from, -1), state, work.now).await? {
         return Err(Error::Contended("reservation.state"));
     }
     if let Some(class_id) = before.class_id {
-        student_left(app, txn, class_id, now).await?;
+        student_left(work, class_id).await?;
     }
-    free_in_txn(txn, before, from, cause, by, now).await
+    free_in_txn(work, before, from, cause).await
 }
 
 /// Frees the places of a reservation from a day on; nothing else. Places are locked last.
 pub(super) async fn free_in_txn(
-    txn: &Txn,
+    work: Work<'_>,
     before: &reservation::Model,
     from: Day,
     cause: PlaceCause,
-    by: &By,
-    now: Instant,
 ) -> Result<()> {
-    let days = store::place_days(txn, before.template_id, from, before.last_day).await?;
+    let days = store::place_days(work.txn, before.template_id, from, before.last_day).await?;
     // On a day of leave there is no place to give back.
-    let on_leave = leave::leave_days(txn, before.id, from, before.last_day).await?;
-    let freed = leave::place_free_but_leave_in_txn(txn, before, from).await?;
+    let on_leave = leave::leave_days(work.txn, before.id, from, before.last_day).await?;
+    let freed = leave::place_free_but_leave_in_txn(work.txn, before, from).await?;
     if usize::try_from(freed) != Ok(days.len().saturating_sub(on_leave.len())) {
         return Err(Error::Contended("place.taken"));
     }
@@ -72,8 +67,8 @@ pub(super) async fn free_in_txn(
     let mut changes: Vec<PlaceChange> =
         on_leave.iter().map(|day| change(*day, *day, 1, PlaceCause::LeaveCancelled)).collect();
     if !on_leave.is_empty() {
-        leave::leave_delete_from_in_txn(txn, before.id, from).await?;
+        leave::leave_delete_from_in_txn(work.txn, before.id, from).await?;
     }
     changes.push(change(from, before.last_day, -1, cause));
-    place_change_write_in_txn(txn, &changes, by, now).await
+    place_change_write_in_txn(work.txn, &changes, &work.author(), work.now).await
 }

@@ -1,7 +1,7 @@
 //! Until when places may be held, beside what the same student held before (docs/domain.md §6); and
 //! the time that was really held.
 
-use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::domain::hold::{Held, hold_at_most};
 use crate::domain::places::show_days;
 use crate::domain::sign_up::hold_until;
@@ -26,17 +26,12 @@ pub(super) struct HoldDays<'a> {
 }
 
 /// How long students held templates before, as far back as it counts: (student, template).
-pub(super) async fn held_before(
-    app: &App,
-    txn: &Txn,
-    of: impl Iterator<Item = (i64, i64)>,
-    now: Instant,
-) -> Result<HeldTimes> {
+pub(super) async fn held_before(work: Work<'_>, of: impl Iterator<Item = (i64, i64)>) -> Result<HeldTimes> {
     let of: BTreeSet<(i64, i64)> = of.collect();
     if of.is_empty() {
         Ok(HeldTimes::new())
     } else {
-        held_time_list(txn, &of, now - app.rules().hold_span).await
+        held_time_list(work.txn, &of, work.now - work.app.rules().hold_span).await
     }
 }
 
@@ -44,13 +39,14 @@ pub(super) async fn held_before(
 ///
 /// # Errors
 /// HOLD_LIMIT with the moment from which on the days can be held again.
-pub(super) fn allowed_until(app: &App, of: HoldDays<'_>, held: &[Held], now: Instant) -> Result<Instant> {
+pub(super) fn allowed_until(call: &Call<'_>, of: HoldDays<'_>, held: &[Held]) -> Result<Instant> {
     let HoldDays { days, first_start, has_seat, lasts_until } = of;
     let first = days.first().copied().unwrap_or_default();
-    let most = hold_until(app.rules(), first, first_start, has_seat, now);
-    hold_at_most(app.rules(), held, days, now, (lasts_until, most)).map_err(|from| {
-        let (limit, span) = (app.rules().hold_limit.num_minutes(), app.rules().hold_span.num_minutes());
-        let (day, time) = (app.time().day(from), app.time().time(from).format("%H:%M:%S"));
+    let most = hold_until(call.app.rules(), first, first_start, has_seat, call.now);
+    hold_at_most(call.app.rules(), held, days, call.now, (lasts_until, most)).map_err(|from| {
+        let (limit, span) =
+            (call.app.rules().hold_limit.num_minutes(), call.app.rules().hold_span.num_minutes());
+        let (day, time) = (call.app.time().day(from), call.app.time().time(from).format("%H:%M:%S"));
         let detail = format!(
             "the student's holds on {} last at most {limit} minutes in any {span}; the next is possible from \
              {day} {time} on",

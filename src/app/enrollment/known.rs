@@ -4,12 +4,12 @@
 use super::days::by_template;
 use super::hold::held_before;
 use super::offer;
-use crate::app::App;
+use crate::app::call::Work;
 use crate::app::queue::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::domain::class_task::Seats;
 use crate::domain::places::{Book, Key};
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::storage::held_time::HeldTimes;
 use crate::storage::sign_up::{self, Question, Taking, WantedTemplate, WantingStudent};
@@ -69,7 +69,7 @@ impl Known {
 
     /// Locks and reads the places, seats and sign-ups that the set is about, and what its request
     /// ids were used for.
-    pub(super) async fn open(&self, app: &App, txn: &Txn, asks: &[Ask], now: Instant) -> Result<Desk<'_>> {
+    pub(super) async fn open(&self, work: Work<'_>, asks: &[Ask]) -> Result<Desk<'_>> {
         let mut wanted: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
             if let Some(template) = self.templates.get(&ask.class_template) {
@@ -84,7 +84,7 @@ impl Known {
         let first = wanted.iter().map(|(_, first, _)| add_days(*first, -1)).min().unwrap_or_default();
         let last = wanted.iter().map(|(.., last)| add_days(*last, 1)).max().unwrap_or_default();
         let (students, today): (Vec<i64>, Day) =
-            (self.students.values().map(|student| student.id).collect(), app.time().day(now));
+            (self.students.values().map(|student| student.id).collect(), work.app.time().day(work.now));
         let requests =
             asks.iter().filter(|ask| !ask.key.request_id.is_empty() && !matches!(ask.wish, Wish::Change(_)));
         let requests: BTreeSet<(&str, &str)> =
@@ -95,11 +95,11 @@ impl Known {
             between: (first, last),
             requests: &requests,
             today,
-            now,
+            now: work.now,
         };
         // Asked once tasks and students are locked: whoever formed a class or joined a list
         // meanwhile has done so.
-        let mut what = sign_up::what(txn, &question).await?;
+        let mut what = sign_up::what(work.txn, &question).await?;
         let requests = what
             .requests
             .into_iter()
@@ -108,21 +108,23 @@ impl Known {
         // Of what a change has just given up the new part comes first, so that nobody loses days
         // that are in both.
         if what.looked.due.is_urgent() && !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
-            offer::refresh_due_in_txn(app, txn, &what.looked.due, now).await?;
+            offer::refresh_due_in_txn(work, &what.looked.due).await?;
             // A student of the set may have been made an offer.
             let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
             what.looked.taking =
-                sign_up::look(txn, &ids, today, students.iter().copied(), (first, last), now).await?.taking;
+                sign_up::look(work.txn, &ids, today, students.iter().copied(), (first, last), work.now)
+                    .await?
+                    .taking;
             what.places = None;
         }
         let mut seats = HashMap::new();
         let running = &what.looked.due.running;
-        if !running.is_empty() && seat::seat_lock_in_txn(txn, running, today).await? > 0 {
-            seats = seat::seat_list(txn, running, today).await?;
+        if !running.is_empty() && seat::seat_lock_in_txn(work.txn, running, today).await? > 0 {
+            seats = seat::seat_list(work.txn, running, today).await?;
         }
         let mut places = match what.places {
             Some(places) => places,
-            None => by_template(sign_up::place_lock_list_in(txn, &wanted).await?),
+            None => by_template(sign_up::place_lock_list_in(work.txn, &wanted).await?),
         };
         let mut desk = Desk {
             known: self,
@@ -144,8 +146,8 @@ impl Known {
                 (self.students.get(&ask.student)?, self.templates.get(&ask.class_template)?);
             Some((student.id, template.id))
         });
-        desk.held = held_before(app, txn, holds, now).await?;
-        self.note(txn, &mut desk, &what.looked.taking, (first, last)).await?;
+        desk.held = held_before(work, holds).await?;
+        self.note(work.txn, &mut desk, &what.looked.taking, (first, last)).await?;
         Ok(desk)
     }
 

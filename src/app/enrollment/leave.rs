@@ -5,6 +5,7 @@ use super::confirm::lock_in_txn;
 use super::turn::take_turn;
 use super::{offer, stored};
 use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::{self, Asked};
 use crate::domain::calendar::Timeline;
 use crate::domain::notice::Word;
@@ -13,45 +14,52 @@ use crate::domain::sign_up::leave_until;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::storage::entity::{class_template, reservation};
-use crate::storage::ledger::{By, PlaceChange, place_change_write_in_txn};
+use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation as store;
 use crate::storage::{Txn, catalog, leave, seat, staffing};
-use crate::write_txn;
 
 /// Takes leave for the lesson of a day; how many lessons the student may still take leave from in
 /// this season. Twice changes nothing.
 ///
 /// # Errors
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, LEAVE_LIMIT.
-pub(crate) async fn request_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
-    let known = stored(app, id).await?;
-    let by = By::actor(known.student);
-    let _turn = app.turns.of_template(known.reservation.template_id).await?;
-    write_txn!(&app.db, "leave.request", |txn| {
+pub(crate) async fn request_leave(call: &Call<'_>, id: i64, day: Day) -> Result<u32> {
+    let known = stored(call.app, id).await?;
+    let call = &call.or_student(&known.student);
+    let _turn = call.app.turns.of_template(known.reservation.template_id).await?;
+    in_txn!(call, "leave.request", |work| {
         // By turns with `invite create`: what it does not see its tasks must be told, and it shows
         // them only when it is done.
-        let now = now.max(take_turn(app, txn).await?);
-        let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
-        let lesson = lesson(app, txn, &before, day, now).await?;
-        let taken = leave::leave_count(txn, before.student_id, lesson.template.season_id).await?;
-        if !leave::leave_days(txn, id, day, day).await?.is_empty() {
-            return Ok(left(app, taken));
+        let later = take_turn(work).await?;
+        let work = Work::new(&later, work.txn);
+        let before = lock_in_txn(work.txn, known.reservation.template_id, id).await?;
+        let lesson = lesson(work, &before, day).await?;
+        let taken = leave::leave_count(work.txn, before.student_id, lesson.template.season_id).await?;
+        if !leave::leave_days(work.txn, id, day, day).await?.is_empty() {
+            return Ok(left(work.app, taken));
         }
-        if taken >= i64::from(app.rules().leave_limit) {
+        if taken >= i64::from(work.app.rules().leave_limit) {
             let detail =
                 format!("leave was taken from {taken} lessons of this season, which is the most there is");
             return Err(Error::refused_on(Reason::LeaveLimit, detail, [day]));
         }
-        seat::seat_lock_in_txn(txn, &[before.template_id], day).await?;
-        leave::leave_insert_in_txn(txn, id, day, now).await?;
-        if store::place_free_in_txn(txn, before.template_id, day, day).await? != 1 {
+        seat::seat_lock_in_txn(work.txn, &[before.template_id], day).await?;
+        leave::leave_insert_in_txn(work.txn, id, day, work.now).await?;
+        if store::place_free_in_txn(work.txn, before.template_id, day, day).await? != 1 {
             return Err(Error::Contended("leave.request"));
         }
-        place_change_write_in_txn(txn, &[change(&before, day, -1, PlaceCause::Leave)], &by, now).await?;
-        look(app, txn, &by.actor, &before, &lesson, now).await?;
-        offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
-        Ok(left(app, taken + 1))
+        place_change_write_in_txn(
+            work.txn,
+            &[change(&before, day, -1, PlaceCause::Leave)],
+            &work.author(),
+            work.now,
+        )
+        .await?;
+        look(work, &known.student, &before, &lesson).await?;
+        offer::refresh_in_txn(work, &[before.template_id]).await?;
+        Ok(left(work.app, taken + 1))
     })
 }
 
@@ -61,23 +69,24 @@ pub(crate) async fn request_leave(app: &App, id: i64, day: Day, now: Instant) ->
 /// # Errors
 /// `NotFound`; NOT_A_LESSON_DAY, LEAVE_TOO_LATE, PLACES_EXHAUSTED, CLASS_FULL; TOO_LATE for a
 /// student without a class whom no task would count any more.
-pub(crate) async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> Result<u32> {
-    let known = stored(app, id).await?;
-    let by = By::actor(known.student);
-    let _turn = app.turns.of_template(known.reservation.template_id).await?;
-    write_txn!(&app.db, "leave.cancel", |txn| {
-        let now = now.max(take_turn(app, txn).await?);
-        let before = lock_in_txn(txn, known.reservation.template_id, id).await?;
-        let lesson = lesson(app, txn, &before, day, now).await?;
-        let taken = leave::leave_count(txn, before.student_id, lesson.template.season_id).await?;
-        if leave::leave_days(txn, id, day, day).await?.is_empty() {
-            return Ok(left(app, taken));
+pub(crate) async fn cancel_leave(call: &Call<'_>, id: i64, day: Day) -> Result<u32> {
+    let known = stored(call.app, id).await?;
+    let call = &call.or_student(&known.student);
+    let _turn = call.app.turns.of_template(known.reservation.template_id).await?;
+    in_txn!(call, "leave.cancel", |work| {
+        let later = take_turn(work).await?;
+        let work = Work::new(&later, work.txn);
+        let before = lock_in_txn(work.txn, known.reservation.template_id, id).await?;
+        let lesson = lesson(work, &before, day).await?;
+        let taken = leave::leave_count(work.txn, before.student_id, lesson.template.season_id).await?;
+        if leave::leave_days(work.txn, id, day, day).await?.is_empty() {
+            return Ok(left(work.app, taken));
         }
         // The list first: who waits was promised what is free.
-        offer::refresh_in_txn(app, txn, &[before.template_id], now).await?;
+        offer::refresh_in_txn(work, &[before.template_id]).await?;
         match before.class_id {
-            Some(class_id) => back_into_class(txn, class_id, &lesson).await?,
-            None if is_counted(app, txn, &before, (day, lesson.start), now).await? => {}
+            Some(class_id) => back_into_class(work.txn, class_id, &lesson).await?,
+            None if is_counted(work, &before, (day, lesson.start)).await? => {}
             None => {
                 let detail = format!(
                     "the student is in no class, and none would be made for the student on {day} any more"
@@ -85,14 +94,19 @@ pub(crate) async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> 
                 return Err(Error::refused_on(Reason::TooLate, detail, [day]));
             }
         }
-        leave::leave_delete_in_txn(txn, id, day).await?;
-        if store::place_take_in_txn(txn, before.template_id, day, day).await? != 1 {
+        leave::leave_delete_in_txn(work.txn, id, day).await?;
+        if store::place_take_in_txn(work.txn, before.template_id, day, day).await? != 1 {
             return Err(Refusal::full(&[day]).into());
         }
-        place_change_write_in_txn(txn, &[change(&before, day, 1, PlaceCause::LeaveCancelled)], &by, now)
-            .await?;
-        look(app, txn, &by.actor, &before, &lesson, now).await?;
-        Ok(left(app, taken - 1))
+        place_change_write_in_txn(
+            work.txn,
+            &[change(&before, day, 1, PlaceCause::LeaveCancelled)],
+            &work.author(),
+            work.now,
+        )
+        .await?;
+        look(work, &known.student, &before, &lesson).await?;
+        Ok(left(work.app, taken - 1))
     })
 }
 
@@ -104,7 +118,7 @@ struct Lesson {
 }
 
 /// The lesson of a reservation on a day, if leave can be asked for or taken back now.
-async fn lesson(app: &App, txn: &Txn, of: &reservation::Model, day: Day, now: Instant) -> Result<Lesson> {
+async fn lesson(work: Work<'_>, of: &reservation::Model, day: Day) -> Result<Lesson> {
     let none = |detail: String| Error::refused_on(Reason::NotALessonDay, detail, [day]);
     if !matches!(of.state, ReservationState::Booked | ReservationState::Placed) {
         return Err(none(format!(
@@ -113,19 +127,20 @@ async fn lesson(app: &App, txn: &Txn, of: &reservation::Model, day: Day, now: In
         )));
     }
     let covered = of.start_day <= day && day <= of.last_day;
-    let found = if covered { store::place_days(txn, of.template_id, day, day).await?.pop() } else { None };
+    let found =
+        if covered { store::place_days(work.txn, of.template_id, day, day).await?.pop() } else { None };
     let Some((_, start)) = found else {
         return Err(none(format!("the student has no lesson of this reservation on {day}")));
     };
-    let until = leave_until(app.rules(), start);
-    if now >= until {
+    let until = leave_until(work.app.rules(), start);
+    if work.now >= until {
         let detail = format!(
             "leave for the lesson on {day} could be asked for or taken back until {}",
-            app.time().show(until)
+            work.app.time().show(until)
         );
         return Err(Error::refused_on(Reason::LeaveTooLate, detail, [day]));
     }
-    let template = catalog::template_by_ids(txn, [of.template_id]).await?.pop();
+    let template = catalog::template_by_ids(work.txn, [of.template_id]).await?.pop();
     Ok(Lesson {
         template: template.ok_or_else(|| Error::not_found("class template", of.template_id))?,
         day,
@@ -150,36 +165,30 @@ fn change(of: &reservation::Model, day: Day, delta: i64, cause: PlaceCause) -> P
 
 /// Leave was taken or taken back: the student knows, and to the class's lesson nobody may come any
 /// more, or somebody again.
-async fn look(
-    app: &App,
-    txn: &Txn,
-    student: &str,
-    of: &reservation::Model,
-    lesson: &Lesson,
-    now: Instant,
-) -> Result<u64> {
+async fn look(work: Work<'_>, student: &str, of: &reservation::Model, lesson: &Lesson) -> Result<u64> {
     let asked = Asked::student(student, of.template_id, lesson.day, Word::At(lesson.start)).own();
-    let written = notice::look_at(app, txn, vec![asked], now).await?;
-    Ok(written + notice::look_at_classes(app, txn, of.class_id, now).await?)
+    let written = notice::look_at(work, vec![asked]).await?;
+    Ok(written + notice::look_at_classes(work, of.class_id).await?)
 }
 
 /// Whether a student without a class would be counted for a lesson by a task: one that is still to
 /// be made, one of that day, or one of an earlier day. As [`super::schedule`] says of leave.
 pub(super) async fn is_counted(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     of: &reservation::Model,
     (day, start): (Day, Instant),
-    now: Instant,
 ) -> Result<bool> {
-    let line = Timeline::of(app.rules(), day, start);
-    if now >= line.freeze_at {
+    let line = Timeline::of(work.app.rules(), day, start);
+    if work.now >= line.freeze_at {
         return Ok(false);
     }
-    if now < line.cut_off || of.task_id.is_some() {
+    if work.now < line.cut_off || of.task_id.is_some() {
         return Ok(true);
     }
-    Ok(staffing::task_list_open(txn, Some(day)).await?.iter().any(|task| task.template_id == of.template_id))
+    Ok(staffing::task_list_open(work.txn, Some(day))
+        .await?
+        .iter()
+        .any(|task| task.template_id == of.template_id))
 }
 
 /// The seat on one day again, if it is still there.

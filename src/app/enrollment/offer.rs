@@ -7,11 +7,13 @@
 
 use super::days::{by_template, ranges};
 use super::tell::{draft, facts};
+use crate::app::call::{Call, Work};
+use crate::app::outbox;
 use crate::app::outbox::Person;
 use crate::app::report::Report;
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
-use crate::app::{App, outbox};
+use crate::domain::actor::Actor;
 use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
 use crate::domain::places::{Book, Claim, Key, places_between};
@@ -19,13 +21,13 @@ use crate::domain::sign_up::{Start, offer_until, start_rule};
 use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Reason, Result};
+use crate::in_txn;
 use crate::message::text::Facts;
 use crate::storage::catalog::course_list;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
-use crate::storage::{Txn, catalog, seat, sign_up};
-use crate::write_txn;
+use crate::storage::{catalog, seat, sign_up};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Entries of the waiting lists that are looked at in one go, in the order of joining; the rest has
@@ -34,34 +36,34 @@ const MOST: i64 = 1_000;
 
 /// `clazz offer_places`: expires what has run out, passes it on, and closes the lists whose rosters
 /// are frozen.
-pub async fn offer_places(app: &App, now: Instant) -> Result<Report> {
+pub async fn offer_places(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    for template_id in store::due_templates(app.db.reader(), now).await? {
+    for template_id in store::due_templates(call.app.db.reader(), call.now).await? {
         report.examined += 1;
-        let passed_on = write_txn!(&app.db, "place.offer", |txn| {
-            demand_changed(txn, &[template_id]).await?;
-            refresh_in_txn(app, txn, &[template_id], now).await
+        let passed_on = in_txn!(call, "place.offer", |work| {
+            demand_changed(work.txn, &[template_id]).await?;
+            refresh_in_txn(work, &[template_id]).await
         });
         if let Some(done) = report.or_failed(&format!("template {template_id}"), passed_on)? {
             report.changed += done.lapsed + done.offers;
             report.messages += done.messages;
         }
     }
-    report.add(close_lists(app, now).await?);
+    report.add(close_lists(call).await?);
     Ok(report)
 }
 
 /// WAITLISTED whose first lesson's roster is frozen → EXPIRED; each is told.
-async fn close_lists(app: &App, now: Instant) -> Result<Report> {
+async fn close_lists(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    if store::closed_list(app.db.reader(), now, 1).await?.is_empty() {
+    if store::closed_list(call.app.db.reader(), call.now, 1).await?.is_empty() {
         return Ok(report);
     }
-    let (changed, messages) = write_txn!(&app.db, "waitlist.close", |txn| {
-        let closed = store::closed_list(txn, now, MOST).await?;
+    let (changed, messages) = in_txn!(call, "waitlist.close", |work| {
+        let closed = store::closed_list(work.txn, work.now, MOST).await?;
         let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
-        store::waiting_expire_in_txn(txn, &ids, "WAITLISTED").await?;
-        let messages = tell(app, txn, (MessageKind::WaitlistClosed, None), &closed, now).await?;
+        store::waiting_expire_in_txn(work.txn, &ids, "WAITLISTED").await?;
+        let messages = tell(work, (MessageKind::WaitlistClosed, None), &closed).await?;
         Ok((ids.len() as u64, messages))
     })?;
     (report.examined, report.changed, report.messages) = (changed, changed, messages);
@@ -80,26 +82,24 @@ pub struct PassedOn {
 }
 
 /// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
-pub(crate) async fn refresh_in_txn(
-    app: &App,
-    txn: &Txn,
-    template_ids: &[i64],
-    now: Instant,
-) -> Result<PassedOn> {
-    refresh_due_in_txn(app, txn, &store::due_of(txn, template_ids, app.time().day(now), now).await?, now)
-        .await
+pub(crate) async fn refresh_in_txn(work: Work<'_>, template_ids: &[i64]) -> Result<PassedOn> {
+    refresh_due_in_txn(
+        work,
+        &store::due_of(work.txn, template_ids, work.app.time().day(work.now), work.now).await?,
+    )
+    .await
 }
 
 /// The same, where it is known of which templates anything is due.
-pub(crate) async fn refresh_due_in_txn(app: &App, txn: &Txn, due: &Due, now: Instant) -> Result<PassedOn> {
+pub(crate) async fn refresh_due_in_txn(work: Work<'_>, due: &Due) -> Result<PassedOn> {
     let mut done = PassedOn::default();
     if !due.lapsed.is_empty() {
-        let lapsed = store::lapsed_list(txn, &due.lapsed, now).await?;
+        let lapsed = store::lapsed_list(work.txn, &due.lapsed, work.now).await?;
         done.lapsed = lapsed.len() as u64;
-        done.messages += reap(app, txn, &lapsed, now).await?;
+        done.messages += reap(work, &lapsed).await?;
     }
     if !due.waiting.is_empty() {
-        let (offers, messages) = make_offers(app, txn, &due.waiting, now).await?;
+        let (offers, messages) = make_offers(work, &due.waiting).await?;
         done.offers = offers;
         done.messages += messages;
     }
@@ -107,7 +107,7 @@ pub(crate) async fn refresh_due_in_txn(app: &App, txn: &Txn, due: &Due, now: Ins
 }
 
 /// HELD and OFFERED → EXPIRED; their places and seats are free.
-async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<u64> {
+async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
     for state in ["HELD", "OFFERED"] {
         let of: Vec<i64> = lapsed
             .iter()
@@ -115,12 +115,12 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
             .map(|one| one.reservation.id)
             .collect();
         if !of.is_empty() {
-            store::waiting_expire_in_txn(txn, &of, state).await?;
+            store::waiting_expire_in_txn(work.txn, &of, state).await?;
         }
     }
     for Waiting { reservation, .. } in lapsed {
         if let Some(class_id) = reservation.class_id {
-            student_left(app, txn, class_id, now).await?;
+            student_left(work, class_id).await?;
         }
     }
     let ranges: Vec<(i64, Day, Day)> = ranges(
@@ -128,7 +128,7 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
             .iter()
             .map(|one| (one.reservation.template_id, one.reservation.start_day, one.reservation.last_day)),
     );
-    let lessons = by_template(sign_up::place_lock_list_in(txn, &ranges).await?);
+    let lessons = by_template(sign_up::place_lock_list_in(work.txn, &ranges).await?);
     let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
     for Waiting { reservation, user_name, .. } in lapsed {
         let days = lessons.get(&reservation.template_id).map_or(&[][..], Vec::as_slice);
@@ -149,21 +149,21 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
                 -1,
                 cause,
             ),
-            By::actor(user_name),
+            By::actor(Actor::Student(user_name.clone())),
         ));
     }
-    write_places(txn, counts, &ledger, now).await?;
+    write_places(work, counts, &ledger).await?;
     let offered: Vec<Waiting> =
         lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
-    tell(app, txn, (MessageKind::OfferExpired, None), &offered, now).await
+    tell(work, (MessageKind::OfferExpired, None), &offered).await
 }
 
 /// Offers free places to who waits; how many offers and messages.
-async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<(u64, u64)> {
-    let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
+async fn make_offers(work: Work<'_>, template_ids: &[i64]) -> Result<(u64, u64)> {
+    let waiting = store::waiting_list(work.txn, template_ids, work.now, MOST).await?;
     // Two looks without locks: most of the time nothing is free, or who waits cannot have it now,
     // and nobody need wait for anybody.
-    let places = by_template(sign_up::place_list_in(txn, &wanted(&waiting)).await?);
+    let places = by_template(sign_up::place_list_in(work.txn, &wanted(&waiting)).await?);
     let hopeful = |one: &&Waiting| {
         let days = places.get(&one.reservation.template_id).map_or(&[][..], Vec::as_slice);
         let days = places_between(days, one.reservation.start_day, one.reservation.last_day);
@@ -172,25 +172,25 @@ async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -
     if !waiting.iter().any(|one| hopeful(&one)) {
         return Ok((0, 0));
     }
-    let mut round = Round::open(app, txn, &waiting, false, now).await?;
-    if !waiting.iter().any(|one| round.offer(app, one, now).is_some()) {
+    let mut round = Round::open(work, &waiting, false).await?;
+    if !waiting.iter().any(|one| round.offer(&work, one).is_some()) {
         return Ok((0, 0));
     }
     let ids: BTreeSet<i64> = waiting.iter().map(|one| one.reservation.student_id).collect();
     sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})")
         .ids(ids.iter().copied())
-        .execute(txn)
+        .execute(work.txn)
         .await?;
     // Who waits may have left the list, or be in another one's hands by now; who has just joined is
     // not locked, and looked at by who joined.
-    let mut waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
+    let mut waiting = store::waiting_list(work.txn, template_ids, work.now, MOST).await?;
     waiting.retain(|one| ids.contains(&one.reservation.student_id));
-    let mut round = Round::open(app, txn, &waiting, true, now).await?;
+    let mut round = Round::open(work, &waiting, true).await?;
     // Who is passed over is not in the way of those behind: what is free would only go to a
     // newcomer.
     let offers: Vec<(&Waiting, OfferRow)> =
-        waiting.iter().filter_map(|one| Some((one, round.offer(app, one, now)?))).collect();
-    let messages = write_offers(app, txn, &offers, &round, now).await?;
+        waiting.iter().filter_map(|one| Some((one, round.offer(&work, one)?))).collect();
+    let messages = write_offers(work, &offers, &round).await?;
     Ok((offers.len() as u64, messages))
 }
 
@@ -214,7 +214,7 @@ struct Round {
 impl Round {
     /// Reads what is needed, and with `lock` keeps it as it is until the transaction ends; the
     /// students are locked then.
-    async fn open(app: &App, txn: &Txn, waiting: &[Waiting], lock: bool, now: Instant) -> Result<Self> {
+    async fn open(work: Work<'_>, waiting: &[Waiting], lock: bool) -> Result<Self> {
         let wanted = wanted(waiting);
         let mut round = Self {
             book: Book::default(),
@@ -223,17 +223,17 @@ impl Round {
             seats: HashMap::new(),
         };
         let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
-        let today = app.time().day(now);
-        if !lock || seat::seat_lock_in_txn(txn, &ids, today).await? > 0 {
-            round.seats = seat::seat_list(txn, &ids, today).await?;
+        let today = work.app.time().day(work.now);
+        if !lock || seat::seat_lock_in_txn(work.txn, &ids, today).await? > 0 {
+            round.seats = seat::seat_list(work.txn, &ids, today).await?;
         }
         let places = if lock {
-            sign_up::place_lock_list_in(txn, &wanted).await?
+            sign_up::place_lock_list_in(work.txn, &wanted).await?
         } else {
-            sign_up::place_list_in(txn, &wanted).await?
+            sign_up::place_list_in(work.txn, &wanted).await?
         };
         let mut places = by_template(places);
-        for template in catalog::template_by_ids(txn, ids).await? {
+        for template in catalog::template_by_ids(work.txn, ids).await? {
             let key =
                 round.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
             round.templates.insert(template.id, (key, i64::from(template.max_students_per_class)));
@@ -249,10 +249,11 @@ impl Round {
         let first = wanted.iter().map(|(_, first, _)| *first).min().unwrap_or(today);
         let last = wanted.iter().map(|(_, _, last)| *last).max().unwrap_or(today);
         let (first, last) = (add_days(first, -1), add_days(last, 1));
-        let taking = sign_up::taking_list(txn, round.students.keys().copied(), first, last, now).await?;
+        let taking =
+            sign_up::taking_list(work.txn, round.students.keys().copied(), first, last, work.now).await?;
         let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
         let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
-        let mut lessons = by_template(sign_up::place_list_in(txn, &ranges).await?);
+        let mut lessons = by_template(sign_up::place_list_in(work.txn, &ranges).await?);
         let keys: HashMap<i64, Key> = held
             .into_iter()
             .map(|id| (id, round.book.add_template(0, lessons.remove(&id).unwrap_or_default())))
@@ -268,7 +269,7 @@ impl Round {
     }
 
     /// The offer that a student can be made now; none = the student is passed over.
-    fn offer(&mut self, app: &App, one: &Waiting, now: Instant) -> Option<OfferRow> {
+    fn offer(&mut self, call: &Call<'_>, one: &Waiting) -> Option<OfferRow> {
         let reservation = &one.reservation;
         let (key, max) = self.templates.get(&reservation.template_id).copied()?;
         let student = self.students.get(&reservation.student_id).copied()?;
@@ -279,11 +280,12 @@ impl Round {
         let mut classes = self.seats.get_mut(&reservation.template_id);
         let seat =
             classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
-        let rule = start_rule(app.rules(), first.day, first.start_at, now);
+        let rule = start_rule(call.app.rules(), first.day, first.start_at, call.now);
         let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
-        let expires_at = offer_until(app.rules(), first.day, first.start_at, seat.is_some(), now);
+        let expires_at = offer_until(call.app.rules(), first.day, first.start_at, seat.is_some(), call.now);
         // Not if a day is full, nor beside whatever else the student has at that time until then.
-        if !may || expires_at <= now || self.book.take(student, key, Claim::Offer, start, last).is_err() {
+        if !may || expires_at <= call.now || self.book.take(student, key, Claim::Offer, start, last).is_err()
+        {
             return None;
         }
         let class = seat.and_then(|position| classes.as_mut().and_then(|classes| classes.get_mut(position)));
@@ -295,18 +297,12 @@ impl Round {
     }
 }
 
-async fn write_offers(
-    app: &App,
-    txn: &Txn,
-    offers: &[(&Waiting, OfferRow)],
-    round: &Round,
-    now: Instant,
-) -> Result<u64> {
+async fn write_offers(work: Work<'_>, offers: &[(&Waiting, OfferRow)], round: &Round) -> Result<u64> {
     if offers.is_empty() {
         return Ok(0);
     }
     let rows: Vec<OfferRow> = offers.iter().map(|(_, offer)| *offer).collect();
-    store::offer_set_in_txn(txn, &rows).await?;
+    store::offer_set_in_txn(work.txn, &rows).await?;
     let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
     for (Waiting { reservation, user_name, .. }, _) in offers {
         let places =
@@ -317,10 +313,10 @@ async fn write_offers(
         let (first, last) = (reservation.start_day, reservation.last_day);
         ledger.push((
             change(reservation.template_id, reservation.id, first, last, 1, PlaceCause::Offer),
-            By::actor(user_name),
+            By::actor(Actor::Student(user_name.clone())),
         ));
     }
-    write_places(txn, counts, &ledger, now).await?;
+    write_places(work, counts, &ledger).await?;
     let offered: Vec<Waiting> = offers
         .iter()
         .map(|(one, offer)| {
@@ -329,22 +325,21 @@ async fn write_offers(
             one
         })
         .collect();
-    tell(app, txn, (MessageKind::WaitlistOffer, None), &offered, now).await
+    tell(work, (MessageKind::WaitlistOffer, None), &offered).await
 }
 
 async fn write_places(
-    txn: &Txn,
+    work: Work<'_>,
     counts: BTreeMap<(i64, Day), i64>,
     ledger: &[(PlaceChange, By)],
-    now: Instant,
 ) -> Result<()> {
     let changes: Vec<(i64, Day, i64)> =
         counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
     if !changes.is_empty() {
-        sign_up::place_change_in_txn(txn, &changes).await?;
+        sign_up::place_change_in_txn(work.txn, &changes).await?;
     }
     let ledger: Vec<(&PlaceChange, &By)> = ledger.iter().map(|(change, by)| (change, by)).collect();
-    place_change_write_all_in_txn(txn, &ledger, now).await
+    place_change_write_all_in_txn(work.txn, &ledger, work.now).await
 }
 
 fn change(
@@ -360,13 +355,11 @@ fn change(
 
 /// Tells students of what became of their entries, and why if that is to be said; messages written.
 pub(super) async fn tell(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     (kind, why): (MessageKind, Option<Reason>),
     entries: &[Waiting],
-    now: Instant,
 ) -> Result<u64> {
-    let courses = course_list(txn, entries.iter().map(|one| one.reservation.template_id)).await?;
+    let courses = course_list(work.txn, entries.iter().map(|one| one.reservation.template_id)).await?;
     let wanted = ranges(
         entries
             .iter()
@@ -375,7 +368,7 @@ pub(super) async fn tell(
     let lessons = if wanted.is_empty() {
         HashMap::new()
     } else {
-        by_template(sign_up::place_list_in(txn, &wanted).await?)
+        by_template(sign_up::place_list_in(work.txn, &wanted).await?)
     };
     let mut drafts = Vec::with_capacity(entries.len());
     for Waiting { reservation, user_name, phone, .. } in entries {
@@ -397,9 +390,12 @@ pub(super) async fn tell(
             person,
             facts,
             first.start_at,
-            format!("{}.{}", now.unix(), reservation.joined_at.map_or(0, Instant::unix)),
+            format!("{}.{}", work.now.unix(), reservation.joined_at.map_or(0, Instant::unix)),
         );
-        drafts.push(outbox::Draft { valid_until: deadline.unwrap_or(draft.valid_until).max(now), ..draft });
+        drafts.push(outbox::Draft {
+            valid_until: deadline.unwrap_or(draft.valid_until).max(work.now),
+            ..draft
+        });
     }
-    outbox::write(app, txn, drafts, now).await
+    outbox::write(work, drafts).await
 }

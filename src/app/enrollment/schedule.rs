@@ -1,6 +1,6 @@
 //! The lessons of a student, and what may still be done with each (docs/domain.md §6).
 
-use crate::app::App;
+use crate::app::call::Call;
 use crate::domain::calendar::Timeline;
 use crate::domain::sign_up::leave_until;
 use crate::domain::state::{LessonState, ReservationState};
@@ -71,25 +71,24 @@ const DAYS: i64 = 60;
 /// # Errors
 /// `NotFound` for the student; `Invalid` for a range that is turned about or longer than 400 days.
 pub(crate) async fn student_schedule(
-    app: &App,
+    call: &Call<'_>,
     user_name: &str,
     from: Option<Day>,
     to: Option<Day>,
-    now: Instant,
 ) -> Result<Schedule> {
-    let conn = app.db.reader();
+    let conn = call.app.db.reader();
     let student = student::student_by_user_name(conn, user_name)
         .await?
         .ok_or_else(|| Error::not_found("student", user_name))?;
-    let from = from.unwrap_or_else(|| app.time().day(now));
+    let from = from.unwrap_or_else(|| call.app.time().day(call.now));
     let to = to.unwrap_or_else(|| add_days(from, DAYS));
     if to < from || to > add_days(from, 400) {
         return Err(Error::invalid("to_day", "is not before from_day and at most 400 days after it"));
     }
-    let rows = store::schedule_list(conn, student.id, from, to, now).await?;
+    let rows = store::schedule_list(conn, student.id, from, to, call.now).await?;
     let ids: HashSet<i64> = rows.iter().map(|row| row.reservation_id).collect();
     let on_leave: HashSet<(i64, Day)> = leave::leave_list(conn, ids).await?.into_iter().collect();
-    let limit = i64::from(app.rules().leave_limit);
+    let limit = i64::from(call.app.rules().leave_limit);
     let mut leaves: BTreeMap<String, i64> =
         store::leave_by_season(conn, student.id).await?.into_iter().collect();
     for row in &rows {
@@ -100,8 +99,8 @@ pub(crate) async fn student_schedule(
         .map(|row| {
             let on_leave = on_leave.contains(&(row.reservation_id, row.day));
             let may_leave = leaves.get(&row.season).is_none_or(|taken| *taken < limit);
-            let actions = actions(app, &row, on_leave, may_leave, now);
-            Lesson { on_leave, leave_until: leave_until(app.rules(), row.start_at), actions, row }
+            let actions = actions(call, &row, on_leave, may_leave);
+            Lesson { on_leave, leave_until: leave_until(call.app.rules(), row.start_at), actions, row }
         })
         .collect();
     let leaves = leaves
@@ -111,12 +110,12 @@ pub(crate) async fn student_schedule(
     Ok(Schedule { lessons, leaves })
 }
 
-fn actions(app: &App, row: &ScheduleRow, on_leave: bool, may_leave: bool, now: Instant) -> Vec<Action> {
-    let begun = row.start_at <= now;
+fn actions(call: &Call<'_>, row: &ScheduleRow, on_leave: bool, may_leave: bool) -> Vec<Action> {
+    let begun = row.start_at <= call.now;
     let called_off = row.lesson_state == Some(LessonState::Cancelled);
-    let line = Timeline::of(app.rules(), row.day, row.start_at);
-    let open = now < line.freeze_at;
-    let leave = now < leave_until(app.rules(), row.start_at) && !called_off;
+    let line = Timeline::of(call.app.rules(), row.day, row.start_at);
+    let open = call.now < line.freeze_at;
+    let leave = call.now < leave_until(call.app.rules(), row.start_at) && !called_off;
     match row.state {
         ReservationState::Held => {
             let mut actions = vec![Action::ConfirmHold];
@@ -127,7 +126,7 @@ fn actions(app: &App, row: &ScheduleRow, on_leave: bool, may_leave: bool, now: I
         ReservationState::Booked | ReservationState::Placed => {
             // Without a class only as long as one would be made for the student, as `leave` refuses
             // it otherwise.
-            let counted = open && (now < line.cut_off || row.counting_task_id.is_some());
+            let counted = open && (call.now < line.cut_off || row.counting_task_id.is_some());
             let comes_back = row.class_id.is_some() || (row.state == ReservationState::Booked && counted);
             let leaving = if on_leave {
                 (leave && comes_back).then_some(Action::CancelLeave)

@@ -88,7 +88,7 @@ impl Run<'_> {
     /// Writes subjects, seasons, periods, templates and the places that follow from them; the
     /// catalogue as it is then, and the templates touched.
     pub(super) async fn write_catalogue(&mut self, before: Catalogue) -> Result<(Catalogue, BTreeSet<i64>)> {
-        let txn = self.txn;
+        let txn = self.work.txn;
         self.write_subjects(&before).await?;
         let changed_seasons = self.write_seasons(&before).await?;
         let mut now = Catalogue::load(txn).await?;
@@ -111,7 +111,7 @@ impl Run<'_> {
             .map(|template| template.id)
             .collect();
         let ids = Vec::from_iter(touched.iter().copied());
-        let mut conflicts = remake_places(self.app, txn, &ids, self.now).await?;
+        let mut conflicts = remake_places(self.work, &ids).await?;
         if conflicts.is_empty() {
             let conflict = |template_id: i64, code: &str, detail| Conflict {
                 template_id,
@@ -178,9 +178,9 @@ impl Run<'_> {
             }
         }
         self.count(SUBJECTS.0, new.len(), changed.len(), unchanged);
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         update_set_in_txn::<subject::Entity>(
-            self.txn,
+            self.work.txn,
             subject::Column::Id,
             None,
             &[subject::Column::Name],
@@ -229,24 +229,25 @@ impl Run<'_> {
             }
         }
         self.count(SEASONS.0, new.len(), changed.len(), unchanged);
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         let columns = [
             season::Column::Year,
             season::Column::SeasonType,
             season::Column::StartDay,
             season::Column::EndDay,
         ];
-        update_set_in_txn::<season::Entity>(self.txn, season::Column::Id, None, &columns, &changed).await?;
+        update_set_in_txn::<season::Entity>(self.work.txn, season::Column::Id, None, &columns, &changed)
+            .await?;
         if !with_days.is_empty() {
             let ids: HashMap<String, i64> = season::Entity::find()
-                .all(self.txn)
+                .all(self.work.txn)
                 .await?
                 .into_iter()
                 .map(|row| (row.code, row.id))
                 .collect();
             sql("DELETE FROM season_except_day WHERE season_id IN ({ids})")
                 .ids(changed.iter().map(|(id, _)| *id))
-                .execute(self.txn)
+                .execute(self.work.txn)
                 .await?;
             let days = with_days.iter().flat_map(|season| {
                 let id = ids.get(&season.code).copied().unwrap_or_default();
@@ -255,7 +256,7 @@ impl Run<'_> {
                     .iter()
                     .map(move |day| season_except_day::ActiveModel { season_id: Set(id), day: Set(*day) })
             });
-            insert_set_in_txn(self.txn, days.collect()).await?;
+            insert_set_in_txn(self.work.txn, days.collect()).await?;
         }
         Ok(changed.into_iter().map(|(id, _)| id).collect())
     }
@@ -286,9 +287,10 @@ impl Run<'_> {
             }
         }
         self.count(PERIODS.0, new.len(), changed.len(), unchanged);
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         let columns = [period::Column::GradeType, period::Column::StartTime, period::Column::EndTime];
-        update_set_in_txn::<period::Entity>(self.txn, period::Column::Id, None, &columns, &changed).await?;
+        update_set_in_txn::<period::Entity>(self.work.txn, period::Column::Id, None, &columns, &changed)
+            .await?;
         Ok(changed.into_iter().map(|(id, _)| id).collect())
     }
 
@@ -336,7 +338,7 @@ impl Run<'_> {
         }
         self.count(CLASS_TEMPLATES.0, new.len(), changed.len(), unchanged);
         // From a model all values are `Unchanged`, which an insert takes as given.
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         let columns = [
             class_template::Column::SeasonId,
             class_template::Column::SubjectId,
@@ -347,7 +349,7 @@ impl Run<'_> {
             class_template::Column::MaxStudentsPerClass,
         ];
         update_set_in_txn::<class_template::Entity>(
-            self.txn,
+            self.work.txn,
             class_template::Column::Id,
             None,
             &columns,

@@ -171,8 +171,8 @@ impl Run<'_> {
         });
         if !changed.is_empty() {
             let ids: Vec<i64> = changed.iter().map(|(_, stored, _)| stored.id).collect();
-            let used = store::template_used_set(self.txn, &ids).await?;
-            let loads = class_loads(self.txn, &ids, self.app.time().day(self.now)).await?;
+            let used = store::template_used_set(self.work.txn, &ids).await?;
+            let loads = class_loads(self.work.txn, &ids, self.work.app.time().day(self.work.now)).await?;
             for (row, stored, period) in changed {
                 let differs = [
                     (row.value.subject_id != stored.subject_id, "subject_id"),
@@ -227,7 +227,7 @@ impl Run<'_> {
             })
             .collect();
         if !moved.is_empty() {
-            for id in store::period_used_set(self.txn, &Vec::from_iter(moved.keys().copied())).await? {
+            for id in store::period_used_set(self.work.txn, &Vec::from_iter(moved.keys().copied())).await? {
                 let line = moved.get(&id).copied().unwrap_or_default();
                 self.bad(
                     PERIODS.0,

@@ -8,7 +8,7 @@ use super::outcome::{Code, Problem};
 use super::run::Run;
 use crate::app::coach::offer_end;
 use crate::app::student::StudentSpec;
-use crate::domain::state::JobStatus;
+use crate::domain::state::{ActorKind, JobStatus};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::{coach, coach_availability, coach_status_change, student};
@@ -81,7 +81,7 @@ impl Run<'_> {
         let people = if self.parsed.coaches.is_empty() && self.parsed.students.is_empty() {
             before
         } else {
-            People::load(self.txn, self.parsed).await?
+            People::load(self.work.txn, self.parsed).await?
         };
         self.write_history(&people, &new).await?;
         let mut coaches: BTreeSet<i64> =
@@ -89,7 +89,7 @@ impl Run<'_> {
         coaches.extend(self.write_availability(&people, catalogue).await?);
         let templates = match moved.is_empty() {
             true => BTreeSet::new(),
-            false => store::template_ids_of_students(self.txn, &moved).await?.into_iter().collect(),
+            false => store::template_ids_of_students(self.work.txn, &moved).await?.into_iter().collect(),
         };
         Ok((people, Touched { coaches, templates }))
     }
@@ -141,7 +141,7 @@ impl Run<'_> {
             ));
         }
         self.count(COACHES.0, new.len(), changed.len(), unchanged);
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         let columns = [
             coach::Column::RealName,
             coach::Column::AreaCode,
@@ -153,7 +153,7 @@ impl Run<'_> {
             coach::Column::ForbidSameCity,
         ];
         update_set_in_txn::<coach::Entity>(
-            self.txn,
+            self.work.txn,
             coach::Column::Id,
             Some(coach::Column::Version),
             &columns,
@@ -174,12 +174,13 @@ impl Run<'_> {
             coach_id: Set(coach.id),
             from_status: Set(JobStatus::Reserve),
             to_status: Set(coach.job_status),
-            operator: Set("import".to_owned()),
+            operator_kind: Set(ActorKind::Import),
+            operator: Set(String::new()),
             remark: Set(String::new()),
-            changed_at: Set(self.now),
+            changed_at: Set(self.work.now),
             ..Default::default()
         });
-        insert_set_in_txn(self.txn, rows.collect()).await
+        insert_set_in_txn(self.work.txn, rows.collect()).await
     }
 
     /// The coaches whose availability is new or changed.
@@ -192,7 +193,7 @@ impl Run<'_> {
             |name: &str| people.coaches.get(name).map(|row| row.id).ok_or(Error::Contended("import"));
         let ids: BTreeSet<i64> = rows.iter().map(|row| coach_id(&row.value.coach)).collect::<Result<_>>()?;
         let stored: HashMap<_, coach_availability::Model> =
-            store::availability_list(self.txn, &Vec::from_iter(ids))
+            store::availability_list(self.work.txn, &Vec::from_iter(ids))
                 .await?
                 .into_iter()
                 .map(|row| {
@@ -231,9 +232,9 @@ impl Run<'_> {
         let used = if shortened.is_empty() {
             HashMap::new()
         } else {
-            store::availability_last_used(self.txn, &shortened).await?
+            store::availability_last_used(self.work.txn, &shortened).await?
         };
-        let today = self.app.time().day(self.now);
+        let today = self.work.app.time().day(self.work.now);
         for (had, row) in ends {
             match offer_end(row.value.spec.end_day, used.get(&had.id).copied(), today) {
                 Ok(end_day) if end_day == had.end_day => unchanged += 1,
@@ -248,11 +249,11 @@ impl Run<'_> {
             }
         }
         self.count(COACH_AVAILABILITY.0, new.len(), changed.len(), unchanged);
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         let (key, columns) = (coach_availability::Column::Id, [coach_availability::Column::EndDay]);
-        update_set_in_txn::<coach_availability::Entity>(self.txn, key, None, &columns, &changed).await?;
+        update_set_in_txn::<coach_availability::Entity>(self.work.txn, key, None, &columns, &changed).await?;
         if !touched.is_empty() {
-            store::coach_bump_set_in_txn(self.txn, &Vec::from_iter(touched.iter().copied())).await?;
+            store::coach_bump_set_in_txn(self.work.txn, &Vec::from_iter(touched.iter().copied())).await?;
         }
         Ok(touched)
     }
@@ -287,7 +288,7 @@ impl Run<'_> {
             }
         }
         self.count(STUDENTS.0, new.len(), changed.len(), unchanged);
-        insert_set_in_txn(self.txn, new).await?;
+        insert_set_in_txn(self.work.txn, new).await?;
         let columns = [
             student::Column::RealName,
             student::Column::AreaCode,
@@ -296,7 +297,7 @@ impl Run<'_> {
             student::Column::Phone,
         ];
         update_set_in_txn::<student::Entity>(
-            self.txn,
+            self.work.txn,
             student::Column::Id,
             Some(student::Column::Version),
             &columns,

@@ -2,17 +2,13 @@
 
 use super::files::Parsed;
 use super::outcome::{ImportOutcome, Problem};
-use crate::app::App;
-use crate::domain::time::Instant;
-use crate::storage::Txn;
+use crate::app::call::Work;
 
 /// One try of the transaction.
 pub(super) struct Run<'a> {
-    pub(super) app: &'a App,
-    pub(super) txn: &'a Txn,
+    pub(super) work: Work<'a>,
     pub(super) parsed: &'a Parsed,
     pub(super) strict: bool,
-    pub(super) now: Instant,
     pub(super) outcome: &'a mut ImportOutcome,
 }
 

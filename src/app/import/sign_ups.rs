@@ -7,6 +7,7 @@ use super::outcome::{Code, Problem};
 use super::people::People;
 use super::run::Run;
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
+use crate::domain::actor::Actor;
 use crate::domain::places::{Book, Claim, Key, PlaceDay};
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::Day;
@@ -38,7 +39,7 @@ impl Run<'_> {
         let students: BTreeSet<i64> = asked.iter().map(|ask| ask.student.id).collect();
         let held = match students.len() {
             0 => Vec::new(),
-            _ => store::reservation_list_of_students(self.txn, &Vec::from_iter(students)).await?,
+            _ => store::reservation_list_of_students(self.work.txn, &Vec::from_iter(students)).await?,
         };
         drop_stored(&mut asked, &held);
         self.count(RESERVATIONS.0, 0, 0, all.len() - asked.len());
@@ -80,14 +81,21 @@ impl Run<'_> {
         // one, or waits.
         let of_waiting = inserts.iter().filter(|insert| waiting.contains(&insert.student_id));
         let said_yes: Vec<Yes> = of_waiting.map(yes).collect();
-        let before = store::reservation_last_id(self.txn).await?;
-        store::insert_set_in_txn(self.txn, inserts.into_iter().map(ReservationInsert::active).collect())
+        let before = store::reservation_last_id(self.work.txn).await?;
+        store::insert_set_in_txn(self.work.txn, inserts.into_iter().map(ReservationInsert::active).collect())
             .await?;
-        place_change_in_txn(self.txn, &desk.taken()).await?;
-        let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor("import"));
-        place_change_write_new_in_txn(self.txn, &templates, before, PlaceCause::Import, &by, self.now)
-            .await?;
-        said_yes_in_txn(self.app, self.txn, &said_yes, self.now).await?;
+        place_change_in_txn(self.work.txn, &desk.taken()).await?;
+        let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor(Actor::Import));
+        place_change_write_new_in_txn(
+            self.work.txn,
+            &templates,
+            before,
+            PlaceCause::Import,
+            &by,
+            self.work.now,
+        )
+        .await?;
+        said_yes_in_txn(self.work, &said_yes).await?;
         Ok(touched)
     }
 
@@ -110,10 +118,11 @@ impl Run<'_> {
         let mut concerned = wanted.clone();
         concerned.extend(held.iter().map(|held| held.template_id));
 
-        let mut places = place_lock_list_in_txn(self.txn, &Vec::from_iter(wanted.iter().copied())).await?;
+        let mut places =
+            place_lock_list_in_txn(self.work.txn, &Vec::from_iter(wanted.iter().copied())).await?;
         let others = Vec::from_iter(concerned.difference(&wanted).copied());
         if !others.is_empty() {
-            places.extend(place_list(self.txn, &others).await?);
+            places.extend(place_list(self.work.txn, &others).await?);
         }
         for template in catalogue.templates.values().filter(|template| concerned.contains(&template.id)) {
             let days: Vec<PlaceDay> =

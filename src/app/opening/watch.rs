@@ -1,6 +1,7 @@
 //! An open page of openings: painted once, and again when one look says that something has changed.
 
 use super::{App, Opening, OpeningQuery, page_of, wanted};
+use crate::app::call::Call;
 use crate::domain::opening::next_turn;
 use crate::domain::time::{Instant, add_days};
 use crate::error::Result;
@@ -84,13 +85,13 @@ impl Watch {
     }
 
     async fn paint(&mut self, now: Instant) -> Result<News> {
-        let wanted = wanted(&self.app, &self.query, now).await?;
+        let wanted = wanted(&Call::new(&self.app, now), &self.query).await?;
         // The mark comes before the page, and is of the templates shown so far: what changes
         // between the two, or is new on the page, is painted twice rather than never. Nothing is
         // kept before all is read: who is dropped in between has seen nothing.
         let student_id = wanted.student.as_ref().map(|student| student.id);
         let mark = self.mark_of(student_id, wanted.choice.range, now).await?;
-        let painted = page_of(&self.app, &wanted, &self.page, now).await?.items;
+        let painted = page_of(&Call::new(&self.app, now), &wanted, &self.page).await?.items;
         (self.student_id, self.range, self.mark) = (student_id, wanted.choice.range, mark);
         let mut gone = std::mem::take(&mut self.shown);
         let mut news = News::default();

@@ -1,10 +1,9 @@
 //! Where messages go: to the number or mail address that the person has when they are handed over
 //! (docs/domain.md §7).
 
-use crate::app::App;
+use crate::app::call::Work;
 use crate::domain::state::{Audience, Channel};
 use crate::error::Result;
-use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message_judge::message_people;
 use std::collections::{HashMap, HashSet};
@@ -21,17 +20,16 @@ pub(super) struct People {
 /// Gives messages the addresses of now, empty where there is none: of coaches and students as they
 /// are stored, of admins as they are configured. Also answers which of them had another before.
 pub(super) async fn address_now(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     rows: &mut [message::Model],
 ) -> Result<(People, HashSet<i64>)> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut found: HashMap<i64, (String, bool)> = message_people(txn, &ids)
+    let mut found: HashMap<i64, (String, bool)> = message_people(work.txn, &ids)
         .await?
         .into_iter()
         .map(|(id, phone, wants_none)| (id, (phone, !wants_none.is_empty())))
         .collect();
-    let config = app.current();
+    let config = work.app.current();
     let (mut people, mut moved) = (People::default(), HashSet::new());
     for row in rows {
         let address = if row.audience == Audience::Admin {

@@ -1,25 +1,17 @@
 //! What the cap held back until it was of no use is told to admins (docs/domain.md §7).
 
 use super::{Draft, Person, write};
-use crate::app::App;
+use crate::app::call::Work;
 use crate::domain::state::MessageKind;
-use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::message::text::Facts;
-use crate::storage::Txn;
 use crate::storage::entity::message;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tells every admin of those of `rows` that have just ended so: in the transaction that ends them,
 /// so that none is lost in silence and each is told of once.
-pub(super) async fn tell(
-    app: &App,
-    txn: &Txn,
-    rows: &[message::Model],
-    ended: &[i64],
-    now: Instant,
-) -> Result<u64> {
+pub(super) async fn tell(work: Work<'_>, rows: &[message::Model], ended: &[i64]) -> Result<u64> {
     let lost: Vec<&message::Model> = rows.iter().filter(|row| ended.contains(&row.id)).collect();
     let Some(first) = lost.first() else { return Ok(0) };
     let mut kinds = BTreeMap::<MessageKind, i64>::new();
@@ -43,8 +35,8 @@ pub(super) async fn tell(
         invitation_id: None,
         class_id: None,
         lesson_at: None,
-        valid_until: now + TimeDelta::days(1),
+        valid_until: work.now + TimeDelta::days(1),
         as_notice: false,
     };
-    write(app, txn, vec![draft], now).await
+    write(work, vec![draft]).await
 }

@@ -10,10 +10,10 @@ mod write;
 
 pub use look::Asked;
 
-use crate::app::App;
+use crate::app::call::Work;
 use crate::domain::notice::Word;
 use crate::domain::state::{Audience, MessageState};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::message;
@@ -25,33 +25,28 @@ use write::{keep, write};
 
 /// Looks at the lessons ahead of classes whose rosters, or whose students' leave, have changed:
 /// whether somebody comes. Messages written.
-pub async fn look_at_classes(
-    app: &App,
-    txn: &Txn,
-    class_ids: impl IntoIterator<Item = i64>,
-    now: Instant,
-) -> Result<u64> {
+pub async fn look_at_classes(work: Work<'_>, class_ids: impl IntoIterator<Item = i64>) -> Result<u64> {
     let class_ids: BTreeSet<i64> = class_ids.into_iter().collect();
     if class_ids.is_empty() {
         return Ok(0);
     }
-    let doubtful = store::class_lessons_doubtful(txn, class_ids, now).await?;
-    look_at(app, txn, doubtful.into_iter().flat_map(Asked::doubtful).collect(), now).await
+    let doubtful = store::class_lessons_doubtful(work.txn, class_ids, work.now).await?;
+    look_at(work, doubtful.into_iter().flat_map(Asked::doubtful).collect()).await
 }
 
 /// Students of a task got free seats in running classes: to a lesson somebody may come again, and
 /// who was told that a lesson does not take place is told that it does. Messages written.
-pub async fn look_at_seated(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
-    let doubtful = store::template_lessons_doubtful(txn, [template_id], now).await?;
-    let written = look_at(app, txn, doubtful.into_iter().flat_map(Asked::doubtful).collect(), now).await?;
-    Ok(written + look_at_day(app, txn, template_id, day, now).await?)
+pub async fn look_at_seated(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
+    let doubtful = store::template_lessons_doubtful(work.txn, [template_id], work.now).await?;
+    let written = look_at(work, doubtful.into_iter().flat_map(Asked::doubtful).collect()).await?;
+    Ok(written + look_at_day(work, template_id, day).await?)
 }
 
 /// Looks at what students were told of the lesson of a day of a template. Messages written.
-pub async fn look_at_day(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
-    let kept = store::topic_list_of_day(txn, template_id, day).await?;
+pub async fn look_at_day(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
+    let kept = store::topic_list_of_day(work.txn, template_id, day).await?;
     let asked = kept.into_iter().map(Asked::again);
-    look_at(app, txn, asked.collect(), now).await
+    look_at(work, asked.collect()).await
 }
 
 /// Looks at topics: what waits to be sent and is no longer so is withdrawn, what there is to tell
@@ -60,12 +55,12 @@ pub async fn look_at_day(app: &App, txn: &Txn, template_id: i64, day: Day, now: 
 /// # Errors
 /// [`Error::Contended`] when a message was handed over, or another transaction kept the same topic,
 /// at the same moment: the transaction is to be run again.
-pub async fn look_at(app: &App, txn: &Txn, asked: Vec<Asked>, now: Instant) -> Result<u64> {
+pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
     if asked.is_empty() {
         return Ok(0);
     }
-    let mut looked = look(app.time(), txn, asked, now).await?;
-    let said = whole_messages(app, txn, &mut looked, now).await?;
+    let mut looked = look(work, work.app.time(), asked).await?;
+    let said = whole_messages(work, &mut looked).await?;
     let at = positions(&looked);
     let (waits, goes): (Vec<_>, Vec<_>) = said.iter().partition(|said| said.state != MessageState::Leased);
     for said in goes {
@@ -84,19 +79,19 @@ pub async fn look_at(app: &App, txn: &Txn, asked: Vec<Asked>, now: Instant) -> R
             stale.insert(said.message_id);
         }
     }
-    withdraw(txn, &stale, now).await?;
+    withdraw(work, &stale).await?;
     let told: HashSet<i64> =
         waits.iter().filter(|said| !stale.contains(&said.message_id)).map(|said| said.topic_id).collect();
     let is_told = |one: &Looked| one.kept.as_ref().is_some_and(|kept| told.contains(&kept.id));
     let tell: Vec<&Looked> = looked.iter().filter(|one| one.to_tell().is_some() && !is_told(one)).collect();
     let topics = tell.iter().map(|one| &one.topic).collect();
-    let keys = keep(txn, &looked, &topics, now).await?;
-    write(app, txn, &tell, &keys, now).await
+    let keys = keep(work, &looked, &topics).await?;
+    write(work, &tell, &keys).await
 }
 
 /// What waits or is being handed over about these topics, and about the others of those messages:
 /// a message is withdrawn as a whole, so that they are looked at as well.
-async fn whole_messages(app: &App, txn: &Txn, looked: &mut Vec<Looked>, now: Instant) -> Result<Vec<Said>> {
+async fn whole_messages(work: Work<'_>, looked: &mut Vec<Looked>) -> Result<Vec<Said>> {
     let mut all = Vec::new();
     let mut asked: BTreeSet<i64> = BTreeSet::new();
     loop {
@@ -109,15 +104,15 @@ async fn whole_messages(app: &App, txn: &Txn, looked: &mut Vec<Looked>, now: Ins
         if new.is_empty() {
             break;
         }
-        all.extend(store::said_list(txn, new).await?);
+        all.extend(store::said_list(work.txn, new).await?);
         let others: BTreeSet<i64> =
             all.iter().map(|said: &Said| said.topic_id).filter(|topic| !asked.contains(topic)).collect();
         if others.is_empty() {
             break;
         }
-        let kept = store::topic_by_ids(txn, others).await?;
+        let kept = store::topic_by_ids(work.txn, others).await?;
         let more = kept.into_iter().map(Asked::again);
-        looked.extend(look(app.time(), txn, more.collect(), now).await?);
+        looked.extend(look(work, work.app.time(), more.collect()).await?);
     }
     let mut seen = HashSet::new();
     all.retain(|said| seen.insert((said.message_id, said.topic_id)));
@@ -137,9 +132,11 @@ fn is_said_in_parts(one: &Looked, said: &Said) -> bool {
 }
 
 /// Withdraws messages that wait.
-async fn withdraw(txn: &Txn, ids: &BTreeSet<i64>, now: Instant) -> Result<()> {
+async fn withdraw(work: Work<'_>, ids: &BTreeSet<i64>) -> Result<()> {
     let ids = Vec::from_iter(ids.iter().copied());
-    if ids.is_empty() || message_store::message_cancel_in_txn(txn, &ids, now).await? == ids.len() as u64 {
+    if ids.is_empty()
+        || message_store::message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64
+    {
         Ok(())
     } else {
         Err(Error::Contended("message.state"))
@@ -148,17 +145,17 @@ async fn withdraw(txn: &Txn, ids: &BTreeSet<i64>, now: Instant) -> Result<()> {
 
 /// Of messages that are about to go: those that say what is no longer so, or what the person knows.
 /// What is so instead is written in their place, once they have ended: see [`look_again`].
-pub async fn untrue(app: &App, txn: &Txn, rows: &[message::Model], now: Instant) -> Result<HashSet<i64>> {
-    let said = store::said_by(txn, rows.iter().map(|row| row.id)).await?;
+pub async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i64>> {
+    let said = store::said_by(work.txn, rows.iter().map(|row| row.id)).await?;
     if said.is_empty() {
         return Ok(HashSet::new());
     }
     let ids = BTreeSet::from_iter(said.iter().map(|said| said.topic_id));
-    let topics = store::topic_by_ids(txn, ids.iter().copied()).await?;
+    let topics = store::topic_by_ids(work.txn, ids.iter().copied()).await?;
     let asked = topics.into_iter().map(Asked::again);
-    let mut looked = look(app.time(), txn, asked.collect(), now).await?;
+    let mut looked = look(work, work.app.time(), asked.collect()).await?;
     let at = positions(&looked);
-    for other in store::said_list(txn, ids).await? {
+    for other in store::said_list(work.txn, ids).await? {
         // Somebody else is handing a message about it over at this moment.
         if other.state == MessageState::Leased
             && let Some(at) = at.get(&other.topic_id)
@@ -193,11 +190,11 @@ pub async fn lock(txn: &Txn, message_ids: &[i64]) -> Result<()> {
 
 /// Messages have gone out, or may have: what they say is what the people know. Whatever is so by
 /// now that differs from it is written.
-pub async fn told(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Result<u64> {
+pub async fn told(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
     if message_ids.is_empty() {
         return Ok(0);
     }
-    let mut said = store::said_by(txn, message_ids.iter().copied()).await?;
+    let mut said = store::said_by(work.txn, message_ids.iter().copied()).await?;
     // Some may have been withdrawn a moment ago.
     said.retain(|said| MessageState::MAY_HAVE_GONE_OUT.contains(&said.state));
     if said.is_empty() {
@@ -207,38 +204,37 @@ pub async fn told(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Re
     for said in &said {
         words.insert(said.topic_id, said.word()?);
     }
-    let kept = store::topic_by_ids(txn, words.keys().copied()).await?;
+    let kept = store::topic_by_ids(work.txn, words.keys().copied()).await?;
     let set = kept.iter().filter_map(|kept| {
         let store::Kept { id, reservation_id, version, .. } = *kept;
-        Some(store::Known { id, word: *words.get(&id)?, known_at: now, reservation_id, version })
+        Some(store::Known { id, word: *words.get(&id)?, known_at: work.now, reservation_id, version })
     });
-    store::topic_set_in_txn(txn, &set.collect::<Vec<_>>()).await?;
+    store::topic_set_in_txn(work.txn, &set.collect::<Vec<_>>()).await?;
     let asked = kept.into_iter().map(Asked::again);
-    look_at(app, txn, asked.collect(), now).await
+    look_at(work, asked.collect()).await
 }
 
 /// Messages have ended because what they say is no longer so: what there is still to tell is
 /// written. Messages written.
-pub async fn look_again(app: &App, txn: &Txn, message_ids: &[i64], now: Instant) -> Result<u64> {
+pub async fn look_again(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
     if message_ids.is_empty() {
         return Ok(0);
     }
-    let said = store::said_by(txn, message_ids.iter().copied()).await?;
-    let topics = store::topic_by_ids(txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
+    let said = store::said_by(work.txn, message_ids.iter().copied()).await?;
+    let topics =
+        store::topic_by_ids(work.txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
     let asked = topics.into_iter().map(Asked::again);
-    look_at(app, txn, asked.collect(), now).await
+    look_at(work, asked.collect()).await
 }
 
 /// A student has come to have days of a template by a sign-up that was there before, and knows what
 /// is so of them. Messages written.
 pub async fn own_days(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     (student_id, template_id): (i64, i64),
     (first, last): (Day, Day),
-    now: Instant,
 ) -> Result<u64> {
-    let kept = store::topic_list_of_student(txn, student_id, template_id, first, last).await?;
+    let kept = store::topic_list_of_student(work.txn, student_id, template_id, first, last).await?;
     let asked = kept.into_iter().map(|kept| Asked::again(kept).own());
-    look_at(app, txn, asked.collect(), now).await
+    look_at(work, asked.collect()).await
 }

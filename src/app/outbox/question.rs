@@ -1,13 +1,12 @@
 //! Messages that invite: each names the instant until which it may be answered, which is known when
 //! it is handed over, and its invitation follows what becomes of it (docs/domain.md §5).
 
-use crate::app::App;
 use crate::app::after::Settled;
+use crate::app::call::Work;
 use crate::domain::state::MessageKind;
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::message::text::with_answer_by;
-use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
 use std::collections::HashMap;
@@ -24,17 +23,16 @@ pub(super) struct Question {
 
 /// The INVITATIONs among messages that are handed over, each at its instant, by message.
 pub(super) async fn questions<'a>(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     handed: impl Iterator<Item = (&'a message::Model, Instant)>,
 ) -> Result<HashMap<i64, Question>> {
     let rows: Vec<(&message::Model, i64, Instant)> =
         handed.filter_map(|(row, at)| Some((row, invitation_of(row)?, at))).collect();
     let invitations: Vec<(i64, Instant)> = rows.iter().map(|(_, id, at)| (*id, *at)).collect();
-    let until = app.after.answer_until(MessageKind::Invitation, app.rules(), txn, &invitations).await?;
+    let until = work.app.after.answer_until(MessageKind::Invitation, work, &invitations).await?;
     let questions = rows.into_iter().filter_map(|(row, invitation_id, _)| {
         let until = *until.get(&invitation_id)?;
-        let body = with_answer_by(&row.body, until, app.time());
+        let body = with_answer_by(&row.body, until, work.app.time());
         Some((row.id, Question { invitation_id, body, until }))
     });
     Ok(questions.collect())
@@ -48,11 +46,9 @@ pub(super) fn invitation_of(row: &message::Model) -> Option<i64> {
 /// In the transaction that settles their messages, those that are `out` (by message) keep what they
 /// said and their invitations become SENT; of the `lost` (by invitation) they become UNDELIVERED.
 pub(super) async fn settle<'a>(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     out: impl Iterator<Item = (&'a i64, &'a Question)>,
     lost: &[i64],
-    now: Instant,
 ) -> Result<()> {
     let out: Vec<(&i64, &Question)> = out.collect();
     if out.is_empty() && lost.is_empty() {
@@ -60,7 +56,7 @@ pub(super) async fn settle<'a>(
     }
     let until: Vec<(i64, Instant)> = out.iter().map(|(_, one)| (one.invitation_id, one.until)).collect();
     let settled = Settled { out: &until, lost };
-    app.after.settled(MessageKind::Invitation, txn, settled, now).await?;
+    work.app.after.settled(MessageKind::Invitation, work, settled).await?;
     let bodies: Vec<(i64, &str)> = out.iter().map(|(id, one)| (**id, one.body.as_str())).collect();
-    store::message_say(txn, &bodies).await
+    store::message_say(work.txn, &bodies).await
 }

@@ -12,7 +12,7 @@
 use super::address::{People, address_now};
 use super::capped;
 use super::question::{self, Question, invitation_of, questions};
-use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::outbox::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
@@ -22,53 +22,52 @@ use crate::domain::message::NEVER;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::Result;
+use crate::in_txn;
 use crate::message::gateway::{FileGateway, Outcome, Outgoing};
 use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
-use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
 use crate::storage::message_judge::{message_got, message_true};
-use crate::write_txn;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// `sms send`: hands out what is due, through the configured gateways.
-pub async fn send_due(app: &App, now: Instant) -> Result<Report> {
-    let (Way::File, Way::File) = (&app.config.sms.gateway, &app.config.mail.gateway);
-    let sms = FileGateway::new(&app.config.sms.outbox_file);
-    let mail = FileGateway::new(&app.config.mail.outbox_file);
-    send_through(app, Gateways { sms: &sms, mail: &mail }, now).await
+pub async fn send_due(call: &Call<'_>) -> Result<Report> {
+    let (Way::File, Way::File) = (&call.app.config.sms.gateway, &call.app.config.mail.gateway);
+    let sms = FileGateway::new(&call.app.config.sms.outbox_file);
+    let mail = FileGateway::new(&call.app.config.mail.outbox_file);
+    send_through(call, Gateways { sms: &sms, mail: &mail }).await
 }
 
 /// [`send_due`] through other gateways. With `testing: true` they are not called.
-pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Result<Report> {
-    let settings = app.current().sms.clone();
+pub async fn send_through(call: &Call<'_>, gateways: Gateways<'_>) -> Result<Report> {
+    let settings = call.app.current().sms.clone();
     let limit = u64::from(settings.per_run_max);
     let mut report = Report::default();
     // A plain look through an index: a run that finds nothing takes no lock.
-    let mut due = store::message_due(app.db.reader(), now, limit).await?;
+    let mut due = store::message_due(call.app.db.reader(), call.now, limit).await?;
     if due.iter().any(|message| message.state == MessageState::Leased) {
-        report.add(take_over(app, now).await?);
-        due = store::message_due(app.db.reader(), now, limit).await?;
+        report.add(take_over(call).await?);
+        due = store::message_due(call.app.db.reader(), call.now, limit).await?;
     }
     if due.len() as u64 >= limit {
         // Alarms and answers must not wait behind a mountain of notices.
         let urgent: Vec<MessageKind> =
             MessageKind::ALL.iter().copied().filter(|kind| kind.is_urgent()).collect();
-        due.extend(store::message_due_of(app.db.reader(), &urgent, now, limit).await?);
+        due.extend(store::message_due_of(call.app.db.reader(), &urgent, call.now, limit).await?);
     }
     due.sort_unstable_by_key(|message| (!message.kind.is_urgent(), message.due_at, message.id));
     due.dedup_by_key(|message| message.id);
     due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let ids: Vec<i64> = due.into_iter().map(|message| message.id).collect();
-    let mut clock = RunClock::start(app, now).await?;
+    let clock = RunClock::start(call).await?;
     for chunk in ids.chunks(settings.batch_max.max(1) as usize) {
-        let at = clock.now(app).await?;
-        let lease = Lease { token: new_token(), until: at + app.config.sms.lease() };
-        let (taken, counts) = take(app, chunk, &lease, at).await?;
+        let at = clock.tick(call).await?;
+        let lease = Lease { token: new_token(), until: at.now + call.app.config.sms.lease() };
+        let (taken, counts) = take(&at, chunk, &lease).await?;
         report.add(counts);
-        if !app.config.testing && !taken.is_empty() {
-            report.add(deliver(app, gateways, taken, &lease, &mut clock).await?);
+        if !call.app.config.testing && !taken.is_empty() {
+            report.add(deliver(call, gateways, taken, &lease, &clock).await?);
         }
     }
     Ok(report)
@@ -77,21 +76,21 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
 /// The run's `now`, which goes on while gateways take their time, so that leases end when they
 /// should.
 struct RunClock {
-    now: Instant,
     started: Option<Instant>,
 }
 
 impl RunClock {
-    async fn start(app: &App, now: Instant) -> Result<Self> {
+    async fn start(call: &Call<'_>) -> Result<Self> {
         // In testing mode no gateway is called and no time passes.
-        let started = if app.config.testing { None } else { Some(app.now().await?) };
-        Ok(Self { now, started })
+        let started = if call.app.config.testing { None } else { Some(call.app.now().await?) };
+        Ok(Self { started })
     }
 
-    async fn now(&mut self, app: &App) -> Result<Instant> {
-        let Some(started) = self.started else { return Ok(self.now) };
-        let later = app.now().await?;
-        Ok(self.now + (later - started).max(chrono::TimeDelta::zero()))
+    /// The call as late as it is by now.
+    async fn tick<'a>(&self, call: &Call<'a>) -> Result<Call<'a>> {
+        let Some(started) = self.started else { return Ok(call.clone()) };
+        let later = call.app.now().await?;
+        Ok(call.at(call.now + (later - started).max(chrono::TimeDelta::zero())))
     }
 }
 
@@ -103,13 +102,13 @@ struct Lease {
 
 /// Judges messages: those that may go are leased (in testing mode: captured), the others wait or
 /// end.
-async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Vec<message::Model>, Report)> {
-    let testing = app.config.testing;
-    write_txn!(&app.db, "sms.take", |txn| {
-        store::message_sender_lock(txn).await?;
-        let mut rows = read_in_order(txn, ids, now).await?;
-        let (people, moved) = address_now(app, txn, &mut rows).await?;
-        let verdicts = judge(app, txn, &rows, people, (!testing).then_some(lease.until), now).await?;
+async fn take(call: &Call<'_>, ids: &[i64], lease: &Lease) -> Result<(Vec<message::Model>, Report)> {
+    let testing = call.app.config.testing;
+    in_txn!(call, "sms.take", |work| {
+        store::message_sender_lock(work.txn).await?;
+        let mut rows = read_in_order(work, ids).await?;
+        let (people, moved) = address_now(work, &mut rows).await?;
+        let verdicts = judge(work, &rows, people, (!testing).then_some(lease.until)).await?;
         let mut report = Report { examined: rows.len() as u64, ..Report::default() };
         let (mut going, mut waits, mut held_back) = (Vec::new(), Vec::new(), Vec::new());
         let mut ends = BTreeMap::<_, Vec<i64>>::new();
@@ -124,23 +123,23 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
         let is_lost = |row: &&message::Model| ends.values().any(|ids| ids.contains(&row.id));
         let lost: Vec<i64> = rows.iter().filter(is_lost).filter_map(invitation_of).collect();
         let captured = rows.iter().filter(|row| testing && going.contains(&row.id));
-        let out = questions(app, txn, captured.map(|row| (row, now))).await?;
-        question::settle(app, txn, out.iter(), &lost, now).await?;
-        let deferred = store::message_defer(txn, &waits).await?;
-        report.skip(MessageState::Deferred, deferred + store::message_hold_back(txn, &held_back).await?);
+        let out = questions(work, captured.map(|row| (row, work.now))).await?;
+        question::settle(work, out.iter(), &lost).await?;
+        let deferred = store::message_defer(work.txn, &waits).await?;
+        report.skip(MessageState::Deferred, deferred + store::message_hold_back(work.txn, &held_back).await?);
         let mut untrue = Vec::new();
         for ((state, error), ids) in &ends {
             if *state == MessageState::Cancelled {
                 untrue.extend(ids.iter().copied());
             }
-            let ended = store::message_end(txn, ids, *state, error, now).await?;
+            let ended = store::message_end(work.txn, ids, *state, error, work.now).await?;
             report.changed += ended;
             match *state {
                 MessageState::Failed => report.failed += ended,
                 MessageState::Expired if *error == CAP => {
                     report.skip(CAP, ended);
                     report.notes.push(capped_note(ended));
-                    capped::tell(app, txn, &rows, ids, now).await?;
+                    capped::tell(work, &rows, ids).await?;
                 }
                 state => report.skip(state, ended),
             }
@@ -148,62 +147,60 @@ async fn take(app: &App, ids: &[i64], lease: &Lease, now: Instant) -> Result<(Ve
         let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
         let moved = taken.iter().filter(|row| moved.contains(&row.id));
         let moved: Vec<(i64, &str)> = moved.map(|row| (row.id, row.address.as_str())).collect();
-        store::message_readdress(txn, &moved).await?;
+        store::message_readdress(work.txn, &moved).await?;
         if testing {
-            report.messages = store::message_capture(txn, &going, now).await?;
+            report.messages = store::message_capture(work.txn, &going, work.now).await?;
             report.changed += report.messages;
-            notice::told(app, txn, &going, now).await?;
+            notice::told(work, &going).await?;
         } else if !going.is_empty() {
-            store::message_lease(txn, &going, &lease.token, lease.until).await?;
+            store::message_lease(work.txn, &going, &lease.token, lease.until).await?;
         }
         // What is so instead is written in the place of what is no longer so.
-        notice::look_again(app, txn, &untrue, now).await?;
+        notice::look_again(work, &untrue).await?;
         Ok((taken, report))
     })
 }
 
 /// The messages that still wait, in the order of `ids`.
-async fn read_in_order(txn: &Txn, ids: &[i64], now: Instant) -> Result<Vec<message::Model>> {
+async fn read_in_order(work: Work<'_>, ids: &[i64]) -> Result<Vec<message::Model>> {
     let place: HashMap<i64, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let mut rows = store::message_waiting(txn, ids, now).await?;
+    let mut rows = store::message_waiting(work.txn, ids, work.now).await?;
     rows.sort_unstable_by_key(|row| place.get(&row.id).copied());
     Ok(rows)
 }
 
 /// `known_at`: when it will be known whether what goes now went; `None` = at once.
 async fn judge(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     rows: &[message::Model],
     people: People,
     known_at: Option<Instant>,
-    now: Instant,
 ) -> Result<Vec<(i64, Verdict)>> {
-    let rules = app.rules();
+    let rules = work.app.rules();
     let People { opted_out, not_admins } = people;
     let mut known = Known { opted_out, not_admins, ..Known::default() };
     let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
     for row in rows {
         kinds.entry(row.kind).or_default().push(row.id);
     }
-    known.untrue.extend(notice::untrue(app, txn, rows, now).await?);
+    known.untrue.extend(notice::untrue(work, rows).await?);
     for (kind, ids) in kinds {
-        if let Some(still_so) = message_true(txn, kind, &ids, now).await? {
+        if let Some(still_so) = message_true(work.txn, kind, &ids, work.now).await? {
             known.untrue.extend(ids.into_iter().filter(|id| !still_so.contains(id)));
         }
     }
     let waiting: Vec<Waiting> = rows.iter().map(waiting).collect();
-    let since = (now - rules.cap_span).min(rules.time.midnight(rules.time.day(now)));
+    let since = (work.now - rules.cap_span).min(rules.time.midnight(rules.time.day(work.now)));
     let capped = waiting.iter().filter(|message| message.may_be_held_back());
     let numbers: BTreeSet<&str> = capped.map(|message| message.address.as_str()).collect();
-    for (number, state, at, count) in message_got(txn, &numbers, since).await? {
+    for (number, state, at, count) in message_got(work.txn, &numbers, since).await? {
         let (got, count) = (known.got.entry(number).or_default(), count.unsigned_abs());
         match state {
             MessageState::Leased => got.add_going(at, count),
             _ => got.add_sent(at, count),
         }
     }
-    Ok(sender::judge(&waiting, known, rules, now, known_at))
+    Ok(sender::judge(&waiting, known, rules, work.now, known_at))
 }
 
 fn waiting(row: &message::Model) -> Waiting {
@@ -221,26 +218,27 @@ fn waiting(row: &message::Model) -> Waiting {
 
 /// Hands leased messages over and stores what became of them.
 async fn deliver(
-    app: &App,
+    call: &Call<'_>,
     gateways: Gateways<'_>,
     mut taken: Vec<message::Model>,
     lease: &Lease,
-    clock: &mut RunClock,
+    clock: &RunClock,
 ) -> Result<Report> {
-    let at = clock.now(app).await?;
+    let call = &clock.tick(call).await?;
     let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
-    let (handed, questions) = write_txn!(&app.db, "sms.hand_over", |txn| {
-        let handed = store::message_hand_over(txn, &ids, &lease.token, at).await?;
+    let (handed, questions) = in_txn!(call, "sms.hand_over", |work| {
+        let handed = store::message_hand_over(work.txn, &ids, &lease.token, work.now).await?;
         let going = taken.iter().filter(|row| handed.contains(&row.id));
-        let questions = questions(app, txn, going.map(|row| (row, at))).await?;
+        let questions = questions(work, going.map(|row| (row, work.now))).await?;
         Ok((handed, questions))
     })?;
     taken.retain(|row| handed.contains(&row.id));
     // A call must end, one way or the other, while the lease lasts.
-    let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
+    let limit =
+        Duration::from_secs(u64::from(call.app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
     let going = taken.iter().map(|row| (row.id, outgoing(row, questions.get(&row.id)))).collect();
-    let outcomes = gateways.submit(going, limit, at).await;
-    settle(app, &taken, &questions, outcomes, lease, clock.now(app).await?).await
+    let outcomes = gateways.submit(going, limit, call.now).await;
+    settle(&clock.tick(call).await?, &taken, &questions, outcomes, lease).await
 }
 
 fn outgoing(row: &message::Model, question: Option<&Question>) -> Outgoing {
@@ -257,19 +255,18 @@ fn outgoing(row: &message::Model, question: Option<&Question>) -> Outgoing {
 }
 
 async fn settle(
-    app: &App,
+    call: &Call<'_>,
     rows: &[message::Model],
     questions: &HashMap<i64, Question>,
     outcomes: Vec<(i64, Outcome)>,
     lease: &Lease,
-    now: Instant,
 ) -> Result<Report> {
     let by_id: HashMap<i64, &message::Model> = rows.iter().map(|row| (row.id, row)).collect();
     let mut fates = HashMap::<Fate, Vec<i64>>::new();
     let (mut out, mut lost) = (Vec::new(), Vec::new());
     for (id, outcome) in outcomes {
         let Some(row) = by_id.get(&id) else { continue };
-        let fate = sender::fate(outcome, row.kind, row.attempts + 1, row.valid_until, now);
+        let fate = sender::fate(outcome, row.kind, row.attempts + 1, row.valid_until, call.now);
         match fate.state {
             MessageState::Submitted | MessageState::Unknown => out.extend(questions.get_key_value(&id)),
             MessageState::Retry => {}
@@ -278,15 +275,16 @@ async fn settle(
         fates.entry(fate).or_default().push(id);
     }
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    write_txn!(&app.db, "sms.settle", |txn| {
-        notice::lock(txn, &ids).await?;
-        question::settle(app, txn, out.iter().copied(), &lost, now).await?;
+    in_txn!(call, "sms.settle", |work| {
+        notice::lock(work.txn, &ids).await?;
+        question::settle(work, out.iter().copied(), &lost).await?;
         let mut report = Report::default();
         let mut heard = Vec::new();
         for (fate, ids) in &fates {
             let Fate { state, due_at, error } = fate;
             let settled =
-                store::message_settle(txn, ids, &lease.token, (*state, *due_at, error), now).await?;
+                store::message_settle(work.txn, ids, &lease.token, (*state, *due_at, error), work.now)
+                    .await?;
             if matches!(state, MessageState::Submitted | MessageState::Unknown) {
                 heard.extend(ids.iter().copied());
             }
@@ -303,30 +301,36 @@ async fn settle(
                 tracing::warn!(messages = settled, state = %state, error, "messages were not sent");
             }
         }
-        notice::told(app, txn, &heard, now).await?;
+        notice::told(work, &heard).await?;
         Ok(report)
     })
 }
 
 /// Takes up what a sender left behind when its lease ran out.
-async fn take_over(app: &App, now: Instant) -> Result<Report> {
-    write_txn!(&app.db, "sms.take_over", |txn| {
-        store::message_sender_lock(txn).await?;
-        let rows = store::message_leases_lost(txn, now).await?;
+async fn take_over(call: &Call<'_>) -> Result<Report> {
+    in_txn!(call, "sms.take_over", |work| {
+        store::message_sender_lock(work.txn).await?;
+        let rows = store::message_leases_lost(work.txn, work.now).await?;
         let handed = || rows.iter().filter_map(|row| Some((row, row.handed_at?)));
         let mut fates = BTreeMap::<Instant, Vec<i64>>::new();
         for (row, _) in handed() {
-            let fate =
-                sender::fate(Outcome::Unknown(String::new()), row.kind, row.attempts, row.valid_until, now);
+            let fate = sender::fate(
+                Outcome::Unknown(String::new()),
+                row.kind,
+                row.attempts,
+                row.valid_until,
+                work.now,
+            );
             fates.entry(fate.due_at).or_default().push(row.id);
         }
-        notice::lock(txn, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
-        let out = questions(app, txn, handed()).await?;
-        question::settle(app, txn, out.iter(), &[], now).await?;
+        notice::lock(work.txn, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let out = questions(work, handed()).await?;
+        question::settle(work, out.iter(), &[]).await?;
         let mut heard = Vec::new();
-        let mut report = Report { changed: store::message_release(txn, now).await?, ..Report::default() };
+        let mut report =
+            Report { changed: store::message_release(work.txn, work.now).await?, ..Report::default() };
         for (due_at, ids) in &fates {
-            let unknown = store::message_unknown(txn, ids, *due_at, now).await?;
+            let unknown = store::message_unknown(work.txn, ids, *due_at, work.now).await?;
             heard.extend(ids.iter().copied());
             report.changed += unknown;
             report.skip(MessageState::Unknown, unknown);
@@ -334,7 +338,7 @@ async fn take_over(app: &App, now: Instant) -> Result<Report> {
                 report.notes.push(unknown_note(unknown));
             }
         }
-        notice::told(app, txn, &heard, now).await?;
+        notice::told(work, &heard).await?;
         Ok(report)
     })
 }

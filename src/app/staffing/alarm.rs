@@ -1,35 +1,36 @@
 //! `invite notify_test` and `invite notify_class`: who must do something soon (docs/domain.md §3).
 
 use super::{check, hold::budget_starts, notice};
+use crate::app::call::Call;
+use crate::app::outbox;
 use crate::app::report::Report;
-use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{MessageKind, TaskState};
-use crate::domain::time::Instant;
 use crate::error::Result;
+use crate::in_txn;
 use crate::message::text::Facts;
 use crate::storage::pool::{self, Which};
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
-use crate::write_txn;
 
 /// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15
 /// minutes and at most 2 hours ahead; once per (invitation, deadline).
-pub async fn notify_software_tests(app: &App, now: Instant) -> Result<Report> {
-    let rules = app.rules();
+pub async fn notify_software_tests(call: &Call<'_>) -> Result<Report> {
+    let rules = call.app.rules();
     let due = staffing::invited_list_deadline_in(
-        app.db.reader(),
-        now + rules.reminder_least,
-        now + rules.reminder_most,
+        call.app.db.reader(),
+        call.now + rules.reminder_least,
+        call.now + rules.reminder_most,
     )
     .await?;
     let mut report = Report { examined: due.len() as u64, ..Report::default() };
     if due.is_empty() {
         return Ok(report);
     }
-    let tasks = staffing::task_list_by_ids(app.db.reader(), due.iter().map(|coach| coach.task_id)).await?;
+    let tasks =
+        staffing::task_list_by_ids(call.app.db.reader(), due.iter().map(|coach| coach.task_id)).await?;
     let drafts: Vec<outbox::Draft> = due
         .iter()
         .filter_map(|coach| {
@@ -40,8 +41,7 @@ pub async fn notify_software_tests(app: &App, now: Instant) -> Result<Report> {
             Some(outbox::Draft { valid_until: deadline, ..draft })
         })
         .collect();
-    report.messages =
-        write_txn!(&app.db, "invitation.remind", |txn| outbox::write(app, txn, drafts.clone(), now).await)?;
+    report.messages = in_txn!(call, "invitation.remind", |work| outbox::write(work, drafts.clone()).await)?;
     report.changed = report.messages;
     Ok(report)
 }
@@ -57,14 +57,14 @@ enum Alarm {
     Worse,
 }
 
-fn alarm_of(app: &App, task: &TaskRow, counts: Counts, now: Instant) -> Option<Alarm> {
+fn alarm_of(call: &Call<'_>, task: &TaskRow, counts: Counts) -> Option<Alarm> {
     // From F on it is told who is left over, whether or not the classes are formed yet.
-    if counts.uncovered() == 0 || now >= task.closes_at {
+    if counts.uncovered() == 0 || call.now >= task.closes_at {
         return None;
     }
-    if now < task.gate_at {
-        let early = Timeline::of(app.rules(), task.day, task.start_at).early_warning_at;
-        return (!task.early_warned && early.is_some_and(|at| at <= now)).then_some(Alarm::Early);
+    if call.now < task.gate_at {
+        let early = Timeline::of(call.app.rules(), task.day, task.start_at).early_warning_at;
+        return (!task.early_warned && early.is_some_and(|at| at <= call.now)).then_some(Alarm::Early);
     }
     if !task.gate_alarmed {
         return Some(Alarm::Gate);
@@ -74,30 +74,30 @@ fn alarm_of(app: &App, task: &TaskRow, counts: Counts, now: Instant) -> Option<A
 
 /// Uncovered tasks: the early warning, the alarm at G, and a further one only when it got worse
 /// than anything told. Says how late it is.
-pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report> {
+pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
     // A reserve that moves up or a task that shrinks at this very minute is no reason for an alarm.
-    let told = check::bring_in_line(app, now, None).await?.messages;
-    let tasks = staffing::task_list_open(app.db.reader(), None).await?;
+    let told = check::bring_in_line(call, None).await?.messages;
+    let tasks = staffing::task_list_open(call.app.db.reader(), None).await?;
     let mut report = Report { examined: tasks.len() as u64, messages: told, ..Report::default() };
     if tasks.is_empty() {
         return Ok(report);
     }
-    let counts = staffing::task_counts(app.db.reader(), &tasks, now).await?;
+    let counts = staffing::task_counts(call.app.db.reader(), &tasks, call.now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
-    note_covered(app, &tasks, &count, now).await?;
+    note_covered(call, &tasks, &count).await?;
     let due: Vec<&TaskRow> =
-        tasks.iter().filter(|task| alarm_of(app, task, count(task), now).is_some()).collect();
+        tasks.iter().filter(|task| alarm_of(call, task, count(task)).is_some()).collect();
     if due.is_empty() {
         return Ok(report);
     }
-    let left = coaches_left(app, &due, now).await?;
+    let left = coaches_left(call, &due).await?;
     for (task, coaches_left) in due.into_iter().zip(left) {
-        let written = write_txn!(&app.db, "class_task.alarm", |txn| {
-            let task = staffing::task_lock_in_txn(txn, task.id).await?;
-            let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
+        let written = in_txn!(call, "class_task.alarm", |work| {
+            let task = staffing::task_lock_in_txn(work.txn, task.id).await?;
+            let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
             let counts = counts.get(&task.id).copied().unwrap_or_default();
             // Another replica may have told it, or a coach become ready, since it was looked at.
-            let Some(alarm) = alarm_of(app, &task, counts, now).filter(|_| task.state.is_open()) else {
+            let Some(alarm) = alarm_of(call, &task, counts).filter(|_| task.state.is_open()) else {
                 return Ok(0);
             };
             sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? \
@@ -105,11 +105,11 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
             .bind(alarm != Alarm::Early)
             .bind(counts.uncovered().max(i64::from(task.told_uncovered)))
             .bind(task.id)
-            .execute(txn)
+            .execute(work.txn)
             .await?;
             let (kind, late) = match alarm {
                 Alarm::Early => (MessageKind::TaskEarlyWarning, 0),
-                Alarm::Gate => (MessageKind::TaskShort, (now - task.gate_at).num_minutes()),
+                Alarm::Gate => (MessageKind::TaskShort, (work.now - task.gate_at).num_minutes()),
                 Alarm::Worse => (MessageKind::TaskShort, 0),
             };
             let facts = Facts {
@@ -124,8 +124,7 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
             };
             let version =
                 if alarm == Alarm::Worse { format!("worse-{}", counts.uncovered()) } else { "1".to_owned() };
-            outbox::write(app, txn, vec![notice::to_admins(kind, &task, version, facts, task.start_at)], now)
-                .await
+            outbox::write(work, vec![notice::to_admins(kind, &task, version, facts, task.start_at)]).await
         });
         let Some(written) = report.or_failed(&task.about(), written)? else { continue };
         report.changed += u64::from(written > 0);
@@ -136,14 +135,9 @@ pub async fn notify_unstaffed_classes(app: &App, now: Instant) -> Result<Report>
 
 /// A task that is covered at its gate had no alarm then. What is uncovered later is new, not an
 /// alarm that comes late.
-async fn note_covered(
-    app: &App,
-    tasks: &[TaskRow],
-    count: &impl Fn(&TaskRow) -> Counts,
-    now: Instant,
-) -> Result<()> {
+async fn note_covered(call: &Call<'_>, tasks: &[TaskRow], count: &impl Fn(&TaskRow) -> Counts) -> Result<()> {
     let at_gate =
-        |task: &&TaskRow| now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
+        |task: &&TaskRow| call.now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
     let covered: Vec<i64> = tasks
         .iter()
         .filter(at_gate)
@@ -153,22 +147,23 @@ async fn note_covered(
     if covered.is_empty() {
         return Ok(());
     }
-    write_txn!(&app.db, "class_task.covered", |txn| {
+    in_txn!(call, "class_task.covered", |work| {
         let noted = sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 \
             WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})");
-        noted.ids(covered.iter().copied()).execute(txn).await
+        noted.ids(covered.iter().copied()).execute(work.txn).await
     })
     .map(drop)
 }
 
 /// How many eligible coaches each task has not asked yet (budgets and spacing left out: they pass).
-async fn coaches_left(app: &App, tasks: &[&TaskRow], now: Instant) -> Result<Vec<i64>> {
-    let conn = app.db.reader();
-    let (today, week) = budget_starts(app, now);
+async fn coaches_left(call: &Call<'_>, tasks: &[&TaskRow]) -> Result<Vec<i64>> {
+    let conn = call.app.db.reader();
+    let (today, week) = budget_starts(call);
     let mut subjects: Vec<i64> = tasks.iter().map(|task| task.subject_id).collect();
     subjects.sort_unstable();
     subjects.dedup();
-    let mut candidates = pool::candidate_list(conn, &Which::OfSubjects(subjects), now, today, week).await?;
+    let mut candidates =
+        pool::candidate_list(conn, &Which::OfSubjects(subjects), call.now, today, week).await?;
     pool::asked_add(conn, tasks.iter().map(|task| task.id), &mut candidates).await?;
     let owned: Vec<TaskRow> = tasks.iter().map(|task| (*task).clone()).collect();
     let needs = pool::need_list(conn, &owned).await?;
@@ -177,7 +172,9 @@ async fn coaches_left(app: &App, tasks: &[&TaskRow], now: Instant) -> Result<Vec
         let purpose = Purpose::Manual { overriding: false };
         candidates
             .iter()
-            .filter(|candidate| eligibility::check(app.rules(), candidate, need, purpose, now).is_ok())
+            .filter(|candidate| {
+                eligibility::check(call.app.rules(), candidate, need, purpose, call.now).is_ok()
+            })
             .count() as i64
     };
     Ok(tasks.iter().map(eligible).collect())

@@ -3,18 +3,19 @@
 use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
 use super::notice;
 use super::step::{resize_in_txn, settle, task_lock_up_to_date};
+use crate::app::call::{Call, Work};
 use crate::app::{App, outbox};
+use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::message::text::Facts;
-use crate::storage::Txn;
 use crate::storage::entity::{coach, invitation};
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::write_txn;
 use sea_orm::EntityTrait;
 
 /// Yes. One transaction: never more coaches accepted than needed; a yes beyond that is RESERVE.
@@ -22,58 +23,55 @@ use sea_orm::EntityTrait;
 /// # Errors
 /// NOT_FOUND; NOT_YOURS; TASK_FORMED or TASK_CLOSED when it is too late; the reason why the coach
 /// is not eligible (any more).
-pub(crate) async fn accept(
-    app: &App,
-    invitation_id: i64,
-    coach: &str,
-    now: Instant,
-) -> Result<invitation::Model> {
-    let (found, person) = own(app, invitation_id, coach).await?;
-    let _turn = app.turns.of_task(found.task_id).await?;
-    write_txn!(&app.db, "invitation.accept", |txn| {
-        let task = task_lock_up_to_date(app, txn, found.task_id, now).await?;
-        coach_lock_in_txn(txn, &[person.id]).await?;
+pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> Result<invitation::Model> {
+    let (found, person) = own(call.app, invitation_id, coach).await?;
+    let call = &call.clone().by(Actor::Coach(coach.to_owned()));
+    let _turn = call.app.turns.of_task(found.task_id).await?;
+    in_txn!(call, "invitation.accept", |work| {
+        let task = task_lock_up_to_date(work, found.task_id).await?;
+        coach_lock_in_txn(work.txn, &[person.id]).await?;
         // Tests that are overdue lapse before anything is judged, whether or not `invite check` has
         // run.
-        settle(app, txn, task.id, now).await?;
-        let before = staffing::invitation_by_id(txn, invitation_id).await?;
+        settle(work, task.id).await?;
+        let before = staffing::invitation_by_id(work.txn, invitation_id).await?;
         match judge_yes(before.state) {
             Yes::Same => return Ok(before),
             Yes::Refused(reason) => return Err(Error::precondition(reason, "the invitation was taken back")),
-            Yes::Open => open_for_yes(&task, now)?,
+            Yes::Open => open_for_yes(&task, work.now)?,
         }
         let invited = invited_as(&before, &person);
         if task.dirty {
-            resize_in_txn(app, txn, task.id, Some(invitation_id), now).await?;
+            resize_in_txn(work, task.id, Some(invitation_id)).await?;
         }
-        let task = staffing::task_by_id(txn, task.id).await?;
-        open_for_yes(&task, now)?;
-        let need = need_of(txn, &task).await?;
-        let mut candidate = candidate_of(app, txn, person.id, now).await?;
-        eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now).map_err(refused)?;
+        let task = staffing::task_by_id(work.txn, task.id).await?;
+        open_for_yes(&task, work.now)?;
+        let need = need_of(work.txn, &task).await?;
+        let mut candidate = candidate_of(work, person.id).await?;
+        eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now)
+            .map_err(refused)?;
         if before.state == InvitationState::Queued {
             // The coach saw it in the client: the message would only ask again.
-            outbox::invitation_messages_cancel(txn, &[invitation_id], now).await?;
+            outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
         }
-        let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
+        let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
         let facts = notice::facts_of_lessons(&task, &need.spans);
         let draft = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
             let (held, _) =
-                hold(app, txn, &task, &need, &mut candidate, &invited, before.state, Some(now), now).await?;
+                hold(work, &task, &need, &mut candidate, &invited, before.state, Some(work.now)).await?;
             notice::to_coach(
                 MessageKind::Accepted,
                 &task,
                 &invited,
-                now.unix(),
+                work.now.unix(),
                 Facts { deadline: held.deadline, ..facts },
             )
         } else {
-            answered(txn, &before, InvitationState::Reserve, now).await?;
-            notice::to_coach(MessageKind::Reserved, &task, &invited, now.unix(), facts)
+            answered(work, &before, InvitationState::Reserve).await?;
+            notice::to_coach(MessageKind::Reserved, &task, &invited, work.now.unix(), facts)
         };
-        outbox::write(app, txn, vec![draft], now).await?;
-        settle(app, txn, task.id, now).await?;
-        staffing::invitation_by_id(txn, invitation_id).await
+        outbox::write(work, vec![draft]).await?;
+        settle(work, task.id).await?;
+        staffing::invitation_by_id(work.txn, invitation_id).await
     })
 }
 
@@ -81,32 +79,28 @@ pub(crate) async fn accept(
 ///
 /// # Errors
 /// NOT_FOUND; NOT_YOURS; TASK_FORMED when the coach has the class already (admins are told).
-pub(crate) async fn decline(
-    app: &App,
-    invitation_id: i64,
-    coach: &str,
-    now: Instant,
-) -> Result<invitation::Model> {
-    let (found, person) = own(app, invitation_id, coach).await?;
-    let _turn = app.turns.of_task(found.task_id).await?;
-    let (after, judged) = write_txn!(&app.db, "invitation.decline", |txn| {
-        let task = task_lock_up_to_date(app, txn, found.task_id, now).await?;
-        coach_lock_in_txn(txn, &[person.id]).await?;
-        settle(app, txn, task.id, now).await?;
-        let before = staffing::invitation_by_id(txn, invitation_id).await?;
+pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) -> Result<invitation::Model> {
+    let (found, person) = own(call.app, invitation_id, coach).await?;
+    let call = &call.clone().by(Actor::Coach(coach.to_owned()));
+    let _turn = call.app.turns.of_task(found.task_id).await?;
+    let (after, judged) = in_txn!(call, "invitation.decline", |work| {
+        let task = task_lock_up_to_date(work, found.task_id).await?;
+        coach_lock_in_txn(work.txn, &[person.id]).await?;
+        settle(work, task.id).await?;
+        let before = staffing::invitation_by_id(work.txn, invitation_id).await?;
         let judged = judge_no(before.state);
         match judged {
             No::Same => return Ok((before, judged)),
             No::Decline => {
                 if before.state == InvitationState::Queued {
-                    outbox::invitation_messages_cancel(txn, &[invitation_id], now).await?;
+                    outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
                 }
-                answered(txn, &before, InvitationState::Declined, now).await?;
+                answered(work, &before, InvitationState::Declined).await?;
             }
             No::Withdraw => {
-                answered(txn, &before, InvitationState::Withdrawn, now).await?;
-                staffing::availability_free_in_txn(txn, &[invitation_id]).await?;
-                settle(app, txn, task.id, now).await?;
+                answered(work, &before, InvitationState::Withdrawn).await?;
+                staffing::availability_free_in_txn(work.txn, &[invitation_id]).await?;
+                settle(work, task.id).await?;
             }
             No::Assigned => {
                 let facts = Facts { coach: person.user_name.clone(), ..notice::facts(&task) };
@@ -115,12 +109,12 @@ pub(crate) async fn decline(
                     &task,
                     &person.user_name,
                     facts,
-                    task.start_at.max(now),
+                    task.start_at.max(work.now),
                 );
-                outbox::write(app, txn, vec![draft], now).await?;
+                outbox::write(work, vec![draft]).await?;
             }
         }
-        Ok((staffing::invitation_by_id(txn, invitation_id).await?, judged))
+        Ok((staffing::invitation_by_id(work.txn, invitation_id).await?, judged))
     })?;
     if judged == No::Assigned {
         let told =
@@ -134,13 +128,8 @@ pub(crate) async fn decline(
 ///
 /// # Errors
 /// As [`decline`].
-pub(crate) async fn withdraw(
-    app: &App,
-    invitation_id: i64,
-    coach: &str,
-    now: Instant,
-) -> Result<invitation::Model> {
-    decline(app, invitation_id, coach, now).await
+pub(crate) async fn withdraw(call: &Call<'_>, invitation_id: i64, coach: &str) -> Result<invitation::Model> {
+    decline(call, invitation_id, coach).await
 }
 
 /// The invitation and its coach, when it is this coach's.
@@ -178,20 +167,20 @@ fn invited_as(row: &invitation::Model, person: &coach::Model) -> InvitedCoach {
 }
 
 /// Writes an answer that gives the coach no place.
-async fn answered(txn: &Txn, before: &invitation::Model, state: InvitationState, now: Instant) -> Result<()> {
-    let ended = state.is_ended().then_some(now);
+async fn answered(work: Work<'_>, before: &invitation::Model, state: InvitationState) -> Result<()> {
+    let ended = state.is_ended().then_some(work.now);
     let rows = sql(
         "UPDATE invitation SET state = ?, answered_at = ?, ended_at = ?, test_deadline = NULL, reason = \
                     ?, version = version + 1 \
                     WHERE id = ? AND state = ?",
     )
     .bind(state)
-    .bind(now)
+    .bind(work.now)
     .bind(ended)
     .bind(if state == InvitationState::Declined { Reason::Declined.as_str() } else { "" })
     .bind(before.id)
     .bind(before.state)
-    .execute(txn)
+    .execute(work.txn)
     .await?;
     if rows == 1 { Ok(()) } else { Err(Error::Contended("invitation.state")) }
 }

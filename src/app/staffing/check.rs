@@ -1,50 +1,56 @@
 //! `invite check`: what time does to invitations and tasks (docs/domain.md §§3–5).
 
 use super::step::{resize_in_txn, settle};
+use crate::app::call::Call;
+use crate::app::outbox;
 use crate::app::report::Report;
-use crate::app::{App, outbox};
 use crate::domain::state::InvitationState;
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::storage::sql::sql;
 use crate::storage::staffing;
-use crate::write_txn;
 
 /// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or
 /// coaches changed, and their states follow. With a day only that day's tasks.
-pub async fn check_invitations(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
-    let mut report = expire(app, now, day).await?;
-    report.add(bring_in_line(app, now, day).await?);
+pub async fn check_invitations(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
+    let mut report = expire(call, day).await?;
+    report.add(bring_in_line(call, day).await?);
     Ok(report)
 }
 
 /// All of it but what only marks invitations as run out. Whoever judges tasks by their counts calls
 /// it first, so that it does not matter which of the jobs of a minute runs before the other
 /// (docs/domain.md §3).
-pub(crate) async fn bring_in_line(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
-    let examined = staffing::task_count_open(app.db.reader(), day).await?;
-    settle_due(app, examined, now, day).await
+pub(crate) async fn bring_in_line(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
+    let examined = staffing::task_count_open(call.app.db.reader(), day).await?;
+    settle_due(call, examined, day).await
 }
 
 /// The same, for somebody who has counted the open tasks.
-pub(super) async fn settle_due(app: &App, examined: u64, now: Instant, day: Option<Day>) -> Result<Report> {
+pub(super) async fn settle_due(call: &Call<'_>, examined: u64, day: Option<Day>) -> Result<Report> {
     let mut report = Report { examined, ..Report::default() };
-    let lapsing = staffing::task_ids_lapsing(app.db.reader(), now).await?;
+    let lapsing = staffing::task_ids_lapsing(call.app.db.reader(), call.now).await?;
     if examined == 0 {
         return Ok(report);
     }
     // What has run out changes nothing but the next wave; the rest is looked at under the task's
     // lock.
-    let tasks =
-        staffing::task_list_unsettled(app.db.reader(), lapsing, app.rules().form_when_covered, now).await?;
+    let tasks = staffing::task_list_unsettled(
+        call.app.db.reader(),
+        lapsing,
+        call.app.rules().form_when_covered,
+        call.now,
+    )
+    .await?;
     for task in tasks.iter().filter(|task| day.is_none_or(|day| day == task.day)) {
-        let checked = write_txn!(&app.db, "class_task.check", |txn| {
-            let task = staffing::task_lock_in_txn(txn, task.id).await?;
+        let checked = in_txn!(call, "class_task.check", |work| {
+            let task = staffing::task_lock_in_txn(work.txn, task.id).await?;
             if task.dirty {
-                let (messages, size) = resize_in_txn(app, txn, task.id, None, now).await?;
+                let (messages, size) = resize_in_txn(work, task.id, None).await?;
                 return Ok((messages, size.over));
             }
-            Ok((settle(app, txn, task.id, now).await?, 0))
+            Ok((settle(work, task.id).await?, 0))
         });
         let Some((messages, over)) = report.or_failed(&task.about(), checked)? else { continue };
         report.changed += 1;
@@ -61,15 +67,15 @@ pub(super) async fn settle_due(app: &App, examined: u64, now: Instant, day: Opti
 
 /// SENT past its end → EXPIRED; QUEUED past its end → UNDELIVERED, and its message is of no use any
 /// more.
-async fn expire(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
+async fn expire(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
     let mut report = Report::default();
     // A day that no task has: all of them.
     let due: Vec<(i64, InvitationState, Day)> =
         sql("SELECT i.id, i.state, t.day FROM invitation i JOIN class_task t ON t.id = i.task_id \
          WHERE (i.state = 'SENT' AND i.expires_at <= ?) OR (i.state = 'QUEUED' AND i.valid_until <= ?)")
-        .bind(now)
-        .bind(now)
-        .tuples(app.db.reader())
+        .bind(call.now)
+        .bind(call.now)
+        .tuples(call.app.db.reader())
         .await?;
     let of = |state: InvitationState| -> Vec<i64> {
         due.iter()
@@ -81,22 +87,29 @@ async fn expire(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
     if sent.is_empty() && queued.is_empty() {
         return Ok(report);
     }
-    report.changed = write_txn!(&app.db, "invitation.expire", |txn| {
+    report.changed = in_txn!(call, "invitation.expire", |work| {
         let reason = Reason::Expired.as_str();
         let ended = staffing::invitation_end_in_txn(
-            txn,
+            work.txn,
             &sent,
             InvitationState::Sent,
             InvitationState::Expired,
             reason,
-            now,
+            work.now,
         )
         .await?;
         let lost = InvitationState::Undelivered;
-        let undelivered =
-            staffing::invitation_end_in_txn(txn, &queued, InvitationState::Queued, lost, reason, now).await?;
+        let undelivered = staffing::invitation_end_in_txn(
+            work.txn,
+            &queued,
+            InvitationState::Queued,
+            lost,
+            reason,
+            work.now,
+        )
+        .await?;
         if !queued.is_empty() {
-            outbox::invitation_messages_cancel(txn, &queued, now).await?;
+            outbox::invitation_messages_cancel(work, &queued).await?;
         }
         Ok::<u64, Error>(ended + undelivered)
     })?;

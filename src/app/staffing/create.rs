@@ -2,7 +2,7 @@
 
 use super::step::settle;
 use super::{sizing, task};
-use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
 use crate::domain::calendar::{Timeline, cut_off};
@@ -10,23 +10,22 @@ use crate::domain::class_task;
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::Txn;
+use crate::in_txn;
 use crate::storage::sql::{Cell, sql};
 use crate::storage::staffing::{self, TaskRow};
-use crate::write_txn;
 use std::collections::{HashMap, HashSet};
 
 /// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and
 /// sizes those that are open. Running it again changes nothing.
-pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Report> {
-    write_txn!(&app.db, "class_task.create", |txn| {
-        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await?;
+pub async fn create_class_tasks(call: &Call<'_>, day: Day) -> Result<Report> {
+    in_txn!(call, "class_task.create", |work| {
+        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(work.txn).await?;
         let mut report = Report::default();
-        let made = insert_tasks(app, txn, now, day, &mut report).await?;
-        let reopened = reopen_wanted(app, txn, now, day).await?;
-        let mut tasks = staffing::task_list_open(txn, Some(day)).await?;
+        let made = insert_tasks(work, day, &mut report).await?;
+        let reopened = reopen_wanted(work, day).await?;
+        let mut tasks = staffing::task_list_open(work.txn, Some(day)).await?;
         let open = tasks.len();
-        tasks.retain(|task| now < task.freeze_at);
+        tasks.retain(|task| work.now < task.freeze_at);
         report.examined += tasks.len() as u64;
         if tasks.is_empty() {
             return Ok(report);
@@ -36,12 +35,12 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
         tasks.retain(|task| made.contains(&task.template_id) || reopened.contains(&task.template_id));
         let others = open - tasks.len();
         if tasks.is_empty() {
-            mark_changed(app, txn, day).await?;
+            mark_changed(work, day).await?;
             return Ok(report);
         }
         let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
-        sizing::attach_in_txn(app, txn, day, &templates).await?;
-        let sizes = sizing::size_in_txn(txn, &tasks, day).await?;
+        sizing::attach_in_txn(work, day, &templates).await?;
+        let sizes = sizing::size_in_txn(work.txn, &tasks, day).await?;
         let size = |task: &TaskRow| sizes.get(&task.id).copied().unwrap_or_default();
         let seated: Vec<i64> =
             tasks.iter().filter(|task| size(task).students == 0).map(|task| task.id).collect();
@@ -50,14 +49,14 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
                 .bind(TaskState::Formed)
                 .bind(TaskState::Pending)
                 .ids(seated)
-                .execute(txn)
+                .execute(work.txn)
                 .await?;
         }
         for task in tasks.iter().filter(|task| size(task).seated > 0) {
-            report.messages += look_at_seated(app, txn, task.template_id, day, now).await?;
+            report.messages += look_at_seated(work, task.template_id, day).await?;
         }
-        for task in tasks.iter().filter(|task| now >= task.gate_at && size(task).students > 0) {
-            settle(app, txn, task.id, now).await?;
+        for task in tasks.iter().filter(|task| work.now >= task.gate_at && size(task).students > 0) {
+            settle(work, task.id).await?;
         }
         report.changed += tasks.len() as u64;
         for task in &tasks {
@@ -72,7 +71,7 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
             }
         }
         if others > 0 {
-            mark_changed(app, txn, day).await?;
+            mark_changed(work, day).await?;
         }
         Ok(report)
     })
@@ -80,7 +79,7 @@ pub async fn create_class_tasks(app: &App, now: Instant, day: Day) -> Result<Rep
 
 /// Open tasks of the day that a sign-up made before the cut-off is not counted by are sized again
 /// by `invite check`.
-async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
+async fn mark_changed(work: Work<'_>, day: Day) -> Result<()> {
     let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' \
          AND task_id IS NULL \
          AND start_day <= ? AND last_day >= ? AND created_at < ? AND EXISTS (SELECT 1 FROM class_task t \
@@ -90,24 +89,18 @@ async fn mark_changed(app: &App, txn: &Txn, day: Day) -> Result<()> {
          AND v.day = ?)")
     .bind(day)
     .bind(day)
-    .bind(cut_off(app.time(), day))
+    .bind(cut_off(work.app.time(), day))
     .bind(day)
     .bind(day)
-    .column(txn)
+    .column(work.txn)
     .await?;
-    if templates.is_empty() { Ok(()) } else { super::demand::demand_changed(txn, &templates).await }
+    if templates.is_empty() { Ok(()) } else { super::demand::demand_changed(work.txn, &templates).await }
 }
 
 /// Templates that need a task on the day and have none; the templates for which one was made. Each
 /// has the size that follows from the sign-ups as they are counted here, which is its size unless
 /// there are running classes or somebody is just signing up.
-async fn insert_tasks(
-    app: &App,
-    txn: &Txn,
-    now: Instant,
-    day: Day,
-    report: &mut Report,
-) -> Result<HashSet<i64>> {
+async fn insert_tasks(work: Work<'_>, day: Day, report: &mut Report) -> Result<HashSet<i64>> {
     // The day is said wherever it can be: where it must be taken from `p`, MariaDB reads the tasks
     // of all days.
     let wanted: Vec<(i64, Instant, i64, i32, i32)> =
@@ -125,20 +118,20 @@ async fn insert_tasks(
          ORDER BY p.template_id")
         .bind(day)
         .bind(day)
-        .bind(cut_off(app.time(), day))
+        .bind(cut_off(work.app.time(), day))
         .bind(day)
         .bind(day)
         .bind(day)
         .bind(day)
-        .tuples(txn)
+        .tuples(work.txn)
         .await?;
     // Many templates share few times of day.
     let mut lines: HashMap<Instant, Timeline> = HashMap::new();
     let mut rows: Vec<[Cell; 6]> = Vec::with_capacity(wanted.len());
     let mut made = HashSet::with_capacity(wanted.len());
     for (template_id, start, students, max_students, max_classes) in wanted {
-        let line = lines.entry(start).or_insert_with(|| Timeline::of(app.rules(), day, start));
-        if now >= line.freeze_at {
+        let line = lines.entry(start).or_insert_with(|| Timeline::of(work.app.rules(), day, start));
+        if work.now >= line.freeze_at {
             // Nothing could be formed any more: these students wait for the next lesson.
             report.skip(Reason::TooLate, 1);
             continue;
@@ -163,9 +156,9 @@ async fn insert_tasks(
          SELECT q.c0, ?, ?, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, ? FROM {rows:iiiiii} q")
         .bind(day)
         .bind(TaskState::Pending)
-        .bind(now)
+        .bind(work.now)
         .rows(rows)
-        .execute_in_parts(txn)
+        .execute_in_parts(work.txn)
         .await;
     match inserted {
         Ok(_) => Ok(made),
@@ -176,20 +169,20 @@ async fn insert_tasks(
 
 /// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation
 /// stays. The templates concerned.
-async fn reopen_wanted(app: &App, txn: &Txn, now: Instant, day: Day) -> Result<Vec<i64>> {
+async fn reopen_wanted(work: Work<'_>, day: Day) -> Result<Vec<i64>> {
     let wanted: Vec<(i64, i64)> = sql("SELECT t.id, t.template_id FROM class_task t \
          WHERE t.day = ? AND t.state = 'CANCELLED' AND t.cancelled_by = '' AND t.freeze_at > ? \
          AND EXISTS (SELECT 1 FROM reservation r WHERE r.state = 'BOOKED' AND r.template_id = t.template_id \
              AND r.start_day <= t.day AND r.last_day >= t.day AND r.created_at < ? AND r.task_id IS NULL \
              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = t.day))")
     .bind(day)
-    .bind(now)
-    .bind(cut_off(app.time(), day))
-    .tuples(txn)
+    .bind(work.now)
+    .bind(cut_off(work.app.time(), day))
+    .tuples(work.txn)
     .await?;
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    task::reopen_in_txn(txn, &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+    task::reopen_in_txn(work.txn, &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
     Ok(wanted.into_iter().map(|(_, template)| template).collect())
 }

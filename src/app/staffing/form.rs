@@ -4,21 +4,22 @@
 use super::hold::coach_lock_in_txn;
 use super::notice;
 use super::sizing;
+use crate::app::call::Work;
+use crate::app::outbox;
 use crate::app::outbox::Draft;
 use crate::app::outbox::notice::look_at_seated;
-use crate::app::{App, outbox};
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
 use crate::domain::spreading::{self, Group, Pupil};
 use crate::domain::state::{ClassState, InvitationState, LessonState, MessageKind};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::entity::{class, coach, lesson};
 use crate::storage::insert::insert_rows;
+use crate::storage::pool;
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::storage::{Txn, pool};
 use sea_orm::{
     ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter,
 };
@@ -45,22 +46,22 @@ pub(super) struct Formed {
 
 /// READY → ASSIGNED: one class a coach, the task's students spread over them for all their
 /// remaining lesson days.
-pub(super) async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<Formed> {
+pub(super) async fn form(work: Work<'_>, task: &TaskRow) -> Result<Formed> {
     let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.area_code \
          FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id = ? AND r.state = 'BOOKED' \
          ORDER BY r.created_at, r.id")
     .bind(task.id)
-    .all(txn)
+    .all(work.txn)
     .await?;
-    let mut ready: Vec<InvitedCoach> = staffing::invited_of_task(txn, task.id).await?;
+    let mut ready: Vec<InvitedCoach> = staffing::invited_of_task(work.txn, task.id).await?;
     ready.retain(|coach| coach.state == InvitationState::Ready);
     ready.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
     ready.truncate(usize::try_from(task.needed).unwrap_or(0));
     let ids: Vec<i64> = ready.iter().map(|coach| coach.coach_id).collect();
-    coach_lock_in_txn(txn, &ids).await?;
+    coach_lock_in_txn(work.txn, &ids).await?;
     let coaches: HashMap<i64, coach::Model> = coach::Entity::find()
         .filter(coach::Column::Id.is_in(ids))
-        .all(txn)
+        .all(work.txn)
         .await?
         .into_iter()
         .map(|row| (row.id, row))
@@ -94,22 +95,21 @@ pub(super) async fn form(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> 
         messages: 0,
     };
     if !filled.is_empty() {
-        formed.messages = make_classes(app, txn, task, &filled, now).await?;
+        formed.messages = make_classes(work, task, &filled).await?;
     }
     Ok(formed)
 }
 
 async fn make_classes(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     task: &TaskRow,
     filled: &[(&InvitedCoach, Vec<&Student>)],
-    now: Instant,
 ) -> Result<u64> {
     // Later tasks of the template were sized without these classes: there are free seats now, and
     // fewer classes that may be added.
-    sizing::mark_later_in_txn(txn, task.template_id, task.day).await?;
-    let all = pool::span_list(txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
+    sizing::mark_later_in_txn(work.txn, task.template_id, task.day).await?;
+    let all =
+        pool::span_list(work.txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
     let lessons_of = |members: &[&Student]| -> Vec<Span> {
         let last = members.iter().map(|student| student.last_day).max().unwrap_or(task.day);
         all.iter().copied().filter(|span| task.day <= span.day && span.day <= last).collect()
@@ -122,15 +122,15 @@ async fn make_classes(
         state: Set(ClassState::Open),
         first_day: Set(task.day),
         last_day: Set(lessons_of(members).last().map_or(task.day, |span| span.day)),
-        formed_at: Set(now),
+        formed_at: Set(work.now),
         version: Set(0),
     });
-    insert_rows(txn, rows).await?;
+    insert_rows(work.txn, rows).await?;
     let coaches: Vec<i64> = filled.iter().map(|(coach, _)| coach.coach_id).collect();
     let made = class::Entity::find()
         .filter(class::Column::TaskId.eq(task.id))
         .filter(class::Column::CoachId.is_in(coaches))
-        .all(txn)
+        .all(work.txn)
         .await?;
     let class_of: HashMap<i64, i64> = made.iter().map(|class| (class.coach_id, class.id)).collect();
     let class_id = |coach: &InvitedCoach| {
@@ -155,16 +155,17 @@ async fn make_classes(
         let facts = Facts { roster: members.len(), ..notice::facts_of_lessons(task, &spans) };
         // Of use as long as the class has a lesson ahead, not only before its first: a gateway may
         // have been away.
-        let next = spans.iter().map(|span| span.start).find(|start| *start > now).unwrap_or(task.start_at);
+        let next =
+            spans.iter().map(|span| span.start).find(|start| *start > work.now).unwrap_or(task.start_at);
         let valid_until = spans.last().map_or(task.start_at, |span| span.start);
         let draft = notice::to_coach(MessageKind::Assigned, task, coach, 1, facts);
         drafts.push(Draft { class_id: Some(class_id), lesson_at: Some(next), valid_until, ..draft });
     }
-    insert_rows(txn, lessons).await?;
-    sizing::place_in_txn(txn, &placed, task.day).await?;
+    insert_rows(work.txn, lessons).await?;
+    sizing::place_in_txn(work.txn, &placed, task.day).await?;
     let set = "class_id = p.b, state = 'ASSIGNED', version = version + 1";
-    let rows = update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned)
-        .execute(txn)
+    let rows = update_by_pairs(work.txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned)
+        .execute(work.txn)
         .await?;
     if rows != assigned.len() as u64 {
         return Err(Error::Contended("invitation.state"));
@@ -175,10 +176,10 @@ async fn make_classes(
          (SELECT c.last_day FROM class c JOIN invitation i ON i.class_id = c.id \
          WHERE i.id = availability_use.invitation_id)")
     .ids(assigned.iter().map(|(invitation, _)| *invitation))
-    .execute(txn)
+    .execute(work.txn)
     .await?;
-    let written = outbox::write(app, txn, drafts, now).await?;
+    let written = outbox::write(work, drafts).await?;
     // Who was told that the lesson does not take place is told that it does; and from later lessons
     // all may be on leave.
-    Ok(written + look_at_seated(app, txn, task.template_id, task.day, now).await?)
+    Ok(written + look_at_seated(work, task.template_id, task.day).await?)
 }

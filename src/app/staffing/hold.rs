@@ -2,7 +2,8 @@
 //! questions that are asked under the coach's lock before (docs/domain.md §5).
 
 use super::notice;
-use crate::app::{App, outbox};
+use crate::app::call::{Call, Work};
+use crate::app::outbox;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::{test_deadline, test_is_valid};
 use crate::domain::state::InvitationState;
@@ -29,25 +30,19 @@ pub(crate) struct HeldAs {
 /// Gives a coach one of the task's places: ACCEPTED, or READY with a valid test; takes the
 /// availability; ends what the coach has in reserve elsewhere and can no longer hold. Task and
 /// coach are locked, and the coach is eligible. Also answers the messages written.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one step of a transaction; each argument was read under its locks"
-)]
 pub(crate) async fn hold(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     task: &TaskRow,
     need: &Need,
     candidate: &mut Candidate,
     coach: &InvitedCoach,
     from: InvitationState,
     answered_at: Option<Instant>,
-    now: Instant,
 ) -> Result<(HeldAs, u64)> {
     let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
-    take_availability(txn, coach.id, &uses).await?;
-    let ready = test_is_valid(app.rules(), candidate.test_passed, now);
-    let deadline = (!ready).then(|| test_deadline(app.rules(), now, task.closes_at));
+    take_availability(work.txn, coach.id, &uses).await?;
+    let ready = test_is_valid(work.app.rules(), candidate.test_passed, work.now);
+    let deadline = (!ready).then(|| test_deadline(work.app.rules(), work.now, task.closes_at));
     let state = if ready { InvitationState::Ready } else { InvitationState::Accepted };
     let rows = sql("UPDATE invitation SET state = ?, answered_at = ?, test_deadline = ?, last_day = ?, \
                     ended_at = NULL, reason = '', \
@@ -58,7 +53,7 @@ pub(crate) async fn hold(
     .bind(need.spans.last().map_or(task.day, |span| span.day))
     .bind(coach.id)
     .bind(from)
-    .execute(txn)
+    .execute(work.txn)
     .await?;
     if rows != 1 {
         return Err(Error::Contended("invitation.state"));
@@ -70,39 +65,34 @@ pub(crate) async fn hold(
             offer.used.insert(*day);
         }
     }
-    let messages = end_other_reserves(app, txn, task.id, candidate, now).await?;
+    let messages = end_other_reserves(work, task.id, candidate).await?;
     Ok((HeldAs { state, deadline }, messages))
 }
 
 /// RESERVE holds no time: where the coach can no longer take it, it ends (docs/domain.md §5).
-async fn end_other_reserves(
-    app: &App,
-    txn: &Txn,
-    task_id: i64,
-    candidate: &Candidate,
-    now: Instant,
-) -> Result<u64> {
+async fn end_other_reserves(work: Work<'_>, task_id: i64, candidate: &Candidate) -> Result<u64> {
     let others: Vec<(i64, i64)> =
         sql("SELECT id, task_id FROM invitation WHERE coach_id = ? AND state = 'RESERVE' AND task_id <> ?")
             .bind(candidate.id)
             .bind(task_id)
-            .tuples(txn)
+            .tuples(work.txn)
             .await?;
     let mut messages = 0;
     if others.is_empty() {
         return Ok(messages);
     }
-    let tasks = staffing::task_list_by_ids(txn, others.iter().map(|(_, task)| *task)).await?;
-    let needs = pool::need_list(txn, &tasks).await?;
+    let tasks = staffing::task_list_by_ids(work.txn, others.iter().map(|(_, task)| *task)).await?;
+    let needs = pool::need_list(work.txn, &tasks).await?;
     for task in &tasks {
         let Some(need) = needs.get(&task.id) else { continue };
-        if let Err(reason) = eligibility::check(app.rules(), candidate, need, Purpose::Answer, now) {
-            let invited = staffing::invited_of_task(txn, task.id).await?;
+        if let Err(reason) = eligibility::check(work.app.rules(), candidate, need, Purpose::Answer, work.now)
+        {
+            let invited = staffing::invited_of_task(work.txn, task.id).await?;
             for coach in invited
                 .iter()
                 .filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve)
             {
-                messages += leave_reserve(app, txn, task, coach, reason, LetGo::TookAnother, now).await?;
+                messages += leave_reserve(work, task, coach, reason, LetGo::TookAnother).await?;
             }
         }
     }
@@ -111,29 +101,27 @@ async fn end_other_reserves(
 
 /// RESERVE → CANCELLED, told.
 pub(super) async fn leave_reserve(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     task: &TaskRow,
     coach: &InvitedCoach,
     reason: Reason,
     why: LetGo,
-    now: Instant,
 ) -> Result<u64> {
     let ended = InvitationState::Cancelled;
     if staffing::invitation_end_in_txn(
-        txn,
+        work.txn,
         &[coach.id],
         InvitationState::Reserve,
         ended,
         reason.as_str(),
-        now,
+        work.now,
     )
     .await?
         == 0
     {
         return Ok(0);
     }
-    outbox::write(app, txn, vec![notice::let_go(task, coach, why, now)], now).await
+    outbox::write(work, vec![notice::let_go(task, coach, why, work.now)]).await
 }
 
 /// Takes the availability for an invitation whose use was freed, when its coach is still eligible.
@@ -189,15 +177,16 @@ pub(crate) async fn need_of(txn: &Txn, task: &TaskRow) -> Result<Need> {
 }
 
 /// A locked coach as the rules see one.
-pub(crate) async fn candidate_of(app: &App, txn: &Txn, coach_id: i64, now: Instant) -> Result<Candidate> {
-    let (today, week) = budget_starts(app, now);
-    let mut found = pool::candidate_list(txn, &Which::Coaches(vec![coach_id]), now, today, week).await?;
+pub(crate) async fn candidate_of(work: Work<'_>, coach_id: i64) -> Result<Candidate> {
+    let (today, week) = budget_starts(&work);
+    let mut found =
+        pool::candidate_list(work.txn, &Which::Coaches(vec![coach_id]), work.now, today, week).await?;
     found.pop().ok_or_else(|| Error::not_found("coach", coach_id))
 }
 
 /// The first instants of the civil day and of the week of `now`.
-pub(crate) fn budget_starts(app: &App, now: Instant) -> (Instant, Instant) {
-    let (time, day) = (app.time(), app.time().day(now));
+pub(crate) fn budget_starts(call: &Call<'_>) -> (Instant, Instant) {
+    let (time, day) = (call.app.time(), call.app.time().day(call.now));
     (time.midnight(day), time.midnight(time.week_start(day)))
 }
 

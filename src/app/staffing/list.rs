@@ -1,9 +1,10 @@
 //! Class tasks and invitations as staff and coaches see them.
 
 use crate::app::App;
+use crate::app::call::Call;
 use crate::domain::class_task::Counts;
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::{class_task, place};
 use crate::storage::page::{Page, Paged};
@@ -59,29 +60,24 @@ pub(crate) struct TaskQuery {
 }
 
 /// Class tasks in the order in which they were made.
-pub(crate) async fn list_tasks(
-    app: &App,
-    query: &TaskQuery,
-    page: &Page,
-    now: Instant,
-) -> Result<Paged<TaskView>> {
-    let template_id = template_id(app, query.class_template.as_deref()).await?;
+pub(crate) async fn list_tasks(call: &Call<'_>, query: &TaskQuery, page: &Page) -> Result<Paged<TaskView>> {
+    let template_id = template_id(call.app, query.class_template.as_deref()).await?;
     let filter = TaskFilter {
         template_id,
         from_day: query.from_day,
         to_day: query.to_day,
         states: query.states.clone(),
     };
-    let rows = page.cut(store::task_page(app.db.reader(), &filter, page).await?, |row| row.id);
-    Ok(Paged { items: views(app, rows.items, now).await?, next: rows.next })
+    let rows = page.cut(store::task_page(call.app.db.reader(), &filter, page).await?, |row| row.id);
+    Ok(Paged { items: views(call, rows.items).await?, next: rows.next })
 }
 
 /// One class task with its invitations.
-pub(crate) async fn get_task(app: &App, id: i64, now: Instant) -> Result<(TaskView, Vec<InvitationRow>)> {
+pub(crate) async fn get_task(call: &Call<'_>, id: i64) -> Result<(TaskView, Vec<InvitationRow>)> {
     let missing = || Error::not_found("class task", id);
-    let task = store::task_by_key(app.db.reader(), id).await?.ok_or_else(missing)?;
-    let view = views(app, vec![task], now).await?.pop().ok_or_else(missing)?;
-    Ok((view, store::invitations_of_task(app.db.reader(), id).await?))
+    let task = store::task_by_key(call.app.db.reader(), id).await?.ok_or_else(missing)?;
+    let view = views(call, vec![task]).await?.pop().ok_or_else(missing)?;
+    Ok((view, store::invitations_of_task(call.app.db.reader(), id).await?))
 }
 
 /// How a class task is named.
@@ -106,10 +102,10 @@ pub(crate) async fn task_id(app: &App, key: TaskKey) -> Result<i64> {
     Ok(found.ok_or_else(|| Error::not_found("class task", format!("{class_template}@{day}")))?.id)
 }
 
-async fn views(app: &App, tasks: Vec<class_task::Model>, now: Instant) -> Result<Vec<TaskView>> {
-    let conn = app.db.reader();
+async fn views(call: &Call<'_>, tasks: Vec<class_task::Model>) -> Result<Vec<TaskView>> {
+    let conn = call.app.db.reader();
     let rows = staffing::task_list_by_ids(conn, tasks.iter().map(|task| task.id)).await?;
-    let mut counts = staffing::task_counts(conn, &rows, now).await?;
+    let mut counts = staffing::task_counts(conn, &rows, call.now).await?;
     let assigned = store::task_assigned(conn, tasks.iter().map(|task| task.id)).await?;
     let codes = catalog::template_codes(conn, tasks.iter().map(|task| task.template_id)).await?;
     let view = |task: class_task::Model| TaskView {

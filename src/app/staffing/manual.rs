@@ -4,18 +4,16 @@
 use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};
 use super::step::{settle, task_lock_up_to_date};
 use super::{release, sizing, wave};
-use crate::app::input::RequestKey;
-use crate::app::{App, outbox};
+use crate::app::call::{Call, Work};
+use crate::app::outbox;
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
-use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::storage::Txn;
+use crate::in_txn;
 use crate::storage::entity::{coach, invitation};
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
-use crate::write_txn;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 /// A manual invitation.
@@ -25,14 +23,8 @@ pub(crate) struct ManualInvitation {
     pub task_id: i64,
     /// The coach's user name.
     pub coach: String,
-    /// Who invites.
-    pub operator: String,
     /// Ignores the order, budgets and the city rule; wants a remark.
     pub overriding: bool,
-    /// Why.
-    pub remark: String,
-    /// For a safe retry.
-    pub key: RequestKey,
 }
 
 /// Request ids are those of this call.
@@ -43,77 +35,79 @@ const SCOPE: &str = "InviteCoach";
 /// # Errors
 /// NOT_FOUND; `remark` missing with `override`; TASK_CLOSED, TASK_FORMED, TASK_COVERED; the reason
 /// why the coach is not eligible.
-pub(crate) async fn invite_coach(
-    app: &App,
-    wanted: &ManualInvitation,
-    now: Instant,
-) -> Result<invitation::Model> {
-    if wanted.overriding && wanted.remark.trim().is_empty() {
+pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> Result<invitation::Model> {
+    if wanted.overriding && call.remark.trim().is_empty() {
         return Err(Error::invalid("remark", "must say why, when override is set"));
     }
     let person = coach::Entity::find()
         .filter(coach::Column::UserName.eq(wanted.coach.as_str()))
-        .one(app.db.reader())
+        .one(call.app.db.reader())
         .await?;
     let person = person.ok_or_else(|| Error::not_found("coach", &wanted.coach))?;
-    let _turn = app.turns.of_task(wanted.task_id).await?;
-    let made = write_txn!(&app.db, "invitation.manual", |txn| {
-        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
-        if let Some(id) = wanted.key.claimed(txn, SCOPE).await? {
+    let _turn = call.app.turns.of_task(wanted.task_id).await?;
+    let made = in_txn!(call, "invitation.manual", |work| {
+        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(work.txn).await?;
+        if let Some(id) = work.claimed(SCOPE).await? {
             let id = id.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
-                id: wanted.key.request_id.clone(),
+                id: work.key.request_id.clone(),
             })?;
-            return staffing::invitation_by_id(txn, id).await.map(Some);
+            return staffing::invitation_by_id(work.txn, id).await.map(Some);
         }
-        let mut task = task_lock_up_to_date(app, txn, wanted.task_id, now).await?;
+        let mut task = task_lock_up_to_date(work, wanted.task_id).await?;
         if !task.state.is_open() {
-            match reopen(app, txn, task, now).await? {
+            match reopen(work, task).await? {
                 Some(open) => task = open,
                 None => return Ok(None),
             }
         }
-        coach_lock_in_txn(txn, &[person.id]).await?;
-        let counts = staffing::task_counts(txn, std::slice::from_ref(&task), now).await?;
+        coach_lock_in_txn(work.txn, &[person.id]).await?;
+        let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
         if counts.get(&task.id).is_none_or(|counts| counts.missing() == 0) && !wanted.overriding {
             return Err(Error::precondition(
                 Reason::TaskCovered,
                 format!("{} needs nobody more", task.about()),
             ));
         }
-        let need = need_of(txn, &task).await?;
-        let mut candidates = vec![candidate_of(app, txn, person.id, now).await?];
-        crate::storage::pool::asked_add(txn, [task.id], &mut candidates).await?;
+        let need = need_of(work.txn, &task).await?;
+        let mut candidates = vec![candidate_of(work, person.id).await?];
+        crate::storage::pool::asked_add(work.txn, [task.id], &mut candidates).await?;
         let purpose = Purpose::Manual { overriding: wanted.overriding };
-        eligibility::check(app.rules(), &candidates[0], &need, purpose, now).map_err(refused)?;
+        eligibility::check(work.app.rules(), &candidates[0], &need, purpose, work.now).map_err(refused)?;
         let last_day = need.spans.last().map_or(task.day, |span| span.day);
         let row = invitation::ActiveModel {
-            operator: Set(wanted.operator.clone()),
-            remark: Set(wanted.remark.clone()),
-            ..wave::new_invitation(app.rules(), &task, person.id, InvitationKind::Manual, last_day, now)
+            operator: Set(work.actor.name().to_owned()),
+            remark: Set(work.remark.clone()),
+            ..wave::new_invitation(
+                work.app.rules(),
+                &task,
+                person.id,
+                InvitationKind::Manual,
+                last_day,
+                work.now,
+            )
         };
-        wave::insert(txn, vec![row]).await?;
+        wave::insert(work.txn, vec![row]).await?;
         sql("UPDATE coach SET last_invited_at = ? WHERE id = ?")
-            .bind(now)
+            .bind(work.now)
             .bind(person.id)
-            .execute(txn)
+            .execute(work.txn)
             .await?;
         if task.state == TaskState::Pending {
-            staffing::task_state_set_in_txn(txn, task.id, TaskState::Pending, TaskState::Inviting).await?;
+            staffing::task_state_set_in_txn(work.txn, task.id, TaskState::Pending, TaskState::Inviting)
+                .await?;
         }
-        let invited = staffing::invited_of_task(txn, task.id).await?;
+        let invited = staffing::invited_of_task(work.txn, task.id).await?;
         let invited = invited.iter().find(|invited| invited.coach_id == person.id);
         let invited = invited.ok_or_else(|| Error::internal("an invitation just made is missing"))?;
         outbox::write(
-            app,
-            txn,
-            vec![wave::invitation_draft(app.rules(), &task, invited, &need.spans, now)],
-            now,
+            work,
+            vec![wave::invitation_draft(work.app.rules(), &task, invited, &need.spans, work.now)],
         )
         .await?;
-        wanted.key.record(txn, SCOPE, invited.id, now).await?;
-        staffing::invitation_by_id(txn, invited.id).await.map(Some)
+        work.record(SCOPE, invited.id).await?;
+        staffing::invitation_by_id(work.txn, invited.id).await.map(Some)
     })?;
     made.ok_or_else(|| {
         Error::precondition(
@@ -125,10 +119,10 @@ pub(crate) async fn invite_coach(
 
 /// PARTIAL, FAILED → INVITING until s − 30 min: the students left over are counted again. `None`
 /// when all of them found a free seat.
-async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Option<TaskRow>> {
-    let until = Timeline::of(app.rules(), task.day, task.start_at).reopen_until;
+async fn reopen(work: Work<'_>, task: TaskRow) -> Result<Option<TaskRow>> {
+    let until = Timeline::of(work.app.rules(), task.day, task.start_at).reopen_until;
     match task.state {
-        TaskState::Partial | TaskState::Failed if now < until => {}
+        TaskState::Partial | TaskState::Failed if work.now < until => {}
         TaskState::Formed => {
             return Err(Error::precondition(
                 Reason::TaskFormed,
@@ -147,16 +141,16 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
     .bind(until)
     .bind(task.id)
     .bind(task.state)
-    .execute(txn)
+    .execute(work.txn)
     .await?;
-    sizing::attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
-    let task = staffing::task_by_id(txn, task.id).await?;
-    sizing::size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
-    crate::app::outbox::notice::look_at_seated(app, txn, task.template_id, task.day, now).await?;
-    let task = staffing::task_by_id(txn, task.id).await?;
+    sizing::attach_in_txn(work, task.day, &[task.template_id]).await?;
+    let task = staffing::task_by_id(work.txn, task.id).await?;
+    sizing::size_in_txn(work.txn, std::slice::from_ref(&task), task.day).await?;
+    crate::app::outbox::notice::look_at_seated(work, task.template_id, task.day).await?;
+    let task = staffing::task_by_id(work.txn, task.id).await?;
     if task.students == 0 {
         // Everybody left over sits in a free seat of a running class now, and that must stay.
-        staffing::task_state_set_in_txn(txn, task.id, TaskState::Inviting, TaskState::Formed).await?;
+        staffing::task_state_set_in_txn(work.txn, task.id, TaskState::Inviting, TaskState::Formed).await?;
         return Ok(None);
     }
     if task.needed == 0 {
@@ -173,19 +167,13 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
 ///
 /// # Errors
 /// NOT_FOUND; TASK_FORMED when the coach has the class.
-pub(crate) async fn cancel_invitation(
-    app: &App,
-    invitation_id: i64,
-    operator: &str,
-    remark: &str,
-    now: Instant,
-) -> Result<invitation::Model> {
-    let found = staffing::invitation_by_id(app.db.reader(), invitation_id).await?;
-    let _turn = app.turns.of_task(found.task_id).await?;
-    write_txn!(&app.db, "invitation.cancel", |txn| {
-        let task = staffing::task_lock_in_txn(txn, found.task_id).await?;
-        coach_lock_in_txn(txn, &[found.coach_id]).await?;
-        let before = staffing::invitation_by_id(txn, invitation_id).await?;
+pub(crate) async fn cancel_invitation(call: &Call<'_>, invitation_id: i64) -> Result<invitation::Model> {
+    let found = staffing::invitation_by_id(call.app.db.reader(), invitation_id).await?;
+    let _turn = call.app.turns.of_task(found.task_id).await?;
+    in_txn!(call, "invitation.cancel", |work| {
+        let task = staffing::task_lock_in_txn(work.txn, found.task_id).await?;
+        coach_lock_in_txn(work.txn, &[found.coach_id]).await?;
+        let before = staffing::invitation_by_id(work.txn, invitation_id).await?;
         if before.state == InvitationState::Assigned {
             return Err(Error::precondition(
                 Reason::TaskFormed,
@@ -195,17 +183,17 @@ pub(crate) async fn cancel_invitation(
         if before.state.is_ended() {
             return Ok(before);
         }
-        let invited = staffing::invited_of_task(txn, task.id).await?;
+        let invited = staffing::invited_of_task(work.txn, task.id).await?;
         if let Some(invited) = invited.iter().find(|invited| invited.id == invitation_id) {
-            release::cancel_one(app, txn, &task, invited, Reason::Cancelled, now).await?;
+            release::cancel_one(work, &task, invited, Reason::Cancelled).await?;
         }
         sql("UPDATE invitation SET operator = ?, remark = ? WHERE id = ?")
-            .bind(operator)
-            .bind(remark)
+            .bind(work.actor.name())
+            .bind(work.remark.as_str())
             .bind(invitation_id)
-            .execute(txn)
+            .execute(work.txn)
             .await?;
-        settle(app, txn, task.id, now).await?;
-        staffing::invitation_by_id(txn, invitation_id).await
+        settle(work, task.id).await?;
+        staffing::invitation_by_id(work.txn, invitation_id).await
     })
 }

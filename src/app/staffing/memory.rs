@@ -9,13 +9,14 @@
 //! invitation or frees an availability counts its coach on in the one function that does it
 //! (`storage/staffing.rs`).
 
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::app::{App, idempotency};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
+use crate::in_txn;
 use crate::storage::entity::task_look;
 use crate::storage::task_look as store;
-use crate::write_txn;
 use sea_orm::ConnectionTrait;
 use std::collections::BTreeMap;
 
@@ -64,13 +65,13 @@ pub(crate) async fn report_known(
 }
 
 /// The next midnight: budgets of the day and of the week begin anew.
-pub(crate) fn tomorrow(app: &App, now: Instant) -> Instant {
-    app.time().midnight(add_days(app.time().day(now), 1))
+pub(crate) fn tomorrow(call: &Call<'_>) -> Instant {
+    call.app.time().midnight(add_days(call.app.time().day(call.now), 1))
 }
 
 /// Remembers looks that asked nobody. Not to be able to is no failure: what is not remembered is
 /// looked at again.
-pub(crate) async fn remember(app: &App, world: &str, looked: &[Looked], now: Instant) {
+pub(crate) async fn remember(call: &Call<'_>, world: &str, looked: &[Looked]) {
     if looked.is_empty() {
         return;
     }
@@ -78,13 +79,14 @@ pub(crate) async fn remember(app: &App, world: &str, looked: &[Looked], now: Ins
         task_id: look.task_id,
         task_version: look.version,
         world: world.to_owned(),
-        looked_at: now,
+        looked_at: call.now,
         again_at: look.again_at,
         skipped: serde_json::to_string(&look.skipped).unwrap_or_default(),
     };
     let rows: Vec<task_look::Model> = looked.iter().map(row).collect();
     let written =
-        write_txn!(&app.db, "invitation.looked", |txn| store::task_look_write_in_txn(txn, &rows, now).await);
+        in_txn!(call, "invitation.looked", |work| store::task_look_write_in_txn(work.txn, &rows, work.now)
+            .await);
     if let Err(error) = written {
         tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks was not stored; they \
             are looked at again");

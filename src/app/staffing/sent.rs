@@ -1,8 +1,8 @@
 //! What becomes of an invitation when its message has gone out, or never will (docs/domain.md §5).
 
 use crate::app::after::{Following, Settled, Until};
+use crate::app::call::Work;
 use crate::domain::invitation::expiry;
-use crate::domain::rules::Rules;
 use crate::domain::state::InvitationState;
 use crate::domain::time::Instant;
 use crate::error::{Reason, Result};
@@ -12,57 +12,54 @@ use std::collections::HashMap;
 
 /// Until when invitations may be answered whose messages are handed over at these instants: their
 /// life in minutes of W, never past F.
-pub(crate) fn answer_until<'a>(rules: &'a Rules, txn: &'a Txn, handed: &'a [(i64, Instant)]) -> Until<'a> {
-    Box::pin(until(rules, txn, handed))
+pub(crate) fn answer_until<'a>(work: Work<'a>, handed: &'a [(i64, Instant)]) -> Until<'a> {
+    Box::pin(until(work, handed))
 }
 
-async fn until(rules: &Rules, txn: &Txn, handed: &[(i64, Instant)]) -> Result<HashMap<i64, Instant>> {
+async fn until(work: Work<'_>, handed: &[(i64, Instant)]) -> Result<HashMap<i64, Instant>> {
     if handed.is_empty() {
         return Ok(HashMap::new());
     }
-    let closing = closing(txn, handed.iter().map(|(id, _)| *id)).await?;
-    let until = handed.iter().filter_map(|(id, at)| Some((*id, expiry(rules, *at, *closing.get(id)?))));
+    let closing = closing(work.txn, handed.iter().map(|(id, _)| *id)).await?;
+    let until =
+        handed.iter().filter_map(|(id, at)| Some((*id, expiry(work.app.rules(), *at, *closing.get(id)?))));
     Ok(until.collect())
 }
 
 /// Of messages that ask: what follows when they settle.
-pub(crate) fn messages_settled<'a>(
-    txn: &'a Txn,
-    Settled { out, lost }: Settled<'a>,
-    now: Instant,
-) -> Following<'a> {
-    Box::pin(settle(txn, out, lost, now))
+pub(crate) fn messages_settled<'a>(work: Work<'a>, Settled { out, lost }: Settled<'a>) -> Following<'a> {
+    Box::pin(settle(work, out, lost))
 }
 
 /// `out`: invitations whose message became SUBMITTED, CAPTURED or UNKNOWN, and until when they may
 /// be answered as it says: QUEUED → SENT. `lost`: those whose message FAILED, EXPIRED or was
 /// suppressed: QUEUED → UNDELIVERED, and the next coach is asked.
-async fn settle(txn: &Txn, out: &[(i64, Instant)], lost: &[i64], now: Instant) -> Result<()> {
+async fn settle(work: Work<'_>, out: &[(i64, Instant)], lost: &[i64]) -> Result<()> {
     if !out.is_empty() {
-        let closing = closing(txn, out.iter().map(|(id, _)| *id)).await?;
+        let closing = closing(work.txn, out.iter().map(|(id, _)| *id)).await?;
         // An edit may have brought F nearer since the message was handed over.
         let until = |(id, until): &(i64, Instant)| {
             (*id, closing.get(id).map_or(*until, |closes| *until.min(closes)).unix())
         };
         let pairs: Vec<(i64, i64)> = out.iter().map(until).collect();
         let set = "state = 'SENT', expires_at = p.b, version = version + 1";
-        update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'QUEUED'", &pairs)
-            .execute(txn)
+        update_by_pairs(work.txn, "invitation", "id", set, "invitation.state = 'QUEUED'", &pairs)
+            .execute(work.txn)
             .await?;
         sql("UPDATE invitation SET sent_at = ? WHERE state = 'SENT' AND sent_at IS NULL AND id IN ({ids})")
-            .bind(now)
+            .bind(work.now)
             .ids(out.iter().map(|(id, _)| *id))
-            .execute(txn)
+            .execute(work.txn)
             .await?;
     }
     let reason = Reason::Expired.as_str();
     staffing::invitation_end_in_txn(
-        txn,
+        work.txn,
         lost,
         InvitationState::Queued,
         InvitationState::Undelivered,
         reason,
-        now,
+        work.now,
     )
     .await
     .map(drop)

@@ -3,32 +3,26 @@
 
 use super::hold::{candidate_of, coach_lock_in_txn, hold, leave_reserve, need_of};
 use super::notice;
-use crate::app::{App, outbox};
+use crate::app::call::Work;
+use crate::app::outbox;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Reason, Result};
 use crate::message::text::{Facts, LetGo};
-use crate::storage::Txn;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// Ends the acceptances of a locked task whose test is overdue, and nothing else.
-pub(crate) async fn lapse_overdue(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let mut invited = staffing::invited_of_task(txn, task.id).await?;
-    lapse(app, txn, task, &mut invited, now).await
+pub(crate) async fn lapse_overdue(work: Work<'_>, task: &TaskRow) -> Result<u64> {
+    let mut invited = staffing::invited_of_task(work.txn, task.id).await?;
+    lapse(work, task, &mut invited).await
 }
 
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
-pub(super) async fn lapse(
-    app: &App,
-    txn: &Txn,
-    task: &TaskRow,
-    invited: &mut Vec<InvitedCoach>,
-    now: Instant,
-) -> Result<u64> {
+pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<InvitedCoach>) -> Result<u64> {
     let late = |coach: &InvitedCoach| {
         coach.state == InvitationState::Accepted
-            && coach.test_deadline.is_some_and(|deadline| deadline <= now)
+            && coach.test_deadline.is_some_and(|deadline| deadline <= work.now)
     };
     let (lapsed, rest): (Vec<InvitedCoach>, Vec<InvitedCoach>) =
         std::mem::take(invited).into_iter().partition(late);
@@ -39,15 +33,15 @@ pub(super) async fn lapse(
     let ids: Vec<i64> = lapsed.iter().map(|coach| coach.id).collect();
     let reason = Reason::Lapsed.as_str();
     staffing::invitation_end_in_txn(
-        txn,
+        work.txn,
         &ids,
         InvitationState::Accepted,
         InvitationState::Lapsed,
         reason,
-        now,
+        work.now,
     )
     .await?;
-    staffing::availability_free_in_txn(txn, &ids).await?;
+    staffing::availability_free_in_txn(work.txn, &ids).await?;
     let drafts = lapsed.iter().map(|coach| {
         let facts = Facts { deadline: coach.test_deadline, ..notice::facts(task) };
         notice::to_coach(
@@ -58,7 +52,7 @@ pub(super) async fn lapse(
             facts,
         )
     });
-    outbox::write(app, txn, drafts.collect(), now).await
+    outbox::write(work, drafts.collect()).await
 }
 
 fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
@@ -67,42 +61,35 @@ fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
 
 /// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no
 /// longer eligible leaves the reserve.
-pub(super) async fn promote(
-    app: &App,
-    txn: &Txn,
-    task: &TaskRow,
-    invited: &mut [InvitedCoach],
-    now: Instant,
-) -> Result<u64> {
+pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [InvitedCoach]) -> Result<u64> {
     let held = count(invited, InvitationState::Accepted) + count(invited, InvitationState::Ready);
     let mut missing = i64::from(task.needed) - held;
-    if !task.is_open_at(now) || missing <= 0 || count(invited, InvitationState::Reserve) == 0 {
+    if !task.is_open_at(work.now) || missing <= 0 || count(invited, InvitationState::Reserve) == 0 {
         return Ok(0);
     }
     let mut reserve: Vec<&mut InvitedCoach> =
         invited.iter_mut().filter(|coach| coach.state == InvitationState::Reserve).collect();
     reserve.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
-    coach_lock_in_txn(txn, &reserve.iter().map(|coach| coach.coach_id).collect::<Vec<_>>()).await?;
-    let need = need_of(txn, task).await?;
+    coach_lock_in_txn(work.txn, &reserve.iter().map(|coach| coach.coach_id).collect::<Vec<_>>()).await?;
+    let need = need_of(work.txn, task).await?;
     let mut messages = 0;
     for coach in reserve {
         if missing == 0 {
             break;
         }
-        let mut candidate = candidate_of(app, txn, coach.coach_id, now).await?;
-        messages += match eligibility::check(app.rules(), &candidate, &need, Purpose::Answer, now) {
+        let mut candidate = candidate_of(work, coach.coach_id).await?;
+        messages += match eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now) {
             Ok(()) => {
                 let (from, said) = (InvitationState::Reserve, coach.answered_at);
-                let (held, told) =
-                    hold(app, txn, task, &need, &mut candidate, coach, from, said, now).await?;
+                let (held, told) = hold(work, task, &need, &mut candidate, coach, from, said).await?;
                 coach.state = held.state;
                 missing -= 1;
                 let facts = Facts { deadline: held.deadline, ..notice::facts_of_lessons(task, &need.spans) };
-                let draft = notice::to_coach(MessageKind::Promoted, task, coach, now.unix(), facts);
-                told + outbox::write(app, txn, vec![draft], now).await?
+                let draft = notice::to_coach(MessageKind::Promoted, task, coach, work.now.unix(), facts);
+                told + outbox::write(work, vec![draft]).await?
             }
             Err(reason) => {
-                let told = leave_reserve(app, txn, task, coach, reason, LetGo::NotEligible, now).await?;
+                let told = leave_reserve(work, task, coach, reason, LetGo::NotEligible).await?;
                 coach.state = InvitationState::Cancelled;
                 told
             }
@@ -113,23 +100,18 @@ pub(super) async fn promote(
 
 /// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (docs/domain.md §4); the state it
 /// is in then.
-pub(super) async fn refresh(
-    txn: &Txn,
-    task: &TaskRow,
-    invited: &[InvitedCoach],
-    now: Instant,
-) -> Result<TaskState> {
+pub(super) async fn refresh(work: Work<'_>, task: &TaskRow, invited: &[InvitedCoach]) -> Result<TaskState> {
     if !task.state.is_open() {
         return Ok(task.state);
     }
     let covered = task.needed > 0 && count(invited, InvitationState::Ready) >= i64::from(task.needed);
     let state = match task.state {
         _ if covered => TaskState::Covered,
-        TaskState::Pending if now < task.gate_at => TaskState::Pending,
+        TaskState::Pending if work.now < task.gate_at => TaskState::Pending,
         _ => TaskState::Inviting,
     };
     if state != task.state {
-        staffing::task_state_set_in_txn(txn, task.id, task.state, state).await?;
+        staffing::task_state_set_in_txn(work.txn, task.id, task.state, state).await?;
     }
     Ok(state)
 }

@@ -3,7 +3,7 @@
 //!
 //! The number of statements does not depend on the number of students.
 
-use crate::app::App;
+use crate::app::call::Work;
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
 use crate::domain::class_task::{self, Seats, Seeker};
@@ -33,13 +33,13 @@ pub(crate) struct Size {
 /// Counts the students of open tasks of one day (docs/domain.md §4, "Students of a task"): BOOKED,
 /// covering D, not on leave on it, made before the cut-off, in no class, and not counted by an open
 /// task of an earlier day.
-pub(crate) async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: &[i64]) -> Result<()> {
+pub(crate) async fn attach_in_txn(work: Work<'_>, day: Day, template_ids: &[i64]) -> Result<()> {
     // Those whom a later task counts already come to this one: the earlier day has them.
     sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') \
         AND template_id IN ({ids})")
     .bind(day)
     .ids(template_ids.iter().copied())
-    .execute_in_parts(txn)
+    .execute_in_parts(work.txn)
     .await?;
     // A new version: who is just cancelling or changing a sign-up and found no task to mark begins
     // again, and finds it.
@@ -57,10 +57,10 @@ pub(crate) async fn attach_in_txn(app: &App, txn: &Txn, day: Day, template_ids: 
     .ids(template_ids.iter().copied())
     .bind(day)
     .bind(day)
-    .bind(cut_off(app.time(), day))
+    .bind(cut_off(work.app.time(), day))
     .bind(day)
     .bind(day)
-    .execute_in_parts(txn)
+    .execute_in_parts(work.txn)
     .await?;
     Ok(())
 }

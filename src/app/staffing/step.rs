@@ -11,31 +11,31 @@ use super::release::{cancel_one, drop_ineligible, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
 use super::sizing::{Size, attach_in_txn, mark_later_in_txn, size_in_txn};
 use super::{next_day, notice, roster, task};
+use crate::app::call::{Call, Work};
+use crate::app::outbox;
 use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
-use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Reason, Result};
+use crate::in_txn;
 use crate::message::text::Facts;
-use crate::storage::Txn;
 use crate::storage::entity::class;
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
-use crate::write_txn;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Brings a locked task in line at `now`; messages written.
-pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<u64> {
-    let task = staffing::task_by_id(txn, task_id).await?;
-    let mut invited = staffing::invited_of_task(txn, task_id).await?;
-    let mut messages = lapse(app, txn, &task, &mut invited, now).await?;
-    messages += promote(app, txn, &task, &mut invited, now).await?;
-    let state = refresh(txn, &task, &invited, now).await?;
-    let may_form_early = app.rules().form_when_covered && state == TaskState::Covered;
+pub async fn settle(work: Work<'_>, task_id: i64) -> Result<u64> {
+    let task = staffing::task_by_id(work.txn, task_id).await?;
+    let mut invited = staffing::invited_of_task(work.txn, task_id).await?;
+    let mut messages = lapse(work, &task, &mut invited).await?;
+    messages += promote(work, &task, &mut invited).await?;
+    let state = refresh(work, &task, &invited).await?;
+    let may_form_early = work.app.rules().form_when_covered && state == TaskState::Covered;
     if state.is_open() && (may_form_early || task.reopened) {
-        messages += form_ready(app, txn, &TaskRow { state, ..task }, now).await?;
+        messages += form_ready(work, &TaskRow { state, ..task }).await?;
     }
     Ok(messages)
 }
@@ -44,18 +44,16 @@ pub async fn settle(app: &App, txn: &Txn, task_id: i64, now: Instant) -> Result<
 /// looks again at those who said yes. An invitation that is just being answered is not let go: its
 /// yes finds the new size. Messages written, and the new size.
 pub(crate) async fn resize_in_txn(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     task_id: i64,
     answering: Option<i64>,
-    now: Instant,
 ) -> Result<(u64, Size)> {
-    let task = staffing::task_by_id(txn, task_id).await?;
+    let task = staffing::task_by_id(work.txn, task_id).await?;
     if !task.state.is_open() {
         return Ok((0, Size::default()));
     }
     // An overdue test counts for nothing: neither for the size nor for the reserve.
-    let mut messages = lapse_overdue(app, txn, &task, now).await?;
+    let mut messages = lapse_overdue(work, &task).await?;
     // A student who cancelled from before D on, or is on leave that day, no longer needs this task.
     let freed = sql(
         "UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ? \
@@ -64,63 +62,67 @@ pub(crate) async fn resize_in_txn(
     .bind(task_id)
     .bind(task.day)
     .bind(task.day)
-    .execute(txn)
+    .execute(work.txn)
     .await?;
-    attach_in_txn(app, txn, task.day, &[task.template_id]).await?;
-    let sizes = size_in_txn(txn, std::slice::from_ref(&task), task.day).await?;
+    attach_in_txn(work, task.day, &[task.template_id]).await?;
+    let sizes = size_in_txn(work.txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
     if size.seated > 0 {
-        messages += look_at_seated(app, txn, task.template_id, task.day, now).await?;
+        messages += look_at_seated(work, task.template_id, task.day).await?;
     }
-    messages += drop_ineligible(app, txn, task_id, answering, now).await?;
+    messages += drop_ineligible(work, task_id, answering).await?;
     // Nobody is put into the reserve of a task that is cancelled.
     messages += if size.students == 0 {
-        cancel_in_txn(app, txn, task_id, "", now).await?
+        cancel_in_txn(work, task_id, "").await?
     } else {
-        let_go(app, txn, task_id, (i64::from(task.needed), size.needed), answering, now).await?
+        let_go(work, task_id, (i64::from(task.needed), size.needed), answering).await?
     };
-    messages += settle(app, txn, task_id, now).await?;
+    messages += settle(work, task_id).await?;
     if freed > 0 {
         // Who is on leave on this day comes to the next one.
-        messages += pass_on(app, txn, task.template_id, task.day, now).await?;
+        messages += pass_on(work, task.template_id, task.day).await?;
     }
     Ok((messages, size))
 }
 
 /// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to
 /// nobody's task. `by` is the admin who cancelled it, or empty for want of demand.
-pub(crate) async fn cancel_in_txn(app: &App, txn: &Txn, task_id: i64, by: &str, now: Instant) -> Result<u64> {
-    let task = staffing::task_by_id(txn, task_id).await?;
+pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, by: &str) -> Result<u64> {
+    let task = staffing::task_by_id(work.txn, task_id).await?;
     if !task.state.is_open() {
         return Ok(0);
     }
     let mut messages = 0;
-    for coach in staffing::invited_of_task(txn, task_id).await? {
-        messages += cancel_one(app, txn, &task, &coach, Reason::TaskClosed, now).await?;
+    for coach in staffing::invited_of_task(work.txn, task_id).await? {
+        messages += cancel_one(work, &task, &coach, Reason::TaskClosed).await?;
     }
-    staffing::task_state_set_in_txn(txn, task_id, task.state, TaskState::Cancelled).await?;
-    sql("UPDATE class_task SET cancelled_by = ? WHERE id = ?").bind(by).bind(task_id).execute(txn).await?;
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task_id).execute(txn).await?;
-    mark_later_in_txn(txn, task.template_id, task.day).await?;
+    staffing::task_state_set_in_txn(work.txn, task_id, task.state, TaskState::Cancelled).await?;
+    sql("UPDATE class_task SET cancelled_by = ? WHERE id = ?")
+        .bind(by)
+        .bind(task_id)
+        .execute(work.txn)
+        .await?;
+    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task_id).execute(work.txn).await?;
+    mark_later_in_txn(work.txn, task.template_id, task.day).await?;
     Ok(messages)
 }
 
 /// `clazz assign_students`: forms what is due, reports who is left over, and tells students whose
 /// lesson does not take place.
-pub async fn assign_students(app: &App, now: Instant) -> Result<Report> {
-    let mut report = form_due(app, now).await?;
-    report.messages += roster::tell_not_held(app, now).await?;
+pub async fn assign_students(call: &Call<'_>) -> Result<Report> {
+    let mut report = form_due(call).await?;
+    report.messages += roster::tell_not_held(call).await?;
     Ok(report)
 }
 
 /// Forms the classes of every task whose F (or reopened end) has come.
-async fn form_due(app: &App, now: Instant) -> Result<Report> {
+async fn form_due(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    for task in staffing::task_list_closing(app.db.reader(), now).await? {
+    for task in staffing::task_list_closing(call.app.db.reader(), call.now).await? {
         report.examined += 1;
-        let formed = write_txn!(&app.db, "class_task.form", |txn| {
-            let task = staffing::task_lock_in_txn(txn, task.id).await?;
-            if task.state.is_open() { close(app, txn, task, now).await } else { Ok((0, Vec::new())) }
+        let formed = in_txn!(call, "class_task.form", |work| {
+            let task = staffing::task_lock_in_txn(work.txn, task.id).await?;
+            if task.state.is_open() { close(work, task).await } else { Ok((0, Vec::new())) }
         });
         let Some((messages, left)) = report.or_failed(&task.about(), formed)? else { continue };
         report.changed += 1;
@@ -135,33 +137,33 @@ async fn form_due(app: &App, now: Instant) -> Result<Report> {
 
 /// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not
 /// `clazz assign_students` has run.
-pub(crate) async fn task_lock_up_to_date(app: &App, txn: &Txn, id: i64, now: Instant) -> Result<TaskRow> {
-    let task = staffing::task_lock_in_txn(txn, id).await?;
-    if !task.state.is_open() || now < task.closes_at {
+pub(crate) async fn task_lock_up_to_date(work: Work<'_>, id: i64) -> Result<TaskRow> {
+    let task = staffing::task_lock_in_txn(work.txn, id).await?;
+    if !task.state.is_open() || work.now < task.closes_at {
         return Ok(task);
     }
-    close(app, txn, task, now).await?;
-    staffing::task_by_id(txn, id).await
+    close(work, task).await?;
+    staffing::task_by_id(work.txn, id).await
 }
 
 /// A task's end: what can be formed is, everybody else is let go, students left over are listed and
 /// passed on.
-async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64, Vec<String>)> {
+async fn close(work: Work<'_>, task: TaskRow) -> Result<(u64, Vec<String>)> {
     let mut messages = 0;
     if task.dirty {
         // Sign-ups changed since the last look; one instant earlier the task was still open.
-        messages += resize_in_txn(app, txn, task.id, None, now).await?.0;
+        messages += resize_in_txn(work, task.id, None).await?.0;
     }
-    messages += settle(app, txn, task.id, now).await?;
-    let task = staffing::task_by_id(txn, task.id).await?;
+    messages += settle(work, task.id).await?;
+    let task = staffing::task_by_id(work.txn, task.id).await?;
     if !task.state.is_open() {
         return Ok((messages, Vec::new()));
     }
-    let formed = form(app, txn, &task, now).await?;
+    let formed = form(work, &task).await?;
     messages += formed.messages;
-    messages += let_everybody_go(app, txn, &task, now).await?;
+    messages += let_everybody_go(work, &task).await?;
     // After a reopening the classes formed earlier count too.
-    let classes = class::Entity::find().filter(class::Column::TaskId.eq(task.id)).all(txn).await?.len();
+    let classes = class::Entity::find().filter(class::Column::TaskId.eq(task.id)).all(work.txn).await?.len();
     // Nothing needed and students left over: there is no class left that they could form.
     let state = if formed.classes >= i64::from(task.needed) && (task.needed > 0 || formed.left.is_empty()) {
         TaskState::Formed
@@ -170,10 +172,10 @@ async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64
     } else {
         TaskState::Failed
     };
-    staffing::task_state_set_in_txn(txn, task.id, task.state, state).await?;
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task.id).execute(txn).await?;
+    staffing::task_state_set_in_txn(work.txn, task.id, task.state, state).await?;
+    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task.id).execute(work.txn).await?;
     if !formed.left.is_empty() {
-        messages += pass_on(app, txn, task.template_id, task.day, now).await?;
+        messages += pass_on(work, task.template_id, task.day).await?;
         let facts = Facts {
             students: formed.left.iter().map(|student| student.user_name.clone()).collect(),
             needed: i64::from(task.needed),
@@ -186,32 +188,32 @@ async fn close(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<(u64
             &task,
             formed.left.len(),
             facts,
-            task.start_at.max(now),
+            task.start_at.max(work.now),
         );
-        messages += outbox::write(app, txn, vec![draft], now).await?;
+        messages += outbox::write(work, vec![draft]).await?;
     }
     Ok((messages, formed.left.into_iter().map(|student| student.user_name).collect()))
 }
 
 /// Classes for the coaches who are ready, while the task goes on looking for the rest.
-async fn form_ready(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let ready = staffing::invited_of_task(txn, task.id)
+async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
+    let ready = staffing::invited_of_task(work.txn, task.id)
         .await?
         .iter()
         .any(|coach| coach.state == InvitationState::Ready);
     if !ready {
         return Ok(0);
     }
-    let formed = form(app, txn, task, now).await?;
+    let formed = form(work, task).await?;
     let mut messages = formed.messages;
-    let sizes = size_in_txn(txn, std::slice::from_ref(task), task.day).await?;
+    let sizes = size_in_txn(work.txn, std::slice::from_ref(task), task.day).await?;
     if sizes.get(&task.id).is_some_and(|size| size.seated > 0) {
-        messages += look_at_seated(app, txn, task.template_id, task.day, now).await?;
+        messages += look_at_seated(work, task.template_id, task.day).await?;
     }
     if sizes.get(&task.id).is_some_and(|size| size.students == 0) {
-        let task = staffing::task_by_id(txn, task.id).await?;
-        messages += let_everybody_go(app, txn, &task, now).await?;
-        staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed).await?;
+        let task = staffing::task_by_id(work.txn, task.id).await?;
+        messages += let_everybody_go(work, &task).await?;
+        staffing::task_state_set_in_txn(work.txn, task.id, task.state, TaskState::Formed).await?;
     }
     Ok(messages)
 }
@@ -219,12 +221,12 @@ async fn form_ready(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Resul
 /// Everybody who has no class ends: the reserve is released and told, who was asked or has not
 /// passed the test has run out of time. When classes form before the task's end, who was asked is
 /// told that it is no longer so.
-async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) -> Result<u64> {
-    let invited = staffing::invited_of_task(txn, task.id).await?;
+async fn let_everybody_go(work: Work<'_>, task: &TaskRow) -> Result<u64> {
+    let invited = staffing::invited_of_task(work.txn, task.id).await?;
     let of = |state: InvitationState| -> Vec<i64> {
         invited.iter().filter(|coach| coach.state == state).map(|coach| coach.id).collect()
     };
-    let early = now < task.closes_at;
+    let early = work.now < task.closes_at;
     let (queued, sent) = if early {
         (Vec::new(), Vec::new())
     } else {
@@ -232,32 +234,32 @@ async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) ->
     };
     let expired = Reason::Expired.as_str();
     staffing::invitation_end_in_txn(
-        txn,
+        work.txn,
         &sent,
         InvitationState::Sent,
         InvitationState::Expired,
         expired,
-        now,
+        work.now,
     )
     .await?;
     staffing::invitation_end_in_txn(
-        txn,
+        work.txn,
         &queued,
         InvitationState::Queued,
         InvitationState::Undelivered,
         expired,
-        now,
+        work.now,
     )
     .await?;
     if !queued.is_empty() {
-        outbox::invitation_messages_cancel(txn, &queued, now).await?;
+        outbox::invitation_messages_cancel(work, &queued).await?;
     }
     let mut messages = 0;
     for coach in invited
         .iter()
         .filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held() || early)
     {
-        messages += cancel_one(app, txn, task, coach, Reason::TaskCovered, now).await?;
+        messages += cancel_one(work, task, coach, Reason::TaskCovered).await?;
     }
     Ok(messages)
 }
@@ -268,33 +270,33 @@ async fn let_everybody_go(app: &App, txn: &Txn, task: &TaskRow, now: Instant) ->
 /// ahead is left to its own `invite create`. Messages written.
 ///
 /// Whoever calls it has let the students go (`task_id` is empty) in the same transaction.
-pub(crate) async fn pass_on(app: &App, txn: &Txn, template_id: i64, after: Day, now: Instant) -> Result<u64> {
-    mark_later_in_txn(txn, template_id, after).await?;
+pub(crate) async fn pass_on(work: Work<'_>, template_id: i64, after: Day) -> Result<u64> {
+    mark_later_in_txn(work.txn, template_id, after).await?;
     let mut messages = 0;
-    for lesson in next_day::lesson_days(app, txn, template_id, after, now).await? {
-        let line = Timeline::of(app.rules(), lesson.day, lesson.start_at);
-        if now < line.cut_off
-            || line.freeze_at <= now
-            || !next_day::has_uncounted(app, txn, template_id, lesson.day).await?
+    for lesson in next_day::lesson_days(work, template_id, after).await? {
+        let line = Timeline::of(work.app.rules(), lesson.day, lesson.start_at);
+        if work.now < line.cut_off
+            || line.freeze_at <= work.now
+            || !next_day::has_uncounted(work, template_id, lesson.day).await?
         {
             continue;
         }
         match (lesson.task_id, lesson.state) {
             (_, Some(state)) if state.is_open() => {
                 // `invite check` sizes it, because it is marked.
-                attach_in_txn(app, txn, lesson.day, &[template_id]).await?;
+                attach_in_txn(work, lesson.day, &[template_id]).await?;
             }
             (Some(id), Some(TaskState::Cancelled)) if lesson.cancelled_by.as_deref() == Some("") => {
-                task::reopen_in_txn(txn, &[id]).await?;
-                messages += begin(app, txn, template_id, lesson.day, now).await?;
+                task::reopen_in_txn(work.txn, &[id]).await?;
+                messages += begin(work, template_id, lesson.day).await?;
             }
             (None, _) => {
                 task::insert_in_txn(
-                    txn,
-                    vec![task::new_task(app, template_id, lesson.day, lesson.start_at, now)],
+                    work.txn,
+                    vec![task::new_task(&work, template_id, lesson.day, lesson.start_at)],
                 )
                 .await?;
-                messages += begin(app, txn, template_id, lesson.day, now).await?;
+                messages += begin(work, template_id, lesson.day).await?;
             }
             // One that has ended counts nobody any more: the day after it may.
             _ => {}
@@ -305,26 +307,26 @@ pub(crate) async fn pass_on(app: &App, txn: &Txn, template_id: i64, after: Day, 
 
 /// Counts the students of a task just made or reopened, and sizes it; past its gate it begins in
 /// rescue.
-async fn begin(app: &App, txn: &Txn, template_id: i64, day: Day, now: Instant) -> Result<u64> {
-    attach_in_txn(app, txn, day, &[template_id]).await?;
-    let Some(task) = staffing::task_open_of_template(txn, template_id, day).await? else { return Ok(0) };
-    let sizes = size_in_txn(txn, std::slice::from_ref(&task), day).await?;
+async fn begin(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
+    attach_in_txn(work, day, &[template_id]).await?;
+    let Some(task) = staffing::task_open_of_template(work.txn, template_id, day).await? else { return Ok(0) };
+    let sizes = size_in_txn(work.txn, std::slice::from_ref(&task), day).await?;
     let size = sizes.get(&task.id).copied().unwrap_or_default();
     let mut messages = 0;
     if size.seated > 0 {
-        messages += look_at_seated(app, txn, template_id, day, now).await?;
+        messages += look_at_seated(work, template_id, day).await?;
     }
     if size.students == 0 {
         // Everybody got a free seat of a running class.
-        staffing::task_state_set_in_txn(txn, task.id, task.state, TaskState::Formed).await?;
+        staffing::task_state_set_in_txn(work.txn, task.id, task.state, TaskState::Formed).await?;
         return Ok(messages);
     }
     if size.over > 0 {
         // `invite check` reports who does not fit.
-        demand_changed(txn, &[template_id]).await?;
+        demand_changed(work.txn, &[template_id]).await?;
     }
-    if now >= task.gate_at {
-        messages += settle(app, txn, task.id, now).await?;
+    if work.now >= task.gate_at {
+        messages += settle(work, task.id).await?;
     }
     Ok(messages)
 }

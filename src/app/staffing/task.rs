@@ -1,6 +1,6 @@
 //! Class tasks as rows: how one comes into being, and back after there was no demand for it.
 
-use crate::app::App;
+use crate::app::call::Call;
 use crate::domain::calendar::Timeline;
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};
@@ -12,14 +12,8 @@ use crate::storage::{Txn, unique_violation};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set};
 
 /// A new task, PENDING, not sized yet.
-pub(super) fn new_task(
-    app: &App,
-    template_id: i64,
-    day: Day,
-    start: Instant,
-    now: Instant,
-) -> task::ActiveModel {
-    let line = Timeline::of(app.rules(), day, start);
+pub(super) fn new_task(call: &Call<'_>, template_id: i64, day: Day, start: Instant) -> task::ActiveModel {
+    let line = Timeline::of(call.app.rules(), day, start);
     task::ActiveModel {
         id: NotSet,
         template_id: Set(template_id),
@@ -37,7 +31,7 @@ pub(super) fn new_task(
         early_warned: Set(false),
         told_uncovered: Set(0),
         gate_alarmed: Set(false),
-        created_at: Set(now),
+        created_at: Set(call.now),
         version: Set(0),
     }
 }

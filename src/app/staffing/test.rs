@@ -3,15 +3,15 @@
 use super::hold::coach_lock_in_txn;
 use super::notice;
 use super::step::settle;
-use crate::app::input::RequestKey;
-use crate::app::{App, outbox};
+use crate::app::call::{Call, Work};
+use crate::app::outbox;
+use crate::domain::actor::Actor;
 use crate::domain::state::{InvitationState, MessageKind};
-use crate::domain::time::Instant;
 use crate::error::{Error, Result};
+use crate::in_txn;
 use crate::storage::entity::{coach, software_test};
 use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach};
-use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 /// The parts of a software test, each passed or not (docs/domain.md §1).
@@ -54,30 +54,29 @@ const SCOPE: &str = "CompleteSoftwareTest";
 /// # Errors
 /// NOT_FOUND for an unknown coach; REQUEST_ID_REUSED.
 pub(crate) async fn complete_software_test(
-    app: &App,
+    call: &Call<'_>,
     user_name: &str,
     parts: TestParts,
-    key: &RequestKey,
-    now: Instant,
 ) -> Result<TestOutcome> {
     let person =
-        coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(app.db.reader()).await?;
+        coach::Entity::find().filter(coach::Column::UserName.eq(user_name)).one(call.app.db.reader()).await?;
     let person = person.ok_or_else(|| Error::not_found("coach", user_name))?;
-    write_txn!(&app.db, "software_test.complete", |txn| {
-        let accepted = staffing::invited_list_accepted_by(txn, person.id, now).await?;
+    let call = &call.clone().by(Actor::Coach(person.user_name.clone()));
+    in_txn!(call, "software_test.complete", |work| {
+        let accepted = staffing::invited_list_accepted_by(work.txn, person.id, work.now).await?;
         let mut tasks: Vec<i64> = accepted.iter().map(|invited| invited.task_id).collect();
         tasks.sort_unstable();
         for task in &tasks {
-            staffing::task_lock_in_txn(txn, *task).await?;
+            staffing::task_lock_in_txn(work.txn, *task).await?;
         }
-        coach_lock_in_txn(txn, &[person.id]).await?;
-        if let Some(ready) = key.claimed(txn, SCOPE).await? {
+        coach_lock_in_txn(work.txn, &[person.id]).await?;
+        if let Some(ready) = work.claimed(SCOPE).await? {
             let ready = ready.split(',').filter_map(|id| id.parse().ok()).collect();
             return Ok(TestOutcome { passed: parts.passed(), ready });
         }
         // An acceptance that came between the look and the lock is on a task that is not locked
         // yet.
-        let again = staffing::invited_list_accepted_by(txn, person.id, now).await?;
+        let again = staffing::invited_list_accepted_by(work.txn, person.id, work.now).await?;
         if again.iter().any(|invited| !tasks.contains(&invited.task_id)) {
             return Err(Error::Contended("software_test.complete"));
         }
@@ -90,41 +89,42 @@ pub(crate) async fn complete_software_test(
             lesson: Set(parts.lesson),
             whiteboard: Set(parts.whiteboard),
             passed: Set(parts.passed()),
-            tested_at: Set(now),
+            tested_at: Set(work.now),
         })
-        .exec_without_returning(txn)
+        .exec_without_returning(work.txn)
         .await?;
         let mut ready = Vec::new();
         if parts.passed() {
             sql("UPDATE coach SET test_passed_at = ? WHERE id = ?")
-                .bind(now)
+                .bind(work.now)
                 .bind(person.id)
-                .execute(txn)
+                .execute(work.txn)
                 .await?;
             for invited in &again {
-                passed(app, txn, invited, now).await?;
+                passed(work, invited).await?;
                 ready.push(invited.id);
             }
         }
         let result = ready.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        key.record(txn, SCOPE, result, now).await?;
+        work.record(SCOPE, result).await?;
         Ok(TestOutcome { passed: parts.passed(), ready })
     })
 }
 
-async fn passed(app: &App, txn: &crate::storage::Txn, invited: &InvitedCoach, now: Instant) -> Result<()> {
+async fn passed(work: Work<'_>, invited: &InvitedCoach) -> Result<()> {
     let rows = sql("UPDATE invitation SET state = ?, test_deadline = NULL, version = version + 1 \
         WHERE id = ? AND state = ?")
     .bind(InvitationState::Ready)
     .bind(invited.id)
     .bind(InvitationState::Accepted)
-    .execute(txn)
+    .execute(work.txn)
     .await?;
     if rows != 1 {
         return Err(Error::Contended("invitation.state"));
     }
-    let task = staffing::task_by_id(txn, invited.task_id).await?;
-    let draft = notice::to_coach(MessageKind::TestPassed, &task, invited, now.unix(), notice::facts(&task));
-    outbox::write(app, txn, vec![draft], now).await?;
-    settle(app, txn, task.id, now).await.map(drop)
+    let task = staffing::task_by_id(work.txn, invited.task_id).await?;
+    let draft =
+        notice::to_coach(MessageKind::TestPassed, &task, invited, work.now.unix(), notice::facts(&task));
+    outbox::write(work, vec![draft]).await?;
+    settle(work, task.id).await.map(drop)
 }

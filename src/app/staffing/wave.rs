@@ -4,8 +4,9 @@
 
 use super::memory::{self, Looked};
 use super::{check, hold::budget_starts, notice};
+use crate::app::call::{Call, Work};
+use crate::app::outbox;
 use crate::app::report::Report;
-use crate::app::{App, outbox};
 use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::expiry;
@@ -13,47 +14,48 @@ use crate::domain::rules::{AfterGate, Rules};
 use crate::domain::state::{InvitationKind, InvitationState, MessageKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
+use crate::in_txn;
 use crate::storage::entity::invitation;
 use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
 use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, TaskRow};
 use crate::storage::{Txn, unique_violation};
-use crate::write_txn;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait};
 use std::collections::{BTreeMap, HashMap};
 
 /// Asks more coaches for every open task (or those of one day) with fewer live invitations than
 /// missing coaches.
-pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Result<Report> {
-    if !app.rules().invitation_window.is_open(app.time(), now) {
+pub async fn send_invitations(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
+    if !call.app.rules().invitation_window.is_open(call.app.time(), call.now) {
         let mut report = Report::default();
         report.skip(Reason::OutsideWindow, 1);
         return Ok(report);
     }
-    let (mut world, open) = memory::world(app, app.db.reader()).await?;
-    let examined = if day.is_some() { staffing::task_count_open(app.db.reader(), day).await? } else { open };
+    let (mut world, open) = memory::world(call.app, call.app.db.reader()).await?;
+    let examined =
+        if day.is_some() { staffing::task_count_open(call.app.db.reader(), day).await? } else { open };
     // Who lapsed makes room for the reserve, and a task that shrank asks nobody, whether or not
     // `invite check` has run this minute.
-    let Report { changed, messages: told, .. } = check::settle_due(app, examined, now, day).await?;
+    let Report { changed, messages: told, .. } = check::settle_due(call, examined, day).await?;
     if changed > 0 {
-        world = memory::world(app, app.db.reader()).await?.0;
+        world = memory::world(call.app, call.app.db.reader()).await?.0;
     }
     // First without any lock: most minutes nobody is to be asked.
-    let (plan, mut report) = look(app, app.db.reader(), &world, now, day).await?;
+    let (plan, mut report) = look(call, call.app.db.reader(), &world, day).await?;
     if plan.asks.is_empty() {
         if examined > 0 {
-            report.add(memory::report_known(app.db.reader(), &world, now, day).await?);
+            report.add(memory::report_known(call.app.db.reader(), &world, call.now, day).await?);
         }
-        memory::remember(app, &world, &plan.looked, now).await;
+        memory::remember(call, &world, &plan.looked).await;
         return Ok(Report { examined, messages: told, ..report });
     }
-    write_txn!(&app.db, "invitation.ask", |txn| {
-        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(txn).await?;
-        let (world, _) = memory::world(app, txn).await?;
-        let (plan, mut report) = look(app, txn, &world, now, day).await?;
-        report.add(memory::report_known(txn, &world, now, day).await?);
-        let messages = told + write(app, txn, &plan, now).await?;
+    in_txn!(call, "invitation.ask", |work| {
+        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(work.txn).await?;
+        let (world, _) = memory::world(work.app, work.txn).await?;
+        let (plan, mut report) = look(&work, work.txn, &world, day).await?;
+        report.add(memory::report_known(work.txn, &world, work.now, day).await?);
+        let messages = told + write(work, &plan).await?;
         Ok(Report { examined, changed: plan.asks.len() as u64, messages, ..report })
     })
 }
@@ -61,11 +63,11 @@ pub async fn send_invitations(app: &App, now: Instant, day: Option<Day>) -> Resu
 /// Whom a look that remembers nothing would ask at `now`, as `coach for template@day`: after
 /// `invite exec` at this instant nobody.
 #[cfg(feature = "testing")]
-pub async fn would_ask(app: &App, now: Instant) -> Result<Vec<String>> {
-    if !app.rules().invitation_window.is_open(app.time(), now) {
+pub async fn would_ask(call: &Call<'_>) -> Result<Vec<String>> {
+    if !call.app.rules().invitation_window.is_open(call.app.time(), call.now) {
         return Ok(Vec::new());
     }
-    let (plan, _) = look(app, app.db.reader(), "", now, None).await?;
+    let (plan, _) = look(call, call.app.db.reader(), "", None).await?;
     let named = |(task, coach): &(usize, usize)| {
         format!("{} for {}", plan.candidates[*coach].user_name, plan.tasks[*task].about())
     };
@@ -87,28 +89,27 @@ struct Plan {
 
 /// Looks at the tasks of which `world` is not known to leave nobody to ask.
 async fn look(
-    app: &App,
+    call: &Call<'_>,
     conn: &impl ConnectionTrait,
     world: &str,
-    now: Instant,
     day: Option<Day>,
 ) -> Result<(Plan, Report)> {
     // After F it is staff's business whom to ask: a task that they reopened sends no invitations by
     // itself.
-    let mut tasks = staffing::task_list_asking(conn, world, now).await?;
+    let mut tasks = staffing::task_list_asking(conn, world, call.now).await?;
     tasks.retain(|task| day.is_none_or(|day| day == task.day));
     if tasks.is_empty() {
         return Ok((Plan::default(), Report::default()));
     }
-    let counts = staffing::task_counts(conn, &tasks, now).await?;
+    let counts = staffing::task_counts(conn, &tasks, call.now).await?;
     let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
-    let rules = app.rules();
-    let tomorrow = memory::tomorrow(app, now);
+    let rules = call.app.rules();
+    let tomorrow = memory::tomorrow(call);
     let mut looked: Vec<Looked> = tasks
         .iter()
         .map(|task| {
             let borders =
-                [Some(task.gate_at).filter(|gate| now < *gate), count(task).changes_at, Some(tomorrow)];
+                [Some(task.gate_at).filter(|gate| call.now < *gate), count(task).changes_at, Some(tomorrow)];
             let again_at = borders.into_iter().flatten().min().unwrap_or(tomorrow);
             let covered =
                 (count(task).wave(rules.wave_factor) <= 0).then(|| (Reason::TaskCovered.to_string(), 1));
@@ -121,20 +122,21 @@ async fn look(
         })
         .collect();
     tasks.retain(|task| count(task).wave(rules.wave_factor) > 0);
-    tasks.retain(|task| rules.after_gate == AfterGate::Auto || now < task.gate_at);
+    tasks.retain(|task| rules.after_gate == AfterGate::Auto || call.now < task.gate_at);
     if tasks.is_empty() {
         let report = reported(&looked);
         return Ok((Plan { looked, ..Plan::default() }, report));
     }
-    let (today, week) = budget_starts(app, now);
+    let (today, week) = budget_starts(call);
     let mut subjects: Vec<i64> = tasks.iter().map(|task| task.subject_id).collect();
     subjects.sort_unstable();
     subjects.dedup();
     // Coaches first: their versions tell later whether anything of theirs changed since.
-    let mut candidates = pool::candidate_list(conn, &Which::OfSubjects(subjects), now, today, week).await?;
+    let mut candidates =
+        pool::candidate_list(conn, &Which::OfSubjects(subjects), call.now, today, week).await?;
     pool::asked_add(conn, tasks.iter().map(|task| task.id), &mut candidates).await?;
     let needs = pool::need_list(conn, &tasks).await?;
-    let asks = plan(rules, &tasks, &counts, &needs, &mut candidates, now, &mut looked);
+    let asks = plan(rules, &tasks, &counts, &needs, &mut candidates, call.now, &mut looked);
     let report = reported(&looked);
     Ok((Plan { tasks, needs, candidates, asks, looked }, report))
 }
@@ -213,8 +215,8 @@ fn plan(
     asks
 }
 
-async fn write(app: &App, txn: &Txn, plan: &Plan, now: Instant) -> Result<u64> {
-    let rules = app.rules();
+async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
+    let rules = work.app.rules();
     let mut coaches: Vec<(i64, i64)> = plan
         .asks
         .iter()
@@ -229,20 +231,20 @@ async fn write(app: &App, txn: &Txn, plan: &Plan, now: Instant) -> Result<u64> {
     // Whoever changed a task or a coach since they were read has counted a version on: then this
     // plan is of yesterday.
     let set = "version = version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    let rows = update_by_pairs(txn, "class_task", "id", set, "class_task.version = p.b", &tasks)
-        .execute(txn)
+    let rows = update_by_pairs(work.txn, "class_task", "id", set, "class_task.version = p.b", &tasks)
+        .execute(work.txn)
         .await?;
     let coach_rows =
-        update_by_pairs(txn, "coach", "id", "version = version + 1", "coach.version = p.b", &coaches)
-            .execute(txn)
+        update_by_pairs(work.txn, "coach", "id", "version = version + 1", "coach.version = p.b", &coaches)
+            .execute(work.txn)
             .await?;
     if rows != tasks.len() as u64 || coach_rows != coaches.len() as u64 {
         return Err(Error::Contended("invitation.ask"));
     }
     sql("UPDATE coach SET last_invited_at = ? WHERE id IN ({ids})")
-        .bind(now)
+        .bind(work.now)
         .ids(coaches.iter().map(|(id, _)| *id))
-        .execute(txn)
+        .execute(work.txn)
         .await?;
     let rows: Vec<invitation::ActiveModel> = plan
         .asks
@@ -251,17 +253,17 @@ async fn write(app: &App, txn: &Txn, plan: &Plan, now: Instant) -> Result<u64> {
             let task = &plan.tasks[*task];
             let last_day =
                 plan.needs.get(&task.id).and_then(|need| need.spans.last()).map_or(task.day, |span| span.day);
-            new_invitation(rules, task, plan.candidates[*coach].id, InvitationKind::Auto, last_day, now)
+            new_invitation(rules, task, plan.candidates[*coach].id, InvitationKind::Auto, last_day, work.now)
         })
         .collect();
-    insert(txn, rows).await?;
-    let invited = staffing::invited_queued_at(txn, tasks.iter().map(|(id, _)| *id), now).await?;
+    insert(work.txn, rows).await?;
+    let invited = staffing::invited_queued_at(work.txn, tasks.iter().map(|(id, _)| *id), work.now).await?;
     let drafts = invited.iter().filter_map(|coach| {
         let task = plan.tasks.iter().find(|task| task.id == coach.task_id)?;
         let spans = plan.needs.get(&task.id).map_or(&[][..], |need| &need.spans);
-        Some(invitation_draft(rules, task, coach, spans, now))
+        Some(invitation_draft(rules, task, coach, spans, work.now))
     });
-    outbox::write(app, txn, drafts.collect(), now).await
+    outbox::write(work, drafts.collect()).await
 }
 
 /// A new invitation, QUEUED.

@@ -2,29 +2,28 @@
 //! (docs/domain.md §6).
 
 use super::Notes;
-use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
-use crate::domain::time::Instant;
 use crate::error::Result;
+use crate::in_txn;
 use crate::storage::upkeep as store;
-use crate::write_txn;
 
 /// Sign-ups of one transaction.
 const CHUNK: usize = 1000;
 
 /// Ends BOOKED and PLACED sign-ups whose last day is past, and reports classes with lessons ahead
 /// that nobody is left for. The places of their past days stay taken.
-pub(crate) async fn remove_expired_students(app: &App, now: Instant) -> Result<Report> {
-    let today = app.time().day(now);
-    let over = store::reservation_ids_over(app.db.reader(), today, now).await?;
+pub(crate) async fn remove_expired_students(call: &Call<'_>) -> Result<Report> {
+    let today = call.app.time().day(call.now);
+    let over = store::reservation_ids_over(call.app.db.reader(), today, call.now).await?;
     let mut report = Report { examined: over.len() as u64, ..Report::default() };
     for ids in over.chunks(CHUNK) {
         let ended =
-            write_txn!(&app.db, "reservation.end", |txn| store::reservation_end_in_txn(txn, ids, today)
+            in_txn!(call, "reservation.end", |work| store::reservation_end_in_txn(work.txn, ids, today)
                 .await);
         report.changed += report.or_failed("sign-ups that are over", ended)?.unwrap_or_default();
     }
-    let empty = store::class_list_empty(app.db.reader(), now).await?;
+    let empty = store::class_list_empty(call.app.db.reader(), call.now).await?;
     report.skip("CLASS_EMPTY", empty.len() as u64);
     let mut notes = Notes::default();
     for class in empty {

@@ -3,16 +3,17 @@
 
 use super::Notes;
 use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::catalog_places::wanted_places;
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::domain::places::PlaceDay;
 use crate::domain::recurrence::RecurrenceError;
 use crate::domain::state::{MessageKind, PlaceCause};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Result};
+use crate::in_txn;
 use crate::message::text::Facts;
-use crate::storage::Txn;
 use crate::storage::catalog::{catalog_changed_in_txn, season_lock_in_txn};
 use crate::storage::entity::place;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
@@ -20,15 +21,12 @@ use crate::storage::place::{
     TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, template_slots,
 };
 use crate::storage::upkeep::{self as store, Difference, UpkeepTemplate};
-use crate::write_txn;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Templates of one recount: it stays far below the time limit of a statement, and what MariaDB
 /// sorts stays in memory.
 const TEMPLATES: usize = 100;
-/// Who repairs, in the ledger.
-const ACTOR: &str = "clazz init_place";
 
 /// Makes the lesson days ahead that are missing, counts the places of all days anew from the
 /// reservations and from the ledger, repairs what differs, reports each difference, and tells
@@ -37,13 +35,13 @@ const ACTOR: &str = "clazz init_place";
 /// What differs counts as failed, repaired or not: the transactions that change places keep them
 /// right, so a person must ask why. Nothing is locked for the look; each template with something to
 /// be put right is locked, and counted again, in a transaction of its own.
-pub async fn init_places(app: &App, now: Instant) -> Result<Report> {
-    let conn = app.db.reader();
+pub async fn init_places(call: &Call<'_>) -> Result<Report> {
+    let conn = call.app.db.reader();
     let templates = store::upkeep_template_list(conn).await?;
     let mut report = Report::default();
     // Templates with something to be put right, and whether they lack lesson days.
     let mut work: BTreeMap<i64, bool> =
-        lacking(app, &templates, now, &mut report).await?.into_iter().map(|id| (id, true)).collect();
+        lacking(call, &templates, &mut report).await?.into_iter().map(|id| (id, true)).collect();
     let (mut drifted, mut unexplained) = (0_u64, 0_u64);
     for chunk in templates.chunks(TEMPLATES) {
         let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
@@ -57,8 +55,8 @@ pub async fn init_places(app: &App, now: Instant) -> Result<Report> {
     let mut notes = Notes::default();
     for (id, lacks_days) in work {
         let Ok(at) = templates.binary_search_by_key(&id, |template| template.id) else { continue };
-        let mender = Mender { app, now, template: &templates[at], lacks_days, drifted };
-        let mended = write_txn!(&app.db, "place.repair", |txn| mender.mend(txn).await);
+        let mender = Mender { template: &templates[at], lacks_days, drifted };
+        let mended = in_txn!(call, "place.repair", |work| mender.mend(work).await);
         let Some(mended) = report.or_failed(&mender.template.code, mended)? else { continue };
         report.changed += mended.changed;
         report.failed += mended.failed;
@@ -80,20 +78,15 @@ pub async fn init_places(app: &App, now: Instant) -> Result<Report> {
 ///
 /// Number and sum of the days tell those that have all of theirs, so that only the others' days are
 /// read.
-async fn lacking(
-    app: &App,
-    templates: &[UpkeepTemplate],
-    now: Instant,
-    report: &mut Report,
-) -> Result<Vec<i64>> {
-    let conn = app.db.reader();
+async fn lacking(call: &Call<'_>, templates: &[UpkeepTemplate], report: &mut Report) -> Result<Vec<i64>> {
+    let conn = call.app.db.reader();
     let sums: HashMap<i64, (i64, i64)> = store::place_sums(conn)
         .await?
         .into_iter()
         .map(|(template, days, starts)| (template, (days, starts)))
         .collect();
     report.examined = sums.values().map(|(days, _)| days.unsigned_abs()).sum();
-    let today = app.time().day(now);
+    let today = call.app.time().day(call.now);
     let current: Vec<i64> = templates
         .iter()
         .filter(|template| template.season_end >= today)
@@ -107,7 +100,7 @@ async fn lacking(
             // Many templates have the same days.
             let key = (slot.season.id, slot.period.id, slot.template.recurrence.clone());
             if !known.contains_key(&key) {
-                let days = report.or_failed(&slot.template.code, days_of(app, &slot))?;
+                let days = report.or_failed(&slot.template.code, days_of(call.app, &slot))?;
                 known.insert(key.clone(), days.unwrap_or_default());
             }
             let days = known.get(&key).map_or(&[][..], Vec::as_slice);
@@ -117,7 +110,7 @@ async fn lacking(
                 // past.
                 suspects.push((
                     slot.template.id,
-                    days.iter().filter(|place| place.start_at > now).map(|place| place.day).collect(),
+                    days.iter().filter(|place| place.start_at > call.now).map(|place| place.day).collect(),
                 ));
             }
         }
@@ -156,8 +149,6 @@ struct Mended {
 
 /// Puts one template right.
 struct Mender<'a> {
-    app: &'a App,
-    now: Instant,
     template: &'a UpkeepTemplate,
     lacks_days: bool,
     /// How many lesson days of all templates do not agree with the reservations.
@@ -165,14 +156,14 @@ struct Mender<'a> {
 }
 
 impl Mender<'_> {
-    async fn mend(&self, txn: &Txn) -> Result<Mended> {
+    async fn mend(&self, work: Work<'_>) -> Result<Mended> {
         let id = self.template.id;
         let mut mended = Mended::default();
-        let created = if self.lacks_days { self.create_days(txn).await? } else { BTreeSet::new() };
+        let created = if self.lacks_days { self.create_days(work).await? } else { BTreeSet::new() };
         mended.changed += created.len() as u64;
         // Whoever changes places has committed both sides of it, or waits here until this is done.
-        place_lock_in_txn(txn, &[id]).await?;
-        let found = store::place_differences(txn, id, id).await?;
+        place_lock_in_txn(work.txn, &[id]).await?;
+        let found = store::place_differences(work.txn, id, id).await?;
         let (mut taken, mut ledger, mut drifts) = (Vec::new(), Vec::new(), false);
         for difference in &found {
             let Difference { day, capacity, taken: was, counted, ledger: noted, .. } = *difference;
@@ -207,19 +198,19 @@ impl Mender<'_> {
             mended.notes.push(format!("{} {day}: made, {seats} places taken", self.template.code));
         }
         if !taken.is_empty() {
-            store::place_set_taken_in_txn(txn, id, &taken).await?;
+            store::place_set_taken_in_txn(work.txn, id, &taken).await?;
         }
-        self.write_ledger(txn, ledger).await?;
+        self.write_ledger(work, ledger).await?;
         if drifts {
-            mended.messages = outbox::write(self.app, txn, vec![self.message()], self.now).await?;
+            mended.messages = outbox::write(work, vec![self.message(&work)]).await?;
         }
         if !created.is_empty() {
-            catalog_changed_in_txn(txn).await?;
+            catalog_changed_in_txn(work.txn).await?;
         }
         Ok(mended)
     }
 
-    async fn write_ledger(&self, txn: &Txn, rows: Vec<(Day, i64, String)>) -> Result<()> {
+    async fn write_ledger(&self, work: Work<'_>, rows: Vec<(Day, i64, String)>) -> Result<()> {
         let change = |day: Day, delta: i64| PlaceChange {
             template_id: self.template.id,
             reservation_id: None,
@@ -230,25 +221,25 @@ impl Mender<'_> {
         };
         let rows: Vec<(PlaceChange, By)> = rows
             .into_iter()
-            .map(|(day, delta, remark)| (change(day, delta), By { remark, ..By::actor(ACTOR) }))
+            .map(|(day, delta, remark)| (change(day, delta), By { remark, ..work.author() }))
             .collect();
         let rows: Vec<(&PlaceChange, &By)> = rows.iter().map(|(change, by)| (change, by)).collect();
-        place_change_write_all_in_txn(txn, &rows, self.now).await
+        place_change_write_all_in_txn(work.txn, &rows, work.now).await
     }
 
     /// Makes the lesson days that the template lacks, none taken, as the catalogue says at this
     /// moment; which.
-    async fn create_days(&self, txn: &Txn) -> Result<BTreeSet<Day>> {
+    async fn create_days(&self, work: Work<'_>) -> Result<BTreeSet<Day>> {
         let id = self.template.id;
-        let slots = template_slots(txn, &[id]).await?;
+        let slots = template_slots(work.txn, &[id]).await?;
         let Some(season_id) = slots.first().map(|slot| slot.season.id) else { return Ok(BTreeSet::new()) };
         // Whoever else makes the days of the template takes its season's turn; what was read before
         // may be old.
-        season_lock_in_txn(txn, season_id).await?;
-        let slots = template_slots(txn, &[id]).await?;
+        season_lock_in_txn(work.txn, season_id).await?;
+        let slots = template_slots(work.txn, &[id]).await?;
         let Some(slot) = slots.first() else { return Ok(BTreeSet::new()) };
-        place_lock_in_txn(txn, &[id]).await?;
-        let there: BTreeSet<Day> = place_list(txn, &[id])
+        place_lock_in_txn(work.txn, &[id]).await?;
+        let there: BTreeSet<Day> = place_list(work.txn, &[id])
             .await?
             .remove(&id)
             .unwrap_or_default()
@@ -256,9 +247,9 @@ impl Mender<'_> {
             .map(|place| place.day)
             .collect();
         let mut rows = Vec::new();
-        for place in days_of(self.app, slot)?
+        for place in days_of(work.app, slot)?
             .into_iter()
-            .filter(|place| place.start_at > self.now && !there.contains(&place.day))
+            .filter(|place| place.start_at > work.now && !there.contains(&place.day))
         {
             let PlaceDay { day, start_at, end_at, capacity, taken, not_held_at } = place;
             rows.push(place::Model {
@@ -272,17 +263,17 @@ impl Mender<'_> {
                 not_held_told: false,
             });
         }
-        place_insert_in_txn(txn, &rows).await?;
+        place_insert_in_txn(work.txn, &rows).await?;
         Ok(rows.iter().map(|row| row.day).collect())
     }
 
     /// One a day to each admin, however many templates are concerned.
-    fn message(&self) -> Draft {
+    fn message(&self, call: &Call<'_>) -> Draft {
         Draft {
             kind: MessageKind::PlaceDrift,
             person: Person::Admins { subject_id: self.template.subject_id },
             about: "places".to_owned(),
-            version: self.app.time().day(self.now).to_string(),
+            version: call.app.time().day(call.now).to_string(),
             facts: Facts {
                 count: i64::try_from(self.drifted).unwrap_or(i64::MAX).max(1),
                 ..Facts::default()
@@ -291,7 +282,7 @@ impl Mender<'_> {
             invitation_id: None,
             class_id: None,
             lesson_at: None,
-            valid_until: self.now + TimeDelta::days(1),
+            valid_until: call.now + TimeDelta::days(1),
             as_notice: false,
         }
     }

@@ -2,11 +2,12 @@
 //! grows for ever.
 
 use crate::app::App;
+use crate::app::call::Call;
 use crate::app::report::Report;
 use crate::domain::time::Instant;
 use crate::error::Result;
+use crate::in_txn;
 use crate::storage::purge as store;
-use crate::write_txn;
 use chrono::TimeDelta;
 
 /// Rows of one transaction.
@@ -53,11 +54,11 @@ impl Old {
 
 /// Removes what is old, each kind in sets of some thousand rows, and at most as many as one run
 /// may. What is left is for the next run.
-pub(crate) async fn purge(app: &App, now: Instant) -> Result<Report> {
+pub(crate) async fn purge(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    let last_runs = store::task_run_last_ids(app.db.reader()).await?;
+    let last_runs = store::task_run_last_ids(call.app.db.reader()).await?;
     for old in Old::ALL {
-        let done = purge_one(app, old, &last_runs, now).await;
+        let done = purge_one(call, old, &last_runs).await;
         let Some((removed, is_all)) = report.or_failed(old.word(), done)? else { continue };
         report.examined += removed;
         report.changed += removed;
@@ -70,12 +71,12 @@ pub(crate) async fn purge(app: &App, now: Instant) -> Result<Report> {
 }
 
 /// How many rows of a kind went, and whether they were all.
-async fn purge_one(app: &App, old: Old, last_runs: &[i64], now: Instant) -> Result<(u64, bool)> {
-    let (before, most) = (now - old.kept(app), app.config.retention.per_run_max as usize);
+async fn purge_one(call: &Call<'_>, old: Old, last_runs: &[i64]) -> Result<(u64, bool)> {
+    let (before, most) = (call.now - old.kept(call.app), call.app.config.retention.per_run_max as usize);
     let (mut looked_at, mut removed) = (0, 0);
     while looked_at < most {
         let size = SET.min(most - looked_at);
-        let (found, gone) = purge_set(app, old, last_runs, before, now, size).await?;
+        let (found, gone) = purge_set(call, old, last_runs, before, size).await?;
         looked_at += found;
         removed += gone;
         if found < size {
@@ -89,21 +90,20 @@ async fn purge_one(app: &App, old: Old, last_runs: &[i64], now: Instant) -> Resu
 /// How many rows of a kind were found to be old, at most `size`, and how many of them went: another
 /// server may have been there first.
 async fn purge_set(
-    app: &App,
+    call: &Call<'_>,
     old: Old,
     last_runs: &[i64],
     before: Instant,
-    now: Instant,
     size: usize,
 ) -> Result<(usize, u64)> {
-    let (conn, limit) = (app.db.reader(), i64::try_from(size).unwrap_or(i64::MAX));
+    let (conn, limit) = (call.app.db.reader(), i64::try_from(size).unwrap_or(i64::MAX));
     if old == Old::RequestIds {
         let keys = store::request_list_old(conn, before, limit).await?;
         if keys.is_empty() {
             return Ok((0, 0));
         }
         let gone =
-            write_txn!(&app.db, "request_log.purge", |txn| store::request_delete_in_txn(txn, &keys).await)?;
+            in_txn!(call, "request_log.purge", |work| store::request_delete_in_txn(work.txn, &keys).await)?;
         return Ok((keys.len(), gone));
     }
     let ids = match old {
@@ -111,17 +111,17 @@ async fn purge_set(
         Old::IdleRuns | Old::Runs => {
             store::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?
         }
-        Old::Topics => store::topic_list_old(conn, app.time().day(before), limit).await?,
+        Old::Topics => store::topic_list_old(conn, call.app.time().day(before), limit).await?,
         Old::HeldTimes | Old::RequestIds => store::held_time_list_old(conn, before, limit).await?,
     };
     if ids.is_empty() {
         return Ok((0, 0));
     }
-    let gone = write_txn!(&app.db, "purge", |txn| match old {
-        Old::Messages => store::message_purge_in_txn(txn, &ids, now).await,
-        Old::IdleRuns | Old::Runs => store::task_run_delete_in_txn(txn, &ids).await,
-        Old::Topics => store::topic_delete_in_txn(txn, &ids).await,
-        Old::HeldTimes | Old::RequestIds => store::held_time_delete_in_txn(txn, &ids).await,
+    let gone = in_txn!(call, "purge", |work| match old {
+        Old::Messages => store::message_purge_in_txn(work.txn, &ids, work.now).await,
+        Old::IdleRuns | Old::Runs => store::task_run_delete_in_txn(work.txn, &ids).await,
+        Old::Topics => store::topic_delete_in_txn(work.txn, &ids).await,
+        Old::HeldTimes | Old::RequestIds => store::held_time_delete_in_txn(work.txn, &ids).await,
     })?;
     Ok((ids.len(), gone))
 }

@@ -15,7 +15,7 @@ pub(crate) use words::{number, optional_word, word, words};
 
 use super::pb;
 use crate::app::idempotency;
-use crate::app::input::{EditKey, Fields, RequestKey};
+use crate::app::input::{Fields, RequestKey};
 use crate::domain::calendar::{parse_day, parse_time};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -163,15 +163,6 @@ pub(crate) fn request_key(request_id: &str, request: &impl prost::Message) -> Re
     }
     let fingerprint = idempotency::fingerprint(&[&BASE64.encode(request.encode_to_vec())]);
     Ok(RequestKey { request_id: request_id.to_owned(), fingerprint })
-}
-
-/// How an edit is to be made; call it before the request is taken apart.
-pub(crate) fn edit_key(
-    request_id: &str,
-    validate_only: bool,
-    request: &impl prost::Message,
-) -> Result<EditKey> {
-    Ok(EditKey { key: request_key(request_id, request)?, validate_only })
 }
 
 #[cfg(test)]

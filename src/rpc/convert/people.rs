@@ -1,9 +1,6 @@
 //! Coaches and students between protobuf and the domain.
 
-use super::{
-    REQUEST, code, day, number, operator, optional_timestamp, optional_word, remark, required, timestamp,
-    word,
-};
+use super::{REQUEST, code, day, number, optional_timestamp, optional_word, required, timestamp, word};
 use crate::app::coach::{AvailabilitySpec, CoachSpec, NewStatus, Offer};
 use crate::app::student::StudentSpec;
 use crate::error::{Error, Result};
@@ -58,15 +55,8 @@ pub(crate) fn student(student: Option<pb::Student>) -> Result<StudentSpec> {
 }
 
 /// A new status of a coach.
-pub(crate) fn new_status(request: pb::SetCoachStatusRequest) -> Result<NewStatus> {
-    let pb::SetCoachStatusRequest { user_name, job_status, operator: who, remark: why, request_id: _ } =
-        request;
-    Ok(NewStatus {
-        user_name: code("user_name", user_name)?,
-        job_status: word("job_status", job_status)?,
-        operator: operator(who)?,
-        remark: remark(why, true)?,
-    })
+pub(crate) fn new_status(user_name: String, job_status: i32) -> Result<NewStatus> {
+    Ok(NewStatus { user_name: code("user_name", user_name)?, job_status: word("job_status", job_status)? })
 }
 
 /// Which coaches to list.
@@ -149,6 +139,7 @@ impl From<coach_status_change::Model> for pb::CoachStatusChange {
             coach_id: _,
             from_status,
             to_status,
+            operator_kind,
             operator,
             remark,
             changed_at,
@@ -157,6 +148,7 @@ impl From<coach_status_change::Model> for pb::CoachStatusChange {
             from_status: number(from_status),
             to_status: number(to_status),
             operator,
+            operator_kind: number(operator_kind),
             remark,
             change_time: Some(timestamp(changed_at)),
         }

@@ -82,6 +82,7 @@ macro_rules! twins {
 }
 
 twins! {
+    ActorKind = ActorKind [Student, Coach, Admin, Task, Catalogue, Import, Client];
     GradeType = GradeType [Primary, Junior, Senior];
     SeasonType = SeasonType [Spring, Summer, Autumn, Winter];
     JobStatus = JobStatus [Reserve, Waiting, Trial, Regular, Retraining, Dismissed];

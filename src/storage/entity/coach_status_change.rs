@@ -1,7 +1,7 @@
 //! `coach_status_change`: Who changed the job status of a coach, when and why. The columns are
 //! explained in the migration that makes them.
 
-use crate::domain::state::JobStatus;
+use crate::domain::state::{ActorKind, JobStatus};
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;
 
@@ -14,6 +14,7 @@ pub struct Model {
     pub coach_id: i64,
     pub from_status: JobStatus,
     pub to_status: JobStatus,
+    pub operator_kind: ActorKind,
     pub operator: String,
     pub remark: String,
     pub changed_at: Instant,

@@ -1,7 +1,7 @@
 //! `place_change`: The ledger of places. The columns are explained in the migration that makes
 //! them.
 
-use crate::domain::state::PlaceCause;
+use crate::domain::state::{ActorKind, PlaceCause};
 use crate::domain::time::{Day, Instant};
 use sea_orm::entity::prelude::*;
 
@@ -17,6 +17,7 @@ pub struct Model {
     pub last_day: Day,
     pub delta: i32,
     pub cause: PlaceCause,
+    pub actor_kind: ActorKind,
     pub actor: String,
     pub remark: String,
     pub request_id: String,

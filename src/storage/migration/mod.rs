@@ -16,6 +16,7 @@ mod m20261129_retention;
 mod m20261129_setting;
 mod m20261129_task_looks;
 mod m20261130_notices;
+mod m20261201_actor;
 mod step;
 
 pub use step::{Migration, Step};
@@ -31,6 +32,7 @@ pub const ALL: &[Migration] = &[
     m20261129_setting::MIGRATION,
     m20261129_task_looks::MIGRATION,
     m20261130_notices::MIGRATION,
+    m20261201_actor::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

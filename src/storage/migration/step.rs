@@ -64,6 +64,15 @@ pub enum Step {
         /// The SELECT of the rows.
         rows: &'static str,
     },
+    /// Rows that are there get other values, by which they are no longer `rows`.
+    Update {
+        /// The table.
+        table: &'static str,
+        /// The assignments.
+        set: &'static str,
+        /// The condition for the rows that are left to do.
+        rows: &'static str,
+    },
 }
 
 impl Step {
@@ -121,6 +130,12 @@ impl Step {
                     .await?
                 {
                     true => vec![format!("INSERT INTO {table} ({columns}) {rows}")],
+                    false => vec![],
+                }
+            }
+            Self::Update { table, set, rows } => {
+                match holds(manager, &format!("EXISTS (SELECT 1 FROM {table} WHERE {rows})")).await? {
+                    true => vec![format!("UPDATE {table} SET {set} WHERE {rows}")],
                     false => vec![],
                 }
             }

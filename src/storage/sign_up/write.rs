@@ -2,6 +2,7 @@
 //! used for.
 
 use super::place_change_in_txn;
+use crate::domain::actor::Actor;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
@@ -240,7 +241,13 @@ async fn one_after_the_other(
             let (template_id, first_day, last_day) = (row.template_id, row.start_day, row.end_day);
             let change =
                 PlaceChange { template_id, reservation_id: Some(*id), first_day, last_day, delta: 1, cause };
-            ledger.push((change, By { request_id: (*request_id).to_owned(), ..By::actor(*student) }));
+            ledger.push((
+                change,
+                By {
+                    request_id: (*request_id).to_owned(),
+                    ..By::actor(Actor::Student((*student).to_owned()))
+                },
+            ));
         }
         requests.extend(request.map(|(scope, fingerprint)| (scope, *request_id, fingerprint, *id)));
     }
@@ -305,8 +312,8 @@ async fn run_on_postgres(
         values!(),
         " FROM q), \
          told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
-             actor, remark, request_id, changed_at) \
-             SELECT q.c1, q.id, q.c2, q.c3, 1, q.c11, q.c12, '', q.c13, CAST(? AS BIGINT) FROM q \
+             actor_kind, actor, remark, request_id, changed_at) \
+             SELECT q.c1, q.id, q.c2, q.c3, 1, q.c11, 'STUDENT', q.c12, '', q.c13, CAST(? AS BIGINT) FROM q \
          WHERE q.c11 <> ''), \
          asked AS (INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
              SELECT q.c14, q.c13, q.c15, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q WHERE q.c14 <> '') \
@@ -346,10 +353,10 @@ macro_rules! at_once {
             values!(),
             " FROM {rows:iiddtiiididi} q; \
              INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
-             actor, request_id, changed_at) \
+             actor_kind, actor, request_id, changed_at) \
              SELECT t.c0, ",
             last_id!(),
-            " - t.c1, t.c2, t.c3, 1, t.c4, t.c5, t.c6, ? FROM {rows:iiddttt} t; ",
+            " - t.c1, t.c2, t.c3, 1, t.c4, 'STUDENT', t.c5, t.c6, ? FROM {rows:iiddttt} t; ",
             $($requests)*
             "SELECT ",
             last_id!(),

@@ -2,7 +2,7 @@
 //! file, and both name the same field for the same reason.
 
 use super::*;
-use etutor::app::import::check;
+use etutor::app::call::Call;
 use std::collections::BTreeMap;
 use tonic::Code as StatusCode;
 
@@ -265,10 +265,11 @@ fn as_file(name: &str, values: &Values) -> ImportData {
 #[test]
 fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
     on_every_app(async |app: TestApp| {
-        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         for &(file, good) in GOOD {
             let row: Values = good.iter().map(|(column, value)| (*column, (*value).to_owned())).collect();
-            let outcome = check(&app, &as_file(file, &row), true, NOW).await.unwrap();
+            let outcome =
+                import(&Call::new(&app, NOW).rehearsed(true), &as_file(file, &row), true).await.unwrap();
             assert!(outcome.problems.is_empty(), "{outcome:?}");
         }
         let before = snapshot(app.db()).await;
@@ -278,7 +279,7 @@ fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
             row.insert(column, value.clone());
             let case = format!("{file} {column} {value:?}");
 
-            let outcome = import(&app, &as_file(file, &row), false, NOW).await.unwrap();
+            let outcome = import(&Call::new(&app, NOW), &as_file(file, &row), false).await.unwrap();
             assert!(!outcome.written, "{case}");
             let [problem] = outcome.problems.as_slice() else { panic!("{case}: {:?}", outcome.problems) };
             assert_eq!(
@@ -332,7 +333,7 @@ fn an_offer_that_was_used_ends_with_its_last_use_by_either_door() {
             }
         };
         let now = app.now().await.unwrap();
-        import(&app, &academy_with(&[]), true, now).await.unwrap();
+        import(&Call::new(&app, now), &academy_with(&[]), true).await.unwrap();
         write_txn!(app.db(), "test.use", |txn| {
             sql("INSERT INTO class_task (id, template_id, day, state, start_at, gate_at, freeze_at, \
                  closes_at, created_at) \
@@ -349,7 +350,7 @@ fn an_offer_that_was_used_ends_with_its_last_use_by_either_door() {
         used("2026-03-14").await;
         let shorter = only(&[("coach_availability.csv", &offer("2026-03-07"))]);
         for expected in [(0, 1, 0, 0), (0, 0, 1, 0)] {
-            let outcome = import(&app, &shorter, false, now).await.unwrap();
+            let outcome = import(&Call::new(&app, now), &shorter, false).await.unwrap();
             assert_eq!(counts(&outcome, "coach_availability.csv"), expected, "{:?}", outcome.problems);
             let stored = coach_availability::Entity::find().one(app.db().reader()).await.unwrap().unwrap();
             assert_eq!(stored.end_day.to_string(), "2026-03-14", "it ends with the last day used");

@@ -2,6 +2,7 @@
 //! is written.
 
 use super::*;
+use etutor::app::call::Call;
 use tonic::Code;
 
 #[test]
@@ -144,7 +145,7 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
     ];
     on_every_database(async |db| {
         let app = app_on(&db);
-        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         let before = snapshot(&db).await;
         for (name, text, line, column) in &cases {
             // Good rows beside the bad one are not written either.
@@ -154,7 +155,8 @@ fn a_broken_file_of_every_kind_leaves_the_database_as_it_was() {
             } else {
                 "user_name,real_name,area_code,school_name,grade,phone\ns9,学员九,110100,,7,+999100000009\n"
             };
-            let outcome = import(&app, &only(&[(other, good), (name, text)]), false, NOW).await.unwrap();
+            let outcome =
+                import(&Call::new(&app, NOW), &only(&[(other, good), (name, text)]), false).await.unwrap();
             assert!(!outcome.written, "{name}: {text}");
             let found: Vec<_> = outcome
                 .problems
@@ -175,7 +177,8 @@ fn every_bad_row_is_reported_but_what_names_it_is_not() {
         let students = "user_name,real_name,area_code,school_name,grade,phone\n\
             s1,学员一,1101,,77,+999100000001\n\
             s2,学员二,310100,,7,x\n";
-        let outcome = import(&app, &academy_with(&[("students.csv", students)]), false, NOW).await.unwrap();
+        let outcome =
+            import(&Call::new(&app, NOW), &academy_with(&[("students.csv", students)]), false).await.unwrap();
         let found: Vec<_> = outcome
             .problems
             .iter()
@@ -185,9 +188,9 @@ fn every_bad_row_is_reported_but_what_names_it_is_not() {
         assert_eq!(found, [(file, 2, "area_code"), (file, 2, "grade"), (file, 3, "phone")]);
         assert!(outcome.problems.iter().all(|problem| !problem.reason.contains("999100000001")));
         let twice = ImportData { files: vec![file_of("subjects.csv"), file_of("subjects.csv")] };
-        assert!(!import(&app, &twice, false, NOW).await.unwrap().written);
+        assert!(!import(&Call::new(&app, NOW), &twice, false).await.unwrap().written);
         let headless = academy_with(&[("students.csv", "name\nx\n")]);
-        let outcome = import(&app, &headless, false, NOW).await.unwrap();
+        let outcome = import(&Call::new(&app, NOW), &headless, false).await.unwrap();
         assert!(
             outcome.problems.iter().all(|problem| problem.file == file && problem.line == 1),
             "{:?}",

@@ -1,7 +1,7 @@
 //! `--check`: everything is told in one round, and nothing is written.
 
 use super::*;
-use etutor::app::import::check;
+use etutor::app::call::Call;
 
 /// (file, line, column, code) of all that is told.
 fn told(outcome: &ImportOutcome) -> Vec<(&str, u32, &str, &str)> {
@@ -14,16 +14,16 @@ fn told(outcome: &ImportOutcome) -> Vec<(&str, u32, &str, &str)> {
 fn a_check_says_what_would_be_done_and_does_none_of_it() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        let checked = check(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let checked = import(&Call::new(&app, NOW).rehearsed(true), &academy_with(&[]), true).await.unwrap();
         assert_eq!((checked.written, checked.places, checked.problems.len()), (false, 18, 0), "{checked:?}");
         assert_eq!(counts(&checked, "students.csv"), (4, 0, 0, 0));
         assert_eq!(counts(&checked, "reservations.csv"), (2, 0, 0, 0));
         assert!(snapshot(&db).await.is_empty());
 
-        let imported = import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let imported = import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         assert_eq!(ImportOutcome { written: false, ..imported }, checked, "and the import does just that");
         let before = snapshot(&db).await;
-        let again = check(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let again = import(&Call::new(&app, NOW).rehearsed(true), &academy_with(&[]), true).await.unwrap();
         assert_eq!((again.places, counts(&again, "students.csv")), (0, (0, 0, 4, 0)));
         assert_eq!(snapshot(&db).await, before);
     });
@@ -79,8 +79,8 @@ fn all_that_is_wrong_is_told_at_once() {
             ("reservations.csv", 6, "", "NOT_A_LESSON_DAY"),
         ];
         for outcome in [
-            check(&app, &academy_with(&files), false, NOW).await.unwrap(),
-            import(&app, &academy_with(&files), false, NOW).await.unwrap(),
+            import(&Call::new(&app, NOW).rehearsed(true), &academy_with(&files), false).await.unwrap(),
+            import(&Call::new(&app, NOW), &academy_with(&files), false).await.unwrap(),
         ] {
             assert_eq!(told(&outcome), expected, "{:?}", outcome.problems);
             let bad: Vec<u64> = outcome.files.iter().map(|report| report.bad).collect();
@@ -98,18 +98,18 @@ fn a_file_that_was_not_read_whole_is_not_held_against_the_others() {
             "students.csv",
             "user_name,real_name,area_code,school_name,grade,phone\ns1,学员一,110100,,7,+999100000001\n",
         )]);
-        let strict = import(&app, &data, true, NOW).await.unwrap();
+        let strict = import(&Call::new(&app, NOW), &data, true).await.unwrap();
         assert_eq!(told(&strict), [("reservations.csv", 3, "student", "BAD")]);
         for file in data.files.iter_mut().filter(|file| file.name == "students.csv") {
             file.incomplete = true;
         }
-        let outcome = import(&app, &data, true, NOW).await.unwrap();
+        let outcome = import(&Call::new(&app, NOW), &data, true).await.unwrap();
         assert_eq!((told(&outcome), outcome.written), (vec![], false), "whoever could not read it says so");
         for file in data.files.iter_mut().filter(|file| file.name == "students.csv") {
             file.columns.clear();
             file.rows.clear();
         }
-        assert_eq!(told(&import(&app, &data, true, NOW).await.unwrap()), []);
+        assert_eq!(told(&import(&Call::new(&app, NOW), &data, true).await.unwrap()), []);
         assert!(snapshot(&db).await.is_empty());
     });
 }
@@ -117,7 +117,7 @@ fn a_file_that_was_not_read_whole_is_not_held_against_the_others() {
 #[test]
 fn an_old_file_of_coaches_brings_nobody_back() {
     on_every_app(async |app: TestApp| {
-        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         let dismissed = pb::SetCoachStatusRequest {
             user_name: "c1".to_owned(),
             job_status: pb::JobStatus::Dismissed.into(),
@@ -130,7 +130,7 @@ fn an_old_file_of_coaches_brings_nobody_back() {
         write_txn!(app.db(), "test.block", |txn| blocked.clone().execute(txn).await).unwrap();
         let before = snapshot(app.db()).await;
 
-        let old = import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        let old = import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         assert!(old.written, "{old:?}");
         assert_eq!(
             (told(&old), counts(&old, "coaches.csv")),
@@ -147,7 +147,7 @@ fn an_old_file_of_coaches_brings_nobody_back() {
                        forbid_same_city\n\
                        c1,王先生,110100,,junior,1,+999200000001,regular,2,true\n\
                        c2,李老师,310100,华东师大,junior,2,13800000000,trial,4,false\n";
-        let outcome = import(&app, &only(&[("coaches.csv", coaches)]), true, NOW).await.unwrap();
+        let outcome = import(&Call::new(&app, NOW), &only(&[("coaches.csv", coaches)]), true).await.unwrap();
         assert_eq!(counts(&outcome, "coaches.csv"), (0, 2, 0, 0));
         let coaches =
             coach::Entity::find().order_by_asc(coach::Column::Id).all(app.db().reader()).await.unwrap();
@@ -171,7 +171,7 @@ fn an_old_file_of_coaches_brings_nobody_back() {
 fn a_student_who_moves_to_another_city_is_noticed() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         write_txn!(&app.db, "test.task", |txn| {
             sql("INSERT INTO class_task (id, template_id, day, state, start_at, gate_at, freeze_at, \
                  closes_at, created_at, dirty) \
@@ -187,8 +187,9 @@ fn a_student_who_moves_to_another_city_is_noticed() {
                 "user_name,real_name,area_code,school_name,grade,phone\ns2,{name},{city},,7,+999100000002\n"
             )
         };
-        let import_of =
-            async |text: String| import(&app, &only(&[("students.csv", &text)]), true, NOW).await.unwrap();
+        let import_of = async |text: String| {
+            import(&Call::new(&app, NOW), &only(&[("students.csv", &text)]), true).await.unwrap()
+        };
         import_of(student("310100", "学员贰")).await;
         assert!(!dirty().await, "a name is nothing to a task");
         import_of(student("440300", "学员贰")).await;

@@ -1,12 +1,13 @@
 //! What sign-ups refer to is not changed under their feet.
 
 use super::*;
+use etutor::app::call::Call;
 
 #[test]
 fn the_catalogue_does_not_change_under_the_feet_of_sign_ups() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        import(&app, &academy_with(&[]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[]), true).await.unwrap();
         let before = snapshot(&db).await;
         let template = |row: &str| {
             format!(
@@ -52,7 +53,7 @@ fn the_catalogue_does_not_change_under_the_feet_of_sign_ups() {
             ),
         ];
         for (name, text, column) in &cases {
-            let outcome = import(&app, &only(&[(name, text)]), false, NOW).await.unwrap();
+            let outcome = import(&Call::new(&app, NOW), &only(&[(name, text)]), false).await.unwrap();
             let found: Vec<_> = outcome
                 .problems
                 .iter()
@@ -69,7 +70,7 @@ fn the_catalogue_does_not_change_under_the_feet_of_sign_ups() {
 fn what_is_in_use_stays() {
     on_every_database(async |db| {
         let app = app_on(&db);
-        import(&app, &academy_with(&[("reservations.csv", "")]), true, NOW).await.unwrap();
+        import(&Call::new(&app, NOW), &academy_with(&[("reservations.csv", "")]), true).await.unwrap();
         let template = class_template::Entity::find()
             .filter(class_template::Column::Code.eq("sat"))
             .one(db.reader())
@@ -135,7 +136,7 @@ fn what_is_in_use_stays() {
             ),
         ];
         for (name, text, column) in &cases {
-            let outcome = import(&app, &only(&[(name, text)]), false, NOW).await.unwrap();
+            let outcome = import(&Call::new(&app, NOW), &only(&[(name, text)]), false).await.unwrap();
             let found: Vec<_> = outcome
                 .problems
                 .iter()
@@ -146,7 +147,12 @@ fn what_is_in_use_stays() {
         }
         // An import that touches the template or the coach has the task sized again.
         let wider = template("sat,spring,1,7,p1900,FREQ=WEEKLY;BYDAY=SA,3,2");
-        assert!(import(&app, &only(&[("class_templates.csv", &wider)]), false, NOW).await.unwrap().written);
+        assert!(
+            import(&Call::new(&app, NOW), &only(&[("class_templates.csv", &wider)]), false)
+                .await
+                .unwrap()
+                .written
+        );
         assert!(class_task::Entity::find_by_id(1).one(db.reader()).await.unwrap().unwrap().dirty);
     });
 }

@@ -1,5 +1,6 @@
 //! MessageService over the wire.
 
+use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft, Person};
 use etutor::domain::state::MessageKind;
 use etutor::message::text::Facts;
@@ -42,7 +43,7 @@ fn staff_see_what_was_told_to_whom() {
             draft(&app, MessageKind::TaskLeftOver, Person::Admins { subject_id: 1 }),
         ];
         let written: u64 = write_txn!(&app.db, "test.write", |txn| {
-            let written = outbox::write(&app, txn, drafts.clone(), now).await?;
+            let written = outbox::write(Work::new(&Call::new(&app, now), txn), drafts.clone()).await?;
             Ok(written)
         })
         .unwrap();

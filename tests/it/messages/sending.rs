@@ -3,6 +3,7 @@
 
 use super::world::{World, at};
 use etutor::app::App;
+use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft};
 use etutor::domain::state::{InvitationState, MessageKind, MessageState};
 use etutor::domain::time::Instant;
@@ -32,7 +33,7 @@ impl Scripted {
     }
 
     async fn run(&self, app: &App, now: Instant) {
-        outbox::send_through(app, Gateways { sms: self, mail: self }, now).await.unwrap();
+        outbox::send_through(&Call::new(app, now), Gateways { sms: self, mail: self }).await.unwrap();
     }
 }
 
@@ -69,7 +70,7 @@ fn in_testing_mode_no_gateway_is_called_by_any_path() {
         let gateway = Scripted::new(Outcome::Accepted);
         gateway.run(&app, at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:01")).await;
-        outbox::send_due(&app, at("10:01")).await.unwrap();
+        outbox::send_due(&Call::new(&app, at("10:01"))).await.unwrap();
         assert_eq!(world.states().await, [MessageState::Captured; 4]);
         assert!(gateway.keys().is_empty());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no file was made");
@@ -88,7 +89,7 @@ fn the_file_gateway_gets_every_message_and_invitations_become_sent() {
             ..world.draft(MessageKind::TaskLeftOver, "")
         };
         world.write(vec![alarm], at("10:00")).await;
-        let report = outbox::send_due(&app, at("10:00")).await.unwrap();
+        let report = outbox::send_due(&Call::new(&app, at("10:00"))).await.unwrap();
         assert_eq!((report.examined, report.messages), (4, 4));
         assert_eq!(world.states().await, [MessageState::Submitted; 4]);
         assert_eq!(world.invitation(invitation).await.state, InvitationState::Sent);
@@ -116,7 +117,9 @@ fn senders_at_once_send_each_message_once() {
             .into_iter()
             .cloned()
             .map(|app| {
-                tokio::spawn(async move { outbox::send_due(&app, at("10:00")).await.unwrap().messages })
+                tokio::spawn(async move {
+                    outbox::send_due(&Call::new(&app, at("10:00"))).await.unwrap().messages
+                })
             })
             .collect();
         let mut sent = 0;
@@ -148,7 +151,7 @@ fn the_cap_holds_when_senders_run_at_once() {
             let senders: Vec<_> = (0..4)
                 .map(|_| {
                     let app = app.clone();
-                    tokio::spawn(async move { outbox::send_due(&app, at(now)).await.unwrap() })
+                    tokio::spawn(async move { outbox::send_due(&Call::new(&app, at(now))).await.unwrap() })
                 })
                 .collect();
             for sender in senders {
@@ -219,7 +222,9 @@ fn an_invitation_says_the_instant_that_counts_from_its_own_hand_over() {
         down.run(&app, at("10:00:30")).await;
         // The gateway takes its time, and the coach has as long as was said.
         let slow = Slow { app: app.clone(), gateway: Scripted::new(Outcome::Accepted) };
-        outbox::send_through(&app, Gateways { sms: &slow, mail: &slow }, at("10:02:30")).await.unwrap();
+        outbox::send_through(&Call::new(&app, at("10:02:30")), Gateways { sms: &slow, mail: &slow })
+            .await
+            .unwrap();
         let bodies: Vec<String> = [&down, &slow.gateway]
             .iter()
             .flat_map(|gateway| gateway.given.lock().unwrap().clone())
@@ -352,7 +357,11 @@ fn a_message_taken_but_not_handed_over_can_still_be_withdrawn() {
         let (cancelled, handed): (u64, Vec<i64>) = write_txn!(&world.app.db, "test.withdraw", |txn| {
             store::message_lease(txn, &ids, "busy", at("10:01")).await?;
             store::message_hand_over(txn, &ids[1..], "busy", at("10:00")).await?;
-            let cancelled = outbox::invitation_messages_cancel(txn, &[first, second], at("10:00")).await?;
+            let cancelled = outbox::invitation_messages_cancel(
+                Work::new(&Call::new(&world.app, at("10:00")), txn),
+                &[first, second],
+            )
+            .await?;
             Ok((cancelled, store::message_hand_over(txn, &ids, "busy", at("10:00")).await?))
         })
         .unwrap();

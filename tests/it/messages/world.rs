@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use etutor::app::App;
+use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft, Person};
 use etutor::app::report::Report;
 use etutor::clock::Clock;
@@ -162,7 +163,7 @@ impl World {
 
     pub async fn write(&self, drafts: Vec<Draft>, now: Instant) -> u64 {
         write_txn!(&self.app.db, "test.write", |txn| {
-            let written = outbox::write(&self.app, txn, drafts.clone(), now).await?;
+            let written = outbox::write(Work::new(&Call::new(&self.app, now), txn), drafts.clone()).await?;
             Ok(written)
         })
         .unwrap()
@@ -199,7 +200,7 @@ impl World {
                 valid_until: now + TimeDelta::hours(12),
                 ..self.draft(MessageKind::Invitation, coach)
             };
-            outbox::write(&self.app, txn, vec![draft], now).await?;
+            outbox::write(Work::new(&Call::new(&self.app, now), txn), vec![draft]).await?;
             Ok(id)
         })
         .unwrap()
@@ -280,7 +281,7 @@ impl World {
     }
 
     pub async fn send(&self, now: Instant) -> Report {
-        outbox::send_due(&self.app, now).await.unwrap()
+        outbox::send_due(&Call::new(&self.app, now)).await.unwrap()
     }
 
     pub async fn messages(&self) -> Vec<message::Model> {

@@ -1,5 +1,6 @@
 //! Sign-ups, holds, leave, waiting lists and classes as rows: these stories read, whoever writes.
 
+use etutor::domain::actor::Actor;
 use etutor::domain::state::{ClassState, LessonState, PlaceCause, ReservationState, TaskState};
 use etutor::domain::time::Day;
 use etutor::storage::catalog::template_by_code;
@@ -119,7 +120,7 @@ async fn change(
         .execute(txn)
         .await?;
     let changes = [PlaceChange { template_id, reservation_id: Some(id), first_day, last_day, delta, cause }];
-    place_change_write_in_txn(txn, &changes, &By::actor(actor), now).await
+    place_change_write_in_txn(txn, &changes, &By::actor(Actor::Student(actor.to_owned())), now).await
 }
 
 /// A student of a reservation does not come on a day.

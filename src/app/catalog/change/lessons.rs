@@ -2,13 +2,12 @@
 
 use super::plan::Edit;
 use super::scene::{Asked, LessonChange, Scene};
-use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
 use crate::domain::state::{ClassState, LessonChangeKind, LessonState, ReservationState};
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
-use crate::storage::Txn;
 use crate::storage::entity::{lesson, place};
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self as store, Claim, EditedClass};
@@ -30,18 +29,13 @@ pub(super) struct ClassLessons {
 /// # Errors
 /// IN_USE when a lesson of today has begun, or a coach cannot follow; PLACES_EXHAUSTED when a class
 /// would be too full.
-pub(super) async fn follow(
-    app: &App,
-    txn: &Txn,
-    scene: &Scene<'_>,
-    asked: Asked<'_>,
-) -> Result<ClassLessons> {
+pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) -> Result<ClassLessons> {
     let mut found = ClassLessons::default();
     let class_of: HashMap<i64, i64> =
         scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
     let edit_of =
         |row: &lesson::Model| class_of.get(&row.class_id).and_then(|template| scene.edit_of(*template));
-    begun(app, scene, &edit_of, asked.now)?;
+    begun(&work, scene, &edit_of)?;
     for row in scene.classes.lessons.iter().filter(|row| row.state == LessonState::Scheduled) {
         let Some(edit) = edit_of(row) else { continue };
         if edit.removed.contains_key(&row.day) {
@@ -69,13 +63,13 @@ pub(super) async fn follow(
         .filter_map(|class| class.invitation_id.map(|invitation| (class.id, invitation)))
         .collect();
     if !found.cancelled.is_empty() {
-        store::lesson_cancel_in_txn(txn, &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>())
+        store::lesson_cancel_in_txn(work.txn, &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>())
             .await?;
         let free = found
             .cancelled
             .iter()
             .filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
-        store::availability_free_days_in_txn(txn, &free.collect::<Vec<_>>()).await?;
+        store::availability_free_days_in_txn(work.txn, &free.collect::<Vec<_>>()).await?;
     }
     if !found.moved.is_empty() {
         let rows: Vec<_> = found
@@ -83,9 +77,11 @@ pub(super) async fn follow(
             .iter()
             .map(|(row, place)| (row.id, place.start_at, place.end_at, row.coach_id))
             .collect();
-        store::lesson_move_in_txn(txn, &rows).await?;
+        store::lesson_move_in_txn(work.txn, &rows).await?;
         let classes: Vec<i64> = found.moved.iter().map(|(row, _)| row.class_id).collect();
-        let clash = store::lesson_clash_days(txn, &classes, app.rules().gap.num_seconds(), asked.now).await?;
+        let clash =
+            store::lesson_clash_days(work.txn, &classes, work.app.rules().gap.num_seconds(), work.now)
+                .await?;
         if !clash.is_empty() {
             let days = crate::domain::places::show_days(&clash);
             return Err(Error::refused_on(
@@ -96,23 +92,22 @@ pub(super) async fn follow(
         }
     }
     if !wanted.is_empty() {
-        found.added = add(app, txn, scene, wanted, asked.now).await?;
+        found.added = add(work, scene, wanted).await?;
     }
-    set_spans(txn, scene, &found, asked.now).await?;
+    set_spans(work, scene, &found).await?;
     Ok(found)
 }
 
 /// The time of lessons is not changed on a day on which one has begun.
 fn begun<'s>(
-    app: &App,
+    call: &Call<'_>,
     scene: &'s Scene<'_>,
     edit_of: &impl Fn(&lesson::Model) -> Option<&'s Edit<'s>>,
-    now: Instant,
 ) -> Result<()> {
-    let today = app.time().day(now);
+    let today = call.app.time().day(call.now);
     for row in scene.classes.lessons.iter().filter(|row| row.state != LessonState::Cancelled) {
-        if row.start_at <= now
-            && (row.day == today || row.end_at > now)
+        if row.start_at <= call.now
+            && (row.day == today || row.end_at > call.now)
             && let Some(edit) = edit_of(row).filter(|edit| !edit.moved.is_empty())
         {
             return Err(edit
@@ -159,19 +154,17 @@ fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
 
 /// Adds lessons, with their coach, whose availability is taken.
 async fn add(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     scene: &Scene<'_>,
     wanted: BTreeMap<i64, Vec<Day>>,
-    now: Instant,
 ) -> Result<Vec<lesson::Model>> {
-    let (today, week) = budget_starts(app, now);
+    let (today, week) = budget_starts(&work);
     let classes: Vec<&EditedClass> =
         scene.classes.all.iter().filter(|class| wanted.contains_key(&class.id)).collect();
     let mut coaches: Vec<i64> = classes.iter().map(|class| class.coach_id).collect();
     coaches.sort_unstable();
     coaches.dedup();
-    let candidates = pool::candidate_list(txn, &Which::Coaches(coaches), now, today, week).await?;
+    let candidates = pool::candidate_list(work.txn, &Which::Coaches(coaches), work.now, today, week).await?;
     let mut candidates: HashMap<i64, Candidate> =
         candidates.into_iter().map(|candidate| (candidate.id, candidate)).collect();
     let had: HashMap<(i64, Day), i64> =
@@ -188,7 +181,7 @@ async fn add(
         let mut refused = Vec::new();
         for place in days.iter().filter_map(|day| edit.rows.get(day)) {
             let span = Span { day: place.day, start: place.start_at, end: place.end_at };
-            match offer_of(app, candidate, edit, span, now)? {
+            match offer_of(&work, candidate, edit, span)? {
                 Ok(offer) => {
                     take(candidate, offer, span);
                     uses.extend(class.invitation_id.map(|invitation| (offer, place.day, invitation)));
@@ -222,33 +215,27 @@ async fn add(
         .map(|row| (row.id, row.start_at, row.end_at, row.coach_id))
         .collect();
     if !back.is_empty() {
-        store::lesson_move_in_txn(txn, &back).await?;
+        store::lesson_move_in_txn(work.txn, &back).await?;
     }
     let new: Vec<lesson::Model> = added.iter().filter(|row| row.id == 0).cloned().collect();
-    store::lesson_insert_in_txn(txn, &new).await?;
-    store::availability_take_in_txn(txn, &uses).await?;
+    store::lesson_insert_in_txn(work.txn, &new).await?;
+    store::availability_take_in_txn(work.txn, &uses).await?;
     Ok(added)
 }
 
 /// The offer that a coach can use for one more lesson, or why not.
-fn offer_of(
-    app: &App,
-    coach: &Candidate,
-    edit: &Edit<'_>,
-    span: Span,
-    now: Instant,
-) -> Result<Result<i64, Reason>> {
+fn offer_of(call: &Call<'_>, coach: &Candidate, edit: &Edit<'_>, span: Span) -> Result<Result<i64, Reason>> {
     let need = Need {
         task_id: 0,
         subject_id: edit.template.subject_id,
         grade_type: pool::grade_type(edit.template.grade, 0)?,
-        start: app.time().time(span.start),
-        end: app.time().time(span.end),
+        start: call.app.time().time(span.start),
+        end: call.app.time().time(span.end),
         spans: vec![span],
         needed: 1,
         cities: BTreeMap::new(),
     };
-    if let Err(reason) = eligibility::check(app.rules(), coach, &need, Purpose::Answer, now) {
+    if let Err(reason) = eligibility::check(call.app.rules(), coach, &need, Purpose::Answer, call.now) {
         return Ok(Err(reason));
     }
     let offers = eligibility::offers_for(coach, &need).unwrap_or_default();
@@ -265,7 +252,7 @@ fn take(coach: &mut Candidate, offer: i64, span: Span) {
 
 /// A class goes from its first lesson to its last; one without a lesson ahead is closed, one that
 /// has one again is open.
-async fn set_spans(txn: &Txn, scene: &Scene<'_>, found: &ClassLessons, now: Instant) -> Result<()> {
+async fn set_spans(work: Work<'_>, scene: &Scene<'_>, found: &ClassLessons) -> Result<()> {
     let cancelled: Vec<i64> = found.cancelled.iter().map(|row| row.id).collect();
     let mut changed = Vec::new();
     for mut class in scene.classes.all.iter().cloned() {
@@ -281,19 +268,19 @@ async fn set_spans(txn: &Txn, scene: &Scene<'_>, found: &ClassLessons, now: Inst
         (class.first_day, class.last_day) =
             days().min().zip(days().max()).unwrap_or((class.first_day, class.last_day));
         let mut moved = found.moved.iter().filter(|(row, _)| row.class_id == id);
-        let ahead = held.clone().any(|row| row.end_at > now)
+        let ahead = held.clone().any(|row| row.end_at > work.now)
             || comes().next().is_some()
-            || moved.any(|(_, place)| place.end_at > now);
+            || moved.any(|(_, place)| place.end_at > work.now);
         class.state = match class.state {
             _ if !ahead => ClassState::Closed,
-            ClassState::Closed if held.clone().any(|row| row.start_at <= now) => ClassState::Running,
+            ClassState::Closed if held.clone().any(|row| row.start_at <= work.now) => ClassState::Running,
             ClassState::Closed => ClassState::Open,
             state => state,
         };
         changed.push(class);
     }
     if !changed.is_empty() {
-        store::class_span_set_in_txn(txn, &changed).await?;
+        store::class_span_set_in_txn(work.txn, &changed).await?;
     }
     Ok(())
 }
@@ -354,9 +341,9 @@ pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChan
 ///
 /// # Errors
 /// IN_USE with the days on which it is not.
-pub(crate) async fn offers_still_cover(txn: &Txn, period_id: i64, now: Instant) -> Result<()> {
+pub(crate) async fn offers_still_cover(work: Work<'_>, period_id: i64) -> Result<()> {
     let mut days = Vec::new();
-    for found in store::foreign_use_list(txn, period_id, now).await? {
+    for found in store::foreign_use_list(work.txn, period_id, work.now).await? {
         let time = |text: &str| pool::time_of(text, "start_time", period_id);
         let (from, to) = (time(&found.offer_start)?, time(&found.offer_end)?);
         if !eligibility::includes(from, to, time(&found.start_time)?, time(&found.end_time)?) {

@@ -12,7 +12,7 @@ mod scene;
 mod tasks;
 mod tell;
 
-use crate::app::App;
+use crate::app::call::Work;
 use crate::app::catalog_places::wanted_places;
 use crate::app::enrollment::offer;
 use crate::app::staffing::hold::coach_lock_in_txn;
@@ -38,8 +38,7 @@ use std::collections::{BTreeSet, HashMap};
 /// already, or a class or its coach cannot follow; PLACES_EXHAUSTED and SCHEDULE_CONFLICT when
 /// students who would get a lesson cannot have it.
 pub(crate) async fn carry_out(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     templates: &[class_template::Model],
     asked: Asked<'_>,
 ) -> Result<CatalogChange> {
@@ -47,56 +46,57 @@ pub(crate) async fn carry_out(
     if ids.is_empty() {
         return Ok(CatalogChange::default());
     }
-    let wanted = wanted(app, txn, &ids, asked.field).await?;
-    let edits = compare(templates, &wanted, &mut place_store::place_list(txn, &ids).await?, asked.now);
+    let wanted = wanted(work, &ids, asked.field).await?;
+    let edits = compare(templates, &wanted, &mut place_store::place_list(work.txn, &ids).await?, work.now);
     let Some((first, last)) = span(&edits) else { return Ok(CatalogChange::default()) };
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
-    let claims = lock(txn, &ids, first, last).await?;
+    let claims = lock(work.txn, &ids, first, last).await?;
     // Only now nobody takes or frees places any more.
-    let mut edits = compare(templates, &wanted, &mut place_store::place_list(txn, &ids).await?, asked.now);
+    let mut edits =
+        compare(templates, &wanted, &mut place_store::place_list(work.txn, &ids).await?, work.now);
     edits.retain(|edit| ids.contains(&edit.template.id));
     for edit in &mut edits {
         let of: Vec<&Claim> = claims.iter().filter(|claim| claim.template_id == edit.template.id).collect();
         edit.count(&of);
-        if let Some(error) = edit.refusal(&of, asked.now) {
+        if let Some(error) = edit.refusal(&of, work.now) {
             return Err(error);
         }
-        edit.keep_begun(asked.now);
+        edit.keep_begun(work.now);
     }
     edits.retain(Edit::is_change);
     if edits.is_empty() {
         return Ok(CatalogChange::default());
     }
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
-    let classes = Classes::load(txn, &ids).await?;
+    let classes = Classes::load(work.txn, &ids).await?;
     let scene = Scene { edits, claims, classes };
     let mut change = CatalogChange::default();
     // Tasks first: a coach who is let go is free for what follows.
-    change.tasks = tasks::end(app, txn, &scene, &mut change.messages, asked.now).await?;
+    change.tasks = tasks::end(work, &scene, &mut change.messages).await?;
     let rows: Vec<place::Model> = scene.edits.iter().flat_map(|edit| edit.rows.values().cloned()).collect();
-    place_store::place_replace_in_txn(txn, &ids, &rows).await?;
-    reservations::write_ledger(txn, &scene, asked).await?;
-    let moved = tasks::follow(app, txn, &scene, &mut change, asked.now).await?;
-    let class_lessons = lessons::follow(app, txn, &scene, asked).await?;
-    clashes(txn, &scene).await?;
+    place_store::place_replace_in_txn(work.txn, &ids, &rows).await?;
+    reservations::write_ledger(work, &scene).await?;
+    let moved = tasks::follow(work, &scene, &mut change).await?;
+    let class_lessons = lessons::follow(work, &scene, asked).await?;
+    clashes(work.txn, &scene).await?;
     change.lessons = lessons::changes(&scene, &class_lessons);
-    let followed = reservations::follow(app, txn, &scene, asked.now).await?;
+    let followed = reservations::follow(work, &scene).await?;
     change.reservations = reservations::changes(&scene, &followed.gone);
-    change.messages += tasks::pass_on(app, txn, &scene, &change.tasks, asked.now).await?;
-    change.messages += tell::tell(app, txn, &scene, &class_lessons, &followed, &moved, asked.now).await?;
-    change.messages += places_came_free(app, txn, &scene, asked.now).await?;
+    change.messages += tasks::pass_on(work, &scene, &change.tasks).await?;
+    change.messages += tell::tell(work, &scene, &class_lessons, &followed, &moved).await?;
+    change.messages += places_came_free(work, &scene).await?;
     sort(&mut change);
     Ok(change)
 }
 
 /// The places that the catalogue wants, by template.
-async fn wanted(app: &App, txn: &Txn, ids: &[i64], field: &str) -> Result<HashMap<i64, Vec<PlaceDay>>> {
+async fn wanted(work: Work<'_>, ids: &[i64], field: &str) -> Result<HashMap<i64, Vec<PlaceDay>>> {
     let mut wanted = HashMap::with_capacity(ids.len());
-    for slot in place_store::template_slots(txn, ids).await? {
+    for slot in place_store::template_slots(work.txn, ids).await? {
         let code = &slot.template.code;
         // Some rules are good by themselves and not in this season, as one whose UNTIL is before
         // its first day.
-        let days = wanted_places(app, &slot)?
+        let days = wanted_places(work.app, &slot)?
             .map_err(|error| Error::invalid(field, format!("class template {code:?}: {error}")))?;
         if days.is_empty() {
             return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
@@ -167,7 +167,7 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
 }
 
 /// What came free goes to who waits; messages written.
-async fn places_came_free(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<u64> {
+async fn places_came_free(work: Work<'_>, scene: &Scene<'_>) -> Result<u64> {
     let larger = |edit: &Edit<'_>| {
         edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity))
     };
@@ -176,7 +176,7 @@ async fn places_came_free(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant)
     if ids.is_empty() || scene.claims.is_empty() {
         return Ok(0);
     }
-    Ok(offer::refresh_in_txn(app, txn, &ids, now).await?.messages)
+    Ok(offer::refresh_in_txn(work, &ids).await?.messages)
 }
 
 fn sort(change: &mut CatalogChange) {

@@ -2,8 +2,8 @@
 //! left, and those who wait.
 
 use super::plan::{Edit, Touched, is_live, takes};
-use super::scene::{Asked, ReservationChange, Scene};
-use crate::app::App;
+use super::scene::{ReservationChange, Scene};
+use crate::app::call::{Call, Work};
 use crate::domain::calendar::Timeline;
 use crate::domain::sign_up::confirm_until;
 use crate::domain::state::{PlaceCause, ReservationState};
@@ -11,16 +11,16 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
 use crate::storage::entity::place;
 use crate::storage::held_time::{held_time_end_in_txn, held_time_follow_in_txn};
+use crate::storage::leave;
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::reservation_cancel_set_in_txn;
 use crate::storage::season_edit::{self as store, Claim};
-use crate::storage::{Txn, leave};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Writes to the ledger what makes it agree with the days that come and go: each claim counts once
 /// on a day that comes, nobody on one that goes. What the ledger says of such a day already depends
 /// on its history: a range that was signed up for covers days without lessons too.
-pub(super) async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>) -> Result<()> {
+pub(super) async fn write_ledger(work: Work<'_>, scene: &Scene<'_>) -> Result<()> {
     let days_of = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
         edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect()
     };
@@ -30,7 +30,7 @@ pub(super) async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>)
     {
         return Ok(());
     }
-    let sums = store::place_change_sums(txn, &days).await?;
+    let sums = store::place_change_sums(work.txn, &days).await?;
     let mut wanted: BTreeMap<(i64, Day), BTreeMap<Option<i64>, i64>> = BTreeMap::new();
     for claim in scene.claims.iter().filter(|claim| takes(claim)) {
         for day in scene
@@ -62,7 +62,7 @@ pub(super) async fn write_ledger(txn: &Txn, scene: &Scene<'_>, asked: Asked<'_>)
             }
         }
     }
-    place_change_write_in_txn(txn, &changes, asked.by, asked.now).await
+    place_change_write_in_txn(work.txn, &changes, &work.author(), work.now).await
 }
 
 /// What became of reservations whose days come and go.
@@ -76,13 +76,13 @@ pub(super) struct Followed {
 
 /// Leave for lessons that fall away is given back, what nothing is left of is cancelled, and who
 /// waits waits for the next lesson.
-pub(super) async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Followed> {
+pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>) -> Result<Followed> {
     let (mut gone, mut waits, mut shortened) = (Vec::new(), Vec::new(), Vec::new());
     for (claim, edit, touched) in concerned(scene) {
         if !touched.lost.is_empty() {
             shortened.push((claim, touched));
         }
-        match next(app, edit, claim, now) {
+        match next(&work, edit, claim) {
             None => gone.push((claim.id, add_days(claim.start_day, -1))),
             Some(next) if next != (claim.first_lesson_day, claim.expires_at) => {
                 waits.push((claim.id, next.0, next.1))
@@ -92,23 +92,23 @@ pub(super) async fn follow(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant
     }
     let mut given_back = HashSet::new();
     if !shortened.is_empty() {
-        let on_leave = leave::leave_list(txn, shortened.iter().map(|(claim, _)| claim.id)).await?;
+        let on_leave = leave::leave_list(work.txn, shortened.iter().map(|(claim, _)| claim.id)).await?;
         let lost: HashSet<(i64, Day)> = shortened
             .iter()
             .flat_map(|(claim, touched)| touched.lost.iter().map(|day| (claim.id, *day)))
             .collect();
         given_back = on_leave.into_iter().filter(|leave| lost.contains(leave)).collect();
         if !given_back.is_empty() {
-            store::leave_delete_days_in_txn(txn, &Vec::from_iter(given_back.iter().copied())).await?;
+            store::leave_delete_days_in_txn(work.txn, &Vec::from_iter(given_back.iter().copied())).await?;
         }
     }
     if !gone.is_empty() {
-        reservation_cancel_set_in_txn(txn, &gone, now).await?;
-        held_time_end_in_txn(txn, &gone.iter().map(|(id, _)| *id).collect::<Vec<_>>(), now).await?;
+        reservation_cancel_set_in_txn(work.txn, &gone, work.now).await?;
+        held_time_end_in_txn(work.txn, &gone.iter().map(|(id, _)| *id).collect::<Vec<_>>(), work.now).await?;
     }
     if !waits.is_empty() {
-        store::reservation_wait_set_in_txn(txn, &waits).await?;
-        held_time_follow_in_txn(txn, waits.iter().map(|(id, ..)| *id)).await?;
+        store::reservation_wait_set_in_txn(work.txn, &waits).await?;
+        held_time_follow_in_txn(work.txn, waits.iter().map(|(id, ..)| *id)).await?;
     }
     Ok(Followed { gone: gone.into_iter().map(|(id, _)| id).collect(), leave: given_back })
 }
@@ -127,24 +127,23 @@ pub(super) fn concerned<'s>(
 /// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is
 /// left of it.
 pub(super) fn next(
-    app: &App,
+    call: &Call<'_>,
     edit: &Edit<'_>,
     claim: &Claim,
-    now: Instant,
 ) -> Option<(Option<Day>, Option<Instant>)> {
     let mut days = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
     match claim.state {
         ReservationState::Waitlisted => {
-            let freeze = |row: &place::Model| Timeline::of(app.rules(), row.day, row.start_at).freeze_at;
+            let freeze = |row: &place::Model| Timeline::of(call.app.rules(), row.day, row.start_at).freeze_at;
             // The list of a lesson that was moved may close by it, which is told as always.
             let same = claim.first_lesson_day.and_then(|day| edit.rows.get(&day));
-            let first = days.find(|row| freeze(row) > now).or(same)?;
+            let first = days.find(|row| freeze(row) > call.now).or(same)?;
             Some((Some(first.day), Some(freeze(first))))
         }
         ReservationState::Held | ReservationState::Offered => {
             let same = claim.first_lesson_day.and_then(|day| edit.rows.get(&day));
             let first = same.or_else(|| days.next())?;
-            let until = confirm_until(app.rules(), first.day, first.start_at, claim.class_id.is_some());
+            let until = confirm_until(call.app.rules(), first.day, first.start_at, claim.class_id.is_some());
             // A lesson that comes before it takes nothing away from what was promised.
             let expires = |at: Instant| if edit.moved.contains_key(&first.day) { at.min(until) } else { at };
             Some((claim.first_lesson_day.map(|_| first.day), claim.expires_at.map(expires)))

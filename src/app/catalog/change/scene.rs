@@ -6,7 +6,6 @@ use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::entity::lesson;
-use crate::storage::ledger::By;
 use crate::storage::season_edit::{self as store, Claim, EditedClass};
 
 /// What an edit touched, or would.
@@ -80,12 +79,8 @@ pub struct TaskChange {
 pub(crate) struct Asked<'a> {
     /// The field that asks for it.
     pub field: &'a str,
-    /// Who, for the ledger.
-    pub by: &'a By,
     /// Whether the template was put into another period: what its coaches offered does not follow.
     pub other_period: bool,
-    /// When.
-    pub now: Instant,
 }
 
 /// Everything that was read under the locks.

@@ -4,15 +4,16 @@
 use super::plan::Edit;
 use super::scene::{CatalogChange, Scene, TaskChange, span};
 use crate::app::App;
+use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft};
 use crate::app::staffing::{step, wave};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::{InvitationState, TaskChangeKind, TaskState};
-use crate::domain::time::{Instant, add_days};
+use crate::domain::time::add_days;
 use crate::error::{Reason, Result};
+use crate::storage::pool;
 use crate::storage::season_edit::{self as store, TaskTimes};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::storage::{Txn, pool};
 
 /// Who cancels a task whose lesson falls away: no run of `invite create` reopens it, the lesson's
 /// return does.
@@ -26,12 +27,12 @@ pub(super) struct MovedTask {
 }
 
 /// Tasks of the edited templates that are of today or ahead, or of a changed day.
-async fn list(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<Vec<TaskRow>> {
+async fn list(work: Work<'_>, scene: &Scene<'_>) -> Result<Vec<TaskRow>> {
     let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
     // A lesson of yesterday may go on after midnight.
-    let yesterday = add_days(app.time().day(now), -1);
+    let yesterday = add_days(work.app.time().day(work.now), -1);
     let from = span(&scene.edits).map_or(yesterday, |(first, _)| first.min(yesterday));
-    staffing::task_list_by_ids(txn, store::task_ids_from(txn, &ids, from).await?).await
+    staffing::task_list_by_ids(work.txn, store::task_ids_from(work.txn, &ids, from).await?).await
 }
 
 fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
@@ -40,22 +41,16 @@ fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
 
 /// Tasks whose lesson falls away: coaches are let go, students belong to the next task, and nobody
 /// reopens it.
-pub(super) async fn end(
-    app: &App,
-    txn: &Txn,
-    scene: &Scene<'_>,
-    messages: &mut u64,
-    now: Instant,
-) -> Result<Vec<TaskChange>> {
+pub(super) async fn end(work: Work<'_>, scene: &Scene<'_>, messages: &mut u64) -> Result<Vec<TaskChange>> {
     let falls = |task: &&TaskRow| {
         scene.edit_of(task.template_id).is_some_and(|edit| edit.removed.contains_key(&task.day))
     };
-    let tasks = list(app, txn, scene, now).await?;
+    let tasks = list(work, scene).await?;
     let (mut changes, mut others) = (Vec::new(), Vec::new());
     for task in tasks.iter().filter(falls) {
         match task.state {
             TaskState::Pending | TaskState::Inviting | TaskState::Covered => {
-                *messages += step::cancel_in_txn(app, txn, task.id, BY, now).await?;
+                *messages += step::cancel_in_txn(work, task.id, BY).await?;
                 changes.push(change(task, TaskChangeKind::Cancelled));
             }
             TaskState::Partial | TaskState::Failed => {
@@ -66,29 +61,23 @@ pub(super) async fn end(
             TaskState::Formed => {}
         }
     }
-    let by = store::task_cancelled_by(txn, others.iter().copied()).await?;
+    let by = store::task_cancelled_by(work.txn, others.iter().copied()).await?;
     // One that an admin cancelled stays the admin's.
     others.retain(|id| by.get(id).is_none_or(String::is_empty));
-    store::task_end_in_txn(txn, &others, BY).await?;
+    store::task_end_in_txn(work.txn, &others, BY).await?;
     Ok(changes)
 }
 
 /// The students of tasks whose lesson fell away go on to the next lesson day. Sign-ups and places
 /// are as they will be.
-pub(super) async fn pass_on(
-    app: &App,
-    txn: &Txn,
-    scene: &Scene<'_>,
-    changes: &[TaskChange],
-    now: Instant,
-) -> Result<u64> {
+pub(super) async fn pass_on(work: Work<'_>, scene: &Scene<'_>, changes: &[TaskChange]) -> Result<u64> {
     let mut messages = 0;
     for edit in &scene.edits {
         let of_template = changes.iter().filter(|change| change.class_template == edit.template.code);
         let fell =
             of_template.filter(|change| change.kind == TaskChangeKind::Cancelled).map(|change| change.day);
         if let Some(first) = fell.min() {
-            messages += step::pass_on(app, txn, edit.template.id, first, now).await?;
+            messages += step::pass_on(work, edit.template.id, first).await?;
         }
     }
     Ok(messages)
@@ -100,27 +89,25 @@ pub(super) async fn pass_on(
 /// # Errors
 /// IN_USE when the rosters of a moved task would be frozen already.
 pub(super) async fn follow(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     scene: &Scene<'_>,
     change_to: &mut CatalogChange,
-    now: Instant,
 ) -> Result<Vec<MovedTask>> {
-    let tasks = list(app, txn, scene, now).await?;
+    let tasks = list(work, scene).await?;
     let cancelled = tasks.iter().filter(|task| task.state == TaskState::Cancelled).map(|task| task.id);
-    let by = store::task_cancelled_by(txn, cancelled).await?;
+    let by = store::task_cancelled_by(work.txn, cancelled).await?;
     let (mut times, mut reopened, mut moved) = (Vec::new(), Vec::new(), Vec::new());
     for task in &tasks {
         let Some(edit) = scene.edit_of(task.template_id) else { continue };
         let kind = if edit.moved.contains_key(&task.day) {
-            times.push(moved_times(app, edit, task, now)?);
+            times.push(moved_times(&work, edit, task)?);
             if task.state.is_open() {
                 moved.push(task.id);
             }
             TaskChangeKind::Moved
         } else if edit.added.contains(&task.day) {
-            let Some(back) = times_of(app, edit, task) else { continue };
-            if by.get(&task.id).is_none_or(|by| by != BY) || back.freeze_at <= now {
+            let Some(back) = times_of(work.app, edit, task) else { continue };
+            if by.get(&task.id).is_none_or(|by| by != BY) || back.freeze_at <= work.now {
                 continue;
             }
             times.push(back);
@@ -136,15 +123,15 @@ pub(super) async fn follow(
         change_to.tasks.push(change(task, kind));
     }
     if !times.is_empty() {
-        store::task_move_in_txn(txn, &times).await?;
+        store::task_move_in_txn(work.txn, &times).await?;
     }
     if !reopened.is_empty() {
-        store::task_reopen_in_txn(txn, &reopened).await?;
+        store::task_reopen_in_txn(work.txn, &reopened).await?;
     }
     if moved.is_empty() {
         return Ok(Vec::new());
     }
-    let (known, messages) = invite_anew(app, txn, staffing::task_list_by_ids(txn, moved).await?, now).await?;
+    let (known, messages) = invite_anew(work, staffing::task_list_by_ids(work.txn, moved).await?).await?;
     change_to.messages += messages;
     Ok(known)
 }
@@ -156,38 +143,33 @@ fn times_of(app: &App, edit: &Edit<'_>, task: &TaskRow) -> Option<TaskTimes> {
     Some(TaskTimes { id: task.id, start_at, gate_at: line.gate_at, freeze_at: line.freeze_at, closes_at })
 }
 
-fn moved_times(app: &App, edit: &Edit<'_>, task: &TaskRow, now: Instant) -> Result<TaskTimes> {
+fn moved_times(call: &Call<'_>, edit: &Edit<'_>, task: &TaskRow) -> Result<TaskTimes> {
     let refuse = || {
         edit.refuse(Reason::InUse, &[task.day], "the class task would have no time left to find coaches, on")
     };
-    let times = times_of(app, edit, task).ok_or_else(refuse)?;
-    if task.is_open_at(now) && times.closes_at <= now { Err(refuse()) } else { Ok(times) }
+    let times = times_of(call.app, edit, task).ok_or_else(refuse)?;
+    if task.is_open_at(call.now) && times.closes_at <= call.now { Err(refuse()) } else { Ok(times) }
 }
 
 /// An invitation that has not gone out names the old time: its message is withdrawn and written
 /// anew. Those who know the old time are returned.
-async fn invite_anew(
-    app: &App,
-    txn: &Txn,
-    tasks: Vec<TaskRow>,
-    now: Instant,
-) -> Result<(Vec<MovedTask>, u64)> {
-    let needs = pool::need_list(txn, &tasks).await?;
+async fn invite_anew(work: Work<'_>, tasks: Vec<TaskRow>) -> Result<(Vec<MovedTask>, u64)> {
+    let needs = pool::need_list(work.txn, &tasks).await?;
     let (mut known, mut drafts) = (Vec::new(), Vec::new());
     for task in tasks {
         let mut coaches = Vec::new();
-        for coach in staffing::invited_of_task(txn, task.id).await? {
+        for coach in staffing::invited_of_task(work.txn, task.id).await? {
             let waits = coach.state == InvitationState::Queued;
-            if waits && outbox::invitation_messages_cancel(txn, &[coach.id], now).await? > 0 {
+            if waits && outbox::invitation_messages_cancel(work, &[coach.id]).await? > 0 {
                 let spans = needs.get(&task.id).map_or(&[][..], |need| &need.spans);
-                let draft = wave::invitation_draft(app.rules(), &task, &coach, spans, now);
-                drafts.push(Draft { version: format!("{}", now.unix()), ..draft });
+                let draft = wave::invitation_draft(work.app.rules(), &task, &coach, spans, work.now);
+                drafts.push(Draft { version: format!("{}", work.now.unix()), ..draft });
             } else {
                 coaches.push(coach);
             }
         }
         known.push(MovedTask { task, coaches });
     }
-    let messages = outbox::write(app, txn, drafts, now).await?;
+    let messages = outbox::write(work, drafts).await?;
     Ok((known, messages))
 }

@@ -7,7 +7,7 @@ use super::plan::{Edit, takes};
 use super::reservations::{self, Followed};
 use super::scene::Scene;
 use super::tasks::MovedTask;
-use crate::app::App;
+use crate::app::call::Work;
 use crate::app::outbox::notice::{Asked, look_at};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::staffing::notice;
@@ -25,9 +25,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What texts are made of.
 struct Teller<'a> {
-    app: &'a App,
+    work: Work<'a>,
     subjects: HashMap<i64, String>,
-    now: Instant,
 }
 
 /// A lesson that a text is about.
@@ -46,7 +45,7 @@ impl From<&place::Model> for Lesson {
 
 impl Teller<'_> {
     fn facts(&self, edit: &Edit<'_>, lesson: Lesson) -> Facts {
-        let time = self.app.time();
+        let time = self.work.app.time();
         Facts {
             template: edit.template.code.clone(),
             subject: self.subjects.get(&edit.template.subject_id).cloned().unwrap_or_default(),
@@ -66,7 +65,7 @@ impl Teller<'_> {
             person,
             about: format!("{}@{}", edit.template.code, lesson.day),
             // A day may fall away, come back and fall away again: each time it is told.
-            version: self.now.unix().to_string(),
+            version: self.work.now.unix().to_string(),
             facts: self.facts(edit, lesson),
             task_id: None,
             invitation_id: None,
@@ -80,25 +79,23 @@ impl Teller<'_> {
 
 /// Writes the messages; how many.
 pub(super) async fn tell(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     scene: &Scene<'_>,
     lessons: &ClassLessons,
     followed: &Followed,
     moved: &[MovedTask],
-    now: Instant,
 ) -> Result<u64> {
     if scene.claims.is_empty() && scene.classes.all.is_empty() && moved.is_empty() {
         return Ok(0);
     }
-    let teller = Teller { app, subjects: subject_names(txn, &scene.edits).await?, now };
-    let offers = offers_anew(&teller, txn, scene, &followed.gone).await?;
+    let teller = Teller { work, subjects: subject_names(work.txn, &scene.edits).await? };
+    let offers = offers_anew(&teller, work.txn, scene, &followed.gone).await?;
     let (mut drafts, mut asked) = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
-    let assigned = assigned_anew(&teller, txn, scene, lessons).await?;
+    let assigned = assigned_anew(&teller, work.txn, scene, lessons).await?;
     asked.extend(coaches(scene, lessons, &assigned));
     drafts.extend(assigned.into_values());
-    drafts.extend(reminders_anew(txn, scene, moved, now).await?);
+    drafts.extend(reminders_anew(work, scene, moved).await?);
     // Coaches who were asked, or have said yes, and have no class yet.
     for MovedTask { task, coaches } in moved {
         let before = scene.edit_of(task.template_id).and_then(|edit| edit.moved.get(&task.day));
@@ -108,8 +105,8 @@ pub(super) async fn tell(
             Asked::invited(&coach.user_name, task.template_id, task.day, known)
         }));
     }
-    let written = outbox::write(app, txn, drafts, now).await?;
-    Ok(written + look_at(app, txn, asked, now).await?)
+    let written = outbox::write(work, drafts).await?;
+    Ok(written + look_at(work, asked).await?)
 }
 
 /// Offers of places that nobody has handed over yet, as they are now, by reservation: all that
@@ -134,7 +131,7 @@ async fn offers_anew(
     )
     .await?;
     rows.retain(|row| offered.iter().any(|(claim, edit, first)| is_offer_of(row, claim, edit, first)));
-    outbox::withdraw(txn, &rows, teller.now).await?;
+    outbox::withdraw(teller.work, &rows).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
         let Some((claim, edit, _)) =
@@ -144,7 +141,7 @@ async fn offers_anew(
         };
         let days: Vec<&place::Model> =
             edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
-        let until = reservations::next(teller.app, edit, claim, teller.now).and_then(|(_, until)| until);
+        let until = reservations::next(&teller.work, edit, claim).and_then(|(_, until)| until);
         let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
         let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
         let draft = teller.draft(MessageKind::WaitlistOffer, person, edit, (*first).into());
@@ -181,7 +178,7 @@ async fn assigned_anew(
     let mut rows =
         outbox::unsent(txn, &[MessageKind::Assigned], &lessons_of.map(|row| row.start_at).collect()).await?;
     rows.retain(|row| row.class_id.is_some_and(|id| classes.contains(&id)));
-    outbox::withdraw(txn, &rows, teller.now).await?;
+    outbox::withdraw(teller.work, &rows).await?;
     let contacts = store::coach_contacts(txn, moved.iter().map(|(row, _)| row.coach_id)).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
@@ -217,7 +214,7 @@ async fn assigned_anew(
         let next = held
             .iter()
             .map(|lesson| lesson.start_at)
-            .find(|start| *start > teller.now)
+            .find(|start| *start > teller.work.now)
             .unwrap_or(last.start_at);
         let draft = Draft {
             facts,
@@ -236,12 +233,7 @@ async fn assigned_anew(
 
 /// Reminders of the software test that nobody has handed over yet, with the time that the lesson
 /// has now.
-async fn reminders_anew(
-    txn: &Txn,
-    scene: &Scene<'_>,
-    moved: &[MovedTask],
-    now: Instant,
-) -> Result<Vec<Draft>> {
+async fn reminders_anew(work: Work<'_>, scene: &Scene<'_>, moved: &[MovedTask]) -> Result<Vec<Draft>> {
     let invited: HashMap<i64, (&TaskRow, &InvitedCoach)> = moved
         .iter()
         .flat_map(|MovedTask { task, coaches }| coaches.iter().map(move |coach| (coach.id, (task, coach))))
@@ -253,9 +245,10 @@ async fn reminders_anew(
         Some(scene.edit_of(task.template_id)?.moved.get(&task.day)?.start_at)
     };
     let mut rows =
-        outbox::unsent(txn, &[MessageKind::TestReminder], &moved.iter().filter_map(before).collect()).await?;
+        outbox::unsent(work.txn, &[MessageKind::TestReminder], &moved.iter().filter_map(before).collect())
+            .await?;
     rows.retain(|row| row.invitation_id.is_some_and(|id| invited.contains_key(&id)));
-    outbox::withdraw(txn, &rows, now).await?;
+    outbox::withdraw(work, &rows).await?;
     let anew = |row: &message::Model| {
         let (task, coach) = invited.get(&row.invitation_id?)?;
         let deadline = coach.test_deadline?;

@@ -1,12 +1,12 @@
 //! What is known and what is so of the topics that are looked at.
 
+use crate::app::call::Work;
 use crate::domain::calendar::cut_off;
 use crate::domain::eligibility::Span;
 use crate::domain::notice::{Topic, Word, by_own_act, to_tell};
 use crate::domain::state::{Audience, LessonState, MessageKind, ReservationState};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::error::Result;
-use crate::storage::Txn;
 use crate::storage::notice::{self as store, Kept};
 use std::collections::{HashMap, HashSet};
 
@@ -116,12 +116,7 @@ impl Looked {
 
 /// What is known and what is so of topics; those of people and classes that are not there are left
 /// out, and each is there once.
-pub(super) async fn look(
-    time: BusinessTime,
-    txn: &Txn,
-    asked: Vec<Asked>,
-    now: Instant,
-) -> Result<Vec<Looked>> {
+pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) -> Result<Vec<Looked>> {
     let (of_students, of_staff): (Vec<Asked>, Vec<Asked>) =
         asked.into_iter().partition(|asked| asked.topic.audience == Audience::Student);
     let (of_tasks, of_classes): (Vec<Asked>, Vec<Asked>) =
@@ -130,13 +125,13 @@ pub(super) async fn look(
     // Before what is so is read: nobody else looks at these topics until this has ended.
     let staff = of_tasks.iter().chain(&of_classes);
     let topics: Vec<&Topic> = of_students.iter().chain(staff).map(|asked| &asked.topic).collect();
-    store::topic_lock(txn, &topics).await?;
+    store::topic_lock(work.txn, &topics).await?;
     // Since when what is kept counts: who signed up later, or got the class later, knew by that.
     let mut since = Vec::new();
     if !of_tasks.is_empty() {
         let keys: Vec<(&str, i64, Day)> = of_tasks.iter().map(Asked::key).collect();
         let mut found: HashMap<i64, store::InvitedLesson> =
-            store::invited_lessons(txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
+            store::invited_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
         for (n, asked) in (0..).zip(of_tasks) {
             let Some(row) = found.remove(&n) else { continue };
             since.push(row.answered_at);
@@ -146,7 +141,7 @@ pub(super) async fn look(
     if !of_students.is_empty() {
         let keys: Vec<(&str, i64, Day)> = of_students.iter().map(Asked::key).collect();
         let mut found: HashMap<i64, store::StudentLesson> = HashMap::new();
-        for row in store::student_lessons(txn, &keys).await? {
+        for row in store::student_lessons(work.txn, &keys).await? {
             // Parts of a sign-up do not overlap; a hold beside one counts less.
             let rank = |row: &store::StudentLesson| (row.class_start_at.is_some(), row.state);
             if found.get(&row.n).is_none_or(|other| rank(other) < rank(&row)) {
@@ -157,7 +152,7 @@ pub(super) async fn look(
             let Some(row) = found.remove(&n) else { continue };
             since.push(row.created_at);
             let (word, by) =
-                (student_word(&row, asked.topic.day, time, now), row.reservation_id.unwrap_or(0));
+                (student_word(&row, asked.topic.day, time, work.now), row.reservation_id.unwrap_or(0));
             let late = row.created_at.zip(row.last_day).map(|(signed_up_at, last_day)| Late {
                 signed_up_at,
                 last_day,
@@ -171,7 +166,7 @@ pub(super) async fn look(
         let keys: Vec<(i64, Day)> =
             of_classes.iter().map(|Asked { topic, .. }| (topic.class_id, topic.day)).collect();
         let mut found: HashMap<i64, store::ClassLesson> =
-            store::class_lessons(txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
+            store::class_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
         for (n, mut asked) in (0..).zip(of_classes) {
             let Some(row) = found.remove(&n) else { continue };
             if asked.topic.audience == Audience::Coach {
@@ -183,8 +178,11 @@ pub(super) async fn look(
         }
     }
     let topics: Vec<&Topic> = looked.iter().map(|one| &one.topic).collect();
-    let mut kept: HashMap<Topic, Kept> =
-        store::topic_list(txn, &topics).await?.into_iter().map(|kept| (kept.topic.clone(), kept)).collect();
+    let mut kept: HashMap<Topic, Kept> = store::topic_list(work.txn, &topics)
+        .await?
+        .into_iter()
+        .map(|kept| (kept.topic.clone(), kept))
+        .collect();
     for (one, since) in looked.iter_mut().zip(since) {
         let Some(kept) = kept.remove(&one.topic) else { continue };
         // Within the same second the sign-up tells which was first; one that was confirmed since is

@@ -2,6 +2,7 @@
 
 use super::look::Looked;
 use crate::app::App;
+use crate::app::call::Work;
 use crate::app::outbox::{self, Draft, Person};
 use crate::domain::calendar::parse_time;
 use crate::domain::notice::{Topic, Word};
@@ -12,17 +13,16 @@ use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
 use crate::message::text::Facts;
 use crate::storage::catalog::{Course, course_list};
 use crate::storage::notice as store;
-use crate::storage::{Txn, pool};
+use crate::storage::pool;
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Keeps what there is something to tell of, and what people know by their own doing; the keys and
 /// versions of the topics to be told.
 pub(super) async fn keep(
-    txn: &Txn,
+    work: Work<'_>,
     looked: &[Looked],
     told: &HashSet<&Topic>,
-    now: Instant,
 ) -> Result<HashMap<Topic, (i64, i64)>> {
     let (mut new, mut set, mut keys) = (Vec::new(), Vec::new(), HashMap::new());
     for one in looked {
@@ -34,7 +34,7 @@ pub(super) async fn keep(
                 let version = kept.version + i64::from(is_told);
                 let is_same = one.is_fresh && one.base == kept.word;
                 if is_told || (one.is_own && !is_same) {
-                    let known_at = if is_same { kept.known_at } else { now };
+                    let known_at = if is_same { kept.known_at } else { work.now };
                     let (id, word, reservation_id) = (kept.id, one.base, one.by);
                     set.push(store::Known { id, word, known_at, reservation_id, version });
                 }
@@ -45,12 +45,12 @@ pub(super) async fn keep(
         }
     }
     if !set.is_empty() {
-        store::topic_set_in_txn(txn, &set).await?;
+        store::topic_set_in_txn(work.txn, &set).await?;
     }
     if !new.is_empty() {
-        store::topic_insert_in_txn(txn, &new, now).await?;
+        store::topic_insert_in_txn(work.txn, &new, work.now).await?;
         let topics: Vec<&Topic> = new.iter().map(|(topic, ..)| *topic).collect();
-        let inserted = store::topic_list(txn, &topics).await?;
+        let inserted = store::topic_list(work.txn, &topics).await?;
         keys.extend(inserted.into_iter().map(|kept| (kept.topic, (kept.id, kept.version))));
     }
     Ok(keys)
@@ -58,22 +58,20 @@ pub(super) async fn keep(
 
 /// Writes one message for each person and kind, about all their lessons of this call.
 pub(super) async fn write(
-    app: &App,
-    txn: &Txn,
+    work: Work<'_>,
     tell: &[&Looked],
     keys: &HashMap<Topic, (i64, i64)>,
-    now: Instant,
 ) -> Result<u64> {
     if tell.is_empty() {
         return Ok(0);
     }
-    let courses = course_list(txn, tell.iter().map(|one| one.topic.template_id)).await?;
+    let courses = course_list(work.txn, tell.iter().map(|one| one.topic.template_id)).await?;
     let course = |one: &Looked| {
         let id = one.topic.template_id;
         courses.get(&id).ok_or_else(|| Error::not_found("class template", id))
     };
     let late = tell.iter().filter(|one| one.now == Word::TooLate).map(|one| one.topic.template_id);
-    let lessons = pool::span_list(txn, late).await?;
+    let lessons = pool::span_list(work.txn, late).await?;
     // The admins of one subject are told of its lessons only, and of one class at a time.
     let mut groups: BTreeMap<(Audience, &str, MessageKind, bool, i64), Vec<&Looked>> = BTreeMap::new();
     for one in tell {
@@ -87,13 +85,13 @@ pub(super) async fn write(
         of.sort_by_key(|one| (one.topic.day, one.topic.template_id));
         let mut parts: Vec<Part<'_>> = Vec::new();
         for one in of {
-            let (mut line, start) = line(app, course(one)?, one);
+            let (mut line, start) = line(work.app, course(one)?, one);
             if let (Word::TooLate, Some(late)) = (one.now, one.late) {
                 let lessons = lessons.get(&one.topic.template_id).map_or(&[][..], Vec::as_slice);
-                line.too_late = Some(late.counts_from(app.time(), one.topic.day, lessons));
+                line.too_late = Some(late.counts_from(work.app.time(), one.topic.day, lessons));
             }
             // Of lessons that have begun there is nothing to tell.
-            if start.at > now {
+            if start.at > work.now {
                 add(&mut parts, kind, one, line, start);
             }
         }
@@ -139,7 +137,7 @@ pub(super) async fn write(
             drafts.push((draft, said));
         }
     }
-    outbox::write_about(app, txn, drafts, now).await
+    outbox::write_about(work, drafts).await
 }
 
 /// What one message tells of.
