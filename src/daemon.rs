@@ -1,5 +1,4 @@
-//! The server as a program: its arguments, its log, its start with or without a database, its end
-//! by a signal.
+//! The program `etutord`: arguments, log, start with or without a database, shutdown on a signal.
 
 mod reload;
 mod signals;

@@ -1,4 +1,4 @@
-//! The command line of etutorctl.
+//! The command line of `etutorctl`.
 
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;

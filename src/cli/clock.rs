@@ -1,4 +1,4 @@
-//! The clock of a testing server.
+//! `etutorctl clock`: reads and moves the clock of a testing server.
 
 use super::args::Clock;
 use super::connect::{Connection, READING_S, zone};

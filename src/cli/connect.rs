@@ -1,4 +1,4 @@
-//! The way to the server.
+//! Connects to the server, makes calls within a time limit, and explains those that fail.
 
 use super::exit::{FAILED, Failure, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};
 use super::global::Global;

@@ -1,4 +1,4 @@
-//! Exit codes (docs/style.md rule 13) and what is said on standard error.
+//! Exit codes (docs/style.md rule 13), and what is printed on standard error.
 
 use crate::exit::talk;
 pub(super) use crate::exit::{BAD_DATA, DONE, FAILED, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};

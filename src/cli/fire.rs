@@ -1,4 +1,4 @@
-//! Firing a scheduled task.
+//! Fires a scheduled task and prints its report.
 
 use super::connect::{Connection, WORKING_S};
 use super::exit::{FAILED, Failure};

@@ -1,7 +1,7 @@
-//! Importing the CSV files of a folder (docs/domain.md §10).
+//! `etutorctl import`: sends the CSV files of a folder (docs/domain.md §10).
 //!
-//! What could not be read here is told together with what the server says of the rest; then nothing
-//! is written.
+//! What could not be read here is reported together with the server's findings; in that case
+//! nothing is written.
 
 mod read;
 mod report;

@@ -1,5 +1,5 @@
-//! Rules between several keys: settings that contradict each other. What one key may hold stands in
-//! `schema`.
+//! Rules that involve several keys: settings that contradict each other. What a single key may hold
+//! is in `schema`.
 
 use super::fault::Fault;
 use super::read::Origins;

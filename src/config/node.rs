@@ -1,9 +1,8 @@
-//! YAML as it is written: a tree that keeps the text of every scalar, how it was written, and
-//! where.
+//! YAML as written: a tree that keeps the text of every scalar, how it was written, and where.
 //!
-//! What a scalar means is decided by the key it belongs to (see `schema`), never by how it looks:
-//! `+8613800138000` is a phone number under `phone` though YAML calls it an integer, and `null` is
-//! never the text "null".
+//! The key decides what a scalar means (see `schema`), never the scalar's looks: under `phone`,
+//! `+8613800138000` is a phone number although YAML calls it an integer, and `null` is never the
+//! text "null".
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;

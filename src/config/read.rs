@@ -1,8 +1,8 @@
-//! From what is written to values of the right types: layers over the defaults, and every fault of
-//! theirs at once.
+//! Turns what is written into values of the right types: merges the layers over the defaults, and
+//! collects all of their faults.
 //!
-//! A value that is faulty is told of and the next layer's taken in its place, so that reading goes
-//! on; in the end there are either faults or a complete tree, which serde turns into the sections.
+//! A faulty value is noted, and the next layer's value is used instead, so that reading goes on.
+//! The result is either the faults or a complete tree, which serde turns into the sections.
 
 use super::fault::Fault;
 use super::node::{self, Entry, Node, Place, Source, What};

@@ -1,4 +1,4 @@
-//! The database's URL, which may be a secret: where it may stand, and where it is read from.
+//! The database's URL, which may be a secret: where it may be written, and where it is read from.
 
 use super::node::Place;
 use super::read::Reader;

@@ -1,4 +1,4 @@
-//! How single values are written in YAML: times of day, windows, zones.
+//! How times of day and windows are written in YAML.
 
 use crate::domain::time::Window;
 use chrono::NaiveTime;

@@ -1,4 +1,4 @@
-//! SIGHUP: the configuration is read anew, and what may change while the server runs is followed.
+//! SIGHUP: reads the configuration again, and applies what may change while the server runs.
 
 use crate::app::App;
 use crate::config::{Config, ConfigError, Keys, LIVE, environment};

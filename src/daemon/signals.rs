@@ -1,4 +1,4 @@
-//! What the server does when it is told something by a signal.
+//! What the server does on each signal.
 
 use crate::error::{Error, Result};
 use crate::exit::FAILED;

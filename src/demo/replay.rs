@@ -1,5 +1,5 @@
-//! The story itself: the clock goes from minute to minute in which something is due, people do what
-//! they do, and the scheduled tasks run.
+//! The story itself: in each minute in which something is due, people act, and then the scheduled
+//! tasks run.
 
 use super::academy::{self, Habits};
 use super::due;

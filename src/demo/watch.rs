@@ -1,4 +1,4 @@
-//! What has changed in the academy since it was last looked at, as lines of the story.
+//! Finds what has changed in the academy since the last look, as lines of the story.
 
 use super::timeline::{Line, Tone};
 use crate::app::App;

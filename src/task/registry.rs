@@ -1,5 +1,5 @@
-//! The one table of the scheduled tasks. Crontab, command line, protocol and README say the same;
-//! the test `registry` compares them.
+//! The one table of scheduled tasks. Crontab, command line, protocol and README repeat it; the test
+//! `registry` compares them.
 
 /// A scheduled task (docs/domain.md §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,11 +1,10 @@
-//! Running a task once per tick, with a row in `task_run` that says what came of it (docs/domain.md
-//! §8).
+//! Runs a task once per tick, and records each run in `task_run` (docs/domain.md §8).
 //!
-//! Who runs a tick is decided by the unique key (task, tick) and a plain INSERT. A tick that
-//! failed, or whose run was killed so that its lease has run out, is taken over by a guarded UPDATE
-//! with a token of its own. A run renews its lease while it goes on; one that lost it all the same
-//! (its machine stood still, the database was away for longer) begins no transaction any more, and
-//! cannot end the other's run.
+//! The unique key (task, tick) and a plain INSERT decide who runs a tick. A tick whose run failed,
+//! or was killed so that its lease ran out, is taken over by a guarded UPDATE with a new token. A
+//! run renews its lease while it goes on. A run that lost its lease all the same (its machine stood
+//! still, the database was away for longer) begins no more transactions and cannot end the row of
+//! the run that replaced it.
 
 use super::registry::{Argument, Task};
 use super::{Scope, invite_create, work};

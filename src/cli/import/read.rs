@@ -1,7 +1,7 @@
-//! Reading a folder of CSV files into the steps of an import.
+//! Reads a folder of CSV files into the steps of an import.
 //!
-//! What a cell may hold is the server's question; here is only what is wrong before there are
-//! cells.
+//! Cell values are the server's business; this file reports only what prevents a file or row from
+//! being split into cells.
 
 use super::text::{decode, records, separator, stray_quote};
 use crate::app::import::{Code, FILES, column_of, ignored_column, is_blank};

@@ -1,4 +1,4 @@
-//! The bytes of a file as text, and the text as records: encodings, separators, quotation marks.
+//! From the bytes of a file to records: encodings, separators, quotation marks.
 
 use csv::StringRecord;
 use encoding_rs::{Encoding, GB18030, UTF_8};

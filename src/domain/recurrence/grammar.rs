@@ -1,5 +1,5 @@
-//! The grammar of RFC 5545 §3.3.10, as far as it says only on which days, and what it forbids to
-//! stand together.
+//! The grammar of RFC 5545 §3.3.10, restricted to the parts that name days, and the combinations
+//! that it forbids.
 
 use super::rule::{
     ByDay, End, Frequency, MAX_COUNT, MAX_INTERVAL, MAX_LENGTH, Recurrence, RecurrenceError, WEEKDAYS,
