@@ -1,4 +1,4 @@
-//! Whether the database is well: it answers, and takes writes.
+//! Checks that the database is well: that it answers, and takes writes.
 
 use super::conn::Conn;
 use super::open::Db;

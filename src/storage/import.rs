@@ -1,4 +1,4 @@
-//! Sets of rows for the import: looked up by names, inserted and updated in chunks.
+//! Sets of rows for the import: looked up by name, inserted and updated in chunks.
 
 use super::entity::{coach, coach_availability, reservation, student};
 use super::insert;

@@ -1,5 +1,5 @@
-//! Why a database cannot be opened, so that whoever reads it knows what to mend: which server or
-//! file, and what it says.
+//! Explains why a database cannot be opened: which server or file it is, and what it answers, so
+//! that the reader knows what to fix.
 
 use super::options::DbOptions;
 use crate::error::{Error, Result};
