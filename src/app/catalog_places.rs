@@ -1,4 +1,4 @@
-//! The places of class templates, made again when a template, its period or its season was written
+//! Rebuilds the places of class templates when a template, its period or its season was written
 //! (docs/domain.md §2).
 
 use super::App;

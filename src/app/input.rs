@@ -1,4 +1,4 @@
-//! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
+//! What texts and numbers from outside may look like; RPCs and the import share these checks.
 
 use super::idempotency;
 use crate::domain::person;

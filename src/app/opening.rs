@@ -1,5 +1,5 @@
 //! Openings: what can be signed up for, as a sign-up page shows it (docs/domain.md §6). Nothing is
-//! decided here: whoever signs up is judged again.
+//! decided here: a sign-up is judged again when it is made.
 
 pub(crate) mod share;
 pub mod watch;

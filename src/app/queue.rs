@@ -1,5 +1,5 @@
-//! What is asked for of sign-ups, and the queue of one server in which it waits to be decided
-//! together; `enrollment::desk` decides it.
+//! What a sign-up asks for, and the queue of one server in which sign-ups wait to be decided
+//! together by `enrollment::desk`.
 
 use super::input::RequestKey;
 use crate::domain::state::PlaceCause;

@@ -1,4 +1,4 @@
-//! Periods of seasons; the lesson times of their templates follow.
+//! Periods of seasons. The lesson times of their templates follow.
 
 use super::change::{Asked, CatalogChange, carry_out, offers_still_cover};
 use super::season::season_by_code;

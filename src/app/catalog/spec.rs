@@ -1,5 +1,4 @@
-//! What the catalogue is told: the things as a caller writes them, with the checks that need
-//! nothing but themselves.
+//! The parts of the catalogue as a caller describes them, with the checks that need no other data.
 
 use crate::app::input::Fields;
 use crate::domain::calendar::{MAX_PERIOD, MAX_SEASON_DAYS, lesson_days, period_length};

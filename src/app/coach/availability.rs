@@ -1,4 +1,5 @@
-//! 可用时段: when coaches offer to teach. What an accepted invitation or a class uses stays.
+//! Availability (可用时段): when coaches offer to teach. What an accepted invitation or a class uses
+//! cannot be taken away.
 
 use crate::app::App;
 use crate::app::catalog::{SeasonSpec, season_by_code};

@@ -1,4 +1,4 @@
-//! Coaches: who they are and their job status here, what they offer in the room beside.
+//! Coaches and their job status; their availability is in `availability`.
 
 mod availability;
 

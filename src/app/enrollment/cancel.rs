@@ -1,5 +1,5 @@
-//! Taking things back: sign-ups from a day on, holds, offers, places on the waiting list
-//! (docs/domain.md §6).
+//! Cancels sign-ups from a day on, holds, offers, and places on the waiting list (docs/domain.md
+//! §6).
 
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};

@@ -1,9 +1,9 @@
-//! Changing a sign-up: to another template, other days or another class; and moving a student
-//! between classes (docs/domain.md §6).
+//! Changes a sign-up to another template, other days or another class, and moves students between
+//! classes (docs/domain.md §6).
 //!
-//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up
-//! is, and a refusal undoes both. Days of the same template that are in both are never given up:
-//! their places, seats and leave stay the student's.
+//! It is all one transaction: the old part is given up, the new part is decided like any sign-up,
+//! and a refusal undoes both. Days of the same template that both have in common are never given
+//! up: their places, seats and leave stay the student's.
 
 use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;

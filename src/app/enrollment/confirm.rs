@@ -1,4 +1,4 @@
-//! A hold or an offer becomes a sign-up; a hold is renewed (docs/domain.md §6).
+//! Turns a hold or an offer into a sign-up, and renews holds (docs/domain.md §6).
 
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, held_before};

@@ -1,5 +1,5 @@
-//! Until when places may be held, beside what the same student held before (docs/domain.md §6); and
-//! the time that was really held.
+//! How long places may be held, given what the same student held before (docs/domain.md §6), and a
+//! record of how long they really were.
 
 use crate::app::App;
 use crate::domain::hold::{Held, hold_at_most};

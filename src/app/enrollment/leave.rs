@@ -1,5 +1,5 @@
-//! Leave for one lesson: its place, and the seat in the class, are free for others (docs/domain.md
-//! §6).
+//! Leave from one lesson: its place, and the seat in the class, become free for others
+//! (docs/domain.md §6).
 
 use super::confirm::lock_in_txn;
 use super::turn::take_turn;

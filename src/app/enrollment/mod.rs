@@ -1,7 +1,7 @@
-//! Sign-ups of students (docs/domain.md §2, §6): a place on every lesson day of the range or none;
-//! holds, changes, leave, the waiting list.
+//! Sign-ups of students (docs/domain.md §2, §6): a place on every lesson day of the range, or none.
+//! Also holds, changes, leave, and the waiting list.
 //!
-//! Taking places is decided for all who wait at the same moment together (`desk`, `batch`);
+//! All requests for places that wait at the same moment are decided together (`desk`, `batch`);
 //! everything else is a transaction of its own.
 
 pub(crate) mod batch;

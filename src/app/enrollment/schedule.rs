@@ -1,4 +1,4 @@
-//! The lessons of a student, and what may still be done with each (docs/domain.md §6).
+//! A student's lessons, and what can still be done with each (docs/domain.md §6).
 
 use crate::app::App;
 use crate::domain::calendar::Timeline;

@@ -1,4 +1,4 @@
-//! A seat in one class in particular: why a student cannot have it.
+//! Why a student cannot have a seat in one particular class.
 
 use crate::domain::class_task::Seats;
 use crate::domain::places::show_days;

@@ -1,4 +1,4 @@
-//! What the rows of an import say about each other and about what is stored.
+//! Checks the rows of an import against each other and against what is stored.
 
 use super::catalogue::{Catalogue, clock};
 use super::columns::{

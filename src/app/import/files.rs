@@ -1,4 +1,4 @@
-//! The rows of the files as values.
+//! Reads the rows of the files into values.
 
 use super::cells::Cells;
 use super::columns::{

@@ -1,6 +1,6 @@
-//! How spreadsheets and people write values: read where that can mean one thing only
-//! (docs/domain.md §10), otherwise refused with what to write instead. RPCs take the one strict
-//! form and never come here.
+//! How spreadsheets and people write values. A value is read if it can mean only one thing
+//! (docs/domain.md §10); otherwise the refusal says what to write instead. RPCs accept the one
+//! strict form only and do not use this file.
 
 use crate::domain::time::Day;
 use chrono::{NaiveTime, TimeDelta, Timelike};

@@ -1,4 +1,4 @@
-//! Pages that ask the same question are one page: painted once and looked at once, however many
+//! Pages that ask the same question share one board: it is painted and polled once, however many
 //! have it open.
 
 use super::watch::{News, Watch};

@@ -1,4 +1,4 @@
-//! An open page of openings: painted once, and again when one look says that something has changed.
+//! An open page of openings: painted once, and again whenever a poll finds a change.
 
 use super::{App, Opening, OpeningQuery, page_of, wanted};
 use crate::domain::opening::next_turn;

@@ -1,4 +1,4 @@
-//! What staff do by hand: invite a coach, also after F, and take an invitation back (docs/domain.md
+//! What staff do by hand: invite a coach, even after F, and take an invitation back (docs/domain.md
 //! §§4, 5).
 
 use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};

@@ -1,5 +1,4 @@
-//! Nightly upkeep: places agree with the reservations, rosters with the calendar, and what is old
-//! goes.
+//! Nightly upkeep: recounts places, takes students off rosters, removes what is old.
 
 pub(crate) mod expired;
 pub mod places;

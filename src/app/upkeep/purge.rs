@@ -1,5 +1,5 @@
-//! `message purge`: what is older than it is kept for goes (docs/domain.md §8), so that no table
-//! grows for ever.
+//! `message purge`: removes what is past its retention (docs/domain.md §8), so that no table grows
+//! forever.
 
 use crate::app::App;
 use crate::app::report::Report;

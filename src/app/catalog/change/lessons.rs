@@ -1,4 +1,5 @@
-//! Lessons of classes follow the lesson days of their template; a coach must be able to follow too.
+//! Makes the lessons of classes follow the lesson days of their template, if their coaches can
+//! follow.
 
 use super::plan::Edit;
 use super::scene::{Asked, LessonChange, Scene};

@@ -1,9 +1,9 @@
-//! What an edit of the catalogue does to lesson days, and to all who have a claim on them: it is
-//! carried out for everybody or not at all (docs/domain.md §2), and says what it did. To know it
-//! before, the whole transaction is run and taken back.
+//! Carries an edit of the catalogue through to lesson days and everybody who has a claim on them,
+//! for all or not at all (docs/domain.md §2), and reports what it did. A preview runs the whole
+//! transaction and rolls it back.
 //!
-//! Locks: the making of tasks, open tasks, the season (by the caller), then students, classes and
-//! coaches, places last.
+//! Locks: the making of tasks, open tasks, the season (all by the caller), then students, classes
+//! and coaches, and places last.
 
 mod lessons;
 mod plan;
