@@ -1,4 +1,4 @@
-//! ImportService: a stream of rows in, counts and every bad row out.
+//! The gRPC service `ImportService`: a stream of rows in, counts and every bad row out.
 
 use super::pb;
 use super::upload::{Next, Upload, read_whole};

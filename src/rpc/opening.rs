@@ -1,4 +1,4 @@
-//! OpeningService.
+//! The gRPC service `OpeningService`: openings as a list, and as pages that stay open.
 
 use super::convert::{self, timestamp};
 use super::{pb, status};

@@ -1,8 +1,8 @@
-//! The only place that makes a gRPC status: errors of the library, and what the serving stack
-//! itself has to say.
+//! The only place that makes a gRPC status, from errors of the library and for the serving stack
+//! itself.
 //!
-//! Inner text never leaves the server: what a caller cannot act on is INTERNAL with an id that
-//! stands in the log beside the cause.
+//! Internal details never leave the server: what a caller cannot act on is INTERNAL, with an id
+//! that the log gives together with the cause.
 
 use crate::clock;
 use crate::error::{Days, Error};

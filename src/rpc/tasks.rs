@@ -1,4 +1,4 @@
-//! TaskService.
+//! The gRPC service `TaskService`: one RPC per scheduled task, and the runs.
 
 use super::{convert, pb};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! The catalogue between protobuf and the domain.
+//! Converts the catalogue between protobuf and the domain.
 
 use super::{code, day, number, required, time_of_day, timestamp, word};
 use crate::app::catalog::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};

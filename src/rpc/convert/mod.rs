@@ -1,5 +1,6 @@
-//! Between protobuf and the domain: what every service needs. A value that is missing, unspecified,
-//! over-long or out of range is `Error::Invalid` naming the field; nothing from outside can panic.
+//! Conversions between protobuf and the domain that every service needs. A value that is missing,
+//! unspecified, too long or out of range is `Error::Invalid` and names the field; no input can
+//! cause a panic.
 
 pub(crate) mod catalog;
 mod catalog_change;

@@ -1,5 +1,5 @@
-//! Pages of lists on the wire. A page token says where the next page begins, and of which list with
-//! which filters: with any other it is refused.
+//! Pages of lists on the wire. A page token says where the next page begins and belongs to one list
+//! with one set of filters; used with any other, it is refused.
 
 use super::REQUEST;
 use crate::app::idempotency;

@@ -1,4 +1,4 @@
-//! Coaches and students between protobuf and the domain.
+//! Converts coaches, their availability, and students between protobuf and the domain.
 
 use super::{
     REQUEST, code, day, number, operator, optional_timestamp, optional_word, remark, required, timestamp,

@@ -1,4 +1,4 @@
-//! Class tasks, invitations, classes and software tests between protobuf and the domain.
+//! Converts class tasks, invitations, classes and software tests between protobuf and the domain.
 
 use super::{day, lesson_time, number, optional_code, optional_id, optional_timestamp, timestamp, word};
 use crate::app::class::ClassView;

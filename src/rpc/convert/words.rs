@@ -1,4 +1,4 @@
-//! The closed sets of words, between protobuf's enums and the domain's.
+//! Converts the closed sets of words between protobuf's enums and the domain's.
 
 use crate::domain::state::*;
 use crate::error::{Error, Result};
