@@ -1,5 +1,5 @@
-//! The configuration: the defaults and the samples load, layers override each other, and whatever
-//! is wrong is refused by the name of its key.
+//! The configuration: the defaults and the samples load, layers override each other, and every
+//! fault names its key.
 
 use chrono::{NaiveTime, TimeDelta};
 use etutor::config::{Config, DEFAULT_YAML, LIVE, Problem, SqliteSynchronous};

@@ -1,4 +1,4 @@
-//! A tick runs once, whoever fires it and however often; a failed or killed run is done again.
+//! A tick runs once, whoever fires it and however often; a failed or killed run is repeated.
 
 mod lease;
 

@@ -1,5 +1,5 @@
-//! A school's first day: its folder as Excel in China and its people write it, by etutorctl to a
-//! real server.
+//! A school's first day: a folder as Chinese Excel and its users write it, imported by `etutorctl`
+//! into a real server.
 
 use super::*;
 use encoding_rs::GB18030;

@@ -1,4 +1,4 @@
-//! Whatever listens at the address: it is named, told as far as it can be known, and the exit code
+//! Whatever listens at the server's address is identified as far as possible, and the exit code
 //! says whether to try again.
 
 use super::*;

@@ -1,5 +1,5 @@
-//! What one door refuses the other refuses too: each bad value goes through an RPC and through a
-//! file, and both name the same field for the same reason.
+//! RPCs and files refuse the same values: each bad value goes through both, and both name the same
+//! field and reason.
 
 use super::*;
 use etutor::app::import::check;

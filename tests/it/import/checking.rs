@@ -1,4 +1,4 @@
-//! `--check`: everything is told in one round, and nothing is written.
+//! `--check`: everything is reported in one round, and nothing is written.
 
 use super::*;
 use etutor::app::import::check;

@@ -1,4 +1,4 @@
-//! The server told things by signals: to end, to end at once, to read its configuration anew.
+//! Signals to the server: end, end at once, reload the configuration.
 
 use super::daemon::{Daemon, etutord, health};
 use super::*;

@@ -1,5 +1,5 @@
-//! Changing a sign-up: the new part or none of it; students between classes; new sign-ups into
-//! running classes until F.
+//! Changing a sign-up: all of the new part or nothing; moving students between classes; new
+//! sign-ups into running classes until F.
 
 use super::{get, no_drift, said, small, state, taken};
 use crate::grpc::reason;

@@ -1,4 +1,4 @@
-//! A database that cannot be opened: what is told names the key, and the server or file.
+//! A database that cannot be opened: the error names the key, and the server or file.
 
 use etutor::error::Error;
 use etutor::storage::{Db, DbOptions};
