@@ -181,7 +181,10 @@ impl<'a> Plan<'a> {
             found.push(Conflict::new(
                 self.slot,
                 "recurrence",
-                format!("students are signed up over {}, whose lessons would change", show_days(&held)),
+                format!(
+                    "students have signed up for a range with {}, where lessons would change",
+                    show_days(&held)
+                ),
             ));
         }
         if !self.crowded.is_empty() {

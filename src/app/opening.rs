@@ -124,7 +124,7 @@ async fn wanted(app: &App, query: &OpeningQuery, now: Instant) -> Result<Wanted>
     let grade = match (&student, *grade) {
         (Some(student), Some(grade)) if student.grade != grade => {
             let detail = format!(
-                "the openings are asked for grade {grade}, the student is in grade {}",
+                "openings are wanted for grade {grade}, but the student is in grade {}",
                 student.grade
             );
             return Err(Error::precondition(Reason::GradeMismatch, detail));
@@ -132,7 +132,7 @@ async fn wanted(app: &App, query: &OpeningQuery, now: Instant) -> Result<Wanted>
         (Some(student), _) => student.grade,
         (None, Some(grade)) => grade,
         (None, None) => {
-            return Err(Error::invalid("grade", "is missing: without a student it says for whom"));
+            return Err(Error::invalid("grade", "is missing: it is needed when no student is named"));
         }
     };
     let open_on = season.is_none().then_some(today);
@@ -158,7 +158,7 @@ async fn check_names(app: &App, wanted: &Wanted) -> Result<()> {
     }
     match choice.open_on {
         Some(today) if store::season_list_open(conn, today).await?.is_empty() => {
-            Err(Error::precondition(Reason::NoSeason, "there is no season that is not over"))
+            Err(Error::precondition(Reason::NoSeason, "there is no present or future season"))
         }
         _ => Ok(()),
     }

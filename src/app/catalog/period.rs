@@ -75,7 +75,7 @@ async fn upsert_period_in_txn(
         u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type)
     };
     if let Some(row) = templates.iter().find(|row| grade_differs(row)) {
-        let reason = format!("is another than that of class template {:?}", row.code);
+        let reason = format!("does not match the grade of class template {:?}", row.code);
         return Err(Error::invalid("period.grade_type", reason));
     }
     store::period_update_in_txn(txn, period::ActiveModel { id: Set(before.id), ..row }).await?;

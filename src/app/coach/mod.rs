@@ -144,8 +144,9 @@ pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str)
         return Ok(Change::Created);
     };
     if spec.job_status.is_some_and(|status| status != before.job_status) {
-        return Err(fields
-            .invalid("job_status", format!("is {} and changed by SetCoachStatus only", before.job_status)));
+        return Err(
+            fields.invalid("job_status", format!("is {}; only SetCoachStatus changes it", before.job_status))
+        );
     }
     let after = spec.over(&before);
     if after == before {

@@ -257,7 +257,7 @@ fn signed_up(state: ReservationState) -> Result<()> {
             "the reservation is on the waiting list: it can be changed once an offer is taken".to_owned()
         }
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => {
-            format!("the reservation is {state}: there is no sign-up any more that could be changed")
+            format!("the reservation is {state}: there is no sign-up left to change")
         }
     };
     Err(Error::precondition(Reason::Cancelled, detail))
@@ -393,7 +393,7 @@ async fn no_class(txn: &Txn, template_id: i64, class_id: i64) -> Result<Error> {
     Ok(match found {
         None => Error::not_found("class", class_id),
         Some(class) if class.template_id != template_id => {
-            Error::invalid("class_id", "is a class of another class template")
+            Error::invalid("class_id", "belongs to another class template")
         }
         Some(_) => Error::not_found("running class", class_id),
     })

@@ -28,7 +28,7 @@ pub(crate) async fn confirm_hold(app: &App, id: i64) -> Result<ReservationRow> {
 fn no_hold(state: ReservationState) -> Error {
     let detail = match state {
         ReservationState::Waitlisted | ReservationState::Offered => {
-            "the reservation is on the waiting list: it is no hold"
+            "the reservation is on the waiting list; it is not a hold"
         }
         ReservationState::Cancelled => "the hold was given back, or its sign-up cancelled",
         _ => "the hold has run out",
@@ -114,7 +114,7 @@ pub(crate) async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<Reser
             ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => {
                 return Err(Error::precondition(
                     Reason::AlreadyReserved,
-                    "it is a sign-up, which does not run out: there is no hold to renew",
+                    "the reservation is a sign-up, which does not run out; there is no hold to renew",
                 ));
             }
             state => return Err(no_hold(state)),
@@ -122,7 +122,7 @@ pub(crate) async fn renew_hold(app: &App, id: i64, now: Instant) -> Result<Reser
         if before.renewed {
             return Err(Error::precondition(
                 Reason::AlreadyRenewed,
-                "the hold was renewed before; it can be renewed once",
+                "the hold was renewed before; a hold can be renewed only once",
             ));
         }
         let days = store::place_days(txn, before.template_id, before.start_day, before.last_day).await?;
@@ -157,7 +157,7 @@ pub(crate) async fn accept_offer(app: &App, id: i64) -> Result<ReservationRow> {
     let gone = |_| {
         Error::precondition(
             Reason::Expired,
-            "there is no offer for this entry of the waiting list, or it has run out",
+            "this entry of the waiting list has no offer, or the offer has run out",
         )
     };
     confirm(app, id, ReservationState::Offered, gone).await

@@ -52,8 +52,8 @@ pub(super) fn allowed_until(app: &App, of: HoldDays<'_>, held: &[Held], now: Ins
         let (limit, span) = (app.rules().hold_limit.num_minutes(), app.rules().hold_span.num_minutes());
         let (day, time) = (app.time().day(from), app.time().time(from).format("%H:%M:%S"));
         let detail = format!(
-            "the student's holds on {} last at most {limit} minutes in any {span}; the next is possible from \
-             {day} {time} on",
+            "the student's holds on {} may last {limit} minutes together in any {span}; the next is possible \
+             from {day} {time} on",
             show_days(days)
         );
         Error::refused_on(Reason::HoldLimit, detail, days.iter().copied()).possible_from(from)

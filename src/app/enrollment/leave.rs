@@ -39,8 +39,7 @@ pub(crate) async fn request_leave(app: &App, id: i64, day: Day, now: Instant) ->
             return Ok(left(app, taken));
         }
         if taken >= i64::from(app.rules().leave_limit) {
-            let detail =
-                format!("leave was taken from {taken} lessons of this season, which is the most there is");
+            let detail = format!("leave was taken from {taken} lessons of this season, which is the limit");
             return Err(Error::refused_on(Reason::LeaveLimit, detail, [day]));
         }
         seat::seat_lock_in_txn(txn, &[before.template_id], day).await?;
@@ -79,9 +78,7 @@ pub(crate) async fn cancel_leave(app: &App, id: i64, day: Day, now: Instant) -> 
             Some(class_id) => back_into_class(txn, class_id, &lesson).await?,
             None if is_counted(app, txn, &before, (day, lesson.start), now).await? => {}
             None => {
-                let detail = format!(
-                    "the student is in no class, and none would be made for the student on {day} any more"
-                );
+                let detail = format!("the student is in no class, and it is too late for a class on {day}");
                 return Err(Error::refused_on(Reason::TooLate, detail, [day]));
             }
         }
@@ -120,7 +117,7 @@ async fn lesson(app: &App, txn: &Txn, of: &reservation::Model, day: Day, now: In
     let until = leave_until(app.rules(), start);
     if now >= until {
         let detail = format!(
-            "leave for the lesson on {day} could be asked for or taken back until {}",
+            "leave for the lesson on {day} could be requested or taken back only until {}",
             app.time().show(until)
         );
         return Err(Error::refused_on(Reason::LeaveTooLate, detail, [day]));

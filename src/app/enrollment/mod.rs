@@ -102,8 +102,7 @@ fn still_there(wish: Wish, row: ReservationRow) -> Result<ReservationRow> {
         (Wish::Wait, _) => ("place on the waiting list", Reason::Cancelled),
         (Wish::SignUp | Wish::Change(_), _) => ("sign-up", Reason::Cancelled),
     };
-    let detail =
-        format!("the {what} that this request made {how} since; to ask anew takes another request_id");
+    let detail = format!("the {what} that this request made {how} since; to ask again, use a new request_id");
     Err(Error::precondition(reason, detail).of_reservations(vec![row.reservation.id]))
 }
 

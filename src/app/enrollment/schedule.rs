@@ -84,7 +84,7 @@ pub(crate) async fn student_schedule(
     let from = from.unwrap_or_else(|| app.time().day(now));
     let to = to.unwrap_or_else(|| add_days(from, DAYS));
     if to < from || to > add_days(from, 400) {
-        return Err(Error::invalid("to_day", "is not before from_day and at most 400 days after it"));
+        return Err(Error::invalid("to_day", "must not be before from_day, and at most 400 days after it"));
     }
     let rows = store::schedule_list(conn, student.id, from, to, now).await?;
     let ids: HashSet<i64> = rows.iter().map(|row| row.reservation_id).collect();

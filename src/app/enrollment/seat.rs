@@ -17,7 +17,7 @@ pub(super) fn check(class: &Seats, city: &str, days: &[Day], max_students: i64) 
     if class.forbidden_city.as_deref() == Some(city) {
         return Err(Error::precondition(
             Reason::SameCity,
-            "the coach of the class teaches no students of the same city",
+            "the coach of the class does not teach students of the same city",
         ));
     }
     let without: Vec<Day> = days.iter().copied().filter(|day| !class.rosters.contains_key(day)).collect();

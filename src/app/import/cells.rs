@@ -157,7 +157,10 @@ impl<'a> Cells<'a> {
         self.read(column, |text| {
             let found = all.iter().copied().find(|value| show(*value).eq_ignore_ascii_case(text));
             found.ok_or_else(|| {
-                format!("is none of {}", all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", "))
+                format!(
+                    "must be one of {}",
+                    all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", ")
+                )
             })
         })
     }

@@ -49,7 +49,7 @@ pub(crate) async fn invite_coach(
     now: Instant,
 ) -> Result<invitation::Model> {
     if wanted.overriding && wanted.remark.trim().is_empty() {
-        return Err(Error::invalid("remark", "must say why, when override is set"));
+        return Err(Error::invalid("remark", "must say why when override is set"));
     }
     let person = coach::Entity::find()
         .filter(coach::Column::UserName.eq(wanted.coach.as_str()))
@@ -79,7 +79,7 @@ pub(crate) async fn invite_coach(
         if counts.get(&task.id).is_none_or(|counts| counts.missing() == 0) && !wanted.overriding {
             return Err(Error::precondition(
                 Reason::TaskCovered,
-                format!("{} needs nobody more", task.about()),
+                format!("{} needs no more coaches", task.about()),
             ));
         }
         let need = need_of(txn, &task).await?;
@@ -118,7 +118,7 @@ pub(crate) async fn invite_coach(
     made.ok_or_else(|| {
         Error::precondition(
             Reason::TaskCovered,
-            "everybody who was left over has a free seat of a running class now",
+            "all students who were left over have a seat in a running class now",
         )
     })
 }
@@ -162,7 +162,7 @@ async fn reopen(app: &App, txn: &Txn, task: TaskRow, now: Instant) -> Result<Opt
     if task.needed == 0 {
         return Err(Error::precondition(
             Reason::TaskCovered,
-            format!("{} may have no more classes", task.about()),
+            format!("{} cannot have more classes", task.about()),
         ));
     }
     Ok(Some(task))
@@ -189,7 +189,7 @@ pub(crate) async fn cancel_invitation(
         if before.state == InvitationState::Assigned {
             return Err(Error::precondition(
                 Reason::TaskFormed,
-                "the class is formed; its coach can only be changed",
+                "the class is formed; its coach can only be replaced",
             ));
         }
         if before.state.is_ended() {

@@ -86,7 +86,7 @@ pub(crate) async fn remember(app: &App, world: &str, looked: &[Looked], now: Ins
     let written =
         write_txn!(&app.db, "invitation.looked", |txn| store::task_look_write_in_txn(txn, &rows, now).await);
     if let Err(error) = written {
-        tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks was not stored; they \
-            are looked at again");
+        tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks could not be \
+            stored; they will be looked at again");
     }
 }

@@ -29,7 +29,7 @@ impl Notes {
     fn end(self, report: &mut Report) {
         report.notes.extend(self.said);
         if self.more > 0 {
-            report.notes.push(format!("and {} more of the kind", self.more));
+            report.notes.push(format!("and {} more like these", self.more));
         }
     }
 }

@@ -46,7 +46,7 @@ impl Old {
             Self::IdleRuns => "runs that changed nothing",
             Self::Runs => "other runs",
             Self::HeldTimes => "times of holds",
-            Self::Topics => "what was told of lessons",
+            Self::Topics => "what people were told of lessons",
         }
     }
 }

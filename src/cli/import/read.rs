@@ -362,7 +362,7 @@ mod tests {
         let (file, problems) = read("备注,Name,,ＳＵＢＪＥＣＴ_ID,,\nsecret,语文,,1,,\n,,,,,,,\n".as_bytes());
         assert_eq!(
             problems,
-            [(1, "备注: the column is not read; those of this file are subject_id, name".to_owned())]
+            [(1, "备注: the column is not read; the columns of this file are subject_id, name".to_owned())]
         );
         assert_eq!((file.columns.len(), file.incomplete), (3, false), "{file:?}");
         let rows: Vec<&[String]> = file.rows.iter().map(|row| row.values.as_slice()).collect();

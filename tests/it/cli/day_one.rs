@@ -246,8 +246,9 @@ fn all_that_is_wrong_comes_in_one_report_that_opens_in_excel() {
         for line in [
             "reservations.csv:2: created_at: is not a date and time",
             "reservations.csv:2: start_day: is not a day such as 2026-09-03 (years 1970 to 9999): with the \
-             year last it is read in two ways; write 2026-03-09 or 2026-09-03",
-            "reservations.csv:3: student: there is no student \"s9\", neither stored nor in the files",
+             year last it can be read in two ways; write 2026-03-09 or 2026-09-03",
+            "reservations.csv:3: student: there is no student \"s9\", neither in the database nor in the \
+             files",
             "to mend.csv: IGNORED: is not a file to import",
         ] {
             assert!(said.contains(line), "{line}: {said}");

@@ -290,7 +290,7 @@ fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
             let refused = call(&app, file, &row).await.expect_err(&case);
             if refused.code() == StatusCode::NotFound {
                 assert!(
-                    problem.reason.contains("neither stored nor in the files"),
+                    problem.reason.contains("neither in the database nor in the files"),
                     "{case}: {problem:?} {refused:?}"
                 );
             } else {

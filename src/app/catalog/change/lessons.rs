@@ -55,7 +55,7 @@ pub(super) async fn follow(
                     .refuse(
                         Reason::InUse,
                         &[row.day],
-                        "the coaches of its classes offered the period it is in, on",
+                        "the coaches of its classes offered only its present period, on",
                     )
                     .of_classes(vec![row.class_id]));
             }
@@ -91,7 +91,7 @@ pub(super) async fn follow(
             let days = crate::domain::places::show_days(&clash);
             return Err(Error::refused_on(
                 Reason::InUse,
-                format!("the coach of a class has another lesson too near, on {days}"),
+                format!("the coach of a class has another lesson too close to it, on {days}"),
                 clash,
             ));
         }
@@ -368,6 +368,6 @@ pub(crate) async fn offers_still_cover(txn: &Txn, period_id: i64, now: Instant) 
         return Ok(());
     }
     days.dedup();
-    let why = "a coach teaches in an offer that would no longer cover the lesson, on";
+    let why = "a coach teaches under an offer that would no longer cover the lesson, on";
     Err(Error::refused_on(Reason::InUse, format!("{why} {}", crate::domain::places::show_days(&days)), days))
 }

@@ -156,7 +156,7 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
         found.iter().map(|clash| (clash.reservation_id, clash.other_id)).collect();
     let ids: Vec<i64> = pairs.into_iter().flat_map(|(id, other)| [id, other]).collect();
     let why = format!(
-        "students who are signed up have another lesson at that time (reservations {}), on",
+        "students who have signed up have another lesson at that time (reservations {}), on",
         show_ids(&ids)
     );
     let error = scene.edit_of(template_id).map_or_else(
