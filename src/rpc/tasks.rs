@@ -177,7 +177,7 @@ fn task_of(text: &str) -> Result<Option<Task>> {
     }
     Task::find(text)
         .map(Some)
-        .ok_or_else(|| Error::invalid("task", "is no scheduled task; ListTasks names them"))
+        .ok_or_else(|| Error::invalid("task", "is not a scheduled task; ListTasks names them"))
 }
 
 #[cfg(test)]
