@@ -129,11 +129,7 @@ mod tests {
             ("enrollment", "to_day: is before from_day", "--to: is before --from"),
             ("task list", "to_day: is no day", "DAY: is no day"),
             ("places explain", "day: is not a day of the calendar", "DAY: is not a day of the calendar"),
-            (
-                "invite create",
-                "day: this task is not about a lesson day",
-                "DAY: this task is not about a lesson day",
-            ),
+            ("invite create", "day: this task takes no lesson day", "DAY: this task takes no lesson day"),
             ("openings", "grade: is from 1 to 12", "grade: is from 1 to 12"),
             ("openings", "what no field is blamed for", "what no field is blamed for"),
         ] {

@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         return Err(Failure::new(
             BAD_DATA,
-            format!("import: {} holds none of the files {}", dir.display(), names.join(", ")),
+            format!("import: {} contains none of the files {}", dir.display(), names.join(", ")),
         ));
     }
     let report = report.map(|path| CsvReport::create(&path, &folder.paths)).transpose()?;

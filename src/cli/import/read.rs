@@ -77,7 +77,7 @@ pub(super) fn folder(dir: &Path, encoding: &'static Encoding) -> Result<Folder, 
             several => {
                 let names: Vec<_> = several.iter().map(|file| file.to_string_lossy()).collect();
                 problems
-                    .unreadable(format!("is there more than once: {}; which one is meant?", names.join(", ")))
+                    .unreadable(format!("exists more than once: {}; which one is meant?", names.join(", ")))
             }
         };
         folder.files.push(file);
@@ -103,7 +103,7 @@ fn why_unread(file: &str) -> Option<String> {
         Some((name, _)) if SPREADSHEETS.contains(&extension) => {
             Some(format!("is not read: save it as CSV UTF-8, named {name}"))
         }
-        Some((name, _)) => Some(format!("is not read: is it {name}?")),
+        Some((name, _)) => Some(format!("is not read: did you mean {name}?")),
         None if lower.contains(".csv") || SPREADSHEETS.contains(&extension) => {
             Some("is not a file to import".to_owned())
         }
@@ -246,7 +246,7 @@ impl Header {
             problems.bad(
                 line,
                 "",
-                format!("has {} values; {MOST_COLUMNS} are the most a row can have", values.len()),
+                format!("has {} values; a row can have at most {MOST_COLUMNS}", values.len()),
             );
             return None;
         }

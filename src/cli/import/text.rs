@@ -37,7 +37,7 @@ pub(super) fn decode(bytes: &[u8], encoding: &'static Encoding) -> Decoded {
     {
         let line = lines(text.as_bytes().get(..at).unwrap_or(&[])) + 1;
         let wrong = format!(
-            "is UTF-8 and not {}: save it with a byte order mark (CSV UTF-8), or leave out --encoding",
+            "is UTF-8, not {}: save it with a byte order mark (CSV UTF-8), or leave out --encoding",
             encoding.name()
         );
         return Decoded { text: text.to_owned(), wrong: Some((line, wrong)), lossy: false };

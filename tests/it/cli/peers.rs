@@ -161,7 +161,10 @@ async fn a_call_that_is_cut_off_may_have_been_carried_out() {
     ] {
         let (code, told) = told_of(&server_that(deed).await).await;
         assert_eq!(code, 75, "{deed:?}: {told}");
-        assert!(told.contains(how) && told.contains("may have been carried out or not"), "{deed:?}: {told}");
+        assert!(
+            told.contains(how) && told.contains("may or may not have been carried out"),
+            "{deed:?}: {told}"
+        );
     }
 }
 
