@@ -139,7 +139,7 @@ impl Config {
             ConfigError::of(vec![Fault {
                 key: "server.listen".to_owned(),
                 at: None,
-                reason: "is no address and port".to_owned(),
+                reason: "is not an address and port".to_owned(),
             }])
         })?;
         match address.ip() {

@@ -108,7 +108,7 @@ pub(super) fn parse(source: &Source, text: &str, flaws: &mut Vec<Flaw>) -> Node 
             Ok((event, span)) => tree.add(event, span),
             Err(error) => {
                 let at = source.place(Span::empty(*error.marker()));
-                Err(tree.flaw(at, format!("is no YAML: {}", error.info())))
+                Err(tree.flaw(at, format!("is not YAML: {}", error.info())))
             }
         };
         if went_on.is_err() {
@@ -171,7 +171,7 @@ impl Tree<'_> {
                 let tagged = match tag.as_deref() {
                     None => false,
                     Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => true,
-                    Some(_) => return Err(self.flaw(at, "tags mean nothing here, but !!str")),
+                    Some(_) => return Err(self.flaw(at, "the only tag allowed here is !!str")),
                 };
                 let plain = style == ScalarStyle::Plain && !tagged;
                 let what =
@@ -181,10 +181,10 @@ impl Tree<'_> {
             Event::SequenceStart(0, None) => self.begin(What::List(Vec::new()), at),
             Event::MappingStart(0, None) => self.begin(What::Table(Vec::new()), at),
             Event::SequenceStart(0, _) | Event::MappingStart(0, _) => {
-                Err(self.flaw(at, "tags mean nothing here, but !!str"))
+                Err(self.flaw(at, "the only tag allowed here is !!str"))
             }
             Event::Alias(_) | Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                Err(self.flaw(at, "anchors and aliases are not read: write it out"))
+                Err(self.flaw(at, "anchors and aliases are not supported: write the value out"))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(open) => self.put(open.node),
@@ -224,7 +224,7 @@ impl Tree<'_> {
             },
             (What::Table(_), None) => match node.what {
                 What::Text(key) => open.key = Some((key, node.at)),
-                _ => return Err(self.flaw(node.at, "is no key: a key is a word")),
+                _ => return Err(self.flaw(node.at, "is not a key: a key is a word")),
             },
             _ => {}
         }
@@ -236,7 +236,7 @@ impl Place {
     fn told(&self) -> String {
         match self {
             Self::File { line, .. } => format!("the first is in line {line}"),
-            _ => "one is to go".to_owned(),
+            _ => "remove one of them".to_owned(),
         }
     }
 }

@@ -13,12 +13,12 @@ pub(super) fn check_file(reader: &mut Reader) {
     if let Some(Userinfo { password: Some(_), host }) = Userinfo::of(&url)
         && !is_loopback(host)
     {
-        let reason = "holds a password, which does not belong in this file: give it by ETUTOR__DATABASE__URL \
+        let reason = "contains a password, which does not belong in this file: use ETUTOR__DATABASE__URL \
             or url_file";
         reader.fault("database.url", &at, reason);
     }
     if let Some(at) = reader.written("database", "url_file").map(|(_, at)| at.clone()) {
-        reader.fault("database.url_file", &at, "and database.url exclude each other");
+        reader.fault("database.url_file", &at, "cannot be given together with database.url");
     }
 }
 

@@ -219,7 +219,7 @@ impl Conn {
     /// Commits or rolls back, and lets the connection go back to its pool when that went well.
     pub(super) async fn end(mut self, commit: bool) -> Result<(), DbErr> {
         if self.lost {
-            return Err(DbErr::Conn(RuntimeErr::Internal("the connection was given up".to_owned())));
+            return Err(DbErr::Conn(RuntimeErr::Internal("the connection was abandoned".to_owned())));
         }
         self.run(if commit { "COMMIT" } else { "ROLLBACK" }).await?;
         self.fit = true;

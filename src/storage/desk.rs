@@ -51,7 +51,7 @@ impl Worker {
         match started {
             Ok(runtime) => Some(Self { runtime, _end: end }),
             Err(error) => {
-                tracing::warn!(%error, "sign-ups have no thread of their own");
+                tracing::warn!(%error, "no separate thread could be started for sign-ups");
                 None
             }
         }

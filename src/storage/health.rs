@@ -45,7 +45,7 @@ impl Db {
             // Closed, so that the next one finds the server that takes writes now, behind the same
             // name.
             Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
-            _ => Err(Error::internal("the database gave no answer to a ping")),
+            _ => Err(Error::internal("the database did not answer a ping")),
         }
     }
 }

@@ -88,7 +88,7 @@ impl Txn {
     ) -> Result<T, DbErr> {
         let mut inner = self.inner.lock().await;
         if inner.spoiled {
-            return Err(DbErr::Custom("a statement of this transaction has failed before".to_owned()));
+            return Err(DbErr::Custom("an earlier statement of this transaction has failed".to_owned()));
         }
         // Until it is answered: whoever drops this future leaves the connection in the middle of a
         // statement.
