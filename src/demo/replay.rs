@@ -59,8 +59,7 @@ pub(super) async fn run<'a, W: Write>(
     let (from, to) = (time.midnight(add_days(academy::D, -4)), time.midnight(add_days(academy::D, 1)));
     clock::set(app, from, false).await?;
     timeline.say(&format!(
-        "A small academy, and the lesson day D = {}. Times are those of {}; messages are captured, none is \
-         sent.",
+        "A small academy, and the lesson day D = {}. Times are in {}; messages are captured, none is sent.",
         academy::D.format("%A %-d %B %Y"),
         time.zone()
     ))?;
