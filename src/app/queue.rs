@@ -19,7 +19,7 @@ pub(crate) enum Wish {
     SignUp,
     /// A hold.
     Hold,
-    /// The new part of a sign-up that is changed; in this class, if in any in particular.
+    /// The new part of a sign-up that is changed; `Some` asks for a seat in that class.
     Change(Option<i64>),
     /// A place on the waiting list.
     Wait,

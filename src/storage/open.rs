@@ -62,8 +62,8 @@ impl std::fmt::Debug for Db {
 const TESTED: Duration = Duration::from_secs(1);
 
 /// Prepared statements that a connection keeps: more than there are texts that come again and
-/// again. Whoever drops one of MySQL to make room waits for 40 ms each time, because the driver
-/// sends the news in a packet of its own and lets the network collect it.
+/// again. Evicting one on MySQL costs 40 ms each time: the driver sends the close in a packet of
+/// its own, which Nagle's algorithm holds back.
 const STATEMENTS: usize = 500;
 
 /// … on SQLite, where they are this process's own memory, with the values of their last run, and

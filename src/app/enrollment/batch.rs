@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// locked its rows.
 ///
 /// # Errors
-/// Those that are nobody's own: the set can be tried again, one by one.
+/// Faults that belong to no single sign-up: the set can be tried again, one by one.
 pub(crate) async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
     let begun = app.now().await?;
     write_txn!(&app.db.desk(), "reservation.create", keep: true, tries: tries, |txn| {

@@ -93,7 +93,7 @@ pub(crate) async fn leave_waitlist(app: &App, id: i64, now: Instant) -> Result<R
     give_up(app, id, &[ReservationState::Waitlisted, ReservationState::Offered], now).await
 }
 
-/// Ends a reservation that is locked, from a day on; what became free goes to who waits.
+/// Ends a locked reservation from a day on; the places that come free go to the waiting list.
 async fn end_in_txn(
     app: &App,
     txn: &Txn,

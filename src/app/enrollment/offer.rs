@@ -79,7 +79,8 @@ pub struct PassedOn {
     pub messages: u64,
 }
 
-/// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
+/// Ends the holds and offers of templates that have run out, and offers free places to the waiting
+/// list.
 pub(crate) async fn refresh_in_txn(
     app: &App,
     txn: &Txn,
@@ -158,7 +159,7 @@ async fn reap(app: &App, txn: &Txn, lapsed: &[Waiting], now: Instant) -> Result<
     tell(app, txn, (MessageKind::OfferExpired, None), &offered, now).await
 }
 
-/// Offers free places to who waits; how many offers and messages.
+/// Offers free places to the waiting list; how many offers and messages.
 async fn make_offers(app: &App, txn: &Txn, template_ids: &[i64], now: Instant) -> Result<(u64, u64)> {
     let waiting = store::waiting_list(txn, template_ids, now, MOST).await?;
     // Two looks without locks: most of the time nothing is free, or who waits cannot have it now,

@@ -69,7 +69,7 @@ const DAYS: i64 = 60;
 /// The lessons of a student from `from` (none = today) to `to` (none = 60 days later).
 ///
 /// # Errors
-/// `NotFound` for the student; `Invalid` for a range that is turned about or longer than 400 days.
+/// `NotFound` for the student; `Invalid` for a range that is reversed or longer than 400 days.
 pub(crate) async fn student_schedule(
     app: &App,
     user_name: &str,

@@ -166,7 +166,7 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
     Err(error.of_reservations(ids))
 }
 
-/// What came free goes to who waits; messages written.
+/// Offers places that came free to the waiting list; messages written.
 async fn places_came_free(app: &App, txn: &Txn, scene: &Scene<'_>, now: Instant) -> Result<u64> {
     let larger = |edit: &Edit<'_>| {
         edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity))
