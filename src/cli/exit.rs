@@ -130,7 +130,7 @@ mod tests {
             ("task list", "to_day: is no day", "DAY: is no day"),
             ("places explain", "day: is not a day of the calendar", "DAY: is not a day of the calendar"),
             ("invite create", "day: this task takes no lesson day", "DAY: this task takes no lesson day"),
-            ("openings", "grade: is from 1 to 12", "grade: is from 1 to 12"),
+            ("openings", "grade: must be from 1 to 12", "grade: must be from 1 to 12"),
             ("openings", "what no field is blamed for", "what no field is blamed for"),
         ] {
             assert_eq!(as_typed(words, message), told);
