@@ -1,4 +1,5 @@
-//! Compiles the protocol; protox is a compiler in Rust, so that no protoc is needed.
+//! Compiles the protocol with protox, which is written in Rust, so that protoc need not be
+//! installed.
 
 use prost::Message as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The command that fires the scheduled tasks, imports, and shows what is going on. See `etutorctl
-//! --help`.
+//! `etutorctl`, the command-line client: fires scheduled tasks, imports data, shows the state of
+//! things. See `etutorctl --help`.
 
 use std::process::ExitCode;
 

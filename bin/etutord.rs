@@ -1,4 +1,4 @@
-//! The server. See `etutord --help`.
+//! `etutord`, the server. See `etutord --help`.
 
 use std::process::ExitCode;
 

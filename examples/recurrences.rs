@@ -1,5 +1,6 @@
-//! What recurrences mean to this program, for comparing it with others: lines of rule, first and
-//! last day with tabs between come in, and go out with the days, or with `refused: ` and why.
+//! Prints how this program expands recurrences, so that the result can be compared with other
+//! programs. Reads lines of rule, first day and last day, separated by tabs. Writes for each the
+//! days, or `refused: ` and the reason.
 
 use etutor::domain::calendar::parse_day;
 use etutor::domain::recurrence::Recurrence;

@@ -1,5 +1,5 @@
-//! The one place that reads the host's time or draws random numbers. Everything else is handed a
-//! `now`.
+//! The only place that reads the host's clock or draws random numbers. All other code is given
+//! `now` as an argument.
 
 use crate::domain::time::Instant;
 use std::time::Duration;

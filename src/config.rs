@@ -1,15 +1,15 @@
 //! The configuration: one struct per YAML section, layered from `etc/default.yml`, a file and the
 //! environment.
 //!
-//! `etc/default.yml` documents every key and is compiled in. A file holds what differs,
-//! `ETUTOR__SECTION__KEY` wins over both. Whatever is wrong is refused all at once, each with its
+//! `etc/default.yml` documents every key and is compiled in. The file holds only what differs from
+//! it, and `ETUTOR__SECTION__KEY` overrides both. All faults are reported at once, each with its
 //! key, where it is written and what is allowed.
 //!
-//! A text becomes a configuration in four steps: `node` reads YAML as it is written, `read` lays
-//! the layers over each other and gives every value the type that `schema` wants, `sections` makes
-//! structs of them, and `check` holds the rules between several keys. A new key needs three lines,
-//! and a test tells which is missing: one in `schema` (what may be written), one with a comment in
-//! `etc/default.yml`, and the field in `sections`.
+//! Text becomes a configuration in four steps: `node` parses the YAML as written, `read` merges the
+//! layers and gives every value the type that `schema` demands, `sections` builds the structs, and
+//! `check` enforces rules that involve several keys. A new key takes three lines, and a test names
+//! the missing one: in `schema` (what may be written), in `etc/default.yml` with a comment, and the
+//! field in `sections`.
 
 mod check;
 mod fault;
@@ -139,7 +139,7 @@ impl Config {
             ConfigError::of(vec![Fault {
                 key: "server.listen".to_owned(),
                 at: None,
-                reason: "is no address and port".to_owned(),
+                reason: "is not an address and port".to_owned(),
             }])
         })?;
         match address.ip() {

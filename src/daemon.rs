@@ -1,5 +1,4 @@
-//! The server as a program: its arguments, its log, its start with or without a database, its end
-//! by a signal.
+//! The program `etutord`: arguments, log, start with or without a database, shutdown on a signal.
 
 mod reload;
 mod signals;
@@ -25,13 +24,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The coaching operations service. It listens on 127.0.0.1:50051 and keeps its data in
-/// var/etutor.db unless told otherwise.
+/// The coaching operations service. By default it listens on 127.0.0.1:50051 and keeps its data in
+/// var/etutor.db.
 #[derive(Debug, Parser)]
 #[command(name = "etutord", version)]
 pub struct Arguments {
-    /// Configuration file; it holds what differs from the defaults, and ETUTOR__SECTION__KEY wins
-    /// over both
+    /// Configuration file with everything that differs from the defaults; ETUTOR__SECTION__KEY
+    /// overrides both
     #[arg(short, long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -40,25 +39,25 @@ pub struct Arguments {
 
 #[derive(Clone, Debug, Default, Subcommand)]
 enum What {
-    /// Serve until SIGTERM, SIGINT or SIGQUIT (what it does when told nothing)
+    /// Serve until SIGTERM, SIGINT or SIGQUIT (the default)
     #[default]
     Serve,
-    /// Bring the database's schema up to date and end
+    /// Bring the database's schema up to date and exit
     Migrate,
-    /// Look at the configuration (file and environment), tell everything that is wrong, and end;
+    /// Check the configuration (file and environment), report everything that is wrong, and exit;
     /// touches nothing else
     Check {
-        /// One JSON object, for scripts
+        /// Print one JSON object, for scripts
         #[arg(long)]
         json: bool,
     },
-    /// Show what it does: a small academy of its own, from its sign-ups to its classes, in a few
-    /// seconds; needs and changes nothing else
+    /// Show what etutor does: a small academy, from its sign-ups to its classes, in a few seconds;
+    /// needs and changes nothing else
     Demo {
-        /// Then serve that academy, at server.listen, until Ctrl-C
+        /// Afterwards serve that academy at server.listen until Ctrl-C
         #[arg(long)]
         serve: bool,
-        /// One JSON object a line, for scripts
+        /// Print one JSON object per line, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -174,7 +173,7 @@ async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> 
         "etutord serves"
     );
     if testing {
-        tracing::warn!("testing: true: nothing is handed to a gateway, and commands may say what time it is");
+        tracing::warn!("testing: true: nothing is handed to a gateway, and commands may choose the time");
     }
     let app = App::new(db.clone(), clock, config);
     tokio::spawn(Reload { file, keys, log: log.clone(), app: app.clone() }.attend(reload));

@@ -1,4 +1,4 @@
-//! The one error of the library. It knows nothing of transport: `rpc/status.rs` turns it into a
+//! The library's only error type. It knows nothing of transport: `rpc/status.rs` turns it into a
 //! gRPC status.
 
 use crate::domain::refusal::Refusal;

@@ -1,5 +1,5 @@
-//! The exit codes of both programs, and what they write to standard error before (or without) a
-//! log.
+//! The exit codes of both programs, and how they write to standard output and standard error
+//! without a log.
 
 use std::io::Write as _;
 use std::process::ExitCode;

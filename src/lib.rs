@@ -1,23 +1,23 @@
 //! etutor: the coaching operations (教练伴学) of an online tutoring company.
 //!
-//! Who calls whom goes one way: `rpc, task, cli, demo, daemon → app → storage, message → domain`;
-//! the test `house` reads it.
+//! Calls go one way: `rpc, task, cli, demo, daemon → app → storage, message → domain`; the test
+//! `house` checks it. docs/architecture.md has the full map.
 //!
-//! | room | what is in it |
+//! | module | what is in it |
 //! |---|---|
 //! | [`config`] | the configuration, one struct per YAML section |
-//! | [`clock`] | the host's clock; nothing else reads the time or draws at random |
-//! | [`error`] | the one error |
+//! | [`clock`] | the host's clock and random tokens; nothing else reads or draws either |
+//! | [`error`] | the one error type |
 //! | [`domain`] | the rules, without input or output, and docs/domain.md's reason codes |
-//! | [`storage`] | the database: connecting, transactions, entities, migrations, queries |
+//! | [`storage`] | the database: connections, transactions, entities, migrations, queries |
 //! | [`app`] | use cases; they own the transactions |
-//! | [`message`] | texts, gateways and the sender of the outbox |
+//! | [`message`] | texts, gateways and the decisions of the outbox sender |
 //! | [`task`] | the scheduled tasks: registry, runner, one file per task |
 //! | [`rpc`] | the gRPC services and the serving stack |
-//! | [`daemon`] | the server as a program |
-//! | [`demo`] | a small academy and the people who play in it |
-//! | [`cli`] | the command `etutorctl` |
-//! | `log` | lines on standard error, which nobody waits for |
+//! | [`daemon`] | the program `etutord` |
+//! | [`demo`] | a small academy that plays by itself |
+//! | [`cli`] | the program `etutorctl` |
+//! | `log` | log lines on standard error; no caller ever waits for the reader |
 //! | [`exit`] | the exit codes of both programs |
 
 #![warn(

@@ -1,8 +1,8 @@
-//! The log: lines on standard error. Whoever logs never waits and never fails, whatever happens to
-//! the reader.
+//! The log: lines on standard error. Logging never blocks and never fails, whatever the reader
+//! does.
 //!
-//! Lines go to a bounded queue, and one thread writes them. What cannot be written in time is
-//! dropped, counted, and told of as soon as something can be written again.
+//! Lines go into a bounded queue, and one thread writes them. Lines that cannot be written in time
+//! are dropped and counted, and the count is logged as soon as writing works again.
 
 mod line;
 mod pace;

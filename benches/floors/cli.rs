@@ -1,4 +1,4 @@
-//! What a crontab pays every minute: one call of `etutorctl`, beside a program that does nothing.
+//! What a crontab costs every minute: one call of `etutorctl`, beside a program that does nothing.
 
 use crate::{head, line, median, ms, ratio};
 use etutor::testing::TestDb;

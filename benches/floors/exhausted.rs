@@ -1,5 +1,5 @@
-//! Minutes in which nothing happens while a hundred class tasks are short and have nobody left to
-//! ask, beside minutes without any task.
+//! Minutes in which nothing happens while a hundred class tasks are short of coaches and have
+//! nobody left to ask, beside minutes without any task.
 
 use crate::{head, line, median, ms, ratio};
 use etutor::storage::sql::sql;

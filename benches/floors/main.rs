@@ -1,9 +1,9 @@
-//! What this work costs, beside what it can cost at best, in the same run. Nothing here asserts a
-//! time: it prints.
+//! Measures what the work costs and, in the same run, the least that it could cost. Nothing here
+//! asserts a time; it prints.
 //!
 //! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [import]
-//! [reserve] [ladder] [rpc] [cli]`; without a word all of them. All but the last two run on every
-//! database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows
+//! [reserve] [ladder] [rpc] [cli]`; all of them when none is named. All but the last two run on
+//! every database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of rows
 //! (1,000,000), `ETUTOR_BENCH_CALLS` the most sign-ups of a round (8,000). Figures are in
 //! benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]

@@ -1,6 +1,6 @@
-//! Sign-ups over gRPC: the service beside the least that can write them durably, and the textbook
-//! transaction, turn about. Client and servers share this process and its two threads, so the
-//! figures are low; the ratio is what counts.
+//! Sign-ups over gRPC: the service, the least that can write them durably, and the textbook
+//! transaction, in turn. Client and servers share this process and its two threads, so the figures
+//! are low; the ratio is what counts.
 
 mod batch;
 mod fill;

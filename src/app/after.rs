@@ -1,5 +1,5 @@
-//! What follows when messages settle, by their kind: it is done in the transaction that settles
-//! them. The outbox knows this table and not what is in it; `wiring` fills it.
+//! What happens when messages of a kind settle, in the same transaction. The outbox uses this table
+//! without knowing what is in it; `wiring` fills it.
 
 use crate::app::call::Work;
 use crate::domain::state::MessageKind;

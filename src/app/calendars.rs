@@ -1,5 +1,5 @@
-//! The lesson days of templates as they were last read: they change with the catalogue, whose
-//! version every page reads in the same statement as the seats taken. So it does not matter which
+//! A cache of the templates' lesson days. They change only with the catalogue, and every page reads
+//! the catalogue's version in the same statement as the seats taken, so it does not matter which
 //! replica edits it.
 
 use crate::domain::opening::LessonDay;

@@ -1,4 +1,4 @@
-//! The places of class templates, made again when a template, its period or its season was written
+//! Rebuilds the places of class templates when a template, its period or its season was written
 //! (docs/domain.md §2).
 
 use super::App;
@@ -176,7 +176,10 @@ impl<'a> Plan<'a> {
             found.push(Conflict::new(
                 self.slot,
                 "recurrence",
-                format!("students are signed up over {}, whose lessons would change", show_days(&held)),
+                format!(
+                    "students have signed up for a range with {}, where lessons would change",
+                    show_days(&held)
+                ),
             ));
         }
         if !self.crowded.is_empty() {

@@ -1,4 +1,4 @@
-//! Classes as staff and clients see them; they are formed in `staffing::form`.
+//! Classes as staff and clients see them; `staffing::form` creates them.
 
 use super::App;
 use crate::domain::state::ClassState;

@@ -1,4 +1,4 @@
-//! The clock of a testing server: reading, setting and moving it on (docs/domain.md §8).
+//! The clock of a testing server: reading, setting and advancing it (docs/domain.md §8).
 
 use super::App;
 use crate::clock::system_now;

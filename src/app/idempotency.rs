@@ -1,5 +1,5 @@
-//! Request ids: a call that creates something and is repeated answers as it did the first time
-//! (table `request_log`).
+//! Request ids (table `request_log`): when a call that creates something is repeated, it gets the
+//! answer of the first time.
 
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};

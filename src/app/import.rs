@@ -1,10 +1,11 @@
-//! Import of a whole academy from the files of docs/domain.md §10: all or nothing, and importing
+//! Imports a whole academy from the files of docs/domain.md §10: all or nothing, and importing
 //! twice changes nothing.
 //!
-//! Everything is checked before anything is written: each file by itself (`files`), then against
-//! the database and the other files (`check`). Sign-ups are decided in memory in the order in which
-//! they were made (`sign_ups`). Sets are written by one statement or in chunks; the number of
-//! statements does not follow the number of rows one by one.
+//! Everything is checked first: each file by itself (`files`), then against the database and the
+//! other files (`check`). If something is bad, the good rows are carried out all the same and
+//! rolled back, so that one report names every fault. Sign-ups are decided in memory, in the order
+//! in which they were made (`sign_ups`). Rows are written in sets or chunks, never one statement
+//! per row.
 
 mod catalogue;
 mod cells;

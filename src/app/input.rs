@@ -1,4 +1,4 @@
-//! What texts and numbers from outside may look like; RPCs and the import ask the same questions.
+//! What texts and numbers from outside may look like; RPCs and the import share these checks.
 
 use crate::domain::person;
 use crate::domain::recurrence::{End, Recurrence, RecurrenceError};
@@ -24,7 +24,7 @@ impl Fields<'_> {
         if value.is_empty() {
             Err(self.invalid(field, "is missing"))
         } else if value.len() > 64 || !good {
-            Err(self.invalid(field, "has 1 to 64 characters of A-Z a-z 0-9 . _ -"))
+            Err(self.invalid(field, "must have 1 to 64 characters of A-Z a-z 0-9 . _ -"))
         } else {
             Ok(())
         }
@@ -46,9 +46,9 @@ impl Fields<'_> {
     /// A text that may be empty: at most `most` characters, no control characters.
     pub(crate) fn optional_text(self, field: &str, value: &str, most: usize) -> Result<()> {
         if value.chars().count() > most {
-            Err(self.invalid(field, format!("has at most {most} characters")))
+            Err(self.invalid(field, format!("must have at most {most} characters")))
         } else if value.chars().any(char::is_control) {
-            Err(self.invalid(field, "holds a control character"))
+            Err(self.invalid(field, "contains a control character"))
         } else {
             Ok(())
         }
@@ -59,7 +59,7 @@ impl Fields<'_> {
         if value.len() == 6 && value.bytes().all(|byte| byte.is_ascii_digit()) {
             Ok(())
         } else {
-            Err(self.invalid(field, "has six digits (GB/T 2260)"))
+            Err(self.invalid(field, "must have six digits (GB/T 2260)"))
         }
     }
 
@@ -86,7 +86,7 @@ impl Fields<'_> {
         if least <= value && value <= most {
             Ok(())
         } else {
-            Err(self.invalid(field, format!("is from {least} to {most}")))
+            Err(self.invalid(field, format!("must be from {least} to {most}")))
         }
     }
 
@@ -99,12 +99,10 @@ impl Fields<'_> {
         match rule.end() {
             None => Ok(()),
             Some(End::Count(_)) => {
-                Err(self
-                    .invalid(field, "COUNT: does not stand here: the season says where a recurrence ends"))
+                Err(self.invalid(field, "COUNT: is not allowed here: a recurrence ends with its season"))
             }
             Some(End::Until(_)) => {
-                Err(self
-                    .invalid(field, "UNTIL: does not stand here: the season says where a recurrence ends"))
+                Err(self.invalid(field, "UNTIL: is not allowed here: a recurrence ends with its season"))
             }
         }
     }

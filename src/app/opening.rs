@@ -1,5 +1,5 @@
 //! Openings: what can be signed up for, as a sign-up page shows it (docs/domain.md §6). Nothing is
-//! decided here: whoever signs up is judged again.
+//! decided here: a sign-up is judged again when it is made.
 
 pub(crate) mod share;
 pub mod watch;
@@ -120,7 +120,7 @@ async fn wanted(call: &Call<'_>, query: &OpeningQuery) -> Result<Wanted> {
     let grade = match (&student, *grade) {
         (Some(student), Some(grade)) if student.grade != grade => {
             let detail = format!(
-                "the openings are asked for grade {grade}, the student is in grade {}",
+                "openings are wanted for grade {grade}, but the student is in grade {}",
                 student.grade
             );
             return Err(Error::precondition(Reason::GradeMismatch, detail));
@@ -128,7 +128,7 @@ async fn wanted(call: &Call<'_>, query: &OpeningQuery) -> Result<Wanted> {
         (Some(student), _) => student.grade,
         (None, Some(grade)) => grade,
         (None, None) => {
-            return Err(Error::invalid("grade", "is missing: without a student it says for whom"));
+            return Err(Error::invalid("grade", "is missing: it is needed when no student is named"));
         }
     };
     let open_on = season.is_none().then_some(today);
@@ -154,7 +154,7 @@ async fn check_names(app: &App, wanted: &Wanted) -> Result<()> {
     }
     match choice.open_on {
         Some(today) if store::season_list_open(conn, today).await?.is_empty() => {
-            Err(Error::precondition(Reason::NoSeason, "there is no season that is not over"))
+            Err(Error::precondition(Reason::NoSeason, "there is no present or future season"))
         }
         _ => Ok(()),
     }

@@ -1,5 +1,5 @@
-//! The outbox: messages are written by the transaction that causes them; only `sms send` hands them
-//! out (docs/domain.md §7).
+//! The outbox: the transaction that causes a message writes it, and only `sms send` hands it over
+//! (docs/domain.md §7).
 
 mod address;
 mod capped;

@@ -1,5 +1,5 @@
-//! Places as staff look at them: how full the lesson days are, and the ledger that explains each
-//! number (docs/domain.md §2).
+//! Places as staff see them: how full the lesson days are, and the ledger that explains each number
+//! (docs/domain.md §2).
 
 use super::App;
 use super::opening::{range, without_run_out};

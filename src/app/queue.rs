@@ -1,5 +1,5 @@
-//! What is asked for of sign-ups, and the queue of one server in which it waits to be decided
-//! together; `enrollment::desk` decides it.
+//! What a sign-up asks for, and the queue of one server in which sign-ups wait to be decided
+//! together by `enrollment::desk`.
 
 use super::input::RequestKey;
 use crate::domain::state::PlaceCause;
@@ -19,7 +19,7 @@ pub(crate) enum Wish {
     SignUp,
     /// A hold.
     Hold,
-    /// The new part of a sign-up that is changed; in this class, if in any in particular.
+    /// The new part of a sign-up that is changed; `Some` asks for a seat in that class.
     Change(Option<i64>),
     /// A place on the waiting list.
     Wait,

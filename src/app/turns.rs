@@ -1,10 +1,10 @@
-//! Turns: of one server's writers that lock the rows of one class template, or of one class task,
-//! one at a time.
+//! Turns: within one server, the writers that lock rows of the same class template, or the same
+//! class task, run one at a time.
 //!
-//! They wait for the same locks, so together they are no faster; but each that waits for a lock
-//! keeps a connection, and a few for one blocked template would use up those of everybody. So they
-//! wait here, where waiting costs nothing. What keeps several servers apart are the locks that the
-//! transactions take.
+//! They wait for the same locks, so running them together is no faster. But each one that waits for
+//! a lock occupies a connection, and a few of them for one blocked template would use up
+//! everybody's. So they wait here, where waiting costs nothing. Several servers are kept apart by
+//! the locks that the transactions take.
 
 use crate::error::{Error, Result};
 use std::collections::HashMap;

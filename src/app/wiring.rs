@@ -1,4 +1,5 @@
-//! An application put together: who follows whom without knowing it.
+//! Puts an `App` together, and tells the lower parts which code follows them without their knowing
+//! it.
 
 use super::App;
 use super::after::{After, Follow};

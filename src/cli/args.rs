@@ -1,4 +1,4 @@
-//! The command line of etutorctl.
+//! The command line of `etutorctl`.
 
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
@@ -13,18 +13,18 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, or nothing to do · 64 wrong usage · 65 bad data · 69 server unreachable · 70 failed, or \
 a report with failures ·
 75 try again · 77 access refused.
-Data goes to standard output, talk to standard error. With --tick, and no terminal, a task that went well \
-prints nothing.
+Data goes to standard output, messages to standard error. With --tick and without a terminal, a task that \
+went well prints nothing.
 
 Examples:
   etutorctl import tests/data/oulad-2013j        read the files of an academy
   etutorctl invite create                        make the class tasks of three days from now
   etutorctl --tick now invite exec               as the crontab does: once a minute, whoever fires it
   etutorctl clock set 2026-09-01T08:00           testing: set the clock, and
-  etutorctl clock advance 90m                    … move it on
+  etutorctl clock advance 90m                    … advance it
   etutorctl runs invite create                   what the task did";
 
-/// The command of etutor: fires the scheduled tasks, imports, and shows what is going on.
+/// The command-line client of etutor: fires scheduled tasks, imports, shows what is going on
 #[derive(Debug, Parser)]
 #[command(name = "etutorctl", version, after_help = EXIT_CODES, max_term_width = 140)]
 pub struct Args {
@@ -40,7 +40,7 @@ pub(super) enum Command {
     /// Invitations: make class tasks, ask coaches, end what has run out, remind and warn
     #[command(subcommand)]
     Invite(Invite),
-    /// Classes and places: form classes, keep rosters and places right
+    /// Classes and places: form classes, maintain rosters and places
     #[command(subcommand)]
     Clazz(Clazz),
     /// SMS: send what is due
@@ -49,7 +49,7 @@ pub(super) enum Command {
     /// Old messages: remove their contents, with old request ids and runs
     #[command(subcommand)]
     Message(Message),
-    /// Import the CSV files of a folder; all or nothing
+    /// Import the CSV files of a folder, all or nothing
     Import(ImportArgs),
     /// The clock of a testing server
     #[command(subcommand)]
@@ -104,33 +104,33 @@ impl Command {
 /// `import …`
 #[derive(Debug, ClapArgs)]
 pub(super) struct ImportArgs {
-    /// The folder; the files that are there are read
+    /// The folder; those import files that exist in it are read
     pub(super) dir: PathBuf,
-    /// A sign-up that the rules refuse is bad data
+    /// Treat a sign-up that the rules refuse as bad data
     #[arg(long)]
     pub(super) strict: bool,
-    /// Read and check everything and say what would become of it; nothing is written
+    /// Check everything and report what would happen, without writing anything
     #[arg(long)]
     pub(super) check: bool,
-    /// How files without a byte order mark are encoded: utf-8, gb18030, or another name of the
-    /// web's encodings
+    /// Encoding of files without a byte order mark: utf-8, gb18030, or another name from the web's
+    /// Encoding Standard
     #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub(super) encoding: &'static Encoding,
-    /// Write every problem to a CSV file that opens in a spreadsheet: file, line, column, code,
-    /// text
+    /// Write every problem to a CSV file that spreadsheets can open: file, line, column, code, text
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 }
 
 fn encoding(name: &str) -> Result<&'static Encoding, String> {
-    Encoding::for_label(name.as_bytes()).ok_or_else(|| "is no encoding; utf-8 and gb18030 are".to_owned())
+    Encoding::for_label(name.as_bytes())
+        .ok_or_else(|| "is not a known encoding; try utf-8 or gb18030".to_owned())
 }
 
 /// The argument of tasks that are about a lesson day.
 #[derive(Debug, ClapArgs)]
 pub(super) struct DayArgument {
-    /// Testing only: the lesson day (`create` without it: three days from now; else every open
-    /// task). An instant acts as if it were then
+    /// Testing only: the lesson day [default: for `create` three days from now, otherwise every
+    /// open task]. Given an instant, run as of that time
     #[arg(value_name = "DAY")]
     day: Option<String>,
 }
@@ -138,7 +138,7 @@ pub(super) struct DayArgument {
 /// The argument of the other tasks.
 #[derive(Debug, ClapArgs)]
 pub(super) struct WhenArgument {
-    /// Testing only: act as if it were then: a day (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339
+    /// Testing only: run as of this time: a day (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339
     /// instant
     #[arg(value_name = "WHEN")]
     when: Option<String>,
@@ -193,17 +193,17 @@ pub(super) enum Message {
 /// `clock …`
 #[derive(Debug, Subcommand)]
 pub(super) enum Clock {
-    /// What it shows
+    /// Show it
     Get,
-    /// Set it; it may go back
+    /// Set it, backwards too
     Set {
         /// A day (its 00:00), a local YYYY-MM-DDTHH:MM[:SS], or an RFC 3339 instant
         when: String,
-        /// Let it go on from there; otherwise it stands still until it is set or advanced
+        /// Let it run from there; otherwise it stands still until it is set or advanced
         #[arg(long)]
         running: bool,
     },
-    /// Move it on
+    /// Advance it
     Advance {
         /// By how much: 90s, 15m, 4h, 1d, 1d12h
         #[arg(value_parser = span)]
@@ -213,7 +213,7 @@ pub(super) enum Clock {
 
 /// Seconds of `1d2h3m4s`.
 fn span(text: &str) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no span such as 90s, 15m, 4h, 1d or 1d12h");
+    let wrong = || format!("{text:?} is not a duration such as 90s, 15m, 4h, 1d or 1d12h");
     let (mut total, mut digits) = (0_i64, String::new());
     for letter in text.chars() {
         if letter.is_ascii_digit() {
@@ -240,7 +240,7 @@ pub(super) enum ClassTask {
     List {
         /// The lesson day, YYYY-MM-DD
         day: Option<String>,
-        /// How many
+        /// How many at most
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i32).range(1..=1000))]
         limit: i32,
     },
@@ -259,10 +259,10 @@ pub(super) struct Messages {
     /// Only those to this coach, student or admin
     #[arg(long)]
     pub(super) person: Option<String>,
-    /// Only those about the class task with this key
+    /// Only those about the class task with this id
     #[arg(long, value_name = "TASK_ID")]
     pub(super) task: Option<i64>,
-    /// How many
+    /// How many at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub(super) limit: i32,
 }

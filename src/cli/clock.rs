@@ -1,4 +1,4 @@
-//! The clock of a testing server.
+//! `etutorctl clock`: reads and moves the clock of a testing server.
 
 use super::args::Clock;
 use super::connect::{Connection, READING_S, zone};
@@ -35,7 +35,7 @@ pub(super) async fn run(global: &Global, command: Clock) -> Result<(), Failure> 
                 .clock
         }
     };
-    let clock = clock.ok_or_else(|| Failure::new(FAILED, "clock: the server's answer holds no clock"))?;
+    let clock = clock.ok_or_else(|| Failure::new(FAILED, "clock: the server's answer contains no clock"))?;
     let pb::Clock { time, running, was_set, zone, local_time, testing } = clock;
     if global.json {
         return output::print_json(&json!({

@@ -1,4 +1,4 @@
-//! The way to the server.
+//! Connects to the server, makes calls within a time limit, and explains those that fail.
 
 use super::exit::{FAILED, Failure, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};
 use super::global::Global;
@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What to do about a server that is not there.
 const SAY_WHERE: &str = "--server, ETUTOR_SERVER or -c say where it is";
 /// What to know about a call without an answer.
-const UNKNOWN: &str = "it may have been carried out or not";
+const UNKNOWN: &str = "it may or may not have been carried out";
 
 /// An open connection.
 #[derive(Clone, Debug)]
@@ -70,18 +70,18 @@ impl Connection {
         match (wire.peer(), met) {
             (Peer::Http2, Ok(Ok(channel))) => Ok(Self { channel: Line { channel, wire }, server, timeout }),
             (Peer::Other(what), _) => {
-                Err(Failure::new(UNREACHABLE, format!("{server} is {what} and not etutord: {SAY_WHERE}")))
+                Err(Failure::new(UNREACHABLE, format!("{server} is {what}, not etutord: {SAY_WHERE}")))
             }
             (Peer::Silent, Err(_)) => {
                 let said =
                     format!("says nothing (for {} s): it hangs, or it is not etutord", limit.as_secs());
-                Err(Failure::new(TRY_AGAIN, format!("{server} takes connections and {said}")))
+                Err(Failure::new(TRY_AGAIN, format!("{server} accepts connections but {said}")))
             }
             (Peer::Closed | Peer::Silent | Peer::Http2, _) => {
-                let why = "it ends, it is full (server.max_connections), or it is not etutord";
+                let why = "it is shutting down, it is full (server.max_connections), or it is not etutord";
                 Err(Failure::new(
                     TRY_AGAIN,
-                    format!("{server} takes connections and closes them at once: {why}"),
+                    format!("{server} accepts connections and closes them at once: {why}"),
                 ))
             }
         }
@@ -127,11 +127,8 @@ impl Connection {
                 408 | 429 | 502..=504 => TRY_AGAIN,
                 _ => UNREACHABLE,
             };
-            let what = "that is a proxy whose etutord does not answer, or no etutord";
-            return Failure::new(
-                code,
-                format!("{words}: {server} answers HTTP {shown}, and not gRPC: {what}"),
-            );
+            let what = "it is a proxy whose etutord does not answer, or it is not etutord";
+            return Failure::new(code, format!("{words}: {server} answers HTTP {shown}, not gRPC: {what}"));
         }
         match std::error::Error::source(status) {
             // Sent by the other end.
@@ -171,7 +168,7 @@ impl Connection {
         let answer = self
             .call("clock get", pb::GetClockRequest {}, async move |request| client.get_clock(request).await)
             .await?;
-        answer.clock.ok_or_else(|| Failure::new(FAILED, "clock get: the server's answer holds no clock"))
+        answer.clock.ok_or_else(|| Failure::new(FAILED, "clock get: the server's answer contains no clock"))
     }
 
     /// The zone in which the server counts days and hours; says when it is in testing mode.
@@ -185,7 +182,7 @@ pub(super) fn zone(clock: &pb::Clock) -> Result<BusinessTime, Failure> {
     let zone = clock
         .zone
         .parse()
-        .map_err(|_| Failure::new(FAILED, format!("the server's zone {:?} is not known here", clock.zone)))?;
+        .map_err(|_| Failure::new(FAILED, format!("the server's zone {:?} is unknown here", clock.zone)))?;
     Ok(BusinessTime::new(zone))
 }
 

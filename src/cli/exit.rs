@@ -1,4 +1,4 @@
-//! Exit codes (docs/style.md rule 13) and what is said on standard error.
+//! Exit codes (docs/style.md rule 13), and what is printed on standard error.
 
 use crate::exit::talk;
 pub(super) use crate::exit::{BAD_DATA, DONE, FAILED, REFUSED, TRY_AGAIN, UNREACHABLE, USAGE};
@@ -129,12 +129,8 @@ mod tests {
             ("enrollment", "to_day: is before from_day", "--to: is before --from"),
             ("task list", "to_day: is no day", "DAY: is no day"),
             ("places explain", "day: is not a day of the calendar", "DAY: is not a day of the calendar"),
-            (
-                "invite create",
-                "day: this task is not about a lesson day",
-                "DAY: this task is not about a lesson day",
-            ),
-            ("openings", "grade: is from 1 to 12", "grade: is from 1 to 12"),
+            ("invite create", "day: this task takes no lesson day", "DAY: this task takes no lesson day"),
+            ("openings", "grade: must be from 1 to 12", "grade: must be from 1 to 12"),
             ("openings", "what no field is blamed for", "what no field is blamed for"),
         ] {
             assert_eq!(as_typed(words, message), told);

@@ -1,4 +1,4 @@
-//! Firing a scheduled task.
+//! Fires a scheduled task and prints its report.
 
 use super::connect::{Connection, WORKING_S};
 use super::exit::{FAILED, Failure};
@@ -90,8 +90,9 @@ async fn fire(
         }
         Task::ClazzOfferPlaces => call!(connection, task, offer_places, pb::OfferPlacesRequest { firing }),
     };
-    report
-        .ok_or_else(|| Failure::new(FAILED, format!("{}: the server's answer holds no report", task.words())))
+    report.ok_or_else(|| {
+        Failure::new(FAILED, format!("{}: the server's answer contains no report", task.words()))
+    })
 }
 
 /// A report for a program.

@@ -1,4 +1,4 @@
-//! What every command takes.
+//! The options that every command takes.
 
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
@@ -14,18 +14,18 @@ pub(super) struct Global {
     /// The server's configuration file, for its address
     #[arg(short, long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
-    /// Answer with one JSON object
+    /// Print one JSON object
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// How long to wait for the answer [default: 30, of tasks and import 330]
+    /// How long to wait for the answer [default: 30, for tasks and import 330]
     #[arg(long, value_name = "SECONDS", global = true,
         value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) timeout: Option<u32>,
-    /// The tick of the schedule that a task is fired for; the same tick runs once. `now` is the
+    /// The tick of the schedule for which the task is fired; each tick runs once. `now` is the
     /// current minute of the server's clock
     #[arg(long, value_name = "now|INSTANT", global = true, value_parser = tick)]
     pub(super) tick: Option<Tick>,
-    /// Print the report of a task in any case
+    /// Always print the report of a task
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
 }

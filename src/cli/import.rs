@@ -1,7 +1,7 @@
-//! Importing the CSV files of a folder (docs/domain.md §10).
+//! `etutorctl import`: sends the CSV files of a folder (docs/domain.md §10).
 //!
-//! What could not be read here is told together with what the server says of the rest; then nothing
-//! is written.
+//! What could not be read here is reported together with the server's findings; in that case
+//! nothing is written.
 
 mod read;
 mod report;
@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         return Err(Failure::new(
             BAD_DATA,
-            format!("import: {} holds none of the files {}", dir.display(), names.join(", ")),
+            format!("import: {} contains none of the files {}", dir.display(), names.join(", ")),
         ));
     }
     let report = report.map(|path| CsvReport::create(&path, &folder.paths)).transpose()?;

@@ -1,7 +1,7 @@
-//! etutorctl: arguments, output, exit codes.
+//! `etutorctl`: arguments, output, exit codes.
 //!
-//! A crontab pays the start of this command every minute: one thread, no database, nothing read
-//! that is not needed.
+//! A crontab starts this command every minute, so starting must be cheap: one thread, no database,
+//! nothing read that is not needed.
 
 pub mod args;
 mod clock;

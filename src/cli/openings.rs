@@ -22,16 +22,16 @@ pub(super) struct OpeningArgs {
     /// Only class templates of this subject
     #[arg(long, value_name = "SUBJECT_ID")]
     subject: Option<i64>,
-    /// Only class templates of this season [default: of all that are not over]
+    /// Only class templates of this season [default: all present and future seasons]
     #[arg(long)]
     season: Option<String>,
-    /// The wished first day, YYYY-MM-DD [default: today]
+    /// The desired first day, YYYY-MM-DD [default: today]
     #[arg(long, value_name = "DAY")]
     from: Option<String>,
     /// The last day to look at, YYYY-MM-DD [default: 60 days after the first]
     #[arg(long, value_name = "DAY")]
     to: Option<String>,
-    /// How many class templates
+    /// How many class templates at most
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i32).range(1..=1000))]
     limit: i32,
 }

@@ -1,4 +1,5 @@
-//! Output: data on standard output, talk on standard error; tables for people, JSON for programs.
+//! Output: data on standard output, messages on standard error; tables for people, JSON for
+//! programs.
 
 use super::exit::{FAILED, Failure};
 use crate::domain::time::{BusinessTime, Instant};

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 /// `places …`
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Places {
-    /// Why as many places of a lesson day are taken as are: every change, and whether counter,
-    /// count and ledger agree
+    /// Explain how many places of a lesson day are taken: every change, and whether counter,
+    /// reservations and ledger agree
     Explain {
         /// Code of the class template
         template: String,

@@ -1,4 +1,4 @@
-//! Commands that show what is going on.
+//! Commands that show scheduled tasks, their runs, class tasks and messages.
 
 use super::args::{ClassTask, Messages};
 use super::connect::{Connection, READING_S};

@@ -1,5 +1,5 @@
-//! What is heard on the way to the server, so that a call that fails can say what is there instead
-//! of it: the first bytes that came, how the connection ended, and answers that are not gRPC's.
+//! Observes the connection to the server, so that a failed call can say what is really there: the
+//! first bytes received, how the connection ended, and answers that are not gRPC.
 
 use http::{Request, Response, Uri, header};
 use hyper_util::client::legacy::connect::HttpConnector;

@@ -1,5 +1,5 @@
-//! Rules between several keys: settings that contradict each other. What one key may hold stands in
-//! `schema`.
+//! Rules that involve several keys: settings that contradict each other. What a single key may hold
+//! is in `schema`.
 
 use super::fault::Fault;
 use super::read::Origins;
@@ -21,7 +21,7 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     let (lease_s, timeout_s) = (config.tasks.lease_s, config.server.task_timeout_s);
     found.refuse(lease_s <= timeout_s, &["tasks.lease_s", "server.task_timeout_s"], || {
         format!(
-            "must be more than server.task_timeout_s ({}): so long may a call keep a run from renewing it",
+            "must be more than server.task_timeout_s ({}): a call may keep a run from renewing it that long",
             config.server.task_timeout_s
         )
     });
@@ -63,7 +63,8 @@ fn server(config: &Config, found: &mut Findings<'_>) {
         &["server.listen", "server.insecure"],
         || {
             format!(
-                "{} is not the loopback, and there is no access control yet; server.insecure: true allows it",
+                "{} is not a loopback address, and there is no access control yet; server.insecure: true \
+                 allows it",
                 server.listen
             )
         },
@@ -170,7 +171,7 @@ fn class(config: &Config, found: &mut Findings<'_>) {
         &["class.freeze_lead_h", "class.morning_before"],
         || {
             format!(
-                "must not be more than class.morning_before ({}): the freeze would fall on the day before",
+                "must not be more than class.morning_before ({}): the freeze would fall on the previous day",
                 rules.morning_before.format("%H:%M")
             )
         },
@@ -180,7 +181,7 @@ fn class(config: &Config, found: &mut Findings<'_>) {
         &["class.morning_not_held", "class.morning_freeze"],
         || {
             format!(
-                "must not be before class.morning_freeze ({}): nobody is without a class before that",
+                "must not be before class.morning_freeze ({}): only then is it known who has no class",
                 rules.morning_freeze.format("%H:%M")
             )
         },
@@ -190,7 +191,7 @@ fn class(config: &Config, found: &mut Findings<'_>) {
         &["class.not_held_lead_min", "class.freeze_lead_h"],
         || {
             format!(
-                "must not be more than class.freeze_lead_h ({} h): nobody is without a class before that",
+                "must not be more than class.freeze_lead_h ({} h): only then is it known who has no class",
                 rules.freeze_lead.num_hours()
             )
         },
@@ -230,7 +231,7 @@ fn admins(config: &Config, found: &mut Findings<'_>) {
         let key = |field: &str| format!("admins[{index}].{field}");
         // What was given is not repeated: it belongs to a person.
         found.refuse(!names.insert(&admin.name), &[&key("name")], || {
-            "is the name of another admin too".to_owned()
+            "is also the name of another admin".to_owned()
         });
         let keys = [key("phone"), key("mail"), key("name")];
         found.refuse(

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration.
+//! Faults of a configuration, as people and programs read them.
 
 use super::node::Place;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Which keys differ between two configurations, and which of them a running server may follow.
+//! Which keys differ between two configurations, and which of them a running server can follow
+//! without a restart.
 
 use serde_yaml::Value;
 use std::collections::BTreeMap;

@@ -1,9 +1,8 @@
-//! YAML as it is written: a tree that keeps the text of every scalar, how it was written, and
-//! where.
+//! YAML as written: a tree that keeps the text of every scalar, how it was written, and where.
 //!
-//! What a scalar means is decided by the key it belongs to (see `schema`), never by how it looks:
-//! `+8613800138000` is a phone number under `phone` though YAML calls it an integer, and `null` is
-//! never the text "null".
+//! The key decides what a scalar means (see `schema`), never the scalar's looks: under `phone`,
+//! `+8613800138000` is a phone number although YAML calls it an integer, and `null` is never the
+//! text "null".
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
@@ -109,7 +108,7 @@ pub(super) fn parse(source: &Source, text: &str, flaws: &mut Vec<Flaw>) -> Node 
             Ok((event, span)) => tree.add(event, span),
             Err(error) => {
                 let at = source.place(Span::empty(*error.marker()));
-                Err(tree.flaw(at, format!("is no YAML: {}", error.info())))
+                Err(tree.flaw(at, format!("is not YAML: {}", error.info())))
             }
         };
         if went_on.is_err() {
@@ -172,7 +171,7 @@ impl Tree<'_> {
                 let tagged = match tag.as_deref() {
                     None => false,
                     Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => true,
-                    Some(_) => return Err(self.flaw(at, "tags mean nothing here, but !!str")),
+                    Some(_) => return Err(self.flaw(at, "the only tag allowed here is !!str")),
                 };
                 let plain = style == ScalarStyle::Plain && !tagged;
                 let what =
@@ -182,10 +181,10 @@ impl Tree<'_> {
             Event::SequenceStart(0, None) => self.begin(What::List(Vec::new()), at),
             Event::MappingStart(0, None) => self.begin(What::Table(Vec::new()), at),
             Event::SequenceStart(0, _) | Event::MappingStart(0, _) => {
-                Err(self.flaw(at, "tags mean nothing here, but !!str"))
+                Err(self.flaw(at, "the only tag allowed here is !!str"))
             }
             Event::Alias(_) | Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                Err(self.flaw(at, "anchors and aliases are not read: write it out"))
+                Err(self.flaw(at, "anchors and aliases are not supported: write the value out"))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(open) => self.put(open.node),
@@ -225,7 +224,7 @@ impl Tree<'_> {
             },
             (What::Table(_), None) => match node.what {
                 What::Text(key) => open.key = Some((key, node.at)),
-                _ => return Err(self.flaw(node.at, "is no key: a key is a word")),
+                _ => return Err(self.flaw(node.at, "is not a key: a key is a word")),
             },
             _ => {}
         }
@@ -237,7 +236,7 @@ impl Place {
     fn told(&self) -> String {
         match self {
             Self::File { line, .. } => format!("the first is in line {line}"),
-            _ => "one is to go".to_owned(),
+            _ => "remove one of them".to_owned(),
         }
     }
 }

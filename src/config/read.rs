@@ -1,8 +1,8 @@
-//! From what is written to values of the right types: layers over the defaults, and every fault of
-//! theirs at once.
+//! Turns what is written into values of the right types: merges the layers over the defaults, and
+//! collects all of their faults.
 //!
-//! A value that is faulty is told of and the next layer's taken in its place, so that reading goes
-//! on; in the end there are either faults or a complete tree, which serde turns into the sections.
+//! A faulty value is noted, and the next layer's value is used instead, so that reading goes on.
+//! The result is either the faults or a complete tree, which serde turns into the sections.
 
 use super::fault::Fault;
 use super::node::{self, Entry, Node, Place, Source, What};
@@ -216,7 +216,7 @@ impl Reader {
                 Err(allowed) => format!("{} cannot be used; it must be {allowed}", shown(text)),
             },
             (What::Nothing, Kind::TextOrNothing(_) | Kind::PrivateOrNothing(_)) => return Some(Value::Null),
-            (What::Nothing, _) => format!("is empty; it must be {}, or the line be left out", allowed(kind)),
+            (What::Nothing, _) => format!("is empty; write {}, or leave the line out", allowed(kind)),
             (What::List(_) | What::Table(_), _) => format!("must be one value: {}", allowed(kind)),
         };
         self.fault(path, &node.at, told);
@@ -418,7 +418,7 @@ fn meant_among(dotted: &str, name: &str, keys: &[Key]) -> String {
     match near {
         Some((likeness, known)) if likeness > 0.8 => format!("; did you mean {known}?"),
         _ => match meant(dotted) {
-            none if none.is_empty() => format!("; there are {}", names(keys)),
+            none if none.is_empty() => format!("; the keys here are {}", names(keys)),
             meant => meant,
         },
     }

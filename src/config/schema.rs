@@ -1,8 +1,8 @@
-//! Every key, and what may be written there.
+//! Every key, and what may be written for it.
 //!
 //! To add a key: its line here, its lines (a comment and the default) in `etc/default.yml`, and its
-//! field in `sections`. A test fails as long as one of the three is missing. A rule between several
-//! keys stands in `check`.
+//! field in `sections`. A test fails as long as one of the three is missing. Rules that involve
+//! several keys are in `check`.
 
 use super::words;
 use crate::domain::person;

@@ -1,4 +1,4 @@
-//! The database's URL, which may be a secret: where it may stand, and where it is read from.
+//! The database's URL, which may be a secret: where it may be written, and where it is read from.
 
 use super::node::Place;
 use super::read::Reader;
@@ -13,12 +13,12 @@ pub(super) fn check_file(reader: &mut Reader) {
     if let Some(Userinfo { password: Some(_), host }) = Userinfo::of(&url)
         && !is_loopback(host)
     {
-        let reason = "holds a password, which does not belong in this file: give it by ETUTOR__DATABASE__URL \
+        let reason = "contains a password, which does not belong in this file: use ETUTOR__DATABASE__URL \
             or url_file";
         reader.fault("database.url", &at, reason);
     }
     if let Some(at) = reader.written("database", "url_file").map(|(_, at)| at.clone()) {
-        reader.fault("database.url_file", &at, "and database.url exclude each other");
+        reader.fault("database.url_file", &at, "cannot be given together with database.url");
     }
 }
 

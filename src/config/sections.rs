@@ -1,4 +1,4 @@
-//! The sections as they stand in YAML, and what the program makes of them.
+//! The sections as structs, and what the program makes of them.
 
 use super::secret::Userinfo;
 use super::words;

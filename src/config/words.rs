@@ -1,4 +1,4 @@
-//! How single values are written in YAML: times of day, windows, zones.
+//! How times of day and windows are written in YAML.
 
 use crate::domain::time::Window;
 use chrono::NaiveTime;
@@ -15,7 +15,8 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveTime, D::E
             f.write_str("a time of day such as \"08:00\"")
         }
         fn visit_str<E: Error>(self, text: &str) -> Result<NaiveTime, E> {
-            parse_time(text).ok_or_else(|| E::custom(format!("{text:?} is no time of day such as \"08:00\"")))
+            parse_time(text)
+                .ok_or_else(|| E::custom(format!("{text:?} is not a time of day such as \"08:00\"")))
         }
     }
     from.deserialize_str(Time)

@@ -1,4 +1,4 @@
-//! SIGHUP: the configuration is read anew, and what may change while the server runs is followed.
+//! SIGHUP: reads the configuration again, and applies what may change while the server runs.
 
 use crate::app::App;
 use crate::config::{Config, ConfigError, Keys, LIVE, environment};
@@ -25,7 +25,7 @@ impl Reload {
     pub(super) async fn attend(mut self, asked: Arc<Notify>) {
         loop {
             asked.notified().await;
-            tracing::info!("reading the configuration anew");
+            tracing::info!("reloading the configuration");
             let file = self.file.clone();
             // The file may be a pipe that nobody writes into.
             let loaded =
@@ -35,7 +35,7 @@ impl Reload {
                 Ok(Ok((config, keys))) => self.follow(&config, &keys),
                 Ok(Err(error)) => refuse(&error),
                 Err(error) => {
-                    tracing::error!(%error, "the configuration could not be read anew; nothing was changed")
+                    tracing::error!(%error, "the configuration could not be reloaded; nothing was changed")
                 }
             }
         }
@@ -48,14 +48,14 @@ impl Reload {
         self.keys.follow(keys);
         let changed = if followed.is_empty() { "nothing".to_owned() } else { followed.join(", ") };
         // Before a new filter may hide it.
-        tracing::info!(changed, "the configuration was read anew");
+        tracing::info!(changed, "the configuration was reloaded");
         if !waiting.is_empty() {
             tracing::warn!(keys = waiting.join(", "), "these keys have changed too, which needs a restart");
         }
         if followed.iter().any(|key| key == "log.filter") {
             match self.log.refilter(&config.log.filter) {
-                Ok(()) => tracing::info!(filter = config.log.filter, "the log goes by another filter"),
-                Err(error) => tracing::error!(%error, "the log keeps its filter"),
+                Ok(()) => tracing::info!(filter = config.log.filter, "the log filter was changed"),
+                Err(error) => tracing::error!(%error, "the log filter could not be changed"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the server does when it is told something by a signal.
+//! What the server does on each signal.
 
 use crate::error::{Error, Result};
 use crate::exit::FAILED;
@@ -72,16 +72,15 @@ impl Signals {
                 let (wish, signal) = self.next().await;
                 match (wish, &reload) {
                     (Wish::Reload, Some(reload)) => reload.notify_one(),
-                    (Wish::Nothing, _) => tracing::info!(
-                        signal,
-                        "this signal means nothing here; SIGHUP reads the configuration anew"
-                    ),
+                    (Wish::Nothing, _) => {
+                        tracing::info!(signal, "this signal is ignored; SIGHUP reloads the configuration")
+                    }
                     (Wish::End | Wish::Reload, _) if !shutdown.is_cancelled() => {
-                        tracing::info!(signal, "told to end");
+                        tracing::info!(signal, "shutting down");
                         shutdown.cancel();
                     }
                     (Wish::End | Wish::Reload, _) => {
-                        tracing::warn!(signal, "told again to end: what is going on is cut off");
+                        tracing::warn!(signal, "told again to shut down: unfinished work is cut off");
                         log.finish(NOW);
                         std::process::exit(FAILED.into());
                     }

@@ -1,4 +1,4 @@
-//! The demo's academy: the files of etc/demo, compiled in, and the invented people in them.
+//! The demo's academy: the files of etc/demo, compiled in, with the invented people in them.
 
 use crate::app::import::{ImportData, ImportFile, ImportRow};
 use crate::config::Admin;

@@ -1,5 +1,5 @@
-//! How coaches answer, for whoever plays them (docs/domain.md §10): drawn from a hash, so that
-//! every replay is the same.
+//! How simulated coaches answer (docs/domain.md §10): drawn from a hash, so that every replay is
+//! the same.
 
 use crate::domain::time::{BusinessTime, Day, Instant, add_days};
 use chrono::{NaiveTime, TimeDelta};

@@ -1,4 +1,5 @@
-//! When something is due next: the minutes between are skipped, and nothing is missed by that.
+//! Finds the next instant at which something is due, so that the replay can skip the minutes before
+//! it without missing anything.
 
 use crate::app::App;
 use crate::domain::calendar::Timeline;

@@ -1,8 +1,8 @@
-//! `etutord demo`: a small academy, replayed on the test clock with coaches who answer, refuse,
+//! `etutord demo`: a small academy, replayed on the test clock, with coaches who answer, refuse,
 //! stay silent and fail the test.
 //!
-//! It lives in a database of its own in a new folder, which is removed at the end, and nothing is
-//! ever handed to a gateway.
+//! It uses its own database in a new folder, which is removed at the end. Nothing is ever handed to
+//! a gateway.
 
 mod academy;
 pub mod behaviour;

@@ -1,5 +1,5 @@
-//! The story itself: the clock goes from minute to minute in which something is due, people do what
-//! they do, and the scheduled tasks run.
+//! The story itself: in each minute in which something is due, people act, and then the scheduled
+//! tasks run.
 
 use super::academy::{self, Habits};
 use super::due;
@@ -60,8 +60,7 @@ pub(super) async fn run<'a, W: Write>(
     let (from, to) = (time.midnight(add_days(academy::D, -4)), time.midnight(add_days(academy::D, 1)));
     clock::set(app, from, false).await?;
     timeline.say(&format!(
-        "A small academy, and the lesson day D = {}. Times are those of {}; messages are captured, none is \
-         sent.",
+        "A small academy, and the lesson day D = {}. Times are in {}; messages are captured, none is sent.",
         academy::D.format("%A %-d %B %Y"),
         time.zone()
     ))?;

@@ -1,4 +1,4 @@
-//! What came of it all: one row a class task, one row a kind of message.
+//! The demo's result: one row per class task, and one per kind of message.
 
 use super::watch::Watch;
 use crate::app::App;

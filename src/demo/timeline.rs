@@ -1,5 +1,4 @@
-//! How the story is written: one line an event, under a heading for each day; or one JSON object a
-//! line.
+//! Writes the story: one line per event, under a heading for each day, or one JSON object per line.
 
 use crate::domain::time::{BusinessTime, Day, Instant};
 use serde_json::{Value, json};

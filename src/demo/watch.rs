@@ -1,4 +1,4 @@
-//! What has changed in the academy since it was last looked at, as lines of the story.
+//! Finds what has changed in the academy since the last look, as lines of the story.
 
 use super::timeline::{Line, Tone};
 use crate::app::App;
@@ -311,7 +311,7 @@ impl Watch {
 fn gloss(kind: MessageKind) -> (&'static str, &'static str) {
     match kind {
         MessageKind::Invitation => ("will you teach this class?", "Answer by"),
-        MessageKind::InvitationRecalled => ("the question is taken back", ""),
+        MessageKind::InvitationRecalled => ("the invitation is taken back", ""),
         MessageKind::Accepted => ("your yes counts", "software test by"),
         MessageKind::Reserved => ("your yes is kept in reserve", ""),
         MessageKind::Promoted => ("a place is free and yours", "software test by"),
@@ -331,14 +331,14 @@ fn gloss(kind: MessageKind) -> (&'static str, &'static str) {
         MessageKind::OfferExpired => ("the place has gone to the next", ""),
         MessageKind::WaitlistClosed => ("no place came free", ""),
         MessageKind::ClassChanged => ("you are in another class from now on", ""),
-        MessageKind::LessonEmpty => ("all students of the lesson are on leave", ""),
+        MessageKind::LessonEmpty => ("nobody comes to the lesson", ""),
         MessageKind::LessonAttended => ("somebody comes to the lesson after all", ""),
-        MessageKind::LessonCancelled => ("the calendar changed: the lesson falls away", ""),
-        MessageKind::LessonAdded => ("the calendar changed: one lesson more", ""),
+        MessageKind::LessonCancelled => ("the calendar changed: the lesson is cancelled", ""),
+        MessageKind::LessonAdded => ("the calendar changed: there is one more lesson", ""),
         MessageKind::LessonMoved => ("the lesson is at another time", ""),
         MessageKind::SignUpCancelled => ("nothing is left of the sign-up", ""),
         MessageKind::PlaceDrift => ("places were repaired", ""),
-        MessageKind::MessagesCapped => ("the cap held messages back until they were of no use", ""),
+        MessageKind::MessagesCapped => ("the cap held messages back until they were useless", ""),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Lesson days and the timeline of a class: lessons as instants, and the instants that follow from
-//! a lesson's start.
+//! Lesson days, the start and end instants of lessons, and the timeline that follows from a
+//! lesson's start (docs/domain.md §2, §3).
 
 use super::recurrence::{Recurrence, RecurrenceError};
 use super::rules::Rules;

@@ -1,4 +1,4 @@
-//! How many messages one number gets (docs/domain.md §7, Cap).
+//! The cap on how many messages one number gets (docs/domain.md §7, Cap).
 
 use super::rules::Rules;
 use super::time::{Instant, add_days};

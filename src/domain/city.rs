@@ -1,4 +1,4 @@
-//! The city of an area code (GB/T 2260): the one place where it is found (docs/domain.md §10).
+//! Derives the city from an area code (GB/T 2260); nothing else does (docs/domain.md §10).
 
 /// Provinces that are one city: Beijing, Tianjin, Shanghai, Chongqing.
 const MUNICIPALITIES: [&str; 4] = ["11", "12", "31", "50"];

@@ -1,4 +1,4 @@
-//! By what a student has days of a class template.
+//! What gives a student days of a class template: a sign-up, a hold or an offer.
 
 use super::state::ReservationState;
 

@@ -1,5 +1,5 @@
-//! Sizing a class task: how many new classes, who fills free seats, how many coaches to ask, who is
-//! let go when it shrinks (docs/domain.md §§4, 5).
+//! Sizing a class task: how many new classes it needs, who fills free seats, how many coaches to
+//! ask, and who is let go when the task shrinks (docs/domain.md §§4, 5).
 
 use super::state::InvitationState;
 use super::time::{Day, Instant};

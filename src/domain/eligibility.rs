@@ -1,5 +1,5 @@
-//! Whether a coach may be asked, may say yes or may be promoted for a task (docs/domain.md §5),
-//! with one reason code for every refusal.
+//! Whether a coach may be asked, may say yes or may be promoted for a task (docs/domain.md §5).
+//! Every refusal has one reason code.
 
 use super::reason::Reason;
 use super::rules::Rules;

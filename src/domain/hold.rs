@@ -1,5 +1,5 @@
-//! How long a student may hold the same days of a template in all, however often the hold is given
-//! back and made again (docs/domain.md §6).
+//! Limits how long a student may hold the same days of a template in total, however often the hold
+//! is given back and made again (docs/domain.md §6).
 
 use super::rules::Rules;
 use super::time::{Day, Instant};

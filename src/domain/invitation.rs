@@ -1,5 +1,5 @@
-//! An invitation's instants: how long it lives, until when the software test must be passed, what a
-//! yes or no may do.
+//! The rules of one invitation: how long it lives, when the software test is due, and what a yes or
+//! a no does (docs/domain.md §3, §5).
 
 use super::reason::Reason;
 use super::rules::Rules;

@@ -1,4 +1,4 @@
-//! When a message of a kind may go out, and how often it is tried (docs/domain.md §7).
+//! When a message of each kind may go out, and how often it is retried (docs/domain.md §7).
 
 use super::rules::Rules;
 use super::state::{Channel, MessageKind};

@@ -1,5 +1,5 @@
-//! Rules without input or output: everything is an argument, `now` included. Imports std, chrono,
-//! thiserror and pure crates only.
+//! The rules, without input or output: everything is an argument, including `now`. Imports only
+//! std, chrono, thiserror and pure crates.
 
 pub mod actor;
 pub mod calendar;

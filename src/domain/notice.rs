@@ -1,9 +1,9 @@
 //! What a notice about a lesson speaks of, and when there is something to tell (docs/domain.md §7,
 //! "What a notice is").
 //!
-//! A notice follows from the state and not from the call that changed it: each person is kept with
-//! what they were last told of a lesson (or know without being told), that is compared with what
-//! is so now, and the difference says which kind of message tells it.
+//! A notice follows from the state, not from the call that changed it. For each person we keep what
+//! they were last told of a lesson (or know without being told). Comparing that with what is so now
+//! says which kind of message to send, if any.
 
 use super::state::{Audience, MessageKind};
 use super::time::{Day, Instant};

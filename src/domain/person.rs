@@ -1,4 +1,4 @@
-//! What may stand for a person: phone numbers.
+//! Which phone numbers are valid.
 
 /// What [`is_phone`] allows, in words.
 pub(crate) const PHONES: &str = "a phone number: + and 5 to 15 digits, or 11 digits that begin with 1";

@@ -1,5 +1,5 @@
-//! Places: the lesson days of a template, and who gets a seat on them (docs/domain.md §2, §6),
-//! decided in memory.
+//! Places: the lesson days of a template, and who gets a seat on them, decided in memory
+//! (docs/domain.md §2, §6).
 
 pub(crate) use super::claim::Claim;
 pub(crate) use super::refusal::{Refusal, show_days, show_ids};

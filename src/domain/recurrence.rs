@@ -1,8 +1,8 @@
-//! Recurrences: the rules of RFC 5545 §3.3.10 that say on which days something is, read strictly
-//! and counted out over a season.
+//! Recurrences: the part of RFC 5545 §3.3.10 that names days, parsed strictly and expanded over a
+//! season.
 //!
-//! Nothing else reads the text of a rule. `grammar` makes a [`Recurrence`] of it or says which part
-//! is wrong; `expand` finds its days.
+//! Nothing else reads the text of a rule. `grammar` turns it into a [`Recurrence`] or says which
+//! part is wrong; `expand` finds its days.
 
 mod expand;
 mod grammar;

@@ -1,4 +1,4 @@
-//! Why a sign-up is refused, in words for people and as days for programs.
+//! Why a sign-up is refused: a sentence for people, days for programs.
 
 use super::claim::Claim;
 use super::reason::{Days, Reason};

@@ -1,5 +1,5 @@
-//! The numbers of docs/domain.md that may be tuned; the defaults are the document's. Read from the
-//! configuration, passed to the rules.
+//! The tunable numbers of docs/domain.md, with its values as defaults. They are read from the
+//! configuration and passed to the rules.
 
 use super::time::{BusinessTime, Window};
 use chrono::{NaiveTime, TimeDelta};

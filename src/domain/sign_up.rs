@@ -1,5 +1,5 @@
-//! When a sign-up may start, and how long holds, offers and the right to leave last (docs/domain.md
-//! §3, §6).
+//! When a sign-up may start, how long holds and offers last, and until when leave may be asked for
+//! (docs/domain.md §3, §6).
 
 use super::calendar::{Timeline, cut_off};
 use super::rules::Rules;

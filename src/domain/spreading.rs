@@ -1,5 +1,5 @@
-//! Spreading students over new classes (docs/domain.md §4): evenly, never with a coach of the same
-//! city who does not want that.
+//! Spreading students over new classes (docs/domain.md §4): evenly, and never with a coach of the
+//! same city who is marked `forbid_same_city`.
 
 /// A student to be placed; the slice they come in is the order of priority (created_at, then id).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The closed sets of words of the domain, stored as text: states, kinds, grades.
+//! The closed sets of words in the domain, stored as text: states, kinds, grade types.
 
 use super::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Instants (UTC, whole seconds) and the business zone that turns them into civil days and times.
+//! Instants (UTC, whole seconds), and the business zone that turns them into civil days and times.
 
 use chrono::{
     DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat,

@@ -1,4 +1,4 @@
-//! The few lines that the log writes by itself, in the form that tracing gives to all others.
+//! Composes the few lines that the log itself writes, in the same form as tracing's.
 
 use crate::config::LogFormat;
 use serde_json::{Map, Value, json};

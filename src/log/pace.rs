@@ -1,4 +1,5 @@
-//! How often one sort of line is worth writing: a flood of calls must not become a flood of lines.
+//! Limits how often lines of one sort are written: a flood of calls must not become a flood of
+//! lines.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

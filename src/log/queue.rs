@@ -1,5 +1,5 @@
-//! Lines on their way to the writer. Putting one in takes as long as copying it: what finds no room
-//! is counted.
+//! Lines on their way to the writer. Putting one in takes only as long as copying it; a line that
+//! finds no room is counted instead.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! The thread that writes the lines. It alone waits for the reader of the log, and it alone hears
-//! of faults.
+//! The thread that writes the lines. Only this thread ever waits for the reader of the log, or sees
+//! write errors.
 
 use super::line;
 use super::queue::Queue;

@@ -1,4 +1,5 @@
-//! Where messages leave the house. A gateway takes a batch and answers for each message in it.
+//! Gateways, which carry messages to the outside. A gateway takes a batch and returns an outcome
+//! for each message in it.
 
 use crate::domain::state::{Channel, MessageKind};
 use crate::domain::time::Instant;

@@ -1,4 +1,4 @@
-//! What notices about lessons say: of one lesson or of several at once.
+//! The texts of notices about one or several lessons.
 
 use super::phrase::{class_of, day};
 use crate::domain::state::MessageKind;

@@ -1,4 +1,4 @@
-//! Messages: the texts, the gateways and the sender of the outbox.
+//! Messages: the texts, the gateways and the decisions of the outbox sender.
 
 pub mod gateway;
 pub(crate) mod lesson_text;

@@ -1,4 +1,4 @@
-//! Words that every text is made of.
+//! Phrases that all texts are built from.
 
 use crate::domain::time::Day;
 use chrono::Datelike;

@@ -1,5 +1,5 @@
-//! What the sender decides: which of the due messages go now, and what becomes of them after the
-//! gateway's answer. It stores nothing.
+//! What the sender decides: which of the due messages go now, and what becomes of a message after
+//! the gateway's answer. It stores nothing.
 
 use super::gateway::{Gateway, Outcome, Outgoing};
 use crate::domain::cap::{CAP, Got};

@@ -1,5 +1,5 @@
-//! The Chinese texts, compiled in: notices (通知) without offers or links. An SMS begins with the
-//! sign.
+//! The Chinese texts, compiled in: notices (通知), without advertising or links. An SMS begins with
+//! the sign.
 
 use super::lesson_text::{self, LessonLine};
 use super::phrase::{SIGN, class_of, day};

@@ -1,4 +1,4 @@
-//! CatalogService.
+//! The gRPC service `CatalogService`: subjects, seasons, periods, class templates.
 
 use super::{convert, pb};
 use crate::app::App;

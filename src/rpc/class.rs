@@ -1,4 +1,4 @@
-//! ClassService.
+//! The gRPC service `ClassService`: classes, their rosters and lessons.
 
 use super::{convert, pb};
 use crate::app::App;

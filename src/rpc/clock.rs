@@ -1,4 +1,4 @@
-//! ClockService.
+//! The gRPC service `ClockService`: the clock of a testing server.
 
 use super::{convert, pb};
 use crate::app::{App, clock};

@@ -1,4 +1,4 @@
-//! CoachService.
+//! The gRPC service `CoachService`: coaches, their status and their availability.
 
 use super::{convert, pb};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! EnrollmentService.
+//! The gRPC service `EnrollmentService`: sign-ups, holds, changes, leave.
 
 use super::convert::enrollment::new_reservation;
 use super::{convert, pb};

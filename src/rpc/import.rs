@@ -1,4 +1,4 @@
-//! ImportService: a stream of rows in, counts and every bad row out.
+//! The gRPC service `ImportService`: a stream of rows in, counts and every bad row out.
 
 use super::pb;
 use super::upload::{Next, Upload, read_whole};
@@ -70,8 +70,8 @@ impl Upload for Received {
         let pb::ImportRequest { step } = request;
         match (step.ok_or_else(|| Error::invalid("step", "is missing"))?, &self.start) {
             (Step::Start(start), None) => self.start = Some(start),
-            (Step::Start(_), Some(_)) => return Err(Error::invalid("start", "comes only once, first")),
-            (_, None) => return Err(Error::invalid("start", "is missing: it comes first")),
+            (Step::Start(_), Some(_)) => return Err(Error::invalid("start", "must come only once, first")),
+            (_, None) => return Err(Error::invalid("start", "is missing: it must come first")),
             (Step::File(file), Some(_)) => self.file(file)?,
             (Step::Rows(rows), Some(_)) => self.rows(rows)?,
             (Step::End(end), Some(_)) => return self.end(end),
@@ -91,7 +91,7 @@ impl Received {
             [("end.files", files, self.data.files.len()), ("end.rows", rows, self.rows)]
         {
             if usize::try_from(said) != Ok(came) {
-                let reason = format!("says {said}, but {} came; nothing is written", self.so_far());
+                let reason = format!("says {said}, but {} came; nothing was written", self.so_far());
                 return Err(Error::invalid(field, reason));
             }
         }
@@ -101,16 +101,19 @@ impl Received {
     fn file(&mut self, file: pb::ImportFile) -> Result<()> {
         let pb::ImportFile { name, columns, incomplete } = file;
         if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-            return Err(Error::invalid("file.name", "is the name of a file without folder"));
+            return Err(Error::invalid(
+                "file.name",
+                "must be a file name of 1 to 100 bytes, without control characters",
+            ));
         }
         if columns.len() > COLUMNS_MAX || columns.iter().any(|column| column.len() > 100) {
             return Err(Error::invalid(
                 "file.columns",
-                format!("are at most {COLUMNS_MAX}, of at most 100 bytes each"),
+                format!("must be at most {COLUMNS_MAX}, of at most 100 bytes each"),
             ));
         }
         if self.data.files.len() >= FILES_MAX {
-            return Err(Error::invalid("file", format!("comes at most {FILES_MAX} times")));
+            return Err(Error::invalid("file", format!("must come at most {FILES_MAX} times")));
         }
         self.data.files.push(ImportFile { name, columns, rows: Vec::new(), incomplete });
         Ok(())
@@ -119,23 +122,23 @@ impl Received {
     fn rows(&mut self, rows: pb::ImportRows) -> Result<()> {
         let pb::ImportRows { rows } = rows;
         if rows.len() > ROWS_MAX {
-            return Err(Error::invalid("rows.rows", format!("are at most {ROWS_MAX} in one message")));
+            return Err(Error::invalid("rows.rows", format!("must be at most {ROWS_MAX} in one message")));
         }
         self.rows += rows.len();
         if self.rows > IMPORT_ROWS_MAX {
-            return Err(Error::invalid("rows", format!("are at most {IMPORT_ROWS_MAX} in one import")));
+            return Err(Error::invalid("rows", format!("must be at most {IMPORT_ROWS_MAX} in one import")));
         }
         let file =
-            self.data.files.last_mut().ok_or_else(|| Error::invalid("rows", "come before any file"))?;
+            self.data.files.last_mut().ok_or_else(|| Error::invalid("rows", "must come after a file"))?;
         for row in rows {
             let pb::ImportRow { line, values } = row;
             if line == 0 {
-                return Err(Error::invalid("rows.rows.line", "is 1 or more"));
+                return Err(Error::invalid("rows.rows.line", "must be 1 or more"));
             }
             if values.len() > COLUMNS_MAX || values.iter().any(|value| value.chars().nth(VALUE_MAX).is_some())
             {
                 let reason = format!(
-                    "are at most {COLUMNS_MAX}, of at most {VALUE_MAX} characters each (line {line} of {})",
+                    "must be at most {COLUMNS_MAX}, of at most {VALUE_MAX} characters each ({}, line {line})",
                     file.name
                 );
                 return Err(Error::invalid("rows.rows.values", reason));

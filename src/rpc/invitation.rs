@@ -1,4 +1,4 @@
-//! InvitationService.
+//! The gRPC service `InvitationService`: invitations, and the answers of coaches.
 
 use super::{convert, pb};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! MessageService.
+//! The gRPC service `MessageService`: lists messages.
 
 use super::{convert, pb};
 use crate::app::{App, outbox};

@@ -1,4 +1,5 @@
-//! The gRPC services: convert, one call to `app`, convert. And the stack that serves them.
+//! The gRPC services, which convert, make one call to `app`, and convert back; and the serving
+//! stack under them.
 
 mod accept;
 pub(crate) mod catalog;

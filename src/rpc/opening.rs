@@ -1,4 +1,4 @@
-//! OpeningService.
+//! The gRPC service `OpeningService`: openings as a list, and as pages that stay open.
 
 use super::convert::{self, timestamp};
 use super::{pb, status};
@@ -84,7 +84,7 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         let query = query((student, grade), subject_id, season, (&from_day, &to_day))?;
         let size = convert::page_size(page_size)?;
         if size > WATCHED_MAX {
-            return Err(Error::invalid("page_size", format!("is from 0 to {WATCHED_MAX}")).into());
+            return Err(Error::invalid("page_size", format!("must be from 0 to {WATCHED_MAX}")).into());
         }
         let Ok(permit) = self.watches.clone().try_acquire_owned() else {
             return Err(status::shed("as many pages are open as the server takes; try again"));
@@ -133,7 +133,7 @@ fn query(
     let student = convert::optional_code("student", student)?;
     let grade = convert::people::optional_grade(grade)?;
     if student.is_none() && grade.is_none() {
-        return Err(Error::invalid("grade", "is from 1 to 12 without a student"));
+        return Err(Error::invalid("grade", "must be from 1 to 12 when there is no student"));
     }
     let (subject_id, season) =
         (convert::optional_id("subject_id", subject_id)?, convert::optional_code("season", season)?);

@@ -1,4 +1,4 @@
-//! PlaceService.
+//! The gRPC service `PlaceService`: how full the lesson days are, and the ledger of places.
 
 use super::convert::{self, number, timestamp};
 use super::pb;

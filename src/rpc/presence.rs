@@ -1,4 +1,4 @@
-//! PresenceService.
+//! The gRPC service `PresenceService`: software tests and logins.
 
 use super::{convert, pb};
 use crate::app::App;

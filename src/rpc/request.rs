@@ -1,5 +1,5 @@
-//! The bodies of requests: that of one message is read before any work begins, that of an upload
-//! breaks off when its caller has gone or says too little.
+//! The bodies of requests. The body of a single message is read before any work begins. The body of
+//! an upload breaks off when the caller is gone or sends too little.
 
 use super::peer::Peer;
 use super::status;

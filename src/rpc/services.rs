@@ -1,4 +1,4 @@
-//! All services, with the limits that every one has.
+//! Builds all services, with the limits that each of them has.
 
 use super::{
     MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message, opening, pb,

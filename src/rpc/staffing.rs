@@ -1,4 +1,4 @@
-//! StaffingService.
+//! The gRPC service `StaffingService`: class tasks and invitations, for staff.
 
 use super::{convert, pb};
 use crate::app::App;

@@ -1,8 +1,8 @@
-//! The only place that makes a gRPC status: errors of the library, and what the serving stack
-//! itself has to say.
+//! The only place that makes a gRPC status, from errors of the library and for the serving stack
+//! itself.
 //!
-//! Inner text never leaves the server: what a caller cannot act on is INTERNAL with an id that
-//! stands in the log beside the cause.
+//! Internal details never leave the server: what a caller cannot act on is INTERNAL, with an id
+//! that the log gives together with the cause.
 
 use crate::clock;
 use crate::error::{Days, Error};
@@ -123,7 +123,7 @@ pub(crate) fn unavailable(text: &str) -> Status {
 pub(crate) fn deadline_exceeded() -> Status {
     Status::new(
         Code::DeadlineExceeded,
-        "the deadline has passed; what was asked for may still have been done",
+        "the deadline has passed; the request may still have been carried out",
     )
 }
 
@@ -182,11 +182,11 @@ pub(crate) fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
 /// Whoever called has gone in the middle of the request. Only the handler hears it; it is not
 /// CANCELLED because tonic takes that for the end of a stream.
 pub(crate) fn caller_gone() -> Status {
-    Status::new(Code::Aborted, "the caller has gone in the middle of the request")
+    Status::new(Code::Aborted, "the caller disconnected in the middle of the request")
 }
 
 fn internal(id: &str) -> Status {
-    let text = format!("internal error; the server's log tells the cause under {id}");
+    let text = format!("internal error; the server's log has the cause under {id}");
     Status::with_error_details(Code::Internal, text, ErrorDetails::with_request_info(id, ""))
 }
 

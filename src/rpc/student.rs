@@ -1,4 +1,4 @@
-//! StudentService.
+//! The gRPC service `StudentService`.
 
 use super::{convert, pb};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! TaskService.
+//! The gRPC service `TaskService`: one RPC per scheduled task, and the runs.
 
 use super::{convert, pb};
 use crate::app::App;
@@ -177,7 +177,7 @@ fn task_of(text: &str) -> Result<Option<Task>> {
     }
     Task::find(text)
         .map(Some)
-        .ok_or_else(|| Error::invalid("task", "is no scheduled task; ListTasks names them"))
+        .ok_or_else(|| Error::invalid("task", "is not a scheduled task; ListTasks names them"))
 }
 
 #[cfg(test)]

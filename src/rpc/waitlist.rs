@@ -1,4 +1,4 @@
-//! WaitlistService.
+//! The gRPC service `WaitlistService`: joining and leaving the waiting list, answering offers.
 
 use super::convert::enrollment::new_reservation;
 use super::{convert, pb};

@@ -1,6 +1,6 @@
-//! Whether the database is away: it was asked for the sake of health and gave no answer. A call
-//! that waits for it gives up then, instead of waiting for a server that has stopped (a paused
-//! host, a cut cable) until the caller's patience ends.
+//! Knows whether the database is away, that is, whether it failed to answer the health check. While
+//! it is, calls that wait for it give up instead of waiting until their deadline for a server that
+//! has stopped (a paused host, a cut cable).
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use std::io;

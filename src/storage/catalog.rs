@@ -1,4 +1,4 @@
-//! Subjects, seasons, periods, class templates and their places.
+//! Queries for subjects, seasons, periods, class templates and their places.
 
 use super::entity::{class_template, period, place, season, season_except_day, subject};
 use super::insert::insert_rows;

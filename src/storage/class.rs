@@ -1,4 +1,4 @@
-//! Classes, their lessons and rosters, as they are listed.
+//! Queries that list classes, their lessons and rosters.
 
 use super::entity::{class, class_template, coach, lesson, reservation};
 use super::page::Page;

@@ -1,4 +1,4 @@
-//! Coaches, the history of their status, and what they offer.
+//! Queries for coaches, the history of their status, and their availability.
 
 use super::entity::{availability_use, coach, coach_availability, coach_status_change};
 use super::insert::insert_rows;

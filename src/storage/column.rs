@@ -70,8 +70,8 @@ macro_rules! text_columns {
         impl TryGetable for $name {
             fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
                 let text = String::try_get_by(row, index)?;
-                $name::parse(&text).ok_or_else(|| TryGetError::DbErr(DbErr::Type(format!("{text:?} is no \
-                    {}", stringify!($name)))))
+                $name::parse(&text).ok_or_else(|| TryGetError::DbErr(DbErr::Type(format!("{text:?} is not a \
+                    valid {}", stringify!($name)))))
             }
         }
     )+};

@@ -1,13 +1,13 @@
-//! A connection taken out of its pool for one transaction, and the one place that decides whether
-//! it may be used again.
+//! A connection taken from its pool for one transaction, and the only code that decides whether it
+//! may be used again.
 //!
-//! The drivers keep a count of open transactions that the database does not always share: SQLite
-//! rolls back by itself when the disk is full, MariaDB after a deadlock, and PostgreSQL answers a
-//! COMMIT of a failed transaction with success after rolling it back. A connection handed back in
-//! such a state makes the next "transaction" one that is never committed. So the rule here is
-//! simple: a connection goes back to its pool (or park) only when a BEGIN, every statement, and the
-//! COMMIT or ROLLBACK were answered with success (a ROLLBACK may follow one failed statement). In
-//! every other case it is closed, and the pool opens a new one.
+//! The drivers count open transactions, and the database does not always agree with the count:
+//! SQLite rolls back by itself when the disk is full, MariaDB after a deadlock, and PostgreSQL
+//! answers the COMMIT of a failed transaction with success after rolling it back. If a connection
+//! in such a state were reused, its next "transaction" would never be committed. So the rule is
+//! simple: a connection returns to its pool (or park) only when BEGIN, every statement, and COMMIT
+//! or ROLLBACK were answered with success (a ROLLBACK may follow one failed statement). Otherwise
+//! it is closed, and the pool opens a new one.
 
 use super::away::{Away, given_up};
 use super::fault;
@@ -219,7 +219,7 @@ impl Conn {
     /// Commits or rolls back, and lets the connection go back to its pool when that went well.
     pub(super) async fn end(mut self, commit: bool) -> Result<(), DbErr> {
         if self.lost {
-            return Err(DbErr::Conn(RuntimeErr::Internal("the connection was given up".to_owned())));
+            return Err(DbErr::Conn(RuntimeErr::Internal("the connection was abandoned".to_owned())));
         }
         self.run(if commit { "COMMIT" } else { "ROLLBACK" }).await?;
         self.fit = true;

@@ -1,8 +1,9 @@
 //! The thread on which sign-ups are decided.
 //!
-//! A set of them is at least five round trips to the database, one after the other. Among the tasks
-//! that serve RPCs each would wait in line behind all requests that have come meanwhile; here it
-//! goes on as soon as the database has answered (benches/RESULTS.md says what that is worth).
+//! A set of sign-ups needs at least five consecutive round trips to the database. On the threads
+//! that serve RPCs, each of these steps would queue behind all requests that have arrived
+//! meanwhile. Here the set continues as soon as the database has answered (benches/RESULTS.md says
+//! what that is worth).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -50,7 +51,7 @@ impl Worker {
         match started {
             Ok(runtime) => Some(Self { runtime, _end: end }),
             Err(error) => {
-                tracing::warn!(%error, "sign-ups have no thread of their own");
+                tracing::warn!(%error, "no separate thread could be started for sign-ups");
                 None
             }
         }

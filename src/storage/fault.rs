@@ -1,4 +1,4 @@
-//! Errors of the database as errors of the library.
+//! Turns errors of the database into errors of the library.
 
 use super::away::given_up;
 use super::dialect::{self, Fault};
@@ -52,7 +52,7 @@ fn counts<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> (u32, usize, u32) {
     (pool.size(), pool.num_idle(), pool.options().get_max_connections())
 }
 
-/// Whether an insert lost against an equal key: the one way to learn who won (facts: finding 8).
+/// Whether an insert lost against an equal key, which is the only way to learn who won.
 pub(crate) fn unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }

@@ -1,4 +1,4 @@
-//! Whether the database is well: it answers, and takes writes.
+//! Checks that the database is well: that it answers, and takes writes.
 
 use super::conn::Conn;
 use super::open::Db;
@@ -45,7 +45,7 @@ impl Db {
             // Closed, so that the next one finds the server that takes writes now, behind the same
             // name.
             Some(Ok(_)) => Err(Error::Unavailable("it takes no writes: it is read-only".to_owned())),
-            _ => Err(Error::internal("the database gave no answer to a ping")),
+            _ => Err(Error::internal("the database did not answer a ping")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long students held days of a template.
+//! Queries for how long students have held days of a template.
 
 use super::Txn;
 use super::sql::{Cell, sql};

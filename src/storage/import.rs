@@ -1,4 +1,4 @@
-//! Sets of rows for the import: looked up by names, inserted and updated in chunks.
+//! Sets of rows for the import: looked up by name, inserted and updated in chunks.
 
 use super::entity::{coach, coach_availability, reservation, student};
 use super::insert;
@@ -183,7 +183,7 @@ fn cell(value: Value) -> Result<(char, Cell)> {
         Value::Bool(value) => ('b', value.map(i64::from).into()),
         Value::ChronoDate(value) => ('d', value.into()),
         Value::String(Some(value)) => ('t', value.as_str().into()),
-        _ => return Err(Error::internal("a value of a kind that no set has")),
+        _ => return Err(Error::internal("a value of a type that sets cannot hold")),
     })
 }
 

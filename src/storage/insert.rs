@@ -1,8 +1,8 @@
-//! Inserting sets of rows with few statement texts.
+//! Inserts sets of rows with few distinct statement texts.
 //!
-//! The text of an INSERT depends on the number of its rows, and a connection keeps what it has
-//! prepared, with the last values. On SQLite that is this process's own memory: with a text for
-//! every number of rows it grew by 7 MiB a day (benches/RESULTS.md, "Memory").
+//! The text of an INSERT depends on its number of rows, and a connection keeps every statement that
+//! it has prepared, with the last values. On SQLite that memory belongs to this process: with one
+//! text for every number of rows it grew by 7 MiB a day (benches/RESULTS.md, "Memory").
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait};
 

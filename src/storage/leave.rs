@@ -1,4 +1,4 @@
-//! Leave of students for single lessons.
+//! Queries for students' leave from single lessons.
 
 use super::Txn;
 use super::entity::{reservation, student_leave};

@@ -1,5 +1,5 @@
-//! The ledger of places: why as many are taken as are (docs/domain.md §2). It is only ever added
-//! to.
+//! The ledger of places, which explains every number of places taken (docs/domain.md §2). Rows are
+//! only ever added.
 
 use super::Txn;
 use super::entity::place_change;

@@ -1,6 +1,6 @@
-//! What a sender asks before it judges messages that are due: whether they are still so, where
-//! their people are reached now, and what those numbers got already. A statement for each question
-//! (and kind), however many messages there are.
+//! What the sender needs to know before it judges due messages: whether they are still true, the
+//! current numbers of their recipients, and what those numbers have already received. One statement
+//! per question (and kind), however many messages there are.
 
 use super::Txn;
 use super::sql::sql;

@@ -1,4 +1,4 @@
-//! What is asked of the outbox: messages by person, kind, state, time or cause.
+//! Lists messages by person, kind, state, time or cause.
 
 use super::entity::message;
 use super::page::Page;

@@ -1,4 +1,4 @@
-//! Who is told of every statement.
+//! The callback that sees every statement.
 
 use std::sync::Arc;
 

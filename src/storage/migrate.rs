@@ -1,4 +1,4 @@
-//! Bringing the schema up to date, and telling whether it is.
+//! Brings the schema up to date, and checks whether it is.
 
 use super::migration::{ALL, Migrator};
 use super::open::{Db, Use, open};

@@ -1,9 +1,9 @@
 //! The database: connecting, migrating, transactions with retry, and one file of queries per
 //! aggregate.
 //!
-//! Three databases run the same SQL; `dialect.rs` holds what must differ. Functions are noun first
-//! (`invitation_list_due`), take any connection, and are called `…_in_txn` when they need a
-//! transaction.
+//! The same SQL runs on all three databases; `dialect.rs` holds what must differ. Function names
+//! begin with the noun (`invitation_by_id`). Functions take any connection; those that need a
+//! transaction are called `…_in_txn`.
 
 mod away;
 pub mod catalog;

@@ -1,4 +1,5 @@
-//! What people were last told of lessons, which messages tell of them, and what is so.
+//! Queries for notices: what people were last told of lessons, which messages tell of them, and
+//! what is true now.
 
 use super::Txn;
 use super::entity::{message_topic, notice_topic};

@@ -1,4 +1,4 @@
-//! Connecting.
+//! Opens the database: its pools, their limits and session settings.
 
 use super::away::Away;
 use super::conn::Conn;
@@ -62,8 +62,8 @@ impl std::fmt::Debug for Db {
 const TESTED: Duration = Duration::from_secs(1);
 
 /// Prepared statements that a connection keeps: more than there are texts that come again and
-/// again. Whoever drops one of MySQL to make room waits for 40 ms each time, because the driver
-/// sends the news in a packet of its own and lets the network collect it.
+/// again. Evicting one on MySQL costs 40 ms each time: the driver sends the close in a packet of
+/// its own, which Nagle's algorithm holds back.
 const STATEMENTS: usize = 500;
 
 /// … on SQLite, where they are this process's own memory, with the values of their last run, and
@@ -314,8 +314,8 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
             .busy_timeout(lock.max(Duration::from_secs(5)))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(if full { SqliteSynchronous::Full } else { SqliteSynchronous::Off });
-        // A write beside the writer would fail now and then (facts: finding 7); like this it fails
-        // always.
+        // A write over these connections, beside the writer's, would fail only now and then. Like
+        // this it always fails.
         if matches!(uses, Use::Read | Use::Health) { sqlite.pragma("query_only", "ON") } else { sqlite }
     });
     connect.map_sqlx_postgres_opts(move |postgres| {

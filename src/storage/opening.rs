@@ -1,6 +1,6 @@
-//! What openings and the overview of places are made of: a fixed number of statements for a page of
-//! templates, whose cost follows from its templates and their lesson days, and not from how many
-//! reservations there are.
+//! Queries behind the openings and the overview of places. A page of templates takes a fixed number
+//! of statements, and their cost depends on its templates and lesson days, not on the number of
+//! reservations.
 
 use super::page::Page;
 use super::seat::roster_fill;

@@ -1,4 +1,4 @@
-//! Who comes to the lesson days of templates, counted from the reservations by set statements.
+//! Counts from the reservations who comes to the lesson days of templates, in set statements.
 
 use super::opening::DayRange;
 use super::sql::sql;

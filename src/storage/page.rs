@@ -1,4 +1,4 @@
-//! Pages of lists: those after a key, in the order of the keys.
+//! Pages of lists: the rows after a key, in order of keys.
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! Where the connections of sign-ups wait between two sets.
+//! Where sign-up connections wait between two sets.
 //!
-//! A pool asks the server after each use whether the connection is still well, and lets whoever
-//! comes next wait for the answer: one trip for nothing when the next set is there already. So a
-//! connection that has just been answered is kept aside; one that has waited for more than a moment
-//! is asked before its next use.
+//! After each use a pool asks the server whether the connection is still well, and the next user
+//! waits for the answer: a wasted trip when the next set is already there. So a connection that has
+//! just been answered is kept aside, and one that has waited for more than a moment is asked before
+//! its next use.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

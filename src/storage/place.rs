@@ -1,4 +1,4 @@
-//! Places of templates as sets: read, locked and written anew.
+//! Sets of places of templates: reading, locking and rewriting them.
 
 use super::entity::{class_template, period, place, season, season_except_day};
 use super::import::insert_set_in_txn;

@@ -1,4 +1,4 @@
-//! What the eligibility of coaches is judged by, read for many coaches at once.
+//! Reads what the eligibility of coaches depends on, for many coaches at once.
 
 use super::sql::sql;
 use crate::domain::calendar::{lesson_days, parse_time};

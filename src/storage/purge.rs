@@ -1,5 +1,5 @@
-//! What is old enough to go. What is to go is found without locks and then removed by its keys, so
-//! that nobody who writes waits for a search.
+//! Finds and removes what is past its retention. Rows are found without locks and then removed by
+//! key, so that no writer waits for a search.
 
 use super::Txn;
 use super::sql::{Cell, delete_by_rows, sql};

@@ -1,5 +1,5 @@
-//! Why a database cannot be opened, so that whoever reads it knows what to mend: which server or
-//! file, and what it says.
+//! Explains why a database cannot be opened: which server or file it is, and what it answers, so
+//! that the reader knows what to fix.
 
 use super::options::DbOptions;
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ fn explain_file(url: &str, file: &Path, error: DbErr) -> Error {
     }
     let reason = match code {
         _ if file.is_dir() => "is a folder; name a file in it".to_owned(),
-        Some(26) => "is a file, but no SQLite database".to_owned(),
+        Some(26) => "is a file, but not a SQLite database".to_owned(),
         Some(8) => "can be read but not written".to_owned(),
         _ => format!("cannot be opened: {}", cause.message()),
     };

@@ -1,4 +1,4 @@
-//! Reading outside a transaction, over connections that never write and that no writer can use up.
+//! Reading outside a transaction, over connections that never write and that writers cannot use up.
 
 use super::away::Away;
 use super::conn::Conn;

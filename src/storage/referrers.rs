@@ -1,5 +1,5 @@
-//! What refers to a part of the catalogue and keeps it from being deleted, for a refusal that says
-//! by what.
+//! Finds what refers to a part of the catalogue and so prevents its deletion, for a refusal that
+//! names it.
 
 use super::Txn;
 use super::sql::sql;

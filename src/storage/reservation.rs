@@ -1,4 +1,4 @@
-//! Reservations and the places they take.
+//! Queries for reservations and the places they take.
 
 use super::Txn;
 use super::entity::{class, class_template, reservation, student};

@@ -1,4 +1,4 @@
-//! The lessons of students.
+//! Queries for the lessons of students.
 
 use super::sql::sql;
 use crate::domain::state::{LessonState, ReservationState};

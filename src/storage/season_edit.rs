@@ -1,5 +1,5 @@
-//! What stands on the lesson days of templates when the catalogue is edited: sign-ups, lessons of
-//! classes, class tasks; and how all of it follows, in set statements.
+//! For edits of the catalogue: what depends on the lesson days of templates (sign-ups, lessons of
+//! classes, class tasks), and how all of it follows, in set statements.
 
 use super::entity::{availability_use, lesson};
 use super::insert::insert_rows;

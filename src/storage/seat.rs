@@ -1,4 +1,4 @@
-//! Seats of running classes: who sits where on which lesson day.
+//! Seats of running classes: who has one on which lesson day.
 
 use super::Txn;
 use super::sql::sql;

@@ -1,5 +1,4 @@
-//! What deciding a set of sign-ups reads, locks and writes: one statement for the set, however many
-//! there are.
+//! What deciding a set of sign-ups reads, locks and writes: one statement for the whole set.
 
 mod read;
 mod write;

@@ -1,4 +1,4 @@
-//! Queries about class tasks and invitations.
+//! Queries for class tasks and invitations.
 
 use super::sql::sql;
 use crate::domain::city::city;

@@ -1,5 +1,5 @@
-//! Class tasks and invitations as they are listed for people; the queries that rules decide by are
-//! in `staffing`.
+//! Lists class tasks and invitations for people; the queries that rules decide by are in
+//! `staffing`.
 
 use super::entity::{class_task, class_template, coach, invitation};
 use super::page::Page;

@@ -1,4 +1,4 @@
-//! Students.
+//! Queries for students.
 
 use super::entity::student;
 use super::page::Page;

@@ -1,4 +1,4 @@
-//! What `invite exec` remembers of tasks that it looked at in vain.
+//! What `invite exec` remembers of tasks for which it found nobody to ask.
 
 use super::Txn;
 use super::entity::task_look;

@@ -1,4 +1,4 @@
-//! Runs of the scheduled tasks (docs/domain.md §8).
+//! Queries for runs of the scheduled tasks (docs/domain.md §8).
 
 use super::entity::task_run::{ActiveModel, Column, Entity, Model};
 use super::page::Page;

@@ -1,10 +1,10 @@
-//! The one way to write: a transaction that takes its lock at once and is run again when the
-//! database asks for it.
+//! The only way to write: a transaction that takes its lock at once and is retried when the
+//! database demands it.
 //!
 //! Two rules hold by construction. After an error nothing is sent but a ROLLBACK: the transaction
-//! remembers that a statement failed, or was left in the middle, refuses every further one and is
-//! never committed. And nothing inside a transaction asks a pool for a second connection: a
-//! transaction that waits for one waits, under load, for itself (see [`within`]).
+//! remembers that a statement failed or was interrupted, refuses every further one and is never
+//! committed. And nothing inside a transaction asks a pool for a second connection: under load, a
+//! transaction that waits for one waits for itself (see [`within`]).
 
 use super::conn::{self, Conn};
 use super::metric::MetricCallback;
@@ -88,7 +88,7 @@ impl Txn {
     ) -> Result<T, DbErr> {
         let mut inner = self.inner.lock().await;
         if inner.spoiled {
-            return Err(DbErr::Custom("a statement of this transaction has failed before".to_owned()));
+            return Err(DbErr::Custom("an earlier statement of this transaction has failed".to_owned()));
         }
         // Until it is answered: whoever drops this future leaves the connection in the middle of a
         // statement.

@@ -1,5 +1,5 @@
-//! What nightly upkeep looks for and puts right: places counted anew, lesson days that are missing,
-//! sign-ups that are over. All as sets.
+//! What nightly upkeep finds and puts right, in set statements: recounted places, missing lesson
+//! days, sign-ups that are over.
 
 use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::time::{Day, Instant};

@@ -1,4 +1,4 @@
-//! Holds and offers that have run out, and who waits for a place.
+//! Queries for holds and offers that have run out, and for students who wait for a place.
 
 use super::Txn;
 use super::entity::reservation;

@@ -1,4 +1,4 @@
-//! Whether the running code is inside a transaction: there nothing may ask a pool for another
+//! Knows whether the running code is inside a transaction, where nothing may ask a pool for another
 //! connection.
 
 use sea_orm::DbErr;

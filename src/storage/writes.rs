@@ -1,6 +1,6 @@
-//! Whether SQLite takes writes. A full disk or a file that has become read-only shows only to
-//! whoever writes, so a write that was refused for such a reason is remembered, and the health
-//! check (`health`) then finds out by itself when writes are taken again.
+//! Knows whether SQLite takes writes. A full disk or a read-only file is noticed only by a write,
+//! so a write refused for such a reason is remembered, and the health check (`health`) then keeps
+//! trying until writes are taken again.
 
 use super::fault;
 use sea_orm::sqlx;

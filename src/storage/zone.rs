@@ -1,5 +1,5 @@
-//! The zone in which the data was written. It is kept with the data: the instants of lessons were
-//! made in it, and are not made anew.
+//! The zone in which the data was written. It is kept with the data because the instants of lessons
+//! were computed in it and are not computed again.
 
 use super::{Db, Txn, again_if_taken};
 use crate::error::{Error, Result};

@@ -1,5 +1,5 @@
-//! `clazz assign_students`: forms the classes whose rosters freeze, and reports who is left over
-//! (docs/domain.md §3, §4).
+//! `clazz assign_students`: forms the classes whose rosters freeze, and reports the students left
+//! over (docs/domain.md §3, §4).
 
 use crate::app::call::Call;
 use crate::app::report::Report;

@@ -1,5 +1,5 @@
-//! `clazz init_place`: makes missing lesson days that are ahead, counts all places anew, repairs
-//! and reports what differs (docs/domain.md §2).
+//! `clazz init_place`: makes missing lesson days that lie ahead, recounts all places, repairs and
+//! reports differences (docs/domain.md §2).
 
 use crate::app::call::Call;
 use crate::app::report::Report;

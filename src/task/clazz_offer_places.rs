@@ -1,5 +1,5 @@
-//! `clazz offer_places`: offers free places to who waits, and passes on what has run out
-//! (docs/domain.md §6).
+//! `clazz offer_places`: ends holds and offers that have run out, and offers free places to the
+//! waiting list (docs/domain.md §6).
 
 use crate::app::call::Call;
 use crate::app::enrollment::offer;

@@ -1,4 +1,4 @@
-//! `clazz remove_expired_students`: takes students whose last day is past off the rosters
+//! `clazz remove_expired_students`: takes students off the rosters when their last day is past
 //! (docs/domain.md §6).
 
 use crate::app::call::Call;

@@ -1,4 +1,4 @@
-//! `invite check`: sizes open class tasks again, ends what has run out, promotes reserves
+//! `invite check`: resizes open class tasks, ends invitations that have run out, promotes reserves
 //! (docs/domain.md §4, §5).
 
 use crate::app::call::Call;

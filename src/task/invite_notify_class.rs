@@ -1,4 +1,4 @@
-//! `invite notify_class`: tells admins of class tasks without enough coaches (docs/domain.md §3).
+//! `invite notify_class`: alerts admins to class tasks without enough coaches (docs/domain.md §3).
 
 use crate::app::call::Call;
 use crate::app::report::Report;

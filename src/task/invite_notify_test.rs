@@ -1,5 +1,5 @@
-//! `invite notify_test`: reminds coaches who have accepted of the software test (docs/domain.md
-//! §3).
+//! `invite notify_test`: reminds coaches who have accepted that the software test is due
+//! (docs/domain.md §3).
 
 use crate::app::call::Call;
 use crate::app::report::Report;

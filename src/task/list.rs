@@ -1,4 +1,4 @@
-//! What the tasks did: the last run of each, and all runs.
+//! Lists the tasks with their last runs, and all runs.
 
 use super::registry::Task;
 use super::runner::Outcome;

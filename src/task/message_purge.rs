@@ -1,4 +1,5 @@
-//! `message purge`: removes what is older than it is kept for (docs/domain.md §8).
+//! `message purge`: removes message contents, request ids and runs that are past their retention
+//! (docs/domain.md §8).
 
 use crate::app::call::Call;
 use crate::app::report::Report;

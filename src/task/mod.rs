@@ -1,7 +1,7 @@
-//! The scheduled tasks: registry, runner, one file per task, named as its command.
+//! The scheduled tasks: registry, runner, and one file per task, named after its command.
 //!
-//! A task takes no business input but the time. Running one twice, on two replicas, late, or killed
-//! half-way gives the same as running it once; the runner only saves the work of doing so.
+//! A task takes no business input but the time. Running it twice, on two replicas, late, or killed
+//! half-way has the same result as running it once; the runner only saves the repeated work.
 
 mod clazz_assign_students;
 mod clazz_init_place;

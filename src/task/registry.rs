@@ -1,5 +1,5 @@
-//! The one table of the scheduled tasks. Crontab, command line, protocol and README say the same;
-//! the test `registry` compares them.
+//! The one table of scheduled tasks. Crontab, command line, protocol and README repeat it; the test
+//! `registry` compares them.
 
 /// A scheduled task (docs/domain.md §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,7 +97,8 @@ impl Task {
                 rpc: "CheckInvitations",
                 schedules: &["* * * * *"],
                 argument: Argument::ClassDay,
-                description: "Sizes open class tasks again, ends what has run out, promotes reserves.",
+                description: "Resizes open class tasks, ends invitations that have run out, promotes \
+                    reserves.",
             },
             Self::InviteNotifyTest => Info {
                 name: "invite_notify_test",
@@ -113,7 +114,7 @@ impl Task {
                 rpc: "NotifyUnstaffedClasses",
                 schedules: &["* * * * *"],
                 argument: Argument::Instant,
-                description: "Tells admins of class tasks without enough coaches.",
+                description: "Alerts admins to class tasks without enough coaches.",
             },
             Self::SmsSend => Info {
                 name: "sms_send",
@@ -129,8 +130,8 @@ impl Task {
                 rpc: "InitPlaces",
                 schedules: &["0 0 * * *"],
                 argument: Argument::Instant,
-                description: "Makes the lesson days that are missing, counts all places anew, and repairs \
-                    and reports what differs.",
+                description: "Makes missing lesson days, recounts all places, and repairs and reports \
+                    differences.",
             },
             Self::ClazzRemoveExpiredStudents => Info {
                 name: "clazz_remove_expired_students",
@@ -147,7 +148,7 @@ impl Task {
                 rpc: "AssignStudents",
                 schedules: &["* * * * *"],
                 argument: Argument::Instant,
-                description: "Forms the classes whose rosters freeze, and reports who is left over.",
+                description: "Forms the classes whose rosters freeze, and reports students left over.",
             },
             Self::ClazzOfferPlaces => Info {
                 name: "clazz_offer_places",
@@ -155,7 +156,8 @@ impl Task {
                 rpc: "OfferPlaces",
                 schedules: &["* * * * *"],
                 argument: Argument::Instant,
-                description: "Offers free places to who waits, and passes on what has run out.",
+                description: "Ends holds and offers that have run out, and offers free places to the \
+                    waiting list.",
             },
             Self::MessagePurge => Info {
                 name: "message_purge",

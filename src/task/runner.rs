@@ -1,11 +1,10 @@
-//! Running a task once per tick, with a row in `task_run` that says what came of it (docs/domain.md
-//! §8).
+//! Runs a task once per tick, and records each run in `task_run` (docs/domain.md §8).
 //!
-//! Who runs a tick is decided by the unique key (task, tick) and a plain INSERT. A tick that
-//! failed, or whose run was killed so that its lease has run out, is taken over by a guarded UPDATE
-//! with a token of its own. A run renews its lease while it goes on; one that lost it all the same
-//! (its machine stood still, the database was away for longer) begins no transaction any more, and
-//! cannot end the other's run.
+//! The unique key (task, tick) and a plain INSERT decide who runs a tick. A tick whose run failed,
+//! or was killed so that its lease ran out, is taken over by a guarded UPDATE with a new token. A
+//! run renews its lease while it goes on. A run that lost its lease all the same (its machine stood
+//! still, the database was away for longer) begins no more transactions and cannot end the row of
+//! the run that replaced it.
 
 use super::registry::{Argument, Task};
 use super::{Scope, invite_create, work};
@@ -136,12 +135,11 @@ async fn scope(app: &App, task: Task, firing: Firing, clock: Instant) -> Result<
     if (now.is_some() || day.is_some()) && !app.config.testing {
         return Err(Error::precondition(
             Reason::NotTesting,
-            "a day or instant may be given only with `testing: true` in the configuration: what is real acts \
-             now",
+            "a day or instant may be given only with `testing: true` in the configuration",
         ));
     }
     if day.is_some() && task.info().argument != Argument::ClassDay {
-        return Err(Error::invalid("day", "this task is not about a lesson day"));
+        return Err(Error::invalid("day", "this task takes no lesson day"));
     }
     let now = match (now, day) {
         (Some(now), _) => now,
@@ -240,7 +238,7 @@ async fn end(app: &App, mut run: Model, result: Result<Report>) -> Result<Outcom
             tracing::warn!(
                 task = run.task,
                 run.id = run.id,
-                "another firing had taken the tick over before this one ended"
+                "another firing took over the tick before this run ended"
             );
             // What the other does is the run's report.
             return Err(outcome.err().unwrap_or(Error::TakenOver));
@@ -293,7 +291,7 @@ fn told(error: &Error) -> String {
         Error::AlreadyExists { kind, .. } => format!("{kind} exists already"),
         Error::Precondition { reason, detail, days: _ } => format!("{reason}: {detail}"),
         Error::Unavailable(_) => "the database cannot be reached".to_owned(),
-        Error::Internal(_) => "a fault of the service; its log says more".to_owned(),
+        Error::Internal(_) => "an internal error; see the server's log".to_owned(),
         Error::Invalid { .. }
         | Error::Contended(_)
         | Error::Busy(_)

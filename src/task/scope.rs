@@ -1,4 +1,4 @@
-//! What a run is about.
+//! The `now` and the lesson day that a run is about.
 
 use crate::domain::time::{Day, Instant};
 

@@ -1,4 +1,4 @@
-//! Small academies, made through the RPCs that staff and clients use.
+//! Builds small academies, through the RPCs that staff and clients use.
 
 use super::app::TestApp;
 use crate::rpc::pb;

@@ -1,5 +1,4 @@
-//! Faults of the database at a chosen statement of a transaction: real ones, provoked on its own
-//! connection.
+//! Real database faults at a chosen statement of a transaction, provoked on its own connection.
 
 use crate::storage::Db;
 use std::sync::{Arc, Mutex};

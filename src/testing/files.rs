@@ -1,4 +1,4 @@
-//! SQLite databases of tests: a folder each, with a copy of a migrated file.
+//! SQLite databases of tests: one folder each, with a copy of a migrated file.
 
 use super::names::{is_leftover, new_name};
 use crate::storage::{Db, DbOptions};

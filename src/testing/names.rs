@@ -1,5 +1,4 @@
-//! Names of what tests make on a server or in the folder for temporary files, and what was left
-//! behind.
+//! Names of the databases and folders that tests make, and how leftovers are recognised.
 
 use crate::clock::system_now;
 use std::sync::OnceLock;

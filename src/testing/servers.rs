@@ -1,9 +1,9 @@
-//! The database servers that tests run on: making and dropping databases there.
+//! The database servers that tests run on: creating and dropping databases there.
 //!
-//! PostgreSQL copies a template database; on MariaDB and MySQL the schema is replayed, table by
-//! table, from a database that holds it. The template's name holds a digest of the schema and the
-//! day, so that all processes share it, an edited migration makes a new one, and yesterday's can be
-//! told.
+//! PostgreSQL copies a template database. On MariaDB and MySQL the schema is replayed, table by
+//! table, from a database that holds it. The template's name contains a digest of the schema and
+//! the day: all processes share it, an edited migration makes a new one, and yesterday's can be
+//! recognised.
 
 use super::files::sqlite_schema;
 use super::names::{PREFIX, TEMPLATE, is_leftover, today};

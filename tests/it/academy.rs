@@ -1,5 +1,5 @@
 //! Two weeks of a small academy with lessons every day and every other day, at dawn, at noon,
-//! before midnight and over it: running classes meet new sign-ups, and students who leave.
+//! shortly before midnight and across it: running classes meet new sign-ups, and students leave.
 
 use crate::replay::player::Player;
 use etutor::demo::behaviour::Behaviour;

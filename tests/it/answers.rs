@@ -1,4 +1,4 @@
-//! What coaches and staff answer: yes and no, the reserve, software tests, invitations by hand
+//! Answers of coaches and staff: yes and no, the reserve, software tests, invitations by hand
 //! (docs/domain.md §5).
 
 mod manual;

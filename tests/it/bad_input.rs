@@ -1,8 +1,8 @@
-//! Bad input: for every RPC, whatever is missing, unspecified, over-long, out of range or names
-//! nothing is INVALID_ARGUMENT naming the field, or NOT_FOUND; and nothing of it is ever taken for
-//! a fault of the server.
+//! Bad input to every RPC: a value that is missing, unspecified, too long or out of range is
+//! INVALID_ARGUMENT and names the field, an unknown name is NOT_FOUND, and none of them ever looks
+//! like a fault of the server.
 //!
-//! The RPCs and their fields are those of the descriptors, so that a new one without a case fails.
+//! The RPCs and their fields are read from the descriptors, so that a new one without a case fails.
 
 mod cases;
 mod rules;

@@ -1,4 +1,5 @@
-//! The catalogue: what can be signed up for, and what cannot be taken away from those who did.
+//! The catalogue: what is written can be read again, and nothing is taken away from those who have
+//! signed up.
 
 mod deleting;
 

@@ -1,4 +1,4 @@
-//! etutorctl as people, scripts and crontabs use it: the real binary against a server.
+//! `etutorctl` as people, scripts and crontabs use it: the real binary against a server.
 
 mod day_one;
 mod peers;

@@ -1,5 +1,5 @@
-//! The clock of a testing server is set and moved by anyone, agrees on every replica, and is out of
-//! reach of a real one.
+//! Anyone can set and move the clock of a testing server, its replicas agree on it, and the clock
+//! of a production server is out of reach.
 
 use crate::grpc::{invalid_field, reason};
 use chrono::TimeDelta;

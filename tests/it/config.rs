@@ -1,5 +1,5 @@
-//! The configuration: the defaults and the samples load, layers override each other, and whatever
-//! is wrong is refused by the name of its key.
+//! The configuration: the defaults and the samples load, layers override each other, and every
+//! fault names its key.
 
 use chrono::{NaiveTime, TimeDelta};
 use etutor::config::{Config, DEFAULT_YAML, LIVE, Problem, SqliteSynchronous};
@@ -261,8 +261,7 @@ admins:
             "etutor.yml:15:33: coach.class_limit.3: \"x\" cannot be used; it must be a whole number from 0 \
              to 100, in plain digits without a unit",
             "etutor.yml:17:3: coach.gap_min: is written twice; the first is in line 16",
-            "etutor.yml:19:16: sms.outbox_file: is empty; it must be the name of a file, or the line be left \
-             out",
+            "etutor.yml:19:16: sms.outbox_file: is empty; write the name of a file, or leave the line out",
             "etutor.yml:21:26: admins[0].phone: cannot be used; it must be a phone number: + and 5 to 15 \
              digits, or 11 digits that begin with 1",
             "etutor.yml:22:5: admins[1].name: is missing",

@@ -1,4 +1,4 @@
-//! The real program killed and started again, ended by SIGTERM amid its work, and running twice on
+//! The real program killed and started again, ended by SIGTERM while it works, and running twice on
 //! one database.
 
 mod killer;

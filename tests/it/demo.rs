@@ -1,4 +1,4 @@
-//! The demo tells the same story every time, and it is the story that it should tell.
+//! The demo tells the same story every time, and it is the right story.
 
 use etutor::demo::{self, Options};
 use tokio_util::sync::CancellationToken;

@@ -1,4 +1,4 @@
-//! Sign-ups: a place on every lesson day or none, refusals with their reasons, taking back, and
+//! Sign-ups: a place on every lesson day or none, refusals with their reasons, cancelling, and
 //! races for the last place.
 
 use etutor::rpc::pb;

@@ -1,6 +1,6 @@
-//! A fault of the database at every step of a sign-up, a cancellation, an answer and a task: what
-//! was acknowledged is stored, what was refused is not, and the next call is well. The faults are
-//! real ones, provoked on the transaction's own connection.
+//! A database fault at every step of a sign-up, a cancellation, an answer and a task: what was
+//! acknowledged is stored, what was refused is not, and the next call works. The faults are real
+//! ones, provoked on the transaction's own connection.
 
 mod file;
 mod frozen;

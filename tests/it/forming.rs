@@ -1,4 +1,4 @@
-//! From coaches to classes: the freeze, spreading, what is left over, reopening, and what becomes
+//! From coaches to classes: the freeze, spreading, students left over, reopening, and what becomes
 //! of a class (docs/domain.md §§3, 4).
 
 mod afterwards;

@@ -1,4 +1,4 @@
-//! HTTP/2 written by hand, for what no client does.
+//! HTTP/2 frames written by hand, for what no client does.
 
 use bytes::{BufMut, BytesMut};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What tests read from refusals.
+//! Reads the details of refusals, for tests.
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;

@@ -1,4 +1,4 @@
-//! The harness itself: a service per test, whose clock, messages and replicas can be relied on.
+//! The harness itself: a service per test, with reliable clock, messages and replicas.
 
 use chrono::TimeDelta;
 use etutor::storage::sql::sql;

@@ -1,6 +1,6 @@
 //! Random histories of sign-ups, told to the service and to a simple model of docs/domain.md §2 and
-//! §6, which must agree after every step; and the same calls by many callers at once, after which
-//! nothing was sold twice and nothing is lost.
+//! §6, which must agree after every step. And the same calls by many callers at once, after which
+//! nothing has been sold twice and nothing is lost.
 
 mod calls;
 mod crowd;

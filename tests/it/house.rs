@@ -1,5 +1,5 @@
-//! The house is as docs/style.md says: who calls whom goes one way and never in a circle, what is
-//! cited is in its book, no line is too wide and no file too long.
+//! The code is laid out as docs/style.md says: files use each other in one direction and never in a
+//! circle, every cited section exists, no line is too wide and no file too long.
 
 mod books;
 mod code;

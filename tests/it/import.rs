@@ -1,4 +1,4 @@
-//! Import of an academy from files: all or nothing, and twice is as once.
+//! Import of an academy from files: all or nothing, and importing twice changes nothing.
 
 mod both_doors;
 mod broken;

@@ -1,4 +1,4 @@
-//! The outbox: what is written, when it goes, and to whom it does not (docs/domain.md §7).
+//! The outbox: what is written, when it goes, and who gets nothing (docs/domain.md §7).
 
 mod address;
 mod cap;

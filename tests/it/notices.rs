@@ -1,5 +1,5 @@
-//! Notices about lessons: whatever way something comes about, everybody concerned is told once,
-//! and the last word they got is true (docs/domain.md §7).
+//! Notices about lessons: however something comes about, everybody concerned is told once, and the
+//! last word they got is true (docs/domain.md §7).
 
 mod history;
 

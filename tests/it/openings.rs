@@ -1,4 +1,5 @@
-//! Openings: what a sign-up page shows, why not, at what cost, and what changes while it is open.
+//! Openings: what a sign-up page shows, why some days cannot be had, what a page costs, and what
+//! changes while it is open.
 
 mod cost;
 mod watch;

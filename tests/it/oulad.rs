@@ -1,5 +1,5 @@
-//! Real sign-ups of a year (tests/data/oulad-2013j): what a separate program counted is what the
-//! service finds.
+//! A year of real sign-ups (tests/data/oulad-2013j): the service finds the numbers that a separate
+//! program counted.
 
 use crate::import::{app_on, counts, folder, snapshot};
 use etutor::app::call::Call;

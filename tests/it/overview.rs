@@ -1,4 +1,4 @@
-//! The table that staff look at, and the ledger that explains each of its numbers.
+//! The overview of places for staff, and the ledger that explains each of its numbers.
 
 use crate::grpc::{invalid_field, reason};
 use crate::openings::world::{Row, academy, day, leave};

@@ -1,4 +1,4 @@
-//! Coaches and students: who they are, what coaches offer, and what stays as it was.
+//! Coaches and students: writing them, availability, and what must stay as it was.
 
 mod staffed;
 

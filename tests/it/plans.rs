@@ -1,4 +1,5 @@
-//! Ticks that find nothing to do: a few looks through indexes, however long the history.
+//! Frequent statements read through indexes: a tick that finds nothing to do takes a few look-ups,
+//! however long the history.
 
 use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::call::Call;

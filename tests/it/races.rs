@@ -1,5 +1,5 @@
-//! Races: many at once end as one after the other would. On SQLite alone they prove little; they
-//! run on every database.
+//! Many callers at once end as if they had come one after the other. On SQLite alone that proves
+//! little; the tests run on every database.
 
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;

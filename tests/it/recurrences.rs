@@ -1,5 +1,5 @@
-//! Which recurrences are accepted and what they mean, by two tables, and at every door by which one
-//! comes in.
+//! Which recurrences are accepted and what they mean, by two tables, at every entry point that
+//! takes one.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::domain::calendar::parse_day;

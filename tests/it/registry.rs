@@ -1,4 +1,4 @@
-//! Registry, crontab, command line, protocol and README say the same about the scheduled tasks.
+//! Registry, crontab, command line, protocol and README agree about the scheduled tasks.
 
 use clap::CommandFactory as _;
 use etutor::rpc::pb;

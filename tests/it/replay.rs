@@ -1,5 +1,5 @@
-//! Replays: an academy imported through its RPC, a clock that goes on, tasks that fire, coaches who
-//! behave as their habits say; and what must be true at every step.
+//! Replays: an academy imported by RPC, an advancing clock, tasks that fire, coaches who follow
+//! their habits; and invariants that hold at every step.
 
 pub mod invariants;
 pub mod player;

@@ -1,4 +1,4 @@
-//! A season of real sign-ups replayed: from the first class tasks to the first lessons, formed or
+//! A season of real sign-ups replayed, from the first class tasks to the first lessons, formed or
 //! given up.
 
 mod days;

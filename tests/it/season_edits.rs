@@ -1,5 +1,5 @@
-//! Season edits: excepted days, sizes and periods change for all who have a claim on the lessons,
-//! or not at all; and it can be known before.
+//! Season edits: excepted days, sizes and periods change for everybody who has a claim on the
+//! lessons, or not at all, and a preview shows the effect.
 
 mod holidays;
 mod nights;

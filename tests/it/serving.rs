@@ -1,5 +1,5 @@
-//! Attacks on the serving stack, each through real sockets against the complete stack.
-//! Every story stands for something that was measured to go wrong without our own layers.
+//! Attacks on the complete serving stack through real sockets. Every story stands for something
+//! that was seen to go wrong without our own layers.
 
 pub mod cable;
 mod codes;

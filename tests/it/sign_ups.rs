@@ -1,4 +1,4 @@
-//! Sign-ups as a product: holds, the waiting list, leave, changes, seats in running classes.
+//! Holds, the waiting list, leave, changes, and seats in running classes.
 
 mod changes;
 mod days;

@@ -1,4 +1,4 @@
-//! A tick runs once, whoever fires it and however often; a failed or killed run is done again.
+//! A tick runs once, whoever fires it and however often; a failed or killed run is repeated.
 
 mod lease;
 
@@ -133,7 +133,7 @@ fn a_panic_is_a_failed_run_that_tells_nobody_its_text() {
         let run = &runs(&app).await[0];
         assert_eq!(
             (run.state(), run.error.as_str()),
-            (pb::TaskRunState::Failed, "a fault of the service; its log says more")
+            (pb::TaskRunState::Failed, "an internal error; see the server's log")
         );
     });
 }

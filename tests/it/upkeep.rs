@@ -1,5 +1,5 @@
-//! Nightly upkeep: whatever the places say that the reservations do not is found, told and put
-//! right; who is through leaves the rosters.
+//! Nightly upkeep: every difference between places and reservations is found, reported and
+//! repaired; students whose last day is past leave the rosters.
 
 mod purge;
 

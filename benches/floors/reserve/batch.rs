@@ -1,7 +1,8 @@
-//! The statements of the floor: as many sign-ups as wait, written together on a connection that
-//! nobody else uses, without a pool.
+//! The statements of the floor: all waiting sign-ups, written together on a connection that nobody
+//! else uses, without a pool.
 //!
-//! All of a batch or none: if the places do not reach, each is tried by itself, in order.
+//! A batch is written whole or not at all: if there are not enough places, each sign-up is tried by
+//! itself, in order.
 
 use etutor::storage::DbOptions;
 use sea_orm::sqlx::mysql::MySqlConnection;

@@ -1,5 +1,5 @@
-//! The database that sign-ups are measured on: nobody is signed up, every place is far ahead, and
-//! no place ever runs out.
+//! The database on which sign-ups are measured: nobody is signed up, every place is far ahead, and
+//! places never run out.
 
 use super::{LENGTH, SHAPES, SLOT};
 use crate::rows::{numbers, run};

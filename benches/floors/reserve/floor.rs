@@ -1,6 +1,6 @@
-//! What answers a sign-up at best: a bare tonic server, a queue, and one writer that turns whoever
-//! waits into one transaction, with no timer. And at the other end of
-//! the scale the textbook transaction of each request, behind the same server.
+//! The fastest possible answer to a sign-up: a bare tonic server, a queue, and one writer that
+//! turns everything that waits into one transaction, without a timer. And, at the other end of the
+//! scale, the textbook transaction for each request, behind the same server.
 
 use super::batch::{Wanted, Writer};
 use etutor::domain::time::Day;

@@ -1,6 +1,6 @@
-//! What each thing that the rules ask of a sign-up costs, in SQL alone: 128 sign-ups in one
-//! transaction, first as the floor writes them, then with one thing more at each step. Nothing but
-//! the statements is measured: no RPC, no queue.
+//! What each rule of a sign-up costs, in SQL alone: 128 sign-ups in one transaction, first as the
+//! floor writes them, then with one thing more at each step. Only the statements are measured: no
+//! RPC, no queue.
 
 use super::fill::{Ground, ground};
 use super::{HOT, LENGTH, SLOT, SPREAD};

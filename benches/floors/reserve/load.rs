@@ -1,4 +1,4 @@
-//! Callers who sign up as fast as they are answered.
+//! Callers that sign up as fast as they are answered.
 
 use super::{HOT, LENGTH, LIMIT, Shape};
 use crate::rpc::channels;

@@ -1,7 +1,8 @@
 //! The catalogue: subjects, seasons, periods, class templates and their lesson days.
 //!
-//! An upsert that says what is there already writes nothing. Whoever changes a season, its periods
-//! or its templates takes the season's turn first.
+//! An upsert that changes nothing writes nothing. Whoever changes a season, its periods or its
+//! templates locks the season's row. Where templates exist already, the mutex row `create` and
+//! their open tasks come before it.
 
 pub(crate) mod change;
 mod period;

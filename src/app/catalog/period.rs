@@ -1,4 +1,4 @@
-//! Periods of seasons; the lesson times of their templates follow.
+//! Periods of seasons. The lesson times of their templates follow.
 
 use super::change::{Asked, CatalogChange, carry_out, offers_still_cover};
 use super::season::season_by_code;
@@ -68,7 +68,7 @@ async fn upsert_period_in_txn(work: Work<'_>, spec: &PeriodSpec) -> Result<Catal
         u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type)
     };
     if let Some(row) = templates.iter().find(|row| grade_differs(row)) {
-        let reason = format!("is another than that of class template {:?}", row.code);
+        let reason = format!("does not match the grade of class template {:?}", row.code);
         return Err(Error::invalid("period.grade_type", reason));
     }
     store::period_update_in_txn(work.txn, period::ActiveModel { id: Set(before.id), ..row }).await?;

@@ -1,4 +1,4 @@
-//! Seasons and their excepted days; the lesson days of all their templates follow.
+//! Seasons and their excepted days. The lesson days of all their templates follow.
 
 use super::change::{Asked, CatalogChange, carry_out};
 use super::{ALL, SeasonSpec, demand_changed};

@@ -1,5 +1,4 @@
-//! What the catalogue is told: the things as a caller writes them, with the checks that need
-//! nothing but themselves.
+//! The parts of the catalogue as a caller describes them, with the checks that need no other data.
 
 use crate::app::input::Fields;
 use crate::domain::calendar::{MAX_PERIOD, MAX_SEASON_DAYS, lesson_days, period_length};
@@ -94,11 +93,11 @@ impl SeasonSpec {
         }
         if self.end_day > add_days(self.start_day, MAX_SEASON_DAYS) {
             return Err(
-                fields.invalid("end_day", format!("is at most {MAX_SEASON_DAYS} days after start_day"))
+                fields.invalid("end_day", format!("must be at most {MAX_SEASON_DAYS} days after start_day"))
             );
         }
         match self.except_days.iter().find(|day| **day < self.start_day || self.end_day < **day) {
-            Some(day) => Err(fields.invalid("except_days", format!("{day} is not a day of the season"))),
+            Some(day) => Err(fields.invalid("except_days", format!("{day} is outside the season"))),
             None => Ok(()),
         }
     }
@@ -117,8 +116,10 @@ impl PeriodSpec {
         fields.code("season", &self.season)?;
         fields.code("code", &self.code)?;
         if period_length(self.start_time, self.end_time) > MAX_PERIOD {
-            return Err(fields
-                .invalid("end_time", "is at most 4 hours after start_time; not after it = on the next day"));
+            return Err(fields.invalid(
+                "end_time",
+                "must be at most 4 hours after start_time; at or before start_time it is on the next day",
+            ));
         }
         Ok(())
     }
@@ -155,7 +156,7 @@ impl TemplateSpec {
         if self.grade_type() == Some(period) {
             return Ok(());
         }
-        Err(Fields { path }.invalid("grade", format!("is not of the period's grade type {period}")))
+        Err(Fields { path }.invalid("grade", format!("does not belong to the period's grade type {period}")))
     }
 
     /// The level of its grade; none only if the grade was never checked.

@@ -1,4 +1,5 @@
-//! 可用时段: when coaches offer to teach. What an accepted invitation or a class uses stays.
+//! Availability (可用时段): when coaches offer to teach. What an accepted invitation or a class uses
+//! cannot be taken away.
 
 use crate::app::App;
 use crate::app::call::Call;
@@ -59,13 +60,13 @@ impl AvailabilitySpec {
         fields.code("period", &self.period)?;
         fields.recurrence("recurrence", &self.recurrence)?;
         if self.start_day < season.start_day || season.end_day < self.start_day {
-            return Err(fields.invalid("start_day", "is not a day of the season"));
+            return Err(fields.invalid("start_day", "is outside the season"));
         }
         if self.end_day < self.start_day {
             return Err(fields.invalid("end_day", "is before start_day"));
         }
         if season.end_day < self.end_day {
-            return Err(fields.invalid("end_day", "is not a day of the season"));
+            return Err(fields.invalid("end_day", "is outside the season"));
         }
         let days = days.as_ref().map_err(|wrong| fields.invalid("recurrence", wrong.clone()))?;
         if days.iter().any(|day| self.start_day <= *day && *day <= self.end_day) {
@@ -217,7 +218,7 @@ async fn rows_by_key(
         if rows.insert((period_id, spec.recurrence.clone(), spec.start_day), spec.end_day).is_some() {
             return Err(Error::invalid(
                 format!("availability[{index}]"),
-                "has the period, recurrence and start_day of an earlier one",
+                "repeats the period, recurrence and start_day of an earlier offer",
             ));
         }
     }

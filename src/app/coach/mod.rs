@@ -1,4 +1,4 @@
-//! Coaches: who they are and their job status here, what they offer in the room beside.
+//! Coaches and their job status; their availability is in `availability`.
 
 mod availability;
 
@@ -139,8 +139,9 @@ pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str)
         return Ok(Change::Created);
     };
     if spec.job_status.is_some_and(|status| status != before.job_status) {
-        return Err(fields
-            .invalid("job_status", format!("is {} and changed by SetCoachStatus only", before.job_status)));
+        return Err(
+            fields.invalid("job_status", format!("is {}; only SetCoachStatus changes it", before.job_status))
+        );
     }
     let after = spec.over(&before);
     if after == before {

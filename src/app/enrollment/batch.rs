@@ -1,9 +1,10 @@
-//! Deciding sign-ups and holds as a set, in one transaction: what they need is locked and read
-//! (`known`), decided in memory in the order in which they came (`domain::places::Book`), and
-//! written; where the database can, in two trips and one.
+//! Decides sign-ups and holds as a set, in one transaction: locks and reads what they need
+//! (`known`), decides them in memory in order of arrival (`domain::places::Book`), and writes the
+//! result. Where the database can, that takes two round trips for reading and one for writing.
 //!
-//! Locks are taken in the one order that everybody keeps: tasks, students, classes, places; within
-//! a table in order of keys.
+//! Locks are taken in the common order: tasks, students, classes, places, and within a table in
+//! order of keys. When a hold that has run out leaves a class, its coach comes between classes and
+//! places.
 
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, note_holds_in_txn};
@@ -30,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// locked its rows.
 ///
 /// # Errors
-/// Those that are nobody's own: the set can be tried again, one by one.
+/// Faults that belong to no single sign-up: the set can be tried again, one by one.
 pub(crate) async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
     let call = &app.call().await?;
     write_txn!(&app.db.desk(), "reservation.create", keep: true, tries: tries, |txn| {

@@ -1,5 +1,5 @@
-//! Taking things back: sign-ups from a day on, holds, offers, places on the waiting list
-//! (docs/domain.md §6).
+//! Cancels sign-ups from a day on, holds, offers, and places on the waiting list (docs/domain.md
+//! §6).
 
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
@@ -80,7 +80,7 @@ pub(crate) async fn leave_waitlist(call: &Call<'_>, id: i64) -> Result<Reservati
     give_up(call, id, &[ReservationState::Waitlisted, ReservationState::Offered]).await
 }
 
-/// Ends a reservation that is locked, from a day on; what became free goes to who waits.
+/// Ends a locked reservation from a day on; the places that come free go to the waiting list.
 async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Option<Day>) -> Result<()> {
     let cause = match before.state.at(before.expires_at, work.now) {
         ReservationState::Booked | ReservationState::Placed => PlaceCause::Cancel,

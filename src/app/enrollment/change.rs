@@ -1,9 +1,9 @@
-//! Changing a sign-up: to another template, other days or another class; and moving a student
-//! between classes (docs/domain.md §6).
+//! Changes a sign-up to another template, other days or another class, and moves students between
+//! classes (docs/domain.md §6).
 //!
-//! All of it is one transaction: the old part is given up, the new one is decided as any sign-up
-//! is, and a refusal undoes both. Days of the same template that are in both are never given up:
-//! their places, seats and leave stay the student's.
+//! It is all one transaction: the old part is given up, the new part is decided like any sign-up,
+//! and a refusal undoes both. Days of the same template that both have in common are never given
+//! up: their places, seats and leave stay the student's.
 
 use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;
@@ -240,7 +240,7 @@ fn signed_up(state: ReservationState) -> Result<()> {
             "the reservation is on the waiting list: it can be changed once an offer is taken".to_owned()
         }
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => {
-            format!("the reservation is {state}: there is no sign-up any more that could be changed")
+            format!("the reservation is {state}: there is no sign-up left to change")
         }
     };
     Err(Error::precondition(Reason::Cancelled, detail))
@@ -364,7 +364,7 @@ async fn no_class(txn: &Txn, template_id: i64, class_id: i64) -> Result<Error> {
     Ok(match found {
         None => Error::not_found("class", class_id),
         Some(class) if class.template_id != template_id => {
-            Error::invalid("class_id", "is a class of another class template")
+            Error::invalid("class_id", "belongs to another class template")
         }
         Some(_) => Error::not_found("running class", class_id),
     })

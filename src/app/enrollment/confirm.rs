@@ -1,4 +1,4 @@
-//! A hold or an offer becomes a sign-up; a hold is renewed (docs/domain.md §6).
+//! Turns a hold or an offer into a sign-up, and renews holds (docs/domain.md §6).
 
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, held_before};
@@ -28,7 +28,7 @@ pub(crate) async fn confirm_hold(call: &Call<'_>, id: i64) -> Result<Reservation
 fn no_hold(state: ReservationState) -> Error {
     let detail = match state {
         ReservationState::Waitlisted | ReservationState::Offered => {
-            "the reservation is on the waiting list: it is no hold"
+            "the reservation is on the waiting list; it is not a hold"
         }
         ReservationState::Cancelled => "the hold was given back, or its sign-up cancelled",
         _ => "the hold has run out",
@@ -118,7 +118,7 @@ pub(crate) async fn renew_hold(call: &Call<'_>, id: i64) -> Result<ReservationRo
             ReservationState::Booked | ReservationState::Placed | ReservationState::Ended => {
                 return Err(Error::precondition(
                     Reason::AlreadyReserved,
-                    "it is a sign-up, which does not run out: there is no hold to renew",
+                    "the reservation is a sign-up, which does not run out; there is no hold to renew",
                 ));
             }
             state => return Err(no_hold(state)),
@@ -126,7 +126,7 @@ pub(crate) async fn renew_hold(call: &Call<'_>, id: i64) -> Result<ReservationRo
         if before.renewed {
             return Err(Error::precondition(
                 Reason::AlreadyRenewed,
-                "the hold was renewed before; it can be renewed once",
+                "the hold was renewed before; a hold can be renewed only once",
             ));
         }
         let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
@@ -160,7 +160,7 @@ pub(crate) async fn accept_offer(call: &Call<'_>, id: i64) -> Result<Reservation
     let gone = |_| {
         Error::precondition(
             Reason::Expired,
-            "there is no offer for this entry of the waiting list, or it has run out",
+            "this entry of the waiting list has no offer, or the offer has run out",
         )
     };
     confirm(call, id, ReservationState::Offered, gone).await

@@ -1,4 +1,4 @@
-//! Lesson days by template.
+//! Lesson days, grouped by template.
 
 use crate::domain::places::PlaceDay;
 use crate::domain::time::Day;

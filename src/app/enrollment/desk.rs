@@ -1,15 +1,15 @@
-//! Where sign-ups wait to be decided together: a worker turns all who wait at that moment into one
+//! Decides waiting sign-ups together: a worker turns everything that waits at that moment into one
 //! transaction (group commit).
 //!
-//! There is no timer: a sign-up that comes alone is decided at once, and those that come while one
-//! transaction runs are the next one. It is an optimisation of one server; what keeps several
-//! servers apart is the locks that each transaction takes.
+//! There is no timer. A sign-up that arrives alone is decided at once; those that arrive while a
+//! transaction runs form the next one. This is an optimisation within one server; several servers
+//! are kept apart by the locks that each transaction takes.
 //!
 //! Normally there is one worker: two were no faster, and waited for each other's places. But a set
-//! that waits for a lock of somebody else's must not hold up the others. A worker whose set takes
-//! longer than `PATIENCE` is joined by another one, which takes those who ask for other templates
-//! and are other students; and a set of several templates that could not have its locks is decided
-//! again template by template, so that only those of the blocked one go on waiting.
+//! that waits for somebody else's lock must not hold up the rest. When a worker's set takes longer
+//! than `PATIENCE`, a second worker joins it and takes sign-ups of other students for other
+//! templates. A set of several templates that could not get its locks is split and decided template
+//! by template, so that only the blocked template's sign-ups go on waiting.
 
 use super::batch;
 use crate::app::App;

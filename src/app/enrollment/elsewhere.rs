@@ -1,6 +1,6 @@
-//! A yes elsewhere ends a student's places on the waiting lists (docs/domain.md §6): a sign-up or
-//! an accepted offer whose lessons are at the time of those waited for. A hold or an open offer is
-//! no yes, and ends nothing.
+//! A yes elsewhere ends a student's places on waiting lists (docs/domain.md §6): a sign-up or an
+//! accepted offer whose lessons overlap those waited for. A hold or an open offer is not a yes, and
+//! ends nothing.
 
 use super::offer::tell;
 use crate::app::call::Work;

@@ -1,5 +1,5 @@
-//! Another last day for a sign-up that keeps its template: it stays the same reservation, with its
-//! task or class, its seat and its leave, and only the days that are new or given up take or free
+//! Gives a sign-up another last day within its template. It stays the same reservation and keeps
+//! its task or class, its seat and its leave; only the days that are new or given up take or free
 //! anything (docs/domain.md §6).
 
 use super::elsewhere::{Yes, said_yes_in_txn};

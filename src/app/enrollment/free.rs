@@ -1,5 +1,5 @@
-//! Giving places back, in whole or from a day on; the reservation's own row, its class and the
-//! ledger with them.
+//! Gives places back, all of them or from a day on, and updates the reservation's row, its class
+//! and the ledger.
 
 use crate::app::call::Work;
 use crate::app::staffing::roster::student_left;

@@ -1,5 +1,5 @@
-//! Until when places may be held, beside what the same student held before (docs/domain.md §6); and
-//! the time that was really held.
+//! How long places may be held, given what the same student held before (docs/domain.md §6), and a
+//! record of how long they really were.
 
 use crate::app::call::{Call, Work};
 use crate::domain::hold::{Held, hold_at_most};
@@ -48,8 +48,8 @@ pub(super) fn allowed_until(call: &Call<'_>, of: HoldDays<'_>, held: &[Held]) ->
             (call.app.rules().hold_limit.num_minutes(), call.app.rules().hold_span.num_minutes());
         let (day, time) = (call.app.time().day(from), call.app.time().time(from).format("%H:%M:%S"));
         let detail = format!(
-            "the student's holds on {} last at most {limit} minutes in any {span}; the next is possible from \
-             {day} {time} on",
+            "the student's holds on {} may last {limit} minutes together in any {span}; the next is possible \
+             from {day} {time} on",
             show_days(days)
         );
         Error::refused_on(Reason::HoldLimit, detail, days.iter().copied()).possible_from(from)

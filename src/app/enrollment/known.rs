@@ -1,5 +1,5 @@
-//! What deciding a set of sign-ups needs to know: locked and read in two trips to the database
-//! where nothing is in the way.
+//! What is needed to decide a set of sign-ups: locked and read in two round trips to the database,
+//! unless something must be looked after first.
 
 use super::days::by_template;
 use super::hold::held_before;

@@ -1,5 +1,5 @@
-//! Leave for one lesson: its place, and the seat in the class, are free for others (docs/domain.md
-//! §6).
+//! Leave from one lesson: its place, and the seat in the class, become free for others
+//! (docs/domain.md §6).
 
 use super::confirm::lock_in_txn;
 use super::turn::take_turn;
@@ -41,8 +41,7 @@ pub(crate) async fn request_leave(call: &Call<'_>, id: i64, day: Day) -> Result<
             return Ok(left(work.app, taken));
         }
         if taken >= i64::from(work.app.rules().leave_limit) {
-            let detail =
-                format!("leave was taken from {taken} lessons of this season, which is the most there is");
+            let detail = format!("leave was taken from {taken} lessons of this season, which is the limit");
             return Err(Error::refused_on(Reason::LeaveLimit, detail, [day]));
         }
         seat::seat_lock_in_txn(work.txn, &[before.template_id], day).await?;
@@ -88,9 +87,7 @@ pub(crate) async fn cancel_leave(call: &Call<'_>, id: i64, day: Day) -> Result<u
             Some(class_id) => back_into_class(work.txn, class_id, &lesson).await?,
             None if is_counted(work, &before, (day, lesson.start)).await? => {}
             None => {
-                let detail = format!(
-                    "the student is in no class, and none would be made for the student on {day} any more"
-                );
+                let detail = format!("the student is in no class, and it is too late for a class on {day}");
                 return Err(Error::refused_on(Reason::TooLate, detail, [day]));
             }
         }
@@ -135,7 +132,7 @@ async fn lesson(work: Work<'_>, of: &reservation::Model, day: Day) -> Result<Les
     let until = leave_until(work.app.rules(), start);
     if work.now >= until {
         let detail = format!(
-            "leave for the lesson on {day} could be asked for or taken back until {}",
+            "leave for the lesson on {day} could be requested or taken back only until {}",
             work.app.time().show(until)
         );
         return Err(Error::refused_on(Reason::LeaveTooLate, detail, [day]));

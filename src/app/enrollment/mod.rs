@@ -1,7 +1,7 @@
-//! Sign-ups of students (docs/domain.md §2, §6): a place on every lesson day of the range or none;
-//! holds, changes, leave, the waiting list.
+//! Sign-ups of students (docs/domain.md §2, §6): a place on every lesson day of the range, or none.
+//! Also holds, changes, leave, and the waiting list.
 //!
-//! Taking places is decided for all who wait at the same moment together (`desk`, `batch`);
+//! All requests for places that wait at the same moment are decided together (`desk`, `batch`);
 //! everything else is a transaction of its own.
 
 pub(crate) mod batch;
@@ -102,8 +102,7 @@ fn still_there(wish: Wish, row: ReservationRow) -> Result<ReservationRow> {
         (Wish::Wait, _) => ("place on the waiting list", Reason::Cancelled),
         (Wish::SignUp | Wish::Change(_), _) => ("sign-up", Reason::Cancelled),
     };
-    let detail =
-        format!("the {what} that this request made {how} since; to ask anew takes another request_id");
+    let detail = format!("the {what} that this request made {how} since; to ask again, use a new request_id");
     Err(Error::precondition(reason, detail).of_reservations(vec![row.reservation.id]))
 }
 

@@ -1,9 +1,9 @@
-//! What is free goes to who waits (docs/domain.md §6): holds and offers that have run out are
-//! reaped, and free places offered, first come, first served among those who can be served now. Who
-//! cannot (not all days are free, or the student has something else at that time that may still go)
-//! is passed over, stands in nobody's way and keeps the place in the list: only leaving, F, or a
+//! Passes free places to the waiting list (docs/domain.md §6): ends holds and offers that have run
+//! out, and offers free places, first come, first served among those who can be served now. A
+//! student who cannot (some day is full, or the student has something at that time that may still
+//! go away) is passed over, blocks nobody and keeps the position in the list; only leaving, F, or a
 //! yes elsewhere (`elsewhere`) ends it. Whoever takes or frees places of a template calls this
-//! first or last, so that no newcomer has what somebody waits for and could have.
+//! first or last, so that no newcomer gets what a waiting student could have had.
 
 use super::days::{by_template, ranges};
 use super::tell::{draft, facts};
@@ -81,7 +81,8 @@ pub struct PassedOn {
     pub messages: u64,
 }
 
-/// Reaps the holds and offers of templates that have run out, and offers what is free to who waits.
+/// Ends the holds and offers of templates that have run out, and offers free places to the waiting
+/// list.
 pub(crate) async fn refresh_in_txn(work: Work<'_>, template_ids: &[i64]) -> Result<PassedOn> {
     refresh_due_in_txn(
         work,
@@ -158,7 +159,7 @@ async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
     tell(work, (MessageKind::OfferExpired, None), &offered).await
 }
 
-/// Offers free places to who waits; how many offers and messages.
+/// Offers free places to the waiting list; how many offers and messages.
 async fn make_offers(work: Work<'_>, template_ids: &[i64]) -> Result<(u64, u64)> {
     let waiting = store::waiting_list(work.txn, template_ids, work.now, MOST).await?;
     // Two looks without locks: most of the time nothing is free, or who waits cannot have it now,

@@ -1,4 +1,4 @@
-//! The lessons of a student, and what may still be done with each (docs/domain.md §6).
+//! A student's lessons, and what can still be done with each (docs/domain.md §6).
 
 use crate::app::call::Call;
 use crate::domain::calendar::Timeline;
@@ -69,7 +69,7 @@ const DAYS: i64 = 60;
 /// The lessons of a student from `from` (none = today) to `to` (none = 60 days later).
 ///
 /// # Errors
-/// `NotFound` for the student; `Invalid` for a range that is turned about or longer than 400 days.
+/// `NotFound` for the student; `Invalid` for a range that is reversed or longer than 400 days.
 pub(crate) async fn student_schedule(
     call: &Call<'_>,
     user_name: &str,
@@ -83,7 +83,7 @@ pub(crate) async fn student_schedule(
     let from = from.unwrap_or_else(|| call.app.time().day(call.now));
     let to = to.unwrap_or_else(|| add_days(from, DAYS));
     if to < from || to > add_days(from, 400) {
-        return Err(Error::invalid("to_day", "is not before from_day and at most 400 days after it"));
+        return Err(Error::invalid("to_day", "must not be before from_day, and at most 400 days after it"));
     }
     let rows = store::schedule_list(conn, student.id, from, to, call.now).await?;
     let ids: HashSet<i64> = rows.iter().map(|row| row.reservation_id).collect();

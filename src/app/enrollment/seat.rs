@@ -1,4 +1,4 @@
-//! A seat in one class in particular: why a student cannot have it.
+//! Why a student cannot have a seat in one particular class.
 
 use crate::domain::class_task::Seats;
 use crate::domain::places::show_days;
@@ -17,7 +17,7 @@ pub(super) fn check(class: &Seats, city: &str, days: &[Day], max_students: i64) 
     if class.forbidden_city.as_deref() == Some(city) {
         return Err(Error::precondition(
             Reason::SameCity,
-            "the coach of the class teaches no students of the same city",
+            "the coach of the class does not teach students of the same city",
         ));
     }
     let without: Vec<Day> = days.iter().copied().filter(|day| !class.rosters.contains_key(day)).collect();

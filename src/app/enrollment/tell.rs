@@ -1,4 +1,4 @@
-//! What students, coaches and staff are told about sign-ups.
+//! The messages about sign-ups.
 
 use crate::app::outbox::{Draft, Person};
 use crate::domain::calendar::parse_time;

@@ -1,4 +1,4 @@
-//! Turns with `invite create`, close to a cut-off (docs/domain.md §3).
+//! Takes turns with `invite create` close to a cut-off (docs/domain.md §3).
 
 use crate::app::call::{Call, Work};
 use crate::app::queue::{Ask, Wish};

@@ -1,5 +1,4 @@
-//! The waiting list as clients see it (docs/domain.md §6); what is offered to whom is decided in
-//! `offer`.
+//! The waiting list as clients see it (docs/domain.md §6); `offer` decides who is offered what.
 
 use super::{NewReservation, ReservationRow, submit};
 use crate::app::App;

@@ -1,8 +1,8 @@
-//! One row of an import file, read cell by cell: what is wrong with a cell is noted, and the rest
-//! of the row is read on.
+//! Reads one row of an import file, cell by cell: a faulty cell is noted, and the rest of the row
+//! is still read.
 //!
-//! How a value may be written is told by `spelling`, what it may be by [`Fields`], which RPCs ask
-//! too.
+//! `spelling` knows how a value may be written; [`Fields`], which RPCs use too, knows which values
+//! are allowed.
 
 use super::outcome::Problem;
 use super::spelling::{self, Reading, folded, trimmed};
@@ -157,7 +157,10 @@ impl<'a> Cells<'a> {
         self.read(column, |text| {
             let found = all.iter().copied().find(|value| show(*value).eq_ignore_ascii_case(text));
             found.ok_or_else(|| {
-                format!("is none of {}", all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", "))
+                format!(
+                    "must be one of {}",
+                    all.iter().map(|value| show(*value)).collect::<Vec<_>>().join(", ")
+                )
             })
         })
     }

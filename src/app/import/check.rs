@@ -1,4 +1,4 @@
-//! What the rows of an import say about each other and about what is stored.
+//! Checks the rows of an import against each other and against what is stored.
 
 use super::catalogue::{Catalogue, clock};
 use super::columns::{
@@ -63,11 +63,11 @@ fn unknown((_, file, key): &Named) -> String {
         _ => {
             let (season, period) = key.split_once('\0').unwrap_or(("", key));
             return format!(
-                "the season {season:?} has no period {period:?}, neither stored nor in the files"
+                "season {season:?} has no period {period:?}, neither in the database nor in the files"
             );
         }
     };
-    format!("there is no {what} {key:?}, neither stored nor in the files")
+    format!("there is no {what} {key:?}, neither in the database nor in the files")
 }
 
 impl Run<'_> {
@@ -135,7 +135,7 @@ impl Run<'_> {
                 && u8::try_from(template.grade).ok().and_then(GradeType::of_grade) != Some(*grade_type)
             {
                 let reason = format!(
-                    "the class template {:?} of grade {} is in this period",
+                    "class template {:?} of grade {} is in this period",
                     template.code, template.grade
                 );
                 problems.push((PERIODS.0, *line, "grade_type", reason));
@@ -233,7 +233,7 @@ impl Run<'_> {
                     PERIODS.0,
                     line,
                     "start_time",
-                    "cannot change: what a coach offers in this period is used",
+                    "cannot change: an offer of a coach in this period is in use",
                 );
             }
         }

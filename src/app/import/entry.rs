@@ -1,5 +1,5 @@
-//! The rows of the files as values: what names them, what they name, and the questions that RPCs
-//! ask of the same things.
+//! The rows of the files as values: their keys, the keys that they refer to, and the checks that
+//! they share with RPCs.
 
 use super::columns::{CLASS_TEMPLATES, COACHES, PERIODS, SEASONS, STUDENTS, SUBJECTS};
 use crate::app::catalog::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};

@@ -1,4 +1,4 @@
-//! The rows of the files as values.
+//! Reads the rows of the files into values.
 
 use super::cells::Cells;
 use super::columns::{
@@ -46,11 +46,11 @@ pub(super) fn parse(data: &ImportData, time: BusinessTime) -> Parsed {
             ..FileReport::default()
         });
         let Some(spec) = FILES.iter().copied().find(|(name, _)| *name == file.name) else {
-            parsed.problems.push(Problem::bad(&file.name, 0, "", "is not a file that can be imported"));
+            parsed.problems.push(Problem::bad(&file.name, 0, "", "is not a file to import"));
             continue;
         };
         if !seen.insert(spec.0) {
-            parsed.problems.push(Problem::bad(spec.0, 0, "", "comes twice"));
+            parsed.problems.push(Problem::bad(spec.0, 0, "", "was sent twice"));
             continue;
         }
         let mut reader = Reader { spec, file, time, parsed: &mut parsed };
@@ -98,7 +98,7 @@ impl Reader<'_> {
                 .and_then(|column| Some((column, columns.iter().position(|name| *name == column)?)));
             match found.map(|(column, known)| (column, places.get_mut(known))) {
                 Some((_, Some(place @ None))) => *place = Some(at),
-                Some((column, _)) => problems.push(Problem::bad(name, 1, column, "the column comes twice")),
+                Some((column, _)) => problems.push(Problem::bad(name, 1, column, "the column appears twice")),
                 None if is_blank(cell) => {}
                 None => problems.push(ignored_column(name, cell, columns)),
             }
@@ -158,7 +158,7 @@ impl Reader<'_> {
                 }
                 Some(first) if first.value == value => repeated += 1,
                 Some(first) => {
-                    let reason = format!("line {} has the same key with other values", first.line);
+                    let reason = format!("line {} has the same key but other values", first.line);
                     self.parsed.problems.push(Problem::bad(
                         name,
                         row.line,
@@ -178,7 +178,7 @@ impl Reader<'_> {
 
 /// A column that is none of the file's: nothing of it is read.
 pub(crate) fn ignored_column(file: &str, cell: &str, columns: &[&str]) -> Problem {
-    let reason = format!("the column is not read; those of this file are {}", columns.join(", "));
+    let reason = format!("the column is not read; the columns of this file are {}", columns.join(", "));
     Problem { code: Code::Ignored, bad: false, ..Problem::bad(file, 1, trimmed(cell), reason) }
 }
 
@@ -207,7 +207,7 @@ fn season(cells: &mut Cells<'_>) -> Option<SeasonSpec> {
     let mut except_days = BTreeSet::new();
     for day in days {
         if !except_days.insert(day) {
-            return cells.bad("except_days", format!("has {day} twice"));
+            return cells.bad("except_days", format!("contains {day} twice"));
         }
     }
     Some(SeasonSpec {

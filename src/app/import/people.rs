@@ -110,7 +110,7 @@ impl Run<'_> {
             };
             if let Some(status) = spec.job_status.filter(|status| *status != had.job_status) {
                 let reason = format!(
-                    "is {status} here and {} on the server, where it stays; SetCoachStatus changes it",
+                    "is {status} here but {} on the server, where it stays; only SetCoachStatus changes it",
                     had.job_status
                 );
                 let left = Problem {

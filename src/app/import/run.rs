@@ -1,4 +1,4 @@
-//! One try of an import's transaction: what all of its parts share.
+//! One try of an import's transaction: the state that all its parts share.
 
 use super::files::Parsed;
 use super::outcome::{ImportOutcome, Problem};

@@ -1,6 +1,6 @@
-//! How spreadsheets and people write values: read where that can mean one thing only
-//! (docs/domain.md §10), otherwise refused with what to write instead. RPCs take the one strict
-//! form and never come here.
+//! How spreadsheets and people write values. A value is read if it can mean only one thing
+//! (docs/domain.md §10); otherwise the refusal says what to write instead. RPCs accept the one
+//! strict form only and do not use this file.
 
 use crate::domain::time::Day;
 use chrono::{NaiveTime, TimeDelta, Timelike};
@@ -27,11 +27,11 @@ pub(super) fn accident(text: &str) -> Option<&'static str> {
         "#GETTING_DATA",
     ];
     if text.contains(char::REPLACEMENT_CHARACTER) {
-        Some("holds a character that was lost when the file was saved in another encoding; write it anew")
+        Some("contains a character that was lost when the file was saved in another encoding; write it again")
     } else if text.len() > 1 && text.bytes().all(|byte| byte == b'#') {
-        Some("is what a spreadsheet saves of a column that is too narrow; make it wider and save again")
+        Some("is what a spreadsheet saves when a column is too narrow; widen the column and save again")
     } else if ERRORS.contains(&text) {
-        Some("is an error of the spreadsheet's formula")
+        Some("is the error of a spreadsheet formula")
     } else {
         None
     }
@@ -78,7 +78,7 @@ pub(super) fn power_of_ten(text: &str) -> Option<&'static str> {
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     (digits(mantissa) && exponent.strip_prefix(['+', '-']).is_some_and(digits)).then_some(
         "is a power of ten that a spreadsheet made of a long number; format the column as text \
-            and write the number anew",
+            and write the number again",
     )
 }
 
@@ -144,7 +144,7 @@ fn bare_day(text: &str) -> Reading<Day> {
             match (year.len(), day.len()) {
                 (4, 1 | 2) => of_calendar(number(year), number(month), number(day)),
                 (1 | 2, 4) => return Err(either(number(year), number(month), number(day))),
-                (1 | 2, 1 | 2) => return Err(format!("{DAY}: the year has four digits and comes first")),
+                (1 | 2, 1 | 2) => return Err(format!("{DAY}: the year comes first and has four digits")),
                 _ => None,
             }
         }
@@ -152,7 +152,7 @@ fn bare_day(text: &str) -> Reading<Day> {
             return Err(format!("{DAY}: the year or the day is missing"));
         }
         [] if text.len() == 5 && separator.is_none() => {
-            return Err(format!("{DAY}, but a spreadsheet's number of a day; format the column as a date"));
+            return Err(format!("{DAY}, but a spreadsheet's number for a day; format the column as a date"));
         }
         _ => None,
     };
@@ -173,7 +173,7 @@ fn either(first: u32, second: u32, year: u32) -> String {
     match found.len() {
         0 => DAY.to_owned(),
         _ => format!(
-            "{DAY}: with the year last it is read in two ways; write {}",
+            "{DAY}: with the year last it can be read in two ways; write {}",
             Vec::from_iter(found).join(" or ")
         ),
     }
@@ -184,8 +184,9 @@ pub(super) fn days(text: &str) -> Reading<Vec<Day>> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let each =
-        |part: &str| day(part.trim()).map_err(|wrong| format!("has a part that {wrong}; put ; between days"));
+    let each = |part: &str| {
+        day(part.trim()).map_err(|wrong| format!("has a part that {wrong}; separate days with ;"))
+    };
     text.split([';', '、', ',']).map(each).collect()
 }
 
@@ -218,9 +219,7 @@ pub(super) fn time(text: &str) -> Reading<NaiveTime> {
         (Some(hour), None) => Some(hour),
         (Some(hour @ 1..=11), Some(half)) => Some(hour + half),
         (Some(12), Some(_)) => {
-            return Err(format!(
-                "{TIME}: 12 with a half of the day is read in two ways; write 00:00 or 12:00"
-            ));
+            return Err(format!("{TIME}: 12 AM and 12 PM can be read in two ways; write 00:00 or 12:00"));
         }
         _ => None,
     };
@@ -320,8 +319,7 @@ pub(super) fn phone_hint(text: &str) -> &'static str {
     match text.len() {
         12.. if digits && text.starts_with("00") => "; write + in place of the leading 00",
         11..=15 if digits => {
-            "; write + before the country's code: spreadsheets drop it, unless the column is formatted as \
-             text"
+            "; write + before the country code: spreadsheets drop it, unless the column is formatted as text"
         }
         7..=10 if digits => "; spreadsheets drop leading zeros, unless the column is formatted as text",
         _ => "",

@@ -1,5 +1,5 @@
-//! Pages that ask the same question are one page: painted once and looked at once, however many
-//! have it open.
+//! Pages that ask the same question share one board, which is painted once and looked at once,
+//! however many have it open.
 
 use super::watch::{News, Watch};
 use super::{App, Opening, OpeningQuery};

@@ -1,4 +1,4 @@
-//! An open page of openings: painted once, and again when one look says that something has changed.
+//! An open page of openings: painted once, and again whenever a look finds a change.
 
 use super::{App, Opening, OpeningQuery, page_of, wanted};
 use crate::app::call::Call;
@@ -10,8 +10,8 @@ use crate::storage::page::Page;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The page is painted again at every so-manieth look, whatever the look says: that a student or a
-/// coach is now of another city comes to light so.
+/// After so many looks the page is painted again whatever they found, to catch changes that the
+/// mark does not cover: a student or a coach who is now of another city.
 const LOOKS: u32 = 30;
 
 /// What is new on a page.

@@ -1,4 +1,4 @@
-//! Where messages go: to the number or mail address that the person has when they are handed over
+//! Where messages go: to the number or mail address that the person has at the hand-over
 //! (docs/domain.md §7).
 
 use crate::app::call::Work;

@@ -1,4 +1,4 @@
-//! What the cap held back until it was of no use is told to admins (docs/domain.md §7).
+//! Tells admins which messages the cap held back until they were of no use (docs/domain.md §7).
 
 use super::{Draft, Person, write};
 use crate::app::call::Work;

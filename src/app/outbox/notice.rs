@@ -1,9 +1,9 @@
-//! Notices about lessons: what a person was last told is compared with what is so, and what differs
-//! is told once, in words that are true (docs/domain.md §7).
+//! Notices about lessons: what a person was last told is compared with what is true, and the
+//! difference is told once (docs/domain.md §7).
 //!
 //! Whoever changes lessons, rosters or leave says only *which* lessons to look at. What there is to
-//! tell follows from the state, here and again when the message is handed over: a message that is
-//! no longer so does not go, and what is so instead is written in its place.
+//! tell follows from the state, here and again at the hand-over: a message that is no longer true
+//! does not go, and one that says what is true now is written in its place.
 
 mod look;
 mod write;

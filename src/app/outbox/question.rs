@@ -1,5 +1,5 @@
-//! Messages that invite: each names the instant until which it may be answered, which is known when
-//! it is handed over, and its invitation follows what becomes of it (docs/domain.md §5).
+//! Messages that invite. Each names the instant until which it can be answered, which is known only
+//! at the hand-over, and its invitation follows what becomes of the message (docs/domain.md §5).
 
 use crate::app::after::Settled;
 use crate::app::call::Work;

@@ -1,13 +1,14 @@
-//! `sms send`: takes what is due under a lease, judges it, hands it over and stores what became of
-//! it.
+//! `sms send`: leases due messages, judges them, hands them over, and stores what became of them.
 //!
-//! Each chunk is three short transactions with the gateway's call between the last two: *take*
-//! (judge and lease), *hand over* (note that the call begins), *settle*. Killed before the second,
-//! a message is queued again when its lease runs out; killed after it, nobody knows whether it
-//! went: UNKNOWN. In testing mode *take* ends everything as CAPTURED and nothing follows.
+//! Each chunk takes three short transactions, with the gateway's call between the last two: *take*
+//! (judge and lease), *hand over* (note that the call begins), *settle*. If the process is killed
+//! before the second, the message is queued again when its lease runs out. If it is killed after
+//! the second, nobody knows whether the message went: UNKNOWN. In testing mode *take* ends
+//! everything as CAPTURED, and nothing follows.
 //!
-//! Inside a transaction invitations come before messages, as in every other one, so that nobody
-//! waits in a circle.
+//! Inside a transaction invitations come before messages, as almost everywhere
+//! (docs/architecture.md, "The order of locks"), so that transactions do not wait for each other in
+//! a circle.
 
 use super::address::{People, address_now};
 use super::capped;

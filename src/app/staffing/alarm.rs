@@ -1,4 +1,5 @@
-//! `invite notify_test` and `invite notify_class`: who must do something soon (docs/domain.md §3).
+//! `invite notify_test` and `invite notify_class`: reminds coaches whose test is due, and warns
+//! admins of tasks without enough coaches (docs/domain.md §3).
 
 use super::{check, hold::budget_starts, notice};
 use crate::app::call::Call;

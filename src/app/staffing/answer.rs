@@ -1,4 +1,4 @@
-//! A coach's yes and no (docs/domain.md §5).
+//! A coach's yes or no to an invitation (docs/domain.md §5).
 
 use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
 use super::notice;

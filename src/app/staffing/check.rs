@@ -1,4 +1,4 @@
-//! `invite check`: what time does to invitations and tasks (docs/domain.md §§3–5).
+//! `invite check`: the effects of time on invitations and tasks (docs/domain.md §§3–5).
 
 use super::step::{resize_in_txn, settle};
 use crate::app::call::Call;

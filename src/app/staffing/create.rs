@@ -1,4 +1,4 @@
-//! `invite create`: the class tasks of a day (docs/domain.md §3, §4).
+//! `invite create`: makes the class tasks of a day (docs/domain.md §3, §4).
 
 use super::step::settle;
 use super::{sizing, task};

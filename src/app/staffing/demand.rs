@@ -1,8 +1,8 @@
-//! What changes the size of a task: whoever changes sign-ups or coaches says so here, and `invite
-//! check` sizes the task again.
+//! Marks tasks whose size may have changed: whoever changes sign-ups or coaches calls this, and
+//! `invite check` sizes the marked tasks again.
 //!
-//! A mark is written by the transaction that causes it, so that it is never lost, and an idle
-//! `invite check` is one index look-up.
+//! The mark is written by the transaction that causes it, so it is never lost, and an idle `invite
+//! check` costs one index look-up.
 
 use crate::error::Result;
 use crate::storage::Txn;

@@ -1,5 +1,5 @@
-//! Classes out of a task's students and the coaches who are ready for them (docs/domain.md §4);
-//! when that is due is for `step` to say.
+//! Forms classes from a task's students and its ready coaches (docs/domain.md §4); `step` decides
+//! when.
 
 use super::hold::coach_lock_in_txn;
 use super::notice;

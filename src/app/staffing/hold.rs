@@ -1,5 +1,5 @@
-//! What a coach holds of a task: a place with its availability, taken and given back, and the
-//! questions that are asked under the coach's lock before (docs/domain.md §5).
+//! Gives a coach a place of a task together with the availability it uses, and takes both back; and
+//! the checks that are made under the coach's lock before (docs/domain.md §5).
 
 use super::notice;
 use crate::app::call::{Call, Work};

@@ -1,4 +1,4 @@
-//! What staff do by hand: invite a coach, also after F, and take an invitation back (docs/domain.md
+//! What staff do by hand: invite a coach, even after F, and take an invitation back (docs/domain.md
 //! §§4, 5).
 
 use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};
@@ -37,7 +37,7 @@ const SCOPE: &str = "InviteCoach";
 /// why the coach is not eligible.
 pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> Result<invitation::Model> {
     if wanted.overriding && call.remark.trim().is_empty() {
-        return Err(Error::invalid("remark", "must say why, when override is set"));
+        return Err(Error::invalid("remark", "must say why when override is set"));
     }
     let person = coach::Entity::find()
         .filter(coach::Column::UserName.eq(wanted.coach.as_str()))
@@ -67,7 +67,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
         if counts.get(&task.id).is_none_or(|counts| counts.missing() == 0) && !wanted.overriding {
             return Err(Error::precondition(
                 Reason::TaskCovered,
-                format!("{} needs nobody more", task.about()),
+                format!("{} needs no more coaches", task.about()),
             ));
         }
         let need = need_of(work.txn, &task).await?;
@@ -112,7 +112,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
     made.ok_or_else(|| {
         Error::precondition(
             Reason::TaskCovered,
-            "everybody who was left over has a free seat of a running class now",
+            "all students who were left over have a seat in a running class now",
         )
     })
 }
@@ -156,7 +156,7 @@ async fn reopen(work: Work<'_>, task: TaskRow) -> Result<Option<TaskRow>> {
     if task.needed == 0 {
         return Err(Error::precondition(
             Reason::TaskCovered,
-            format!("{} may have no more classes", task.about()),
+            format!("{} cannot have more classes", task.about()),
         ));
     }
     Ok(Some(task))
@@ -177,7 +177,7 @@ pub(crate) async fn cancel_invitation(call: &Call<'_>, invitation_id: i64) -> Re
         if before.state == InvitationState::Assigned {
             return Err(Error::precondition(
                 Reason::TaskFormed,
-                "the class is formed; its coach can only be changed",
+                "the class is formed; its coach can only be replaced",
             ));
         }
         if before.state.is_ended() {

@@ -1,12 +1,12 @@
 //! What `invite exec` remembers: for which tasks a look found nobody to ask, and until when that
-//! cannot change. A minute in which nothing happened costs a few statements then, however many
-//! tasks are short (benches/RESULTS.md, "exhausted").
+//! cannot change. So a minute in which nothing happened costs a few statements, however many tasks
+//! are short (benches/RESULTS.md, "exhausted").
 //!
-//! It stands in the database (`task_look`), so that replicas and restarts agree. What a look sees
-//! is the task, the coaches, the catalogue, the rules and the clock, and nobody who changes one of
-//! these has to think of this file: each change counts a version anyway, because the wave's own
-//! optimistic check lives on it (`class_task.version`, `coach.version`). Whatever ends an
-//! invitation or frees an availability counts its coach on in the one function that does it
+//! The memory is in the database (`task_look`), so that replicas and restarts agree. A look depends
+//! on the task, the coaches, the catalogue, the rules and the clock. Code that changes one of these
+//! need not know of this file: every change counts up a version anyway, because the wave's
+//! optimistic check relies on it (`class_task.version`, `coach.version`). Ending an invitation or
+//! freeing an availability counts up the coach's version in the one function that does it
 //! (`storage/staffing.rs`).
 
 use crate::app::call::Call;
@@ -88,7 +88,7 @@ pub(crate) async fn remember(call: &Call<'_>, world: &str, looked: &[Looked]) {
         in_txn!(call, "invitation.looked", |work| store::task_look_write_in_txn(work.txn, &rows, work.now)
             .await);
     if let Err(error) = written {
-        tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks was not stored; they \
-            are looked at again");
+        tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks could not be \
+            stored; they will be looked at again");
     }
 }

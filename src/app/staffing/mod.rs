@@ -1,8 +1,9 @@
 //! From sign-ups to formed classes: tasks, invitations, answers, classes (docs/domain.md §§3–5).
 //!
-//! Whatever counts on a task locks its row first, then the coaches it touches by id, so that
-//! answers, sizing and forming take turns; whoever makes invitations holds the mutex `invite`.
-//! Every step ends in [`step::settle`], which brings the task's state in line.
+//! Whatever changes a task locks its row first, then the classes and coaches that it touches
+//! (docs/architecture.md, "The order of locks"), so that answers, sizing and forming take turns.
+//! Making invitations also takes the mutex row `invite`, before the task. Every step ends in
+//! [`step::settle`], which brings the task's state up to date.
 
 pub mod alarm;
 pub(crate) mod answer;

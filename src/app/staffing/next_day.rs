@@ -1,8 +1,8 @@
-//! Students whom a task no longer counts go on to the template's next lesson day, also when its
-//! `invite create` is over (docs/domain.md §4).
+//! Finds where students go when a task no longer counts them: the template's next lesson days, even
+//! those whose `invite create` is over (docs/domain.md §4).
 //!
-//! Without it the students of a daily class whose task failed would be nobody's for the next three
-//! days: the tasks of those days are made at D−3 00:00, while the failed task still counted the
+//! Otherwise no task would count the students of a daily class for three days after its task had
+//! failed: the tasks of those days are made at D−3 00:00, while the failed task still counted the
 //! students.
 
 use crate::app::call::Work;

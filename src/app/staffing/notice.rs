@@ -1,4 +1,4 @@
-//! The messages of staffing: who is told what about a task.
+//! The messages of staffing: what is said to whom about a task.
 
 use crate::app::outbox::{Draft, Person};
 use crate::domain::calendar::parse_time;

@@ -1,5 +1,5 @@
-//! Who is let go when a task has become smaller or another one (docs/domain.md §4, Resizing): asked
-//! coaches are recalled, held ones go into the reserve or are told that they are not needed.
+//! Lets coaches go when a task has shrunk or changed (docs/domain.md §4, Resizing): invitations are
+//! recalled, and coaches who said yes go into the reserve or are told that they are not needed.
 
 use super::hold::{budget_starts, candidate_of, coach_lock_in_txn, need_of, use_again};
 use super::notice;

@@ -1,5 +1,5 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
-//! that a student leaves.
+//! when a student leaves it.
 
 use super::notice::facts as facts_of;
 use crate::app::call::{Call, Work};

@@ -1,5 +1,5 @@
-//! What every step on a task ends with: overdue tests lapse, the reserve moves up, the task's state
-//! follows. `step` puts them together.
+//! The parts that end every step on a task: overdue tests lapse, the reserve moves up, the task's
+//! state follows. `step` puts them together.
 
 use super::hold::{candidate_of, coach_lock_in_txn, hold, leave_reserve, need_of};
 use super::notice;

@@ -1,5 +1,5 @@
-//! Sizing tasks: whom they count, who fills a free seat of a running class, how many new classes
-//! are needed (docs/domain.md §4).
+//! Sizes tasks: whom they count, who fills a free seat of a running class, how many new classes are
+//! needed (docs/domain.md §4).
 //!
 //! The number of statements does not depend on the number of students.
 

@@ -1,9 +1,9 @@
-//! The steps on a class task, each with all that follows from it (docs/domain.md §4): settling, a
-//! new size, the end, the students who go on to the next lesson day.
+//! The steps on a class task, each with everything that follows from it (docs/domain.md §4):
+//! settling, a new size, the end, and passing students on to the next lesson day.
 //!
-//! They stand in one file because each may lead to another: a new size settles, settling may form
-//! classes, and who is left over begins the task of the next day. What a step is made of is in
-//! `settle`, `sizing`, `release`, `form` and `next_day`, which do not know of each other's order.
+//! They are in one file because each may lead to another: a new size settles, settling may form
+//! classes, and the students left over begin the next day's task. Their parts are in `settle`,
+//! `sizing`, `release`, `form` and `next_day`, which do not depend on each other's order.
 
 use super::demand::demand_changed;
 use super::form::form;

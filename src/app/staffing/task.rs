@@ -1,4 +1,5 @@
-//! Class tasks as rows: how one comes into being, and back after there was no demand for it.
+//! Rows of class tasks: inserting new ones, and reopening those that were cancelled for want of
+//! demand.
 
 use crate::app::call::Call;
 use crate::domain::calendar::Timeline;

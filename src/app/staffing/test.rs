@@ -1,4 +1,4 @@
-//! The software test: a coach who passes it is ready for every class accepted in time.
+//! The software test: a coach who passes it becomes ready for every class accepted in time.
 
 use super::hold::coach_lock_in_txn;
 use super::notice;

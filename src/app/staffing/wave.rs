@@ -1,4 +1,4 @@
-//! `invite exec`: who is asked next (docs/domain.md §5, Wave).
+//! `invite exec`: decides who is asked next (docs/domain.md §5, Wave).
 //!
 //! The order of asking and the size of a wave are one replaceable policy: `plan`.
 

@@ -1,4 +1,4 @@
-//! `clazz remove_expired_students`: sign-ups whose last day is past leave the rosters
+//! `clazz remove_expired_students`: takes sign-ups off the rosters when their last day is past
 //! (docs/domain.md §6).
 
 use super::Notes;

@@ -1,5 +1,4 @@
-//! Nightly upkeep: places agree with the reservations, rosters with the calendar, and what is old
-//! goes.
+//! Nightly upkeep: recounts places, takes students off rosters, removes what is old.
 
 pub(crate) mod expired;
 pub mod places;
@@ -30,7 +29,7 @@ impl Notes {
     fn end(self, report: &mut Report) {
         report.notes.extend(self.said);
         if self.more > 0 {
-            report.notes.push(format!("and {} more of the kind", self.more));
+            report.notes.push(format!("and {} more like these", self.more));
         }
     }
 }

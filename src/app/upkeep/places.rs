@@ -1,5 +1,5 @@
-//! `clazz init_place`: every lesson day has its places, and they are taken as the reservations say
-//! (docs/domain.md §2).
+//! `clazz init_place`: makes missing lesson days, and sets the places taken to what the
+//! reservations say (docs/domain.md §2).
 
 use super::Notes;
 use crate::app::App;

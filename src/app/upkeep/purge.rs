@@ -1,5 +1,5 @@
-//! `message purge`: what is older than it is kept for goes (docs/domain.md §8), so that no table
-//! grows for ever.
+//! `message purge`: removes what is past its retention (docs/domain.md §8), so that no table grows
+//! forever.
 
 use crate::app::App;
 use crate::app::call::Call;
@@ -47,7 +47,7 @@ impl Old {
             Self::IdleRuns => "runs that changed nothing",
             Self::Runs => "other runs",
             Self::HeldTimes => "times of holds",
-            Self::Topics => "what was told of lessons",
+            Self::Topics => "what people were told of lessons",
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Reading a folder of CSV files into the steps of an import.
+//! Reads a folder of CSV files into the steps of an import.
 //!
-//! What a cell may hold is the server's question; here is only what is wrong before there are
-//! cells.
+//! Cell values are the server's business; this file reports only what prevents a file or row from
+//! being split into cells.
 
 use super::text::{decode, records, separator, stray_quote};
 use crate::app::import::{Code, FILES, column_of, ignored_column, is_blank};
@@ -77,7 +77,7 @@ pub(super) fn folder(dir: &Path, encoding: &'static Encoding) -> Result<Folder, 
             several => {
                 let names: Vec<_> = several.iter().map(|file| file.to_string_lossy()).collect();
                 problems
-                    .unreadable(format!("is there more than once: {}; which one is meant?", names.join(", ")))
+                    .unreadable(format!("exists more than once: {}; which one is meant?", names.join(", ")))
             }
         };
         folder.files.push(file);
@@ -103,7 +103,7 @@ fn why_unread(file: &str) -> Option<String> {
         Some((name, _)) if SPREADSHEETS.contains(&extension) => {
             Some(format!("is not read: save it as CSV UTF-8, named {name}"))
         }
-        Some((name, _)) => Some(format!("is not read: is it {name}?")),
+        Some((name, _)) => Some(format!("is not read: did you mean {name}?")),
         None if lower.contains(".csv") || SPREADSHEETS.contains(&extension) => {
             Some("is not a file to import".to_owned())
         }
@@ -246,7 +246,7 @@ impl Header {
             problems.bad(
                 line,
                 "",
-                format!("has {} values; {MOST_COLUMNS} are the most a row can have", values.len()),
+                format!("has {} values; a row can have at most {MOST_COLUMNS}", values.len()),
             );
             return None;
         }
@@ -362,7 +362,7 @@ mod tests {
         let (file, problems) = read("备注,Name,,ＳＵＢＪＥＣＴ_ID,,\nsecret,语文,,1,,\n,,,,,,,\n".as_bytes());
         assert_eq!(
             problems,
-            [(1, "备注: the column is not read; those of this file are subject_id, name".to_owned())]
+            [(1, "备注: the column is not read; the columns of this file are subject_id, name".to_owned())]
         );
         assert_eq!((file.columns.len(), file.incomplete), (3, false), "{file:?}");
         let rows: Vec<&[String]> = file.rows.iter().map(|row| row.values.as_slice()).collect();

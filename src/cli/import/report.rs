@@ -1,5 +1,5 @@
-//! What became of an import: a table for people, an object for programs, a CSV file for a
-//! spreadsheet.
+//! The result of an import: a table for people, an object for programs, a CSV file for
+//! spreadsheets.
 
 use crate::cli::exit::{FAILED, Failure, USAGE};
 use crate::cli::output;

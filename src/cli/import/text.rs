@@ -1,4 +1,4 @@
-//! The bytes of a file as text, and the text as records: encodings, separators, quotation marks.
+//! From the bytes of a file to records: encodings, separators, quotation marks.
 
 use csv::StringRecord;
 use encoding_rs::{Encoding, GB18030, UTF_8};
@@ -37,7 +37,7 @@ pub(super) fn decode(bytes: &[u8], encoding: &'static Encoding) -> Decoded {
     {
         let line = lines(text.as_bytes().get(..at).unwrap_or(&[])) + 1;
         let wrong = format!(
-            "is UTF-8 and not {}: save it with a byte order mark (CSV UTF-8), or leave out --encoding",
+            "is UTF-8, not {}: save it with a byte order mark (CSV UTF-8), or leave out --encoding",
             encoding.name()
         );
         return Decoded { text: text.to_owned(), wrong: Some((line, wrong)), lossy: false };

@@ -1,5 +1,5 @@
-//! The days of a rule: unit by unit (day, week, month, year) those days that pass every part, and
-//! of them those that BYSETPOS picks.
+//! Expands a rule to days: in each unit (day, week, month, year), the days that satisfy every part,
+//! and of those the ones that BYSETPOS picks.
 
 use super::rule::{ByDay, End, Frequency, Recurrence};
 use crate::domain::time::{Day, add_days};

@@ -1,5 +1,5 @@
-//! The grammar of RFC 5545 §3.3.10, as far as it says only on which days, and what it forbids to
-//! stand together.
+//! The grammar of RFC 5545 §3.3.10, restricted to the parts that name days, and the combinations
+//! that it forbids.
 
 use super::rule::{
     ByDay, End, Frequency, MAX_COUNT, MAX_INTERVAL, MAX_LENGTH, Recurrence, RecurrenceError, WEEKDAYS,
@@ -37,12 +37,12 @@ pub(super) fn parse(text: &str) -> Result<Recurrence> {
         return refuse("FREQ", "is missing: a rule begins with FREQ=DAILY, WEEKLY, MONTHLY or YEARLY");
     }
     if text.len() > MAX_LENGTH {
-        return refuse("the rule", format!("has at most {MAX_LENGTH} characters, all of them ASCII"));
+        return refuse("the rule", format!("must have at most {MAX_LENGTH} characters, all of them ASCII"));
     }
     if text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("RRULE:")) {
         return refuse(
             "RRULE:",
-            "is the name of a property and no part of the rule, which begins with FREQ=",
+            "is the name of a property, not a part of the rule, which begins with FREQ=",
         );
     }
     let mut parts = Parts::default();
@@ -59,8 +59,7 @@ struct Parts<'a>([Option<&'a str>; PARTS.len()]);
 impl<'a> Parts<'a> {
     fn add(&mut self, index: usize, piece: &'a str) -> Result<()> {
         if piece.is_empty() {
-            let reason =
-                "is empty: there is one ; between two parts, and none before the first or after the last";
+            let reason = "is empty: put one ; between two parts, and none before the first or after the last";
             return refuse(&format!("part {}", index + 1), reason);
         }
         let Some((name, value)) = piece.split_once('=') else {
@@ -72,14 +71,15 @@ impl<'a> Parts<'a> {
         let upper = name.to_ascii_uppercase();
         let Some(at) = PARTS.iter().position(|part| *part == upper) else {
             if TIMES.contains(&upper.as_str()) {
-                return refuse(&upper, "does not say on which days: a lesson begins when its period does");
+                return refuse(
+                    &upper,
+                    "is not allowed: a recurrence names days only, and lessons begin when their period does",
+                );
             }
-            return refuse(&shown(name), format!("is none of the parts, which are {}", PARTS.join(", ")));
+            return refuse(&shown(name), format!("is not a known part; the parts are {}", PARTS.join(", ")));
         };
         match &mut self.0[at] {
-            Some(_) => {
-                refuse(PARTS[at], "comes twice: each part stands once, its values with , between them")
-            }
+            Some(_) => refuse(PARTS[at], "is given twice: give each part once, with , between its values"),
             None if value.is_empty() => refuse(PARTS[at], "has no value"),
             slot => {
                 *slot = Some(value);
@@ -121,21 +121,23 @@ impl<'a> Parts<'a> {
             Some((_, frequency)) => Ok(*frequency),
             None if ["SECONDLY", "MINUTELY", "HOURLY"].contains(&upper.as_str()) => refuse(
                 "FREQ",
-                format!("{upper} says more than on which days; it is DAILY, WEEKLY, MONTHLY or YEARLY"),
+                format!("must be DAILY, WEEKLY, MONTHLY or YEARLY, not {upper}: a recurrence names days"),
             ),
-            None => refuse("FREQ", format!("is DAILY, WEEKLY, MONTHLY or YEARLY, and not {}", shown(value))),
+            None => refuse("FREQ", format!("must be DAILY, WEEKLY, MONTHLY or YEARLY, not {}", shown(value))),
         }
     }
 
     fn end(&self) -> Result<Option<End>> {
         match (self.get("COUNT"), self.get("UNTIL")) {
-            (Some(_), Some(_)) => refuse("UNTIL", "does not stand beside COUNT: a rule ends in one way"),
+            (Some(_), Some(_)) => {
+                refuse("UNTIL", "is not allowed together with COUNT: a rule ends in one way")
+            }
             (Some(value), None) => Ok(Some(End::Count(count("COUNT", value, MAX_COUNT)?))),
             (None, Some(value)) => match day(value) {
                 Some(day) => Ok(Some(End::Until(day))),
                 None => refuse(
                     "UNTIL",
-                    format!("is a day written YYYYMMDD without a time of day, and not {}", shown(value)),
+                    format!("must be a day YYYYMMDD without a time of day, not {}", shown(value)),
                 ),
             },
             (None, None) => Ok(None),
@@ -145,7 +147,7 @@ impl<'a> Parts<'a> {
     fn months(&self) -> Result<Vec<i16>> {
         self.list("BYMONTH", |item| {
             let month = digits(item, 2).filter(|month| (1..=12).contains(month));
-            month.ok_or_else(|| format!("holds months from 1 to 12 without a sign, and not {}", shown(item)))
+            month.ok_or_else(|| format!("takes months from 1 to 12 without a sign, not {}", shown(item)))
         })
     }
 
@@ -154,7 +156,7 @@ impl<'a> Parts<'a> {
         self.list(name, |item| {
             let number = signed(item, longest).filter(|number| (1..=most).contains(&number.abs()));
             number.ok_or_else(|| {
-                format!("holds numbers from 1 to {most} or from -1 to -{most}, and not {}", shown(item))
+                format!("takes numbers from 1 to {most} or from -1 to -{most}, not {}", shown(item))
             })
         })
     }
@@ -189,26 +191,26 @@ fn check_together(rule: &Recurrence) -> Result<()> {
             return refuse("BYDAY", reason);
         }
         if !rule.week_numbers.is_empty() {
-            return refuse("BYDAY", format!("{numbered} has a number, which does not stand beside BYWEEKNO"));
+            return refuse(
+                "BYDAY",
+                format!("{numbered} has a number, which is not allowed together with BYWEEKNO"),
+            );
         }
     }
     if frequency == Weekly && !rule.month_days.is_empty() {
-        return refuse("BYMONTHDAY", "does not stand beside FREQ=WEEKLY");
+        return refuse("BYMONTHDAY", "is not allowed together with FREQ=WEEKLY");
     }
     if frequency != Yearly && !rule.year_days.is_empty() {
-        return refuse(
-            "BYYEARDAY",
-            format!("stands only beside FREQ=YEARLY, and not {}", frequency.as_str()),
-        );
+        return refuse("BYYEARDAY", format!("is allowed only with FREQ=YEARLY, not {}", frequency.as_str()));
     }
     if frequency != Yearly && !rule.week_numbers.is_empty() {
-        return refuse("BYWEEKNO", format!("stands only beside FREQ=YEARLY, and not {}", frequency.as_str()));
+        return refuse("BYWEEKNO", format!("is allowed only with FREQ=YEARLY, not {}", frequency.as_str()));
     }
     let others = [&rule.months, &rule.week_numbers, &rule.year_days, &rule.month_days];
     if !rule.positions.is_empty() && rule.weekdays.is_empty() && others.iter().all(|list| list.is_empty()) {
         return refuse(
             "BYSETPOS",
-            "stands only beside another part whose name begins with BY, from whose days it picks",
+            "is allowed only together with another part whose name begins with BY, from whose days it picks",
         );
     }
     Ok(())
@@ -223,8 +225,8 @@ fn shown(text: &str) -> String {
 
 fn not_a_weekday(item: &str) -> String {
     format!(
-        "{} is no weekday MO, TU, WE, TH, FR, SA, SU (with , between two; 1SA or -1SA for one of a month or \
-         year)",
+        "{} is not a weekday: MO, TU, WE, TH, FR, SA or SU (with , between two; 1SA or -1SA for one of a \
+         month or year)",
         shown(item)
     )
 }
@@ -248,7 +250,7 @@ fn count(name: &str, value: &str, most: u16) -> Result<u16> {
     let plain = value.bytes().all(|byte| byte.is_ascii_digit());
     match value.parse::<u16>().ok().filter(|number| plain && (1..=most).contains(number)) {
         Some(number) => Ok(number),
-        None => refuse(name, format!("is a number from 1 to {most}, and not {}", shown(value))),
+        None => refuse(name, format!("must be a number from 1 to {most}, not {}", shown(value))),
     }
 }
 

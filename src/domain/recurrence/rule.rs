@@ -1,4 +1,4 @@
-//! A rule as a value, and its canonical text.
+//! A parsed rule, and its canonical text.
 
 use crate::domain::time::Day;
 use chrono::{Datelike, Weekday};

@@ -1,5 +1,5 @@
-//! Whatever a text holds it is read without a panic, and what is accepted stays itself in its
-//! canonical form.
+//! Any text is parsed or refused without a panic, and an accepted rule survives the round trip
+//! through its canonical form.
 
 use super::*;
 use crate::domain::time::add_days;

@@ -1,4 +1,4 @@
-//! The catalogue between protobuf and the domain.
+//! Converts the catalogue between protobuf and the domain.
 
 use super::{code, day, number, required, time_of_day, timestamp, word};
 use crate::app::catalog::{PeriodSpec, SeasonSpec, SubjectSpec, TemplateSpec};
@@ -20,13 +20,16 @@ pub(crate) fn subject(subject: Option<pb::Subject>) -> Result<SubjectSpec> {
 pub(crate) fn season(season: Option<pb::Season>) -> Result<SeasonSpec> {
     let pb::Season { code, year, r#type, start_day, end_day, except_days } = required("season", season)?;
     if except_days.len() > EXCEPT_DAYS_MAX {
-        return Err(Error::invalid("season.except_days", format!("has at most {EXCEPT_DAYS_MAX} days")));
+        return Err(Error::invalid(
+            "season.except_days",
+            format!("must have at most {EXCEPT_DAYS_MAX} days"),
+        ));
     }
     let mut except = BTreeSet::new();
     for text in &except_days {
         let found = day("season.except_days", text)?;
         if !except.insert(found) {
-            return Err(Error::invalid("season.except_days", format!("has {found} twice")));
+            return Err(Error::invalid("season.except_days", format!("contains {found} twice")));
         }
     }
     Ok(SeasonSpec {

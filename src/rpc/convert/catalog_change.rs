@@ -1,4 +1,4 @@
-//! What an edit of the catalogue touches, between the domain and protobuf.
+//! Converts the effects of a catalogue edit to protobuf.
 
 use super::{number, optional_timestamp};
 use crate::app::catalog::change::{CatalogChange, LessonChange, ReservationChange, TaskChange};

@@ -1,4 +1,4 @@
-//! Sign-ups on the wire.
+//! Converts sign-ups between protobuf and the domain.
 
 use super::{day, number, optional_timestamp, timestamp};
 use crate::app::enrollment::schedule::{Action, Lesson};

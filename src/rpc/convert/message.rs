@@ -1,4 +1,4 @@
-//! Messages between protobuf and the domain.
+//! Converts messages between protobuf and the domain.
 
 use super::{
     REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, timestamp, words,

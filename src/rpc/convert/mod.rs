@@ -1,5 +1,6 @@
-//! Between protobuf and the domain: what every service needs. A value that is missing, unspecified,
-//! over-long or out of range is `Error::Invalid` naming the field; nothing from outside can panic.
+//! Conversions between protobuf and the domain that every service needs. A value that is missing,
+//! unspecified, too long or out of range is `Error::Invalid` and names the field; no input can
+//! cause a panic.
 
 pub(crate) mod catalog;
 mod catalog_change;
@@ -63,7 +64,7 @@ pub fn id(field: &str, value: i64) -> Result<i64> {
     match value {
         0 => Err(Error::invalid(field, "is missing")),
         1.. => Ok(value),
-        _ => Err(Error::invalid(field, "is 1 or more")),
+        _ => Err(Error::invalid(field, "must be 1 or more")),
     }
 }
 
@@ -77,7 +78,7 @@ pub fn day(field: &str, value: &str) -> Result<Day> {
     if value.is_empty() {
         return Err(Error::invalid(field, "is missing"));
     }
-    parse_day(value).ok_or_else(|| Error::invalid(field, "is a day YYYY-MM-DD from 1970 to 9999"))
+    parse_day(value).ok_or_else(|| Error::invalid(field, "must be a day YYYY-MM-DD from 1970 to 9999"))
 }
 
 /// A civil day; empty = none.
@@ -101,7 +102,7 @@ pub(crate) fn time_of_day(field: &str, value: &str) -> Result<NaiveTime> {
     if value.is_empty() {
         return Err(Error::invalid(field, "is missing"));
     }
-    parse_time(value).ok_or_else(|| Error::invalid(field, "is a time of day HH:MM from 00:00 to 23:59"))
+    parse_time(value).ok_or_else(|| Error::invalid(field, "must be a time of day HH:MM from 00:00 to 23:59"))
 }
 
 /// An instant that must be there, of the years 1970 to 9999; fractions of a second are cut off.
@@ -122,7 +123,7 @@ pub(crate) fn optional_instant(
     if (0..=END).contains(&seconds) && (0..1_000_000_000).contains(&nanos) {
         Ok(Some(Instant::from_unix(seconds)))
     } else {
-        Err(Error::invalid(field, "is an instant of the years 1970 to 9999"))
+        Err(Error::invalid(field, "must be an instant in the years 1970 to 9999"))
     }
 }
 

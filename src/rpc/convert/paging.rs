@@ -1,5 +1,5 @@
-//! Pages of lists on the wire. A page token says where the next page begins, and of which list with
-//! which filters: with any other it is refused.
+//! Pages of lists on the wire. A page token says where the next page begins and belongs to one list
+//! with one set of filters; used with any other, it is refused.
 
 use super::REQUEST;
 use crate::app::idempotency;
@@ -125,7 +125,7 @@ pub(crate) fn page_size(page_size: i32) -> Result<u64> {
     let size = if page_size == 0 { PAGE_SIZE } else { page_size };
     REQUEST
         .range("page_size", size, 1, PAGE_SIZE_MAX)
-        .map_err(|_| Error::invalid("page_size", "is from 0 to 1000"))?;
+        .map_err(|_| Error::invalid("page_size", "must be from 0 to 1000"))?;
     Ok(u64::from(size.unsigned_abs()))
 }
 
@@ -141,7 +141,7 @@ fn token_key<K: PageKey>(token: &str, mark: &str) -> Result<Option<K>> {
         Some((key, of)) if of == mark => Ok(Some(key)),
         _ => Err(Error::invalid(
             "page_token",
-            "is not what this list answered as next_page_token for the same filters",
+            "is not a next_page_token that this list returned for the same filters",
         )),
     }
 }

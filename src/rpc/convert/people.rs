@@ -1,4 +1,4 @@
-//! Coaches and students between protobuf and the domain.
+//! Converts coaches, their availability, and students between protobuf and the domain.
 
 use super::{REQUEST, code, day, number, optional_timestamp, optional_word, required, timestamp, word};
 use crate::app::coach::{AvailabilitySpec, CoachSpec, NewStatus, Offer};
@@ -71,7 +71,7 @@ pub(crate) fn coach_filter(subject_id: i64, grade_type: i32, job_status: i32) ->
 /// Offers of a coach.
 pub(crate) fn availability(offers: Vec<pb::Availability>) -> Result<Vec<AvailabilitySpec>> {
     if offers.len() > OFFERS_MAX {
-        return Err(Error::invalid("availability", format!("has at most {OFFERS_MAX} offers")));
+        return Err(Error::invalid("availability", format!("must have at most {OFFERS_MAX} offers")));
     }
     let convert = |(index, offer): (usize, pb::Availability)| {
         let pb::Availability { period, recurrence, start_day, end_day, season: _, used_days: _ } = offer;

@@ -1,4 +1,4 @@
-//! Class tasks, invitations, classes and software tests between protobuf and the domain.
+//! Converts class tasks, invitations, classes and software tests between protobuf and the domain.
 
 use super::{day, lesson_time, number, optional_code, optional_id, optional_timestamp, timestamp, word};
 use crate::app::class::ClassView;
@@ -14,13 +14,11 @@ use crate::storage::staffing_list::InvitationRow;
 /// A class task by its key, or by template and day.
 pub(crate) fn task_key(task_id: i64, class_template: String, on: &str) -> Result<TaskKey> {
     match (optional_id("task_id", task_id)?, optional_code("class_template", class_template)?) {
-        (Some(_), Some(_)) => {
-            Err(Error::invalid("class_template", "is given beside task_id; one of them is enough"))
-        }
+        (Some(_), Some(_)) => Err(Error::invalid("class_template", "cannot be given together with task_id")),
         (Some(id), None) if on.is_empty() => Ok(TaskKey::Id(id)),
-        (Some(_), None) => Err(Error::invalid("day", "is given beside task_id; one of them is enough")),
+        (Some(_), None) => Err(Error::invalid("day", "cannot be given together with task_id")),
         (None, Some(code)) => Ok(TaskKey::Lesson(code, day("day", on)?)),
-        (None, None) => Err(Error::invalid("task_id", "is missing; give it, or class_template and day")),
+        (None, None) => Err(Error::invalid("task_id", "is missing: give it, or class_template and day")),
     }
 }
 
@@ -51,7 +49,7 @@ fn part(field: &str, number: i32) -> Result<bool> {
         Ok(pb::TestResult::Passed) => Ok(true),
         Ok(pb::TestResult::Failed) => Ok(false),
         Ok(pb::TestResult::Unspecified) => Err(Error::invalid(field, "is unspecified")),
-        Err(_) => Err(Error::invalid(field, format!("has no value {number}"))),
+        Err(_) => Err(Error::invalid(field, format!("{number} is not a known value"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The closed sets of words, between protobuf's enums and the domain's.
+//! Converts the closed sets of words between protobuf's enums and the domain's.
 
 use crate::domain::state::*;
 use crate::error::{Error, Result};
@@ -22,13 +22,13 @@ pub(crate) fn word<W: Word>(field: &str, number: i32) -> Result<W> {
 /// A word; unspecified = none.
 pub(crate) fn optional_word<W: Word>(field: &str, number: i32) -> Result<Option<W>> {
     W::of_number(number)
-        .map_err(|UnknownEnumValue(number)| Error::invalid(field, format!("has no value {number}")))
+        .map_err(|UnknownEnumValue(number)| Error::invalid(field, format!("{number} is not a known value")))
 }
 
 /// A set of words, none of them unspecified.
 pub(crate) fn words<W: Word>(field: &str, numbers: &[i32]) -> Result<Vec<W>> {
     if numbers.len() > 100 {
-        return Err(Error::invalid(field, "has at most 100 values"));
+        return Err(Error::invalid(field, "must have at most 100 values"));
     }
     numbers.iter().map(|number| word(field, *number)).collect()
 }

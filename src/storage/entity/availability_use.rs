@@ -1,5 +1,5 @@
-//! `availability_use`: The days of an availability that an accepted invitation or its class uses.
-//! The columns are explained in the migration that makes them.
+//! Table `availability_use`: the days of an availability that an accepted invitation or its class
+//! uses. The columns are explained in the migration that creates it.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

@@ -1,5 +1,5 @@
-//! `class`: 班级: classes that were formed. The columns are explained in the migration that makes
-//! them.
+//! Table `class` (班级): classes that were formed. The columns are explained in the migration that
+//! creates it.
 
 use crate::domain::state::ClassState;
 use crate::domain::time::{Day, Instant};

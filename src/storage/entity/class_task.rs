@@ -1,5 +1,5 @@
-//! `class_task`: 组班任务: the need for new classes of a template on a lesson day. The columns are
-//! explained in the migration that makes them.
+//! Table `class_task` (组班任务): the need for new classes of a template on a lesson day. The columns
+//! are explained in the migration that creates it.
 
 use crate::domain::state::TaskState;
 use crate::domain::time::{Day, Instant};

@@ -1,5 +1,5 @@
-//! `class_template`: 班型: what can be signed up for. The columns are explained in the migration that
-//! makes them.
+//! Table `class_template` (班型): what students can sign up for. The columns are explained in the
+//! migration that creates it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! `coach`: 教练. The columns are explained in the migration that makes them.
+//! Table `coach` (教练): coaches. The columns are explained in the migration that creates it.
 
 use crate::domain::state::{GradeType, JobStatus};
 use crate::domain::time::Instant;

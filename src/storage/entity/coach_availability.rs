@@ -1,5 +1,5 @@
-//! `coach_availability`: 可用时段: what a coach offers. The columns are explained in the migration that
-//! makes them.
+//! Table `coach_availability` (可用时段): what a coach offers. The columns are explained in the
+//! migration that creates it.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

@@ -1,5 +1,5 @@
-//! `coach_status_change`: Who changed the job status of a coach, when and why. The columns are
-//! explained in the migration that makes them.
+//! Table `coach_status_change`: who changed the job status of a coach, when and why. The columns
+//! are explained in the migration that creates it.
 
 use crate::domain::state::{ActorKind, JobStatus};
 use crate::domain::time::Instant;

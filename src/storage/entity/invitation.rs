@@ -1,5 +1,5 @@
-//! `invitation`: 邀请: an offer to one coach. The columns are explained in the migration that makes
-//! them.
+//! Table `invitation` (邀请): an offer to one coach. The columns are explained in the migration that
+//! creates it.
 
 use crate::domain::state::{InvitationKind, InvitationState};
 use crate::domain::time::{Day, Instant};

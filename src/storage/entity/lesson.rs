@@ -1,5 +1,5 @@
-//! `lesson`: 课次: one meeting of a class. The columns are explained in the migration that makes
-//! them.
+//! Table `lesson` (课次): one meeting of a class. The columns are explained in the migration that
+//! creates it.
 
 use crate::domain::state::LessonState;
 use crate::domain::time::{Day, Instant};

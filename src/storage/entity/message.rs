@@ -1,5 +1,5 @@
-//! `message`: The outbox: every SMS and mail, one row a person. The columns are explained in the
-//! migration that makes them.
+//! Table `message`: the outbox, one row per SMS or mail to one person. The columns are explained in
+//! the migration that creates it.
 
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;

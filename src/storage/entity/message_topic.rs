@@ -1,5 +1,5 @@
-//! `message_topic`: what a message says of a topic. The columns are explained in the migration that
-//! makes them.
+//! Table `message_topic`: what a message says of a topic. The columns are explained in the
+//! migration that creates it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! One file a table: the row as Rust sees it, and nothing else.
+//! One file per table: the row as Rust sees it, and nothing else.
 #![expect(missing_docs, reason = "the columns are explained where the migration makes them")]
 
 pub mod availability_use;

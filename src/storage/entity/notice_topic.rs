@@ -1,5 +1,5 @@
-//! `notice_topic`: a lesson as one person is concerned by it. The columns are explained in the
-//! migration that makes them.
+//! Table `notice_topic`: what each person was last told of a lesson, or knows of it. The columns
+//! are explained in the migration that creates it.
 
 use crate::domain::state::Audience;
 use crate::domain::time::{Day, Instant};

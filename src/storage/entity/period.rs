@@ -1,5 +1,5 @@
-//! `period`: 时段: a time of day for one grade type in one season. The columns are explained in the
-//! migration that makes them.
+//! Table `period` (时段): a time of day for one grade type in one season. The columns are explained
+//! in the migration that creates it.
 
 use crate::domain::state::GradeType;
 use sea_orm::entity::prelude::*;

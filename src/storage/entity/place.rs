@@ -1,5 +1,5 @@
-//! `place`: The lesson days of the templates, with their places. The columns are explained in the
-//! migration that makes them.
+//! Table `place`: the lesson days of the templates, with their places. The columns are explained in
+//! the migration that creates it.
 
 use crate::domain::time::{Day, Instant};
 use sea_orm::entity::prelude::*;

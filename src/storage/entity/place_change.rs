@@ -1,5 +1,5 @@
-//! `place_change`: The ledger of places. The columns are explained in the migration that makes
-//! them.
+//! Table `place_change`: the ledger of places. The columns are explained in the migration that
+//! creates it.
 
 use crate::domain::state::{ActorKind, PlaceCause};
 use crate::domain::time::{Day, Instant};

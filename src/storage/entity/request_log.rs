@@ -1,5 +1,5 @@
-//! `request_log`: Request ids and what came of them. The columns are explained in the migration
-//! that makes them.
+//! Table `request_log`: request ids and the results of their requests. The columns are explained in
+//! the migration that creates it.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! `reservation`: 约课: sign-ups. The columns are explained in the migration that makes them.
+//! Table `reservation` (约课): sign-ups. The columns are explained in the migration that creates it.
 
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};

@@ -1,4 +1,4 @@
-//! `season`: 学季: a term. The columns are explained in the migration that makes them.
+//! Table `season` (学季): a term. The columns are explained in the migration that creates it.
 
 use crate::domain::state::SeasonType;
 use crate::domain::time::Day;

@@ -1,5 +1,5 @@
-//! `season_except_day`: A day of a season without lessons. The columns are explained in the
-//! migration that makes them.
+//! Table `season_except_day`: a day of a season without lessons. The columns are explained in the
+//! migration that creates it.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

@@ -1,5 +1,5 @@
-//! `setting`: What of the configuration is kept with the data, by its key. The columns are
-//! explained in the migration that makes them.
+//! Table `setting`: the configuration values that are kept with the data, by key. The columns are
+//! explained in the migration that creates it.
 
 use sea_orm::entity::prelude::*;
 

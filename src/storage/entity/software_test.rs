@@ -1,5 +1,5 @@
-//! `software_test`: Results of software tests. The columns are explained in the migration that
-//! makes them.
+//! Table `software_test`: results of software tests. The columns are explained in the migration
+//! that creates it.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! `student`: Students. The columns are explained in the migration that makes them.
+//! Table `student`: students. The columns are explained in the migration that creates it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,5 +1,5 @@
-//! `student_leave`: Lessons that students do not come to. The columns are explained in the
-//! migration that makes them.
+//! Table `student_leave`: lessons that students do not come to. The columns are explained in the
+//! migration that creates it.
 
 use crate::domain::time::{Day, Instant};
 use sea_orm::entity::prelude::*;

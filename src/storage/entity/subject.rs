@@ -1,4 +1,5 @@
-//! `subject`: A subject that is taught. The columns are explained in the migration that makes them.
+//! Table `subject`: a subject that is taught. The columns are explained in the migration that
+//! creates it.
 
 use sea_orm::entity::prelude::*;
 

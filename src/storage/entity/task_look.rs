@@ -1,5 +1,5 @@
-//! `task_look`: what `invite exec` found out about a task. The columns are explained in the
-//! migration that makes them.
+//! Table `task_look`: tasks for which `invite exec` found nobody to ask. The columns are explained
+//! in the migration that creates it.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,5 +1,5 @@
-//! `task_run`: Runs of the scheduled tasks. The columns are explained in the migration that makes
-//! them.
+//! Table `task_run`: runs of the scheduled tasks. The columns are explained in the migration that
+//! creates it.
 
 use crate::domain::state::RunState;
 use crate::domain::time::Instant;

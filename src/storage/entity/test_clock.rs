@@ -1,5 +1,5 @@
-//! `test_clock`: The clock of a testing server (one row). The columns are explained in the
-//! migration that makes them.
+//! Table `test_clock`: the clock of a testing server (one row). The columns are explained in the
+//! migration that creates it.
 
 use crate::domain::time::Instant;
 use sea_orm::entity::prelude::*;

@@ -1,10 +1,10 @@
 //! The first schema: catalogue, people, reservations, class tasks, invitations, classes, messages,
 //! runs.
 //!
-//! One text for the three databases; what must differ is substituted by `storage/dialect.rs`:
-//! `{id}` is an automatic BIGINT key. (Tables of MySQL hold utf8mb4 and compare byte by byte, as
-//! the others do.) Instants are BIGINT seconds since 1970 UTC (columns `…_at`), civil days DATE
-//! (columns `…_day`), states text.
+//! One text serves all three databases; `storage/dialect.rs` replaces what must differ: `{id}` is
+//! an automatic BIGINT key. (MySQL tables hold utf8mb4 and compare byte by byte, like the others.)
+//! Instants are BIGINT seconds since 1970 UTC (columns `…_at`), civil days are DATE (columns
+//! `…_day`), states are text.
 
 use super::step::{Migration, Step};
 

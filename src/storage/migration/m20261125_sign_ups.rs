@@ -1,6 +1,6 @@
-//! Sign-ups as a product: holds, offers, the waiting list, leave, and the ledger of places.
+//! Sign-ups in full: holds, offers, the waiting list, leave, and the ledger of places.
 //!
-//! How the text is written is told in the first migration.
+//! The head of the first migration explains how the text is written.
 
 use super::step::{Migration, Step};
 

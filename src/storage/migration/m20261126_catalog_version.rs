@@ -1,4 +1,4 @@
-//! The version of the catalogue, by which open pages see that it was edited.
+//! The version of the catalogue, which tells open pages that it was edited.
 
 use super::step::{Migration, Step};
 

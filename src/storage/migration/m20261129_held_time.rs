@@ -1,4 +1,4 @@
-//! How long students held days of a template, whatever has become of the holds since.
+//! How long students have held days of a template, whatever has become of the holds since.
 
 use super::step::{Migration, Step};
 

@@ -1,4 +1,4 @@
-//! What is needed to find what is old: when the content of a message was removed, and whether a run
+//! What is needed to find old rows: when the content of a message was removed, and whether a run
 //! changed anything.
 
 use super::step::{Migration, Step};

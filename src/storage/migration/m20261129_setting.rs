@@ -1,4 +1,4 @@
-//! What of the configuration is kept with the data.
+//! Configuration values that are kept with the data.
 
 use super::step::{Migration, Step};
 

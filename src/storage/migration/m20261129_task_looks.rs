@@ -1,4 +1,4 @@
-//! What `invite exec` remembers of tasks that are short of coaches and have nobody left to ask.
+//! What `invite exec` remembers of tasks that lack coaches when there is nobody left to ask.
 
 use super::step::{Migration, Step};
 

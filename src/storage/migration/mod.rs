@@ -1,7 +1,7 @@
-//! The schema, one file a step of its history.
+//! The schema, one file per step of its history.
 //!
-//! A migration is a list of [`Step`]s and nothing else, so that each can be killed anywhere and
-//! taken again (see `step`); a test kills it at every statement. To add one: a file
+//! A migration is a list of [`Step`]s and nothing else, so that it can be killed at any point and
+//! run again (see `step`); a test kills it at every statement. To add one: a file
 //! `mYYYYMMDD_what.rs` with a `MIGRATION` of that name, and its line below. A released migration is
 //! never edited: what it makes stays as it is.
 

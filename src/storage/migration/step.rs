@@ -1,10 +1,10 @@
-//! What a migration may consist of: steps that look at what is there, so that each can be taken
-//! again.
+//! The steps that a migration may consist of. Each looks at what is already there, so that it can
+//! be repeated.
 //!
-//! MySQL and MariaDB commit every statement of a schema by itself: a process that is killed leaves
-//! half a migration, and the next one goes over all its steps again. A step there is therefore one
-//! statement that changes something, behind a look at whether anything is left to change; and a
-//! migration is made of nothing but steps.
+//! MySQL and MariaDB commit every schema statement by itself: a process that is killed leaves half
+//! a migration, and the next one goes over all its steps again. So a step there is a single
+//! changing statement, run only if a look shows that something is left to change; and a migration
+//! consists of nothing but steps.
 
 use crate::storage::dialect;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};

@@ -1,10 +1,11 @@
-//! Reading and locking what a set of sign-ups is about: whose and of what it is ([`who`]), then,
-//! once the students are locked, what there is ([`what`]). Each is one trip, because the set waits
-//! for it: one statement on PostgreSQL, a string of them on SQLite. On MariaDB they are two or
-//! three: as one string they are not prepared, which costs it more than the trips (measured).
+//! Reads and locks what a set of sign-ups needs: first the students and templates ([`who`]), then,
+//! once the students are locked, everything about them ([`what`]). Each is one round trip, because
+//! the whole set waits for it: one statement on PostgreSQL, one string of statements on SQLite. On
+//! MariaDB each takes two or three trips: a string of statements is not prepared there, which costs
+//! more than the trips (measured).
 //!
-//! The rows of all parts have the same columns; the first says which part it is. What may only be
-//! locked after something else has been found out is left out by the statement itself.
+//! The rows of all parts have the same columns; the first names the part. The statement itself
+//! leaves out the places when something must be looked after before they may be locked.
 
 use super::{Looked, Taking, WantedTemplate, WantingStudent};
 use crate::domain::places::{Claim, PlaceDay};

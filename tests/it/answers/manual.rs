@@ -1,4 +1,4 @@
-//! Invitations by hand, and taken back.
+//! Inviting by hand, and taking invitations back.
 
 use crate::grpc::{invalid_field, reason};
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening};

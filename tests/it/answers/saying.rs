@@ -1,4 +1,5 @@
-//! Yes and no: in time, late, twice, to somebody else's question, and after the classes are formed.
+//! Yes and no: in time, late, twice, to an invitation of another coach, and after the classes are
+//! formed.
 
 use crate::grpc::reason;
 use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, each, evening};

@@ -1,4 +1,4 @@
-//! Software tests: until when, for how long they count, who is reminded, who lapses.
+//! Software tests: when they are due, how long they count, who is reminded, who lapses.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, each, evening};
 use chrono::TimeDelta;

@@ -1,4 +1,4 @@
-//! One good request of every RPC, and what of it may be wrong without being refused.
+//! One good request for every RPC, and which of its fields may be wrong without being refused.
 
 use super::wire::Spoil;
 use super::world::World;

@@ -1,4 +1,4 @@
-//! Fields that are well formed each and wrong together, and streams out of order.
+//! Fields that are each well formed but wrong together, and streams out of order.
 
 use etutor::rpc::pb;
 use etutor::testing::academy::{coach, student};

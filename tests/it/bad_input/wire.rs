@@ -1,4 +1,5 @@
-//! Requests as bytes: what the descriptors say a request has, with one field at a time spoiled.
+//! Requests as bytes: the descriptors say what a request consists of, and one field at a time is
+//! spoiled.
 
 use prost::Message as _;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};

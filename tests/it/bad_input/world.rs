@@ -1,4 +1,4 @@
-//! The academy of which the requests speak.
+//! The academy that the requests refer to.
 
 use super::cases::{passed, text};
 use etutor::rpc::pb;

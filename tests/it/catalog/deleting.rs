@@ -1,4 +1,4 @@
-//! What is referred to is not deleted, and the refusal says by what.
+//! What something still refers to is not deleted, and the refusal says what that is.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! A school's first day: its folder as Excel in China and its people write it, by etutorctl to a
-//! real server.
+//! A school's first day: a folder as Chinese Excel and its users write it, imported by `etutorctl`
+//! into a real server.
 
 use super::*;
 use encoding_rs::GB18030;
@@ -227,10 +227,7 @@ fn all_that_is_wrong_comes_in_one_report_that_opens_in_excel() {
         let told = rows(&report);
         let places: Vec<&[String]> = told.iter().map(|row| &row[..4]).collect();
         assert_eq!(places, expected, "{told:?}");
-        assert!(
-            told[6][4].contains("is there more than once: Reservations.CSV, reservations.csv"),
-            "{told:?}"
-        );
+        assert!(told[6][4].contains("exists more than once: Reservations.CSV, reservations.csv"), "{told:?}");
         assert!(told[3][4].contains("power of ten") && told[5][4].contains("write + before"), "{told:?}");
         assert!(
             told.iter().all(|row| !row[4].contains("138000") && !row[4].contains("学员")),
@@ -246,8 +243,9 @@ fn all_that_is_wrong_comes_in_one_report_that_opens_in_excel() {
         for line in [
             "reservations.csv:2: created_at: is not a date and time",
             "reservations.csv:2: start_day: is not a day such as 2026-09-03 (years 1970 to 9999): with the \
-             year last it is read in two ways; write 2026-03-09 or 2026-09-03",
-            "reservations.csv:3: student: there is no student \"s9\", neither stored nor in the files",
+             year last it can be read in two ways; write 2026-03-09 or 2026-09-03",
+            "reservations.csv:3: student: there is no student \"s9\", neither in the database nor in the \
+             files",
             "to mend.csv: IGNORED: is not a file to import",
         ] {
             assert!(said.contains(line), "{line}: {said}");

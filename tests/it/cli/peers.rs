@@ -1,4 +1,4 @@
-//! Whatever listens at the address: it is named, told as far as it can be known, and the exit code
+//! Whatever listens at the server's address is identified as far as possible, and the exit code
 //! says whether to try again.
 
 use super::*;
@@ -161,7 +161,10 @@ async fn a_call_that_is_cut_off_may_have_been_carried_out() {
     ] {
         let (code, told) = told_of(&server_that(deed).await).await;
         assert_eq!(code, 75, "{deed:?}: {told}");
-        assert!(told.contains(how) && told.contains("may have been carried out or not"), "{deed:?}: {told}");
+        assert!(
+            told.contains(how) && told.contains("may or may not have been carried out"),
+            "{deed:?}: {told}"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! Commands that show places and openings.
+//! The commands that show places and openings.
 
 use super::*;
 use crate::openings::world::academy;

@@ -1,5 +1,5 @@
-//! Plays days against the real program as cron and people's clients do: a call that fails because
-//! the server is gone is made again.
+//! Plays days against the real program as cron and people's clients would: a call that fails
+//! because the server is gone is repeated.
 
 use super::killer::{Calls, Killer};
 use super::process::{Server, fire};

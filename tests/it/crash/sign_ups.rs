@@ -1,5 +1,5 @@
-//! Sign-ups while the server is killed again and again: whatever was acknowledged is there, and the
-//! same requests come to the same.
+//! Sign-ups while the server is killed again and again: whatever was acknowledged is there, and
+//! repeated requests get the same result.
 
 use super::process::Server;
 use super::snapshot;

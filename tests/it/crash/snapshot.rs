@@ -1,4 +1,5 @@
-//! What an academy has come to, in natural keys: ids and instants of attempts are left out.
+//! What an academy has come to, by natural keys; ids and instants, which depend on the attempts,
+//! are left out.
 
 use etutor::domain::time::Day;
 use etutor::storage::sql::sql;

@@ -1,5 +1,5 @@
-//! An I/O error of SQLite at every step, a real one: the process may write to no file any more. It
-//! would hit all tests that run beside it, so such a story runs in a process of its own.
+//! A real I/O error of SQLite at every step: the process may no longer write to any file. That
+//! would hit all tests in the same process, so each such story runs in its own.
 
 use crate::staffing::stage::{SATURDAY, Stage, evening};
 use etutor::testing::academy::student;

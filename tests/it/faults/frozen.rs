@@ -1,7 +1,7 @@
-//! A database server that stops in the middle of something and goes on later. Whoever waited has
-//! been told by then that it cannot be reached, and what was begun comes to nothing; only of a
-//! COMMIT that was under way nobody knows, so whoever was refused asks again with the same request
-//! id and gets one answer for both.
+//! A database server that stops in the middle of something and goes on later. By then every caller
+//! has been told that it cannot be reached, and what was begun comes to nothing. Only a COMMIT that
+//! was under way may or may not have succeeded, so a refused caller asks again with the same
+//! request id and gets one answer for both.
 
 use super::{stage_of, states};
 use crate::serving::cable::{Cable, through_a_cable};

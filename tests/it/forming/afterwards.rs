@@ -1,4 +1,4 @@
-//! What becomes of a class whose students leave.
+//! What becomes of a class when its students leave.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::rpc::pb;

@@ -1,4 +1,5 @@
-//! The city rule: never a student with a coach of the same city who does not want that.
+//! The city rule: no student is placed with a coach of the same city who is marked
+//! `forbid_same_city`.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::testing::{Academy, on_every_app_at};

@@ -1,5 +1,5 @@
-//! A class that meets every day: whoever a day's task lets go has the next day's task, also when
-//! its `invite create` is over (docs/domain.md §4).
+//! A class that meets every day: students whom one day's task lets go are counted by the next
+//! day's, even when its `invite create` is over (docs/domain.md §4).
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each};
 use etutor::rpc::pb;

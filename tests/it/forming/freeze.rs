@@ -1,4 +1,4 @@
-//! F: what is ready becomes classes, whichever job comes first.
+//! At F what is ready becomes classes, whichever job runs first.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, each, evening, morning};
 use etutor::rpc::pb;

@@ -1,4 +1,4 @@
-//! Too few coaches: who is left over, who hears of it, and which task has them next.
+//! Too few coaches: which students are left over, who is told, and which task counts them next.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening, morning};
 use etutor::testing::academy::student;

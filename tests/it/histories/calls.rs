@@ -1,4 +1,4 @@
-//! Steps of a history, as RPCs and as questions to the model.
+//! The steps of a history, as RPCs and as questions to the model.
 
 use super::model::{Model, Said, Template};
 use crate::grpc::reason;

@@ -1,5 +1,5 @@
-//! Many callers at once, on two servers, with requests repeated: afterwards nothing was sold twice,
-//! nothing is lost, and nobody was enrolled without a yes.
+//! Many callers at once, on two servers, with repeated requests: afterwards nothing has been sold
+//! twice, nothing is lost, and nobody was enrolled without a yes.
 
 use super::calls::{Step, academy, ask, call, call_as, day, entry_of, short, step};
 use etutor::domain::time::{Day, add_days};

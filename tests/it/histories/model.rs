@@ -1,4 +1,4 @@
-//! The model: who has what, in a list; every question is answered by looking through all of it.
+//! The model: a list of who has what; every question is answered by searching all of it.
 
 use etutor::domain::calendar::{Timeline, cut_off};
 use etutor::domain::rules::Rules;

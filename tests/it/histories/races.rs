@@ -1,5 +1,5 @@
-//! Who comes at the same moment: the waiting list, what runs out at that moment, and who gives
-//! something up for something else.
+//! Callers at the same moment: the waiting list, holds and offers that run out just then, and
+//! students who give something up for something else.
 
 use super::calls::{self, CODES, Step, ask, call, day, short};
 use super::crowd::no_drift;

@@ -1,4 +1,4 @@
-//! The books of rules, `docs/domain.md` and `docs/style.md`, and where they are cited.
+//! The two rule books, `docs/domain.md` and `docs/style.md`, and where they are cited.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! A source file as the paths it names. A small reader, not a parser: it knows comments, texts,
-//! `use` trees, inline modules and unit tests, and takes every `a::b` for a path.
+//! A source file as the paths that it names. A small reader, not a parser: it knows comments,
+//! string literals, `use` trees, inline modules and unit tests, and takes every `a::b` for a path.
 
 /// What a `use` brings into a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The plan of the house: which file uses which, and what is wrong with that.
+//! The plan of the code: which file uses which, and which uses are wrong.
 
 use super::code::{Code, Use};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,5 +1,5 @@
-//! What one door refuses the other refuses too: each bad value goes through an RPC and through a
-//! file, and both name the same field for the same reason.
+//! RPCs and files refuse the same values: each bad value goes through both, and both name the same
+//! field and reason.
 
 use super::*;
 use etutor::app::call::Call;
@@ -291,7 +291,7 @@ fn a_bad_value_is_refused_by_rpc_and_file_for_the_same_reason() {
             let refused = call(&app, file, &row).await.expect_err(&case);
             if refused.code() == StatusCode::NotFound {
                 assert!(
-                    problem.reason.contains("neither stored nor in the files"),
+                    problem.reason.contains("neither in the database nor in the files"),
                     "{case}: {problem:?} {refused:?}"
                 );
             } else {

@@ -1,5 +1,5 @@
-//! Imports that are refused: broken files of every kind, and streams that are none. Nothing of them
-//! is written.
+//! Imports that are refused, and of which nothing is written: broken files of every kind, and
+//! malformed streams.
 
 use super::*;
 use etutor::app::call::Call;

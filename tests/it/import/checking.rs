@@ -1,4 +1,4 @@
-//! `--check`: everything is told in one round, and nothing is written.
+//! `--check`: everything is reported in one round, and nothing is written.
 
 use super::*;
 use etutor::app::call::Call;
@@ -138,7 +138,7 @@ fn an_old_file_of_coaches_brings_nobody_back() {
         );
         assert_eq!(
             old.problems[0].reason,
-            "is regular here and dismissed on the server, where it stays; SetCoachStatus changes it"
+            "is regular here but dismissed on the server, where it stays; only SetCoachStatus changes it"
         );
         assert_eq!(snapshot(app.db()).await, before);
 

@@ -1,4 +1,4 @@
-//! What sign-ups refer to is not changed under their feet.
+//! An import does not change what sign-ups depend on.
 
 use super::*;
 use etutor::app::call::Call;

@@ -1,4 +1,4 @@
-//! An import counts only when it says itself that it is whole, whatever ends its stream.
+//! An import counts only when its stream says that it is complete, however the stream ends.
 
 use super::{file, only, snapshot, steps};
 use crate::frames::{DATA, END_STREAM, RST_STREAM, WINDOW, Wire, message};

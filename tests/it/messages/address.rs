@@ -1,4 +1,4 @@
-//! A message goes to the number that its person has when it is handed over.
+//! A message goes to the number that the person has at the hand-over.
 
 use super::world::{World, at};
 use etutor::app::outbox::{Draft, Person};

@@ -1,4 +1,4 @@
-//! What a number gets at most: what is over it waits for room and is not lost in silence.
+//! The cap of a number: a message over it waits for room, and is never lost in silence.
 
 use super::world::{World, at};
 use etutor::app::outbox::Draft;

@@ -1,4 +1,4 @@
-//! MessageService over the wire.
+//! `MessageService` over the wire.
 
 use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft, Person};

@@ -1,4 +1,4 @@
-//! Handing over in earnest: files, leases, retries, two senders at once.
+//! Real hand-overs: files, leases, retries, two senders at once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends in a panic")]
 
 use super::world::{World, at};

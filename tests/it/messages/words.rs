@@ -1,4 +1,4 @@
-//! What messages say is so, and is said by what happened to the person who reads it.
+//! What messages say is true, and is about what happened to their reader.
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::domain::state::MessageKind;

@@ -1,4 +1,4 @@
-//! A task, some coaches and their messages, made without the use cases that will make them.
+//! A task, some coaches and their messages, inserted as rows, without the use cases that make them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends in a panic")]
 
 use chrono::TimeDelta;

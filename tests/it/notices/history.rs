@@ -1,5 +1,5 @@
-//! Random histories of all that changes lessons, with random moments of sending: after each, nobody
-//! was told what they knew, and what everybody knows in the end is so.
+//! Random histories of everything that changes lessons, with sending at random moments: nobody is
+//! told what they knew already, and what everybody knows in the end is true.
 
 use super::{formed, student};
 use crate::staffing::stage::{SATURDAY, Stage, evening};

@@ -1,4 +1,5 @@
-//! A page costs what its templates and their lesson days cost, however many reservations there are.
+//! The cost of a page depends on its templates and their lesson days, not on the number of
+//! reservations.
 
 use super::list;
 use super::world::{Row, class};

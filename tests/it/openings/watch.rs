@@ -1,4 +1,4 @@
-//! A page that is open, through real channels.
+//! An open page, through real channels.
 
 use super::world::{Row, academy};
 use super::{WEDNESDAY, days};

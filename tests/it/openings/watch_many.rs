@@ -1,4 +1,4 @@
-//! Open pages that are many, or silent, or not read.
+//! Open pages that are many, silent, or not read.
 
 use super::WEDNESDAY;
 use super::world::academy;

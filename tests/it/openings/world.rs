@@ -1,4 +1,5 @@
-//! Sign-ups, holds, leave, waiting lists and classes as rows: these stories read, whoever writes.
+//! Sign-ups, holds, leave, waiting lists and classes inserted as rows: these stories test reading,
+//! whoever wrote the rows.
 
 use etutor::domain::actor::Actor;
 use etutor::domain::state::{ClassState, LessonState, PlaceCause, ReservationState, TaskState};

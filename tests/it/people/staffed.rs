@@ -1,4 +1,4 @@
-//! One class from its task to its roster, as staff, the coach's client and everybody else see it.
+//! One class from its task to its roster, as staff, the coach's client and others see it.
 
 use super::{academy, field, reason};
 use etutor::rpc::pb;

@@ -1,4 +1,4 @@
-//! What must be true at every step of a replay, judged from the rows alone.
+//! The invariants of a replay, judged from the rows alone.
 
 use chrono::TimeDelta;
 use etutor::domain::eligibility::{Purpose, Span, check};

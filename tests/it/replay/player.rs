@@ -1,4 +1,4 @@
-//! Plays days: fires the tasks and answers for the coaches, each at its own instant.
+//! Plays days: fires the tasks, and answers for each coach at the right instant.
 
 use super::invariants::Invariants;
 use chrono::{TimeDelta, Timelike};

@@ -1,6 +1,5 @@
-//! The season of real sign-ups day by day, through the calls that students make: each on its day, a
-//! share of them taken back on days drawn from a fixed seed, and nights that find nothing to
-//! repair.
+//! A season of real sign-ups, day by day, through the calls that students make: each on its day,
+//! some of them cancelled on days drawn from a fixed seed, and nights that find nothing to repair.
 
 use crate::grpc::reason;
 use crate::oulad::academy;

@@ -1,4 +1,4 @@
-//! A holiday comes over lessons, and goes again.
+//! A holiday is put on days with lessons, and taken off again.
 
 use super::*;
 use etutor::testing::{on_every_app, on_every_app_at};

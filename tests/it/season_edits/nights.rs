@@ -1,5 +1,5 @@
-//! What nobody has been told yet when the catalogue is edited again: it is told as it is then, or
-//! not at all.
+//! When the catalogue is edited again before anybody was told: people hear what is true then, or
+//! nothing.
 
 use super::*;
 use crate::staffing::stage::{MATH, SATURDAY, evening};

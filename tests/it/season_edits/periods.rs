@@ -1,4 +1,4 @@
-//! A period is moved: with it what is ahead, and all who count on it.
+//! A period is moved, and with it what lies ahead and everybody concerned.
 
 use super::*;
 use etutor::testing::on_every_app_at;

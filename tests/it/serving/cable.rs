@@ -1,4 +1,4 @@
-//! A TCP proxy between server and database.
+//! A TCP proxy between server and database, which tests can cut.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Deadlines, and the codes that callers are told.
+//! Deadlines, and the codes that callers get.
 
 use super::*;
 use bytes::{Buf, BufMut, Bytes, BytesMut};

@@ -1,4 +1,4 @@
-//! What the one write transaction and the migration lock promise, under fire.
+//! What the one write transaction and the migration lock promise, under load.
 
 use super::*;
 use etutor::storage::DbOptions;

@@ -1,4 +1,4 @@
-//! Who is let in: silent sockets, other protocols, too many.
+//! Which connections are let in: silent sockets, other protocols, too many.
 
 use super::*;
 use etutor::testing::on_every_database;

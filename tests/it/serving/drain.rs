@@ -1,4 +1,4 @@
-//! The end of the server: what was begun ends well, and nothing can hold it up.
+//! Shutdown: what was begun ends well, and nothing can hold it up.
 
 use super::*;
 use etutor::testing::on_every_database;

@@ -1,4 +1,4 @@
-//! Bad connections: what they may hold, and that nobody else notices.
+//! Badly behaved connections: what they can occupy, and that nobody else notices.
 
 use super::*;
 use crate::frames::{DATA, END_STREAM, WINDOW, Wire, message};

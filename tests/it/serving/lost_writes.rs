@@ -1,5 +1,4 @@
-//! Calls that are cancelled in the middle of a transaction must not cost others their acknowledged
-//! writes.
+//! Calls cancelled in the middle of a transaction must not cost others their acknowledged writes.
 
 use super::cable::through_a_cable;
 use super::*;

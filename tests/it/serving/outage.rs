@@ -1,4 +1,4 @@
-//! The database goes away and comes back; the server stays, says so at once, and recovers by
+//! The database goes away and comes back: the server stays up, says so at once, and recovers by
 //! itself.
 
 use super::cable::through_a_cable;

@@ -1,4 +1,4 @@
-//! Reflection in both of its versions: older clients know only v1alpha.
+//! Reflection in both of its versions, because older clients know only v1alpha.
 
 use super::*;
 use etutor::testing::on_every_database;

@@ -1,5 +1,5 @@
 //! Trouble with the log is not trouble with the service: whatever standard error is, calls are
-//! answered, and SIGTERM ends it in order.
+//! answered, and SIGTERM ends the server in order.
 
 use super::daemon::{Daemon, etutord};
 use super::*;

@@ -1,4 +1,4 @@
-//! The server told things by signals: to end, to end at once, to read its configuration anew.
+//! Signals to the server: end, end at once, reload the configuration.
 
 use super::daemon::{Daemon, etutord, health};
 use super::*;
@@ -59,7 +59,7 @@ async fn what_may_change_while_it_runs_is_followed_and_the_rest_is_named() {
     assert!(!server.tells_of_a_refusal().await, "what a caller did wrong is told to the caller");
     let text = "log: { filter: 'info,etutor::rpc=debug' }\nsms: { batch_max: 7 }\nserver: { drain_s: 3 \
         }\nzone: Asia/Tokyo\n";
-    let log = server.reload(text, "another filter").await.join("\n");
+    let log = server.reload(text, "the log filter was changed").await.join("\n");
     assert!(log.contains(r#""changed":"log.filter, sms.batch_max""#), "{log}");
     assert!(log.contains(r#""keys":"server.drain_s, zone""#) && log.contains("needs a restart"), "{log}");
     assert!(server.tells_of_a_refusal().await);

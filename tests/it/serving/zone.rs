@@ -1,5 +1,5 @@
-//! The zone is kept with the data: who starts with another one is refused, whichever database it is
-//! and whoever was first.
+//! The zone is kept with the data: a server with another zone is refused, on every database,
+//! whoever was first.
 
 use super::daemon::{Daemon, told};
 use etutor::error::Error;

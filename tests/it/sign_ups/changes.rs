@@ -1,5 +1,5 @@
-//! Changing a sign-up: the new part or none of it; students between classes; new sign-ups into
-//! running classes until F.
+//! Changing a sign-up: all of the new part or nothing; moving students between classes; new
+//! sign-ups into running classes until F.
 
 use super::{get, no_drift, said, small, state, taken};
 use crate::grpc::reason;
@@ -309,7 +309,7 @@ fn who_cannot_be_moved_is_told_what_is_wrong_with_the_class_or_the_day() {
         let (code, message) = told(foreign, "").await;
         assert_eq!(
             (code, message.as_str()),
-            (Code::InvalidArgument, "class_id: is a class of another class template")
+            (Code::InvalidArgument, "class_id: belongs to another class template")
         );
         let (code, message) = told(foreign + 1, "").await;
         assert_eq!((code, message), (Code::NotFound, format!("class \"{}\" does not exist", foreign + 1)));

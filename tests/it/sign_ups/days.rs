@@ -1,5 +1,4 @@
-//! Other days of the same template: it stays the same reservation, with its leave, its class and
-//! its seat.
+//! Other days of the same template: the reservation stays the same, with its leave, class and seat.
 
 use super::changes::{change, reservation_of, running};
 use super::{cancel, get, no_drift, said, small, state, taken};

@@ -1,5 +1,5 @@
-//! A student's holds of the same days last at most half an hour in any two hours; a hold is told
-//! from a sign-up, and a request from what is left of it.
+//! A student's holds of the same days last at most half an hour in any two hours. Refusals
+//! distinguish a hold from a sign-up, and a repeated request whose result is over is told so.
 
 use super::holds::{confirm, hold_as, release, renew};
 use super::{cancel, get, no_drift, said, small, state};

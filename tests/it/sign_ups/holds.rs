@@ -1,5 +1,4 @@
-//! Holds: 15 minutes, one renewal, confirmed or given back; one that has run out stands in nobody's
-//! way.
+//! Holds: 15 minutes, one renewal, confirmed or given back; one that has run out blocks nobody.
 
 use super::{cancel, get, no_drift, said, small, state, taken};
 use etutor::rpc::pb;

@@ -1,4 +1,4 @@
-//! Leave for single lessons: three in a season, until two hours before; the place is free for
+//! Leave from single lessons: three in a season, until two hours before; the place is free for
 //! others.
 
 use super::{no_drift, said, small, taken};

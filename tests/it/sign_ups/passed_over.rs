@@ -1,5 +1,5 @@
-//! Who waits and cannot be served just now is passed over and keeps the place; a yes elsewhere ends
-//! it.
+//! A waiting student who cannot be served just now is passed over and keeps the position; a yes
+//! elsewhere ends it.
 
 use super::waitlist::{RANGE, accept, decline, id, join, join_other, listed, told};
 use super::{cancel, get, no_drift, said, small, state};

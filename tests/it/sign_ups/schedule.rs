@@ -1,4 +1,4 @@
-//! What a student sees: the lessons, and what may still be done with each.
+//! What a student sees: the lessons, and what can still be done with each.
 
 use super::small;
 use etutor::rpc::pb;

@@ -1,4 +1,4 @@
-//! What a sign-up costs the database, and that what callers write is never read as SQL.
+//! What a sign-up costs the database, and that callers' text is never read as SQL.
 
 use super::{said, small};
 use crate::grpc::reason;

@@ -1,5 +1,5 @@
 //! `invite exec`, `invite check` and the messages: who is asked when, how long an invitation lives,
-//! and that silence never blocks.
+//! and that coaches who stay silent never block a task.
 
 use super::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::domain::rules::AfterGate;

@@ -1,4 +1,4 @@
-//! How often one coach is asked, and how near to each other two classes may be (docs/domain.md §5).
+//! How often one coach is asked, and how close together two classes may be (docs/domain.md §5).
 
 use super::stage::{SATURDAY, Stage, TH, each};
 use etutor::testing::{Academy, on_every_app_at};

@@ -1,4 +1,4 @@
-//! `invite create`: whom a task counts, how large it is, and that making it again changes nothing.
+//! `invite create`: whom a task counts, how large it is, and that running it again changes nothing.
 
 use super::stage::{MATH, SATURDAY, Stage, TH, evening};
 use crate::grpc::reason;

@@ -1,4 +1,4 @@
-//! What `invite exec` remembers changes nothing but what a minute costs.
+//! The memory of `invite exec` changes only what a minute costs.
 
 use super::stage::{SATURDAY, Stage};
 use etutor::domain::state::InvitationState;

@@ -1,4 +1,4 @@
-//! Tasks of one template on days that follow each other (docs/domain.md §4, Sizing).
+//! Tasks of one template on consecutive days (docs/domain.md §4, Sizing).
 
 use super::stage::{SATURDAY, Stage};
 use etutor::testing::{Academy, academy, on_every_app_at};

@@ -1,4 +1,4 @@
-//! `invite check`: tasks shrink and grow, coaches fall out (docs/domain.md §4, Resizing).
+//! `invite check`: tasks shrink and grow, coaches drop out (docs/domain.md §4, Resizing).
 
 use super::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::rpc::pb;

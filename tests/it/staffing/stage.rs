@@ -1,5 +1,4 @@
-//! How the stories of staffing are told: an academy, its clock, and what everybody says and is
-//! told.
+//! The stage for stories of staffing: an academy, its clock, and what everybody says and is told.
 
 use crate::grpc::reason;
 use etutor::rpc::pb;

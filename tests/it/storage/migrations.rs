@@ -1,4 +1,4 @@
-//! Migrations that are killed, at every moment, and go on; and programs that are older than their
+//! Migrations that are killed at any moment and continued, and programs that are older than their
 //! database.
 
 use etutor::storage::migration::{ALL, Migrator};

@@ -1,4 +1,4 @@
-//! A database that cannot be opened: what is told names the key, and the server or file.
+//! A database that cannot be opened: the error names the key, and the server or file.
 
 use etutor::error::Error;
 use etutor::storage::{Db, DbOptions};
@@ -71,7 +71,7 @@ async fn a_sqlite_file_that_cannot_be_used_is_told_by_its_path() {
     let (folder, file) = (folder.path().display(), file.display());
     for (url, reason) in [
         (format!("sqlite://{folder}"), "is a folder"),
-        (format!("sqlite://{file}"), "no SQLite database"),
+        (format!("sqlite://{file}"), "not a SQLite database"),
         (format!("sqlite://{file}/etutor.db"), "cannot be made"),
         (format!("sqlite://{file}/deeper/etutor.db"), "cannot be made"),
         ("sqlite:///proc/etutor/etutor.db".to_owned(), "cannot be made"),

@@ -1,4 +1,4 @@
-//! What is written of a set of sign-ups is written as a whole, by whatever number of statements.
+//! A set of sign-ups is written as a whole, in however many statements.
 
 use etutor::domain::calendar::parse_day;
 use etutor::domain::state::{PlaceCause, ReservationState};

@@ -1,5 +1,4 @@
-//! `write_txn!`: tried again where the database asks for it, all or nothing, and no place sold
-//! twice.
+//! `write_txn!`: retried when the database asks for it, all or nothing, and no place sold twice.
 
 use etutor::error::{Error, Result};
 use etutor::storage::Db;

@@ -1,4 +1,4 @@
-//! What is older than it is kept for goes, in sets, and only that.
+//! Rows past their retention are removed, in sets, and nothing else is.
 
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;

@@ -1,4 +1,5 @@
-//! Lessons of classes follow the lesson days of their template; a coach must be able to follow too.
+//! Makes the lessons of classes follow the lesson days of their template, if their coaches can
+//! follow.
 
 use super::plan::Edit;
 use super::scene::{Asked, LessonChange, Scene};
@@ -48,7 +49,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
                     .refuse(
                         Reason::InUse,
                         &[row.day],
-                        "the coaches of its classes offered the period it is in, on",
+                        "the coaches of its classes offered only its present period, on",
                     )
                     .of_classes(vec![row.class_id]));
             }
@@ -86,7 +87,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
             let days = crate::domain::places::show_days(&clash);
             return Err(Error::refused_on(
                 Reason::InUse,
-                format!("the coach of a class has another lesson too near, on {days}"),
+                format!("the coach of a class has another lesson too close to it, on {days}"),
                 clash,
             ));
         }
@@ -354,6 +355,6 @@ pub(crate) async fn offers_still_cover(work: Work<'_>, period_id: i64) -> Result
         return Ok(());
     }
     days.dedup();
-    let why = "a coach teaches in an offer that would no longer cover the lesson, on";
+    let why = "a coach teaches under an offer that would no longer cover the lesson, on";
     Err(Error::refused_on(Reason::InUse, format!("{why} {}", crate::domain::places::show_days(&days)), days))
 }

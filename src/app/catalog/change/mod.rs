@@ -1,9 +1,9 @@
-//! What an edit of the catalogue does to lesson days, and to all who have a claim on them: it is
-//! carried out for everybody or not at all (docs/domain.md §2), and says what it did. To know it
-//! before, the whole transaction is run and taken back.
+//! Carries an edit of the catalogue through to lesson days and everybody who has a claim on them,
+//! for all or not at all (docs/domain.md §2), and reports what it did. A preview runs the whole
+//! transaction and rolls it back.
 //!
-//! Locks: the making of tasks, open tasks, the season (by the caller), then students, classes and
-//! coaches, places last.
+//! Locks: the making of tasks, open tasks, the season (all by the caller), then students, classes
+//! and coaches, and places last.
 
 mod lessons;
 mod plan;
@@ -156,7 +156,7 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
         found.iter().map(|clash| (clash.reservation_id, clash.other_id)).collect();
     let ids: Vec<i64> = pairs.into_iter().flat_map(|(id, other)| [id, other]).collect();
     let why = format!(
-        "students who are signed up have another lesson at that time (reservations {}), on",
+        "students who have signed up have another lesson at that time (reservations {}), on",
         show_ids(&ids)
     );
     let error = scene.edit_of(template_id).map_or_else(
@@ -166,7 +166,7 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
     Err(error.of_reservations(ids))
 }
 
-/// What came free goes to who waits; messages written.
+/// Offers places that came free to the waiting list; messages written.
 async fn places_came_free(work: Work<'_>, scene: &Scene<'_>) -> Result<u64> {
     let larger = |edit: &Edit<'_>| {
         edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity))

@@ -149,12 +149,12 @@ impl<'a> Edit<'a> {
         let refuse = |reason, days: &[Day], why| self.refuse(reason, days, why).of_reservations(by(days));
         let begun = of(&mut self.removed.values().filter(|row| row.start_at <= now).map(|row| row.day));
         if !begun.is_empty() {
-            return Some(refuse(Reason::InUse, &begun, "the lesson has begun and stays, on"));
+            return Some(refuse(Reason::InUse, &begun, "the lesson has begun and cannot be removed, on"));
         }
         let late = |day: &Day| self.rows.get(day).is_some_and(|row| row.start_at <= now);
         let past = of(&mut self.moved.keys().copied().filter(late));
         if !past.is_empty() {
-            return Some(refuse(Reason::InUse, &past, "the lesson would have begun already, on"));
+            return Some(refuse(Reason::InUse, &past, "the lesson would already have begun, on"));
         }
         let crowded = |day: &Day| self.rows.get(day).is_some_and(|row| row.taken > row.capacity);
         let full: Vec<Day> = self.added.iter().copied().filter(crowded).collect();
@@ -327,11 +327,11 @@ mod tests {
         let both = [want("2026-03-07", 10, 2), want("2026-03-14", 20, 2)];
         assert_eq!(refused(&both), None);
         let begun = refused(&both[1..]).unwrap();
-        assert!(begun.ends_with("the lesson has begun and stays, on 2026-03-07"), "{begun}");
+        assert!(begun.ends_with("the lesson has begun and cannot be removed, on 2026-03-07"), "{begun}");
         let small = refused(&[both[0], want("2026-03-14", 20, 1)]).unwrap();
         assert!(small.ends_with("more places are taken than there would be, on 2026-03-14"), "{small}");
         let past = refused(&[both[0], want("2026-03-14", 12, 2)]).unwrap();
-        assert!(past.ends_with("the lesson would have begun already, on 2026-03-14"), "{past}");
+        assert!(past.ends_with("the lesson would already have begun, on 2026-03-14"), "{past}");
         let full = refused(&[both[0], both[1], want("2026-03-21", 40, 1)]).unwrap();
         assert!(full.contains("than there would be places, on 2026-03-21"), "{full}");
         assert_eq!(refused(&[both[0]]), None, "a lesson that is ahead may fall away");

@@ -1,5 +1,5 @@
-//! Reservations follow the lesson days of their range: the ledger, leave, those of which nothing is
-//! left, and those who wait.
+//! Makes reservations follow the lesson days in their range: updates the ledger, gives leave back,
+//! cancels reservations that have no lesson left, and moves the first lesson of those that wait.
 
 use super::plan::{Edit, Touched, is_live, takes};
 use super::scene::{ReservationChange, Scene};

@@ -1,4 +1,4 @@
-//! What an edit of the catalogue reads under its locks, and what it answers.
+//! What an edit of the catalogue reads under its locks (the `Scene`), and what it reports.
 
 use super::plan::Edit;
 use crate::domain::state::{LessonChangeKind, TaskChangeKind};

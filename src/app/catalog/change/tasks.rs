@@ -1,5 +1,5 @@
-//! Class tasks follow their lessons: cancelled with them, moved with them, back with them; the rest
-//! is sized again by `invite check`.
+//! Makes class tasks follow their lessons: cancelled, moved and reopened with them. `invite check`
+//! sizes the rest again.
 
 use super::plan::Edit;
 use super::scene::{CatalogChange, Scene, TaskChange, span};

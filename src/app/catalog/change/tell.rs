@@ -1,6 +1,7 @@
-//! Who is told of an edit: students with a claim on its lessons, coaches who teach them or were
-//! asked to. Once a person and lesson; of a new time of day once a person and template. What
-//! somebody was to be told of those lessons and has not been yet is told as it is now.
+//! Decides whom an edit concerns: students with a claim on its lessons, and coaches who teach them
+//! or were asked to. Each lesson is told to a person once; a new time of day is told once per
+//! person and template. Messages about these lessons that have not gone out are written again with
+//! the new facts.
 
 use super::lessons::ClassLessons;
 use super::plan::{Edit, takes};

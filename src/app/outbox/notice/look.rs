@@ -1,4 +1,4 @@
-//! What is known and what is so of the topics that are looked at.
+//! Reads what is known, and what is true, of the topics to look at.
 
 use crate::app::call::Work;
 use crate::domain::calendar::cut_off;

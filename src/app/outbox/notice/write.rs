@@ -1,4 +1,4 @@
-//! Keeping what people know of topics, and writing the messages that tell them what is new.
+//! Stores what people know of topics, and writes the messages that tell them what is new.
 
 use super::look::Looked;
 use crate::app::App;
