@@ -374,9 +374,9 @@ mod tests {
         let told = |file: &str| why_unread(file).unwrap_or_default();
         for (file, words) in [
             ("students.xlsx", "save it as CSV UTF-8, named students.csv"),
-            ("Reservations.CSV.txt", "is it reservations.csv?"),
-            ("students.txt", "is it students.csv?"),
-            ("students", "is it students.csv?"),
+            ("Reservations.CSV.txt", "did you mean reservations.csv?"),
+            ("students.txt", "did you mean students.csv?"),
+            ("students", "did you mean students.csv?"),
             ("coach_behaviour.csv", "is not a file to import"),
             ("~$students.xlsx", "is not a file to import"),
             ("students (1).csv", "is not a file to import"),
