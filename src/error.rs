@@ -2,6 +2,7 @@
 //! gRPC status.
 
 use crate::domain::refusal::Refusal;
+use crate::domain::state::Impossible;
 use crate::domain::time::{Day, Instant};
 use std::fmt;
 
@@ -142,6 +143,13 @@ impl Error {
             Self::Precondition { reason, .. } => Some(*reason),
             _ => None,
         }
+    }
+}
+
+impl From<Impossible> for Error {
+    fn from(impossible: Impossible) -> Self {
+        // The state was read under a lock: code did what the rules do not allow.
+        Self::internal(impossible)
     }
 }
 

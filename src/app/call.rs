@@ -29,6 +29,13 @@ pub struct Call<'a> {
     pub rehearsal: bool,
 }
 
+impl App {
+    /// A call that begins now.
+    pub async fn call(&self) -> Result<Call<'_>> {
+        Ok(Call::new(self, self.now().await?))
+    }
+}
+
 impl<'a> Call<'a> {
     /// A call at an instant, of nobody in particular.
     pub fn new(app: &'a App, now: Instant) -> Self {

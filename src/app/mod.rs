@@ -32,7 +32,6 @@ use crate::error::Result;
 use crate::storage::{Db, Txn};
 use after::After;
 use calendars::Calendars;
-use call::Call;
 use queue::Desk;
 use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
@@ -81,11 +80,6 @@ impl App {
     /// The same inside a transaction, which may have waited for a lock since it began.
     pub(crate) async fn now_in(&self, txn: &Txn) -> Result<Instant> {
         self.clock.now(txn).await
-    }
-
-    /// A call that begins now.
-    pub async fn call(&self) -> Result<Call<'_>> {
-        Ok(Call::new(self, self.now().await?))
     }
 
     /// The tunable numbers.

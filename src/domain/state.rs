@@ -1,6 +1,31 @@
-//! The closed sets of words in the domain, stored as text: states, kinds, grade types.
+//! The closed sets of words in the domain, stored as text: states, kinds, grade types. What may
+//! happen in which state stands beside the states, one file for each thing that has a life.
 
-use super::time::Instant;
+pub mod invitation;
+pub(crate) mod lesson;
+pub(crate) mod reservation;
+pub(crate) mod task;
+
+pub use invitation::InvitationState;
+pub use lesson::{ClassState, LessonState};
+pub use reservation::ReservationState;
+use std::fmt;
+pub use task::{Cancellation, TaskState};
+
+/// Something cannot happen to a thing in its state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot happen to {thing} in state {state}")]
+pub struct Impossible {
+    thing: &'static str,
+    state: String,
+    event: String,
+}
+
+impl Impossible {
+    fn new(thing: &'static str, state: impl fmt::Display, event: impl fmt::Debug) -> Self {
+        Self { thing, state: state.to_string(), event: format!("{event:?}") }
+    }
+}
 
 /// An enum whose variants are stored and shown as fixed upper-case words.
 macro_rules! words {
@@ -31,6 +56,7 @@ macro_rules! words {
         }
     };
 }
+use words;
 
 words! {
     /// Of which kind somebody is who acts; see [`Actor`](super::actor::Actor).
@@ -53,83 +79,6 @@ words! {
 }
 
 words! {
-    /// State of a class task (docs/domain.md §4).
-    TaskState {
-        /// Created, nobody asked yet.
-        Pending = "PENDING",
-        /// Coaches are being asked.
-        Inviting = "INVITING",
-        /// As many coaches are ready as are needed.
-        Covered = "COVERED",
-        /// The classes are formed.
-        Formed = "FORMED",
-        /// F came with fewer coaches ready than needed.
-        Partial = "PARTIAL",
-        /// F came with no coach ready.
-        Failed = "FAILED",
-        /// Demand fell to 0, or an admin cancelled it.
-        Cancelled = "CANCELLED",
-    }
-}
-
-impl TaskState {
-    /// Whether the task still looks for coaches: PENDING, INVITING, COVERED.
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Inviting | Self::Covered)
-    }
-}
-
-words! {
-    /// State of an invitation (docs/domain.md §5).
-    InvitationState {
-        /// Its message waits to be sent.
-        Queued = "QUEUED",
-        /// Its message is out; it lives until `expires_at`.
-        Sent = "SENT",
-        /// A yes; the software test is missing.
-        Accepted = "ACCEPTED",
-        /// A yes with a valid software test.
-        Ready = "READY",
-        /// The coach has the class.
-        Assigned = "ASSIGNED",
-        /// A yes beyond what is needed.
-        Reserve = "RESERVE",
-        /// A no.
-        Declined = "DECLINED",
-        /// No answer in time.
-        Expired = "EXPIRED",
-        /// No passed test in time.
-        Lapsed = "LAPSED",
-        /// A no after a yes.
-        Withdrawn = "WITHDRAWN",
-        /// Taken back by the service or by staff.
-        Cancelled = "CANCELLED",
-        /// Its message never got out.
-        Undelivered = "UNDELIVERED",
-    }
-}
-
-impl InvitationState {
-    /// Holds the coach's time: ACCEPTED, READY.
-    pub(crate) fn is_held(self) -> bool {
-        matches!(self, Self::Accepted | Self::Ready)
-    }
-
-    /// Ended for good, though a late yes may revive some.
-    pub(crate) fn is_ended(self) -> bool {
-        matches!(
-            self,
-            Self::Declined
-                | Self::Expired
-                | Self::Lapsed
-                | Self::Withdrawn
-                | Self::Cancelled
-                | Self::Undelivered
-        )
-    }
-}
-
-words! {
     /// Why an invitation was made (docs/domain.md §5).
     InvitationKind {
         /// By `invite exec`.
@@ -140,80 +89,6 @@ words! {
         Substitute = "SUBSTITUTE",
         /// For a coach change.
         Change = "CHANGE",
-    }
-}
-
-words! {
-    /// State of a reservation (docs/domain.md §6).
-    ReservationState {
-        /// A hold of 15 minutes.
-        Held = "HELD",
-        /// Signed up, in no class yet.
-        Booked = "BOOKED",
-        /// In a class.
-        Placed = "PLACED",
-        /// Its last day is past.
-        Ended = "ENDED",
-        /// Taken back.
-        Cancelled = "CANCELLED",
-        /// A hold, an offer or a place on the waiting list that ran out.
-        Expired = "EXPIRED",
-        /// On the waiting list.
-        Waitlisted = "WAITLISTED",
-        /// Offered a place from the waiting list.
-        Offered = "OFFERED",
-    }
-}
-
-impl ReservationState {
-    /// Whether it counts in the places taken. A hold or an offer that has run out does so until it
-    /// is found out.
-    pub fn takes_places(self) -> bool {
-        matches!(self, Self::Held | Self::Offered | Self::Booked | Self::Placed | Self::Ended)
-    }
-
-    /// Those that last until an instant.
-    pub(crate) const RUNNING_OUT: [Self; 3] = [Self::Held, Self::Offered, Self::Waitlisted];
-
-    /// What it is at `now`: what lasts until `expires_at` is EXPIRED from then on, whether or not
-    /// that was found out.
-    pub fn at(self, expires_at: Option<Instant>, now: Instant) -> Self {
-        let ran_out = Self::RUNNING_OUT.contains(&self) && expires_at.is_some_and(|until| until <= now);
-        if ran_out { Self::Expired } else { self }
-    }
-}
-
-words! {
-    /// State of a class (docs/domain.md §6).
-    ClassState {
-        /// Formed, its first lesson is ahead.
-        Open = "OPEN",
-        /// Its first lesson has begun.
-        Running = "RUNNING",
-        /// No lesson is left.
-        Closed = "CLOSED",
-    }
-}
-
-words! {
-    /// State of a lesson (docs/domain.md §6).
-    LessonState {
-        /// Ahead.
-        Scheduled = "SCHEDULED",
-        /// Going on.
-        Running = "RUNNING",
-        /// Over.
-        Done = "DONE",
-        /// The coach came late.
-        CoachLate = "COACH_LATE",
-        /// The coach did not come.
-        CoachAbsent = "COACH_ABSENT",
-        /// Another coach taught it.
-        Substituted = "SUBSTITUTED",
-        /// Called off.
-        Cancelled = "CANCELLED",
-        /// Held at another time.
-        MadeUp = "MADE_UP",
     }
 }
 

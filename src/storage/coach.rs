@@ -72,6 +72,11 @@ pub(crate) async fn coach_status_in_txn(txn: &Txn, id: i64, from: JobStatus, to:
     Ok(done.bind(to).bind(id).bind(from).execute(txn).await? == 1)
 }
 
+/// Writes when a coach passed the software test last.
+pub(crate) async fn coach_test_passed_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<()> {
+    sql("UPDATE coach SET test_passed_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await.map(drop)
+}
+
 /// Writes when a coach logged in last.
 pub(crate) async fn coach_login_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<u64> {
     sql("UPDATE coach SET last_login_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await

@@ -78,6 +78,7 @@ macro_rules! text_columns {
 }
 
 text_columns!(
+    Cancellation,
     ActorKind,
     TaskState,
     InvitationState,

@@ -5,6 +5,7 @@ use super::insert;
 use super::sql::{Cell, insert_rows, sql};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
+use crate::storage::Txn;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityName, EntityTrait, IdenStatic, Iterable,
@@ -223,4 +224,16 @@ pub(crate) async fn update_set_in_txn<E: EntityTrait>(
         }
     }
     Ok(())
+}
+
+/// Removes the excepted days of seasons.
+pub(crate) async fn except_days_delete_in_txn(
+    txn: &Txn,
+    season_ids: impl IntoIterator<Item = i64>,
+) -> Result<()> {
+    sql("DELETE FROM season_except_day WHERE season_id IN ({ids})")
+        .ids(season_ids)
+        .execute(txn)
+        .await
+        .map(drop)
 }

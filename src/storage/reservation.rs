@@ -5,6 +5,7 @@ use super::entity::{class, class_template, reservation, student};
 use super::page::Page;
 use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::state::ReservationState;
+use crate::domain::state::reservation::Event;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{
@@ -101,6 +102,14 @@ pub(crate) async fn template_of_code(
 /// Locks a student: whoever changes what the student is signed up for takes this turn first.
 pub(crate) async fn student_lock_in_txn(txn: &impl ConnectionTrait, student_id: i64) -> Result<u64> {
     sql("UPDATE student SET version = version + 1 WHERE id = ?").bind(student_id).execute(txn).await
+}
+
+/// Locks students as a set; as [`student_lock_in_txn`].
+pub(crate) async fn student_lock_set_in_txn(
+    txn: &Txn,
+    student_ids: impl IntoIterator<Item = i64>,
+) -> Result<u64> {
+    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})").ids(student_ids).execute(txn).await
 }
 
 /// A reservation by its key, with names.
@@ -296,6 +305,68 @@ pub(crate) async fn place_free_in_txn(
         .bind(last)
         .execute(txn)
         .await
+}
+
+/// A hold that is confirmed, or an offer that is taken; it counts as signed up now.
+///
+/// # Errors
+/// `Contended` when it is not as it was read.
+pub(crate) async fn reservation_confirm_in_txn(
+    txn: &Txn,
+    before: &reservation::Model,
+    now: Instant,
+) -> Result<()> {
+    let to = before.state.after(Event::Confirmed { seated: before.class_id.is_some() })?;
+    let done =
+        sql("UPDATE reservation SET state = ?, created_at = ?, expires_at = NULL, version = version + 1 \
+             WHERE id = ? AND state = ? AND version = ?")
+        .bind(to)
+        .bind(now)
+        .bind(before.id)
+        .bind(before.state)
+        .bind(before.version)
+        .execute(txn)
+        .await?;
+    if done == 1 { Ok(()) } else { Err(Error::Contended("reservation.confirm")) }
+}
+
+/// A hold that lasts longer, once.
+///
+/// # Errors
+/// `Contended` when it is not as it was read, or was renewed before.
+pub(crate) async fn hold_renew_in_txn(txn: &Txn, before: &reservation::Model, until: Instant) -> Result<()> {
+    let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
+         WHERE id = ? AND state = ? AND renewed = FALSE AND version = ?")
+    .bind(until)
+    .bind(before.id)
+    .bind(ReservationState::Held)
+    .bind(before.version)
+    .execute(txn)
+    .await?;
+    if done == 1 { Ok(()) } else { Err(Error::Contended("hold.renew")) }
+}
+
+/// A sign-up that is in another class from a day on.
+///
+/// # Errors
+/// `Contended` when it is not as it was read.
+pub(crate) async fn reservation_move_in_txn(
+    txn: &Txn,
+    before: &reservation::Model,
+    class_id: i64,
+    from: Day,
+) -> Result<()> {
+    let done = sql("UPDATE reservation SET class_id = ?, placed_from = ?, state = ?, task_id = NULL, \
+         version = version + 1 WHERE id = ? AND state = ? AND version = ?")
+    .bind(class_id)
+    .bind(from)
+    .bind(before.state.after(Event::Placed)?)
+    .bind(before.id)
+    .bind(before.state)
+    .bind(before.version)
+    .execute(txn)
+    .await?;
+    if done == 1 { Ok(()) } else { Err(Error::Contended("reservation.move")) }
 }
 
 /// Shortens a reservation to `last_day`; whether it was as it had been read.

@@ -369,29 +369,6 @@ pub(crate) async fn task_ids_from(
         .await
 }
 
-/// Who cancelled tasks; those of the list that were cancelled.
-pub(crate) async fn task_cancelled_by(
-    conn: &impl ConnectionTrait,
-    ids: impl IntoIterator<Item = i64>,
-) -> Result<HashMap<i64, String>> {
-    let rows: Vec<(i64, String)> =
-        sql("SELECT id, cancelled_by FROM class_task WHERE state = 'CANCELLED' AND id IN ({ids})")
-            .ids(ids)
-            .tuples(conn)
-            .await?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Tasks that are not open and whose lesson falls away: nobody reopens them.
-pub(crate) async fn task_end_in_txn(txn: &Txn, ids: &[i64], by: &str) -> Result<u64> {
-    sql("UPDATE class_task SET state = 'CANCELLED', cancelled_by = ?, version = version + 1 \
-        WHERE id IN ({ids})")
-    .bind(by)
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await
-}
-
 /// The instants of a task that follow from its lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TaskTimes {
@@ -442,16 +419,4 @@ pub(crate) async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u
             .await?;
     }
     Ok(moved)
-}
-
-/// Tasks whose lesson is back look for coaches again.
-pub(crate) async fn task_reopen_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> {
-    sql(
-        "UPDATE class_task SET state = 'PENDING', cancelled_by = '', reopened = FALSE, dirty = TRUE, version \
-         = version + 1 \
-         WHERE state = 'CANCELLED' AND id IN ({ids})",
-    )
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await
 }

@@ -4,6 +4,8 @@ use super::Txn;
 use super::entity::reservation;
 use super::page::Page;
 use super::sql::{Cell, sql, update_by_rows};
+use crate::domain::state::ReservationState;
+use crate::domain::state::reservation::Event;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -192,15 +194,15 @@ pub(crate) async fn closed_list(
 ///
 /// # Errors
 /// `Contended` when one is in another state by now.
-pub(crate) async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: &'static str) -> Result<()> {
-    let done =
-        sql("UPDATE reservation SET state = 'EXPIRED', expires_at = NULL, class_id = NULL, placed_from = \
+pub(crate) async fn waiting_expire_in_txn(txn: &Txn, ids: &[i64], from: ReservationState) -> Result<()> {
+    let done = sql("UPDATE reservation SET state = ?, expires_at = NULL, class_id = NULL, placed_from = \
          NULL, version = version + 1 \
          WHERE state = ? AND id IN ({ids})")
-        .bind(from)
-        .ids(ids.iter().copied())
-        .execute(txn)
-        .await?;
+    .bind(from.after(Event::RanOut)?)
+    .bind(from)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await?;
     if usize::try_from(done) == Ok(ids.len()) { Ok(()) } else { Err(Error::Contended("reservation.state")) }
 }
 

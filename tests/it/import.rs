@@ -268,9 +268,9 @@ fn rows_that_differ_are_changed_and_the_places_follow() {
         let history = history.order_by_asc(coach_status_change::Column::Id).all(db.reader()).await.unwrap();
         let steps: Vec<_> = history
             .iter()
-            .map(|step| (step.from_status.as_str(), step.to_status.as_str(), step.operator.as_str()))
+            .map(|step| (step.from_status.as_str(), step.to_status.as_str(), step.operator_kind.as_str()))
             .collect();
-        assert_eq!(steps, [("reserve", "regular", "import")]);
+        assert_eq!(steps, [("reserve", "regular", "IMPORT")]);
         let student = student::Entity::find()
             .filter(student::Column::UserName.eq("s3"))
             .one(db.reader())

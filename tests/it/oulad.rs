@@ -45,7 +45,7 @@ fn the_sign_ups_of_a_year_are_booked_but_for_six() {
         assert_eq!(number(&db, "SELECT COUNT(*) FROM reservation WHERE state = 'BOOKED'").await, 6_468);
         let employed = number(&db, "SELECT COUNT(*) FROM coach WHERE job_status <> 'reserve'").await;
         assert_eq!(
-            number(&db, "SELECT COUNT(*) FROM coach_status_change WHERE operator = 'import'").await,
+            number(&db, "SELECT COUNT(*) FROM coach_status_change WHERE operator_kind = 'IMPORT'").await,
             employed
         );
         // A set that is longer than what is sent at once goes in parts.

@@ -5,7 +5,7 @@ mod purge;
 
 use crate::replay::import_through_rpc;
 use etutor::app::import::{ImportData, ImportFile, ImportRow};
-use etutor::domain::state::{MessageKind, PlaceCause, ReservationState};
+use etutor::domain::state::{ActorKind, MessageKind, PlaceCause, ReservationState};
 use etutor::rpc::pb;
 use etutor::storage::entity::{place, place_change, reservation};
 use etutor::storage::ledger::place_change_sum;
@@ -278,7 +278,9 @@ fn an_import_says_in_the_ledger_whom_it_signed_up() {
         let rows = ledger(&app).await;
         assert_eq!(rows.len(), 6);
         assert!(
-            rows.iter().all(|row| row.cause == PlaceCause::Import && row.actor == "import" && row.delta == 1),
+            rows.iter().all(|row| row.cause == PlaceCause::Import
+                && row.actor_kind == ActorKind::Import
+                && row.delta == 1),
             "{rows:?}"
         );
         for (row, sign_up) in rows.iter().zip(

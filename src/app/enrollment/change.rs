@@ -29,7 +29,6 @@ use crate::storage::entity::{class, reservation};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{NewRow, reservation_insert_set_in_txn};
-use crate::storage::sql::sql;
 use crate::storage::{Txn, catalog, leave, seat};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
@@ -386,18 +385,8 @@ fn no_lesson_ahead(wanted: &[(Day, Instant)], from_day: Option<Day>, now: Instan
 
 /// The same reservation in another class.
 async fn replace(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day) -> Result<i64> {
-    let done =
-        sql("UPDATE reservation SET class_id = ?, placed_from = ?, state = 'PLACED', task_id = NULL, \
-         version = version + 1 \
-         WHERE id = ? AND state = ? AND version = ?")
-        .bind(class_id)
-        .bind(from)
-        .bind(before.id)
-        .bind(before.state)
-        .bind(before.version)
-        .execute(txn)
-        .await?;
-    if done == 1 { Ok(before.id) } else { Err(Error::Contended("reservation.move")) }
+    store::reservation_move_in_txn(txn, before, class_id, from).await?;
+    Ok(before.id)
 }
 
 /// A reservation that ends before the day, and one that goes on in the other class; together they

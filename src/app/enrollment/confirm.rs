@@ -14,7 +14,6 @@ use crate::storage::Txn;
 use crate::storage::entity::reservation;
 use crate::storage::held_time::{held_time_end_in_txn, held_time_renew_in_txn};
 use crate::storage::reservation::{self as store, ReservationRow};
-use crate::storage::sql::sql;
 use chrono::TimeDelta;
 
 /// Makes a hold a sign-up: HELD → BOOKED, or PLACED where it kept a seat. Twice changes nothing.
@@ -78,22 +77,7 @@ pub(super) async fn confirm(
             state if state == from && before.expires_at.is_some_and(|until| work.now < until) => {}
             state => return Err(gone(state)),
         }
-        let state =
-            if before.class_id.is_some() { ReservationState::Placed } else { ReservationState::Booked };
-        let done = sql(
-            "UPDATE reservation SET state = ?, created_at = ?, expires_at = NULL, version = version + 1 \
-             WHERE id = ? AND state = ? AND version = ?",
-        )
-        .bind(state)
-        .bind(work.now)
-        .bind(id)
-        .bind(from)
-        .bind(before.version)
-        .execute(work.txn)
-        .await?;
-        if done != 1 {
-            return Err(Error::Contended("reservation.confirm"));
-        }
+        store::reservation_confirm_in_txn(work.txn, &before, work.now).await?;
         if from == ReservationState::Held {
             held_time_end_in_txn(work.txn, &[id], work.now).await?;
         }
@@ -136,16 +120,7 @@ pub(crate) async fn renew_hold(call: &Call<'_>, id: i64) -> Result<ReservationRo
         let held = held_before(work, [of].into_iter()).await?.remove(&of).unwrap_or_default();
         let (has_seat, lasts_until) = (before.class_id.is_some(), before.expires_at);
         let until = allowed_until(call, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held)?;
-        let done = sql("UPDATE reservation SET expires_at = ?, renewed = TRUE, version = version + 1 \
-             WHERE id = ? AND state = 'HELD' AND renewed = FALSE AND version = ?")
-        .bind(until)
-        .bind(id)
-        .bind(before.version)
-        .execute(work.txn)
-        .await?;
-        if done != 1 {
-            return Err(Error::Contended("hold.renew"));
-        }
+        store::hold_renew_in_txn(work.txn, &before, until).await?;
         held_time_renew_in_txn(work.txn, id, until).await
     })?;
     get_reservation(call.app, id).await

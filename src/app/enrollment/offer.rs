@@ -25,7 +25,6 @@ use crate::in_txn;
 use crate::message::text::Facts;
 use crate::storage::catalog::course_list;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
-use crate::storage::sql::sql;
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
 use crate::storage::{catalog, seat, sign_up};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -62,7 +61,7 @@ async fn close_lists(call: &Call<'_>) -> Result<Report> {
     let (changed, messages) = in_txn!(call, "waitlist.close", |work| {
         let closed = store::closed_list(work.txn, work.now, MOST).await?;
         let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
-        store::waiting_expire_in_txn(work.txn, &ids, "WAITLISTED").await?;
+        store::waiting_expire_in_txn(work.txn, &ids, ReservationState::Waitlisted).await?;
         let messages = tell(work, (MessageKind::WaitlistClosed, None), &closed).await?;
         Ok((ids.len() as u64, messages))
     })?;
@@ -109,10 +108,10 @@ pub(crate) async fn refresh_due_in_txn(work: Work<'_>, due: &Due) -> Result<Pass
 
 /// HELD and OFFERED → EXPIRED; their places and seats are free.
 async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
-    for state in ["HELD", "OFFERED"] {
+    for state in [ReservationState::Held, ReservationState::Offered] {
         let of: Vec<i64> = lapsed
             .iter()
-            .filter(|one| one.reservation.state.as_str() == state)
+            .filter(|one| one.reservation.state == state)
             .map(|one| one.reservation.id)
             .collect();
         if !of.is_empty() {
@@ -178,10 +177,7 @@ async fn make_offers(work: Work<'_>, template_ids: &[i64]) -> Result<(u64, u64)>
         return Ok((0, 0));
     }
     let ids: BTreeSet<i64> = waiting.iter().map(|one| one.reservation.student_id).collect();
-    sql("UPDATE student SET version = version + 1 WHERE id IN ({ids})")
-        .ids(ids.iter().copied())
-        .execute(work.txn)
-        .await?;
+    crate::storage::reservation::student_lock_set_in_txn(work.txn, ids.iter().copied()).await?;
     // Who waits may have left the list, or be in another one's hands by now; who has just joined is
     // not locked, and looked at by who joined.
     let mut waiting = store::waiting_list(work.txn, template_ids, work.now, MOST).await?;

@@ -5,7 +5,7 @@ use crate::app::queue::{Ask, Wish};
 use crate::domain::calendar::cut_off;
 use crate::domain::time::add_days;
 use crate::error::Result;
-use crate::storage::sql::sql;
+use crate::storage::staffing::mutex_share_in_txn;
 use chrono::TimeDelta;
 
 /// Close to the cut-off of a first lesson sign-ups take turns with `invite create` and ask the
@@ -27,7 +27,7 @@ pub(super) async fn take_turns_at_cut_off<'a>(work: Work<'a>, asks: &[Ask]) -> R
 pub(super) async fn take_turn<'a>(work: Work<'a>) -> Result<Call<'a>> {
     // Shared: those who take it so do not wait for each other, only for `invite create`, which
     // takes it for itself.
-    sql("SELECT name, version FROM mutex WHERE name = 'create' {share}").fetch(work.txn).await?;
+    mutex_share_in_txn(work.txn, "create").await?;
     let now = work.app.now_in(work.txn).await?;
     Ok(work.at(now.max(work.now)))
 }

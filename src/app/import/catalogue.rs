@@ -9,8 +9,7 @@ use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::catalog::{tasks_without_place, templates_without_place};
 use crate::storage::entity::{class_template, period, season, season_except_day, subject};
-use crate::storage::import::{Updates, insert_set_in_txn, update_set_in_txn};
-use crate::storage::sql::sql;
+use crate::storage::import::{Updates, except_days_delete_in_txn, insert_set_in_txn, update_set_in_txn};
 use chrono::NaiveTime;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
@@ -245,10 +244,7 @@ impl Run<'_> {
                 .into_iter()
                 .map(|row| (row.code, row.id))
                 .collect();
-            sql("DELETE FROM season_except_day WHERE season_id IN ({ids})")
-                .ids(changed.iter().map(|(id, _)| *id))
-                .execute(self.work.txn)
-                .await?;
+            except_days_delete_in_txn(self.work.txn, changed.iter().map(|(id, _)| *id)).await?;
             let days = with_days.iter().flat_map(|season| {
                 let id = ids.get(&season.code).copied().unwrap_or_default();
                 season

@@ -13,7 +13,6 @@ use crate::error::Result;
 use crate::in_txn;
 use crate::message::text::Facts;
 use crate::storage::pool::{self, Which};
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
 
 /// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15
@@ -36,7 +35,7 @@ pub async fn notify_software_tests(call: &Call<'_>) -> Result<Report> {
         .iter()
         .filter_map(|coach| {
             let task = tasks.iter().find(|task| task.id == coach.task_id)?;
-            let deadline = coach.test_deadline?;
+            let deadline = coach.stands.test_by()?;
             let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
             let draft = notice::to_coach(MessageKind::TestReminder, task, coach, deadline.unix(), facts);
             Some(outbox::Draft { valid_until: deadline, ..draft })
@@ -101,13 +100,8 @@ pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
             let Some(alarm) = alarm_of(call, &task, counts).filter(|_| task.state.is_open()) else {
                 return Ok(0);
             };
-            sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? \
-                WHERE id = ?")
-            .bind(alarm != Alarm::Early)
-            .bind(counts.uncovered().max(i64::from(task.told_uncovered)))
-            .bind(task.id)
-            .execute(work.txn)
-            .await?;
+            let told = counts.uncovered().max(i64::from(task.told_uncovered));
+            staffing::task_alarmed_in_txn(work.txn, task.id, alarm != Alarm::Early, told).await?;
             let (kind, late) = match alarm {
                 Alarm::Early => (MessageKind::TaskEarlyWarning, 0),
                 Alarm::Gate => (MessageKind::TaskShort, (work.now - task.gate_at).num_minutes()),
@@ -149,11 +143,8 @@ async fn note_covered(call: &Call<'_>, tasks: &[TaskRow], count: &impl Fn(&TaskR
         return Ok(());
     }
     in_txn!(call, "class_task.covered", |work| {
-        let noted = sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 \
-            WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})");
-        noted.ids(covered.iter().copied()).execute(work.txn).await
+        staffing::task_covered_at_gate_in_txn(work.txn, &covered).await
     })
-    .map(drop)
 }
 
 /// How many eligible coaches each task has not asked yet (budgets and spacing left out: they pass).

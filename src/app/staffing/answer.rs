@@ -8,13 +8,13 @@ use crate::app::{App, outbox};
 use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
+use crate::domain::state::invitation::Event;
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::message::text::Facts;
 use crate::storage::entity::{coach, invitation};
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use sea_orm::EntityTrait;
 
@@ -39,7 +39,7 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
             Yes::Refused(reason) => return Err(Error::precondition(reason, "the invitation was taken back")),
             Yes::Open => open_for_yes(&task, work.now)?,
         }
-        let invited = invited_as(&before, &person);
+        let invited = InvitedCoach::of(&before, &person)?;
         if task.dirty {
             resize_in_txn(work, task.id, Some(invitation_id)).await?;
         }
@@ -56,17 +56,16 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
         let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
         let facts = notice::facts_of_lessons(&task, &need.spans);
         let draft = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
-            let (held, _) =
-                hold(work, &task, &need, &mut candidate, &invited, before.state, Some(work.now)).await?;
+            let (stands, _) = hold(work, (&task, &need), &mut candidate, &invited, work.now).await?;
             notice::to_coach(
                 MessageKind::Accepted,
                 &task,
                 &invited,
                 work.now.unix(),
-                Facts { deadline: held.deadline, ..facts },
+                Facts { deadline: stands.test_by(), ..facts },
             )
         } else {
-            answered(work, &before, InvitationState::Reserve).await?;
+            answered(work, &before, Event::Reserved).await?;
             notice::to_coach(MessageKind::Reserved, &task, &invited, work.now.unix(), facts)
         };
         outbox::write(work, vec![draft]).await?;
@@ -95,10 +94,10 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
                 if before.state == InvitationState::Queued {
                     outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
                 }
-                answered(work, &before, InvitationState::Declined).await?;
+                answered(work, &before, Event::Declined).await?;
             }
             No::Withdraw => {
-                answered(work, &before, InvitationState::Withdrawn).await?;
+                answered(work, &before, Event::Withdrawn).await?;
                 staffing::availability_free_in_txn(work.txn, &[invitation_id]).await?;
                 settle(work, task.id).await?;
             }
@@ -150,37 +149,7 @@ fn open_for_yes(task: &TaskRow, now: Instant) -> Result<()> {
     Err(Error::precondition(reason, format!("the classes of {} take no more answers", task.about())))
 }
 
-fn invited_as(row: &invitation::Model, person: &coach::Model) -> InvitedCoach {
-    InvitedCoach {
-        id: row.id,
-        task_id: row.task_id,
-        coach_id: row.coach_id,
-        state: row.state,
-        queued_at: row.queued_at,
-        sent_at: row.sent_at,
-        answered_at: row.answered_at,
-        test_deadline: row.test_deadline,
-        user_name: person.user_name.clone(),
-        phone: person.phone.clone(),
-        test_passed_at: person.test_passed_at,
-    }
-}
-
 /// Writes an answer that gives the coach no place.
-async fn answered(work: Work<'_>, before: &invitation::Model, state: InvitationState) -> Result<()> {
-    let ended = state.is_ended().then_some(work.now);
-    let rows = sql(
-        "UPDATE invitation SET state = ?, answered_at = ?, ended_at = ?, test_deadline = NULL, reason = \
-                    ?, version = version + 1 \
-                    WHERE id = ? AND state = ?",
-    )
-    .bind(state)
-    .bind(work.now)
-    .bind(ended)
-    .bind(if state == InvitationState::Declined { Reason::Declined.as_str() } else { "" })
-    .bind(before.id)
-    .bind(before.state)
-    .execute(work.txn)
-    .await?;
-    if rows == 1 { Ok(()) } else { Err(Error::Contended("invitation.state")) }
+async fn answered(work: Work<'_>, before: &invitation::Model, event: Event) -> Result<()> {
+    staffing::invitation_step_one_in_txn(work.txn, before.id, before.state, event, work.now).await
 }

@@ -5,10 +5,10 @@ use crate::app::call::Call;
 use crate::app::outbox;
 use crate::app::report::Report;
 use crate::domain::state::InvitationState;
+use crate::domain::state::invitation::Event;
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::storage::sql::sql;
 use crate::storage::staffing;
 
 /// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or
@@ -70,13 +70,7 @@ pub(super) async fn settle_due(call: &Call<'_>, examined: u64, day: Option<Day>)
 async fn expire(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
     let mut report = Report::default();
     // A day that no task has: all of them.
-    let due: Vec<(i64, InvitationState, Day)> =
-        sql("SELECT i.id, i.state, t.day FROM invitation i JOIN class_task t ON t.id = i.task_id \
-         WHERE (i.state = 'SENT' AND i.expires_at <= ?) OR (i.state = 'QUEUED' AND i.valid_until <= ?)")
-        .bind(call.now)
-        .bind(call.now)
-        .tuples(call.app.db.reader())
-        .await?;
+    let due = staffing::invitation_list_run_out(call.app.db.reader(), call.now).await?;
     let of = |state: InvitationState| -> Vec<i64> {
         due.iter()
             .filter(|(_, found, on)| *found == state && day.is_none_or(|day| day == *on))
@@ -88,30 +82,17 @@ async fn expire(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
         return Ok(report);
     }
     report.changed = in_txn!(call, "invitation.expire", |work| {
-        let reason = Reason::Expired.as_str();
-        let ended = staffing::invitation_end_in_txn(
-            work.txn,
-            &sent,
-            InvitationState::Sent,
-            InvitationState::Expired,
-            reason,
-            work.now,
-        )
-        .await?;
-        let lost = InvitationState::Undelivered;
-        let undelivered = staffing::invitation_end_in_txn(
-            work.txn,
-            &queued,
-            InvitationState::Queued,
-            lost,
-            reason,
-            work.now,
-        )
-        .await?;
+        let mut ended = 0;
+        for (ids, from, event) in [
+            (&sent, InvitationState::Sent, Event::TimeUp),
+            (&queued, InvitationState::Queued, Event::MessageLost),
+        ] {
+            ended += staffing::invitation_step_in_txn(work.txn, ids, from, event, work.now).await?;
+        }
         if !queued.is_empty() {
             outbox::invitation_messages_cancel(work, &queued).await?;
         }
-        Ok::<u64, Error>(ended + undelivered)
+        Ok::<u64, Error>(ended)
     })?;
     Ok(report)
 }

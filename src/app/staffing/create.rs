@@ -1,25 +1,25 @@
 //! `invite create`: makes the class tasks of a day (docs/domain.md §3, §4).
 
+use super::sizing;
 use super::step::settle;
-use super::{sizing, task};
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
 use crate::domain::calendar::{Timeline, cut_off};
 use crate::domain::class_task;
 use crate::domain::state::TaskState;
+use crate::domain::state::task::Event;
 use crate::domain::time::{Day, Instant};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::in_txn;
-use crate::storage::sql::{Cell, sql};
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Demand, NewTask, TaskRow};
 use std::collections::{HashMap, HashSet};
 
 /// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and
 /// sizes those that are open. Running it again changes nothing.
 pub async fn create_class_tasks(call: &Call<'_>, day: Day) -> Result<Report> {
     in_txn!(call, "class_task.create", |work| {
-        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(work.txn).await?;
+        staffing::mutex_lock_in_txn(work.txn, "create").await?;
         let mut report = Report::default();
         let made = insert_tasks(work, day, &mut report).await?;
         let reopened = reopen_wanted(work, day).await?;
@@ -44,14 +44,7 @@ pub async fn create_class_tasks(call: &Call<'_>, day: Day) -> Result<Report> {
         let size = |task: &TaskRow| sizes.get(&task.id).copied().unwrap_or_default();
         let seated: Vec<i64> =
             tasks.iter().filter(|task| size(task).students == 0).map(|task| task.id).collect();
-        if !seated.is_empty() {
-            sql("UPDATE class_task SET state = ? WHERE state = ? AND id IN ({ids})")
-                .bind(TaskState::Formed)
-                .bind(TaskState::Pending)
-                .ids(seated)
-                .execute(work.txn)
-                .await?;
-        }
+        staffing::task_step_in_txn(work.txn, &seated, TaskState::Pending, Event::AllSeated).await?;
         for task in tasks.iter().filter(|task| size(task).seated > 0) {
             report.messages += look_at_seated(work, task.template_id, day).await?;
         }
@@ -80,20 +73,7 @@ pub async fn create_class_tasks(call: &Call<'_>, day: Day) -> Result<Report> {
 /// Open tasks of the day that a sign-up made before the cut-off is not counted by are sized again
 /// by `invite check`.
 async fn mark_changed(work: Work<'_>, day: Day) -> Result<()> {
-    let templates: Vec<i64> = sql("SELECT DISTINCT template_id FROM reservation WHERE state = 'BOOKED' \
-         AND task_id IS NULL \
-         AND start_day <= ? AND last_day >= ? AND created_at < ? AND EXISTS (SELECT 1 FROM class_task t \
-             WHERE t.template_id = reservation.template_id AND t.day = ? \
-         AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
-         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id \
-         AND v.day = ?)")
-    .bind(day)
-    .bind(day)
-    .bind(cut_off(work.app.time(), day))
-    .bind(day)
-    .bind(day)
-    .column(work.txn)
-    .await?;
+    let templates = staffing::template_list_uncounted(work.txn, day, cut_off(work.app.time(), day)).await?;
     if templates.is_empty() { Ok(()) } else { super::demand::demand_changed(work.txn, &templates).await }
 }
 
@@ -101,88 +81,36 @@ async fn mark_changed(work: Work<'_>, day: Day) -> Result<()> {
 /// has the size that follows from the sign-ups as they are counted here, which is its size unless
 /// there are running classes or somebody is just signing up.
 async fn insert_tasks(work: Work<'_>, day: Day, report: &mut Report) -> Result<HashSet<i64>> {
-    // The day is said wherever it can be: where it must be taken from `p`, MariaDB reads the tasks
-    // of all days.
-    let wanted: Vec<(i64, Instant, i64, i32, i32)> =
-        sql("SELECT p.template_id, p.start_at, q.n, ct.max_students_per_class, ct.max_classes FROM place p \
-             JOIN \
-             (SELECT r.template_id, COUNT(*) AS n FROM reservation r WHERE r.state = 'BOOKED' \
-              AND r.start_day <= ? AND r.last_day >= ? AND r.created_at < ? \
-              AND (r.task_id IS NULL OR r.task_id IN (SELECT l.id FROM class_task l WHERE l.day > ? \
-              AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
-              AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = ?) \
-         GROUP BY r.template_id) q ON q.template_id = p.template_id \
-         JOIN class_template ct ON ct.id = p.template_id \
-         WHERE p.day = ? AND NOT EXISTS (SELECT 1 FROM class_task t WHERE t.template_id = p.template_id \
-         AND t.day = ?) \
-         ORDER BY p.template_id")
-        .bind(day)
-        .bind(day)
-        .bind(cut_off(work.app.time(), day))
-        .bind(day)
-        .bind(day)
-        .bind(day)
-        .bind(day)
-        .tuples(work.txn)
-        .await?;
+    let wanted = staffing::demand_list(work.txn, day, cut_off(work.app.time(), day)).await?;
     // Many templates share few times of day.
     let mut lines: HashMap<Instant, Timeline> = HashMap::new();
-    let mut rows: Vec<[Cell; 6]> = Vec::with_capacity(wanted.len());
+    let mut rows = Vec::with_capacity(wanted.len());
     let mut made = HashSet::with_capacity(wanted.len());
-    for (template_id, start, students, max_students, max_classes) in wanted {
-        let line = lines.entry(start).or_insert_with(|| Timeline::of(work.app.rules(), day, start));
+    for Demand { template_id, start_at, students, max_students_per_class, max_classes } in wanted {
+        let line = lines.entry(start_at).or_insert_with(|| Timeline::of(work.app.rules(), day, start_at));
         if work.now >= line.freeze_at {
             // Nothing could be formed any more: these students wait for the next lesson.
             report.skip(Reason::TooLate, 1);
             continue;
         }
-        let (needed, _) = class_task::needed(students, i64::from(max_students), i64::from(max_classes), 0);
-        rows.push([
-            template_id.into(),
-            start.into(),
-            line.gate_at.into(),
-            line.freeze_at.into(),
-            students.into(),
-            needed.into(),
-        ]);
+        let (needed, _) =
+            class_task::needed(students, i64::from(max_students_per_class), i64::from(max_classes), 0);
+        let (gate_at, freeze_at) = (line.gate_at, line.freeze_at);
+        rows.push(NewTask { template_id, start_at, gate_at, freeze_at, students, needed });
         made.insert(template_id);
     }
-    if made.is_empty() {
-        return Ok(made);
+    if !rows.is_empty() {
+        staffing::task_insert_set_in_txn(work.txn, day, rows, work.now).await?;
     }
-    let inserted =
-        sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
-         students, needed, created_at) \
-         SELECT q.c0, ?, ?, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, ? FROM {rows:iiiiii} q")
-        .bind(day)
-        .bind(TaskState::Pending)
-        .bind(work.now)
-        .rows(rows)
-        .execute_in_parts(work.txn)
-        .await;
-    match inserted {
-        Ok(_) => Ok(made),
-        Err(Error::AlreadyExists { .. }) => Err(Error::Contended("class_task")),
-        Err(error) => Err(error),
-    }
+    Ok(made)
 }
 
 /// CANCELLED for want of demand → PENDING when there is demand again; an admin's cancellation
 /// stays. The templates concerned.
 async fn reopen_wanted(work: Work<'_>, day: Day) -> Result<Vec<i64>> {
-    let wanted: Vec<(i64, i64)> = sql("SELECT t.id, t.template_id FROM class_task t \
-         WHERE t.day = ? AND t.state = 'CANCELLED' AND t.cancelled_by = '' AND t.freeze_at > ? \
-         AND EXISTS (SELECT 1 FROM reservation r WHERE r.state = 'BOOKED' AND r.template_id = t.template_id \
-             AND r.start_day <= t.day AND r.last_day >= t.day AND r.created_at < ? AND r.task_id IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = t.day))")
-    .bind(day)
-    .bind(work.now)
-    .bind(cut_off(work.app.time(), day))
-    .tuples(work.txn)
-    .await?;
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    task::reopen_in_txn(work.txn, &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+    let wanted =
+        staffing::task_list_wanted_again(work.txn, day, cut_off(work.app.time(), day), work.now).await?;
+    let ids: Vec<i64> = wanted.iter().map(|(id, _)| *id).collect();
+    staffing::task_step_in_txn(work.txn, &ids, TaskState::Cancelled, Event::WantedAgain).await?;
     Ok(wanted.into_iter().map(|(_, template)| template).collect())
 }

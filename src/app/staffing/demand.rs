@@ -6,25 +6,14 @@
 
 use crate::error::Result;
 use crate::storage::Txn;
-use crate::storage::sql::sql;
+use crate::storage::staffing::{task_mark_of_coaches_in_txn, task_mark_of_templates_in_txn};
 
 /// Sign-ups of these templates changed: their open tasks are to be sized again.
 pub(crate) async fn demand_changed(txn: &Txn, template_ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE template_id IN ({ids}) \
-        AND state IN ('PENDING', 'INVITING', 'COVERED')")
-    .ids(template_ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
+    task_mark_of_templates_in_txn(txn, template_ids).await
 }
 
 /// These coaches or their availability changed: open tasks that count on them look at them again.
 pub(crate) async fn coach_changed(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') AND id IN \
-         (SELECT task_id FROM invitation WHERE coach_id IN ({ids}) \
-         AND state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE'))")
-    .ids(coach_ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
+    task_mark_of_coaches_in_txn(txn, coach_ids).await
 }

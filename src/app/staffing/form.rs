@@ -12,27 +12,14 @@ use crate::domain::city::city;
 use crate::domain::eligibility::Span;
 use crate::domain::spreading::{self, Group, Pupil};
 use crate::domain::state::{ClassState, InvitationState, LessonState, MessageKind};
-use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::message::text::Facts;
 use crate::storage::entity::{class, coach, lesson};
 use crate::storage::insert::insert_rows;
 use crate::storage::pool;
-use crate::storage::sql::{sql, update_by_pairs};
-use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use sea_orm::{
-    ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter,
-};
+use crate::storage::staffing::{self, CountedStudent, InvitedCoach, TaskRow};
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::HashMap;
-
-/// A student of the task.
-#[derive(Clone, Debug, FromQueryResult)]
-pub(super) struct Student {
-    reservation_id: i64,
-    last_day: Day,
-    pub(super) user_name: String,
-    area_code: String,
-}
 
 /// What came of forming.
 #[derive(Debug, Default)]
@@ -40,22 +27,17 @@ pub(super) struct Formed {
     pub(super) classes: i64,
     pub(super) messages: u64,
     /// Students who are in no class, and why if it is not for want of coaches.
-    pub(super) left: Vec<Student>,
+    pub(super) left: Vec<CountedStudent>,
     pub(super) reason: Option<Reason>,
 }
 
 /// READY → ASSIGNED: one class a coach, the task's students spread over them for all their
 /// remaining lesson days.
 pub(super) async fn form(work: Work<'_>, task: &TaskRow) -> Result<Formed> {
-    let students: Vec<Student> = sql("SELECT r.id AS reservation_id, r.last_day, s.user_name, s.area_code \
-         FROM reservation r JOIN student s ON s.id = r.student_id WHERE r.task_id = ? AND r.state = 'BOOKED' \
-         ORDER BY r.created_at, r.id")
-    .bind(task.id)
-    .all(work.txn)
-    .await?;
+    let students = staffing::student_list(work.txn, [task.id]).await?;
     let mut ready: Vec<InvitedCoach> = staffing::invited_of_task(work.txn, task.id).await?;
-    ready.retain(|coach| coach.state == InvitationState::Ready);
-    ready.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
+    ready.retain(|coach| coach.stands.state() == InvitationState::Ready);
+    ready.sort_by(|a, b| (a.stands.answered_at(), &a.user_name).cmp(&(b.stands.answered_at(), &b.user_name)));
     ready.truncate(usize::try_from(task.needed).unwrap_or(0));
     let ids: Vec<i64> = ready.iter().map(|coach| coach.coach_id).collect();
     coach_lock_in_txn(work.txn, &ids).await?;
@@ -80,7 +62,7 @@ pub(super) async fn form(work: Work<'_>, task: &TaskRow) -> Result<Formed> {
     let spread =
         spreading::spread(&pupils, &groups, usize::try_from(task.max_students_per_class).unwrap_or(0));
     // A coach whom the city rule leaves without students gets no class.
-    let filled: Vec<(&InvitedCoach, Vec<&Student>)> = ready
+    let filled: Vec<(&InvitedCoach, Vec<&CountedStudent>)> = ready
         .iter()
         .zip(&spread.groups)
         .map(|(coach, members)| (coach, members.iter().map(|member| &students[*member]).collect::<Vec<_>>()))
@@ -103,14 +85,14 @@ pub(super) async fn form(work: Work<'_>, task: &TaskRow) -> Result<Formed> {
 async fn make_classes(
     work: Work<'_>,
     task: &TaskRow,
-    filled: &[(&InvitedCoach, Vec<&Student>)],
+    filled: &[(&InvitedCoach, Vec<&CountedStudent>)],
 ) -> Result<u64> {
     // Later tasks of the template were sized without these classes: there are free seats now, and
     // fewer classes that may be added.
     sizing::mark_later_in_txn(work.txn, task.template_id, task.day).await?;
     let all =
         pool::span_list(work.txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
-    let lessons_of = |members: &[&Student]| -> Vec<Span> {
+    let lessons_of = |members: &[&CountedStudent]| -> Vec<Span> {
         let last = members.iter().map(|student| student.last_day).max().unwrap_or(task.day);
         all.iter().copied().filter(|span| task.day <= span.day && span.day <= last).collect()
     };
@@ -162,22 +144,9 @@ async fn make_classes(
         drafts.push(Draft { class_id: Some(class_id), lesson_at: Some(next), valid_until, ..draft });
     }
     insert_rows(work.txn, lessons).await?;
-    sizing::place_in_txn(work.txn, &placed, task.day).await?;
-    let set = "class_id = p.b, state = 'ASSIGNED', version = version + 1";
-    let rows = update_by_pairs(work.txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned)
-        .execute(work.txn)
-        .await?;
-    if rows != assigned.len() as u64 {
-        return Err(Error::Contended("invitation.state"));
-    }
-    // A class may end before the last day that was planned for: the rest of the availability is
-    // free again.
-    sql("DELETE FROM availability_use WHERE invitation_id IN ({ids}) AND day > \
-         (SELECT c.last_day FROM class c JOIN invitation i ON i.class_id = c.id \
-         WHERE i.id = availability_use.invitation_id)")
-    .ids(assigned.iter().map(|(invitation, _)| *invitation))
-    .execute(work.txn)
-    .await?;
+    staffing::student_place_in_txn(work.txn, &placed, task.day).await?;
+    staffing::invitation_assign_in_txn(work.txn, &assigned, work.now).await?;
+    staffing::availability_trim_in_txn(work.txn, assigned.iter().map(|(invitation, _)| *invitation)).await?;
     let written = outbox::write(work, drafts).await?;
     // Who was told that the lesson does not take place is told that it does; and from later lessons
     // all may be on leave.

@@ -7,58 +7,33 @@ use crate::app::outbox;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::{test_deadline, test_is_valid};
 use crate::domain::state::InvitationState;
+use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::message::text::LetGo;
-use crate::storage::entity::availability_use;
-use crate::storage::insert::insert_rows;
+use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-use crate::storage::{Txn, unique_violation};
-use sea_orm::ActiveValue::Set;
-
-/// What a yes came to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HeldAs {
-    /// ACCEPTED or READY.
-    pub state: InvitationState,
-    /// Until when the test must be passed, when it is not yet.
-    pub deadline: Option<Instant>,
-}
 
 /// Gives a coach one of the task's places: ACCEPTED, or READY with a valid test; takes the
 /// availability; ends what the coach has in reserve elsewhere and can no longer hold. Task and
-/// coach are locked, and the coach is eligible. Also answers the messages written.
+/// coach are locked, and the coach is eligible and said yes at `answered_at`. How the invitation
+/// stands then, and the messages written.
 pub(crate) async fn hold(
     work: Work<'_>,
-    task: &TaskRow,
-    need: &Need,
+    (task, need): (&TaskRow, &Need),
     candidate: &mut Candidate,
     coach: &InvitedCoach,
-    from: InvitationState,
-    answered_at: Option<Instant>,
-) -> Result<(HeldAs, u64)> {
+    answered_at: Instant,
+) -> Result<(Invitation, u64)> {
     let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
-    take_availability(work.txn, coach.id, &uses).await?;
+    staffing::availability_take_in_txn(work.txn, coach.id, &uses).await?;
     let ready = test_is_valid(work.app.rules(), candidate.test_passed, work.now);
-    let deadline = (!ready).then(|| test_deadline(work.app.rules(), work.now, task.closes_at));
-    let state = if ready { InvitationState::Ready } else { InvitationState::Accepted };
-    let rows = sql("UPDATE invitation SET state = ?, answered_at = ?, test_deadline = ?, last_day = ?, \
-                    ended_at = NULL, reason = '', \
-                    version = version + 1 WHERE id = ? AND state = ?")
-    .bind(state)
-    .bind(answered_at)
-    .bind(deadline)
-    .bind(need.spans.last().map_or(task.day, |span| span.day))
-    .bind(coach.id)
-    .bind(from)
-    .execute(work.txn)
-    .await?;
-    if rows != 1 {
-        return Err(Error::Contended("invitation.state"));
-    }
-    candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: deadline });
+    let test_by = (!ready).then(|| test_deadline(work.app.rules(), work.now, task.closes_at));
+    let last_day = need.spans.last().map_or(task.day, |span| span.day);
+    let event = Event::Held { answered_at, test_by, last_day };
+    staffing::invitation_step_one_in_txn(work.txn, coach.id, coach.stands.state(), event, work.now).await?;
+    candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: test_by });
     candidate.classes += 1;
     for (offer, day) in &uses {
         if let Some(offer) = candidate.offers.iter_mut().find(|row| row.id == *offer) {
@@ -66,17 +41,16 @@ pub(crate) async fn hold(
         }
     }
     let messages = end_other_reserves(work, task.id, candidate).await?;
-    Ok((HeldAs { state, deadline }, messages))
+    let stands = match test_by {
+        Some(test_by) => Invitation::Accepted { answered_at, test_by },
+        None => Invitation::Ready { answered_at },
+    };
+    Ok((stands, messages))
 }
 
 /// RESERVE holds no time: where the coach can no longer take it, it ends (docs/domain.md §5).
 async fn end_other_reserves(work: Work<'_>, task_id: i64, candidate: &Candidate) -> Result<u64> {
-    let others: Vec<(i64, i64)> =
-        sql("SELECT id, task_id FROM invitation WHERE coach_id = ? AND state = 'RESERVE' AND task_id <> ?")
-            .bind(candidate.id)
-            .bind(task_id)
-            .tuples(work.txn)
-            .await?;
+    let others = staffing::reserve_list_elsewhere(work.txn, candidate.id, task_id).await?;
     let mut messages = 0;
     if others.is_empty() {
         return Ok(messages);
@@ -88,10 +62,9 @@ async fn end_other_reserves(work: Work<'_>, task_id: i64, candidate: &Candidate)
         if let Err(reason) = eligibility::check(work.app.rules(), candidate, need, Purpose::Answer, work.now)
         {
             let invited = staffing::invited_of_task(work.txn, task.id).await?;
-            for coach in invited
-                .iter()
-                .filter(|coach| coach.coach_id == candidate.id && coach.state == InvitationState::Reserve)
-            {
+            for coach in invited.iter().filter(|coach| {
+                coach.coach_id == candidate.id && coach.stands.state() == InvitationState::Reserve
+            }) {
                 messages += leave_reserve(work, task, coach, reason, LetGo::TookAnother).await?;
             }
         }
@@ -107,18 +80,8 @@ pub(super) async fn leave_reserve(
     reason: Reason,
     why: LetGo,
 ) -> Result<u64> {
-    let ended = InvitationState::Cancelled;
-    if staffing::invitation_end_in_txn(
-        work.txn,
-        &[coach.id],
-        InvitationState::Reserve,
-        ended,
-        reason.as_str(),
-        work.now,
-    )
-    .await?
-        == 0
-    {
+    let (from, event) = (InvitationState::Reserve, Event::Cancelled(reason));
+    if staffing::invitation_step_in_txn(work.txn, &[coach.id], from, event, work.now).await? == 0 {
         return Ok(0);
     }
     outbox::write(work, vec![notice::let_go(task, coach, why, work.now)]).await
@@ -132,30 +95,8 @@ pub(crate) async fn use_again(
     invitation_id: i64,
 ) -> Result<()> {
     let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
-    take_availability(txn, invitation_id, &uses).await?;
-    sql("UPDATE invitation SET last_day = ? WHERE id = ?")
-        .bind(need.spans.last().map(|span| span.day))
-        .bind(invitation_id)
-        .execute(txn)
-        .await
-        .map(drop)
-}
-
-async fn take_availability(
-    txn: &Txn,
-    invitation_id: i64,
-    uses: &[(i64, crate::domain::time::Day)],
-) -> Result<()> {
-    let row = |(availability_id, day): &(i64, crate::domain::time::Day)| availability_use::ActiveModel {
-        availability_id: Set(*availability_id),
-        day: Set(*day),
-        invitation_id: Set(invitation_id),
-    };
-    match insert_rows(txn, uses.iter().map(row)).await {
-        // Another acceptance of the coach took the row since it was read.
-        Err(error) if unique_violation(&error) => Err(Error::Contended("availability_use")),
-        done => Ok(done?),
-    }
+    staffing::availability_take_in_txn(txn, invitation_id, &uses).await?;
+    staffing::invitation_last_day_in_txn(txn, invitation_id, need.spans.last().map(|span| span.day)).await
 }
 
 /// Locks coaches for the transaction, by id.

@@ -8,11 +8,11 @@ use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
+use crate::domain::state::task::Event;
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::storage::entity::{coach, invitation};
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
@@ -46,7 +46,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
     let person = person.ok_or_else(|| Error::not_found("coach", &wanted.coach))?;
     let _turn = call.app.turns.of_task(wanted.task_id).await?;
     let made = in_txn!(call, "invitation.manual", |work| {
-        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(work.txn).await?;
+        staffing::mutex_lock_in_txn(work.txn, "invite").await?;
         if let Some(id) = work.claimed(SCOPE).await? {
             let id = id.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
@@ -88,15 +88,10 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
                 work.now,
             )
         };
-        wave::insert(work.txn, vec![row]).await?;
-        sql("UPDATE coach SET last_invited_at = ? WHERE id = ?")
-            .bind(work.now)
-            .bind(person.id)
-            .execute(work.txn)
-            .await?;
+        staffing::invitation_insert_in_txn(work.txn, vec![row]).await?;
+        staffing::coach_invited_in_txn(work.txn, person.id, work.now).await?;
         if task.state == TaskState::Pending {
-            staffing::task_state_set_in_txn(work.txn, task.id, TaskState::Pending, TaskState::Inviting)
-                .await?;
+            staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::Short).await?;
         }
         let invited = staffing::invited_of_task(work.txn, task.id).await?;
         let invited = invited.iter().find(|invited| invited.coach_id == person.id);
@@ -136,13 +131,7 @@ async fn reopen(work: Work<'_>, task: TaskRow) -> Result<Option<TaskRow>> {
             ));
         }
     }
-    sql("UPDATE class_task SET state = 'INVITING', reopened = TRUE, closes_at = ?, version = version + 1 \
-        WHERE id = ? AND state = ?")
-    .bind(until)
-    .bind(task.id)
-    .bind(task.state)
-    .execute(work.txn)
-    .await?;
+    staffing::task_reopen_in_txn(work.txn, &task, until).await?;
     sizing::attach_in_txn(work, task.day, &[task.template_id]).await?;
     let task = staffing::task_by_id(work.txn, task.id).await?;
     sizing::size_in_txn(work.txn, std::slice::from_ref(&task), task.day).await?;
@@ -150,7 +139,7 @@ async fn reopen(work: Work<'_>, task: TaskRow) -> Result<Option<TaskRow>> {
     let task = staffing::task_by_id(work.txn, task.id).await?;
     if task.students == 0 {
         // Everybody left over sits in a free seat of a running class now, and that must stay.
-        staffing::task_state_set_in_txn(work.txn, task.id, TaskState::Inviting, TaskState::Formed).await?;
+        staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::AllSeated).await?;
         return Ok(None);
     }
     if task.needed == 0 {
@@ -187,11 +176,7 @@ pub(crate) async fn cancel_invitation(call: &Call<'_>, invitation_id: i64) -> Re
         if let Some(invited) = invited.iter().find(|invited| invited.id == invitation_id) {
             release::cancel_one(work, &task, invited, Reason::Cancelled).await?;
         }
-        sql("UPDATE invitation SET operator = ?, remark = ? WHERE id = ?")
-            .bind(work.actor.name())
-            .bind(work.remark.as_str())
-            .bind(invitation_id)
-            .execute(work.txn)
+        staffing::invitation_operator_in_txn(work.txn, invitation_id, work.actor.name(), &work.remark)
             .await?;
         settle(work, task.id).await?;
         staffing::invitation_by_id(work.txn, invitation_id).await

@@ -55,7 +55,7 @@ pub(crate) fn to_coach(
 
 /// What a coach who said yes, or waits in reserve, is told who is let go.
 pub(crate) fn let_go(task: &TaskRow, coach: &InvitedCoach, why: LetGo, now: Instant) -> Draft {
-    let in_reserve = coach.state == InvitationState::Reserve;
+    let in_reserve = coach.stands.state() == InvitationState::Reserve;
     let facts = Facts { in_reserve, let_go: why, ..facts(task) };
     to_coach(MessageKind::NoLongerNeeded, task, coach, now.unix(), facts)
 }

@@ -7,10 +7,10 @@ use crate::app::call::Work;
 use crate::app::outbox;
 use crate::domain::class_task::{self, Asked, LetGo};
 use crate::domain::eligibility::{self, Need, Purpose};
+use crate::domain::state::invitation::Event;
 use crate::domain::state::{InvitationState, MessageKind};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::storage::pool::{self, Which};
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// An invitation in any state that counts → CANCELLED: a QUEUED one's message is cancelled, a SENT
@@ -21,20 +21,11 @@ pub(crate) async fn cancel_one(
     coach: &InvitedCoach,
     reason: Reason,
 ) -> Result<u64> {
-    let rows = staffing::invitation_end_in_txn(
-        work.txn,
-        &[coach.id],
-        coach.state,
-        InvitationState::Cancelled,
-        reason.as_str(),
-        work.now,
-    )
-    .await?;
-    if rows != 1 {
-        return Err(Error::Contended("invitation.state"));
-    }
+    let from = coach.stands.state();
+    staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::Cancelled(reason), work.now)
+        .await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
-    let kind = match coach.state {
+    let kind = match from {
         InvitationState::Queued => {
             let withdrawn = outbox::invitation_messages_cancel(work, &[coach.id]).await?;
             if withdrawn > 0 || !outbox::invitation_message_is_out(work.txn, coach.id).await? {
@@ -62,7 +53,7 @@ pub(super) async fn drop_ineligible(work: Work<'_>, task_id: i64, answering: Opt
     }
     let invited = staffing::invited_of_task(work.txn, task_id).await?;
     let (held, others): (Vec<&InvitedCoach>, Vec<&InvitedCoach>) =
-        invited.iter().partition(|coach| coach.state.is_held());
+        invited.iter().partition(|coach| coach.stands.is_held());
     let need = need_of(work.txn, &task).await?;
     let mut messages = drop_held(work, &task, &need, held).await?;
     // Who was asked or is in reserve could only be refused: better told now.
@@ -118,8 +109,8 @@ pub(super) async fn let_go(
         .filter(|coach| Some(coach.id) != answering)
         .map(|coach| Asked {
             id: coach.id,
-            state: coach.state,
-            at: coach.answered_at.or(coach.sent_at).unwrap_or(coach.queued_at),
+            state: coach.stands.state(),
+            at: coach.stands.answered_at().or(coach.sent_at).unwrap_or(coach.queued_at),
             user_name: coach.user_name.clone(),
         })
         .collect();
@@ -144,15 +135,8 @@ fn over(asked: &[Asked], needed: i64) -> bool {
 }
 
 async fn into_reserve(work: Work<'_>, task: &TaskRow, coach: &InvitedCoach) -> Result<u64> {
-    let rows = sql("UPDATE invitation SET state = 'RESERVE', test_deadline = NULL, version = version + 1 \
-        WHERE id = ? AND state = ?")
-    .bind(coach.id)
-    .bind(coach.state)
-    .execute(work.txn)
-    .await?;
-    if rows != 1 {
-        return Err(Error::Contended("invitation.state"));
-    }
+    let from = coach.stands.state();
+    staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::SetAside, work.now).await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
     // The coach did nothing just now: this is no answer, and nobody is woken for it.
     let draft = notice::to_coach(MessageKind::Reserved, task, coach, work.now.unix(), notice::facts(task));

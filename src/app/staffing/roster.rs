@@ -8,53 +8,24 @@ use crate::app::outbox::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::domain::notice::Word;
 use crate::domain::state::{ClassState, MessageKind};
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::add_days;
 use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::message::text::Facts;
-use crate::storage::entity::{class, coach};
-use crate::storage::sql::sql;
+use crate::storage::entity::coach;
+use crate::storage::staffing;
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
 /// At s − 2 h (morning classes D−1 21:00) every student still without a class is told once that the
 /// lesson does not take place (docs/domain.md §4), whatever became of the task.
 pub(crate) async fn tell_not_held(call: &Call<'_>) -> Result<u64> {
-    // The longest lead is from 21:00 to noon; what is older was told or is over, so that history
-    // costs nothing.
-    let due: Vec<(i64, Day)> =
-        sql("SELECT template_id, day FROM place WHERE not_held_told = FALSE AND not_held_at > ? \
-            AND not_held_at <= ? AND start_at > ?")
-        .bind(call.now - TimeDelta::days(1))
-        .bind(call.now)
-        .bind(call.now)
-        .tuples(call.app.db.reader())
-        .await?;
-    if due.is_empty() {
+    if !staffing::not_held_is_due(call.app.db.reader(), call.now).await? {
         return Ok(0);
     }
     in_txn!(call, "place.not_held", |work| {
-        let students: Vec<(String, i64, Day, Instant)> =
-            sql("SELECT s.user_name, p.template_id, p.day, p.start_at \
-             FROM place p JOIN reservation r ON r.template_id = p.template_id \
-             JOIN student s ON s.id = r.student_id \
-             WHERE p.not_held_told = FALSE AND p.not_held_at > ? AND p.not_held_at <= ? AND p.start_at > ? \
-             AND (r.state = 'BOOKED' OR (r.state = 'PLACED' AND r.placed_from > p.day)) \
-             AND r.start_day <= p.day AND r.last_day >= p.day \
-             AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day) \
-             ORDER BY p.template_id, p.day, s.id")
-            .bind(work.now - TimeDelta::days(1))
-            .bind(work.now)
-            .bind(work.now)
-            .tuples(work.txn)
-            .await?;
-        sql("UPDATE place SET not_held_told = TRUE WHERE not_held_told = FALSE AND not_held_at > ? \
-            AND not_held_at <= ? AND start_at > ?")
-        .bind(work.now - TimeDelta::days(1))
-        .bind(work.now)
-        .bind(work.now)
-        .execute(work.txn)
-        .await?;
+        let students = staffing::not_held_student_list(work.txn, work.now).await?;
+        staffing::not_held_told_in_txn(work.txn, work.now).await?;
         let asked = students.iter().map(|(student, template_id, day, start)| {
             Asked::student(student, *template_id, *day, Word::At(*start))
         });
@@ -73,62 +44,23 @@ pub(crate) async fn student_left(work: Work<'_>, class_id: i64) -> Result<u64> {
 
 /// Ends the lessons to which nobody comes any more, and a class without any.
 async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
-    sql("UPDATE class SET version = version + 1 WHERE id = ?").bind(class_id).execute(work.txn).await?;
-    let stays: Vec<(i64, Day)> = sql("SELECT id, last_day FROM reservation WHERE class_id = ? \
-            AND state IN ('PLACED', 'HELD', 'OFFERED')")
-    .bind(class_id)
-    .tuples(work.txn)
-    .await?;
-    // Those who stay may leave before the class was to end; and before a day that is given up there
-    // may be lessons to which nobody came any more but whoever comes later.
-    let last = stays.iter().map(|(_, last)| *last).max();
-    let class = class::Entity::find_by_id(class_id)
-        .one(work.txn)
-        .await?
-        .ok_or_else(|| Error::not_found("class", class_id))?;
+    let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
     if class.state == ClassState::Closed {
         return Ok(0);
     }
+    // Those who stay may leave before the class was to end; and before a day that is given up there
+    // may be lessons to which nobody came any more but whoever comes later.
+    let last = staffing::class_last_stay(work.txn, class_id).await?;
     let from = last.map_or(class.first_day, |last| add_days(last, 1));
-    let empty: Vec<(Day, Instant)> =
-        sql("SELECT day, start_at FROM lesson WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED' \
-            AND start_at > ? ORDER BY day")
-        .bind(class_id)
-        .bind(from)
-        .bind(work.now)
-        .tuples(work.txn)
-        .await?;
-    let Some((from, first_off)) = empty.first().copied() else { return Ok(0) };
-    sql("UPDATE lesson SET state = 'CANCELLED' WHERE class_id = ? AND day >= ? AND state = 'SCHEDULED'")
-        .bind(class_id)
-        .bind(from)
-        .execute(work.txn)
-        .await?;
-    sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN (SELECT id FROM invitation \
-        WHERE class_id = ?)")
-    .bind(from)
-    .bind(class_id)
-    .execute(work.txn)
-    .await?;
+    let ahead = staffing::class_lessons_ahead(work.txn, class_id, work.now).await?;
+    let Some((from, first_off)) = ahead.iter().copied().find(|(day, _)| *day >= from) else { return Ok(0) };
+    staffing::class_call_off_in_txn(work.txn, class_id, from).await?;
     // A class that still has lessons before `from` runs on until then, without this student's later
     // days.
-    let held: Vec<(i64, Day)> = sql(
-        "SELECT id, day FROM lesson WHERE class_id = ? AND day < ? AND start_at > ? AND state = 'SCHEDULED'",
-    )
-    .bind(class_id)
-    .bind(from)
-    .bind(work.now)
-    .tuples(work.txn)
-    .await?;
-    if held.is_empty() {
-        sql("UPDATE class SET state = 'CLOSED' WHERE id = ?").bind(class_id).execute(work.txn).await?;
-    }
-    sql("UPDATE class SET last_day = ? WHERE id = ? AND last_day >= ?")
-        .bind(add_days(from, -1).max(class.first_day))
-        .bind(class_id)
-        .bind(from)
-        .execute(work.txn)
-        .await?;
+    let runs_on = ahead.iter().any(|(day, _)| *day < from);
+    let state = if runs_on { class.state } else { ClassState::Closed };
+    let last_day = add_days(from, -1).max(class.first_day);
+    staffing::class_shorten_in_txn(work.txn, &class, state, last_day).await?;
     let person = coach::Entity::find_by_id(class.coach_id)
         .one(work.txn)
         .await?

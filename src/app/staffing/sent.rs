@@ -4,10 +4,10 @@ use crate::app::after::{Following, Settled, Until};
 use crate::app::call::Work;
 use crate::domain::invitation::expiry;
 use crate::domain::state::InvitationState;
+use crate::domain::state::invitation::Event;
 use crate::domain::time::Instant;
-use crate::error::{Reason, Result};
-use crate::storage::sql::{sql, update_by_pairs};
-use crate::storage::{Txn, staffing};
+use crate::error::Result;
+use crate::storage::staffing;
 use std::collections::HashMap;
 
 /// Until when invitations may be answered whose messages are handed over at these instants: their
@@ -20,7 +20,7 @@ async fn until(work: Work<'_>, handed: &[(i64, Instant)]) -> Result<HashMap<i64,
     if handed.is_empty() {
         return Ok(HashMap::new());
     }
-    let closing = closing(work.txn, handed.iter().map(|(id, _)| *id)).await?;
+    let closing = staffing::invitation_closing(work.txn, handed.iter().map(|(id, _)| *id)).await?;
     let until =
         handed.iter().filter_map(|(id, at)| Some((*id, expiry(work.app.rules(), *at, *closing.get(id)?))));
     Ok(until.collect())
@@ -36,42 +36,14 @@ pub(crate) fn messages_settled<'a>(work: Work<'a>, Settled { out, lost }: Settle
 /// suppressed: QUEUED → UNDELIVERED, and the next coach is asked.
 async fn settle(work: Work<'_>, out: &[(i64, Instant)], lost: &[i64]) -> Result<()> {
     if !out.is_empty() {
-        let closing = closing(work.txn, out.iter().map(|(id, _)| *id)).await?;
+        let closing = staffing::invitation_closing(work.txn, out.iter().map(|(id, _)| *id)).await?;
         // An edit may have brought F nearer since the message was handed over.
-        let until = |(id, until): &(i64, Instant)| {
-            (*id, closing.get(id).map_or(*until, |closes| *until.min(closes)).unix())
-        };
-        let pairs: Vec<(i64, i64)> = out.iter().map(until).collect();
-        let set = "state = 'SENT', expires_at = p.b, version = version + 1";
-        update_by_pairs(work.txn, "invitation", "id", set, "invitation.state = 'QUEUED'", &pairs)
-            .execute(work.txn)
-            .await?;
-        sql("UPDATE invitation SET sent_at = ? WHERE state = 'SENT' AND sent_at IS NULL AND id IN ({ids})")
-            .bind(work.now)
-            .ids(out.iter().map(|(id, _)| *id))
-            .execute(work.txn)
-            .await?;
+        let until =
+            |(id, until): &(i64, Instant)| (*id, closing.get(id).map_or(*until, |closes| *until.min(closes)));
+        let out: Vec<(i64, Instant)> = out.iter().map(until).collect();
+        staffing::invitation_sent_in_txn(work.txn, &out, work.now).await?;
     }
-    let reason = Reason::Expired.as_str();
-    staffing::invitation_end_in_txn(
-        work.txn,
-        lost,
-        InvitationState::Queued,
-        InvitationState::Undelivered,
-        reason,
-        work.now,
-    )
-    .await
-    .map(drop)
-}
-
-/// F of the tasks of invitations (s − 30 min where staff reopened them), by invitation.
-async fn closing(txn: &Txn, ids: impl Iterator<Item = i64>) -> Result<HashMap<i64, Instant>> {
-    let rows: Vec<(i64, Instant)> =
-        sql("SELECT i.id, t.closes_at FROM invitation i JOIN class_task t ON t.id = i.task_id \
-             WHERE i.id IN ({ids})")
-        .ids(ids)
-        .tuples(txn)
-        .await?;
-    Ok(rows.into_iter().collect())
+    staffing::invitation_step_in_txn(work.txn, lost, InvitationState::Queued, Event::MessageLost, work.now)
+        .await
+        .map(drop)
 }

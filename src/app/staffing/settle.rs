@@ -6,9 +6,11 @@ use super::notice;
 use crate::app::call::Work;
 use crate::app::outbox;
 use crate::domain::eligibility::{self, Purpose};
+use crate::domain::state::invitation::{Event, Invitation};
+use crate::domain::state::task::Event as TaskEvent;
 use crate::domain::state::{InvitationState, MessageKind, TaskState};
 use crate::domain::time::Instant;
-use crate::error::{Reason, Result};
+use crate::error::Result;
 use crate::message::text::{Facts, LetGo};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
@@ -20,10 +22,7 @@ pub(crate) async fn lapse_overdue(work: Work<'_>, task: &TaskRow) -> Result<u64>
 
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
 pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<InvitedCoach>) -> Result<u64> {
-    let late = |coach: &InvitedCoach| {
-        coach.state == InvitationState::Accepted
-            && coach.test_deadline.is_some_and(|deadline| deadline <= work.now)
-    };
+    let late = |coach: &InvitedCoach| coach.stands.test_by().is_some_and(|deadline| deadline <= work.now);
     let (lapsed, rest): (Vec<InvitedCoach>, Vec<InvitedCoach>) =
         std::mem::take(invited).into_iter().partition(late);
     *invited = rest;
@@ -31,24 +30,16 @@ pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<Invi
         return Ok(0);
     }
     let ids: Vec<i64> = lapsed.iter().map(|coach| coach.id).collect();
-    let reason = Reason::Lapsed.as_str();
-    staffing::invitation_end_in_txn(
-        work.txn,
-        &ids,
-        InvitationState::Accepted,
-        InvitationState::Lapsed,
-        reason,
-        work.now,
-    )
-    .await?;
+    staffing::invitation_step_in_txn(work.txn, &ids, InvitationState::Accepted, Event::TestOverdue, work.now)
+        .await?;
     staffing::availability_free_in_txn(work.txn, &ids).await?;
     let drafts = lapsed.iter().map(|coach| {
-        let facts = Facts { deadline: coach.test_deadline, ..notice::facts(task) };
+        let facts = Facts { deadline: coach.stands.test_by(), ..notice::facts(task) };
         notice::to_coach(
             MessageKind::TestLapsed,
             task,
             coach,
-            coach.test_deadline.map_or(0, Instant::unix),
+            coach.stands.test_by().map_or(0, Instant::unix),
             facts,
         )
     });
@@ -56,7 +47,7 @@ pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<Invi
 }
 
 fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
-    invited.iter().filter(|coach| coach.state == state).count() as i64
+    invited.iter().filter(|coach| coach.stands.state() == state).count() as i64
 }
 
 /// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no
@@ -68,8 +59,9 @@ pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [Invit
         return Ok(0);
     }
     let mut reserve: Vec<&mut InvitedCoach> =
-        invited.iter_mut().filter(|coach| coach.state == InvitationState::Reserve).collect();
-    reserve.sort_by(|a, b| (a.answered_at, &a.user_name).cmp(&(b.answered_at, &b.user_name)));
+        invited.iter_mut().filter(|coach| coach.stands.state() == InvitationState::Reserve).collect();
+    reserve
+        .sort_by(|a, b| (a.stands.answered_at(), &a.user_name).cmp(&(b.stands.answered_at(), &b.user_name)));
     coach_lock_in_txn(work.txn, &reserve.iter().map(|coach| coach.coach_id).collect::<Vec<_>>()).await?;
     let need = need_of(work.txn, task).await?;
     let mut messages = 0;
@@ -80,17 +72,18 @@ pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [Invit
         let mut candidate = candidate_of(work, coach.coach_id).await?;
         messages += match eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now) {
             Ok(()) => {
-                let (from, said) = (InvitationState::Reserve, coach.answered_at);
-                let (held, told) = hold(work, task, &need, &mut candidate, coach, from, said).await?;
-                coach.state = held.state;
+                let said = coach.stands.answered_at().unwrap_or(work.now);
+                let (stands, told) = hold(work, (task, &need), &mut candidate, coach, said).await?;
+                coach.stands = stands;
                 missing -= 1;
-                let facts = Facts { deadline: held.deadline, ..notice::facts_of_lessons(task, &need.spans) };
+                let facts =
+                    Facts { deadline: stands.test_by(), ..notice::facts_of_lessons(task, &need.spans) };
                 let draft = notice::to_coach(MessageKind::Promoted, task, coach, work.now.unix(), facts);
                 told + outbox::write(work, vec![draft]).await?
             }
             Err(reason) => {
                 let told = leave_reserve(work, task, coach, reason, LetGo::NotEligible).await?;
-                coach.state = InvitationState::Cancelled;
+                coach.stands = Invitation::Ended(InvitationState::Cancelled);
                 told
             }
         };
@@ -105,13 +98,14 @@ pub(super) async fn refresh(work: Work<'_>, task: &TaskRow, invited: &[InvitedCo
         return Ok(task.state);
     }
     let covered = task.needed > 0 && count(invited, InvitationState::Ready) >= i64::from(task.needed);
-    let state = match task.state {
-        _ if covered => TaskState::Covered,
-        TaskState::Pending if work.now < task.gate_at => TaskState::Pending,
-        _ => TaskState::Inviting,
+    let event = match task.state {
+        _ if covered => TaskEvent::Covered,
+        TaskState::Pending if work.now < task.gate_at => return Ok(task.state),
+        _ => TaskEvent::Short,
     };
+    let state = task.state.after(event)?;
     if state != task.state {
-        staffing::task_state_set_in_txn(work.txn, task.id, task.state, state).await?;
+        staffing::task_step_in_txn(work.txn, &[task.id], task.state, event).await?;
     }
     Ok(state)
 }

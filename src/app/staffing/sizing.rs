@@ -8,13 +8,11 @@ use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
 use crate::domain::class_task::{self, Seats, Seeker};
 use crate::domain::time::Day;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::pool;
 use crate::storage::seat;
-use crate::storage::sql::{sql, update_by_pairs, update_by_rows};
-use crate::storage::staffing::TaskRow;
-use sea_orm::FromQueryResult;
+use crate::storage::staffing::{self, TaskRow};
 use std::collections::HashMap;
 
 /// How a task came out of sizing.
@@ -35,34 +33,8 @@ pub(crate) struct Size {
 /// task of an earlier day.
 pub(crate) async fn attach_in_txn(work: Work<'_>, day: Day, template_ids: &[i64]) -> Result<()> {
     // Those whom a later task counts already come to this one: the earlier day has them.
-    sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') \
-        AND template_id IN ({ids})")
-    .bind(day)
-    .ids(template_ids.iter().copied())
-    .execute_in_parts(work.txn)
-    .await?;
-    // A new version: who is just cancelling or changing a sign-up and found no task to mark begins
-    // again, and finds it.
-    sql("UPDATE reservation SET version = version + 1, task_id = \
-             (SELECT t.id FROM class_task t WHERE t.template_id = reservation.template_id AND t.day = ? \
-              AND t.state IN ('PENDING', 'INVITING', 'COVERED')) \
-         WHERE state = 'BOOKED' AND template_id IN ({ids}) AND start_day <= ? AND last_day >= ? \
-         AND created_at < ? \
-         AND (task_id IS NULL OR task_id IN \
-             (SELECT l.id FROM class_task l WHERE l.template_id = reservation.template_id AND l.day > ? \
-              AND l.state IN ('PENDING', 'INVITING', 'COVERED'))) \
-         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id \
-         AND v.day = ?)")
-    .bind(day)
-    .ids(template_ids.iter().copied())
-    .bind(day)
-    .bind(day)
-    .bind(cut_off(work.app.time(), day))
-    .bind(day)
-    .bind(day)
-    .execute_in_parts(work.txn)
-    .await?;
-    Ok(())
+    staffing::task_mark_later_in_txn(work.txn, template_ids, day).await?;
+    staffing::student_attach_in_txn(work.txn, template_ids, day, cut_off(work.app.time(), day)).await
 }
 
 /// Fills free seats and computes the size of locked tasks of one day, and stores it.
@@ -76,14 +48,7 @@ pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Resul
     let running: HashMap<i64, i64> =
         classes.iter().map(|(template, seats)| (*template, seats.len() as i64)).collect();
     let seated = seat(txn, tasks, &mut classes, day).await?;
-    let rest: HashMap<i64, i64> =
-        sql("SELECT task_id, COUNT(*) AS n FROM reservation WHERE task_id IN ({ids}) AND state = 'BOOKED' \
-            GROUP BY task_id")
-        .ids(tasks.iter().map(|task| task.id))
-        .tuples_in_parts::<(i64, i64)>(txn)
-        .await?
-        .into_iter()
-        .collect();
+    let rest = staffing::student_counts(txn, tasks.iter().map(|task| task.id)).await?;
     let size = |task: &TaskRow| {
         let students = rest.get(&task.id).copied().unwrap_or(0);
         let classes = running.get(&task.template_id).copied().unwrap_or(0);
@@ -101,15 +66,9 @@ pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Resul
         let Size { students, needed, .. } = size(task);
         task.version > 0 || (i64::from(task.students), i64::from(task.needed)) != (students, needed)
     };
-    let stale = tasks
-        .iter()
-        .filter(is_stale)
-        .map(|task| [task.id.into(), size(task).students.into(), size(task).needed.into()]);
-    let set = "students = p.c1, needed = p.c2, dirty = FALSE, version = class_task.version + 1";
-    update_by_rows(txn, "class_task", "{rows:iii}", "class_task.id = p.c0", set)
-        .rows(stale)
-        .execute_in_parts(txn)
-        .await?;
+    let stale: Vec<(i64, i64, i64)> =
+        tasks.iter().filter(is_stale).map(|task| (task.id, size(task).students, size(task).needed)).collect();
+    staffing::task_size_set_in_txn(txn, &stale).await?;
     Ok(sizes)
 }
 
@@ -133,19 +92,7 @@ async fn seat(
     if hopeful.is_empty() {
         return Ok(seated);
     }
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: i64,
-        task_id: i64,
-        last_day: Day,
-        area_code: String,
-    }
-    let rows: Vec<Row> = sql("SELECT r.id, r.task_id, r.last_day, s.area_code FROM reservation r \
-         JOIN student s ON s.id = r.student_id \
-         WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' ORDER BY r.created_at, r.id")
-    .ids(hopeful.keys().copied())
-    .all(txn)
-    .await?;
+    let rows = staffing::student_list(txn, hopeful.keys().copied()).await?;
     let spans = pool::span_list(txn, hopeful.values().map(|task| task.template_id)).await?;
     let mut seekers: HashMap<i64, Vec<Seeker>> = HashMap::new();
     for row in rows {
@@ -153,7 +100,7 @@ async fn seat(
         let days = spans.get(&task.template_id).into_iter().flatten().map(|span| span.day);
         let days = days.filter(|lesson| day <= *lesson && *lesson <= row.last_day).collect();
         seekers.entry(row.task_id).or_default().push(Seeker {
-            reservation_id: row.id,
+            reservation_id: row.reservation_id,
             city: city(&row.area_code),
             days,
         });
@@ -166,38 +113,12 @@ async fn seat(
         seated.insert(*task_id, found.len() as i64);
         filled.extend(found);
     }
-    if !filled.is_empty() {
-        place_in_txn(txn, &filled, day).await?;
-    }
+    staffing::student_place_in_txn(txn, &filled, day).await?;
     Ok(seated)
-}
-
-/// BOOKED → PLACED: puts reservations into classes from `day` on.
-pub(crate) async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<()> {
-    let set = "class_id = p.b, state = 'PLACED', task_id = NULL, version = version + 1";
-    let rows = update_by_pairs(txn, "reservation", "id", set, "reservation.state = 'BOOKED'", filled)
-        .execute(txn)
-        .await?;
-    if rows != filled.len() as u64 {
-        // A cancellation came between the look and the change.
-        return Err(Error::Contended("reservation.state"));
-    }
-    sql("UPDATE reservation SET placed_from = ? WHERE id IN ({ids})")
-        .bind(day)
-        .ids(filled.iter().map(|(reservation, _)| *reservation))
-        .execute(txn)
-        .await
-        .map(drop)
 }
 
 /// What happened on a task's day concerns the template's later open tasks, which are sized again:
 /// students left over belong to the next one, and classes that were formed have seats and count.
 pub(crate) async fn mark_later_in_txn(txn: &Txn, template_id: i64, day: Day) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE template_id = ? AND day > ? \
-        AND state IN ('PENDING', 'INVITING', 'COVERED')")
-    .bind(template_id)
-    .bind(day)
-    .execute(txn)
-    .await
-    .map(drop)
+    staffing::task_mark_later_in_txn(txn, &[template_id], day).await
 }

@@ -16,15 +16,13 @@ use crate::app::outbox;
 use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
 use crate::domain::calendar::Timeline;
-use crate::domain::state::{InvitationState, MessageKind, TaskState};
+use crate::domain::state::task::Event;
+use crate::domain::state::{Cancellation, InvitationState, MessageKind, TaskState, invitation};
 use crate::domain::time::Day;
 use crate::error::{Reason, Result};
 use crate::in_txn;
 use crate::message::text::Facts;
-use crate::storage::entity::class;
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, TaskRow};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Brings a locked task in line at `now`; messages written.
 pub async fn settle(work: Work<'_>, task_id: i64) -> Result<u64> {
@@ -55,15 +53,7 @@ pub(crate) async fn resize_in_txn(
     // An overdue test counts for nothing: neither for the size nor for the reserve.
     let mut messages = lapse_overdue(work, &task).await?;
     // A student who cancelled from before D on, or is on leave that day, no longer needs this task.
-    let freed = sql(
-        "UPDATE reservation SET task_id = NULL WHERE task_id = ? AND (state <> 'BOOKED' OR last_day < ? \
-         OR EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = reservation.id AND v.day = ?))",
-    )
-    .bind(task_id)
-    .bind(task.day)
-    .bind(task.day)
-    .execute(work.txn)
-    .await?;
+    let freed = staffing::student_detach_in_txn(work.txn, task_id, task.day).await?;
     attach_in_txn(work, task.day, &[task.template_id]).await?;
     let sizes = size_in_txn(work.txn, std::slice::from_ref(&task), task.day).await?;
     let size = sizes.get(&task_id).copied().unwrap_or_default();
@@ -73,7 +63,7 @@ pub(crate) async fn resize_in_txn(
     messages += drop_ineligible(work, task_id, answering).await?;
     // Nobody is put into the reserve of a task that is cancelled.
     messages += if size.students == 0 {
-        cancel_in_txn(work, task_id, "").await?
+        cancel_in_txn(work, task_id, Cancellation::NoDemand).await?
     } else {
         let_go(work, task_id, (i64::from(task.needed), size.needed), answering).await?
     };
@@ -86,8 +76,8 @@ pub(crate) async fn resize_in_txn(
 }
 
 /// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to
-/// nobody's task. `by` is the admin who cancelled it, or empty for want of demand.
-pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, by: &str) -> Result<u64> {
+/// nobody's task.
+pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, why: Cancellation) -> Result<u64> {
     let task = staffing::task_by_id(work.txn, task_id).await?;
     if !task.state.is_open() {
         return Ok(0);
@@ -96,13 +86,8 @@ pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, by: &str) -> Res
     for coach in staffing::invited_of_task(work.txn, task_id).await? {
         messages += cancel_one(work, &task, &coach, Reason::TaskClosed).await?;
     }
-    staffing::task_state_set_in_txn(work.txn, task_id, task.state, TaskState::Cancelled).await?;
-    sql("UPDATE class_task SET cancelled_by = ? WHERE id = ?")
-        .bind(by)
-        .bind(task_id)
-        .execute(work.txn)
-        .await?;
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task_id).execute(work.txn).await?;
+    staffing::task_step_in_txn(work.txn, &[task_id], task.state, Event::Cancelled(why)).await?;
+    staffing::student_detach_all_in_txn(work.txn, task_id).await?;
     mark_later_in_txn(work.txn, task.template_id, task.day).await?;
     Ok(messages)
 }
@@ -163,17 +148,17 @@ async fn close(work: Work<'_>, task: TaskRow) -> Result<(u64, Vec<String>)> {
     messages += formed.messages;
     messages += let_everybody_go(work, &task).await?;
     // After a reopening the classes formed earlier count too.
-    let classes = class::Entity::find().filter(class::Column::TaskId.eq(task.id)).all(work.txn).await?.len();
+    let classes = staffing::class_count_of_task(work.txn, task.id).await?;
     // Nothing needed and students left over: there is no class left that they could form.
-    let state = if formed.classes >= i64::from(task.needed) && (task.needed > 0 || formed.left.is_empty()) {
-        TaskState::Formed
+    let event = if formed.classes >= i64::from(task.needed) && (task.needed > 0 || formed.left.is_empty()) {
+        Event::Formed
     } else if classes > 0 {
-        TaskState::Partial
+        Event::FormedInPart
     } else {
-        TaskState::Failed
+        Event::FormedNone
     };
-    staffing::task_state_set_in_txn(work.txn, task.id, task.state, state).await?;
-    sql("UPDATE reservation SET task_id = NULL WHERE task_id = ?").bind(task.id).execute(work.txn).await?;
+    staffing::task_step_in_txn(work.txn, &[task.id], task.state, event).await?;
+    staffing::student_detach_all_in_txn(work.txn, task.id).await?;
     if !formed.left.is_empty() {
         messages += pass_on(work, task.template_id, task.day).await?;
         let facts = Facts {
@@ -200,7 +185,7 @@ async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
     let ready = staffing::invited_of_task(work.txn, task.id)
         .await?
         .iter()
-        .any(|coach| coach.state == InvitationState::Ready);
+        .any(|coach| coach.stands.state() == InvitationState::Ready);
     if !ready {
         return Ok(0);
     }
@@ -213,7 +198,7 @@ async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
     if sizes.get(&task.id).is_some_and(|size| size.students == 0) {
         let task = staffing::task_by_id(work.txn, task.id).await?;
         messages += let_everybody_go(work, &task).await?;
-        staffing::task_state_set_in_txn(work.txn, task.id, task.state, TaskState::Formed).await?;
+        staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::Formed).await?;
     }
     Ok(messages)
 }
@@ -224,7 +209,7 @@ async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
 async fn let_everybody_go(work: Work<'_>, task: &TaskRow) -> Result<u64> {
     let invited = staffing::invited_of_task(work.txn, task.id).await?;
     let of = |state: InvitationState| -> Vec<i64> {
-        invited.iter().filter(|coach| coach.state == state).map(|coach| coach.id).collect()
+        invited.iter().filter(|coach| coach.stands.state() == state).map(|coach| coach.id).collect()
     };
     let early = work.now < task.closes_at;
     let (queued, sent) = if early {
@@ -232,33 +217,17 @@ async fn let_everybody_go(work: Work<'_>, task: &TaskRow) -> Result<u64> {
     } else {
         (of(InvitationState::Queued), of(InvitationState::Sent))
     };
-    let expired = Reason::Expired.as_str();
-    staffing::invitation_end_in_txn(
-        work.txn,
-        &sent,
-        InvitationState::Sent,
-        InvitationState::Expired,
-        expired,
-        work.now,
-    )
-    .await?;
-    staffing::invitation_end_in_txn(
-        work.txn,
-        &queued,
-        InvitationState::Queued,
-        InvitationState::Undelivered,
-        expired,
-        work.now,
-    )
-    .await?;
+    for (ids, from, event) in [
+        (&sent, InvitationState::Sent, invitation::Event::TimeUp),
+        (&queued, InvitationState::Queued, invitation::Event::MessageLost),
+    ] {
+        staffing::invitation_step_in_txn(work.txn, ids, from, event, work.now).await?;
+    }
     if !queued.is_empty() {
         outbox::invitation_messages_cancel(work, &queued).await?;
     }
     let mut messages = 0;
-    for coach in invited
-        .iter()
-        .filter(|coach| coach.state == InvitationState::Reserve || coach.state.is_held() || early)
-    {
+    for coach in invited.iter().filter(|coach| coach.stands.answered_at().is_some() || early) {
         messages += cancel_one(work, task, coach, Reason::TaskCovered).await?;
     }
     Ok(messages)
@@ -286,16 +255,13 @@ pub(crate) async fn pass_on(work: Work<'_>, template_id: i64, after: Day) -> Res
                 // `invite check` sizes it, because it is marked.
                 attach_in_txn(work, lesson.day, &[template_id]).await?;
             }
-            (Some(id), Some(TaskState::Cancelled)) if lesson.cancelled_by.as_deref() == Some("") => {
-                task::reopen_in_txn(work.txn, &[id]).await?;
+            (Some(id), Some(state)) if lesson.wants_demand() => {
+                staffing::task_step_in_txn(work.txn, &[id], state, Event::WantedAgain).await?;
                 messages += begin(work, template_id, lesson.day).await?;
             }
             (None, _) => {
-                task::insert_in_txn(
-                    work.txn,
-                    vec![task::new_task(&work, template_id, lesson.day, lesson.start_at)],
-                )
-                .await?;
+                let made = task::new_task(&work, template_id, lesson.day, lesson.start_at);
+                staffing::task_insert_in_txn(work.txn, vec![made]).await?;
                 messages += begin(work, template_id, lesson.day).await?;
             }
             // One that has ended counts nobody any more: the day after it may.
@@ -318,7 +284,7 @@ async fn begin(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
     }
     if size.students == 0 {
         // Everybody got a free seat of a running class.
-        staffing::task_state_set_in_txn(work.txn, task.id, task.state, TaskState::Formed).await?;
+        staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::AllSeated).await?;
         return Ok(messages);
     }
     if size.over > 0 {

@@ -6,11 +6,11 @@ use super::step::settle;
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::domain::actor::Actor;
+use crate::domain::state::invitation::Event;
 use crate::domain::state::{InvitationState, MessageKind};
 use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::storage::entity::{coach, software_test};
-use crate::storage::sql::sql;
 use crate::storage::staffing::{self, InvitedCoach};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
@@ -95,11 +95,7 @@ pub(crate) async fn complete_software_test(
         .await?;
         let mut ready = Vec::new();
         if parts.passed() {
-            sql("UPDATE coach SET test_passed_at = ? WHERE id = ?")
-                .bind(work.now)
-                .bind(person.id)
-                .execute(work.txn)
-                .await?;
+            crate::storage::coach::coach_test_passed_in_txn(work.txn, person.id, work.now).await?;
             for invited in &again {
                 passed(work, invited).await?;
                 ready.push(invited.id);
@@ -112,16 +108,8 @@ pub(crate) async fn complete_software_test(
 }
 
 async fn passed(work: Work<'_>, invited: &InvitedCoach) -> Result<()> {
-    let rows = sql("UPDATE invitation SET state = ?, test_deadline = NULL, version = version + 1 \
-        WHERE id = ? AND state = ?")
-    .bind(InvitationState::Ready)
-    .bind(invited.id)
-    .bind(InvitationState::Accepted)
-    .execute(work.txn)
-    .await?;
-    if rows != 1 {
-        return Err(Error::Contended("invitation.state"));
-    }
+    let (from, event) = (InvitationState::Accepted, Event::TestPassed);
+    staffing::invitation_step_one_in_txn(work.txn, invited.id, from, event, work.now).await?;
     let task = staffing::task_by_id(work.txn, invited.task_id).await?;
     let draft =
         notice::to_coach(MessageKind::TestPassed, &task, invited, work.now.unix(), notice::facts(&task));

@@ -16,11 +16,8 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::storage::entity::invitation;
-use crate::storage::insert::insert_rows;
 use crate::storage::pool::{self, Which};
-use crate::storage::sql::{sql, update_by_pairs};
 use crate::storage::staffing::{self, TaskRow};
-use crate::storage::{Txn, unique_violation};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait};
 use std::collections::{BTreeMap, HashMap};
 
@@ -51,7 +48,7 @@ pub async fn send_invitations(call: &Call<'_>, day: Option<Day>) -> Result<Repor
         return Ok(Report { examined, messages: told, ..report });
     }
     in_txn!(call, "invitation.ask", |work| {
-        sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("invite").execute(work.txn).await?;
+        staffing::mutex_lock_in_txn(work.txn, "invite").await?;
         let (world, _) = memory::world(work.app, work.txn).await?;
         let (plan, mut report) = look(&work, work.txn, &world, day).await?;
         report.add(memory::report_known(work.txn, &world, work.now, day).await?);
@@ -230,22 +227,11 @@ async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
     tasks.dedup();
     // Whoever changed a task or a coach since they were read has counted a version on: then this
     // plan is of yesterday.
-    let set = "version = version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    let rows = update_by_pairs(work.txn, "class_task", "id", set, "class_task.version = p.b", &tasks)
-        .execute(work.txn)
-        .await?;
-    let coach_rows =
-        update_by_pairs(work.txn, "coach", "id", "version = version + 1", "coach.version = p.b", &coaches)
-            .execute(work.txn)
-            .await?;
-    if rows != tasks.len() as u64 || coach_rows != coaches.len() as u64 {
+    let asked = staffing::task_asked_in_txn(work.txn, &tasks).await?;
+    let coaches_asked = staffing::coach_asked_in_txn(work.txn, &coaches, work.now).await?;
+    if asked != tasks.len() as u64 || coaches_asked != coaches.len() as u64 {
         return Err(Error::Contended("invitation.ask"));
     }
-    sql("UPDATE coach SET last_invited_at = ? WHERE id IN ({ids})")
-        .bind(work.now)
-        .ids(coaches.iter().map(|(id, _)| *id))
-        .execute(work.txn)
-        .await?;
     let rows: Vec<invitation::ActiveModel> = plan
         .asks
         .iter()
@@ -256,7 +242,7 @@ async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
             new_invitation(rules, task, plan.candidates[*coach].id, InvitationKind::Auto, last_day, work.now)
         })
         .collect();
-    insert(work.txn, rows).await?;
+    staffing::invitation_insert_in_txn(work.txn, rows).await?;
     let invited = staffing::invited_queued_at(work.txn, tasks.iter().map(|(id, _)| *id), work.now).await?;
     let drafts = invited.iter().filter_map(|coach| {
         let task = plan.tasks.iter().find(|task| task.id == coach.task_id)?;
@@ -294,14 +280,6 @@ pub(super) fn new_invitation(
         operator: Set(String::new()),
         remark: Set(String::new()),
         version: Set(0),
-    }
-}
-
-/// Inserts invitations; one that another transaction made first makes this one run again.
-pub(super) async fn insert(txn: &Txn, rows: Vec<invitation::ActiveModel>) -> Result<()> {
-    match insert_rows(txn, rows).await {
-        Err(error) if unique_violation(&error) => Err(Error::Contended("invitation")),
-        done => Ok(done?),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use etutor::app::call::Call;
+use etutor::domain::state::ActorKind;
 
 /// (file, line, column, code) of all that is told.
 fn told(outcome: &ImportOutcome) -> Vec<(&str, u32, &str, &str)> {
@@ -158,7 +159,7 @@ fn an_old_file_of_coaches_brings_nobody_back() {
         assert_eq!(now, [("dismissed", 2, false, false), ("trial", 4, true, true)]);
         let history = coach_status_change::Entity::find().all(app.db().reader()).await.unwrap();
         assert_eq!(
-            history.iter().filter(|change| change.operator == "import").count(),
+            history.iter().filter(|change| change.operator_kind == ActorKind::Import).count(),
             2,
             "the first status of each"
         );

@@ -6,8 +6,8 @@ use super::scene::{Asked, LessonChange, Scene};
 use crate::app::call::{Call, Work};
 use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
-use crate::domain::state::{ClassState, LessonChangeKind, LessonState, ReservationState};
-use crate::domain::time::Day;
+use crate::domain::state::{LessonChangeKind, LessonState, ReservationState};
+use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::{lesson, place};
 use crate::storage::pool::{self, Which};
@@ -268,16 +268,13 @@ async fn set_spans(work: Work<'_>, scene: &Scene<'_>, found: &ClassLessons) -> R
         let days = || held.clone().chain(comes()).map(|row| row.day);
         (class.first_day, class.last_day) =
             days().min().zip(days().max()).unwrap_or((class.first_day, class.last_day));
-        let mut moved = found.moved.iter().filter(|(row, _)| row.class_id == id);
-        let ahead = held.clone().any(|row| row.end_at > work.now)
-            || comes().next().is_some()
-            || moved.any(|(_, place)| place.end_at > work.now);
-        class.state = match class.state {
-            _ if !ahead => ClassState::Closed,
-            ClassState::Closed if held.clone().any(|row| row.start_at <= work.now) => ClassState::Running,
-            ClassState::Closed => ClassState::Open,
-            state => state,
+        let moved = |row: &lesson::Model| found.moved.iter().find(|(before, _)| before.id == row.id);
+        let times = |row: &lesson::Model| match moved(row) {
+            Some((_, place)) => (place.start_at, place.end_at),
+            None => (row.start_at, row.end_at),
         };
+        let lessons: Vec<(Instant, Instant)> = held.clone().chain(comes()).map(times).collect();
+        class.state = class.state.with(&lessons, work.now);
         changed.push(class);
     }
     if !changed.is_empty() {

@@ -8,16 +8,13 @@ use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft};
 use crate::app::staffing::{step, wave};
 use crate::domain::calendar::Timeline;
-use crate::domain::state::{InvitationState, TaskChangeKind, TaskState};
+use crate::domain::state::task::Event;
+use crate::domain::state::{Cancellation, InvitationState, TaskChangeKind, TaskState};
 use crate::domain::time::add_days;
 use crate::error::{Reason, Result};
 use crate::storage::pool;
 use crate::storage::season_edit::{self as store, TaskTimes};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
-
-/// Who cancels a task whose lesson falls away: no run of `invite create` reopens it, the lesson's
-/// return does.
-const BY: &str = "catalogue";
 
 /// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
 #[derive(Debug)]
@@ -50,21 +47,23 @@ pub(super) async fn end(work: Work<'_>, scene: &Scene<'_>, messages: &mut u64) -
     for task in tasks.iter().filter(falls) {
         match task.state {
             TaskState::Pending | TaskState::Inviting | TaskState::Covered => {
-                *messages += step::cancel_in_txn(work, task.id, BY).await?;
+                *messages += step::cancel_in_txn(work, task.id, Cancellation::NoLesson).await?;
                 changes.push(change(task, TaskChangeKind::Cancelled));
             }
             TaskState::Partial | TaskState::Failed => {
-                others.push(task.id);
+                others.push(task);
                 changes.push(change(task, TaskChangeKind::Cancelled));
             }
-            TaskState::Cancelled => others.push(task.id),
+            // One that an admin cancelled stays the admin's.
+            TaskState::Cancelled if task.cancelled() == Some(Cancellation::NoDemand) => others.push(task),
+            TaskState::Cancelled => {}
             TaskState::Formed => {}
         }
     }
-    let by = store::task_cancelled_by(work.txn, others.iter().copied()).await?;
-    // One that an admin cancelled stays the admin's.
-    others.retain(|id| by.get(id).is_none_or(String::is_empty));
-    store::task_end_in_txn(work.txn, &others, BY).await?;
+    for task in others {
+        let event = Event::Cancelled(Cancellation::NoLesson);
+        staffing::task_step_in_txn(work.txn, &[task.id], task.state, event).await?;
+    }
     Ok(changes)
 }
 
@@ -94,8 +93,6 @@ pub(super) async fn follow(
     change_to: &mut CatalogChange,
 ) -> Result<Vec<MovedTask>> {
     let tasks = list(work, scene).await?;
-    let cancelled = tasks.iter().filter(|task| task.state == TaskState::Cancelled).map(|task| task.id);
-    let by = store::task_cancelled_by(work.txn, cancelled).await?;
     let (mut times, mut reopened, mut moved) = (Vec::new(), Vec::new(), Vec::new());
     for task in &tasks {
         let Some(edit) = scene.edit_of(task.template_id) else { continue };
@@ -107,7 +104,7 @@ pub(super) async fn follow(
             TaskChangeKind::Moved
         } else if edit.added.contains(&task.day) {
             let Some(back) = times_of(work.app, edit, task) else { continue };
-            if by.get(&task.id).is_none_or(|by| by != BY) || back.freeze_at <= work.now {
+            if task.cancelled() != Some(Cancellation::NoLesson) || back.freeze_at <= work.now {
                 continue;
             }
             times.push(back);
@@ -126,7 +123,7 @@ pub(super) async fn follow(
         store::task_move_in_txn(work.txn, &times).await?;
     }
     if !reopened.is_empty() {
-        store::task_reopen_in_txn(work.txn, &reopened).await?;
+        staffing::task_lesson_back_in_txn(work.txn, &reopened).await?;
     }
     if moved.is_empty() {
         return Ok(Vec::new());
@@ -159,7 +156,7 @@ async fn invite_anew(work: Work<'_>, tasks: Vec<TaskRow>) -> Result<(Vec<MovedTa
     for task in tasks {
         let mut coaches = Vec::new();
         for coach in staffing::invited_of_task(work.txn, task.id).await? {
-            let waits = coach.state == InvitationState::Queued;
+            let waits = coach.stands.state() == InvitationState::Queued;
             if waits && outbox::invitation_messages_cancel(work, &[coach.id]).await? > 0 {
                 let spans = needs.get(&task.id).map_or(&[][..], |need| &need.spans);
                 let draft = wave::invitation_draft(work.app.rules(), &task, &coach, spans, work.now);

@@ -252,7 +252,7 @@ async fn reminders_anew(work: Work<'_>, scene: &Scene<'_>, moved: &[MovedTask]) 
     outbox::withdraw(work, &rows).await?;
     let anew = |row: &message::Model| {
         let (task, coach) = invited.get(&row.invitation_id?)?;
-        let deadline = coach.test_deadline?;
+        let deadline = coach.stands.test_by()?;
         let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
         let draft =
             notice::to_coach(MessageKind::TestReminder, task, coach, outbox::next_version(row), facts);

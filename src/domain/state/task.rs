@@ -1,0 +1,142 @@
+//! The life of a class task (docs/domain.md §4).
+
+use super::Impossible;
+use TaskState::*;
+
+super::words! {
+    /// State of a class task (docs/domain.md §4).
+    TaskState {
+        /// Created, nobody asked yet.
+        Pending = "PENDING",
+        /// Coaches are being asked.
+        Inviting = "INVITING",
+        /// As many coaches are ready as are needed.
+        Covered = "COVERED",
+        /// The classes are formed.
+        Formed = "FORMED",
+        /// F came with fewer coaches ready than needed.
+        Partial = "PARTIAL",
+        /// F came with no coach ready.
+        Failed = "FAILED",
+        /// Demand fell to 0, or an admin cancelled it.
+        Cancelled = "CANCELLED",
+    }
+}
+
+impl TaskState {
+    /// Whether the task still looks for coaches: PENDING, INVITING, COVERED.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Inviting | Self::Covered)
+    }
+}
+
+/// What happens to a class task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Every student got a free seat of a running class.
+    AllSeated,
+    /// Coaches are looked for: the first was asked, G has passed, or fewer are ready than needed.
+    Short,
+    /// As many coaches are ready as are needed.
+    Covered,
+    /// The classes are formed.
+    Formed,
+    /// F came, and fewer classes could be formed than are needed.
+    FormedInPart,
+    /// F came, and no class could be formed.
+    FormedNone,
+    /// Staff invite a coach for the students left over.
+    Reopened,
+    /// It is needed no more.
+    Cancelled(Cancellation),
+    /// There is demand again.
+    WantedAgain,
+}
+
+super::words! {
+    /// Why a task was cancelled.
+    Cancellation {
+        /// Nobody needs a class any more.
+        NoDemand = "NO_DEMAND",
+        /// An edit of the catalogue took its lesson away.
+        NoLesson = "NO_LESSON",
+        /// An admin did it. Only an admin takes that back.
+        Admin = "ADMIN",
+    }
+}
+
+type Row = (fn(&Event) -> bool, &'static [TaskState], TaskState);
+
+/// docs/domain.md §4 as a table.
+const TABLE: &[Row] = &[
+    (|event| matches!(event, Event::AllSeated), &[Pending, Inviting, Covered], Formed),
+    (|event| matches!(event, Event::Short), &[Pending, Inviting, Covered], Inviting),
+    (|event| matches!(event, Event::Covered), &[Pending, Inviting, Covered], Covered),
+    (|event| matches!(event, Event::Formed), &[Pending, Inviting, Covered], Formed),
+    (|event| matches!(event, Event::FormedInPart), &[Pending, Inviting, Covered], Partial),
+    (|event| matches!(event, Event::FormedNone), &[Pending, Inviting, Covered], Failed),
+    (|event| matches!(event, Event::Reopened), &[Partial, Failed], Inviting),
+    (|event| matches!(event, Event::Cancelled(_)), &[Pending, Inviting, Covered], Cancelled),
+    // An edit of the catalogue also ends those that are over: their lesson is no more.
+    (
+        |event| matches!(event, Event::Cancelled(Cancellation::NoLesson)),
+        &[Partial, Failed, Cancelled],
+        Cancelled,
+    ),
+    (|event| matches!(event, Event::WantedAgain), &[Cancelled], Pending),
+];
+
+impl TaskState {
+    /// What a task is after something happened to it.
+    ///
+    /// # Errors
+    /// [`Impossible`] when that cannot happen in this state.
+    pub(crate) fn after(self, event: Event) -> Result<Self, Impossible> {
+        let row = TABLE.iter().find(|(is, from, _)| is(&event) && from.contains(&self));
+        row.map(|(.., to)| *to).ok_or_else(|| Impossible::new("class task", self, event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_formed_its_classes_stays_so() {
+        let events = [
+            Event::AllSeated,
+            Event::Short,
+            Event::Covered,
+            Event::FormedInPart,
+            Event::FormedNone,
+            Event::Reopened,
+            Event::Cancelled(Cancellation::NoLesson),
+            Event::WantedAgain,
+        ];
+        for event in events {
+            assert!(Formed.after(event).is_err(), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_ended_without_all_its_classes_is_reopened_by_staff() {
+        for state in TaskState::ALL {
+            let may = state.after(Event::Reopened).is_ok();
+            assert_eq!(may, matches!(state, Partial | Failed), "{state}");
+        }
+    }
+
+    #[test]
+    fn every_open_state_may_end_in_every_way() {
+        for state in TaskState::ALL.iter().filter(|state| state.is_open()) {
+            for (event, to) in [
+                (Event::Formed, Formed),
+                (Event::FormedInPart, Partial),
+                (Event::FormedNone, Failed),
+                (Event::Cancelled(Cancellation::NoDemand), Cancelled),
+            ] {
+                assert_eq!(state.after(event), Ok(to), "{state}");
+            }
+        }
+    }
+}
