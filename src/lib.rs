@@ -13,7 +13,8 @@
 //! | [`app`] | use cases; they own the transactions |
 //! | [`message`] | texts, gateways and the sender of the outbox |
 //! | [`task`] | the scheduled tasks: registry, runner, one file per task |
-//! | [`rpc`] | the gRPC services and the serving stack |
+//! | [`serve`] | the serving stack, which knows no service |
+//! | [`rpc`] | the gRPC services |
 //! | [`daemon`] | the server as a program |
 //! | [`demo`] | a small academy and the people who play in it |
 //! | [`cli`] | the command `etutorctl` |
@@ -38,6 +39,7 @@ pub mod exit;
 pub(crate) mod log;
 pub mod message;
 pub mod rpc;
+pub mod serve;
 pub mod storage;
 pub mod task;
 #[cfg(feature = "testing")]

@@ -5,7 +5,8 @@ mod peers;
 mod reading;
 
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
-use etutor::rpc::{self, server, tasks};
+use etutor::rpc::{self, tasks};
+use etutor::serve::{self, ServeOptions};
 use etutor::task::registry::Task;
 use etutor::testing::{TestApp, on_every_app, on_every_app_at, on_every_app_with};
 use serde_json::Value;
@@ -28,12 +29,11 @@ struct Served {
 
 impl Served {
     async fn new(app: &TestApp) -> Self {
-        let options =
-            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
-        let listener = server::bind(&options).await.unwrap();
+        let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..ServeOptions::default() };
+        let listener = serve::bind(&options).await.unwrap();
         let (url, stop) = (format!("http://{}", listener.local_addr().unwrap()), CancellationToken::new());
-        let (served, routes, until) = ((**app).clone(), rpc::routes(app), stop.clone());
-        tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await.unwrap() });
+        let (served, until) = (rpc::served(app).unwrap(), stop.clone());
+        tokio::spawn(async move { serve::serve(listener, served, &options, until).await.unwrap() });
         Self { url, stop }
     }
 
