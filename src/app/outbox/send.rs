@@ -16,14 +16,13 @@ use crate::app::App;
 use crate::app::outbox::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
-use crate::config::Gateway as Way;
 use crate::domain::cap::CAP;
 use crate::domain::message::NEVER;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::Result;
-use crate::message::gateway::{FileGateway, Outcome, Outgoing};
-use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
+use crate::message::gateway::{Outcome, Outgoing};
+use crate::message::sender::{self, Fate, Known, Verdict, Waiting};
 use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
@@ -32,16 +31,9 @@ use crate::write_txn;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-/// `sms send`: hands out what is due, through the configured gateways.
+/// `sms send`: hands out what is due, through the application's gateways. With `testing: true` they
+/// are not called.
 pub async fn send_due(app: &App, now: Instant) -> Result<Report> {
-    let (Way::File, Way::File) = (&app.config.sms.gateway, &app.config.mail.gateway);
-    let sms = FileGateway::new(&app.config.sms.outbox_file);
-    let mail = FileGateway::new(&app.config.mail.outbox_file);
-    send_through(app, Gateways { sms: &sms, mail: &mail }, now).await
-}
-
-/// [`send_due`] through other gateways. With `testing: true` they are not called.
-pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Result<Report> {
     let settings = app.current().sms.clone();
     let limit = u64::from(settings.per_run_max);
     let mut report = Report::default();
@@ -68,7 +60,7 @@ pub async fn send_through(app: &App, gateways: Gateways<'_>, now: Instant) -> Re
         let (taken, counts) = take(app, chunk, &lease, at).await?;
         report.add(counts);
         if !app.config.testing && !taken.is_empty() {
-            report.add(deliver(app, gateways, taken, &lease, &mut clock).await?);
+            report.add(deliver(app, taken, &lease, &mut clock).await?);
         }
     }
     Ok(report)
@@ -222,7 +214,6 @@ fn waiting(row: &message::Model) -> Waiting {
 /// Hands leased messages over and stores what became of them.
 async fn deliver(
     app: &App,
-    gateways: Gateways<'_>,
     mut taken: Vec<message::Model>,
     lease: &Lease,
     clock: &mut RunClock,
@@ -239,7 +230,7 @@ async fn deliver(
     // A call must end, one way or the other, while the lease lasts.
     let limit = Duration::from_secs(u64::from(app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
     let going = taken.iter().map(|row| (row.id, outgoing(row, questions.get(&row.id)))).collect();
-    let outcomes = gateways.submit(going, limit, at).await;
+    let outcomes = app.gateways.submit(going, limit, at).await;
     settle(app, &taken, &questions, outcomes, lease, clock.now(app).await?).await
 }
 
