@@ -179,9 +179,13 @@ fn tasks_and_runs_are_shown() {
         let tasks = server.json("tasks").await;
         assert_eq!(tasks["tasks"].as_array().unwrap().len(), Task::ALL.len());
         let table = text(&server.run("tasks").await.stdout);
-        for task in Task::ALL {
-            assert!(table.lines().any(|line| line.starts_with(task.words())), "{table}");
+        for (place, task) in Task::ALL.iter().enumerate() {
+            let line = table.lines().find(|line| line.starts_with(task.words())).expect(&table);
+            assert!(line.contains(task.info().after_outage.shown()), "{line}");
+            let listed = &tasks["tasks"].as_array().unwrap()[place];
+            assert_eq!(listed["useless_after"], task.info().useless_after.shown());
         }
+        assert_eq!(tasks["tasks"][1]["window"], "08:00-21:00", "coaches are asked by day");
         let runs = server.json("runs sms send").await;
         assert_eq!(runs["runs"][0]["task"], "sms send");
         assert!(text(&server.run("runs").await.stdout).contains("2026-03-02 08:30"));
