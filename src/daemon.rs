@@ -8,7 +8,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Keys};
 use crate::error::{Error, Result};
 use crate::log::{self, Log};
-use crate::rpc::{self, server};
+use crate::rpc;
+use crate::serve::{self, ServeOptions};
 use crate::storage::zone::zone_claim;
 use crate::storage::{Db, DbOptions};
 use crate::{demo, exit};
@@ -156,8 +157,8 @@ async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> 
     // Before anything is made or waited for.
     let (shutdown, reload) = (CancellationToken::new(), Arc::<Notify>::default());
     Signals::take()?.attend(shutdown.clone(), Some(reload.clone()), log.clone());
-    let options = server::ServeOptions::from(&config.server);
-    let listener = server::bind(&options).await?;
+    let options = ServeOptions::from(&config.server);
+    let listener = serve::bind(&options).await?;
 
     let db = tokio::select! {
         opened = open_database(&config) => opened?,
@@ -177,8 +178,7 @@ async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> 
     }
     let app = App::new(db.clone(), clock, config);
     tokio::spawn(Reload { file, keys, log: log.clone(), app: app.clone() }.attend(reload));
-    let routes = rpc::routes(&app);
-    let served = server::serve(listener, app, routes, &options, shutdown).await;
+    let served = serve::serve(listener, rpc::served(&app)?, &options, shutdown).await;
     // Work that was left behind may still hold a connection; it is not waited for.
     if tokio::time::timeout(LAST_MOMENT, db.close()).await.is_err() {
         tracing::warn!("some connections to the database were still in use");

@@ -13,7 +13,8 @@
 //! | [`app`] | use cases; they own the transactions |
 //! | [`message`] | texts, gateways and the decisions of the outbox sender |
 //! | [`task`] | the scheduled tasks: registry, runner, one file per task |
-//! | [`rpc`] | the gRPC services and the serving stack |
+//! | [`serve`] | the serving stack, which knows no service |
+//! | [`rpc`] | the gRPC services |
 //! | [`daemon`] | the program `etutord` |
 //! | [`demo`] | a small academy that plays by itself |
 //! | [`cli`] | the program `etutorctl` |
@@ -38,6 +39,7 @@ pub mod exit;
 pub(crate) mod log;
 pub mod message;
 pub mod rpc;
+pub mod serve;
 pub mod storage;
 pub mod task;
 #[cfg(feature = "testing")]

@@ -6,7 +6,8 @@ use crate::{head, line};
 use etutor::app::App;
 use etutor::clock::Clock;
 use etutor::config::Config;
-use etutor::rpc::{self, pb, server};
+use etutor::rpc::{self, pb};
+use etutor::serve::{self, ServeOptions};
 use etutor::storage::Db;
 use etutor::testing::TestDb;
 use etutor::testing::database::Kind;
@@ -62,14 +63,13 @@ fn rate(calls: usize, times: Vec<Duration>) -> f64 {
 /// The service as it is served, on a free port.
 pub async fn serve(db: Db) -> SocketAddr {
     let app = App::new(db, Clock::System, Config { testing: false, ..Config::default() });
-    let options =
-        server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
-    let listener = server::bind(&options).await.unwrap();
+    let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..ServeOptions::default() };
+    let listener = serve::bind(&options).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let routes = rpc::routes(&app);
-    tokio::spawn(async move {
-        server::serve(listener, app, routes, &options, CancellationToken::new()).await.unwrap()
-    });
+    let served = rpc::served(&app).unwrap();
+    tokio::spawn(
+        async move { serve::serve(listener, served, &options, CancellationToken::new()).await.unwrap() },
+    );
     address
 }
 

@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::domain::rules::Rules;
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
+use crate::message::sender::Gateways;
 use crate::storage::{Db, Txn};
 use after::After;
 use calendars::Calendars;
@@ -55,6 +56,8 @@ pub struct App {
     pub calendars: Calendars,
     /// What follows when messages settle.
     pub after: After,
+    /// Where messages are handed over.
+    pub gateways: Gateways,
 }
 
 impl App {

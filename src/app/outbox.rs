@@ -7,7 +7,7 @@ pub mod notice;
 mod question;
 mod send;
 
-pub use send::{send_due, send_through};
+pub use send::send_due;
 
 use super::App;
 use crate::app::call::{Call, Work};

@@ -1,5 +1,5 @@
-//! Puts an `App` together, and tells the lower parts which code follows them without their knowing
-//! it.
+//! Puts an `App` together: which code follows the lower parts without their knowing it, and the
+//! gateways that the configuration names.
 
 use super::App;
 use super::after::{After, Follow};
@@ -8,8 +8,10 @@ use super::queue::Desk;
 use super::staffing::sent;
 use super::turns::Turns;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Gateway as Name};
 use crate::domain::state::MessageKind;
+use crate::message::gateway::{FileGateway, Gateway};
+use crate::message::sender::Gateways;
 use crate::storage::Db;
 use std::sync::Arc;
 
@@ -25,6 +27,18 @@ impl App {
     pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
         let (desk, turns, calendars) = (Desk::default(), Turns::default(), Calendars::default());
         let (config, reloaded, after) = (config.into(), Arc::default(), After(AFTER));
-        Self { db, clock, config, reloaded, desk, turns, calendars, after }
+        let gateways = gateways(&config);
+        Self { db, clock, config, reloaded, desk, turns, calendars, after, gateways }
     }
+}
+
+/// The gateway of each channel. A new one has its line here, beside its name in the configuration.
+fn gateways(config: &Config) -> Gateways {
+    let sms: Arc<dyn Gateway> = match config.sms.gateway {
+        Name::File => Arc::new(FileGateway::new(&config.sms.outbox_file)),
+    };
+    let mail: Arc<dyn Gateway> = match config.mail.gateway {
+        Name::File => Arc::new(FileGateway::new(&config.mail.outbox_file)),
+    };
+    Gateways { sms, mail }
 }

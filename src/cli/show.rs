@@ -29,15 +29,37 @@ pub(super) async fn tasks(global: &Global) -> Result<(), Failure> {
             Some(run) => (fire::state(run), shown_time(zone, run.logical_time)),
             None => ("never ran".to_owned(), String::new()),
         };
-        [task.name, task.schedules.join("; "), state, at, task.description]
+        let schedule = task.schedules.join("; ");
+        [task.name, schedule, task.window, state, at, task.after_outage, task.useless_after, task.description]
     });
-    output::print(&table(["TASK", "SCHEDULE", "LAST RUN", "AS OF", "WHAT IT DOES"], rows))
+    let header = [
+        "TASK",
+        "SCHEDULE",
+        "WINDOW",
+        "LAST RUN",
+        "AS OF",
+        "AFTER AN OUTAGE",
+        "USELESS AFTER",
+        "WHAT IT DOES",
+    ];
+    output::print(&table(header, rows))
 }
 
 fn task_json(task: &pb::Task) -> Value {
-    let pb::Task { name, command, schedules, description, rpc, last_run } = task;
+    let pb::Task {
+        name,
+        command,
+        schedules,
+        description,
+        rpc,
+        last_run,
+        after_outage,
+        useless_after,
+        window,
+    } = task;
     json!({
         "name": name, "command": command, "schedules": schedules, "description": description, "rpc": rpc,
+        "after_outage": after_outage, "useless_after": useless_after, "window": window,
         "last_run": last_run.as_ref().map(fire::json),
     })
 }

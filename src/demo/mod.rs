@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::clock::{Clock, new_token};
 use crate::config::{Config, ServerConfig};
 use crate::error::{Error, Result};
-use crate::rpc::{self, server};
+use crate::rpc;
+use crate::serve::{self, ServeOptions};
 use crate::storage::{Db, DbOptions};
 use replay::Stopped;
 use std::io::{self, Write};
@@ -54,8 +55,8 @@ pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToke
     // Before the story: nobody wants to learn at its end that the address is taken.
     let listener = match &options.serve {
         Some(config) => {
-            let serving = server::ServeOptions::from(config);
-            Some((server::bind(&serving).await?, serving))
+            let serving = ServeOptions::from(config);
+            Some((serve::bind(&serving).await?, serving))
         }
         None => None,
     };
@@ -81,7 +82,7 @@ pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToke
         let address = listener.local_addr().map_err(Error::internal)?;
         // The server is of use even if nobody reads this.
         let _told = timeline.serving(address);
-        server::serve(listener, app.clone(), rpc::routes(&app), &serving, stop).await?;
+        serve::serve(listener, rpc::served(&app)?, &serving, stop).await?;
     }
     app.db.close().await;
     Ok(())

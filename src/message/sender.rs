@@ -8,6 +8,8 @@ use crate::domain::rules::Rules;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A message that is due.
@@ -151,20 +153,27 @@ pub fn fate(outcome: Outcome, kind: MessageKind, attempts: i32, valid_until: Ins
     }
 }
 
-/// The gateways in use.
-#[derive(Clone, Copy)]
-pub struct Gateways<'a> {
+/// The gateway of each channel; cheap to clone.
+#[derive(Clone)]
+pub struct Gateways {
     /// For SMS.
-    pub sms: &'a dyn Gateway,
+    pub sms: Arc<dyn Gateway>,
     /// For mail.
-    pub mail: &'a dyn Gateway,
+    pub mail: Arc<dyn Gateway>,
 }
 
-impl Gateways<'_> {
+impl fmt::Debug for Gateways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A gateway may hold a password.
+        f.debug_struct("Gateways").finish_non_exhaustive()
+    }
+}
+
+impl Gateways {
     /// Hands over messages of any channel, each channel's in one batch with same texts beside each
     /// other; ids with their outcomes. What has no answer within `limit` is [`Outcome::Unknown`].
     pub async fn submit(
-        self,
+        &self,
         messages: Vec<(i64, Outgoing)>,
         limit: Duration,
         now: Instant,
@@ -174,7 +183,7 @@ impl Gateways<'_> {
         let mut outcomes = Vec::with_capacity(sms.len() + mail.len());
         // One limit for both: the lease does not become longer because there are two gateways.
         let until = tokio::time::Instant::now() + limit;
-        for (gateway, mut batch) in [(self.sms, sms), (self.mail, mail)] {
+        for (gateway, mut batch) in [(&self.sms, sms), (&self.mail, mail)] {
             if batch.is_empty() {
                 continue;
             }

@@ -1,29 +1,22 @@
-//! The gRPC services, which convert, make one call to `app`, and convert back; and the serving
-//! stack under them.
+//! The gRPC services, which convert, make one call to `app`, and convert back. `serve` has the stack
+//! that serves them.
 
-mod accept;
 pub(crate) mod catalog;
 pub(crate) mod class;
 pub(crate) mod clock;
 pub(crate) mod coach;
 pub mod convert;
-mod detach;
 pub(crate) mod enrollment;
 mod health;
 pub(crate) mod import;
 pub(crate) mod invitation;
 mod kind;
 pub(crate) mod message;
-mod norm;
 pub(crate) mod opening;
 #[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
 pub mod pb;
-mod peer;
 pub(crate) mod place;
 pub(crate) mod presence;
-mod request;
-mod rest;
-pub mod server;
 mod services;
 pub(crate) mod staffing;
 pub(crate) mod status;
@@ -32,8 +25,8 @@ pub mod tasks;
 mod upload;
 pub(crate) mod waitlist;
 
-pub(crate) use norm::TESTING_HEADER;
-pub use services::routes;
+pub(crate) use services::TESTING_HEADER;
+pub use services::served;
 
 /// The descriptors of the protocol, for reflection and for the names of the services.
 pub const DESCRIPTORS: &[u8] = pb::DESCRIPTORS;

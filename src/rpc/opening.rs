@@ -1,13 +1,14 @@
 //! The gRPC service `OpeningService`: openings as a list, and as pages that stay open.
 
 use super::convert::{self, timestamp};
-use super::{pb, status};
+use super::pb;
 use crate::app::App;
 use crate::app::opening::share::{Boards, Reader};
 use crate::app::opening::watch::News;
 use crate::app::opening::{self, Opening, OpeningClass, OpeningDay, OpeningQuery};
 use crate::domain::opening::LessonDay;
 use crate::error::{Error, Result};
+use crate::serve::status;
 use crate::storage::opening::{RunningClass, TemplateRow};
 use std::sync::Arc;
 use std::time::Duration;

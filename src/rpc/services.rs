@@ -1,14 +1,39 @@
-//! Builds all services, with the limits that each of them has.
+//! Builds all services, with the limits that each of them has, for the serving stack.
 
+use super::kind::kinds;
 use super::{
-    MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message, opening, pb,
-    place, presence, staffing, student, tasks, waitlist,
+    DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message,
+    opening, pb, place, presence, staffing, student, tasks, waitlist,
 };
 use crate::app::App;
+use crate::error::{Error, Result};
+use crate::serve::Served;
+use http::{HeaderMap, HeaderValue};
 use tonic::service::Routes;
 
+/// The response header by which a server in testing mode is known.
+pub(crate) const TESTING_HEADER: &str = "etutor-testing";
+
+/// The services of an application, to be served.
+///
+/// # Errors
+/// The descriptors of the protocol cannot be read, which is a fault of the build.
+pub fn served(app: &App) -> Result<Served<App>> {
+    let mut headers = HeaderMap::new();
+    if app.config.testing {
+        headers.insert(TESTING_HEADER, HeaderValue::from_static("true"));
+    }
+    Ok(Served {
+        routes: routes(app),
+        descriptors: DESCRIPTORS,
+        kinds: kinds(DESCRIPTORS).map_err(Error::internal)?,
+        headers,
+        database: app.clone(),
+    })
+}
+
 /// All services.
-pub fn routes(app: &App) -> Routes {
+fn routes(app: &App) -> Routes {
     use pb::catalog_service_server::CatalogServiceServer;
     use pb::class_service_server::ClassServiceServer;
     use pb::clock_service_server::ClockServiceServer;

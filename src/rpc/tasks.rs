@@ -4,7 +4,8 @@ use super::{convert, pb};
 use crate::app::App;
 use crate::app::clock::LATEST;
 use crate::domain::calendar::parse_day;
-use crate::domain::time::{BusinessTime, Instant};
+use crate::domain::rules::Rules;
+use crate::domain::time::{BusinessTime, Instant, Window};
 use crate::error::{Error, Result};
 use crate::task::list;
 use crate::task::registry::Task;
@@ -57,7 +58,7 @@ macro_rules! fires {
                 let pb::ListTasksRequest {} = request.into_inner();
                 let mut tasks = Vec::new();
                 for (task, last) in list::tasks(&self.app).await? {
-                    tasks.push(described(task, last.map(report)));
+                    tasks.push(described(task, self.app.rules(), last.map(report)));
                 }
                 Ok(Response::new(pb::ListTasksResponse { tasks }))
             }
@@ -158,8 +159,9 @@ fn report(outcome: Outcome) -> pb::TaskReport {
     }
 }
 
-fn described(task: Task, last_run: Option<pb::TaskReport>) -> pb::Task {
+fn described(task: Task, rules: &Rules, last_run: Option<pb::TaskReport>) -> pb::Task {
     let info = task.info();
+    let window = info.window.map(|hours| hours.of(rules));
     pb::Task {
         name: info.words.to_owned(),
         command: format!("etutorctl {} {}", info.words, info.argument.shown()),
@@ -167,6 +169,11 @@ fn described(task: Task, last_run: Option<pb::TaskReport>) -> pb::Task {
         description: info.description.to_owned(),
         rpc: info.rpc.to_owned(),
         last_run,
+        after_outage: info.after_outage.shown().to_owned(),
+        useless_after: info.useless_after.shown().to_owned(),
+        window: window.map_or_else(String::new, |Window { from, to }| {
+            format!("{}-{}", from.format("%H:%M"), to.format("%H:%M"))
+        }),
     }
 }
 

@@ -1,5 +1,8 @@
-//! The one table of scheduled tasks. Crontab, command line, protocol and README repeat it; the test
-//! `registry` compares them.
+//! The one table of scheduled tasks. docs/domain.md §8, crontab, command line, protocol and README
+//! repeat it; the test `registry` compares them.
+
+use crate::domain::rules::Rules;
+use crate::domain::time::Window;
 
 /// A scheduled task (docs/domain.md §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +41,81 @@ pub enum Argument {
     Instant,
 }
 
+/// What becomes of the ticks that were missed in an outage (docs/domain.md §8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterOutage {
+    /// The next tick does what is due, whatever was missed.
+    ByState,
+    /// The same, and what it writes says how late that is.
+    ByStateSaysHowLate,
+    /// One run stands for all that were missed.
+    Once,
+    /// The same, for whose deadline is ahead.
+    OnceDeadlineAhead,
+    /// A run for each missed day, as of its own midnight.
+    EachMissedDay,
+}
+
+impl AfterOutage {
+    /// The words of docs/domain.md §8.
+    pub const fn shown(self) -> &'static str {
+        match self {
+            Self::ByState => "by state",
+            Self::ByStateSaysHowLate => "by state, says how late",
+            Self::Once => "once",
+            Self::OnceDeadlineAhead => "once, whose deadline is ahead",
+            Self::EachMissedDay => "each missed day, oldest first, cut at its own midnight",
+        }
+    }
+}
+
+/// From when on a run that is late is of no use any more (docs/domain.md §8, and §1 for F and s).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UselessAfter {
+    /// It always is of use.
+    Never,
+    /// The start of the lesson.
+    LessonStart,
+    /// The roster freeze of the lesson.
+    Freeze,
+    /// The roster freeze of the day's last class.
+    LastFreeze,
+    /// A quarter of an hour before the deadline of the software test.
+    TestDeadline,
+    /// Each message has an end of use of its own.
+    PerMessage,
+}
+
+impl UselessAfter {
+    /// The words of docs/domain.md §8; empty = never.
+    pub const fn shown(self) -> &'static str {
+        match self {
+            Self::Never => "",
+            Self::LessonStart => "s",
+            Self::Freeze => "F",
+            Self::LastFreeze => "F of the day's last class",
+            Self::TestDeadline => "deadline − 15 min",
+            Self::PerMessage => "per message",
+        }
+    }
+}
+
+/// Times of day outside of which a task does nothing of what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkingHours {
+    /// W, in which coaches are asked (docs/domain.md §5, §7).
+    Invitations,
+}
+
+impl WorkingHours {
+    /// What the configuration says.
+    pub const fn of(self, rules: &Rules) -> Window {
+        match self {
+            Self::Invitations => rules.invitation_window,
+        }
+    }
+}
+
 /// What there is to know about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
@@ -50,6 +128,12 @@ pub struct Info {
     pub rpc: &'static str,
     /// When it is fired: the five time fields of crontab lines, in the configured zone.
     pub schedules: &'static [&'static str],
+    /// When it works, where that is not at any time of the day.
+    pub window: Option<WorkingHours>,
+    /// What becomes of ticks that were missed in an outage.
+    pub after_outage: AfterOutage,
+    /// From when on a late run is of no use.
+    pub useless_after: UselessAfter,
     /// What its test argument means.
     pub argument: Argument,
     /// What it does, one sentence.
@@ -80,6 +164,9 @@ impl Task {
                 words: "invite create",
                 rpc: "CreateClassTasks",
                 schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::EachMissedDay,
+                useless_after: UselessAfter::LastFreeze,
                 argument: Argument::ClassDay,
                 description: "Makes the class tasks of the lesson day three days ahead.",
             },
@@ -88,6 +175,9 @@ impl Task {
                 words: "invite exec",
                 rpc: "SendInvitations",
                 schedules: &["* * * * *"],
+                window: Some(WorkingHours::Invitations),
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::Never,
                 argument: Argument::ClassDay,
                 description: "Asks the next coaches of every open class task.",
             },
@@ -96,6 +186,9 @@ impl Task {
                 words: "invite check",
                 rpc: "CheckInvitations",
                 schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::Never,
                 argument: Argument::ClassDay,
                 description: "Resizes open class tasks, ends invitations that have run out, promotes \
                     reserves.",
@@ -105,6 +198,9 @@ impl Task {
                 words: "invite notify_test",
                 rpc: "NotifySoftwareTests",
                 schedules: &["0 17,22 * * *"],
+                window: None,
+                after_outage: AfterOutage::OnceDeadlineAhead,
+                useless_after: UselessAfter::TestDeadline,
                 argument: Argument::Instant,
                 description: "Reminds coaches who have accepted of the software test.",
             },
@@ -113,6 +209,9 @@ impl Task {
                 words: "invite notify_class",
                 rpc: "NotifyUnstaffedClasses",
                 schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByStateSaysHowLate,
+                useless_after: UselessAfter::LessonStart,
                 argument: Argument::Instant,
                 description: "Alerts admins to class tasks without enough coaches.",
             },
@@ -121,6 +220,9 @@ impl Task {
                 words: "sms send",
                 rpc: "SendSms",
                 schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::PerMessage,
                 argument: Argument::Instant,
                 description: "Sends the messages that are due.",
             },
@@ -129,6 +231,9 @@ impl Task {
                 words: "clazz init_place",
                 rpc: "InitPlaces",
                 schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
                 argument: Argument::Instant,
                 description: "Makes missing lesson days, recounts all places, and repairs and reports \
                     differences.",
@@ -138,6 +243,9 @@ impl Task {
                 words: "clazz remove_expired_students",
                 rpc: "RemoveExpiredStudents",
                 schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
                 argument: Argument::Instant,
                 description: "Takes students whose last day is past off the rosters, and reports classes \
                     left empty.",
@@ -147,6 +255,9 @@ impl Task {
                 words: "clazz assign_students",
                 rpc: "AssignStudents",
                 schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::LessonStart,
                 argument: Argument::Instant,
                 description: "Forms the classes whose rosters freeze, and reports students left over.",
             },
@@ -155,6 +266,9 @@ impl Task {
                 words: "clazz offer_places",
                 rpc: "OfferPlaces",
                 schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::Freeze,
                 argument: Argument::Instant,
                 description: "Ends holds and offers that have run out, and offers free places to the \
                     waiting list.",
@@ -164,6 +278,9 @@ impl Task {
                 words: "message purge",
                 rpc: "PurgeMessages",
                 schedules: &["0 4 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
                 argument: Argument::Instant,
                 description: "Removes the contents of old messages, old request ids and old runs.",
             },

@@ -9,7 +9,8 @@ use crate::app::staffing::wave;
 use crate::clock::Clock;
 use crate::config::{Admin, Config};
 use crate::domain::time::Instant;
-use crate::rpc::{self, pb, server};
+use crate::rpc::{self, pb};
+use crate::serve::{self, ServeOptions};
 use crate::storage::Db;
 use crate::storage::entity::{message, test_clock};
 use crate::storage::sql::sql;
@@ -109,14 +110,12 @@ impl TestApp {
     async fn serve(db: TestDb, config: Config, messages: Arc<Messages>, is_replica: bool) -> Self {
         let clock = if config.testing { Clock::Test } else { Clock::System };
         let app = App::new((*db).clone(), clock, config);
-        let options =
-            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
-        let listener = server::bind(&options).await.unwrap();
+        let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..ServeOptions::default() };
+        let listener = serve::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let (routes, stop) = (rpc::routes(&app), shutdown.clone());
-        let served = app.clone();
-        tokio::spawn(async move { server::serve(listener, served, routes, &options, stop).await.unwrap() });
+        let (served, stop) = (rpc::served(&app).unwrap(), shutdown.clone());
+        tokio::spawn(async move { serve::serve(listener, served, &options, stop).await.unwrap() });
         let channel = Channel::from_shared(url).unwrap().connect_lazy();
         Self { app, channel, messages, is_replica, shutdown, db }
     }

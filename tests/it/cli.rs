@@ -5,7 +5,8 @@ mod peers;
 mod reading;
 
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
-use etutor::rpc::{self, server, tasks};
+use etutor::rpc::{self, tasks};
+use etutor::serve::{self, ServeOptions};
 use etutor::task::registry::Task;
 use etutor::testing::{TestApp, on_every_app, on_every_app_at, on_every_app_with};
 use serde_json::Value;
@@ -28,12 +29,11 @@ struct Served {
 
 impl Served {
     async fn new(app: &TestApp) -> Self {
-        let options =
-            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
-        let listener = server::bind(&options).await.unwrap();
+        let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..ServeOptions::default() };
+        let listener = serve::bind(&options).await.unwrap();
         let (url, stop) = (format!("http://{}", listener.local_addr().unwrap()), CancellationToken::new());
-        let (served, routes, until) = ((**app).clone(), rpc::routes(app), stop.clone());
-        tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await.unwrap() });
+        let (served, until) = (rpc::served(app).unwrap(), stop.clone());
+        tokio::spawn(async move { serve::serve(listener, served, &options, until).await.unwrap() });
         Self { url, stop }
     }
 
@@ -179,9 +179,13 @@ fn tasks_and_runs_are_shown() {
         let tasks = server.json("tasks").await;
         assert_eq!(tasks["tasks"].as_array().unwrap().len(), Task::ALL.len());
         let table = text(&server.run("tasks").await.stdout);
-        for task in Task::ALL {
-            assert!(table.lines().any(|line| line.starts_with(task.words())), "{table}");
+        for (place, task) in Task::ALL.iter().enumerate() {
+            let line = table.lines().find(|line| line.starts_with(task.words())).expect(&table);
+            assert!(line.contains(task.info().after_outage.shown()), "{line}");
+            let listed = &tasks["tasks"].as_array().unwrap()[place];
+            assert_eq!(listed["useless_after"], task.info().useless_after.shown());
         }
+        assert_eq!(tasks["tasks"][1]["window"], "08:00-21:00", "coaches are asked by day");
         let runs = server.json("runs sms send").await;
         assert_eq!(runs["runs"][0]["task"], "sms send");
         assert!(text(&server.run("runs").await.stdout).contains("2026-03-02 08:30"));

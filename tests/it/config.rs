@@ -183,6 +183,7 @@ fn what_is_wrong_is_refused_by_the_name_of_its_key() {
         ("messages: { cap_span_min: 0 }", "messages.cap_span_min"),
         ("messages: { cap_day: 5 }", "messages.cap_day"),
         ("sms: { gateway: pigeon }", "sms.gateway"),
+        ("mail: { gateway: smoke }", "mail.gateway"),
         ("sms: { batch_max: 0 }", "sms.batch_max"),
         ("sms: { lease_s: 0 }", "sms.lease_s"),
         ("sms: { per_run_max: 10 }", "sms.per_run_max"),

@@ -1,8 +1,9 @@
-//! Registry, crontab, command line, protocol and README agree about the scheduled tasks.
+//! Registry, docs/domain.md, crontab, command line, protocol and README agree about the scheduled
+//! tasks.
 
 use clap::CommandFactory as _;
 use etutor::rpc::pb;
-use etutor::task::registry::{Task, crontab};
+use etutor::task::registry::{Argument, Task, crontab};
 use prost::Message as _;
 use std::collections::BTreeSet;
 
@@ -103,6 +104,61 @@ fn the_protocol_has_an_rpc_of_its_own_for_every_task() {
         assert!(method.input_type().ends_with(&format!("{}Request", method.name())));
         assert!(method.output_type().ends_with(&format!("{}Response", method.name())));
     }
+}
+
+/// A row of the table of docs/domain.md §8: command, RPC, schedule, after an outage, useless after.
+fn row_of_the_rules(line: &str) -> [String; 5] {
+    let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+    let [command, rpc, schedule, after_outage, useless_after] = cells.as_slice() else {
+        panic!("not five cells: {line}");
+    };
+    [
+        command.trim_matches('`'),
+        // What else it does stands in brackets.
+        rpc.split(' ').next().unwrap(),
+        schedule,
+        // What is meant and not done yet.
+        after_outage.trim_end_matches(NOT_BUILT).trim_end(),
+        useless_after,
+    ]
+    .map(str::to_owned)
+}
+
+const NOT_BUILT: &str = "**[not built]**";
+
+#[test]
+fn the_rules_say_of_every_task_what_the_registry_says() {
+    let rules = std::fs::read_to_string("docs/domain.md").unwrap();
+    let section = rules.split("\n## ").find(|section| section.starts_with("8. Scheduled tasks")).unwrap();
+    let table = section.lines().skip_while(|line| !line.starts_with("| command |")).skip(2);
+    let (not_built, built): (Vec<&str>, Vec<&str>) = table
+        .take_while(|line| line.starts_with('|'))
+        .partition(|line| line.trim_start_matches('|').trim_start().starts_with(NOT_BUILT));
+    for line in not_built {
+        let command = line.split('`').nth(1).unwrap();
+        let words = command.split(" [").next().unwrap();
+        assert_eq!(Task::find(words), None, "it is built: {line}");
+    }
+    let registry: Vec<[String; 5]> = Task::ALL
+        .iter()
+        .map(|task| {
+            let info = task.info();
+            let command = match info.argument {
+                Argument::ClassDay => format!("{} {}", info.words, info.argument.shown()),
+                // The rules name the test argument once, for all tasks.
+                Argument::Instant => info.words.to_owned(),
+            };
+            let useless_after = Some(info.useless_after.shown()).filter(|text| !text.is_empty());
+            [
+                command,
+                info.rpc.to_owned(),
+                info.schedules.join(" and "),
+                info.after_outage.shown().to_owned(),
+                useless_after.unwrap_or("–").to_owned(),
+            ]
+        })
+        .collect();
+    assert_eq!(built.into_iter().map(row_of_the_rules).collect::<Vec<_>>(), registry);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Attacks on the complete serving stack through real sockets. Every story stands for something
 //! that was seen to go wrong without our own layers.
 
+mod accept;
 pub mod cable;
 mod codes;
 mod daemon;
 mod database;
-mod door;
 mod drain;
 mod limits;
 mod lost_writes;
@@ -18,7 +18,8 @@ mod zone;
 use etutor::app::App;
 use etutor::clock::Clock;
 use etutor::error::{Error, Result};
-use etutor::rpc::server::{ServeOptions, bind, serve};
+use etutor::rpc;
+use etutor::serve::{ServeOptions, Served, bind, serve};
 use etutor::storage::Db;
 use etutor::storage::entity::subject;
 use etutor::testing::TestDb;
@@ -78,11 +79,13 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (shutdown, finished, uploaded) =
             (CancellationToken::new(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let probe = Probe { app: app.clone(), finished: finished.clone(), uploaded: uploaded.clone() };
+        let served = rpc::served(&app).unwrap();
+        let probe = Probe { app, finished: finished.clone(), uploaded: uploaded.clone() };
         let routes = Routes::new(probe.clone()).add_service(Uploads(probe.clone())).add_service(Tasks(probe));
         let ended = tokio::spawn({
             let shutdown = shutdown.clone();
-            async move { serve(listener, app, routes, &options, shutdown).await }
+            let served = Served { routes, ..served };
+            async move { serve(listener, served, &options, shutdown).await }
         });
         Self { address, shutdown, ended, finished, uploaded }
     }

@@ -17,31 +17,23 @@ use crate::app::call::{Call, Work};
 use crate::app::outbox::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
-use crate::config::Gateway as Way;
 use crate::domain::cap::CAP;
 use crate::domain::message::NEVER;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::in_txn;
-use crate::message::gateway::{FileGateway, Outcome, Outgoing};
-use crate::message::sender::{self, Fate, Gateways, Known, Verdict, Waiting};
+use crate::message::gateway::{Outcome, Outgoing};
+use crate::message::sender::{self, Fate, Known, Verdict, Waiting};
 use crate::storage::entity::message;
 use crate::storage::message as store;
 use crate::storage::message_judge::{message_got, message_true};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-/// `sms send`: hands out what is due, through the configured gateways.
+/// `sms send`: hands out what is due, through the application's gateways. With `testing: true` they
+/// are not called.
 pub async fn send_due(call: &Call<'_>) -> Result<Report> {
-    let (Way::File, Way::File) = (&call.app.config.sms.gateway, &call.app.config.mail.gateway);
-    let sms = FileGateway::new(&call.app.config.sms.outbox_file);
-    let mail = FileGateway::new(&call.app.config.mail.outbox_file);
-    send_through(call, Gateways { sms: &sms, mail: &mail }).await
-}
-
-/// [`send_due`] through other gateways. With `testing: true` they are not called.
-pub async fn send_through(call: &Call<'_>, gateways: Gateways<'_>) -> Result<Report> {
     let settings = call.app.current().sms.clone();
     let limit = u64::from(settings.per_run_max);
     let mut report = Report::default();
@@ -68,7 +60,7 @@ pub async fn send_through(call: &Call<'_>, gateways: Gateways<'_>) -> Result<Rep
         let (taken, counts) = take(&at, chunk, &lease).await?;
         report.add(counts);
         if !call.app.config.testing && !taken.is_empty() {
-            report.add(deliver(call, gateways, taken, &lease, &clock).await?);
+            report.add(deliver(call, taken, &lease, &clock).await?);
         }
     }
     Ok(report)
@@ -220,7 +212,6 @@ fn waiting(row: &message::Model) -> Waiting {
 /// Hands leased messages over and stores what became of them.
 async fn deliver(
     call: &Call<'_>,
-    gateways: Gateways<'_>,
     mut taken: Vec<message::Model>,
     lease: &Lease,
     clock: &RunClock,
@@ -238,7 +229,7 @@ async fn deliver(
     let limit =
         Duration::from_secs(u64::from(call.app.config.sms.lease_s) * 3 / 4).max(Duration::from_secs(1));
     let going = taken.iter().map(|row| (row.id, outgoing(row, questions.get(&row.id)))).collect();
-    let outcomes = gateways.submit(going, limit, call.now).await;
+    let outcomes = call.app.gateways.submit(going, limit, call.now).await;
     settle(&clock.tick(call).await?, &taken, &questions, outcomes, lease).await
 }
 

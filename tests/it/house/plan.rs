@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["clock", "config", "error", "exit"],
     &["log", "message", "storage"],
-    &["app"],
+    &["app", "serve"],
     &["task"],
     &["rpc"],
     &["cli", "demo"],

@@ -5,7 +5,7 @@ use crate::frames::{DATA, END_STREAM, RST_STREAM, WINDOW, Wire, message};
 use etutor::app::import::ImportData;
 use etutor::rpc::pb;
 use etutor::rpc::pb::import_service_client::ImportServiceClient;
-use etutor::rpc::server::{ServeOptions, bind, serve};
+use etutor::serve::{ServeOptions, bind, serve};
 use etutor::storage::Db;
 use etutor::storage::entity::subject;
 use etutor::testing::{TestApp, on_every_app, on_every_app_with};
@@ -59,8 +59,8 @@ impl Server {
         let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), imports: 1000, ..options };
         let listener = bind(&options).await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let (served, routes, until) = ((**app).clone(), etutor::rpc::routes(app), shutdown.clone());
-        let ended = tokio::spawn(async move { serve(listener, served, routes, &options, until).await });
+        let (served, until) = (etutor::rpc::served(app).unwrap(), shutdown.clone());
+        let ended = tokio::spawn(async move { serve(listener, served, &options, until).await });
         Self { address, shutdown, ended }
     }
 

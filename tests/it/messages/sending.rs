@@ -5,6 +5,7 @@ use super::world::{World, at};
 use etutor::app::App;
 use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft};
+use etutor::config::Config;
 use etutor::domain::state::{InvitationState, MessageKind, MessageState};
 use etutor::domain::time::Instant;
 use etutor::message::gateway::{Gateway, Outcome, Outgoing};
@@ -15,17 +16,18 @@ use etutor::testing::{TestDb, on_every_database};
 use etutor::write_txn;
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Answers always the same, and remembers what it was given.
+#[derive(Clone)]
 struct Scripted {
     answer: Outcome,
-    given: Mutex<Vec<Outgoing>>,
+    given: Arc<Mutex<Vec<Outgoing>>>,
 }
 
 impl Scripted {
     fn new(answer: Outcome) -> Self {
-        Self { answer, given: Mutex::default() }
+        Self { answer, given: Arc::default() }
     }
 
     fn keys(&self) -> Vec<String> {
@@ -33,8 +35,15 @@ impl Scripted {
     }
 
     async fn run(&self, app: &App, now: Instant) {
-        outbox::send_through(&Call::new(app, now), Gateways { sms: self, mail: self }).await.unwrap();
+        let app = through(app, self.clone());
+        outbox::send_due(&Call::new(&app, now)).await.unwrap();
     }
+}
+
+/// The application with this gateway for both channels.
+fn through(app: &App, gateway: impl Gateway + 'static) -> App {
+    let sms = Arc::new(gateway);
+    App { gateways: Gateways { mail: sms.clone(), sms }, ..app.clone() }
 }
 
 #[async_trait::async_trait]
@@ -63,9 +72,8 @@ fn in_testing_mode_no_gateway_is_called_by_any_path() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
         let folder = tempfile::tempdir().unwrap();
-        let mut config = (*world.in_earnest(folder.path()).config).clone();
-        config.testing = true;
-        let app = App { config: config.into(), ..world.app.clone() };
+        let mut app = world.in_earnest(folder.path());
+        app.config = Config { testing: true, ..(*app.config).clone() }.into();
         world.write(many(&world, 3).await, at("10:00")).await;
         let gateway = Scripted::new(Outcome::Accepted);
         gateway.run(&app, at("10:00")).await;
@@ -137,9 +145,10 @@ fn the_cap_holds_when_senders_run_at_once() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
         let folder = tempfile::tempdir().unwrap();
-        let mut config = (*world.in_earnest(folder.path()).config).clone();
+        let mut app = world.in_earnest(folder.path());
+        let mut config = (*app.config).clone();
         config.sms.batch_max = 3;
-        let app = App { config: config.into(), ..world.app.clone() };
+        app.config = config.into();
         let drafts = (0..30).map(|number| Draft {
             version: number.to_string(),
             ..world.draft(MessageKind::NoLongerNeeded, "c1")
@@ -222,9 +231,8 @@ fn an_invitation_says_the_instant_that_counts_from_its_own_hand_over() {
         down.run(&app, at("10:00:30")).await;
         // The gateway takes its time, and the coach has as long as was said.
         let slow = Slow { app: app.clone(), gateway: Scripted::new(Outcome::Accepted) };
-        outbox::send_through(&Call::new(&app, at("10:02:30")), Gateways { sms: &slow, mail: &slow })
-            .await
-            .unwrap();
+        let through_slow = through(&app, slow.clone());
+        outbox::send_due(&Call::new(&through_slow, at("10:02:30"))).await.unwrap();
         let bodies: Vec<String> = [&down, &slow.gateway]
             .iter()
             .flat_map(|gateway| gateway.given.lock().unwrap().clone())
@@ -241,6 +249,7 @@ fn an_invitation_says_the_instant_that_counts_from_its_own_hand_over() {
 }
 
 /// Takes 40 s for its answer.
+#[derive(Clone)]
 struct Slow {
     app: App,
     gateway: Scripted,
@@ -375,9 +384,10 @@ fn alarms_and_answers_go_before_a_mountain_of_notices() {
     on_every_database(async |db: TestDb| {
         let world = World::new(&db).await;
         let folder = tempfile::tempdir().unwrap();
-        let mut config = (*world.in_earnest(folder.path()).config).clone();
+        let mut app = world.in_earnest(folder.path());
+        let mut config = (*app.config).clone();
         (config.sms.per_run_max, config.sms.batch_max) = (20, 10);
-        let app = App { config: config.into(), ..world.app.clone() };
+        app.config = config.into();
         world.write(many(&world, 100).await, at("10:00")).await;
         world.write(vec![world.draft(MessageKind::Accepted, "c1")], at("10:01")).await;
         let gateway = Scripted::new(Outcome::Accepted);

@@ -22,7 +22,6 @@ use etutor::storage::sql::sql;
 use etutor::write_txn;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, NotSet, QueryOrder, Set};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Local time on 1 October 2013; 24 and more hours are the next day.
 pub fn at(text: &str) -> Instant {
@@ -135,7 +134,7 @@ impl World {
         let mut config = Config { testing: false, ..(*self.app.config).clone() };
         config.sms.outbox_file = folder.join("sms.jsonl");
         config.mail.outbox_file = folder.join("mail.jsonl");
-        App { config: Arc::new(config), ..self.app.clone() }
+        App::new(self.app.db.clone(), self.app.clock.clone(), config)
     }
 
     pub fn draft(&self, kind: MessageKind, coach: &str) -> Draft {

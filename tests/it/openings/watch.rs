@@ -7,7 +7,8 @@ use crate::replay::import_through_rpc;
 use etutor::app::import::{ImportData, ImportFile, ImportRow};
 use etutor::app::opening::OpeningQuery;
 use etutor::app::opening::watch::{News, Watch};
-use etutor::rpc::{pb, server};
+use etutor::rpc::{self, pb};
+use etutor::serve::{self, ServeOptions};
 use etutor::storage::sql::sql;
 use etutor::testing::academy::student;
 use etutor::testing::{TestApp, on_every_app_at};
@@ -257,15 +258,12 @@ fn an_open_page_ends_with_its_server_and_with_its_database() {
     on_every_app_at(WEDNESDAY, async |app: TestApp| {
         academy().build(&app).await;
         // A server of its own, to be shut down.
-        let options =
-            server::ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..server::ServeOptions::default() };
-        let listener = server::bind(&options).await.unwrap();
+        let options = ServeOptions { listen: ([127, 0, 0, 1], 0).into(), ..ServeOptions::default() };
+        let listener = serve::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (served, routes, shutdown) =
-            ((*app).clone(), etutor::rpc::routes(&app), CancellationToken::new());
+        let (served, shutdown) = (rpc::served(&app).unwrap(), CancellationToken::new());
         let until = shutdown.clone();
-        let ended =
-            tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await });
+        let ended = tokio::spawn(async move { serve::serve(listener, served, &options, until).await });
         let mut client = pb::opening_service_client::OpeningServiceClient::new(
             Channel::from_shared(url).unwrap().connect().await.unwrap(),
         );

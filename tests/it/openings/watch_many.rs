@@ -3,7 +3,8 @@
 use super::WEDNESDAY;
 use super::world::academy;
 use etutor::rpc::pb::opening_service_client::OpeningServiceClient;
-use etutor::rpc::{pb, server};
+use etutor::rpc::{self, pb};
+use etutor::serve::{self, ServeOptions};
 use etutor::testing::{TestApp, on_every_app_at, on_every_app_with};
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
@@ -17,18 +18,13 @@ fn of_grade() -> pb::WatchOpeningsRequest {
 fn pages_opened_at_once_are_not_counted_as_calls() {
     on_every_app_at(WEDNESDAY, async |app: TestApp| {
         academy().build(&app).await;
-        let options = server::ServeOptions {
-            listen: ([127, 0, 0, 1], 0).into(),
-            concurrency: 4,
-            ..server::ServeOptions::default()
-        };
-        let listener = server::bind(&options).await.unwrap();
+        let options =
+            ServeOptions { listen: ([127, 0, 0, 1], 0).into(), concurrency: 4, ..ServeOptions::default() };
+        let listener = serve::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (served, routes, shutdown) =
-            ((*app).clone(), etutor::rpc::routes(&app), CancellationToken::new());
+        let (served, shutdown) = (rpc::served(&app).unwrap(), CancellationToken::new());
         let until = shutdown.clone();
-        let ended =
-            tokio::spawn(async move { server::serve(listener, served, routes, &options, until).await });
+        let ended = tokio::spawn(async move { serve::serve(listener, served, &options, until).await });
         let client = OpeningServiceClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap());
         let pages = (0..100).map(|_| {
             let mut client = client.clone();

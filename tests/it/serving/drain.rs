@@ -39,7 +39,7 @@ fn a_call_in_flight_ends_well_and_neither_streams_nor_silence_hold_the_end_up() 
         assert_eq!(in_flight.await.unwrap().unwrap(), "400");
         // Long before the 60 s that calls might take.
         tokio::time::timeout(SOON, server.ended).await.expect("the end does not end").unwrap().unwrap();
-        assert!(TcpStream::connect(server.address).await.is_err(), "the door is still open");
+        assert!(TcpStream::connect(server.address).await.is_err(), "connections are still accepted");
     });
 }
 

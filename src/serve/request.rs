@@ -25,9 +25,9 @@ const BYTES_A_SECOND: u32 = 1024;
 
 /// How the bodies of requests are read.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(super) struct BodyReader {
     /// The most bytes of a message.
-    largest: usize,
+    max_bytes: usize,
     /// How long a message may take to arrive, and an upload to go on.
     timeout: Duration,
     large: Arc<Semaphore>,
@@ -36,9 +36,9 @@ pub(super) struct Reading {
 /// What a large request holds: its connection's permit and the server's.
 type Large = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
-impl Reading {
-    pub(super) fn new(largest: usize, timeout: Duration) -> Self {
-        Self { largest, timeout, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+impl BodyReader {
+    pub(super) fn new(max_bytes: usize, timeout: Duration) -> Self {
+        Self { max_bytes, timeout, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
     }
 
     /// Reads a body of one message to its end.
@@ -47,7 +47,7 @@ impl Reading {
     /// It is too large, does not come in time, or breaks off; or too many others are large.
     pub(super) async fn whole(&self, mut body: Body, peer: &Peer) -> Result<Body, Status> {
         // Five bytes stand before a message.
-        let most = self.largest + 5;
+        let most = self.max_bytes + 5;
         let (mut first, mut rest, mut large) = (Bytes::new(), BytesMut::new(), None);
         let mut late = std::pin::pin!(tokio::time::sleep(self.timeout));
         loop {
@@ -61,12 +61,15 @@ impl Reading {
             let Ok(data) = frame.map_err(|_| status::caller_gone())?.into_data() else { continue };
             let length = first.len() + rest.len() + data.len();
             if length > most {
-                return Err(status::too_large(&format!("the request is larger than {} bytes", self.largest)));
+                return Err(status::too_large(&format!(
+                    "the request is larger than {} bytes",
+                    self.max_bytes
+                )));
             }
             if length > SMALL && large.is_none() {
                 // Meanwhile it cannot come, for nobody reads it.
                 let asked = Instant::now();
-                large = Some(self.turn(peer).await?);
+                large = Some(self.acquire_large(peer).await?);
                 let until = late.deadline() + asked.elapsed();
                 late.as_mut().reset(until);
             }
@@ -81,11 +84,11 @@ impl Reading {
             }
         }
         let bytes = if rest.is_empty() { first } else { rest.freeze() };
-        Ok(Body::new(Whole { bytes: Some(bytes), large }))
+        Ok(Body::new(WholeBody { bytes: Some(bytes), large }))
     }
 
     /// Waits until a large request may be read, as long as one may take to come.
-    async fn turn(&self, peer: &Peer) -> Result<Large, Status> {
+    async fn acquire_large(&self, peer: &Peer) -> Result<Large, Status> {
         let both = async { Ok((acquire(&peer.large).await?, acquire(&self.large).await?)) };
         let busy = "as many large requests are being read as the server takes at once; try again";
         tokio::time::timeout(self.timeout, both).await.unwrap_or_else(|_| Err(status::shed(busy)))
@@ -93,7 +96,7 @@ impl Reading {
 
     /// The body of an upload.
     pub(super) fn upload(&self, body: Body, gone: WaitForCancellationFutureOwned) -> Body {
-        Body::new(Upload {
+        Body::new(UploadBody {
             body,
             gone: Box::pin(gone),
             timeout: self.timeout,
@@ -109,14 +112,14 @@ pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphore
 }
 
 /// A body that is there.
-struct Whole {
+struct WholeBody {
     bytes: Option<Bytes>,
     /// Given back when the message has been made of the bytes: whoever reads one asks for more
     /// before its work begins.
     large: Option<Large>,
 }
 
-impl http_body::Body for Whole {
+impl http_body::Body for WholeBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -145,7 +148,7 @@ impl http_body::Body for Whole {
 ///
 /// Only the time in which it is waited for is counted, so that an upload that is read slowly is not
 /// the caller's fault. Each byte that comes buys a little more of it.
-struct Upload {
+struct UploadBody {
     body: Body,
     gone: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The longest wait when nothing comes at all.
@@ -156,9 +159,9 @@ struct Upload {
     late: Option<Pin<Box<Sleep>>>,
 }
 
-impl Upload {
+impl UploadBody {
     /// Something has come, of so many bytes.
-    fn came(&mut self, bytes: usize) {
+    fn received(&mut self, bytes: usize) {
         if let Some(late) = self.late.take() {
             self.left = late.deadline().saturating_duration_since(Instant::now());
         }
@@ -167,7 +170,7 @@ impl Upload {
     }
 }
 
-impl http_body::Body for Upload {
+impl http_body::Body for UploadBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -181,7 +184,7 @@ impl http_body::Body for Upload {
         }
         match Pin::new(&mut this.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                this.came(frame.data_ref().map_or(0, Bytes::len));
+                this.received(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(Ok(frame)))
             }
             // tonic takes a body that failed with CANCELLED for one that came to its end.
@@ -242,7 +245,7 @@ mod tests {
     async fn an_upload_that_is_read_slowly_is_no_fault_of_its_caller() {
         let (sender, sent) = body();
         let mut upload =
-            Reading::new(1 << 20, TIMEOUT).upload(sent, CancellationToken::new().cancelled_owned());
+            BodyReader::new(1 << 20, TIMEOUT).upload(sent, CancellationToken::new().cancelled_owned());
         for _ in 0..4 {
             sender.send(Bytes::from_static(b"x")).unwrap();
             tokio::time::sleep(TIMEOUT).await;
@@ -263,19 +266,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_request_gives_its_permit_back_when_its_message_is_made() {
-        let (reading, peer) = (Reading::new(1 << 20, TIMEOUT), Arc::new(Peers::new(1, 1)).join());
-        let mut one = reading.whole(large(), &peer).await.unwrap();
+        let (bodies, peer) = (BodyReader::new(1 << 20, TIMEOUT), Arc::new(Peers::new(1, 1)).join());
+        let mut one = bodies.whole(large(), &peer).await.unwrap();
         assert!(next(&mut one).await.unwrap().is_ok());
         assert_eq!(peer.large.available_permits(), 0, "the message is not made yet");
         assert!(next(&mut one).await.is_none());
-        reading.whole(large(), &peer).await.expect("while the first is still worked at");
+        bodies.whole(large(), &peer).await.expect("while the first is still worked at");
     }
 
     #[tokio::test]
     async fn a_large_request_that_waits_for_its_turn_is_not_late_but_told_that_the_server_is_busy() {
         let peer = Arc::new(Peers::new(1, 1)).join();
         let permit = acquire(&peer.large).await.unwrap();
-        let busy = Reading::new(1 << 20, TIMEOUT).whole(large(), &peer).await.map(drop).unwrap_err();
+        let busy = BodyReader::new(1 << 20, TIMEOUT).whole(large(), &peer).await.map(drop).unwrap_err();
         assert_eq!(busy.code(), tonic::Code::Unavailable, "{busy:?}");
         assert!(
             busy.message().contains("large requests") && busy.metadata().contains_key(status::PUSHBACK),
@@ -291,7 +294,7 @@ mod tests {
             tokio::time::sleep(TIMEOUT * 15).await;
             sender.send(Bytes::from_static(b"the end")).unwrap();
         });
-        let arrived = Reading::new(1 << 20, TIMEOUT * 25)
+        let arrived = BodyReader::new(1 << 20, TIMEOUT * 25)
             .whole(slow, &peer)
             .await
             .expect("only the second wait was for the caller");

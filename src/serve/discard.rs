@@ -11,39 +11,39 @@ use tonic::Status;
 use tonic::body::Body;
 
 /// How much of the rest is read, in bytes.
-const MOST: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// For how long.
-const LONGEST: Duration = Duration::from_secs(5);
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// The body of a request. When it is dropped before its end, the rest is read and dropped, until
 /// `stop`.
-pub(super) struct WithRest {
+pub(super) struct DiscardRest {
     body: Body,
     ended: bool,
     stop: CancellationToken,
 }
 
-impl WithRest {
+impl DiscardRest {
     pub(super) fn new(body: Body, stop: CancellationToken) -> Self {
         Self { body, ended: false, stop }
     }
 }
 
-impl Drop for WithRest {
+impl Drop for DiscardRest {
     fn drop(&mut self) {
         if self.ended || http_body::Body::is_end_stream(&self.body) {
             return;
         }
         // There is none when the process ends.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(drop_rest(std::mem::take(&mut self.body), self.stop.clone()));
+            runtime.spawn(discard(std::mem::take(&mut self.body), self.stop.clone()));
         }
     }
 }
 
-async fn drop_rest(mut body: Body, stop: CancellationToken) {
+async fn discard(mut body: Body, stop: CancellationToken) {
     let read = async {
-        let mut left = MOST;
+        let mut left = MAX_BYTES;
         while let Some(Ok(frame)) =
             std::future::poll_fn(|context| http_body::Body::poll_frame(Pin::new(&mut body), context)).await
         {
@@ -54,11 +54,11 @@ async fn drop_rest(mut body: Body, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         // Either way the stream is closed now.
-        _ = tokio::time::timeout(LONGEST, read) => {}
+        _ = tokio::time::timeout(MAX_TIME, read) => {}
     }
 }
 
-impl http_body::Body for WithRest {
+impl http_body::Body for DiscardRest {
     type Data = bytes::Bytes;
     type Error = Status;
 

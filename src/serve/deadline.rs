@@ -1,36 +1,26 @@
-//! The outermost layer: every call has a deadline, and every answer a code that gRPC's conventions
-//! know.
+//! The outermost layer: every call has a deadline, every answer a line in the log.
 //!
-//! tonic alone answers CANCELLED at a deadline, OUT_OF_RANGE to a message that is too large,
-//! ignores a `grpc-timeout` that it cannot read and has no ceiling of its own.
+//! tonic alone answers CANCELLED at a deadline, ignores a `grpc-timeout` that it cannot read and
+//! has no ceiling of its own.
 
-use super::peer::{Held, Peer};
-use super::rest::WithRest;
+use super::answer::{Answer, GRPC_STATUS, finished};
+use super::discard::DiscardRest;
+use super::kind::{Kind, Kinds};
+use super::peer::Peer;
 use super::status;
 use crate::log::Pace;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body::{Frame, SizeHint};
+use http::{HeaderMap, Request, Response};
 use std::convert::Infallible;
 use std::future::ready;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
 use tonic::body::Body;
-use tonic::{Code, Status};
 use tower::Service;
 use tracing::Instrument;
-
-/// An answer on its way.
-pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-const GRPC_STATUS: &str = "grpc-status";
-
-/// The response header by which a server in testing mode is known.
-pub(crate) const TESTING_HEADER: &str = "etutor-testing";
 
 /// The longest a call may take until its answer begins, whatever its caller says. An open stream is
 /// not cut.
@@ -38,32 +28,34 @@ pub(crate) const TESTING_HEADER: &str = "etutor-testing";
 pub(super) struct Ceilings {
     /// Of a call.
     pub call: Duration,
-    /// Of a call that runs a scheduled task or imports.
+    /// Of a scheduled task or an upload.
     pub task: Duration,
 }
 
 impl Ceilings {
-    fn of(&self, path: &str) -> Duration {
-        let long =
-            path.starts_with("/etutor.v1.TaskService/") || path.starts_with("/etutor.v1.ImportService/");
-        if long { self.task } else { self.call }
+    fn of(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Task | Kind::Upload => self.task,
+            Kind::Call | Kind::Page | Kind::Unlimited => self.call,
+        }
     }
 }
 
-/// Deadlines and codes; see the room's first lines.
+/// Gives every call a deadline and logs every answer; see the head of this file.
 #[derive(Clone, Debug)]
-pub(super) struct Norm<S> {
+pub(super) struct Deadlines<S> {
     pub inner: S,
+    pub kinds: Kinds,
     pub ceilings: Ceilings,
-    /// Every answer says so ([`TESTING_HEADER`]).
-    pub testing: bool,
+    /// Headers that every answer carries.
+    pub headers: Arc<HeaderMap>,
     /// No new calls are taken; what is left of requests that are answered is no longer read.
     pub stop: CancellationToken,
     /// Ends the streams that are open.
-    pub ending: CancellationToken,
+    pub end_streams: CancellationToken,
 }
 
-impl<S> Service<Request<Body>> for Norm<S>
+impl<S> Service<Request<Body>> for Deadlines<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>,
 {
@@ -76,8 +68,8 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let request = request.map(|body| Body::new(WithRest::new(body, self.stop.clone())));
-        let ceiling = self.ceilings.of(request.uri().path());
+        let request = request.map(|body| Body::new(DiscardRest::new(body, self.stop.clone())));
+        let ceiling = self.ceilings.of(self.kinds.of(request.uri().path()));
         let limit = match grpc_timeout(request.headers()) {
             Ok(None) => ceiling,
             // tonic runs a timer of its own and would answer CANCELLED; ours must be the first of
@@ -90,17 +82,17 @@ where
         let peer = request.extensions().get::<Arc<Peer>>().cloned();
         let span = tracing::info_span!("rpc", rpc.path = request.uri().path());
         let answer = span.in_scope(|| self.inner.call(request));
-        let (ending, testing) = (self.ending.clone(), self.testing);
+        let (end_streams, headers) = (self.end_streams.clone(), self.headers.clone());
         Box::pin(
             async move {
                 let answer = tokio::time::timeout_at(begun + limit, answer).await;
                 let mut answer = answer
                     .unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()))
-                    .map(|answer| normal(answer, ending, peer));
+                    .map(|answer| finished(answer, end_streams, peer));
                 if let Ok(answer) = &mut answer {
                     log(answer, begun.elapsed(), ceiling);
-                    if testing {
-                        answer.headers_mut().insert(TESTING_HEADER, HeaderValue::from_static("true"));
+                    for (name, value) in headers.iter() {
+                        answer.headers_mut().insert(name, value.clone());
                     }
                 }
                 answer
@@ -113,6 +105,9 @@ where
 /// A call that took more than this part of its ceiling was slow.
 const SLOW: u32 = 10;
 
+/// What log filters know the lines about calls by.
+const RPC: &str = "etutor::rpc";
+
 /// Lines about calls that failed, and slow ones, by their codes.
 static TOLD: [Pace; 17] = [const { Pace::new() }; 17];
 
@@ -124,15 +119,19 @@ fn log(answer: &Response<Body>, duration: Duration, ceiling: Duration) {
     match code {
         Code::Ok if duration > ceiling / SLOW => {
             if let Some(passed_over) = TOLD[code as usize].next() {
-                tracing::info!(rpc.code = ?code, duration_ms, passed_over, "answered slowly");
+                tracing::info!(
+                    target: RPC,
+                    { rpc.code = ?code, duration_ms, passed_over },
+                    "answered slowly"
+                );
             }
         }
         code if is_ours(code) => {
             if let Some(passed_over) = TOLD[code as usize].next() {
-                tracing::info!(rpc.code = ?code, duration_ms, passed_over, "not answered");
+                tracing::info!(target: RPC, { rpc.code = ?code, duration_ms, passed_over }, "not answered");
             }
         }
-        code => tracing::debug!(rpc.code = ?code, duration_ms, "answered"),
+        code => tracing::debug!(target: RPC, { rpc.code = ?code, duration_ms }, "answered"),
     }
 }
 
@@ -158,105 +157,6 @@ fn is_ours(code: Code) -> bool {
         | Code::Unimplemented
         | Code::Unauthenticated => false,
     }
-}
-
-/// The answer with the code that the conventions ask for.
-fn normal(mut answer: Response<Body>, ending: CancellationToken, peer: Option<Arc<Peer>>) -> Response<Body> {
-    if let Some(status) = better(answer.headers()) {
-        return status.into_http();
-    }
-    if !answer.headers().contains_key(GRPC_STATUS) {
-        let (body, room) = (std::mem::take(answer.body_mut()), answer.extensions_mut().remove());
-        *answer.body_mut() = Body::new(Sent {
-            body: Some(body),
-            peer,
-            room,
-            pieces: Vec::new().into_iter(),
-            ending,
-            cut: None,
-        });
-    }
-    answer
-}
-
-/// tonic says OUT_OF_RANGE when a message is too large, and nobody here says it otherwise.
-fn better(headers: &HeaderMap) -> Option<Status> {
-    let given = headers.get(GRPC_STATUS)?;
-    if Code::from_bytes(given.as_bytes()) != Code::OutOfRange {
-        return None;
-    }
-    Some(status::too_large(
-        Status::from_header_map(headers).as_ref().map_or("the message is too large", Status::message),
-    ))
-}
-
-/// A body whose bytes count until they are sent, whose stream ends with UNAVAILABLE when the server
-/// ends, and whose trailers have the right code.
-struct Sent {
-    body: Option<Body>,
-    peer: Option<Arc<Peer>>,
-    /// Held until the first bytes count themselves.
-    room: Option<Arc<Held>>,
-    /// What is left of a frame.
-    pieces: std::vec::IntoIter<Bytes>,
-    ending: CancellationToken,
-    /// Made only when the body makes us wait, which that of an ordinary call never does.
-    cut: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-}
-
-impl http_body::Body for Sent {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
-        let this = &mut *self;
-        if let Some(piece) = this.pieces.next() {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
-        }
-        let Some(body) = &mut this.body else { return Poll::Ready(None) };
-        match Pin::new(body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                Poll::Ready(Some(Ok(match (frame.trailers_ref().and_then(better), &this.peer) {
-                    (Some(status), _) => trailers(&status),
-                    (None, Some(peer)) => match frame.into_data() {
-                        Ok(data) => {
-                            this.pieces = peer.pieces(data).into_iter();
-                            this.room = None;
-                            Frame::data(this.pieces.next().unwrap_or_default())
-                        }
-                        Err(other) => other,
-                    },
-                    (None, None) => frame,
-                })))
-            }
-            Poll::Ready(other) => Poll::Ready(other),
-            Poll::Pending => {
-                let cut = this.cut.get_or_insert_with(|| Box::pin(this.ending.clone().cancelled_owned()));
-                std::task::ready!(cut.as_mut().poll(context));
-                this.body = None;
-                Poll::Ready(Some(Ok(trailers(&status::going_away()))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.as_slice().is_empty() && self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
-
-fn trailers(status: &Status) -> Frame<bytes::Bytes> {
-    let mut headers = HeaderMap::new();
-    if status.add_header(&mut headers).is_err() {
-        headers.insert(GRPC_STATUS, HeaderValue::from(status.code() as i32));
-    }
-    Frame::trailers(headers)
 }
 
 /// The header `grpc-timeout` cannot be read.
@@ -291,6 +191,7 @@ fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[test]
     fn a_timeout_has_eight_digits_at_most_and_a_unit() {
@@ -313,11 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn tasks_and_imports_may_take_longer() {
+    fn tasks_and_uploads_may_take_longer() {
         let ceilings = Ceilings { call: Duration::from_secs(30), task: Duration::from_secs(600) };
-        assert_eq!(ceilings.of("/etutor.v1.TaskService/CreateClassTasks"), ceilings.task);
-        assert_eq!(ceilings.of("/etutor.v1.ImportService/Import"), ceilings.task);
-        assert_eq!(ceilings.of("/etutor.v1.TaskServices/X"), ceilings.call);
-        assert_eq!(ceilings.of("/grpc.health.v1.Health/Check"), ceilings.call);
+        let long = |kind| ceilings.of(kind) == ceilings.task;
+        assert!(long(Kind::Task) && long(Kind::Upload));
+        assert!(!long(Kind::Call) && !long(Kind::Page) && !long(Kind::Unlimited));
     }
 }

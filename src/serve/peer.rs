@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 /// What a call is taken to hold until its answer is there, in bytes.
 const RESERVED: usize = 32 * 1024;
-/// An answer is handed over in pieces of this many bytes, so that it shows when one is being read.
-const PIECE: usize = 16 * 1024;
-/// How often in `unread_timeout` a connection is looked at.
-const LOOKS: u32 = 4;
+/// An answer is handed over in chunks of this many bytes, so that it shows when one is being read.
+const CHUNK: usize = 16 * 1024;
+/// How often in `unread_timeout` it is checked whether a connection stalls.
+const STALL_CHECKS: u32 = 4;
 
 /// Limits of every connection, and what all connections together hold.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Peers {
             unsent: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
             freed: Notify::new(),
-            turn: Mutex::new(()),
+            waiting: Mutex::new(()),
         })
     }
 }
@@ -68,22 +68,23 @@ pub(super) struct Peer {
     held: AtomicUsize,
     /// Bytes of answers that are not sent.
     unsent: AtomicUsize,
-    /// Pieces that were sent.
+    /// Chunks that were sent.
     sent: AtomicU64,
     freed: Notify,
-    turn: Mutex<()>,
+    /// Who waits to reserve, in order of arrival.
+    waiting: Mutex<()>,
 }
 
 impl Peer {
-    /// Waits until there is room for one more answer: a connection that does not read its answers
-    /// gets no more of them. It always gets one.
-    pub(super) async fn room(self: &Arc<Self>) -> Held {
-        let _turn = self.turn.lock().await;
+    /// Waits until one more answer may be held: a connection that does not read its answers gets no
+    /// more of them. It always gets one.
+    pub(super) async fn reserve(self: &Arc<Self>) -> Held {
+        let _first = self.waiting.lock().await;
         loop {
             // Asked for first, so that nothing that is freed meanwhile is missed.
             let mut of_all = std::pin::pin!(self.all.freed.notified());
             of_all.as_mut().enable();
-            if self.has_room() {
+            if self.may_reserve() {
                 break;
             }
             tokio::select! {
@@ -94,7 +95,7 @@ impl Peer {
         self.hold(RESERVED)
     }
 
-    fn has_room(&self) -> bool {
+    fn may_reserve(&self) -> bool {
         let held = self.held.load(Ordering::Relaxed);
         let all = self.all.held.load(Ordering::Relaxed);
         held == 0 || (held + RESERVED <= self.all.bytes && all + RESERVED <= self.all.bytes_of_all)
@@ -106,30 +107,30 @@ impl Peer {
         Held { peer: self.clone(), bytes }
     }
 
-    /// An answer's bytes in pieces, each of which counts until it is sent or dropped.
-    pub(super) fn pieces(self: &Arc<Self>, mut bytes: Bytes) -> Vec<Bytes> {
-        let mut pieces = Vec::with_capacity(bytes.len().div_ceil(PIECE));
+    /// An answer's bytes in chunks, each of which counts until it is sent or dropped.
+    pub(super) fn chunks(self: &Arc<Self>, mut bytes: Bytes) -> Vec<Bytes> {
+        let mut chunks = Vec::with_capacity(bytes.len().div_ceil(CHUNK));
         while !bytes.is_empty() {
-            let piece = bytes.split_to(bytes.len().min(PIECE));
-            self.unsent.fetch_add(piece.len(), Ordering::Relaxed);
-            let held = self.hold(piece.len());
-            pieces.push(Bytes::from_owner(Piece { bytes: piece, held }));
+            let chunk = bytes.split_to(bytes.len().min(CHUNK));
+            self.unsent.fetch_add(chunk.len(), Ordering::Relaxed);
+            let held = self.hold(chunk.len());
+            chunks.push(Bytes::from_owner(Chunk { bytes: chunk, held }));
         }
-        pieces
+        chunks
     }
 
     /// Returns when the connection has had unsent answers for `timeout` and none of them was read,
     /// or when it is `closed`.
     pub(super) async fn stalled(&self, timeout: Duration, closed: &CancellationToken) {
-        let (mut sent, mut looks) = (self.sent.load(Ordering::Relaxed), 0);
-        while looks < LOOKS {
+        let (mut sent, mut checks) = (self.sent.load(Ordering::Relaxed), 0);
+        while checks < STALL_CHECKS {
             tokio::select! {
                 () = closed.cancelled() => return,
-                () = tokio::time::sleep(timeout / LOOKS) => {}
+                () = tokio::time::sleep(timeout / STALL_CHECKS) => {}
             }
             let now = self.sent.load(Ordering::Relaxed);
             let waits = self.unsent.load(Ordering::Relaxed) > 0 && now == sent;
-            looks = if waits { looks + 1 } else { 0 };
+            checks = if waits { checks + 1 } else { 0 };
             sent = now;
         }
     }
@@ -151,19 +152,19 @@ impl Drop for Held {
     }
 }
 
-/// A piece of an answer.
-struct Piece {
+/// A part of an answer.
+struct Chunk {
     bytes: Bytes,
     held: Held,
 }
 
-impl AsRef<[u8]> for Piece {
+impl AsRef<[u8]> for Chunk {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Piece {
+impl Drop for Chunk {
     fn drop(&mut self) {
         let peer = &self.held.peer;
         peer.unsent.fetch_sub(self.bytes.len(), Ordering::Relaxed);
@@ -189,18 +190,18 @@ mod tests {
     fn a_connection_holds_so_much_and_all_together_so_much_but_each_gets_one_answer() {
         let all = Arc::new(Peers::new(2, 4));
         let peer = all.join();
-        let one = peer.pieces(Bytes::from(vec![7; PIECE + 1]));
-        assert_eq!(one.iter().map(Bytes::len).collect::<Vec<_>>(), [PIECE, 1]);
-        let two = poll_once(peer.room()).expect("the second is within the limit");
-        assert!(poll_once(peer.room()).is_none(), "the third is not");
+        let one = peer.chunks(Bytes::from(vec![7; CHUNK + 1]));
+        assert_eq!(one.iter().map(Bytes::len).collect::<Vec<_>>(), [CHUNK, 1]);
+        let two = poll_once(peer.reserve()).expect("the second is within the limit");
+        assert!(poll_once(peer.reserve()).is_none(), "the third is not");
         drop(one);
-        let three = poll_once(peer.room()).expect("what is read makes room");
+        let three = poll_once(peer.reserve()).expect("what is read makes room");
         // Others fill what all together may hold.
         let other = all.join();
-        let much = other.pieces(Bytes::from(vec![7; 32 * RESERVED]));
-        assert!(poll_once(other.room()).is_none());
+        let much = other.chunks(Bytes::from(vec![7; 32 * RESERVED]));
+        assert!(poll_once(other.reserve()).is_none());
         drop((two, three));
-        assert!(poll_once(peer.room()).is_some(), "who holds nothing gets an answer under any load");
+        assert!(poll_once(peer.reserve()).is_some(), "who holds nothing gets an answer under any load");
         drop(much);
         assert_eq!((all.held.load(Ordering::Relaxed), other.unsent.load(Ordering::Relaxed)), (0, 0));
     }

@@ -6,10 +6,10 @@
 //! acknowledged are lost. Nothing is taken for a request that has not arrived, and no connection or
 //! kind of call can take all there is.
 
+use super::answer::Answer;
 use super::kind::{Kind, Kinds};
-use super::norm::Answer;
 use super::peer::{Held, Peer, Peers};
-use super::request::{Reading, acquire};
+use super::request::{BodyReader, acquire};
 use super::status;
 use http::{Request, Response};
 use std::any::Any;
@@ -44,7 +44,7 @@ impl Limits {
     /// their own.
     fn of(&self, kind: Kind) -> Option<(&Arc<Semaphore>, &'static str)> {
         match kind {
-            Kind::Free | Kind::Page => None,
+            Kind::Unlimited | Kind::Page => None,
             Kind::Call => Some((&self.calls, "the server is busy; try again")),
             Kind::Task => {
                 Some((&self.tasks, "as many tasks are running as the server takes at once; try again"))
@@ -56,28 +56,28 @@ impl Limits {
     }
 }
 
-/// The services of the application, detached, limited and guarded; beside them health and
-/// reflection, which answer under any load.
+/// The services, detached, limited and guarded; beside them health and reflection, which answer
+/// under any load.
 #[derive(Clone, Debug)]
 pub(super) struct Detach {
     pub routes: Routes,
-    pub free: Routes,
+    pub unlimited: Routes,
     pub kinds: Kinds,
     pub limits: Limits,
-    pub reading: Reading,
+    pub bodies: BodyReader,
     pub peers: Arc<Peers>,
-    pub tracker: TaskTracker,
-    /// Whether the database has been found in order since the start.
+    pub work: TaskTracker,
+    /// Whether the database has been found to be the right one since the start.
     pub ready: Arc<AtomicBool>,
 }
 
-/// What a call holds until its work has ended; the room, until its answer is counted. Given back in
-/// this order: whoever waits for the turn takes a permit next, and is refused when there is none
-/// yet.
+/// What a call holds until its work has ended; what is reserved, until its answer is counted. Given
+/// back in this order: whoever waits for the turn takes a permit next, and is refused when there is
+/// none yet.
 #[derive(Default)]
 struct Holds {
     _permit: Option<OwnedSemaphorePermit>,
-    room: Option<Held>,
+    reserved: Option<Held>,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -92,8 +92,8 @@ impl Service<Request<Body>> for Detach {
 
     fn call(&mut self, request: Request<Body>) -> Answer {
         let kind = self.kinds.of(request.uri().path());
-        if kind == Kind::Free {
-            return Box::pin(self.free.call(request));
+        if kind == Kind::Unlimited {
+            return Box::pin(self.unlimited.call(request));
         }
         if !self.ready.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Ok(status::unavailable(
@@ -122,23 +122,23 @@ impl Detach {
         let (body, holds) = match kind {
             Kind::Upload => {
                 let turn = acquire(&peer.uploads).await?;
-                let body = self.reading.upload(body, caller.cancelled_owned());
+                let body = self.bodies.upload(body, caller.cancelled_owned());
                 (body, Holds { _turn: Some(turn), _permit: self.permit(kind)?, ..Holds::default() })
             }
-            Kind::Page => (self.reading.whole(body, &peer).await?, Holds::default()),
-            Kind::Free | Kind::Call | Kind::Task => {
-                let body = self.reading.whole(body, &peer).await?;
-                let (turn, room) = (acquire(&peer.calls).await?, peer.room().await);
-                (body, Holds { room: Some(room), _turn: Some(turn), _permit: self.permit(kind)? })
+            Kind::Page => (self.bodies.whole(body, &peer).await?, Holds::default()),
+            Kind::Unlimited | Kind::Call | Kind::Task => {
+                let body = self.bodies.whole(body, &peer).await?;
+                let (turn, reserved) = (acquire(&peer.calls).await?, peer.reserve().await);
+                (body, Holds { reserved: Some(reserved), _turn: Some(turn), _permit: self.permit(kind)? })
             }
         };
-        let (request, tracker) = (Request::from_parts(parts, body), self.tracker.clone());
+        let (request, tracker) = (Request::from_parts(parts, body), self.work.clone());
         // What is held is held by the work: without a caller it still counts.
         let work = async move {
             let mut holds = holds;
             let mut answer = self.routes.oneshot(request).await?;
-            if let Some(room) = holds.room.take() {
-                answer.extensions_mut().insert(Arc::new(room));
+            if let Some(reserved) = holds.reserved.take() {
+                answer.extensions_mut().insert(Arc::new(reserved));
             }
             Ok::<_, Infallible>(answer)
         };

@@ -18,17 +18,17 @@ use tonic::transport::server::Connected;
 /// What every HTTP/2 client says first (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long to wait when the machine has no more file descriptors.
-const BREATH: Duration = Duration::from_millis(50);
+/// How long to wait before accepting again when the machine has no more file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Lines about connections, of which anybody may open as many as there is time for.
 static NOT_ACCEPTED: Pace = Pace::new();
-static TURNED_AWAY: Pace = Pace::new();
+static OVER_LIMIT: Pace = Pace::new();
 static NOT_READ: Pace = Pace::new();
 
-/// The limits of the door.
+/// Accepts connections, within limits.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct Acceptor {
     /// Connections open at once; one more is closed at once, which its client takes as UNAVAILABLE.
     pub max_connections: usize,
     /// How long a connection may take to show that it speaks HTTP/2.
@@ -39,44 +39,44 @@ pub(super) struct Door {
     pub peers: Arc<Peers>,
 }
 
-impl Door {
-    /// Lets connections in until `stop`; they break when `cut` is cancelled.
-    pub(super) fn open(
+impl Acceptor {
+    /// Accepts until `stop`; what was accepted breaks when `abort` is cancelled.
+    pub(super) fn start(
         self,
         listener: TcpListener,
         stop: CancellationToken,
-        cut: CancellationToken,
+        abort: CancellationToken,
     ) -> mpsc::Receiver<io::Result<Connection>> {
-        let (let_in, connections) = mpsc::channel(64);
-        tokio::spawn(self.attend(listener, stop, cut, let_in));
+        let (accepted, connections) = mpsc::channel(64);
+        tokio::spawn(self.run(listener, stop, abort, accepted));
         connections
     }
 
-    async fn attend(
+    async fn run(
         self,
         listener: TcpListener,
         stop: CancellationToken,
-        cut: CancellationToken,
-        let_in: mpsc::Sender<io::Result<Connection>>,
+        abort: CancellationToken,
+        accepted: mpsc::Sender<io::Result<Connection>>,
     ) {
         let permits = Arc::new(Semaphore::new(self.max_connections));
         loop {
-            let accepted = tokio::select! {
+            let stream = tokio::select! {
                 () = stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
+                stream = listener.accept() => stream,
             };
-            let stream = match accepted {
+            let stream = match stream {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     if let Some(passed_over) = NOT_ACCEPTED.next() {
                         tracing::warn!(%error, passed_over, "a connection could not be accepted");
                     }
-                    tokio::time::sleep(BREATH).await;
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                     continue;
                 }
             };
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                if let Some(passed_over) = TURNED_AWAY.next() {
+                if let Some(passed_over) = OVER_LIMIT.next() {
                     let max_connections = self.max_connections;
                     tracing::warn!(
                         max_connections,
@@ -86,29 +86,31 @@ impl Door {
                 }
                 continue;
             };
-            let (stop, closed, let_in, door) =
-                (stop.clone(), cut.child_token(), let_in.clone(), self.clone());
+            let (stop, closed, accepted, limits) =
+                (stop.clone(), abort.child_token(), accepted.clone(), self.clone());
             tokio::spawn(async move {
-                let greeted = tokio::select! {
+                let preface = tokio::time::timeout(limits.first_bytes_timeout, read_preface(stream));
+                let stream = tokio::select! {
                     () = stop.cancelled() => return,
-                    greeted = tokio::time::timeout(door.first_bytes_timeout, greet(stream)) => greeted,
+                    stream = preface => stream,
                 };
-                match greeted {
+                match stream {
                     Ok(Ok(stream)) => {
-                        let (peer, cut) = (door.peers.join(), Box::pin(closed.clone().cancelled_owned()));
+                        let (peer, aborted) =
+                            (limits.peers.join(), Box::pin(closed.clone().cancelled_owned()));
                         let connection = Connection {
                             stream,
                             replayed: 0,
                             peer: peer.clone(),
-                            cut,
+                            aborted,
                             closed: closed.clone(),
                             _permit: permit,
                         };
                         // The other end is gone only when the server is.
-                        let _gone = let_in.send(Ok(connection)).await;
-                        peer.stalled(door.unread_timeout, &closed).await;
+                        let _gone = accepted.send(Ok(connection)).await;
+                        peer.stalled(limits.unread_timeout, &closed).await;
                         if !closed.is_cancelled() {
-                            let timeout_s = door.unread_timeout.as_secs();
+                            let timeout_s = limits.unread_timeout.as_secs();
                             if let Some(passed_over) = NOT_READ.next() {
                                 tracing::warn!(
                                     timeout_s,
@@ -128,15 +130,15 @@ impl Door {
 }
 
 /// Reads the preface, and refuses at the first byte that differs.
-async fn greet(mut stream: TcpStream) -> io::Result<TcpStream> {
+async fn read_preface(mut stream: TcpStream) -> io::Result<TcpStream> {
     // Without it an answer waits 40 ms for the client's acknowledgement.
     stream.set_nodelay(true)?;
-    let mut said = [0; PREFACE.len()];
+    let mut bytes = [0; PREFACE.len()];
     let mut length = 0;
     while length < PREFACE.len() {
-        let read = stream.read(&mut said[length..]).await?;
+        let read = stream.read(&mut bytes[length..]).await?;
         length += read;
-        if read == 0 || said[..length] != PREFACE[..length] {
+        if read == 0 || bytes[..length] != PREFACE[..length] {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP/2"));
         }
     }
@@ -147,22 +149,24 @@ async fn greet(mut stream: TcpStream) -> io::Result<TcpStream> {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
+    /// How much of the preface was shown.
     replayed: usize,
     peer: Arc<Peer>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    aborted: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Cancelled to close the connection, and when it is closed.
     closed: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    /// Whoever waits to read is woken when the connection is cut, and is the same who writes.
-    fn uncut(&self) -> io::Result<()> {
-        if self.closed.is_cancelled() { Err(cut_off()) } else { Ok(()) }
+    /// Asked before writing: whoever waits to read is woken when the connection is aborted, and is
+    /// the same who writes.
+    fn still_open(&self) -> io::Result<()> {
+        if self.closed.is_cancelled() { Err(aborted()) } else { Ok(()) }
     }
 }
 
-fn cut_off() -> io::Error {
+fn aborted() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was cut off")
 }
 
@@ -186,8 +190,8 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.cut.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Err(cut_off()));
+        if self.aborted.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(aborted()));
         }
         let rest = &PREFACE[self.replayed..];
         if !rest.is_empty() {
@@ -206,7 +210,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.uncut()?;
+        self.still_open()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -215,7 +219,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.uncut()?;
+        self.still_open()?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
