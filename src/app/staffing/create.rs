@@ -160,7 +160,9 @@ async fn insert_tasks(
     let inserted =
         sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
          students, needed, created_at) \
-         SELECT q.c0, ?, ?, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, ? FROM {rows:iiiiii} q")
+         SELECT q.template_id, ?, ?, q.start_at, q.gate_at, q.freeze_at, q.freeze_at, q.students, \
+         q.needed, ? \
+         FROM {rows:template_id:i, start_at:i, gate_at:i, freeze_at:i, students:i, needed:i} q")
         .bind(day)
         .bind(TaskState::Pending)
         .bind(now)

@@ -162,10 +162,11 @@ async fn make_classes(
     }
     insert_rows(txn, lessons).await?;
     sizing::place_in_txn(txn, &placed, task.day).await?;
-    let set = "class_id = p.b, state = 'ASSIGNED', version = version + 1";
-    let rows = update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'READY'", &assigned)
-        .execute(txn)
-        .await?;
+    let set = "class_id = p.class_id, state = 'ASSIGNED', version = version + 1";
+    let rows =
+        update_by_pairs(txn, "invitation", ["id", "class_id"], set, "invitation.state = 'READY'", &assigned)
+            .execute(txn)
+            .await?;
     if rows != assigned.len() as u64 {
         return Err(Error::Contended("invitation.state"));
     }

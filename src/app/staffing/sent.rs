@@ -45,8 +45,8 @@ async fn settle(txn: &Txn, out: &[(i64, Instant)], lost: &[i64], now: Instant) -
             (*id, closing.get(id).map_or(*until, |closes| *until.min(closes)).unix())
         };
         let pairs: Vec<(i64, i64)> = out.iter().map(until).collect();
-        let set = "state = 'SENT', expires_at = p.b, version = version + 1";
-        update_by_pairs(txn, "invitation", "id", set, "invitation.state = 'QUEUED'", &pairs)
+        let set = "state = 'SENT', expires_at = p.expires_at, version = version + 1";
+        update_by_pairs(txn, "invitation", ["id", "expires_at"], set, "invitation.state = 'QUEUED'", &pairs)
             .execute(txn)
             .await?;
         sql("UPDATE invitation SET sent_at = ? WHERE state = 'SENT' AND sent_at IS NULL AND id IN ({ids})")

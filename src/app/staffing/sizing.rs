@@ -105,8 +105,8 @@ pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Resul
         .iter()
         .filter(is_stale)
         .map(|task| [task.id.into(), size(task).students.into(), size(task).needed.into()]);
-    let set = "students = p.c1, needed = p.c2, dirty = FALSE, version = class_task.version + 1";
-    update_by_rows(txn, "class_task", "{rows:iii}", "class_task.id = p.c0", set)
+    let set = "students = p.students, needed = p.needed, dirty = FALSE, version = class_task.version + 1";
+    update_by_rows(txn, "class_task", "{rows:id:i, students:i, needed:i}", "class_task.id = p.id", set)
         .rows(stale)
         .execute_in_parts(txn)
         .await?;
@@ -174,10 +174,11 @@ async fn seat(
 
 /// BOOKED → PLACED: puts reservations into classes from `day` on.
 pub(crate) async fn place_in_txn(txn: &Txn, filled: &[(i64, i64)], day: Day) -> Result<()> {
-    let set = "class_id = p.b, state = 'PLACED', task_id = NULL, version = version + 1";
-    let rows = update_by_pairs(txn, "reservation", "id", set, "reservation.state = 'BOOKED'", filled)
-        .execute(txn)
-        .await?;
+    let set = "class_id = p.class_id, state = 'PLACED', task_id = NULL, version = version + 1";
+    let rows =
+        update_by_pairs(txn, "reservation", ["id", "class_id"], set, "reservation.state = 'BOOKED'", filled)
+            .execute(txn)
+            .await?;
     if rows != filled.len() as u64 {
         // A cancellation came between the look and the change.
         return Err(Error::Contended("reservation.state"));

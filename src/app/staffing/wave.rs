@@ -228,14 +228,15 @@ async fn write(app: &App, txn: &Txn, plan: &Plan, now: Instant) -> Result<u64> {
     tasks.dedup();
     // Whoever changed a task or a coach since they were read has counted a version on: then this
     // plan is of yesterday.
-    let set = "version = version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    let rows = update_by_pairs(txn, "class_task", "id", set, "class_task.version = p.b", &tasks)
+    let read = ["id", "version"];
+    let set = "version = class_task.version + 1, \
+        state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
+    let rows = update_by_pairs(txn, "class_task", read, set, "class_task.version = p.version", &tasks)
         .execute(txn)
         .await?;
+    let set = "version = coach.version + 1";
     let coach_rows =
-        update_by_pairs(txn, "coach", "id", "version = version + 1", "coach.version = p.b", &coaches)
-            .execute(txn)
-            .await?;
+        update_by_pairs(txn, "coach", read, set, "coach.version = p.version", &coaches).execute(txn).await?;
     if rows != tasks.len() as u64 || coach_rows != coaches.len() as u64 {
         return Err(Error::Contended("invitation.ask"));
     }
