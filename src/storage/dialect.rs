@@ -1,6 +1,10 @@
 //! All that differs between SQLite, PostgreSQL and MySQL/MariaDB, in one place; but how a set of
 //! sign-ups is read and written, which has files of its own (`sign_up::read`, `sign_up::write`).
 
+mod columns;
+
+use crate::error::{Error, Result};
+use columns::{Column, Kind};
 use sea_orm::DbBackend;
 
 /// The schema text of a backend: `{id}` is an automatic key, `{options}` the table options;
@@ -31,31 +35,25 @@ pub(crate) fn schema(backend: DbBackend, text: &str) -> String {
 
 /// A statement of a backend. In the text, `?` is a parameter. A set is one statement, however many
 /// there are in it: `{ids}` is a SELECT of one BIGINT column, `{texts}` of one text column,
-/// `{pairs}` a table of two BIGINT columns, `a` and `b`, and `{rows:idt}` a table with one column
-/// `c0`, `c1` … for each letter: `i` a BIGINT, `d` a day, `t` a text. It takes one parameter, a
-/// JSON array; on PostgreSQL an array for each column, because it takes any JSON array for a
-/// hundred rows and would read whole tables to join them. (MySQL's `{ids}` of an UPDATE or DELETE
-/// are parameters, see [`lists_keys`].) `{join}` joins a set with the table whose rows it names;
+/// `{pairs:id, due_at}` a table of two BIGINT columns of these names, and
+/// `{rows:student_id:i, day:d, note:t}` a table with a column of each name: `i` a BIGINT, `d` a
+/// day, `t` a text. It takes one parameter, a JSON array; on PostgreSQL an array for each column,
+/// because it takes any JSON array for a hundred rows and would read whole tables to join them.
+/// (MySQL's `{ids}` of an UPDATE or DELETE are parameters, see [`lists_keys`].) `widths`: how many
+/// cells the rows of each `{rows:…}` have. `{join}` joins a set with the table whose rows it names;
 /// `{look_up:table t ON …}` does so where nothing of the table is locked, by the table's index even
 /// when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. `{lock}` and
 /// `{lock:p}` end a SELECT whose rows (those of `p`) are locked until the transaction ends,
 /// `{share}` one whose rows others may lock so too. `{list:…}` is an aggregate: the texts of its
 /// rows, in any order, `;` between. `{bigint}` is that type in a CAST.
-pub(crate) fn statement(backend: DbBackend, text: &str) -> String {
-    let (ids, pairs) = match backend {
-        DbBackend::Sqlite => (
-            "SELECT value FROM json_each(?)",
-            "(SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each(?))",
-        ),
-        DbBackend::Postgres => (
-            "SELECT v FROM unnest(CAST(? AS BIGINT[])) AS v",
-            "(SELECT * FROM unnest(CAST(? AS BIGINT[]), CAST(? AS BIGINT[])) AS v (a, b))",
-        ),
-        _ => (
-            "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v BIGINT PATH '$')) AS j",
-            "(SELECT j.a, j.b FROM JSON_TABLE(?, '$[*]' COLUMNS (a BIGINT PATH '$[0]', b BIGINT PATH \
-             '$[1]')) AS j)",
-        ),
+///
+/// # Errors
+/// `Internal` when a set is declared wrongly, or its rows are of another width.
+pub(crate) fn statement(backend: DbBackend, text: &str, widths: &[usize]) -> Result<String> {
+    let ids = match backend {
+        DbBackend::Sqlite => "SELECT value FROM json_each(?)",
+        DbBackend::Postgres => "SELECT v FROM unnest(CAST(? AS BIGINT[])) AS v",
+        _ => "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v BIGINT PATH '$')) AS j",
     };
     let texts = match backend {
         DbBackend::Sqlite => "SELECT value FROM json_each(?)",
@@ -75,19 +73,28 @@ pub(crate) fn statement(backend: DbBackend, text: &str) -> String {
     let text = text
         .replace("{join}", join)
         .replace("{ids}", ids)
-        .replace("{pairs}", pairs)
         .replace("{texts}", texts)
         .replace("{share}", share(backend))
         .replace("{bigint}", bigint(backend));
-    let text = tokens(text, "{look_up:", |what| look_up(backend, join, what));
-    let text = tokens(text, "{list:", |what| match backend {
-        DbBackend::MySql => format!("GROUP_CONCAT({what} SEPARATOR ';')"),
-        _ => format!("STRING_AGG({what}, ';')"),
-    });
-    let text =
-        tokens(tokens(text, "{rows:", |letters| rows(backend, letters)), "{lock", |of| lock(backend, of));
+    let text = tokens(text, "{look_up:", |what| Ok(look_up(backend, join, what)))?;
+    let text = tokens(text, "{list:", |what| {
+        Ok(match backend {
+            DbBackend::MySql => format!("GROUP_CONCAT({what} SEPARATOR ';')"),
+            _ => format!("STRING_AGG({what}, ';')"),
+        })
+    })?;
+    let mut widths = widths.iter();
+    let text = tokens(text, "{rows:", |declared| match (columns::of_rows(declared)?, widths.next()) {
+        (columns, Some(width)) if columns.len() == *width => Ok(rows(backend, &columns)),
+        _ => Err(Error::internal(format!("the rows of a set are not as wide as `{declared}`"))),
+    })?;
+    if widths.next().is_some() {
+        return Err(Error::internal("more sets of rows than the statement has"));
+    }
+    let text = tokens(text, "{pairs:", |declared| Ok(pairs(backend, columns::of_pairs(declared)?)))?;
+    let text = tokens(text, "{lock", |of| Ok(lock(backend, of)))?;
     if backend != DbBackend::Postgres {
-        return text;
+        return Ok(text);
     }
     let mut numbered = String::with_capacity(text.len() + 16);
     let mut number = 0;
@@ -102,7 +109,7 @@ pub(crate) fn statement(backend: DbBackend, text: &str) -> String {
             None => numbered.push_str(part),
         }
     }
-    numbered
+    Ok(numbered)
 }
 
 /// The type BIGINT as CAST names it.
@@ -111,39 +118,59 @@ fn bigint(backend: DbBackend) -> &'static str {
 }
 
 /// Replaces what begins with `start` and ends with `}`, given what stands between.
-fn tokens(mut text: String, start: &str, with: impl Fn(&str) -> String) -> String {
+fn tokens(mut text: String, start: &str, mut with: impl FnMut(&str) -> Result<String>) -> Result<String> {
     while let Some(from) = text.find(start) {
-        let Some(length) = text[from..].find('}') else { break };
-        let new = with(&text[from + start.len()..from + length]);
+        let Some(length) = text[from..].find('}') else {
+            return Err(Error::internal(format!("`{start}` does not end")));
+        };
+        let new = with(&text[from + start.len()..from + length])?;
         text.replace_range(from..=from + length, &new);
     }
-    text
+    Ok(text)
 }
 
-fn rows(backend: DbBackend, letters: &str) -> String {
-    let each = |column: fn(usize, char) -> String| {
-        letters.chars().enumerate().map(|(n, letter)| column(n, letter)).collect::<Vec<_>>().join(", ")
+fn pairs(backend: DbBackend, (a, b): (&str, &str)) -> String {
+    match backend {
+        DbBackend::Sqlite => format!("(SELECT value ->> 0 AS {a}, value ->> 1 AS {b} FROM json_each(?))"),
+        DbBackend::Postgres => {
+            format!("(SELECT * FROM unnest(CAST(? AS BIGINT[]), CAST(? AS BIGINT[])) AS v ({a}, {b}))")
+        }
+        _ => format!(
+            "(SELECT j.{a}, j.{b} FROM JSON_TABLE(?, '$[*]' COLUMNS ({a} BIGINT PATH '$[0]', {b} BIGINT \
+             PATH '$[1]')) AS j)"
+        ),
+    }
+}
+
+fn rows(backend: DbBackend, columns: &[Column<'_>]) -> String {
+    let each = |column: fn(usize, &Column<'_>) -> String| {
+        columns.iter().enumerate().map(|(n, one)| column(n, one)).collect::<Vec<_>>().join(", ")
     };
     match backend {
         DbBackend::Sqlite => {
-            format!("(SELECT {} FROM json_each(?))", each(|n, _| format!("value ->> {n} AS c{n}")))
+            let columns = each(|n, Column { name, .. }| format!("value ->> {n} AS {name}"));
+            format!("(SELECT {columns} FROM json_each(?))")
         }
         DbBackend::Postgres => {
-            let arrays = each(|_, letter| {
-                let of = match letter {
-                    'i' => "BIGINT",
-                    'd' => "DATE",
-                    _ => "TEXT",
+            let arrays = each(|_, column| {
+                let of = match column.kind {
+                    Kind::Number => "BIGINT",
+                    Kind::Day => "DATE",
+                    Kind::Text => "TEXT",
                 };
                 format!("CAST(? AS {of}[])")
             });
-            format!("(SELECT * FROM unnest({arrays}) AS v ({}))", each(|n, _| format!("c{n}")))
+            let names = each(|_, column| column.name.to_owned());
+            format!("(SELECT * FROM unnest({arrays}) AS v ({names}))")
         }
         _ => {
-            let columns = each(|n, letter| match letter {
-                'i' => format!("c{n} BIGINT PATH '$[{n}]'"),
-                'd' => format!("c{n} DATE PATH '$[{n}]'"),
-                _ => format!("c{n} VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[{n}]'"),
+            let columns = each(|n, Column { name, kind }| {
+                let of = match kind {
+                    Kind::Number => "BIGINT",
+                    Kind::Day => "DATE",
+                    Kind::Text => "VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+                };
+                format!("{name} {of} PATH '$[{n}]'")
             });
             format!("JSON_TABLE(?, '$[*]' COLUMNS ({columns}))")
         }
@@ -180,11 +207,14 @@ fn lock(backend: DbBackend, of: &str) -> String {
     }
 }
 
-/// An UPDATE of the rows of `table` for which `on` holds with a row `p` of a set; `rows` names the
-/// set: `{rows:ii}`.
+/// An UPDATE of the rows of `table` for which `on` holds with a row `p` of a set; `rows` declares
+/// the set: `{rows:id:i, taken:i}`. What `set` assigns to may be called as a column of the set is:
+/// `taken = p.taken`.
 pub(crate) fn update_by_rows(backend: DbBackend, table: &str, rows: &str, on: &str, set: &str) -> String {
     match backend {
-        DbBackend::MySql => format!("UPDATE {rows} p STRAIGHT_JOIN {table} ON {on} SET {set}"),
+        DbBackend::MySql => {
+            format!("UPDATE {rows} p STRAIGHT_JOIN {table} ON {on} SET {}", of_table(table, set))
+        }
         _ => format!("UPDATE {table} SET {set} FROM {rows} p WHERE {on}"),
     }
 }
@@ -204,15 +234,34 @@ pub(crate) fn delete_by_rows(backend: DbBackend, table: &str, rows: &str, on: &s
     }
 }
 
-/// An UPDATE of the rows of `table` whose `key` is the `a` of a pair; `set` may use the pair's
-/// `p.b`. The pairs are the first parameter.
-pub(crate) fn update_by_pairs(backend: DbBackend, table: &str, key: &str, set: &str, and: &str) -> String {
+/// An UPDATE of the rows of `table` whose `key` is the first of a pair `p`; `set` and `and` may use
+/// the second, which is called `value`. The pairs are the first parameter.
+pub(crate) fn update_by_pairs(
+    backend: DbBackend,
+    table: &str,
+    [key, value]: [&str; 2],
+    set: &str,
+    and: &str,
+) -> String {
+    let (pairs, on) = (format!("{{pairs:{key}, {value}}} p"), format!("{table}.{key} = p.{key}"));
     match backend {
         DbBackend::MySql => {
-            format!("UPDATE {table} JOIN {{pairs}} p ON {table}.{key} = p.a SET {set} WHERE {and}")
+            format!("UPDATE {table} JOIN {pairs} ON {on} SET {} WHERE {and}", of_table(table, set))
         }
-        _ => format!("UPDATE {table} SET {set} FROM {{pairs}} p WHERE {table}.{key} = p.a AND {and}"),
+        _ => format!("UPDATE {table} SET {set} FROM {pairs} WHERE {on} AND {and}"),
     }
+}
+
+/// Assignments whose columns are said to be of the table: MySQL, which updates joined tables, would
+/// ask of which they are if the set has one of that name.
+fn of_table(table: &str, set: &str) -> String {
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let said = |part: &str| match part.split_once(" = ") {
+        Some((column, _)) if is_name(column) => format!("{table}.{part}"),
+        // The rest of a value that has a comma in it.
+        _ => part.to_owned(),
+    };
+    set.split(", ").map(said).collect::<Vec<_>>().join(", ")
 }
 
 /// What a driver's error code means.
@@ -307,15 +356,97 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_for_postgres_only() {
-        assert_eq!(statement(DbBackend::Postgres, "a = ? AND b = ?"), "a = $1 AND b = $2");
-        assert_eq!(statement(DbBackend::MySql, "a = ? AND b = ?"), "a = ? AND b = ?");
+        let statement = |backend, text, widths: &[usize]| statement(backend, text, widths).unwrap();
+        assert_eq!(statement(DbBackend::Postgres, "a = ? AND b = ?", &[]), "a = $1 AND b = $2");
+        assert_eq!(statement(DbBackend::MySql, "a = ? AND b = ?", &[]), "a = ? AND b = ?");
         assert!(
-            statement(DbBackend::Postgres, "x = ? AND id IN ({ids})")
+            statement(DbBackend::Postgres, "x = ? AND id IN ({ids})", &[])
                 .ends_with("CAST($2 AS BIGINT[])) AS v)")
         );
         assert!(
-            statement(DbBackend::Postgres, "FROM {rows:it} q WHERE x = ?")
-                .ends_with("unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[])) AS v (c0, c1)) q WHERE x = $3")
+            statement(DbBackend::Postgres, "FROM {rows:id:i, name:t} q WHERE x = ?", &[2]).ends_with(
+                "unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[])) AS v (id, name)) q WHERE x = $3"
+            )
+        );
+    }
+
+    #[test]
+    fn a_set_has_the_columns_that_it_declares() {
+        let rows = |backend| statement(backend, "{rows:id:i, day:d, note:t} q", &[3]).unwrap();
+        assert_eq!(
+            rows(DbBackend::Sqlite),
+            "(SELECT value ->> 0 AS id, value ->> 1 AS day, value ->> 2 AS note FROM json_each(?)) q"
+        );
+        assert_eq!(
+            rows(DbBackend::Postgres),
+            "(SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS DATE[]), CAST($3 AS TEXT[])) AS v (id, \
+             day, note)) q"
+        );
+        assert_eq!(
+            rows(DbBackend::MySql),
+            "JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]', day DATE PATH '$[1]', note VARCHAR(500) \
+             CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]')) q"
+        );
+        let pairs = |backend| statement(backend, "{pairs:id, due_at} p", &[]).unwrap();
+        assert_eq!(
+            pairs(DbBackend::Sqlite),
+            "(SELECT value ->> 0 AS id, value ->> 1 AS due_at FROM json_each(?)) p"
+        );
+        assert_eq!(
+            pairs(DbBackend::Postgres),
+            "(SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[])) AS v (id, due_at)) p"
+        );
+        assert_eq!(
+            pairs(DbBackend::MySql),
+            "(SELECT j.id, j.due_at FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]', due_at BIGINT \
+             PATH '$[1]')) AS j) p"
+        );
+    }
+
+    #[test]
+    fn a_set_that_is_declared_wrongly_or_is_of_another_width_makes_no_statement() {
+        for backend in [DbBackend::Sqlite, DbBackend::Postgres, DbBackend::MySql] {
+            for (text, widths) in [
+                ("FROM {rows:iid} q", &[3_usize] as &[_]),
+                ("FROM {rows:id:i, row:i} q", &[2]),
+                ("FROM {rows:id:i, day:d q", &[2]),
+                ("FROM {rows:id:i, day:d} q", &[3]),
+                ("FROM {rows:id:i, day:d} q", &[]),
+                ("FROM {rows:id:i, day:d} q", &[2, 2]),
+                ("FROM {pairs:id} p", &[]),
+                ("FROM {pairs:id, key} p", &[]),
+            ] {
+                assert!(statement(backend, text, widths).is_err(), "{text} {widths:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mysql_is_told_whose_columns_are_assigned_to() {
+        let text = |backend| {
+            let set = "state = 'SENT', taken = p.taken, note = CONCAT(p.note, 'b')";
+            update_by_rows(backend, "place", "{rows:…}", "place.id = p.id", set)
+        };
+        assert_eq!(
+            text(DbBackend::MySql),
+            "UPDATE {rows:…} p STRAIGHT_JOIN place ON place.id = p.id SET place.state = 'SENT', \
+             place.taken = p.taken, place.note = CONCAT(p.note, 'b')"
+        );
+        assert_eq!(
+            text(DbBackend::Sqlite),
+            "UPDATE place SET state = 'SENT', taken = p.taken, note = CONCAT(p.note, 'b') FROM {rows:…} p \
+             WHERE place.id = p.id"
+        );
+        let text =
+            |backend| update_by_pairs(backend, "message", ["id", "due_at"], "due_at = p.due_at", "TRUE");
+        assert_eq!(
+            text(DbBackend::MySql),
+            "UPDATE message JOIN {pairs:id, due_at} p ON message.id = p.id SET message.due_at = p.due_at \
+             WHERE TRUE"
+        );
+        assert_eq!(
+            text(DbBackend::Postgres),
+            "UPDATE message SET due_at = p.due_at FROM {pairs:id, due_at} p WHERE message.id = p.id AND TRUE"
         );
     }
 }

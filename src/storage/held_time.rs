@@ -36,8 +36,9 @@ pub(crate) async fn held_time_list(
     of: &BTreeSet<(i64, i64)>,
     since: Instant,
 ) -> Result<HeldTimes> {
-    let rows: Vec<HeldTime> = sql("SELECT h.* FROM {rows:ii} q \
-         {look_up:held_time h ON h.student_id = q.c0 AND h.template_id = q.c1 AND h.held_until > ?}")
+    let rows: Vec<HeldTime> = sql("SELECT h.* FROM {rows:student_id:i, template_id:i} q \
+         {look_up:held_time h ON h.student_id = q.student_id AND h.template_id = q.template_id \
+         AND h.held_until > ?}")
     .rows(of.iter().map(|(student, template)| [Cell::from(*student), Cell::from(*template)]))
     .bind(since)
     .all(conn)
@@ -69,7 +70,10 @@ pub(crate) async fn held_time_insert_set_in_txn(txn: &Txn, rows: &[HeldTime]) ->
     };
     sql("INSERT INTO held_time (reservation_id, student_id, template_id, first_day, last_day, held_from, \
          held_until) \
-         SELECT q.c0, q.c1, q.c2, q.c3, q.c4, q.c5, q.c6 FROM {rows:iiiddii} q")
+         SELECT q.reservation_id, q.student_id, q.template_id, q.first_day, q.last_day, q.held_from, \
+         q.held_until \
+         FROM {rows:reservation_id:i, student_id:i, template_id:i, first_day:d, last_day:d, held_from:i, \
+         held_until:i} q")
     .rows(rows.iter().map(cells))
     .execute(txn)
     .await

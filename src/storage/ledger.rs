@@ -82,7 +82,10 @@ pub(crate) async fn place_change_write_all_in_txn(
     });
     sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
          actor_kind, actor, remark, request_id, changed_at) \
-         SELECT r.c0, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, r.c9, ? FROM {rows:iiddittttt} r")
+         SELECT q.template_id, q.reservation_id, q.first_day, q.last_day, q.delta, q.cause, q.actor_kind, \
+         q.actor, q.remark, q.request_id, ? \
+         FROM {rows:template_id:i, reservation_id:i, first_day:d, last_day:d, delta:i, cause:t, \
+         actor_kind:t, actor:t, remark:t, request_id:t} q")
     .bind(now)
     .rows(rows)
     .execute(txn)

@@ -213,14 +213,14 @@ pub(crate) async fn message_end(
 
 /// Lets messages wait for their window, each until its instant (in seconds); how many wait now.
 pub(crate) async fn message_defer(txn: &Txn, until: &[(i64, i64)]) -> Result<u64> {
-    wait(txn, until, "state = 'DEFERRED', due_at = p.b").await
+    wait(txn, until, "state = 'DEFERRED', due_at = p.due_at").await
 }
 
 /// Lets messages wait for room under the cap, each until its instant (in seconds); how many wait
 /// now.
 pub(crate) async fn message_hold_back(txn: &Txn, until: &[(i64, i64)]) -> Result<u64> {
     // The word is `domain::cap::CAP`.
-    wait(txn, until, "state = 'DEFERRED', due_at = p.b, error = 'CAP'").await
+    wait(txn, until, "state = 'DEFERRED', due_at = p.due_at, error = 'CAP'").await
 }
 
 /// Those that may have been sent before (UNKNOWN) wait as what they are.
@@ -229,9 +229,9 @@ async fn wait(txn: &Txn, until: &[(i64, i64)], set: &'static str) -> Result<u64>
         return Ok(0);
     }
     let of = "message.state = 'UNKNOWN'";
-    update_by_pairs(txn, "message", "id", "due_at = p.b", of, until).execute(txn).await?;
+    update_by_pairs(txn, "message", ["id", "due_at"], "due_at = p.due_at", of, until).execute(txn).await?;
     let of = "message.state IN ('QUEUED', 'RETRY', 'DEFERRED')";
-    update_by_pairs(txn, "message", "id", set, of, until).execute(txn).await
+    update_by_pairs(txn, "message", ["id", "due_at"], set, of, until).execute(txn).await
 }
 
 /// Testing mode: messages end here; how many did.
@@ -248,19 +248,19 @@ pub(crate) async fn message_capture(txn: &Txn, ids: &[i64], now: Instant) -> Res
 
 /// Stores where messages go now: (message, number or mail address).
 pub async fn message_readdress(txn: &Txn, to: &[(i64, &str)]) -> Result<()> {
-    set_texts(txn, to, "address = p.c1").await
+    set_texts(txn, to, "address = p.text").await
 }
 
 /// Stores what messages said when they were handed over: (message, text).
 pub async fn message_say(txn: &Txn, bodies: &[(i64, &str)]) -> Result<()> {
-    set_texts(txn, bodies, "body = p.c1").await
+    set_texts(txn, bodies, "body = p.text").await
 }
 
 async fn set_texts(txn: &Txn, of: &[(i64, &str)], set: &'static str) -> Result<()> {
     if of.is_empty() {
         return Ok(());
     }
-    update_by_rows(txn, "message", "{rows:it}", "message.id = p.c0", set)
+    update_by_rows(txn, "message", "{rows:id:i, text:t}", "message.id = p.id", set)
         .rows(of.iter().map(|(id, text)| [Cell::from(*id), Cell::from(*text)]))
         .execute(txn)
         .await

@@ -54,9 +54,10 @@ fn kept(row: notice_topic::Model) -> Result<Kept> {
 
 /// Locks what is kept of topics, in the order of the keys; of a class and a day whoever is told.
 pub async fn topic_lock(txn: &Txn, topics: &[&Topic]) -> Result<()> {
-    sql("SELECT n.id, n.version FROM {rows:ttiid} q {join} notice_topic n \
-         ON n.template_id = q.c2 AND n.class_id = q.c3 AND n.day = q.c4 AND n.audience = q.c0 \
-         AND (n.person = q.c1 OR q.c1 = '') ORDER BY n.id {lock:n}")
+    sql("SELECT n.id, n.version \
+         FROM {rows:audience:t, person:t, template_id:i, class_id:i, day:d} q {join} notice_topic n \
+         ON n.template_id = q.template_id AND n.class_id = q.class_id AND n.day = q.day \
+         AND n.audience = q.audience AND (n.person = q.person OR q.person = '') ORDER BY n.id {lock:n}")
     .rows(topic_rows(topics))
     .tuples_in_parts::<(i64, i64)>(txn)
     .await
@@ -89,9 +90,10 @@ fn topic_rows<'a>(topics: &'a [&Topic]) -> impl Iterator<Item = [Cell; 5]> + 'a 
 
 /// Those of these topics that are kept.
 pub async fn topic_list(txn: &Txn, topics: &[&Topic]) -> Result<Vec<Kept>> {
-    let rows: Vec<notice_topic::Model> = sql("SELECT n.* FROM {rows:ttiid} q {join} notice_topic n \
-         ON n.template_id = q.c2 AND n.class_id = q.c3 AND n.day = q.c4 AND n.audience = q.c0 \
-         AND n.person = q.c1")
+    let rows: Vec<notice_topic::Model> = sql("SELECT n.* \
+         FROM {rows:audience:t, person:t, template_id:i, class_id:i, day:d} q {join} notice_topic n \
+         ON n.template_id = q.template_id AND n.class_id = q.class_id AND n.day = q.day \
+         AND n.audience = q.audience AND n.person = q.person")
     .rows(topic_rows(topics))
     .all_in_parts(txn)
     .await?;
@@ -177,8 +179,9 @@ pub struct Known {
 
 /// Sets what people know of topics.
 pub async fn topic_set_in_txn(txn: &Txn, rows: &[Known]) -> Result<()> {
-    let set = "word = p.c1, known_at = p.c2, reservation_id = p.c3, version = p.c4";
-    update_by_rows(txn, "notice_topic", "{rows:itiii}", "notice_topic.id = p.c0", set)
+    let known = "{rows:id:i, word:t, known_at:i, reservation_id:i, version:i}";
+    let set = "word = p.word, known_at = p.known_at, reservation_id = p.reservation_id, version = p.version";
+    update_by_rows(txn, "notice_topic", known, "notice_topic.id = p.id", set)
         .rows(rows.iter().map(|known| {
             let Known { id, word, known_at, reservation_id, version } = *known;
             [id.into(), word.text().as_str().into(), known_at.into(), reservation_id.into(), version.into()]
@@ -285,20 +288,19 @@ pub struct StudentLesson {
 
 /// What is so of students (user name) and lesson days of templates.
 pub async fn student_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Vec<StudentLesson>> {
-    sql(
-        "SELECT q.c0 AS n, s.phone, r.id AS reservation_id, r.state, r.expires_at, r.created_at, r.last_day, \
+    sql("SELECT q.n AS n, s.phone, r.id AS reservation_id, r.state, r.expires_at, r.created_at, r.last_day, \
          r.placed_from, p.start_at, p.not_held_at, \
          l.start_at AS class_start_at, CAST(CASE WHEN v.day IS NULL THEN 0 ELSE 1 END AS {bigint}) \
          AS on_leave \
-         FROM {rows:itid} q {join} student s ON s.user_name = q.c1 \
-         LEFT JOIN place p ON p.template_id = q.c2 AND p.day = q.c3 \
-         LEFT JOIN reservation r ON r.student_id = s.id AND r.template_id = q.c2 \
-           AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') AND r.start_day <= q.c3 \
-           AND r.last_day >= q.c3 \
-         LEFT JOIN student_leave v ON v.reservation_id = r.id AND v.day = q.c3 \
-         LEFT JOIN lesson l ON l.class_id = r.class_id AND l.day = q.c3 AND l.state <> 'CANCELLED' \
-           AND r.state = 'PLACED' AND r.placed_from <= q.c3",
-    )
+         FROM {rows:n:i, user_name:t, template_id:i, day:d} q {join} student s \
+           ON s.user_name = q.user_name \
+         LEFT JOIN place p ON p.template_id = q.template_id AND p.day = q.day \
+         LEFT JOIN reservation r ON r.student_id = s.id AND r.template_id = q.template_id \
+           AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED') AND r.start_day <= q.day \
+           AND r.last_day >= q.day \
+         LEFT JOIN student_leave v ON v.reservation_id = r.id AND v.day = q.day \
+         LEFT JOIN lesson l ON l.class_id = r.class_id AND l.day = q.day AND l.state <> 'CANCELLED' \
+           AND r.state = 'PLACED' AND r.placed_from <= q.day")
     .rows((0..).zip(asked).map(|(n, (student, template_id, day))| {
         [Cell::from(n), (*student).into(), (*template_id).into(), (*day).into()]
     }))
@@ -321,15 +323,15 @@ pub struct InvitedLesson {
 
 /// What is so of coaches (user name) and lesson days of templates whose tasks asked them.
 pub async fn invited_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Vec<InvitedLesson>> {
-    sql("SELECT q.c0 AS n, o.phone, (SELECT MAX(t.start_at) FROM class_task t JOIN invitation i \
-           ON i.task_id = t.id AND i.coach_id = o.id WHERE t.template_id = q.c2 AND t.day = q.c3 \
+    sql("SELECT q.n AS n, o.phone, (SELECT MAX(t.start_at) FROM class_task t JOIN invitation i \
+           ON i.task_id = t.id AND i.coach_id = o.id WHERE t.template_id = q.template_id AND t.day = q.day \
            AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
            AND (i.state IN ('SENT', 'ACCEPTED', 'READY', 'RESERVE') OR (i.state = 'QUEUED' \
              AND EXISTS (SELECT 1 FROM message m WHERE m.invitation_id = i.id AND m.kind = 'INVITATION' \
              AND m.state = 'LEASED')))) AS start_at, \
          (SELECT MAX(i.answered_at) FROM class_task t JOIN invitation i ON i.task_id = t.id \
-           AND i.coach_id = o.id WHERE t.template_id = q.c2 AND t.day = q.c3) AS answered_at \
-         FROM {rows:itid} q {join} coach o ON o.user_name = q.c1")
+           AND i.coach_id = o.id WHERE t.template_id = q.template_id AND t.day = q.day) AS answered_at \
+         FROM {rows:n:i, user_name:t, template_id:i, day:d} q {join} coach o ON o.user_name = q.user_name")
     .rows((0..).zip(asked).map(|(n, (coach, template_id, day))| {
         [Cell::from(n), (*coach).into(), (*template_id).into(), (*day).into()]
     }))
@@ -362,14 +364,14 @@ pub struct ClassLesson {
 
 /// What is so of classes and days.
 pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassLesson>> {
-    sql("SELECT q.c0 AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, l.state, l.start_at, \
+    sql("SELECT q.n AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, l.state, l.start_at, \
          (SELECT COUNT(*) FROM reservation r WHERE r.class_id = c.id AND r.state = 'PLACED' \
-           AND r.placed_from <= q.c2 AND r.last_day >= q.c2 AND NOT EXISTS (SELECT 1 FROM student_leave v \
-           WHERE v.reservation_id = r.id AND v.day = q.c2)) AS attending, \
-         (SELECT COUNT(*) FROM place p WHERE p.template_id = c.template_id AND p.day = q.c2) \
+           AND r.placed_from <= q.day AND r.last_day >= q.day AND NOT EXISTS (SELECT 1 FROM student_leave v \
+           WHERE v.reservation_id = r.id AND v.day = q.day)) AS attending, \
+         (SELECT COUNT(*) FROM place p WHERE p.template_id = c.template_id AND p.day = q.day) \
          AS is_in_calendar \
-         FROM {rows:iid} q {join} class c ON c.id = q.c1 \
-         LEFT JOIN lesson l ON l.class_id = c.id AND l.day = q.c2 \
+         FROM {rows:n:i, class_id:i, day:d} q {join} class c ON c.id = q.class_id \
+         LEFT JOIN lesson l ON l.class_id = c.id AND l.day = q.day \
          JOIN coach o ON o.id = COALESCE(l.coach_id, c.coach_id)")
     .rows((0..).zip(asked).map(|(n, (class_id, day))| [Cell::from(n), (*class_id).into(), (*day).into()]))
     .all_in_parts(txn)

@@ -182,7 +182,8 @@ async fn versioned_window(
     let rows: Vec<(i64, i64, i64, String)> =
         sql("SELECT d.template_id, COUNT(*), (SELECT m.version FROM mutex m WHERE m.name = 'catalog'), \
              {list:CONCAT_WS(',', d.day, d.start_at, d.end_at, d.capacity, d.taken)} \
-             FROM {rows:i} q {look_up:place d ON d.template_id = q.c0 AND d.day BETWEEN ? AND ?} \
+             FROM {rows:template_id:i} q \
+             {look_up:place d ON d.template_id = q.template_id AND d.day BETWEEN ? AND ?} \
              GROUP BY d.template_id")
         .rows(template_ids.iter().map(|id| [(*id).into()]))
         .bind(range.first)

@@ -99,7 +99,7 @@ pub(crate) async fn place_lock_list_in_txn(
     txn: &impl ConnectionTrait,
     template_ids: &[i64],
 ) -> Result<HashMap<i64, Vec<place::Model>>> {
-    let rows = sql("SELECT p.* FROM {rows:i} q {join} place p ON p.template_id = q.c0 \
+    let rows = sql("SELECT p.* FROM {rows:template_id:i} q {join} place p ON p.template_id = q.template_id \
          ORDER BY p.template_id, p.day {lock:p}");
     Ok(by_template(rows.rows(template_ids.iter().map(|id| [(*id).into()])).all(txn).await?))
 }

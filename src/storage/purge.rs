@@ -69,8 +69,8 @@ pub(crate) async fn request_delete_in_txn(txn: &Txn, keys: &[(String, String)]) 
     delete_by_rows(
         txn,
         "request_log",
-        "{rows:tt}",
-        "request_log.scope = p.c0 AND request_log.request_id = p.c1",
+        "{rows:scope:t, request_id:t}",
+        "request_log.scope = p.scope AND request_log.request_id = p.request_id",
     )
     .rows(keys.iter().map(|(scope, id)| [Cell::from(scope.as_str()), Cell::from(id.as_str())]))
     .execute(txn)

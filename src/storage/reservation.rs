@@ -427,7 +427,7 @@ pub(crate) async fn reservation_cancel_set_in_txn(
     rows: &[(i64, Day)],
     now: Instant,
 ) -> Result<()> {
-    let live = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', \
+    let live = "reservation.id = p.id AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED', 'BOOKED', \
         'PLACED')";
     cancel_in_txn(txn, live, rows, now).await
 }
@@ -438,13 +438,13 @@ pub(crate) async fn reservation_cancel_set_in_txn(
 /// `Contended` when one is in another state by now, as when it was just offered a place, which
 /// would never be given back.
 pub(crate) async fn waiting_cancel_set_in_txn(txn: &Txn, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    cancel_in_txn(txn, "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'", rows, now).await
+    cancel_in_txn(txn, "reservation.id = p.id AND reservation.state = 'WAITLISTED'", rows, now).await
 }
 
 async fn cancel_in_txn(txn: &Txn, on: &'static str, rows: &[(i64, Day)], now: Instant) -> Result<()> {
-    let set = "state = 'CANCELLED', last_day = p.c1, cancelled_at = p.c2, task_id = NULL, expires_at = NULL, \
-        version = version + 1";
-    let done = update_by_rows(txn, "reservation", "{rows:idi}", on, set)
+    let set = "state = 'CANCELLED', last_day = p.last_day, cancelled_at = p.cancelled_at, task_id = NULL, \
+        expires_at = NULL, version = version + 1";
+    let done = update_by_rows(txn, "reservation", "{rows:id:i, last_day:d, cancelled_at:i}", on, set)
         .rows(rows.iter().map(|(id, last)| -> [Cell; 3] { [(*id).into(), (*last).into(), now.into()] }))
         .execute(txn)
         .await?;

@@ -157,8 +157,9 @@ pub(crate) async fn lesson_cancel_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64> 
 /// Lessons at another time, given as key, start and end; they are ahead, also when they had fallen
 /// away.
 pub(crate) async fn lesson_move_in_txn(txn: &Txn, lessons: &[(i64, Instant, Instant, i64)]) -> Result<u64> {
-    let set = "start_at = p.c1, end_at = p.c2, coach_id = p.c3, state = 'SCHEDULED'";
-    update_by_rows(txn, "lesson", "{rows:iiii}", "lesson.id = p.c0", set)
+    let moved = "{rows:id:i, start_at:i, end_at:i, coach_id:i}";
+    let set = "start_at = p.start_at, end_at = p.end_at, coach_id = p.coach_id, state = 'SCHEDULED'";
+    update_by_rows(txn, "lesson", moved, "lesson.id = p.id", set)
         .rows(lessons.iter().map(|(id, start, end, coach)| -> [Cell; 4] {
             [(*id).into(), (*start).into(), (*end).into(), (*coach).into()]
         }))
@@ -182,8 +183,9 @@ pub(crate) async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -
 
 /// First day, last day and state of classes.
 pub(crate) async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) -> Result<u64> {
-    let set = "first_day = p.c1, last_day = p.c2, state = p.c3";
-    update_by_rows(txn, "class", "{rows:iddt}", "class.id = p.c0", set)
+    let spans = "{rows:id:i, first_day:d, last_day:d, state:t}";
+    let set = "first_day = p.first_day, last_day = p.last_day, state = p.state";
+    update_by_rows(txn, "class", spans, "class.id = p.id", set)
         .rows(classes.iter().map(|class| -> [Cell; 4] {
             [class.id.into(), class.first_day.into(), class.last_day.into(), class.state.as_str().into()]
         }))
@@ -194,8 +196,8 @@ pub(crate) async fn class_span_set_in_txn(txn: &Txn, classes: &[EditedClass]) ->
 /// Frees days of availability that invitations use.
 pub(crate) async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]) -> Result<u64> {
     sql("DELETE FROM availability_use WHERE invitation_id IN ({ids}) AND EXISTS \
-         (SELECT 1 FROM {rows:id} p WHERE p.c0 = availability_use.invitation_id \
-         AND p.c1 = availability_use.day)")
+         (SELECT 1 FROM {rows:invitation_id:i, day:d} p \
+         WHERE p.invitation_id = availability_use.invitation_id AND p.day = availability_use.day)")
     .ids(uses.iter().map(|(invitation, _)| *invitation))
     .rows(uses.iter().map(|(invitation, day)| -> [Cell; 2] { [(*invitation).into(), (*day).into()] }))
     .execute(txn)
@@ -291,8 +293,8 @@ pub(crate) struct Clash {
 /// lesson then.
 pub(crate) async fn student_clashes(conn: &impl ConnectionTrait, days: &[(i64, Day)]) -> Result<Vec<Clash>> {
     sql("SELECT DISTINCT mine.template_id, mine.day, r.id AS reservation_id, o.id AS other_id \
-         FROM {rows:id} d \
-         JOIN place mine ON mine.template_id = d.c0 AND mine.day = d.c1 \
+         FROM {rows:template_id:i, day:d} q \
+         JOIN place mine ON mine.template_id = q.template_id AND mine.day = q.day \
          JOIN reservation r ON r.template_id = mine.template_id AND r.start_day <= mine.day \
          AND r.last_day >= mine.day \
          JOIN reservation o ON o.student_id = r.student_id AND o.id <> r.id \
@@ -313,11 +315,11 @@ pub(crate) async fn place_change_sums(
     conn: &impl ConnectionTrait,
     days: &[(i64, Day)],
 ) -> Result<HashMap<(i64, Day), BTreeMap<Option<i64>, i64>>> {
-    let rows: Vec<(i64, Day, Option<i64>, i64)> = sql("SELECT c.template_id, d.c1, c.reservation_id, \
+    let rows: Vec<(i64, Day, Option<i64>, i64)> = sql("SELECT c.template_id, q.day, c.reservation_id, \
          CAST(SUM(c.delta) AS {bigint}) \
-         FROM {rows:id} d JOIN place_change c ON c.template_id = d.c0 AND c.first_day <= d.c1 \
-         AND c.last_day >= d.c1 \
-         GROUP BY c.template_id, d.c1, c.reservation_id")
+         FROM {rows:template_id:i, day:d} q JOIN place_change c ON c.template_id = q.template_id \
+         AND c.first_day <= q.day AND c.last_day >= q.day \
+         GROUP BY c.template_id, q.day, c.reservation_id")
     .rows(days.iter().map(|(template, day)| -> [Cell; 2] { [(*template).into(), (*day).into()] }))
     .tuples(conn)
     .await?;
@@ -331,7 +333,8 @@ pub(crate) async fn place_change_sums(
 /// Leave for lessons that fall away is given back: (reservation, day).
 pub(crate) async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) -> Result<u64> {
     sql("DELETE FROM student_leave WHERE reservation_id IN ({ids}) AND EXISTS \
-         (SELECT 1 FROM {rows:id} p WHERE p.c0 = student_leave.reservation_id AND p.c1 = student_leave.day)")
+         (SELECT 1 FROM {rows:reservation_id:i, day:d} p \
+         WHERE p.reservation_id = student_leave.reservation_id AND p.day = student_leave.day)")
     .ids(leave.iter().map(|(reservation, _)| *reservation))
     .rows(leave.iter().map(|(reservation, day)| -> [Cell; 2] { [(*reservation).into(), (*day).into()] }))
     .execute(txn)
@@ -344,9 +347,9 @@ pub(crate) async fn reservation_wait_set_in_txn(
     txn: &Txn,
     rows: &[(i64, Option<Day>, Option<Instant>)],
 ) -> Result<u64> {
-    let set = "first_lesson_day = p.c1, expires_at = p.c2, version = version + 1";
-    let on = "reservation.id = p.c0 AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED')";
-    update_by_rows(txn, "reservation", "{rows:idi}", on, set)
+    let set = "first_lesson_day = p.first_lesson_day, expires_at = p.expires_at, version = version + 1";
+    let on = "reservation.id = p.id AND reservation.state IN ('HELD', 'OFFERED', 'WAITLISTED')";
+    update_by_rows(txn, "reservation", "{rows:id:i, first_lesson_day:d, expires_at:i}", on, set)
         .rows(
             rows.iter().map(|(id, first, expires)| -> [Cell; 3] {
                 [(*id).into(), (*first).into(), (*expires).into()]
@@ -386,8 +389,10 @@ pub(crate) struct TaskTimes {
 
 /// Tasks whose lesson is at another time; whatever was to end later than the task ends with it.
 pub(crate) async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u64> {
-    let set = "start_at = p.c1, gate_at = p.c2, freeze_at = p.c3, closes_at = p.c4, version = version + 1";
-    let moved = update_by_rows(txn, "class_task", "{rows:iiiii}", "class_task.id = p.c0", set)
+    let times = "{rows:id:i, start_at:i, gate_at:i, freeze_at:i, closes_at:i}";
+    let set = "start_at = p.start_at, gate_at = p.gate_at, freeze_at = p.freeze_at, \
+        closes_at = p.closes_at, version = version + 1";
+    let moved = update_by_rows(txn, "class_task", times, "class_task.id = p.id", set)
         .rows(tasks.iter().map(|task| -> [Cell; 5] {
             [
                 task.id.into(),
@@ -401,19 +406,22 @@ pub(crate) async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u
         .await?;
     for (on, set) in [
         (
-            "invitation.task_id = p.c0 AND invitation.state = 'QUEUED' AND invitation.valid_until > p.c1",
-            "valid_until = p.c1",
+            "invitation.task_id = p.task_id AND invitation.state = 'QUEUED' \
+             AND invitation.valid_until > p.closes_at",
+            "valid_until = p.closes_at",
         ),
         (
-            "invitation.task_id = p.c0 AND invitation.state = 'SENT' AND invitation.expires_at > p.c1",
-            "expires_at = p.c1",
+            "invitation.task_id = p.task_id AND invitation.state = 'SENT' \
+             AND invitation.expires_at > p.closes_at",
+            "expires_at = p.closes_at",
         ),
         (
-            "invitation.task_id = p.c0 AND invitation.state = 'ACCEPTED' AND invitation.test_deadline > p.c1",
-            "test_deadline = p.c1",
+            "invitation.task_id = p.task_id AND invitation.state = 'ACCEPTED' \
+             AND invitation.test_deadline > p.closes_at",
+            "test_deadline = p.closes_at",
         ),
     ] {
-        update_by_rows(txn, "invitation", "{rows:ii}", on, set)
+        update_by_rows(txn, "invitation", "{rows:task_id:i, closes_at:i}", on, set)
             .rows(tasks.iter().map(|task| -> [Cell; 2] { [task.id.into(), task.closes_at.into()] }))
             .execute(txn)
             .await?;

@@ -1,11 +1,13 @@
 //! What deciding a set of sign-ups reads, locks and writes: one statement for the whole set.
 
+mod new_row;
 mod read;
 mod write;
 
+pub use new_row::NewRow;
 pub(crate) use read::{Question, look, student_lock_by_names, taking_list, what, who};
 pub(crate) use write::reservation_insert_set_in_txn;
-pub use write::{Entry, NewRow, entry_insert_set_in_txn};
+pub use write::{Entry, entry_insert_set_in_txn};
 
 use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
@@ -76,8 +78,8 @@ pub(crate) async fn place_list_in(
     conn: &impl ConnectionTrait,
     ranges: &[(i64, Day, Day)],
 ) -> Result<Vec<place::Model>> {
-    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 \
-         AND p.day <= q.c2 \
+    sql("SELECT p.* FROM {rows:template_id:i, first_day:d, last_day:d} q \
+         {join} place p ON p.template_id = q.template_id AND p.day >= q.first_day AND p.day <= q.last_day \
          ORDER BY p.template_id, p.day")
     .rows(cells(ranges))
     .all(conn)
@@ -87,8 +89,8 @@ pub(crate) async fn place_list_in(
 /// Locks and reads the lesson days of templates in ranges, in order of keys, so that two who do
 /// this cannot wait for each other.
 pub(crate) async fn place_lock_list_in(txn: &Txn, ranges: &[(i64, Day, Day)]) -> Result<Vec<place::Model>> {
-    sql("SELECT p.* FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 \
-         AND p.day <= q.c2 \
+    sql("SELECT p.* FROM {rows:template_id:i, first_day:d, last_day:d} q \
+         {join} place p ON p.template_id = q.template_id AND p.day >= q.first_day AND p.day <= q.last_day \
          ORDER BY p.template_id, p.day {lock:p}")
     .rows(cells(ranges))
     .all(txn)
@@ -104,9 +106,10 @@ fn cells(ranges: &[(i64, Day, Day)]) -> impl Iterator<Item = [Cell; 3]> {
 /// # Errors
 /// `Contended` when a day is not there, or has fewer places than that.
 pub(crate) async fn place_change_in_txn(txn: &Txn, changes: &[(i64, Day, i64)]) -> Result<()> {
-    let on =
-        "place.template_id = p.c0 AND place.day = p.c1 AND place.taken + p.c2 BETWEEN 0 AND place.capacity";
-    let done = update_by_rows(txn, "place", "{rows:idi}", on, "taken = place.taken + p.c2")
+    let on = "place.template_id = p.template_id AND place.day = p.day \
+        AND place.taken + p.delta BETWEEN 0 AND place.capacity";
+    let set = "taken = place.taken + p.delta";
+    let done = update_by_rows(txn, "place", "{rows:template_id:i, day:d, delta:i}", on, set)
         .rows(changes.iter().map(|(template, day, by)| [(*template).into(), (*day).into(), (*by).into()]))
         .execute_in_parts(txn)
         .await?;

@@ -19,6 +19,16 @@ enum Parameter {
     Many(Set),
 }
 
+impl Parameter {
+    /// How many cells its rows have, if it is a set of rows.
+    fn width(&self) -> Option<usize> {
+        match self {
+            Self::Many(Set::Rows { width, .. }) => Some(*width),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Set {
     Ids(Vec<i64>),
@@ -139,7 +149,7 @@ fn write_text_element(text: &str, array: &mut String) {
 }
 
 /// A statement whose text is fixed in the program: `?` stands for a parameter, `{ids}`, `{texts}`,
-/// `{pairs}` and `{rows:…}` for sets (see `dialect`).
+/// `{pairs:…}` and `{rows:…}` for sets (see `dialect`).
 pub fn sql(text: &'static str) -> Sql {
     Sql { text: text.to_owned(), values: Vec::new() }
 }
@@ -147,17 +157,14 @@ pub fn sql(text: &'static str) -> Sql {
 /// An INSERT of rows that are given value by value in the order of the columns: (name, letter as in
 /// `{rows:…}`, or `b` for a truth value).
 pub fn insert_rows(table: &str, columns: &[(String, char)], cells: Vec<Cell>) -> Sql {
-    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    let value = |(n, (_, letter)): (usize, &(String, char))| {
-        if *letter == 'b' { format!("q.c{n} <> 0") } else { format!("q.c{n}") }
+    let each = |column: fn(&str, char) -> String| {
+        columns.iter().map(|(name, letter)| column(name, *letter)).collect::<Vec<_>>().join(", ")
     };
-    let values: Vec<String> = columns.iter().enumerate().map(value).collect();
-    let letters: String =
-        columns.iter().map(|(_, letter)| if *letter == 'b' { 'i' } else { *letter }).collect();
     let text = format!(
-        "INSERT INTO {table} ({}) SELECT {} FROM {{rows:{letters}}} q",
-        names.join(", "),
-        values.join(", ")
+        "INSERT INTO {table} ({}) SELECT {} FROM {{rows:{}}} q",
+        each(|name, _| name.to_owned()),
+        each(|name, letter| if letter == 'b' { format!("q.{name} <> 0") } else { format!("q.{name}") }),
+        each(|name, letter| format!("{name}:{}", if letter == 'b' { 'i' } else { letter })),
     );
     Sql { text, values: vec![Parameter::Many(Set::Rows { width: columns.len(), cells })] }
 }
@@ -188,16 +195,17 @@ pub(crate) fn delete_by_rows(
     Sql { text: dialect::delete_by_rows(conn.get_database_backend(), table, rows, on), values: Vec::new() }
 }
 
-/// An UPDATE of many rows, each with a value of its own; see `dialect::update_by_pairs`.
+/// An UPDATE of many rows, each with a value of its own; `names`: the key, and what the value is
+/// called. See `dialect::update_by_pairs`.
 pub fn update_by_pairs(
     conn: &impl ConnectionTrait,
     table: &'static str,
-    key: &'static str,
+    names: [&'static str; 2],
     set: &'static str,
     and: &'static str,
     pairs: &[(i64, i64)],
 ) -> Sql {
-    let text = dialect::update_by_pairs(conn.get_database_backend(), table, key, set, and);
+    let text = dialect::update_by_pairs(conn.get_database_backend(), table, names, set, and);
     // MySQL's parameters stand in another order only if `set` or `and` had some; they follow the
     // pairs everywhere.
     Sql { text, values: Vec::new() }.pairs(pairs)
@@ -216,13 +224,13 @@ impl Sql {
         self
     }
 
-    /// The parameter of the next `{pairs}`.
+    /// The parameter of the next `{pairs:…}`.
     pub fn pairs(mut self, pairs: &[(i64, i64)]) -> Self {
         self.values.push(Parameter::Many(Set::Pairs(pairs.to_vec())));
         self
     }
 
-    /// The parameter of the next `{rows:…}`: one value for each of its letters.
+    /// The parameter of the next `{rows:…}`: one value for each of its columns.
     pub fn rows<const N: usize>(mut self, rows: impl IntoIterator<Item = [Cell; N]>) -> Self {
         self.values
             .push(Parameter::Many(Set::Rows { width: N, cells: rows.into_iter().flatten().collect() }));
@@ -235,10 +243,11 @@ impl Sql {
         self
     }
 
-    fn build(self, conn: &impl ConnectionTrait) -> Statement {
+    fn build(self, conn: &impl ConnectionTrait) -> Result<Statement> {
         let backend = conn.get_database_backend();
         let (mut text, mut values) = (self.text, Vec::with_capacity(self.values.len()));
         let lists_keys = dialect::lists_keys(backend, text.trim_start());
+        let widths: Vec<usize> = self.values.iter().filter_map(Parameter::width).collect();
         for parameter in self.values {
             match parameter {
                 Parameter::One(value) => values.push(value),
@@ -253,12 +262,12 @@ impl Sql {
                 Parameter::Many(set) => values.push(set.json().into()),
             }
         }
-        Statement::from_sql_and_values(backend, dialect::statement(backend, &text), values)
+        Ok(Statement::from_sql_and_values(backend, dialect::statement(backend, &text, &widths)?, values))
     }
 
     /// Runs it; how many rows it touched (matched, on MySQL too).
     pub async fn execute(self, conn: &impl ConnectionTrait) -> Result<u64> {
-        Ok(conn.execute_raw(self.build(conn)).await?.rows_affected())
+        Ok(conn.execute_raw(self.build(conn)?).await?.rows_affected())
     }
 
     /// Runs it for parts of its first set, each of which is sent at once (see [`RECORD`]): for what
@@ -316,7 +325,7 @@ impl Sql {
 
     /// All rows as they come.
     pub async fn fetch(self, conn: &impl ConnectionTrait) -> Result<Vec<QueryResult>> {
-        Ok(conn.query_all_raw(self.build(conn)).await?)
+        Ok(conn.query_all_raw(self.build(conn)?).await?)
     }
 
     /// All rows as structs, columns by name.
@@ -327,7 +336,7 @@ impl Sql {
 
     /// The first row as a struct.
     pub async fn one<T: FromQueryResult>(self, conn: &impl ConnectionTrait) -> Result<Option<T>> {
-        let row = conn.query_one_raw(self.build(conn)).await?;
+        let row = conn.query_one_raw(self.build(conn)?).await?;
         Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
     }
 

@@ -105,8 +105,8 @@ pub(crate) async fn place_set_taken_in_txn(
     template_id: i64,
     taken: &[(Day, i32)],
 ) -> Result<u64> {
-    let on = "place.template_id = p.c0 AND place.day = p.c1";
-    update_by_rows(txn, "place", "{rows:idi}", on, "taken = p.c2")
+    let on = "place.template_id = p.template_id AND place.day = p.day";
+    update_by_rows(txn, "place", "{rows:template_id:i, day:d, taken:i}", on, "taken = p.taken")
         .rows(taken.iter().map(|(day, taken)| -> [Cell; 3] {
             [template_id.into(), (*day).into(), i64::from(*taken).into()]
         }))

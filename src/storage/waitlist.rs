@@ -41,15 +41,15 @@ pub struct Due {
 /// which PostgreSQL may read whole tables.
 macro_rules! due_columns {
     () => {
-        "(SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'HELD' AND r.expires_at <= ? \
-            LIMIT 1) IS NOT NULL \
-            OR (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'OFFERED' \
+        "(SELECT 1 FROM reservation r WHERE r.template_id = q.template_id AND r.state = 'HELD' \
+            AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
+            OR (SELECT 1 FROM reservation r WHERE r.template_id = q.template_id AND r.state = 'OFFERED' \
             AND r.expires_at <= ? LIMIT 1) IS NOT NULL \
             AS lapsed, \
-         (SELECT 1 FROM reservation r WHERE r.template_id = q.c0 AND r.state = 'WAITLISTED' \
+         (SELECT 1 FROM reservation r WHERE r.template_id = q.template_id AND r.state = 'WAITLISTED' \
             AND r.expires_at > ? LIMIT 1) IS NOT NULL \
             AS waiting, \
-         (SELECT 1 FROM class c WHERE c.template_id = q.c0 AND c.last_day >= ? \
+         (SELECT 1 FROM class c WHERE c.template_id = q.template_id AND c.last_day >= ? \
             AND c.state IN ('OPEN', 'RUNNING') LIMIT 1) IS NOT NULL \
             AS running"
     };
@@ -86,15 +86,18 @@ pub(crate) async fn due_of(
     today: Day,
     now: Instant,
 ) -> Result<Due> {
-    let found: Vec<(i64, bool, bool, bool)> =
-        sql(concat!("SELECT q.c0, ", due_columns!(), " FROM {rows:i} q ORDER BY q.c0"))
-            .bind(now)
-            .bind(now)
-            .bind(now)
-            .bind(today)
-            .rows(template_ids.iter().map(|id| [Cell::from(*id)]))
-            .tuples(conn)
-            .await?;
+    let found: Vec<(i64, bool, bool, bool)> = sql(concat!(
+        "SELECT q.template_id, ",
+        due_columns!(),
+        " FROM {rows:template_id:i} q ORDER BY q.template_id"
+    ))
+    .bind(now)
+    .bind(now)
+    .bind(now)
+    .bind(today)
+    .rows(template_ids.iter().map(|id| [Cell::from(*id)]))
+    .tuples(conn)
+    .await?;
     let mut due = Due::default();
     found
         .into_iter()
@@ -165,8 +168,8 @@ pub(crate) async fn waiting_list_of_students(
     (first, last): (Day, Day),
     now: Instant,
 ) -> Result<Vec<Waiting>> {
-    sql("SELECT r.*, s.user_name, s.phone, s.area_code FROM {rows:i} q \
-         {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? AND r.last_day >= ?} \
+    sql("SELECT r.*, s.user_name, s.phone, s.area_code FROM {rows:student_id:i} q \
+         {look_up:reservation r ON r.student_id = q.student_id AND r.start_day <= ? AND r.last_day >= ?} \
          JOIN student s ON s.id = r.student_id WHERE r.state = 'WAITLISTED' AND r.expires_at > ? \
          ORDER BY r.id")
     .rows(student_ids.into_iter().collect::<BTreeSet<i64>>().into_iter().map(|id| [Cell::from(id)]))
@@ -222,10 +225,11 @@ pub(crate) struct OfferRow {
 /// # Errors
 /// `Contended` when one is in another state by now.
 pub(crate) async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
-    let on = "reservation.id = p.c0 AND reservation.state = 'WAITLISTED'";
-    let set =
-        "state = 'OFFERED', expires_at = p.c1, class_id = p.c2, placed_from = p.c3, version = version + 1";
-    let done = update_by_rows(txn, "reservation", "{rows:iiid}", on, set)
+    let made = "{rows:id:i, expires_at:i, class_id:i, placed_from:d}";
+    let on = "reservation.id = p.id AND reservation.state = 'WAITLISTED'";
+    let set = "state = 'OFFERED', expires_at = p.expires_at, class_id = p.class_id, \
+        placed_from = p.placed_from, version = version + 1";
+    let done = update_by_rows(txn, "reservation", made, on, set)
         .rows(offers.iter().map(|offer| -> [Cell; 4] {
             [
                 offer.reservation_id.into(),

@@ -251,12 +251,14 @@ impl Batch<'_> {
             let asked = wanted.iter().map(|(student, template, first, last)| -> [Cell; 4] {
                 [(*student).into(), (*template).into(), (*first).into(), (*last).into()]
             });
-            sql("SELECT DISTINCT q.c0 AS student, r.template_id, mine.day FROM {rows:iidd} q \
-                 JOIN reservation r ON r.student_id = q.c0 \
+            sql("SELECT DISTINCT q.student_id AS student, r.template_id, mine.day \
+                 FROM {rows:student_id:i, template_id:i, first_day:d, last_day:d} q \
+                 JOIN reservation r ON r.student_id = q.student_id \
                  AND r.state IN ('HELD', 'OFFERED', 'BOOKED', 'PLACED', 'ENDED') \
                  JOIN place theirs ON theirs.template_id = r.template_id \
                  AND theirs.day BETWEEN r.start_day AND r.last_day \
-                 JOIN place mine ON mine.template_id = q.c1 AND mine.day BETWEEN q.c2 AND q.c3 \
+                 JOIN place mine ON mine.template_id = q.template_id \
+                 AND mine.day BETWEEN q.first_day AND q.last_day \
                  AND mine.start_at < theirs.end_at AND theirs.start_at < mine.end_at")
             .rows(asked)
             .fetch(txn)
@@ -273,17 +275,18 @@ impl Batch<'_> {
                     [(*template).into(), (*day).into(), (*n).into()]
                 })
             };
-            sql("SELECT p.template_id, p.day, p.capacity, p.taken, p.start_at FROM {rows:idi} q \
-                 JOIN place p ON p.template_id = q.c0 AND p.day = q.c1 {lock:p}")
+            sql("SELECT p.template_id, p.day, p.capacity, p.taken, p.start_at \
+                 FROM {rows:template_id:i, day:d, wanted:i} q \
+                 JOIN place p ON p.template_id = q.template_id AND p.day = q.day {lock:p}")
             .rows(needs())
             .fetch(txn)
             .await?;
             update_by_rows(
                 txn,
                 "place",
-                "{rows:idi}",
-                "place.template_id = p.c0 AND place.day = p.c1",
-                "taken = place.taken + p.c2",
+                "{rows:template_id:i, day:d, wanted:i}",
+                "place.template_id = p.template_id AND place.day = p.day",
+                "taken = place.taken + p.wanted",
             )
             .rows(needs())
             .execute(txn)
@@ -303,7 +306,8 @@ impl Batch<'_> {
             });
             sql("INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
                  actor, changed_at) \
-                 SELECT r.c0, r.c1, r.c2, r.c3, 1, 'RESERVED', r.c4, 0 FROM {rows:iiddt} r")
+                 SELECT q.template_id, q.reservation_id, q.first_day, q.last_day, 1, 'RESERVED', q.actor, 0 \
+                 FROM {rows:template_id:i, reservation_id:i, first_day:d, last_day:d, actor:t} q")
             .rows(rows)
             .execute(txn)
             .await?
@@ -317,7 +321,8 @@ impl Batch<'_> {
                 ]
             });
             sql("INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
-                 SELECT 'CreateReservation', r.c0, r.c1, r.c2, 0 FROM {rows:ttt} r")
+                 SELECT 'CreateReservation', q.request_id, q.fingerprint, q.result, 0 \
+                 FROM {rows:request_id:t, fingerprint:t, result:t} q")
             .rows(rows)
             .execute(txn)
             .await?
@@ -351,16 +356,15 @@ impl Batch<'_> {
                 [(*template).into(), self.day_number(*day).into(), (*n).into()]
             })
         };
-        sql("SELECT p.template_id, p.day, p.capacity - p.taken AS free FROM {rows:iii} q \
-             JOIN place_floor p ON p.template_id = q.c0 AND p.day = q.c1 {lock:p}")
+        sql("SELECT p.template_id, p.day, p.capacity - p.taken AS free \
+             FROM {rows:template_id:i, day:i, wanted:i} q \
+             JOIN place_floor p ON p.template_id = q.template_id AND p.day = q.day {lock:p}")
         .rows(needs())
         .fetch(txn)
         .await?;
-        let on = "place_floor.template_id = p.c0 AND place_floor.day = p.c1";
-        update_by_rows(txn, "place_floor", "{rows:iii}", on, "taken = place_floor.taken + p.c2")
-            .rows(needs())
-            .execute(txn)
-            .await?;
+        let (rows, set) = ("{rows:template_id:i, day:i, wanted:i}", "taken = place_floor.taken + p.wanted");
+        let on = "place_floor.template_id = p.template_id AND place_floor.day = p.day";
+        update_by_rows(txn, "place_floor", rows, on, set).rows(needs()).execute(txn).await?;
         self.floor_reservations(txn, wanted).await
     }
 
@@ -375,7 +379,8 @@ impl Batch<'_> {
         });
         sql(
             "INSERT INTO reservation_floor (student_id, template_id, start_day, end_day, status, created_at) \
-             SELECT r.c0, r.c1, r.c2, r.c3, 0, 0 FROM {rows:iiii} r",
+             SELECT q.student_id, q.template_id, q.start_day, q.end_day, 0, 0 \
+             FROM {rows:student_id:i, template_id:i, start_day:i, end_day:i} q",
         )
         .rows(rows)
         .execute(txn)
@@ -390,22 +395,26 @@ async fn reservations(txn: &Txn, wanted: &[(i64, i64, Day, Day)], table: Step) -
         Step::Columns => {
             "INSERT INTO reservation_plain (student_id, template_id, start_day, end_day, last_day, state, \
              created_at) \
-             SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r"
+             SELECT q.student_id, q.template_id, q.start_day, q.end_day, q.end_day, 'BOOKED', 0 \
+             FROM {rows:student_id:i, template_id:i, start_day:d, end_day:d} q"
         }
         Step::Indexes => {
             "INSERT INTO reservation_indexed (student_id, template_id, start_day, end_day, last_day, state, \
              created_at) \
-             SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r"
+             SELECT q.student_id, q.template_id, q.start_day, q.end_day, q.end_day, 'BOOKED', 0 \
+             FROM {rows:student_id:i, template_id:i, start_day:d, end_day:d} q"
         }
         Step::References => {
             "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
              created_at) \
-             SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r"
+             SELECT q.student_id, q.template_id, q.start_day, q.end_day, q.end_day, 'BOOKED', 0 \
+             FROM {rows:student_id:i, template_id:i, start_day:d, end_day:d} q"
         }
         _ => {
             "INSERT INTO reservation (student_id, template_id, start_day, end_day, last_day, state, \
              created_at) \
-             SELECT r.c0, r.c1, r.c2, r.c3, r.c3, 'BOOKED', 0 FROM {rows:iidd} r RETURNING id"
+             SELECT q.student_id, q.template_id, q.start_day, q.end_day, q.end_day, 'BOOKED', 0 \
+             FROM {rows:student_id:i, template_id:i, start_day:d, end_day:d} q RETURNING id"
         }
     };
     let rows = wanted.iter().map(|(student, template, first, last)| -> [Cell; 4] {

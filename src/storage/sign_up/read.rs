@@ -34,7 +34,7 @@ macro_rules! templates {
         "SELECT 1 AS part, t.id, t.code AS name, t.grade, t.max_students_per_class AS most, '' AS area_code, \
              (SELECT 1 FROM class_task k WHERE k.template_id = t.id \
          AND k.state IN ('PENDING', 'INVITING', 'COVERED') LIMIT 1) IS NOT NULL AS has_open \
-         FROM {rows:t} q {look_up:class_template t ON t.code = q.c0}"
+         FROM {rows:code:t} q {look_up:class_template t ON t.code = q.code}"
     };
 }
 
@@ -42,7 +42,7 @@ macro_rules! students {
     ($where:literal) => {
         concat!(
             "SELECT 2 AS part, s.id, s.user_name AS name, s.grade, 0 AS most, s.area_code, FALSE AS has_open \
-             FROM {rows:t} q {join} student s ON s.user_name = q.c0 ",
+             FROM {rows:user_name:t} q {join} student s ON s.user_name = q.user_name ",
             $where,
             " ORDER BY s.id {lock:s}"
         )
@@ -151,13 +151,14 @@ pub(crate) struct What {
 macro_rules! due {
     () => {
         concat!(
-            "SELECT 1 AS part, q.c0 AS template_id, ",
+            "SELECT 1 AS part, q.template_id AS template_id, ",
             due_columns!(),
             ", CAST(NULL AS {bigint}) AS student_id, CAST(NULL AS DATE) AS first_day, CAST(NULL AS DATE) AS \
              last_day, '' AS state, \
              CAST(NULL AS {bigint}) AS from_at, CAST(NULL AS {bigint}) AS until_at, CAST(NULL AS {bigint}) \
              AS not_held_at, \
-             0 AS capacity, 0 AS taken, '' AS request_id, '' AS fingerprint, '' AS result FROM {rows:i} q"
+             0 AS capacity, 0 AS taken, '' AS request_id, '' AS fingerprint, '' AS result \
+             FROM {rows:template_id:i} q"
         )
     };
 }
@@ -170,7 +171,8 @@ macro_rules! places {
              p.day AS first_day, p.day AS last_day, '' AS state, p.start_at AS from_at, p.end_at AS \
              until_at, p.not_held_at, p.capacity, p.taken, \
              '' AS request_id, '' AS fingerprint, '' AS result \
-             FROM {rows:idd} q {join} place p ON p.template_id = q.c0 AND p.day >= q.c1 AND p.day <= q.c2 ",
+             FROM {rows:template_id:i, first_day:d, last_day:d} q {join} place p \
+             ON p.template_id = q.template_id AND p.day >= q.first_day AND p.day <= q.last_day ",
             $and,
             " ORDER BY p.template_id, p.day {lock:p}"
         )
@@ -182,8 +184,8 @@ macro_rules! taking {
         "SELECT 3 AS part, r.template_id, FALSE, FALSE, FALSE, r.student_id, r.start_day, r.last_day, \
          r.state, CAST(NULL AS {bigint}), r.expires_at, \
          CAST(NULL AS {bigint}), 0, 0, '', '', '' \
-         FROM {rows:i} q {look_up:reservation r ON r.student_id = q.c0 AND r.start_day <= ? \
-         AND r.last_day >= ?}"
+         FROM {rows:student_id:i} q \
+         {look_up:reservation r ON r.student_id = q.student_id AND r.start_day <= ? AND r.last_day >= ?}"
     };
 }
 
@@ -193,7 +195,8 @@ macro_rules! requests {
          DATE), CAST(NULL AS DATE), l.scope, \
          CAST(NULL AS {bigint}), CAST(NULL AS {bigint}), CAST(NULL AS {bigint}), 0, 0, l.request_id, \
          l.fingerprint, l.result \
-         FROM {rows:tt} q {look_up:request_log l ON l.request_id = q.c1 AND l.scope = q.c0}"
+         FROM {rows:scope:t, request_id:t} q \
+         {look_up:request_log l ON l.request_id = q.request_id AND l.scope = q.scope}"
     };
 }
 

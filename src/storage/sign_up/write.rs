@@ -1,106 +1,38 @@
 //! Writing a set of sign-ups: the places they take, reservations, ledger, and what request ids were
 //! used for.
 
+use super::new_row::{NewRow, WIDTH, columns, declared, values};
 use super::place_change_in_txn;
 use crate::domain::actor::Actor;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
-use crate::storage::entity::reservation;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::sql::{Cell, RECORD, Sql, sql};
 use sea_orm::{ConnectionTrait, DbBackend};
 use std::collections::HashMap;
 
-/// A reservation to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NewRow {
-    /// The student.
-    pub student_id: i64,
-    /// The template.
-    pub template_id: i64,
-    /// First day.
-    pub start_day: Day,
-    /// Last day.
-    pub end_day: Day,
-    /// HELD, BOOKED, PLACED or WAITLISTED.
-    pub state: ReservationState,
-    /// When it was signed up for.
-    pub created_at: Instant,
-    /// Until when it is held, or waits.
-    pub expires_at: Option<Instant>,
-    /// The class of which it has a seat, and from which day on.
-    pub seat: Option<(i64, Day)>,
-    /// When it joined the waiting list, and the first lesson day it waits for.
-    pub waits: Option<(Instant, Day)>,
-}
-
-impl NewRow {
-    fn cells(&self) -> [Cell; 11] {
-        [
-            self.student_id.into(),
-            self.template_id.into(),
-            self.start_day.into(),
-            self.end_day.into(),
-            self.state.as_str().into(),
-            self.created_at.into(),
-            self.expires_at.into(),
-            self.seat.map(|(class, _)| class).into(),
-            self.seat.map(|(_, from)| from).into(),
-            self.waits.map(|(joined, _)| joined).into(),
-            self.waits.map(|(_, day)| day).into(),
-        ]
-    }
-
-    /// The row as it is when it was written under a key.
-    pub fn as_written(&self, id: i64) -> reservation::Model {
-        reservation::Model {
-            id,
-            student_id: self.student_id,
-            template_id: self.template_id,
-            start_day: self.start_day,
-            end_day: self.end_day,
-            last_day: self.end_day,
-            state: self.state,
-            created_at: self.created_at,
-            cancelled_at: None,
-            task_id: None,
-            class_id: self.seat.map(|(class, _)| class),
-            placed_from: self.seat.map(|(_, from)| from),
-            version: 0,
-            expires_at: self.expires_at,
-            renewed: false,
-            joined_at: self.waits.map(|(joined, _)| joined),
-            first_lesson_day: self.waits.map(|(_, day)| day),
-        }
-    }
-}
-
 /// What tells the reservations of a set apart: student, template, first day, and state, for who
 /// signs up may join the waiting list too.
 pub(super) type RowKey = (i64, i64, Day, ReservationState);
 
-macro_rules! columns {
-    () => {
-        "student_id, template_id, start_day, end_day, last_day, state, created_at, expires_at, class_id, \
-         placed_from, joined_at, first_lesson_day"
-    };
-}
-
-/// Their values, as [`NewRow::cells`] gives them.
-macro_rules! values {
-    () => {
-        "q.c0, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, q.c6, q.c7, q.c8, q.c9, q.c10"
-    };
+/// Cells of a row, and more of it.
+fn joined<const A: usize, const B: usize, const ALL: usize>(
+    cells: [Cell; A],
+    more: [Cell; B],
+) -> [Cell; ALL] {
+    const { assert!(A + B == ALL) };
+    let mut all = cells.into_iter().chain(more);
+    std::array::from_fn(|_| all.next().unwrap_or(Cell::Number(None)))
 }
 
 /// As [`place_change_in_txn`] does by itself.
 macro_rules! take_places {
     () => {
-        "UPDATE place SET taken = place.taken + p.c2 FROM {rows:idi} p WHERE place.template_id = p.c0 \
-         AND place.day = p.c1 \
-         AND place.taken + p.c2 BETWEEN 0 AND place.capacity"
+        "UPDATE place SET taken = place.taken + p.delta FROM {rows:template_id:i, day:d, delta:i} p \
+         WHERE place.template_id = p.template_id AND place.day = p.day \
+         AND place.taken + p.delta BETWEEN 0 AND place.capacity"
     };
 }
 
@@ -111,7 +43,9 @@ macro_rules! insert_returning {
             columns!(),
             ") SELECT ",
             values!(),
-            " FROM {rows:iiddtiiidid} q ",
+            " FROM {rows:",
+            declared!(),
+            "} q ",
             $before,
             " RETURNING id, student_id, template_id, start_day, state ",
             $after
@@ -136,40 +70,27 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// What [`run_on_postgres`] writes: the reservation, cause, student, request id, scope and
-    /// hash.
-    fn cells(&self) -> [Cell; 16] {
-        let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = self.row.cells();
-        let (scope, fingerprint) = self.request.unwrap_or_default();
-        let (cause, student) = (self.cause.map_or("", PlaceCause::as_str), self.student);
-        [
-            c0,
-            c1,
-            c2,
-            c3,
-            c4,
-            c5,
-            c6,
-            c7,
-            c8,
-            c9,
-            c10,
-            cause.into(),
-            student.into(),
-            self.request_id.into(),
-            scope.into(),
-            fingerprint.into(),
-        ]
+    /// What [`ON_POSTGRES`] writes.
+    fn cells(&self) -> [Cell; WIDTH + 5] {
+        let (cause, (scope, fingerprint)) =
+            (self.cause.map_or("", PlaceCause::as_str), self.request.unwrap_or_default());
+        let more = [cause, self.student, self.request_id, scope, fingerprint].map(Cell::from);
+        joined(self.row.cells(), more)
     }
 
-    /// Its line in the ledger, if it has one. `number`: by how many its reservation's key is less
+    /// What [`WITHOUT_REQUESTS`] writes. `number`: from 1, in order of keys.
+    fn numbered_cells(&self, number: i64) -> [Cell; WIDTH + 1] {
+        joined(self.row.cells(), [number.into()])
+    }
+
+    /// Its line in the ledger, if it has one. `back`: by how many its reservation's key is less
     /// than the last of the set.
-    fn ledger_cells(&self, number: i64) -> Option<[Cell; 7]> {
+    fn ledger_cells(&self, back: i64) -> Option<[Cell; 7]> {
         let (row, cause) = (&self.row, self.cause?.as_str());
         let (first, last) = (row.start_day.into(), row.end_day.into());
         Some([
             row.template_id.into(),
-            number.into(),
+            back.into(),
             first,
             last,
             cause.into(),
@@ -179,9 +100,9 @@ impl Entry<'_> {
     }
 
     /// What its request id was used for, if that is to be stored.
-    fn request_cells(&self, number: i64) -> Option<[Cell; 4]> {
+    fn request_cells(&self, back: i64) -> Option<[Cell; 4]> {
         let (scope, fingerprint) = self.request?;
-        Some([scope.into(), self.request_id.into(), fingerprint.into(), number.into()])
+        Some([scope.into(), self.request_id.into(), fingerprint.into(), back.into()])
     }
 }
 
@@ -267,7 +188,7 @@ async fn at_once_on_postgres(
     taken: &[(i64, Day, i64)],
     now: Instant,
 ) -> Result<Vec<i64>> {
-    let rows: Vec<[Cell; 16]> = entries.iter().map(Entry::cells).collect();
+    let rows: Vec<[Cell; WIDTH + 5]> = entries.iter().map(Entry::cells).collect();
     let sizes: Vec<usize> = rows.iter().map(|cells| cells.iter().map(Cell::size).sum()).collect();
     if sizes.iter().sum::<usize>() + taken.len() * PLACE <= RECORD {
         return run_on_postgres(txn, rows, taken, now).await;
@@ -293,38 +214,38 @@ const PLACE: usize = 32;
 
 /// The keys are taken beforehand: joined by what was inserted, each row would be compared with
 /// each.
+const ON_POSTGRES: &str = concat!(
+    "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS \
+         regclass))) AS id, v.* \
+         FROM {rows:",
+    declared!(),
+    ", cause:t, student:t, request_id:t, scope:t, fingerprint:t} v), \
+     taken AS (",
+    take_places!(),
+    " RETURNING 1), \
+     made AS (INSERT INTO reservation (id, ",
+    columns!(),
+    ") SELECT q.id, ",
+    values!(),
+    " FROM q), \
+     told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
+         actor, remark, request_id, changed_at) \
+         SELECT q.template_id, q.id, q.start_day, q.end_day, 1, q.cause, q.student, '', q.request_id, \
+         CAST(? AS BIGINT) FROM q WHERE q.cause <> ''), \
+     asked AS (INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
+         SELECT q.scope, q.request_id, q.fingerprint, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q \
+         WHERE q.scope <> '') \
+     SELECT q.id, (SELECT COUNT(*) FROM taken) FROM q ORDER BY q.id",
+);
+
 async fn run_on_postgres(
     txn: &Txn,
-    run: Vec<[Cell; 16]>,
+    run: Vec<[Cell; WIDTH + 5]>,
     taken: &[(i64, Day, i64)],
     now: Instant,
 ) -> Result<Vec<i64>> {
-    let written: Vec<(i64, i64)> = sql(concat!(
-        "WITH q AS MATERIALIZED (SELECT nextval((SELECT CAST(pg_get_serial_sequence('reservation', 'id') AS \
-             regclass))) AS id, v.* \
-             FROM {rows:iiddtiiididttttt} v), \
-         taken AS (",
-        take_places!(),
-        " RETURNING 1), \
-         made AS (INSERT INTO reservation (id, ",
-        columns!(),
-        ") SELECT q.id, ",
-        values!(),
-        " FROM q), \
-         told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
-             actor_kind, actor, remark, request_id, changed_at) \
-             SELECT q.c1, q.id, q.c2, q.c3, 1, q.c11, 'STUDENT', q.c12, '', q.c13, CAST(? AS BIGINT) FROM q \
-         WHERE q.c11 <> ''), \
-         asked AS (INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
-             SELECT q.c14, q.c13, q.c15, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q WHERE q.c14 <> '') \
-         SELECT q.id, (SELECT COUNT(*) FROM taken) FROM q ORDER BY q.id",
-    ))
-    .rows(run)
-    .rows(places(taken))
-    .bind(now)
-    .bind(now)
-    .tuples(txn)
-    .await?;
+    let written: Vec<(i64, i64)> =
+        sql(ON_POSTGRES).rows(run).rows(places(taken)).bind(now).bind(now).tuples(txn).await?;
     if written.iter().all(|(_, days)| usize::try_from(*days) == Ok(taken.len())) {
         Ok(written.into_iter().map(|(id, _)| id).collect())
     } else {
@@ -349,14 +270,17 @@ macro_rules! at_once {
             columns!(),
             ") SELECT ",
             last_id!(),
-            " + q.c11, ",
+            " + q.number, ",
             values!(),
-            " FROM {rows:iiddtiiididi} q; \
+            " FROM {rows:",
+            declared!(),
+            ", number:i} q; \
              INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
              actor_kind, actor, request_id, changed_at) \
-             SELECT t.c0, ",
+             SELECT q.template_id, ",
             last_id!(),
-            " - t.c1, t.c2, t.c3, 1, t.c4, 'STUDENT', t.c5, t.c6, ? FROM {rows:iiddttt} t; ",
+            " - q.back, q.first_day, q.last_day, 1, q.cause, 'STUDENT', q.actor, q.request_id, ? \
+              FROM {rows:template_id:i, back:i, first_day:d, last_day:d, cause:t, actor:t, request_id:t} q; ",
             $($requests)*
             "SELECT ",
             last_id!(),
@@ -368,9 +292,9 @@ macro_rules! at_once {
 const WITHOUT_REQUESTS: &str = at_once!();
 const WITH_REQUESTS: &str = at_once!(
     "INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
-     SELECT q.c0, q.c1, q.c2, CAST(",
+     SELECT q.scope, q.request_id, q.fingerprint, CAST(",
     last_id!(),
-    " - q.c3 AS TEXT), ? FROM {rows:ttti} q; ",
+    " - q.back AS TEXT), ? FROM {rows:scope:t, request_id:t, fingerprint:t, back:i} q; ",
 );
 
 /// In one string of statements, which SQLite's thread runs without turning back to us.
@@ -383,10 +307,7 @@ async fn at_once_on_sqlite(
     let count = entries.len() as i64;
     // The key of each is told from the last one before and after.
     let numbered = || (1..).zip(entries);
-    let cells = numbered().map(|(number, Entry { row, .. })| -> [Cell; 12] {
-        let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10] = row.cells();
-        [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, number.into()]
-    });
+    let cells = numbered().map(|(number, entry)| entry.numbered_cells(number));
     let ledger = numbered().filter_map(|(number, entry)| entry.ledger_cells(count - number));
     let requests: Vec<[Cell; 4]> =
         numbered().filter_map(|(number, entry)| entry.request_cells(count - number)).collect();
@@ -427,9 +348,9 @@ pub(crate) async fn reservation_insert_set_in_txn(
     if found.is_empty() && txn.get_database_backend() == DbBackend::MySql {
         // The students are locked, so the latest of each key is ours.
         found = sql("SELECT MAX(r.id), r.student_id, r.template_id, r.start_day, r.state \
-             FROM {rows:iidt} q {join} reservation r \
-             FORCE INDEX (reservation_student) ON r.student_id = q.c0 AND r.template_id = q.c1 \
-             AND r.start_day = q.c2 AND r.state = q.c3 \
+             FROM {rows:student_id:i, template_id:i, start_day:d, state:t} q {join} reservation r \
+             FORCE INDEX (reservation_student) ON r.student_id = q.student_id \
+             AND r.template_id = q.template_id AND r.start_day = q.start_day AND r.state = q.state \
              GROUP BY r.student_id, r.template_id, r.start_day, r.state")
         .rows(rows.iter().map(|row| {
             [row.student_id.into(), row.template_id.into(), row.start_day.into(), row.state.as_str().into()]
@@ -452,10 +373,45 @@ async fn request_insert_set_in_txn(txn: &Txn, rows: &[(&str, &str, &str, i64)], 
         [(*scope).into(), (*id).into(), (*fingerprint).into(), result.to_string().as_str().into()]
     });
     sql("INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
-        SELECT q.c0, q.c1, q.c2, q.c3, ? FROM {rows:tttt} q")
+        SELECT q.scope, q.request_id, q.fingerprint, q.result, ? \
+        FROM {rows:scope:t, request_id:t, fingerprint:t, result:t} q")
     .bind(now)
     .rows(cells)
     .execute(txn)
     .await
     .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::dialect::statement;
+
+    #[test]
+    fn sets_are_as_wide_as_what_is_written_in_them() {
+        let row = NewRow {
+            student_id: 1,
+            template_id: 2,
+            start_day: Day::default(),
+            end_day: Day::default(),
+            state: ReservationState::Booked,
+            created_at: Instant::from_unix(3),
+            expires_at: None,
+            seat: None,
+            waits: None,
+        };
+        let (cause, request) = (Some(PlaceCause::SignUp), Some(("scope", "hash")));
+        let entry = Entry { row, cause, student: "s", request_id: "r", request };
+        let ledger = entry.ledger_cells(0).unwrap().len();
+        let requests = entry.request_cells(0).unwrap().len();
+        for (backend, text, widths) in [
+            (DbBackend::Sqlite, insert_returning!("", ""), &[row.cells().len()] as &[usize]),
+            (DbBackend::MySql, insert_returning!("/*M!", "*/"), &[row.cells().len()]),
+            (DbBackend::Postgres, ON_POSTGRES, &[entry.cells().len(), 3]),
+            (DbBackend::Sqlite, WITHOUT_REQUESTS, &[3, entry.numbered_cells(1).len(), ledger]),
+            (DbBackend::Sqlite, WITH_REQUESTS, &[3, entry.numbered_cells(1).len(), ledger, requests]),
+        ] {
+            statement(backend, text, widths).unwrap();
+        }
+    }
 }

@@ -285,9 +285,16 @@ pub(crate) async fn invited_queued_at(
 /// answered. Whoever was answered before the message was out stays as answered.
 pub(crate) async fn invitation_sent_in_txn(txn: &Txn, out: &[(i64, Instant)], now: Instant) -> Result<()> {
     let pairs: Vec<(i64, i64)> = out.iter().map(|(id, until)| (*id, until.unix())).collect();
-    update_by_pairs(txn, "invitation", "id", "expires_at = p.b", "invitation.state = 'QUEUED'", &pairs)
-        .execute(txn)
-        .await?;
+    update_by_pairs(
+        txn,
+        "invitation",
+        ["id", "expires_at"],
+        "expires_at = p.expires_at",
+        "invitation.state = 'QUEUED'",
+        &pairs,
+    )
+    .execute(txn)
+    .await?;
     let ids: Vec<i64> = out.iter().map(|(id, _)| *id).collect();
     invitation_step_in_txn(txn, &ids, InvitationState::Queued, Event::MessageOut, now).await.map(drop)
 }
@@ -297,9 +304,16 @@ pub(crate) async fn invitation_sent_in_txn(txn: &Txn, out: &[(i64, Instant)], no
 /// # Errors
 /// `Contended` when one is not READY any more.
 pub(crate) async fn invitation_assign_in_txn(txn: &Txn, assigned: &[(i64, i64)], now: Instant) -> Result<()> {
-    update_by_pairs(txn, "invitation", "id", "class_id = p.b", "invitation.state = 'READY'", assigned)
-        .execute(txn)
-        .await?;
+    update_by_pairs(
+        txn,
+        "invitation",
+        ["id", "class_id"],
+        "class_id = p.class_id",
+        "invitation.state = 'READY'",
+        assigned,
+    )
+    .execute(txn)
+    .await?;
     let ids: Vec<i64> = assigned.iter().map(|(id, _)| *id).collect();
     let done = invitation_step_in_txn(txn, &ids, InvitationState::Ready, Event::Formed, now).await?;
     if usize::try_from(done) == Ok(ids.len()) { Ok(()) } else { Err(Error::Contended("invitation.state")) }
@@ -382,9 +396,16 @@ pub(crate) async fn invitation_insert_in_txn(txn: &Txn, rows: Vec<invitation::Ac
 /// Counts on the versions of coaches who are asked, if they are still those with which they were
 /// read; how many were.
 pub(crate) async fn coach_asked_in_txn(txn: &Txn, versions: &[(i64, i64)], now: Instant) -> Result<u64> {
-    let done = update_by_pairs(txn, "coach", "id", "version = version + 1", "coach.version = p.b", versions)
-        .execute(txn)
-        .await?;
+    let done = update_by_pairs(
+        txn,
+        "coach",
+        ["id", "version"],
+        "version = coach.version + 1",
+        "coach.version = p.version",
+        versions,
+    )
+    .execute(txn)
+    .await?;
     sql("UPDATE coach SET last_invited_at = ? WHERE id IN ({ids})")
         .bind(now)
         .ids(versions.iter().map(|(id, _)| *id))

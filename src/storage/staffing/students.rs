@@ -214,10 +214,11 @@ pub(crate) async fn student_place_in_txn(txn: &Txn, placed: &[(i64, i64)], day: 
     if placed.is_empty() {
         return Ok(());
     }
-    let set = "class_id = p.b, state = 'PLACED', task_id = NULL, version = version + 1";
-    let rows = update_by_pairs(txn, "reservation", "id", set, "reservation.state = 'BOOKED'", placed)
-        .execute(txn)
-        .await?;
+    let set = "class_id = p.class_id, state = 'PLACED', task_id = NULL, version = version + 1";
+    let rows =
+        update_by_pairs(txn, "reservation", ["id", "class_id"], set, "reservation.state = 'BOOKED'", placed)
+            .execute(txn)
+            .await?;
     if rows != placed.len() as u64 {
         return Err(Error::Contended("reservation.state"));
     }

@@ -386,7 +386,8 @@ pub(crate) async fn task_insert_set_in_txn(
     let inserted =
         sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
          students, needed, created_at) \
-         SELECT q.c0, ?, ?, q.c1, q.c2, q.c3, q.c3, q.c4, q.c5, ? FROM {rows:iiiiii} q")
+         SELECT q.template_id, ?, ?, q.start_at, q.gate_at, q.freeze_at, q.freeze_at, q.students, q.needed, ? \
+         FROM {rows:template_id:i, start_at:i, gate_at:i, freeze_at:i, students:i, needed:i} q")
         .bind(day)
         .bind(TaskState::Pending)
         .bind(now)
@@ -434,8 +435,8 @@ pub(crate) async fn task_mark_later_in_txn(txn: &Txn, template_ids: &[i64], day:
 
 /// Stores new sizes: (task, students, needed).
 pub(crate) async fn task_size_set_in_txn(txn: &Txn, sizes: &[(i64, i64, i64)]) -> Result<()> {
-    let set = "students = p.c1, needed = p.c2, dirty = FALSE, version = class_task.version + 1";
-    update_by_rows(txn, "class_task", "{rows:iii}", "class_task.id = p.c0", set)
+    let set = "students = p.students, needed = p.needed, dirty = FALSE, version = class_task.version + 1";
+    update_by_rows(txn, "class_task", "{rows:id:i, students:i, needed:i}", "class_task.id = p.id", set)
         .rows(sizes.iter().map(|(id, students, needed)| [(*id).into(), (*students).into(), (*needed).into()]))
         .execute_in_parts(txn)
         .await
@@ -466,8 +467,10 @@ pub(crate) async fn task_covered_at_gate_in_txn(txn: &Txn, ids: &[i64]) -> Resul
 /// PENDING → INVITING where somebody is asked, if these tasks are still of the versions with which
 /// they were read; how many were.
 pub(crate) async fn task_asked_in_txn(txn: &Txn, versions: &[(i64, i64)]) -> Result<u64> {
-    let set = "version = version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    update_by_pairs(txn, "class_task", "id", set, "class_task.version = p.b", versions).execute(txn).await
+    let set = "version = class_task.version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
+    update_by_pairs(txn, "class_task", ["id", "version"], set, "class_task.version = p.version", versions)
+        .execute(txn)
+        .await
 }
 
 /// Takes the turn of whoever makes tasks (`create`) or invitations (`invite`).

@@ -1,4 +1,4 @@
-//! Sets in one statement: `{ids}`, `{texts}`, `{pairs}`, `{rows:…}` and `update_by_pairs`.
+//! Sets in one statement: `{ids}`, `{texts}`, `{pairs:…}`, `{rows:…}` and `update_by_pairs`.
 
 use etutor::domain::calendar::parse_day;
 use etutor::domain::time::Day;
@@ -89,7 +89,8 @@ fn a_set_of_keys_is_one_statement() {
 fn a_set_of_pairs_is_one_statement() {
     on_every_database(async |db: TestDb| {
         with_subjects(&db, 3).await;
-        let text = "SELECT s.id, p.b FROM subject s JOIN {pairs} p ON p.a = s.id WHERE p.b > ? ORDER BY s.id";
+        let text = "SELECT s.id, p.size FROM subject s JOIN {pairs:id, size} p ON p.id = s.id \
+                    WHERE p.size > ? ORDER BY s.id";
         let rows = sql(text)
             .pairs(&[(1, 10), (2, -5), (3, 30), (4, 40)])
             .bind(0)
@@ -125,9 +126,10 @@ fn a_set_of_rows_comes_as_it_was_given() {
                 (n % 3 == 0).then_some(i64::MAX).into(),
             ]
         });
-        let text = "SELECT q.c1 AS number, q.c0 AS text, q.c2 AS day, q.c3 AS most, s.v AS other \
-                    FROM {rows:tidi} q JOIN {rows:ii} o ON o.c0 = q.c1 \
-                    JOIN (SELECT ? AS v) s ON q.c1 < o.c1 WHERE q.c0 IN ({texts}) ORDER BY q.c1";
+        let text = "SELECT q.number, q.text, q.day, q.most, s.v AS other \
+                    FROM {rows:text:t, number:i, day:d, most:i} q \
+                    JOIN {rows:number:i, below:i} o ON o.number = q.number \
+                    JOIN (SELECT ? AS v) s ON q.number < o.below WHERE q.text IN ({texts}) ORDER BY q.number";
         let others =
             (-5..=7).map(|n: i64| -> [Cell; 2] { [n.into(), i64::from(n != 7).wrapping_mul(100).into()] });
         let found: Vec<Row> =
@@ -140,7 +142,7 @@ fn a_set_of_rows_comes_as_it_was_given() {
                 Row { number: n as i64 - 3, text: texts[n].to_owned(), day, most, other: "last".to_owned() }
             );
         }
-        let none = sql("SELECT q.c0, q.c1 FROM {rows:ti} q")
+        let none = sql("SELECT q.text, q.number FROM {rows:text:t, number:i} q")
             .rows::<2>([])
             .tuples::<(String, i64)>(db.reader())
             .await
@@ -158,7 +160,8 @@ fn each_row_gets_its_own_value_in_one_statement() {
                 sql(text).bind(id).bind(id).execute(txn).await?;
             }
             let pairs = [(1, 100), (2, 200), (9, 900)];
-            update_by_pairs(txn, "test_clock", "id", "set_to = p.b", "set_at < ? AND running = TRUE", &pairs)
+            let set = "set_to = p.set_to";
+            update_by_pairs(txn, "test_clock", ["id", "set_to"], set, "set_at < ? AND running = TRUE", &pairs)
                 .bind(3_i64)
                 .execute(txn)
                 .await
@@ -186,9 +189,16 @@ fn a_set_of_keys_is_found_by_the_key() {
                     .unwrap();
                 write_txn!(&db, "test.plans", |txn| {
                     sql("UPDATE subject SET name = 'x' WHERE id IN ({ids})").ids([7, 9]).execute(txn).await?;
-                    update_by_pairs(txn, "subject", "id", "name = 'y'", "name = 'x'", &[(7, 0)])
-                        .execute(txn)
-                        .await?;
+                    update_by_pairs(
+                        txn,
+                        "subject",
+                        ["id", "any_number"],
+                        "name = 'y'",
+                        "name = 'x'",
+                        &[(7, 0)],
+                    )
+                    .execute(txn)
+                    .await?;
                     sql("DELETE FROM subject WHERE id IN ({ids})").ids([7, 9]).execute(txn).await
                 })
                 .unwrap();
