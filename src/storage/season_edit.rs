@@ -341,6 +341,16 @@ pub(crate) async fn leave_delete_days_in_txn(txn: &Txn, leave: &[(i64, Day)]) ->
     .await
 }
 
+/// From which day on students sit in their class: (reservation, day).
+pub(crate) async fn reservation_seat_from_in_txn(txn: &Txn, rows: &[(i64, Day)]) -> Result<u64> {
+    let on = "reservation.id = p.id AND reservation.state IN ('HELD', 'OFFERED', 'PLACED')";
+    let set = "placed_from = p.placed_from, version = reservation.version + 1";
+    update_by_rows(txn, "reservation", "{rows:id:i, placed_from:d}", on, set)
+        .rows(rows.iter().map(|(id, from)| -> [Cell; 2] { [(*id).into(), (*from).into()] }))
+        .execute(txn)
+        .await
+}
+
 /// First lesson and end of what waits, is held or offered: (reservation, first lesson day, expires
 /// at).
 pub(crate) async fn reservation_wait_set_in_txn(

@@ -56,7 +56,10 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
             found.moved.push((row.clone(), place.clone()));
         }
     }
-    let wanted = wanted(scene)?;
+    let Wanted { lessons: wanted, earlier } = wanted(scene)?;
+    if !earlier.is_empty() {
+        store::reservation_seat_from_in_txn(work.txn, &earlier).await?;
+    }
     let invitation: HashMap<i64, i64> = scene
         .classes
         .all
@@ -119,12 +122,50 @@ fn begun<'s>(
     Ok(())
 }
 
-/// Which classes are to have a lesson on days that come: those with students who cover them.
-fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
-    let seated = |claim: &&Claim| {
-        matches!(claim.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered)
-            && claim.class_id.is_some()
-    };
+/// What days that come mean for classes.
+struct Wanted {
+    /// Which classes are to have a lesson on them: those with students who cover them.
+    lessons: BTreeMap<i64, Vec<Day>>,
+    /// Students who sit in their class from an earlier day on: (reservation, day).
+    earlier: Vec<(i64, Day)>,
+}
+
+fn seated(claim: &&Claim) -> bool {
+    matches!(claim.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered)
+        && claim.class_id.is_some()
+}
+
+/// A student whose first lesson came only later because the days before it were excepted sits in
+/// the class on them too, as far back as there is a seat. Lessons for which the student had no
+/// class before stay without one.
+fn earlier(scene: &Scene<'_>, rosters: &mut BTreeMap<(i64, Day), i32>) -> Vec<(i64, Day)> {
+    let mut earlier = Vec::new();
+    for claim in scene.claims.iter().filter(seated) {
+        let (Some(edit), Some(from)) = (scene.edit_of(claim.template_id), claim.placed_from) else {
+            continue;
+        };
+        let class = scene.classes.all.iter().find(|class| Some(class.id) == claim.class_id);
+        let Some((class, since)) = class.map(|class| (class, claim.start_day.max(class.first_day))) else {
+            continue;
+        };
+        if since >= from || edit.rows.range(since..from).any(|(day, _)| !edit.added.contains(day)) {
+            continue;
+        }
+        let mut first = None;
+        for (day, _) in edit.rows.range(since..from).rev() {
+            let roster = rosters.entry((class.id, *day)).or_default();
+            if *roster >= edit.template.max_students_per_class {
+                break;
+            }
+            *roster += 1;
+            first = Some((claim.id, *day));
+        }
+        earlier.extend(first);
+    }
+    earlier
+}
+
+fn wanted(scene: &Scene<'_>) -> Result<Wanted> {
     let mut rosters: BTreeMap<(i64, Day), i32> = BTreeMap::new();
     for claim in scene.claims.iter().filter(seated) {
         let (Some(edit), Some(class_id)) = (scene.edit_of(claim.template_id), claim.class_id) else {
@@ -138,7 +179,8 @@ fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
             *rosters.entry((class_id, *day)).or_default() += 1;
         }
     }
-    let mut wanted: BTreeMap<i64, Vec<Day>> = BTreeMap::new();
+    let earlier = earlier(scene, &mut rosters);
+    let mut lessons: BTreeMap<i64, Vec<Day>> = BTreeMap::new();
     for ((class_id, day), students) in rosters {
         let edit = scene.classes.template_of(class_id).and_then(|template| scene.edit_of(template));
         if let Some(edit) = edit.filter(|edit| students > edit.template.max_students_per_class) {
@@ -148,9 +190,9 @@ fn wanted(scene: &Scene<'_>) -> Result<BTreeMap<i64, Vec<Day>>> {
                 &format!("class {class_id} would have {students} students, on"),
             ));
         }
-        wanted.entry(class_id).or_default().push(day);
+        lessons.entry(class_id).or_default().push(day);
     }
-    Ok(wanted)
+    Ok(Wanted { lessons, earlier })
 }
 
 /// Adds lessons, with their coach, whose availability is taken.
