@@ -12,11 +12,13 @@ pub use send::send_due;
 use super::App;
 use crate::app::call::{Call, Work};
 use crate::config::Admin;
+use crate::domain::message::Timing;
 use crate::domain::notice::Word;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
-use crate::message::text::{self, Facts};
+use crate::message::content::{ClassFacts, ClassNews, Content};
+use crate::message::text;
 use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message as store;
@@ -58,7 +60,7 @@ pub enum Person {
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// What it says.
-    pub kind: MessageKind,
+    pub content: Content,
     /// Whom it is for.
     pub person: Person,
     /// Natural key of what it is about, e.g. `2013-autumn-aaa-g7-tu-p1400@2013-10-01`: never a row
@@ -67,8 +69,6 @@ pub struct Draft {
     /// Tells repeats of a kind about the same thing to the same person apart, e.g. a deadline or a
     /// count; `1` by default.
     pub version: String,
-    /// What the text speaks of.
-    pub facts: Facts,
     /// The task it is about.
     pub task_id: Option<i64>,
     /// The invitation it is about.
@@ -82,6 +82,31 @@ pub struct Draft {
     /// Whether it waits for the window of notices, though its kind as a rule answers what the
     /// person has just done.
     pub as_notice: bool,
+}
+
+impl Draft {
+    /// A message about no row and no lesson, the first of its kind about this to this person.
+    pub fn new(person: Person, about: impl Into<String>, content: Content, valid_until: Instant) -> Self {
+        Self {
+            content,
+            person,
+            about: about.into(),
+            version: "1".to_owned(),
+            task_id: None,
+            invitation_id: None,
+            class_id: None,
+            lesson_at: None,
+            valid_until,
+            as_notice: false,
+        }
+    }
+
+    /// A message about a class, of which the lesson that it names starts then; of use until then.
+    pub fn of_class(person: Person, class: ClassFacts, news: ClassNews, start_at: Instant) -> Self {
+        let about = class.key();
+        let draft = Self::new(person, about, Content::OfClass(class, news), start_at);
+        Self { lesson_at: Some(start_at), ..draft }
+    }
 }
 
 /// Writes messages; how many. One whose key exists already is left alone.
@@ -217,20 +242,21 @@ fn letters_of<'a>(admins: &'a [Admin], draft: &'a Draft) -> impl Iterator<Item =
     };
     recipients.into_iter().map(|to| Letter {
         draft,
-        key: key_of(draft.kind, &draft.about, &to, &draft.version),
+        key: key_of(draft.content.kind(), &draft.about, &to, &draft.version),
         to,
     })
 }
 
 fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
     let Letter { draft, to, key } = letter;
-    let text = text::render(draft.kind, to.channel, &draft.facts, call.app.time());
-    let timed_as = if draft.as_notice { MessageKind::NoLongerNeeded } else { draft.kind };
-    let opens = timed_as.send_at(to.channel, draft.lesson_at, call.app.rules(), call.now);
+    let kind = draft.content.kind();
+    let text = text::render(&draft.content, to.channel, call.app.time());
+    let timing = if draft.as_notice { Timing::Notice } else { kind.timing() };
+    let opens = timing.send_at(to.channel, draft.lesson_at, call.app.rules(), call.now);
     message::ActiveModel {
         id: NotSet,
         dedup_key: Set(key.clone()),
-        kind: Set(draft.kind),
+        kind: Set(kind),
         channel: Set(to.channel),
         audience: Set(to.audience),
         person: Set(to.person.to_owned()),

@@ -13,6 +13,9 @@ use crate::storage::entity::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+/// An instant that a message names, and as what.
+type Named = (&'static str, Instant);
+
 /// What was seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -247,7 +250,7 @@ impl Watch {
     /// Messages that went out (were captured), those of one kind about one task in one line.
     async fn messages(&mut self, app: &App) -> Result<Vec<(String, Tone, String)>> {
         let sent = message::Entity::find().filter(message::Column::State.eq(MessageState::Captured));
-        let mut groups: BTreeMap<(i64, MessageKind, String, Option<Instant>), Vec<message::Model>> =
+        let mut groups: BTreeMap<(i64, MessageKind, String, Option<Named>), Vec<message::Model>> =
             BTreeMap::new();
         let mut first = HashMap::new();
         for row in sent.order_by_asc(message::Column::Id).all(app.db.reader()).await? {
@@ -276,10 +279,10 @@ impl Watch {
                 (false, true) => " (mail)",
                 _ => "",
             };
-            let (says, named) = gloss(kind);
+            let says = kind.row().says;
             let mark = if says.ends_with('?') { "" } else { ";" };
-            let mut by =
-                by.map_or_else(String::new, |at| format!("{mark} {named} {}", until(app.time(), at)));
+            let mut by = by
+                .map_or_else(String::new, |(named, at)| format!("{mark} {named} {}", until(app.time(), at)));
             if matches!(kind, MessageKind::TaskEarlyWarning | MessageKind::TaskShort) {
                 let task = rows.first().and_then(|row| row.task_id).and_then(|id| self.tasks.get(&id));
                 by = task
@@ -295,50 +298,15 @@ impl Watch {
     }
 
     /// The instant that a message of this kind names.
-    fn until_when(&self, row: &message::Model) -> Option<Instant> {
+    fn until_when(&self, row: &message::Model) -> Option<Named> {
         let invitation = self.invitations.get(&row.invitation_id?)?;
-        match row.kind {
-            MessageKind::Invitation => invitation.expires_at,
-            MessageKind::Accepted | MessageKind::Promoted | MessageKind::TestReminder => {
-                invitation.test_deadline
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What a message of a kind says, in few words, and what the instant is that it names.
-fn gloss(kind: MessageKind) -> (&'static str, &'static str) {
-    match kind {
-        MessageKind::Invitation => ("will you teach this class?", "Answer by"),
-        MessageKind::InvitationRecalled => ("the invitation is taken back", ""),
-        MessageKind::Accepted => ("your yes counts", "software test by"),
-        MessageKind::Reserved => ("your yes is kept in reserve", ""),
-        MessageKind::Promoted => ("a place is free and yours", "software test by"),
-        MessageKind::TestReminder => ("the software test is still missing", "by"),
-        MessageKind::TestLapsed => ("the software test was not passed in time", ""),
-        MessageKind::TestPassed => ("the software test is passed", ""),
-        MessageKind::Assigned => ("the class is yours: first lesson, days, students", ""),
-        MessageKind::NoLongerNeeded => ("you are not needed after all", ""),
-        MessageKind::TaskEarlyWarning => ("not covered, and G comes before the morning", ""),
-        MessageKind::TaskShort => ("not covered at G", ""),
-        MessageKind::TaskLeftOver => ("students are left over: who, and why", ""),
-        MessageKind::AssignedWithdrawal => ("a coach wants to leave a formed class", ""),
-        MessageKind::ClassClosed => ("the class is empty and closed", ""),
-        MessageKind::LessonNotHeld => ("the lesson does not take place this time", ""),
-        MessageKind::LessonHeld => ("the lesson takes place after all", ""),
-        MessageKind::WaitlistOffer => ("a place is free for you", "take it by"),
-        MessageKind::OfferExpired => ("the place has gone to the next", ""),
-        MessageKind::WaitlistClosed => ("no place came free", ""),
-        MessageKind::ClassChanged => ("you are in another class from now on", ""),
-        MessageKind::LessonEmpty => ("nobody comes to the lesson", ""),
-        MessageKind::LessonAttended => ("somebody comes to the lesson after all", ""),
-        MessageKind::LessonCancelled => ("the calendar changed: the lesson is cancelled", ""),
-        MessageKind::LessonAdded => ("the calendar changed: there is one more lesson", ""),
-        MessageKind::LessonMoved => ("the lesson is at another time", ""),
-        MessageKind::SignUpCancelled => ("nothing is left of the sign-up", ""),
-        MessageKind::PlaceDrift => ("places were repaired", ""),
-        MessageKind::MessagesCapped => ("the cap held messages back until they were useless", ""),
+        let (named, at) = match row.kind {
+            MessageKind::Invitation => ("Answer by", invitation.expires_at),
+            MessageKind::Accepted | MessageKind::Promoted => ("software test by", invitation.test_deadline),
+            MessageKind::TestReminder => ("by", invitation.test_deadline),
+            _ => return None,
+        };
+        Some((named, at?))
     }
 }
 

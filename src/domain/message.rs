@@ -1,5 +1,9 @@
 //! When a message of each kind may go out, and how often it is retried (docs/domain.md §7).
 
+mod kind;
+
+pub use kind::{Cap, IfUnknown, KindRow, Timing, TopicKind, Truth};
+
 use super::rules::Rules;
 use super::state::{Channel, MessageKind};
 use super::time::{Instant, Window};
@@ -17,112 +21,49 @@ pub(crate) const UNKNOWN_TRIES: i32 = 2;
 /// A notice goes out at any time when its window would open later than this before the lesson.
 pub(crate) const NOTICE_LEAST: TimeDelta = TimeDelta::minutes(60);
 
-/// The time of day a kind is bound to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timing {
-    /// Offers: [08:00, 21:00).
-    Invitation,
-    /// Test reminders: [07:00, 22:30).
-    Reminder,
-    /// Notices: [07:00, 22:00), and at any time when the lesson is too near to wait.
-    Notice,
-    /// Alarms that leave people asleep: the mail goes at once, the SMS from 07:00 to 22:00.
-    NightMail,
-    /// Other alarms, and answers to what a person has just done.
-    Always,
-}
-
 impl MessageKind {
     /// The time of day this kind is bound to.
     pub(crate) fn timing(self) -> Timing {
-        match self {
-            Self::Invitation => Timing::Invitation,
-            Self::TestReminder => Timing::Reminder,
-            Self::InvitationRecalled
-            | Self::Promoted
-            | Self::TestLapsed
-            | Self::Assigned
-            | Self::NoLongerNeeded
-            | Self::ClassClosed
-            | Self::LessonNotHeld
-            | Self::LessonHeld
-            | Self::WaitlistOffer
-            | Self::OfferExpired
-            | Self::WaitlistClosed
-            | Self::ClassChanged
-            | Self::LessonEmpty
-            | Self::LessonAttended
-            | Self::LessonCancelled
-            | Self::LessonAdded
-            | Self::LessonMoved
-            | Self::SignUpCancelled => Timing::Notice,
-            Self::TaskEarlyWarning | Self::TaskShort | Self::MessagesCapped => Timing::NightMail,
-            Self::Accepted
-            | Self::Reserved
-            | Self::TestPassed
-            | Self::TaskLeftOver
-            | Self::AssignedWithdrawal
-            | Self::PlaceDrift => Timing::Always,
-        }
+        self.row().timing
     }
 
     /// Goes before the others: alarms, and answers to what a person has just done.
     pub(crate) fn is_urgent(self) -> bool {
-        matches!(self.timing(), Timing::NightMail | Timing::Always)
+        self.timing().is_urgent()
     }
 
-    /// Whether the cap holds it back: everything but offers, and answers to what a person has just
-    /// done. (What goes to admins it never does.)
-    pub fn is_capped(self) -> bool {
-        !matches!(
-            self,
-            Self::Invitation | Self::WaitlistOffer | Self::Accepted | Self::Reserved | Self::TestPassed
-        )
+    /// Whether the cap holds it back. (What goes to admins it never does.)
+    pub(crate) fn is_capped(self) -> bool {
+        self.row().cap == Cap::Holds
     }
 
-    /// Whether it may be sent again when nobody knows if it went out: where missing it costs more
-    /// than reading it twice.
+    /// Whether it may be sent again when nobody knows if it went out.
     pub(crate) fn is_repeatable(self) -> bool {
-        match self {
-            Self::TaskEarlyWarning
-            | Self::TaskShort
-            | Self::TaskLeftOver
-            | Self::AssignedWithdrawal
-            | Self::ClassClosed
-            | Self::Accepted
-            | Self::Promoted
-            | Self::Assigned
-            | Self::NoLongerNeeded
-            | Self::InvitationRecalled
-            | Self::LessonNotHeld
-            | Self::LessonHeld
-            | Self::WaitlistOffer
-            | Self::ClassChanged
-            | Self::LessonEmpty
-            | Self::LessonAttended
-            | Self::LessonCancelled
-            | Self::LessonAdded
-            | Self::LessonMoved
-            | Self::SignUpCancelled
-            | Self::PlaceDrift
-            | Self::MessagesCapped => true,
-            // An invitation that may have gone out counts as sent; the others say what the client
-            // shows as well.
-            Self::Invitation | Self::Reserved | Self::TestReminder | Self::TestLapsed | Self::TestPassed => {
-                false
-            }
-            Self::OfferExpired | Self::WaitlistClosed => false,
-        }
+        self.row().if_unknown == IfUnknown::Again
     }
 
-    /// The window of this kind on a channel; `None` = at any time.
-    pub fn window(self, channel: Channel, rules: &Rules) -> Option<Window> {
-        match self.timing() {
-            Timing::Invitation => Some(rules.invitation_window),
-            Timing::Reminder => Some(rules.reminder_window),
-            Timing::Notice => Some(rules.notice_window),
-            Timing::NightMail => (channel == Channel::Sms).then_some(rules.alarm_sms_window),
-            Timing::Always => None,
+    /// The first instant from `now` on at which such a message may go out; see
+    /// [`Timing::send_at`].
+    pub(crate) fn send_at(
+        self,
+        channel: Channel,
+        lesson_at: Option<Instant>,
+        rules: &Rules,
+        now: Instant,
+    ) -> Instant {
+        self.timing().send_at(channel, lesson_at, rules, now)
+    }
+}
+
+impl Timing {
+    /// The window of these on a channel; `None` = at any time.
+    fn window(self, channel: Channel, rules: &Rules) -> Option<Window> {
+        match self {
+            Self::Invitation => Some(rules.invitation_window),
+            Self::Reminder => Some(rules.reminder_window),
+            Self::Notice => Some(rules.notice_window),
+            Self::NightMail => (channel == Channel::Sms).then_some(rules.alarm_sms_window),
+            Self::Always => None,
         }
     }
 
@@ -137,8 +78,7 @@ impl MessageKind {
     ) -> Instant {
         let Some(window) = self.window(channel, rules) else { return now };
         let opens = window.next_open(rules.time, now);
-        let too_late =
-            self.timing() == Timing::Notice && lesson_at.is_some_and(|start| opens > start - NOTICE_LEAST);
+        let too_late = self == Self::Notice && lesson_at.is_some_and(|start| opens > start - NOTICE_LEAST);
         if too_late { now } else { opens }
     }
 }

@@ -91,9 +91,43 @@ pub(crate) fn by_own_act(known: Word, now: Word) -> Word {
     }
 }
 
-/// The kind of message that tells the difference between what somebody knows and what is so;
-/// `None` when there is nothing to tell.
-pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<MessageKind> {
+/// What there is to tell of a lesson; each is a kind of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LessonNews {
+    /// It does not take place, or the sign-up came too late for it.
+    NotHeld,
+    /// It takes place after all.
+    Held,
+    /// Nobody comes to it.
+    Empty,
+    /// Somebody comes to it after all.
+    Attended,
+    /// It fell away from the calendar.
+    Cancelled,
+    /// The calendar has it as well.
+    Added,
+    /// It is at another time of day.
+    Moved,
+}
+
+impl LessonNews {
+    /// The kind of message that tells it.
+    pub fn kind(self) -> MessageKind {
+        match self {
+            Self::NotHeld => MessageKind::LessonNotHeld,
+            Self::Held => MessageKind::LessonHeld,
+            Self::Empty => MessageKind::LessonEmpty,
+            Self::Attended => MessageKind::LessonAttended,
+            Self::Cancelled => MessageKind::LessonCancelled,
+            Self::Added => MessageKind::LessonAdded,
+            Self::Moved => MessageKind::LessonMoved,
+        }
+    }
+}
+
+/// What tells the difference between what somebody knows and what is so; `None` when there is
+/// nothing to tell.
+pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<LessonNews> {
     use Word::{At, Empty, Gone, NotHeld, Off, OnLeave, TooLate};
     if known == now {
         return None;
@@ -103,24 +137,24 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Mess
             // Who knows of no lesson need not hear why there is none; and what students do
             // themselves they know.
             (Off | NotHeld | TooLate, Off | NotHeld | TooLate) | (_, Gone | OnLeave(_) | Empty) => None,
-            (At(_), At(_)) => Some(MessageKind::LessonMoved),
-            (_, NotHeld | TooLate) => Some(MessageKind::LessonNotHeld),
-            (_, Off) => Some(MessageKind::LessonCancelled),
-            (NotHeld | TooLate, At(_)) => Some(MessageKind::LessonHeld),
-            (Off | OnLeave(_) | Gone | Empty, At(_)) => Some(MessageKind::LessonAdded),
+            (At(_), At(_)) => Some(LessonNews::Moved),
+            (_, NotHeld | TooLate) => Some(LessonNews::NotHeld),
+            (_, Off) => Some(LessonNews::Cancelled),
+            (NotHeld | TooLate, At(_)) => Some(LessonNews::Held),
+            (Off | OnLeave(_) | Gone | Empty, At(_)) => Some(LessonNews::Added),
         },
         Audience::Coach => match (known, now) {
             (_, Gone | OnLeave(_) | NotHeld | TooLate) => None,
-            (At(_), At(_)) => Some(MessageKind::LessonMoved),
-            (_, Off) => Some(MessageKind::LessonCancelled),
-            (_, Empty) => Some(MessageKind::LessonEmpty),
-            (Empty, At(_)) => Some(MessageKind::LessonAttended),
-            (Off | Gone | OnLeave(_) | NotHeld | TooLate, At(_)) => Some(MessageKind::LessonAdded),
+            (At(_), At(_)) => Some(LessonNews::Moved),
+            (_, Off) => Some(LessonNews::Cancelled),
+            (_, Empty) => Some(LessonNews::Empty),
+            (Empty, At(_)) => Some(LessonNews::Attended),
+            (Off | Gone | OnLeave(_) | NotHeld | TooLate, At(_)) => Some(LessonNews::Added),
         },
         // The calendar is theirs: they hear only of lessons to which nobody comes.
         Audience::Admin => match (known, now) {
-            (_, Empty) => Some(MessageKind::LessonEmpty),
-            (Empty, At(_)) => Some(MessageKind::LessonAttended),
+            (_, Empty) => Some(LessonNews::Empty),
+            (Empty, At(_)) => Some(LessonNews::Attended),
             _ => None,
         },
     }
@@ -149,36 +183,38 @@ mod tests {
     #[test]
     fn what_a_person_is_told_follows_from_what_they_know_and_what_is_so() {
         use Audience::{Admin, Coach, Student};
-        use MessageKind::*;
+        use LessonNews as News;
         let cases = [
-            (Student, SEVEN, EIGHT, Some(LessonMoved)),
-            (Student, SEVEN, Off, Some(LessonCancelled)),
-            (Student, Off, SEVEN, Some(LessonAdded)),
-            (Student, SEVEN, NotHeld, Some(LessonNotHeld)),
-            (Student, NotHeld, SEVEN, Some(LessonHeld)),
-            (Student, SEVEN, TooLate, Some(LessonNotHeld)),
-            (Student, TooLate, SEVEN, Some(LessonHeld)),
+            (Student, SEVEN, EIGHT, Some(News::Moved)),
+            (Student, SEVEN, Off, Some(News::Cancelled)),
+            (Student, Off, SEVEN, Some(News::Added)),
+            (Student, SEVEN, NotHeld, Some(News::NotHeld)),
+            (Student, NotHeld, SEVEN, Some(News::Held)),
+            (Student, SEVEN, TooLate, Some(News::NotHeld)),
+            (Student, TooLate, SEVEN, Some(News::Held)),
             (Student, Off, NotHeld, None),
             (Student, NotHeld, TooLate, None),
             (Student, SEVEN, OnLeave(None), None),
-            (Student, OnLeave(None), SEVEN, Some(LessonAdded)),
-            (Student, OnLeave(None), Off, Some(LessonCancelled)),
+            (Student, OnLeave(None), SEVEN, Some(News::Added)),
+            (Student, OnLeave(None), Off, Some(News::Cancelled)),
             (Student, SEVEN, Gone, None),
-            (Coach, SEVEN, Empty, Some(LessonEmpty)),
-            (Coach, Empty, EIGHT, Some(LessonAttended)),
-            (Coach, SEVEN, Off, Some(LessonCancelled)),
-            (Coach, Off, EIGHT, Some(LessonAdded)),
-            (Coach, SEVEN, EIGHT, Some(LessonMoved)),
-            (Coach, Off, Empty, Some(LessonEmpty)),
-            (Coach, Empty, Off, Some(LessonCancelled)),
-            (Admin, SEVEN, Empty, Some(LessonEmpty)),
-            (Admin, Empty, SEVEN, Some(LessonAttended)),
+            (Coach, SEVEN, Empty, Some(News::Empty)),
+            (Coach, Empty, EIGHT, Some(News::Attended)),
+            (Coach, SEVEN, Off, Some(News::Cancelled)),
+            (Coach, Off, EIGHT, Some(News::Added)),
+            (Coach, SEVEN, EIGHT, Some(News::Moved)),
+            (Coach, Off, Empty, Some(News::Empty)),
+            (Coach, Empty, Off, Some(News::Cancelled)),
+            (Admin, SEVEN, Empty, Some(News::Empty)),
+            (Admin, Empty, SEVEN, Some(News::Attended)),
             (Admin, SEVEN, Off, None),
             (Admin, Empty, Off, None),
             (Admin, SEVEN, EIGHT, None),
         ];
-        for (audience, known, now, kind) in cases {
-            assert_eq!(to_tell(audience, known, now), kind, "{audience}: {known:?} → {now:?}");
+        for (audience, known, now, news) in cases {
+            assert_eq!(to_tell(audience, known, now), news, "{audience}: {known:?} → {now:?}");
+            let is_for = |news: LessonNews| news.kind().row().to.contains(&audience);
+            assert!(news.is_none_or(is_for), "{audience} is told {news:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The texts of notices about one or several lessons.
 
 use super::phrase::{class_of, day};
-use crate::domain::state::MessageKind;
+use crate::domain::notice::LessonNews;
 use crate::domain::time::Day;
 use chrono::{Datelike, NaiveTime};
 
@@ -16,7 +16,7 @@ pub(crate) const MOST_LINES: usize = 3;
 const DAYS_WITH_WEEKDAY: usize = 3;
 
 /// Lessons of one template at one time of day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LessonLine {
     /// Name of the subject.
     pub subject: String,
@@ -60,38 +60,44 @@ impl LessonLine {
     }
 }
 
-/// The sentence of a kind about lessons.
-pub(crate) fn sentence(kind: MessageKind, lines: &[LessonLine]) -> String {
+/// What there is to tell of lessons, as a sentence.
+pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
     // A coach and staff know lessons by the template as well.
-    let named = matches!(kind, MessageKind::LessonEmpty | MessageKind::LessonAttended);
-    let which = list(lines, named, kind == MessageKind::LessonAdded);
-    match kind {
-        MessageKind::LessonNotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
+    let named = matches!(news, LessonNews::Empty | LessonNews::Attended);
+    let which = list(lines, named, news == LessonNews::Added);
+    match news {
+        LessonNews::NotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
             let from = match lines.iter().find_map(|line| line.too_late.flatten()) {
                 Some(from) => format!("您的约课自{}的课起计入，分班结果会另行通知。", day(from)),
                 None => "如仍需上课，请另约后面的日期。".to_owned(),
             };
             format!("您约课时{which}已过截止时间，本次课来不及为您安排，请见谅。{from}")
         }
-        MessageKind::LessonNotHeld => {
+        LessonNews::NotHeld => {
             format!("很抱歉，{which}的课因教练尚未排定，本次暂不上课，后续安排会另行通知。")
         }
-        MessageKind::LessonHeld => format!("更正：{which}的课照常上课，请按时登录客户端。"),
-        MessageKind::LessonEmpty => format!("{which}的课目前没有学员上课。如有变化会另行通知。"),
-        MessageKind::LessonAttended if lines.iter().any(|line| !line.coach.is_empty()) => {
+        LessonNews::Held => format!("更正：{which}的课照常上课，请按时登录客户端。"),
+        LessonNews::Empty => format!("{which}的课目前没有学员上课。如有变化会另行通知。"),
+        LessonNews::Attended if lines.iter().any(|line| !line.coach.is_empty()) => {
             format!("更正：{which}的课有学员上课。")
         }
-        MessageKind::LessonAttended => format!("更正：{which}的课有学员上课，请按时上线。"),
-        MessageKind::LessonCancelled => format!("因校历调整，{which}的课取消，请留意后续安排。"),
-        MessageKind::LessonAdded => match count(lines) {
+        LessonNews::Attended => format!("更正：{which}的课有学员上课，请按时上线。"),
+        LessonNews::Cancelled => format!("因校历调整，{which}的课取消，请留意后续安排。"),
+        LessonNews::Added => match count(lines) {
             1 => format!("因校历调整，增加一次课：{which}，请留意。"),
             more => format!("因校历调整，增加{more}次课：{which}，请留意。"),
         },
-        _ => {
+        LessonNews::Moved => {
             let moved: Vec<String> = lines.iter().map(moved).collect();
             format!("{}，请留意。", moved.join("；"))
         }
     }
+}
+
+/// `3月5日（周四）19:00初一数学班`: the first lesson in short.
+pub(super) fn first(lines: &[LessonLine]) -> Option<String> {
+    let line = lines.first()?;
+    Some(format!("{}{}{}", day(*line.days.first()?), line.start.format("%H:%M"), line.class()))
 }
 
 fn count(lines: &[LessonLine]) -> usize {
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn one_lesson_is_named_and_several_are_listed() {
-        let cancelled = |lines: &[LessonLine]| sentence(MessageKind::LessonCancelled, lines);
+        let cancelled = |lines: &[LessonLine]| sentence(LessonNews::Cancelled, lines);
         assert_eq!(
             cancelled(&[line(1)]),
             "因校历调整，3月5日（周四）19:00初一数学班的课取消，请留意后续安排。"
@@ -185,12 +191,12 @@ mod tests {
     #[test]
     fn a_lesson_that_is_added_says_when_it_ends_and_one_that_is_moved_when_it_was() {
         assert_eq!(
-            sentence(MessageKind::LessonAdded, &[line(1)]),
+            sentence(LessonNews::Added, &[line(1)]),
             "因校历调整，增加一次课：3月5日（周四）19:00-20:30初一数学班，请留意。"
         );
         let moved = LessonLine { start_before: NaiveTime::from_hms_opt(18, 30, 0), ..line(3) };
         assert_eq!(
-            sentence(MessageKind::LessonMoved, &[moved]),
+            sentence(LessonNews::Moved, &[moved]),
             "初一数学班自3月5日（周四）起上课时间由18:30改为19:00，请留意。"
         );
     }
@@ -199,7 +205,7 @@ mod tests {
     fn who_signed_up_too_late_is_told_so_and_from_when_it_counts() {
         let late = |counts_from| {
             let line = LessonLine { too_late: Some(counts_from), ..line(1) };
-            sentence(MessageKind::LessonNotHeld, &[line])
+            sentence(LessonNews::NotHeld, &[line])
         };
         assert_eq!(
             late(Day::from_ymd_opt(2026, 3, 12)),
@@ -211,21 +217,21 @@ mod tests {
 
     #[test]
     fn a_notice_about_any_number_of_lessons_is_two_parts_at_most() {
-        for kind in [
-            MessageKind::LessonNotHeld,
-            MessageKind::LessonHeld,
-            MessageKind::LessonEmpty,
-            MessageKind::LessonAttended,
-            MessageKind::LessonCancelled,
-            MessageKind::LessonAdded,
-            MessageKind::LessonMoved,
+        for news in [
+            LessonNews::NotHeld,
+            LessonNews::Held,
+            LessonNews::Empty,
+            LessonNews::Attended,
+            LessonNews::Cancelled,
+            LessonNews::Added,
+            LessonNews::Moved,
         ] {
             for days in [1, 2, 3, 4, MOST_DAYS] {
                 // Real codes of templates are that long.
                 let template = "2013-autumn-aaa-g7-tu-p1400".to_owned();
                 let line = LessonLine { template, ..line(days) };
-                let text = format!("{SIGN}{}", sentence(kind, &[line]));
-                assert!(segments(&text) <= 2, "{kind}, {days} days: {text}");
+                let text = format!("{SIGN}{}", sentence(news, &[line]));
+                assert!(segments(&text) <= 2, "{news:?}, {days} days: {text}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Messages: the texts, the gateways and the decisions of the outbox sender.
 
+pub mod content;
 pub mod gateway;
 pub(crate) mod lesson_text;
 pub(crate) mod phrase;

@@ -1,66 +1,58 @@
 //! What the sender needs to know before it judges due messages: whether they are still true, the
 //! current numbers of their recipients, and what those numbers have already received. One statement
-//! per question (and kind), however many messages there are.
+//! per question, however many messages there are.
 
 use super::Txn;
 use super::sql::sql;
-use crate::domain::state::{MessageKind, MessageState};
+use crate::domain::message::Truth;
+use crate::domain::state::MessageState;
 use crate::domain::time::Instant;
 use crate::error::Result;
 use std::collections::BTreeSet;
 
-/// Those of these messages of one kind that say what is still so; `None` when the kind needs no
-/// such check.
-pub async fn message_true(
-    txn: &Txn,
-    kind: MessageKind,
-    ids: &[i64],
-    now: Instant,
-) -> Result<Option<Vec<i64>>> {
-    let (query, at) = match kind {
-        MessageKind::Invitation => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t \
+/// Those of these messages, of kinds whose truth is seen in one way, that say what is still so;
+/// `None` when nothing is to be asked here.
+pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) -> Result<Option<Vec<i64>>> {
+    let query = match truth {
+        Truth::Always | Truth::Topic => return Ok(None),
+        Truth::InvitationWaits => {
+            sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t \
              ON t.id = i.task_id \
              WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
-             AND t.closes_at > ?",
-            true,
-        ),
-        MessageKind::TestReminder => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
-             WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?",
-            true,
-        ),
-        MessageKind::Promoted => (
-            "SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
-             WHERE m.id IN ({ids}) AND i.state IN ('ACCEPTED', 'READY', 'ASSIGNED')",
-            false,
-        ),
-        MessageKind::TaskShort | MessageKind::TaskEarlyWarning => (
-            "SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
+             AND t.closes_at > ?")
+            .ids(ids.iter().copied())
+            .bind(now)
+        }
+        Truth::TestMissing => sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+             WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?")
+        .ids(ids.iter().copied())
+        .bind(now),
+        Truth::InvitationIn(states) => {
+            sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+                 WHERE m.id IN ({ids}) AND i.state IN ({texts})")
+            .ids(ids.iter().copied())
+            .texts(states.iter().map(|state| state.as_str()))
+        }
+        Truth::TaskUncovered => sql("SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
              WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
-               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')",
-            false,
-        ),
-        MessageKind::Assigned => (
+               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')")
+        .ids(ids.iter().copied()),
+        Truth::ClassOfCoach => sql(
             "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \
-             WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
-            false,
-        ),
+                 WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
+        )
+        .ids(ids.iter().copied()),
         // Answered, or run out, or not this offer any more: its expiry says which it was, its
         // lesson which of several at once.
-        MessageKind::WaitlistOffer => (
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
+        Truth::OfferStands => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
                (SELECT 1 FROM reservation r JOIN student s ON s.id = r.student_id \
                 JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
                 WHERE s.user_name = m.person AND r.state = 'OFFERED' AND r.expires_at = m.valid_until \
                   AND r.expires_at > ? \
-                  AND p.start_at = m.lesson_at)",
-            true,
-        ),
-        _ => return Ok(None),
+                  AND p.start_at = m.lesson_at)")
+        .ids(ids.iter().copied())
+        .bind(now),
     };
-    let query = sql(query).ids(ids.iter().copied());
-    let query = if at { query.bind(now) } else { query };
     query.column(txn).await.map(Some)
 }
 

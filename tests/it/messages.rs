@@ -2,6 +2,7 @@
 
 mod address;
 mod cap;
+mod kinds;
 mod listing;
 mod sending;
 mod words;

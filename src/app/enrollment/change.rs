@@ -9,11 +9,11 @@ use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;
 use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
-use super::tell;
+use super::tell::class_from;
 use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
 use crate::app::call::{Call, Work};
-use crate::app::outbox::Person;
+use crate::app::outbox::{Draft, Person};
 use crate::app::queue::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
@@ -21,10 +21,11 @@ use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::city::city;
 use crate::domain::places::Refusal;
-use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
+use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
+use crate::message::content::ClassNews;
 use crate::storage::entity::{class, reservation};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::{self as store, ReservationRow};
@@ -343,16 +344,12 @@ async fn move_in_txn(
     let start = wanted.iter().find(|(day, _)| *day == from).map_or(work.now, |(_, start)| *start);
     let course = catalog::course_list(work.txn, [template.id]).await?.remove(&template.id);
     let course = course.ok_or_else(|| Error::not_found("class template", template.id))?;
-    let facts = tell::facts(&course, &stay);
+    let class = class_from(&course, stay.first().copied().unwrap_or(from));
     let person = Person::Student { user_name: person.user_name, phone: person.phone };
-    let draft = tell::draft(
-        &course,
-        MessageKind::ClassChanged,
-        person,
-        facts,
-        start,
-        format!("{class_id}.{}", work.now.unix()),
-    );
+    let draft = Draft {
+        version: format!("{class_id}.{}", work.now.unix()),
+        ..Draft::of_class(person, class, ClassNews::ClassChanged, start)
+    };
     outbox::write(work, vec![draft]).await?;
     Ok(id)
 }

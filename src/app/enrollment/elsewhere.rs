@@ -2,12 +2,12 @@
 //! accepted offer whose lessons overlap those waited for. A hold or an open offer is not a yes, and
 //! ends nothing.
 
-use super::offer::tell;
+use super::offer::{Told, tell};
 use crate::app::call::Work;
 use crate::domain::places::{Book, Claim, Key, PlaceDay};
-use crate::domain::state::MessageKind;
 use crate::domain::time::{Day, add_days};
-use crate::error::{Reason, Result};
+use crate::error::Result;
+use crate::message::content::ListEnd;
 use crate::storage::entity::reservation;
 use crate::storage::reservation::waiting_cancel_set_in_txn;
 use crate::storage::sign_up;
@@ -72,7 +72,7 @@ pub(crate) async fn said_yes_in_txn(work: Work<'_>, said: &[Yes]) -> Result<u64>
     let rows: Vec<(i64, Day)> =
         ended.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
     waiting_cancel_set_in_txn(work.txn, &rows, work.now).await?;
-    tell(work, (MessageKind::WaitlistClosed, Some(Reason::ScheduleConflict)), &ended).await
+    tell(work, Told::Closed(ListEnd::YesElsewhere), &ended).await
 }
 
 /// Those who could not join the list any more beside what they have said yes to.

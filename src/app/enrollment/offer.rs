@@ -6,10 +6,9 @@
 //! first or last, so that no newcomer gets what a waiting student could have had.
 
 use super::days::{by_template, ranges};
-use super::tell::{draft, facts};
+use super::tell::class_from;
 use crate::app::call::{Call, Work};
-use crate::app::outbox;
-use crate::app::outbox::Person;
+use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
@@ -18,11 +17,11 @@ use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
 use crate::domain::places::{Book, Claim, Key, places_between};
 use crate::domain::sign_up::{Start, offer_until, start_rule};
-use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
+use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
-use crate::error::{Reason, Result};
+use crate::error::Result;
 use crate::in_txn;
-use crate::message::text::Facts;
+use crate::message::content::{ClassNews, LessonCount, ListEnd};
 use crate::storage::catalog::course_list;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
@@ -62,7 +61,7 @@ async fn close_lists(call: &Call<'_>) -> Result<Report> {
         let closed = store::closed_list(work.txn, work.now, MOST).await?;
         let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
         store::waiting_expire_in_txn(work.txn, &ids, ReservationState::Waitlisted).await?;
-        let messages = tell(work, (MessageKind::WaitlistClosed, None), &closed).await?;
+        let messages = tell(work, Told::Closed(ListEnd::NoPlace), &closed).await?;
         Ok((ids.len() as u64, messages))
     })?;
     (report.examined, report.changed, report.messages) = (changed, changed, messages);
@@ -155,7 +154,7 @@ async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
     write_places(work, counts, &ledger).await?;
     let offered: Vec<Waiting> =
         lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
-    tell(work, (MessageKind::OfferExpired, None), &offered).await
+    tell(work, Told::OfferExpired, &offered).await
 }
 
 /// Offers free places to the waiting list; how many offers and messages.
@@ -322,7 +321,7 @@ async fn write_offers(work: Work<'_>, offers: &[(&Waiting, OfferRow)], round: &R
             one
         })
         .collect();
-    tell(work, (MessageKind::WaitlistOffer, None), &offered).await
+    tell(work, Told::Offer, &offered).await
 }
 
 async fn write_places(
@@ -350,12 +349,19 @@ fn change(
     PlaceChange { template_id, reservation_id: Some(reservation_id), first_day, last_day, delta, cause }
 }
 
-/// Tells students of what became of their entries, and why if that is to be said; messages written.
-pub(super) async fn tell(
-    work: Work<'_>,
-    (kind, why): (MessageKind, Option<Reason>),
-    entries: &[Waiting],
-) -> Result<u64> {
+/// What became of places on waiting lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Places are offered.
+    Offer,
+    /// The offers have run out.
+    OfferExpired,
+    /// They have ended.
+    Closed(ListEnd),
+}
+
+/// Tells students of what became of their entries; messages written.
+pub(super) async fn tell(work: Work<'_>, told: Told, entries: &[Waiting]) -> Result<u64> {
     let courses = course_list(work.txn, entries.iter().map(|one| one.reservation.template_id)).await?;
     let wanted = ranges(
         entries
@@ -373,25 +379,21 @@ pub(super) async fn tell(
         let (Some(course), Some(places)) = (courses.get(&id), lessons.get(&id)) else { continue };
         let places = places_between(places, reservation.start_day, reservation.end_day);
         let Some(first) = places.first() else { continue };
-        let days: Vec<Day> = places.iter().map(|place| place.day).collect();
-        let deadline = if kind == MessageKind::WaitlistOffer { reservation.expires_at } else { None };
-        let facts = Facts {
-            deadline,
-            reason: why.map(|why| why.to_string()).unwrap_or_default(),
-            ..facts(course, &days)
+        let (mut valid_until, last_day) = (first.start_at, places.last().map_or(first.day, |last| last.day));
+        let news = match told {
+            Told::Offer => {
+                let take_by = reservation.expires_at.unwrap_or(first.start_at);
+                valid_until = take_by;
+                ClassNews::WaitlistOffer { lessons: LessonCount { lessons: places.len(), last_day }, take_by }
+            }
+            Told::OfferExpired => ClassNews::OfferExpired,
+            Told::Closed(end) => ClassNews::WaitlistClosed(end),
         };
         let person = Person::Student { user_name: user_name.clone(), phone: phone.clone() };
-        let draft = draft(
-            course,
-            kind,
-            person,
-            facts,
-            first.start_at,
-            format!("{}.{}", work.now.unix(), reservation.joined_at.map_or(0, Instant::unix)),
-        );
-        drafts.push(outbox::Draft {
-            valid_until: deadline.unwrap_or(draft.valid_until).max(work.now),
-            ..draft
+        drafts.push(Draft {
+            version: format!("{}.{}", work.now.unix(), reservation.joined_at.map_or(0, Instant::unix)),
+            valid_until: valid_until.max(work.now),
+            ..Draft::of_class(person, class_from(course, first.day), news, first.start_at)
         });
     }
     outbox::write(work, drafts).await

@@ -72,9 +72,10 @@ pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
     let mut stale = BTreeSet::new();
     for said in &waits {
         let word = said.word()?;
-        let stays = at.get(&said.topic_id).map(|at| &looked[*at]).is_some_and(|one| {
-            one.now == word && (is_said_in_parts(one, said) || one.to_tell() == Some(said.kind))
-        });
+        let stays = at
+            .get(&said.topic_id)
+            .map(|at| &looked[*at])
+            .is_some_and(|one| one.now == word && (is_said_in_parts(one, said) || one.tells(said.kind)));
         if !stays {
             stale.insert(said.message_id);
         }
@@ -169,7 +170,7 @@ pub async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i
         let word = said.word()?;
         match at.get(&said.topic_id).map(|at| &looked[*at]) {
             Some(one) if one.now == word => {
-                if one.to_tell() == Some(said.kind) || is_said_in_parts(one, said) {
+                if one.tells(said.kind) || is_said_in_parts(one, said) {
                     news.insert(said.message_id);
                 }
             }

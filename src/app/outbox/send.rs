@@ -18,7 +18,7 @@ use crate::app::outbox::notice;
 use crate::app::report::Report;
 use crate::clock::new_token;
 use crate::domain::cap::CAP;
-use crate::domain::message::NEVER;
+use crate::domain::message::{NEVER, Truth};
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::Result;
@@ -172,13 +172,13 @@ async fn judge(
     let rules = work.app.rules();
     let People { opted_out, not_admins } = people;
     let mut known = Known { opted_out, not_admins, ..Known::default() };
-    let mut kinds = BTreeMap::<MessageKind, Vec<i64>>::new();
+    let mut truths = BTreeMap::<Truth, Vec<i64>>::new();
     for row in rows {
-        kinds.entry(row.kind).or_default().push(row.id);
+        truths.entry(row.kind.row().truth).or_default().push(row.id);
     }
     known.untrue.extend(notice::untrue(work, rows).await?);
-    for (kind, ids) in kinds {
-        if let Some(still_so) = message_true(work.txn, kind, &ids, work.now).await? {
+    for (truth, ids) in truths {
+        if let Some(still_so) = message_true(work.txn, truth, &ids, work.now).await? {
             known.untrue.extend(ids.into_iter().filter(|id| !still_so.contains(id)));
         }
     }

@@ -8,10 +8,10 @@ use crate::app::report::Report;
 use crate::domain::calendar::Timeline;
 use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Purpose};
-use crate::domain::state::{MessageKind, TaskState};
+use crate::domain::state::TaskState;
 use crate::error::Result;
 use crate::in_txn;
-use crate::message::text::Facts;
+use crate::message::content::{ClassNews, Shortage};
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, TaskRow};
 
@@ -36,8 +36,8 @@ pub async fn notify_software_tests(call: &Call<'_>) -> Result<Report> {
         .filter_map(|coach| {
             let task = tasks.iter().find(|task| task.id == coach.task_id)?;
             let deadline = coach.stands.test_by()?;
-            let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
-            let draft = notice::to_coach(MessageKind::TestReminder, task, coach, deadline.unix(), facts);
+            let news = ClassNews::TestReminder { test_by: deadline };
+            let draft = notice::to_coach(task, coach, deadline.unix(), news);
             Some(outbox::Draft { valid_until: deadline, ..draft })
         })
         .collect();
@@ -102,24 +102,16 @@ pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
             };
             let told = counts.uncovered().max(i64::from(task.told_uncovered));
             staffing::task_alarmed_in_txn(work.txn, task.id, alarm != Alarm::Early, told).await?;
-            let (kind, late) = match alarm {
-                Alarm::Early => (MessageKind::TaskEarlyWarning, 0),
-                Alarm::Gate => (MessageKind::TaskShort, (work.now - task.gate_at).num_minutes()),
-                Alarm::Worse => (MessageKind::TaskShort, 0),
-            };
-            let facts = Facts {
-                needed: counts.needed,
-                ready: counts.ready,
-                accepted: counts.accepted,
-                live: counts.live,
-                coaches_left,
-                deadline: Some(task.freeze_at),
-                late_minutes: late,
-                ..notice::facts(&task)
+            let shortage = Shortage { counts, coaches_left, freeze_at: task.freeze_at };
+            let short = |late_minutes| ClassNews::TaskShort { shortage, late_minutes };
+            let news = match alarm {
+                Alarm::Early => ClassNews::TaskEarlyWarning(shortage),
+                Alarm::Gate => short((work.now - task.gate_at).num_minutes()),
+                Alarm::Worse => short(0),
             };
             let version =
                 if alarm == Alarm::Worse { format!("worse-{}", counts.uncovered()) } else { "1".to_owned() };
-            outbox::write(work, vec![notice::to_admins(kind, &task, version, facts, task.start_at)]).await
+            outbox::write(work, vec![notice::to_admins(&task, version, news, task.start_at)]).await
         });
         let Some(written) = report.or_failed(&task.about(), written)? else { continue };
         report.changed += u64::from(written > 0);

@@ -9,11 +9,11 @@ use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, MessageKind, TaskState};
+use crate::domain::state::{InvitationState, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::message::text::Facts;
+use crate::message::content::ClassNews;
 use crate::storage::entity::{coach, invitation};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 use sea_orm::EntityTrait;
@@ -54,21 +54,14 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
             outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
         }
         let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
-        let facts = notice::facts_of_lessons(&task, &need.spans);
-        let draft = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
+        let news = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
             let (stands, _) = hold(work, (&task, &need), &mut candidate, &invited, work.now).await?;
-            notice::to_coach(
-                MessageKind::Accepted,
-                &task,
-                &invited,
-                work.now.unix(),
-                Facts { deadline: stands.test_by(), ..facts },
-            )
+            ClassNews::Accepted { test_by: stands.test_by() }
         } else {
             answered(work, &before, Event::Reserved).await?;
-            notice::to_coach(MessageKind::Reserved, &task, &invited, work.now.unix(), facts)
+            ClassNews::Reserved
         };
-        outbox::write(work, vec![draft]).await?;
+        outbox::write(work, vec![notice::to_coach(&task, &invited, work.now.unix(), news)]).await?;
         settle(work, task.id).await?;
         staffing::invitation_by_id(work.txn, invitation_id).await
     })
@@ -102,14 +95,10 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
                 settle(work, task.id).await?;
             }
             No::Assigned => {
-                let facts = Facts { coach: person.user_name.clone(), ..notice::facts(&task) };
-                let draft = notice::to_admins(
-                    MessageKind::AssignedWithdrawal,
-                    &task,
-                    &person.user_name,
-                    facts,
-                    task.start_at.max(work.now),
-                );
+                let coach = person.user_name.clone();
+                let news = ClassNews::AssignedWithdrawal { coach };
+                let valid_until = task.start_at.max(work.now);
+                let draft = notice::to_admins(&task, &person.user_name, news, valid_until);
                 outbox::write(work, vec![draft]).await?;
             }
         }

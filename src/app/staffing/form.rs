@@ -11,9 +11,9 @@ use crate::app::outbox::notice::look_at_seated;
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
 use crate::domain::spreading::{self, Group, Pupil};
-use crate::domain::state::{ClassState, InvitationState, LessonState, MessageKind};
+use crate::domain::state::{ClassState, InvitationState, LessonState};
 use crate::error::{Error, Reason, Result};
-use crate::message::text::Facts;
+use crate::message::content::ClassNews;
 use crate::storage::entity::{class, coach, lesson};
 use crate::storage::insert::insert_rows;
 use crate::storage::pool;
@@ -134,13 +134,13 @@ async fn make_classes(
         }));
         placed.extend(members.iter().map(|student| (student.reservation_id, class_id)));
         assigned.push((coach.id, class_id));
-        let facts = Facts { roster: members.len(), ..notice::facts_of_lessons(task, &spans) };
+        let news = ClassNews::Assigned { lessons: notice::count_of(task, &spans), students: members.len() };
         // Of use as long as the class has a lesson ahead, not only before its first: a gateway may
         // have been away.
         let next =
             spans.iter().map(|span| span.start).find(|start| *start > work.now).unwrap_or(task.start_at);
         let valid_until = spans.last().map_or(task.start_at, |span| span.start);
-        let draft = notice::to_coach(MessageKind::Assigned, task, coach, 1, facts);
+        let draft = notice::to_coach(task, coach, 1, news);
         drafts.push(Draft { class_id: Some(class_id), lesson_at: Some(next), valid_until, ..draft });
     }
     insert_rows(work.txn, lessons).await?;

@@ -10,7 +10,7 @@ use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::message::text::LetGo;
+use crate::message::content::LetGo;
 use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};

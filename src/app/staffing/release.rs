@@ -7,9 +7,10 @@ use crate::app::call::Work;
 use crate::app::outbox;
 use crate::domain::class_task::{self, Asked, LetGo};
 use crate::domain::eligibility::{self, Need, Purpose};
+use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, MessageKind};
 use crate::error::{Reason, Result};
+use crate::message::content::ClassNews;
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
@@ -25,21 +26,22 @@ pub(crate) async fn cancel_one(
     staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::Cancelled(reason), work.now)
         .await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
-    let kind = match from {
+    let recall = match from {
         InvitationState::Queued => {
             let withdrawn = outbox::invitation_messages_cancel(work, &[coach.id]).await?;
             if withdrawn > 0 || !outbox::invitation_message_is_out(work.txn, coach.id).await? {
                 return Ok(0);
             }
             // A gateway has it already: as good as sent.
-            MessageKind::InvitationRecalled
+            true
         }
-        InvitationState::Sent => MessageKind::InvitationRecalled,
-        _ => MessageKind::NoLongerNeeded,
+        InvitationState::Sent => true,
+        _ => false,
     };
-    let draft = match kind {
-        MessageKind::NoLongerNeeded => notice::let_go(task, coach, notice::let_go_for(reason), work.now),
-        kind => notice::to_coach(kind, task, coach, work.now.unix(), notice::facts(task)),
+    let draft = if recall {
+        notice::to_coach(task, coach, work.now.unix(), ClassNews::InvitationRecalled)
+    } else {
+        notice::let_go(task, coach, notice::let_go_for(reason), work.now)
     };
     outbox::write(work, vec![draft]).await
 }
@@ -139,6 +141,6 @@ async fn into_reserve(work: Work<'_>, task: &TaskRow, coach: &InvitedCoach) -> R
     staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::SetAside, work.now).await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
     // The coach did nothing just now: this is no answer, and nobody is woken for it.
-    let draft = notice::to_coach(MessageKind::Reserved, task, coach, work.now.unix(), notice::facts(task));
+    let draft = notice::to_coach(task, coach, work.now.unix(), ClassNews::Reserved);
     outbox::write(work, vec![outbox::Draft { as_notice: true, ..draft }]).await
 }

@@ -1,17 +1,17 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
 //! when a student leaves it.
 
-use super::notice::facts as facts_of;
+use super::notice::class_of;
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::app::outbox::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::domain::notice::Word;
-use crate::domain::state::{ClassState, MessageKind};
+use crate::domain::state::ClassState;
 use crate::domain::time::add_days;
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::message::text::Facts;
+use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::coach;
 use crate::storage::staffing;
 use chrono::TimeDelta;
@@ -67,21 +67,18 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
         .ok_or_else(|| Error::not_found("coach", class.coach_id))?;
     crate::storage::coach::coach_lock_in_txn(work.txn, person.id).await?;
     let task = crate::storage::staffing::task_by_id(work.txn, class.task_id).await?;
-    let facts =
-        Facts { day: from, last_day: class.last_day, coach: person.user_name.clone(), ..facts_of(&task) };
     let draft = |to: Person| Draft {
-        kind: MessageKind::ClassClosed,
-        person: to,
         about: format!("{}/{}", task.about(), person.user_name),
         version: from.to_string(),
-        facts: facts.clone(),
-        task_id: None,
-        invitation_id: None,
         class_id: Some(class_id),
-        // The coach must know before getting up for it.
-        lesson_at: Some(first_off),
         valid_until: work.now + TimeDelta::days(7),
-        as_notice: false,
+        // The coach must know before getting up for it.
+        ..Draft::of_class(
+            to,
+            ClassFacts { day: from, ..class_of(&task) },
+            ClassNews::ClassClosed { coach: person.user_name.clone() },
+            first_off,
+        )
     };
     let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
     outbox::write(work, vec![to_coach, draft(Person::Admins { subject_id: task.subject_id })]).await

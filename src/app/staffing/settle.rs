@@ -8,10 +8,10 @@ use crate::app::outbox;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::state::task::Event as TaskEvent;
-use crate::domain::state::{InvitationState, MessageKind, TaskState};
+use crate::domain::state::{InvitationState, TaskState};
 use crate::domain::time::Instant;
 use crate::error::Result;
-use crate::message::text::{Facts, LetGo};
+use crate::message::content::{ClassNews, LetGo};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// Ends the acceptances of a locked task whose test is overdue, and nothing else.
@@ -34,14 +34,8 @@ pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<Invi
         .await?;
     staffing::availability_free_in_txn(work.txn, &ids).await?;
     let drafts = lapsed.iter().map(|coach| {
-        let facts = Facts { deadline: coach.stands.test_by(), ..notice::facts(task) };
-        notice::to_coach(
-            MessageKind::TestLapsed,
-            task,
-            coach,
-            coach.stands.test_by().map_or(0, Instant::unix),
-            facts,
-        )
+        let version = coach.stands.test_by().map_or(0, Instant::unix);
+        notice::to_coach(task, coach, version, ClassNews::TestLapsed)
     });
     outbox::write(work, drafts.collect()).await
 }
@@ -76,9 +70,8 @@ pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [Invit
                 let (stands, told) = hold(work, (task, &need), &mut candidate, coach, said).await?;
                 coach.stands = stands;
                 missing -= 1;
-                let facts =
-                    Facts { deadline: stands.test_by(), ..notice::facts_of_lessons(task, &need.spans) };
-                let draft = notice::to_coach(MessageKind::Promoted, task, coach, work.now.unix(), facts);
+                let news = ClassNews::Promoted { test_by: stands.test_by() };
+                let draft = notice::to_coach(task, coach, work.now.unix(), news);
                 told + outbox::write(work, vec![draft]).await?
             }
             Err(reason) => {

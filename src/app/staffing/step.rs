@@ -17,11 +17,11 @@ use crate::app::outbox::notice::look_at_seated;
 use crate::app::report::Report;
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
-use crate::domain::state::{Cancellation, InvitationState, MessageKind, TaskState, invitation};
+use crate::domain::state::{Cancellation, InvitationState, TaskState, invitation};
 use crate::domain::time::Day;
 use crate::error::{Reason, Result};
 use crate::in_txn;
-use crate::message::text::Facts;
+use crate::message::content::ClassNews;
 use crate::storage::staffing::{self, TaskRow};
 
 /// Brings a locked task in line at `now`; messages written.
@@ -161,20 +161,13 @@ async fn close(work: Work<'_>, task: TaskRow) -> Result<(u64, Vec<String>)> {
     staffing::student_detach_all_in_txn(work.txn, task.id).await?;
     if !formed.left.is_empty() {
         messages += pass_on(work, task.template_id, task.day).await?;
-        let facts = Facts {
+        let news = ClassNews::TaskLeftOver {
             students: formed.left.iter().map(|student| student.user_name.clone()).collect(),
             needed: i64::from(task.needed),
             ready: formed.classes,
-            reason: formed.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
-            ..notice::facts(&task)
+            reason: formed.reason,
         };
-        let draft = notice::to_admins(
-            MessageKind::TaskLeftOver,
-            &task,
-            formed.left.len(),
-            facts,
-            task.start_at.max(work.now),
-        );
+        let draft = notice::to_admins(&task, formed.left.len(), news, task.start_at.max(work.now));
         messages += outbox::write(work, vec![draft]).await?;
     }
     Ok((messages, formed.left.into_iter().map(|student| student.user_name).collect()))

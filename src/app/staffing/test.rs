@@ -6,10 +6,11 @@ use super::step::settle;
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::domain::actor::Actor;
+use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, MessageKind};
 use crate::error::{Error, Result};
 use crate::in_txn;
+use crate::message::content::ClassNews;
 use crate::storage::entity::{coach, software_test};
 use crate::storage::staffing::{self, InvitedCoach};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -111,8 +112,7 @@ async fn passed(work: Work<'_>, invited: &InvitedCoach) -> Result<()> {
     let (from, event) = (InvitationState::Accepted, Event::TestPassed);
     staffing::invitation_step_one_in_txn(work.txn, invited.id, from, event, work.now).await?;
     let task = staffing::task_by_id(work.txn, invited.task_id).await?;
-    let draft =
-        notice::to_coach(MessageKind::TestPassed, &task, invited, work.now.unix(), notice::facts(&task));
+    let draft = notice::to_coach(&task, invited, work.now.unix(), ClassNews::TestPassed);
     outbox::write(work, vec![draft]).await?;
     settle(work, task.id).await.map(drop)
 }

@@ -11,10 +11,11 @@ use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::expiry;
 use crate::domain::rules::{AfterGate, Rules};
-use crate::domain::state::{InvitationKind, InvitationState, MessageKind};
+use crate::domain::state::{InvitationKind, InvitationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
+use crate::message::content::ClassNews;
 use crate::storage::entity::invitation;
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, TaskRow};
@@ -291,7 +292,7 @@ pub(in crate::app) fn invitation_draft(
     spans: &[eligibility::Span],
     now: Instant,
 ) -> outbox::Draft {
-    let facts = notice::facts_of_lessons(task, spans);
-    let draft = notice::to_coach(MessageKind::Invitation, task, coach, 1, facts);
+    let news = ClassNews::Invitation { lessons: notice::count_of(task, spans) };
+    let draft = notice::to_coach(task, coach, 1, news);
     outbox::Draft { valid_until: expiry(rules, now, task.closes_at), ..draft }
 }

@@ -9,11 +9,11 @@ use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::domain::places::PlaceDay;
 use crate::domain::recurrence::RecurrenceError;
-use crate::domain::state::{MessageKind, PlaceCause};
+use crate::domain::state::PlaceCause;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::message::text::Facts;
+use crate::message::content::Content;
 use crate::storage::catalog::{catalog_changed_in_txn, season_lock_in_txn};
 use crate::storage::entity::place;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
@@ -269,21 +269,9 @@ impl Mender<'_> {
 
     /// One a day to each admin, however many templates are concerned.
     fn message(&self, call: &Call<'_>) -> Draft {
-        Draft {
-            kind: MessageKind::PlaceDrift,
-            person: Person::Admins { subject_id: self.template.subject_id },
-            about: "places".to_owned(),
-            version: call.app.time().day(call.now).to_string(),
-            facts: Facts {
-                count: i64::try_from(self.drifted).unwrap_or(i64::MAX).max(1),
-                ..Facts::default()
-            },
-            task_id: None,
-            invitation_id: None,
-            class_id: None,
-            lesson_at: None,
-            valid_until: call.now + TimeDelta::days(1),
-            as_notice: false,
-        }
+        let to = Person::Admins { subject_id: self.template.subject_id };
+        let content = Content::PlaceDrift { places: self.drifted.max(1) };
+        let version = call.app.time().day(call.now).to_string();
+        Draft { version, ..Draft::new(to, "places", content, call.now + TimeDelta::days(1)) }
     }
 }

@@ -1,64 +1,126 @@
 use super::*;
+use crate::domain::notice::LessonNews;
+use crate::domain::time::Day;
+use crate::message::lesson_text::LessonLine;
 use crate::message::phrase::grade;
 use crate::message::segment::segments;
 use chrono::TimeDelta;
 
-fn facts() -> Facts {
-    let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    Facts {
+fn hour(hour: u32) -> NaiveTime {
+    NaiveTime::from_hms_opt(hour, 0, 0).unwrap()
+}
+
+fn class() -> ClassFacts {
+    ClassFacts {
         template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
         subject: "数学".to_owned(),
         grade: 7,
         day: Day::from_ymd_opt(2013, 10, 1).unwrap(),
-        start: time(14),
-        end: time(15),
-        lessons: 12,
-        last_day: Day::from_ymd_opt(2013, 12, 17).unwrap(),
-        deadline: Some(shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap())),
-        roster: 6,
-        needed: 3,
-        ready: 1,
-        accepted: 1,
-        live: 4,
-        coaches_left: 17,
-        late_minutes: 0,
-        students: (1..=7).map(|number| format!("s{number:04}")).collect(),
-        coach: "c0012".to_owned(),
-        reason: "SAME_CITY".to_owned(),
-        in_reserve: false,
-        let_go: LetGo::NotNeeded,
-        lines: vec![LessonLine {
-            subject: "数学".to_owned(),
-            grade: 7,
-            template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
-            coach: String::new(),
-            days: vec![Day::from_ymd_opt(2013, 10, 1).unwrap()],
-            start: time(14),
-            end: Some(time(15)),
-            start_before: NaiveTime::from_hms_opt(13, 0, 0),
-            too_late: None,
-        }],
-        count: 3,
-        people: 2,
-        kinds: MessageKind::ALL.iter().map(|kind| (*kind, 1)).collect(),
+        start: hour(14),
+        end: hour(15),
     }
+}
+
+fn twelve() -> LessonCount {
+    LessonCount { lessons: 12, last_day: Day::from_ymd_opt(2013, 12, 17).unwrap() }
+}
+
+/// The end of 28 September.
+fn midnight() -> Instant {
+    shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap())
+}
+
+fn shortage() -> Shortage {
+    let counts = Counts { needed: 3, ready: 1, accepted: 1, live: 4, ..Counts::default() };
+    Shortage { counts, coaches_left: 17, freeze_at: midnight() }
+}
+
+/// What a message of a kind may say.
+fn content(kind: MessageKind) -> Content {
+    let (lessons, test_by) = (twelve(), Some(midnight()));
+    let coach = "c0012".to_owned();
+    let news = match kind {
+        MessageKind::Invitation => ClassNews::Invitation { lessons },
+        MessageKind::InvitationRecalled => ClassNews::InvitationRecalled,
+        MessageKind::Accepted => ClassNews::Accepted { test_by },
+        MessageKind::Reserved => ClassNews::Reserved,
+        MessageKind::Promoted => ClassNews::Promoted { test_by },
+        MessageKind::TestReminder => ClassNews::TestReminder { test_by: midnight() },
+        MessageKind::TestLapsed => ClassNews::TestLapsed,
+        MessageKind::TestPassed => ClassNews::TestPassed,
+        MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
+        MessageKind::NoLongerNeeded => ClassNews::NoLongerNeeded { why: LetGo::NotNeeded, in_reserve: false },
+        MessageKind::TaskEarlyWarning => ClassNews::TaskEarlyWarning(shortage()),
+        MessageKind::TaskShort => ClassNews::TaskShort { shortage: shortage(), late_minutes: 0 },
+        MessageKind::TaskLeftOver => ClassNews::TaskLeftOver {
+            students: (1..=7).map(|number| format!("s{number:04}")).collect(),
+            needed: 3,
+            ready: 1,
+            reason: Some(Reason::SameCity),
+        },
+        MessageKind::AssignedWithdrawal => ClassNews::AssignedWithdrawal { coach },
+        MessageKind::ClassClosed => ClassNews::ClassClosed { coach },
+        MessageKind::WaitlistOffer => ClassNews::WaitlistOffer { lessons, take_by: midnight() },
+        MessageKind::OfferExpired => ClassNews::OfferExpired,
+        MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
+        MessageKind::ClassChanged => ClassNews::ClassChanged,
+        MessageKind::SignUpCancelled => ClassNews::SignUpCancelled,
+        MessageKind::LessonNotHeld => return lessons_of(LessonNews::NotHeld),
+        MessageKind::LessonHeld => return lessons_of(LessonNews::Held),
+        MessageKind::LessonEmpty => return lessons_of(LessonNews::Empty),
+        MessageKind::LessonAttended => return lessons_of(LessonNews::Attended),
+        MessageKind::LessonCancelled => return lessons_of(LessonNews::Cancelled),
+        MessageKind::LessonAdded => return lessons_of(LessonNews::Added),
+        MessageKind::LessonMoved => return lessons_of(LessonNews::Moved),
+        MessageKind::PlaceDrift => return Content::PlaceDrift { places: 3 },
+        MessageKind::MessagesCapped => {
+            let kinds = MessageKind::ALL.iter().map(|kind| (*kind, 1)).collect();
+            return Content::MessagesCapped { people: 2, kinds };
+        }
+    };
+    Content::OfClass(class(), news)
+}
+
+fn lessons_of(news: LessonNews) -> Content {
+    let line = LessonLine {
+        subject: "数学".to_owned(),
+        grade: 7,
+        template: "2013-autumn-aaa-g7-tu-p1400".to_owned(),
+        coach: String::new(),
+        days: vec![Day::from_ymd_opt(2013, 10, 1).unwrap()],
+        start: hour(14),
+        end: Some(hour(15)),
+        start_before: NaiveTime::from_hms_opt(13, 0, 0),
+        too_late: None,
+    };
+    Content::OfLessons(news, vec![line])
 }
 
 fn shanghai() -> BusinessTime {
     BusinessTime::new(chrono_tz::Asia::Shanghai)
 }
 
-fn sms(kind: MessageKind, facts: &Facts) -> String {
-    render(kind, Channel::Sms, facts, shanghai()).body
+fn sms(content: &Content) -> String {
+    render(content, Channel::Sms, shanghai()).body
+}
+
+fn sms_of(kind: MessageKind) -> String {
+    sms(&content(kind))
+}
+
+#[test]
+fn every_kind_has_its_content() {
+    for kind in MessageKind::ALL {
+        assert_eq!(content(*kind).kind(), *kind);
+    }
 }
 
 #[test]
 fn coaches_read_what_they_need_to_know() {
     // One second before midnight of the 28th, and at it.
-    let midnight = shanghai().midnight(Day::from_ymd_opt(2013, 9, 29).unwrap());
-    for (at, said) in [(midnight - TimeDelta::seconds(1), "23:59"), (midnight, "24:00")] {
+    for (at, said) in [(midnight() - TimeDelta::seconds(1), "23:59"), (midnight(), "24:00")] {
         assert_eq!(
-            with_answer_by(&sms(MessageKind::Invitation, &facts()), at, shanghai()),
+            with_answer_by(&sms_of(MessageKind::Invitation), at, shanghai()),
             format!(
                 "【etutor】邀请您担任初一数学班教练：10月1日（周二）14:00-15:00，共12次课至12月17日。\
                  请在9月28日{said}前到客户端答复。"
@@ -66,27 +128,26 @@ fn coaches_read_what_they_need_to_know() {
         );
     }
     assert_eq!(
-        sms(MessageKind::Accepted, &facts()),
+        sms_of(MessageKind::Accepted),
         "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
     );
     assert_eq!(
-        sms(MessageKind::Assigned, &facts()),
+        sms_of(MessageKind::Assigned),
         "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
     );
-    let night = Facts {
+    let night = ClassFacts {
         start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(),
         end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
-        ..facts()
+        ..class()
     };
-    assert!(
-        sms(MessageKind::Invitation, &Facts { lessons: 1, ..night }).contains("23:30-次日00:30，共1次课。")
-    );
+    let once = ClassNews::Invitation { lessons: LessonCount { lessons: 1, ..twelve() } };
+    assert!(sms(&Content::OfClass(night, once)).contains("23:30-次日00:30，共1次课。"));
 }
 
 #[test]
 fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
     let told =
-        |let_go, in_reserve| sms(MessageKind::NoLongerNeeded, &Facts { let_go, in_reserve, ..facts() });
+        |why, in_reserve| sms(&Content::OfClass(class(), ClassNews::NoLongerNeeded { why, in_reserve }));
     assert_eq!(
         told(LetGo::NotNeeded, false),
         "【etutor】10月1日（周二）14:00初一数学班目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。"
@@ -95,25 +156,26 @@ fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
         told(LetGo::NotNeeded, true),
         "【etutor】10月1日（周二）14:00初一数学班目前不再需要候补教练，您的候补已结束。谢谢您的支持，期待下次合作。"
     );
-    for let_go in [LetGo::NotNeeded, LetGo::TookAnother, LetGo::NotEligible] {
-        let text = told(let_go, true);
+    for why in [LetGo::NotNeeded, LetGo::TookAnother, LetGo::NotEligible] {
+        let text = told(why, true);
         assert!(!text.contains("保留") && segments(&text) <= 2, "{text}");
-        assert_eq!(text.contains("不再需要"), let_go == LetGo::NotNeeded, "{text}");
+        assert_eq!(text.contains("不再需要"), why == LetGo::NotNeeded, "{text}");
     }
     assert!(segments(&told(LetGo::NotEligible, false)) <= 2);
 }
 
 #[test]
 fn admins_read_the_numbers_and_a_mail_names_everybody_left_over() {
+    let late = ClassNews::TaskShort { shortage: shortage(), late_minutes: 150 };
     assert_eq!(
-        sms(MessageKind::TaskShort, &Facts { late_minutes: 150, ..facts() }),
+        sms(&Content::OfClass(class(), late)),
         "【etutor】告警：10月1日（周二）14:00初一数学班（2013-autumn-aaa-g7-tu-p1400）仍缺教练2人。\
          需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
     );
-    assert!(sms(MessageKind::TaskLeftOver, &facts()).contains(
+    assert!(sms_of(MessageKind::TaskLeftOver).contains(
         "有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。"
     ));
-    let mail = render(MessageKind::TaskLeftOver, Channel::Mail, &facts(), shanghai());
+    let mail = render(&content(MessageKind::TaskLeftOver), Channel::Mail, shanghai());
     assert_eq!(mail.subject, "【etutor】学员未入班：10月1日（周二）14:00初一数学班");
     assert!(mail.body.contains("s0006、s0007。"));
 }
@@ -121,12 +183,12 @@ fn admins_read_the_numbers_and_a_mail_names_everybody_left_over() {
 #[test]
 fn admins_read_how_many_messages_the_cap_has_cost_and_nobodys_name() {
     let kinds = vec![(MessageKind::ClassChanged, 2), (MessageKind::LessonCancelled, 14)];
-    let facts = Facts { count: 16, people: 3, kinds, ..Facts::default() };
+    let capped = Content::MessagesCapped { people: 3, kinds };
     assert_eq!(
-        sms(MessageKind::MessagesCapped, &facts),
+        sms(&capped),
         "【etutor】告警：有16条短信因号码超过发送上限未能在有效期内发出，涉及3人：课程取消14、调班通知2。请查看消息列表。"
     );
-    let mail = render(MessageKind::MessagesCapped, Channel::Mail, &facts, shanghai());
+    let mail = render(&capped, Channel::Mail, shanghai());
     assert_eq!(mail.subject, "【etutor】短信超限", "it is about no class");
 }
 
@@ -134,7 +196,7 @@ fn admins_read_how_many_messages_the_cap_has_cost_and_nobodys_name() {
 fn no_text_is_long_and_none_to_coaches_or_students_names_anyone() {
     for kind in MessageKind::ALL {
         let at = shanghai().midnight(Day::from_ymd_opt(2013, 12, 30).unwrap()) - TimeDelta::minutes(1);
-        let text = with_answer_by(&sms(*kind, &facts()), at, shanghai());
+        let text = with_answer_by(&sms_of(*kind), at, shanghai());
         let admins = matches!(
             kind,
             MessageKind::TaskEarlyWarning

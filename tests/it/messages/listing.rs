@@ -1,33 +1,16 @@
 //! `MessageService` over the wire.
 
+use super::world::content;
 use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft, Person};
 use etutor::domain::state::MessageKind;
-use etutor::message::text::Facts;
 use etutor::rpc::pb;
 use etutor::testing::{Academy, TestApp, on_every_app_at};
 use etutor::write_txn;
 use tonic::Code;
 
 fn draft(app: &TestApp, kind: MessageKind, person: Person) -> Draft {
-    Draft {
-        kind,
-        person,
-        about: "maths@2026-03-05".to_owned(),
-        version: "1".to_owned(),
-        facts: Facts {
-            template: "maths".to_owned(),
-            subject: "数学".to_owned(),
-            grade: 7,
-            ..Facts::default()
-        },
-        task_id: None,
-        invitation_id: None,
-        class_id: None,
-        lesson_at: None,
-        valid_until: app.instant("2026-03-05T12:00"),
-        as_notice: false,
-    }
+    Draft::new(person, "maths@2026-03-05", content(kind), app.instant("2026-03-05T12:00"))
 }
 
 #[test]

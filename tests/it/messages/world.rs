@@ -1,17 +1,19 @@
 //! A task, some coaches and their messages, inserted as rows, without the use cases that make them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends in a panic")]
 
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 use etutor::app::App;
 use etutor::app::call::{Call, Work};
 use etutor::app::outbox::{self, Draft, Person};
 use etutor::app::report::Report;
 use etutor::clock::Clock;
 use etutor::config::{Admin, Config};
+use etutor::domain::class_task::Counts;
+use etutor::domain::notice::LessonNews;
 use etutor::domain::rules::Rules;
 use etutor::domain::state::*;
 use etutor::domain::time::{Day, Instant};
-use etutor::message::text::Facts;
+use etutor::message::content::{ClassFacts, ClassNews, Content, LessonCount, LetGo, Shortage};
 use etutor::storage::Db;
 use etutor::storage::entity::{
     class, class_task, class_template, coach, invitation, message, period, season, student, subject,
@@ -32,6 +34,39 @@ pub fn at(text: &str) -> Instant {
 
 fn day(day: u32) -> Day {
     Day::from_ymd_opt(2013, 10, day).unwrap()
+}
+
+/// What a message of a kind says of the lesson of 1 October.
+pub fn content(kind: MessageKind) -> Content {
+    let lessons = LessonCount { lessons: 1, last_day: day(1) };
+    let counts = Counts { needed: 1, ..Counts::default() };
+    let shortage = Shortage { counts, coaches_left: 0, freeze_at: at("10:00") };
+    let news = match kind {
+        MessageKind::Invitation => ClassNews::Invitation { lessons },
+        MessageKind::Accepted => ClassNews::Accepted { test_by: None },
+        MessageKind::Reserved => ClassNews::Reserved,
+        MessageKind::Promoted => ClassNews::Promoted { test_by: None },
+        MessageKind::TestReminder => ClassNews::TestReminder { test_by: at("19:00") },
+        MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
+        MessageKind::NoLongerNeeded => ClassNews::NoLongerNeeded { why: LetGo::NotNeeded, in_reserve: false },
+        MessageKind::TaskShort => ClassNews::TaskShort { shortage, late_minutes: 0 },
+        MessageKind::TaskLeftOver => {
+            ClassNews::TaskLeftOver { students: Vec::new(), needed: 1, ready: 0, reason: None }
+        }
+        MessageKind::ClassChanged => ClassNews::ClassChanged,
+        MessageKind::LessonNotHeld => return Content::OfLessons(LessonNews::NotHeld, Vec::new()),
+        kind => panic!("no test writes {kind} by itself"),
+    };
+    let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let class = ClassFacts {
+        template: "maths".to_owned(),
+        subject: "数学".to_owned(),
+        grade: 7,
+        day: day(1),
+        start: time(14),
+        end: time(15),
+    };
+    Content::OfClass(class, news)
 }
 
 /// One task of 10 October that needs a coach.
@@ -138,27 +173,9 @@ impl World {
     }
 
     pub fn draft(&self, kind: MessageKind, coach: &str) -> Draft {
-        Draft {
-            kind,
-            person: Person::Coach {
-                user_name: coach.to_owned(),
-                phone: format!("+99920000000{}", coach.trim_start_matches('c')),
-            },
-            about: "maths@2013-10-01".to_owned(),
-            version: "1".to_owned(),
-            facts: Facts {
-                template: "maths".to_owned(),
-                subject: "数学".to_owned(),
-                grade: 7,
-                ..Facts::default()
-            },
-            task_id: None,
-            invitation_id: None,
-            class_id: None,
-            lesson_at: None,
-            valid_until: at("00:00") + TimeDelta::days(5),
-            as_notice: false,
-        }
+        let phone = format!("+99920000000{}", coach.trim_start_matches('c'));
+        let person = Person::Coach { user_name: coach.to_owned(), phone };
+        Draft::new(person, "maths@2013-10-01", content(kind), at("00:00") + TimeDelta::days(5))
     }
 
     pub async fn write(&self, drafts: Vec<Draft>, now: Instant) -> u64 {

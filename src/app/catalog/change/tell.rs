@@ -16,7 +16,7 @@ use crate::domain::notice::Word;
 use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use crate::message::text::Facts;
+use crate::message::content::{ClassFacts, ClassNews, LessonCount};
 use crate::storage::Txn;
 use crate::storage::catalog as catalog_store;
 use crate::storage::entity::{lesson, message, place};
@@ -45,35 +45,23 @@ impl From<&place::Model> for Lesson {
 }
 
 impl Teller<'_> {
-    fn facts(&self, edit: &Edit<'_>, lesson: Lesson) -> Facts {
+    fn class(&self, edit: &Edit<'_>, lesson: Lesson) -> ClassFacts {
         let time = self.work.app.time();
-        Facts {
+        ClassFacts {
             template: edit.template.code.clone(),
             subject: self.subjects.get(&edit.template.subject_id).cloned().unwrap_or_default(),
             grade: edit.template.grade,
             day: lesson.day,
             start: time.time(lesson.start_at),
             end: time.time(lesson.end_at),
-            lessons: 1,
-            last_day: lesson.day,
-            ..Facts::default()
         }
     }
 
-    fn draft(&self, kind: MessageKind, person: Person, edit: &Edit<'_>, lesson: Lesson) -> Draft {
+    fn draft(&self, person: Person, edit: &Edit<'_>, lesson: Lesson, news: ClassNews) -> Draft {
         Draft {
-            kind,
-            person,
-            about: format!("{}@{}", edit.template.code, lesson.day),
             // A day may fall away, come back and fall away again: each time it is told.
             version: self.work.now.unix().to_string(),
-            facts: self.facts(edit, lesson),
-            task_id: None,
-            invitation_id: None,
-            class_id: None,
-            lesson_at: Some(lesson.start_at),
-            valid_until: lesson.start_at,
-            as_notice: false,
+            ..Draft::of_class(person, self.class(edit, lesson), news, lesson.start_at)
         }
     }
 }
@@ -145,12 +133,10 @@ async fn offers_anew(
         let until = reservations::next(&teller.work, edit, claim).and_then(|(_, until)| until);
         let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
         let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
-        let draft = teller.draft(MessageKind::WaitlistOffer, person, edit, (*first).into());
-        let facts = Facts { lessons: days.len(), last_day: last.day, deadline: Some(until), ..draft.facts };
-        anew.insert(
-            claim.id,
-            Draft { facts, version: outbox::next_version(&row), valid_until: until, ..draft },
-        );
+        let lessons = LessonCount { lessons: days.len(), last_day: last.day };
+        let news = ClassNews::WaitlistOffer { lessons, take_by: until };
+        let draft = teller.draft(person, edit, (*first).into(), news);
+        anew.insert(claim.id, Draft { version: outbox::next_version(&row), valid_until: until, ..draft });
     }
     Ok(anew)
 }
@@ -210,15 +196,15 @@ async fn assigned_anew(
             .claims
             .iter()
             .filter(|claim| claim.state == ReservationState::Placed && claim.class_id == Some(class.id));
-        let draft = teller.draft(MessageKind::Assigned, Person::Coach { user_name, phone }, edit, first);
-        let facts = Facts { lessons: held.len(), last_day: last.day, roster: roster.count(), ..draft.facts };
+        let lessons = LessonCount { lessons: held.len(), last_day: last.day };
+        let news = ClassNews::Assigned { lessons, students: roster.count() };
+        let draft = teller.draft(Person::Coach { user_name, phone }, edit, first, news);
         let next = held
             .iter()
             .map(|lesson| lesson.start_at)
             .find(|start| *start > teller.work.now)
             .unwrap_or(last.start_at);
         let draft = Draft {
-            facts,
             version: outbox::next_version(&row),
             lesson_at: Some(next),
             valid_until: last.start_at,
@@ -253,9 +239,8 @@ async fn reminders_anew(work: Work<'_>, scene: &Scene<'_>, moved: &[MovedTask]) 
     let anew = |row: &message::Model| {
         let (task, coach) = invited.get(&row.invitation_id?)?;
         let deadline = coach.stands.test_by()?;
-        let facts = Facts { deadline: Some(deadline), ..notice::facts(task) };
-        let draft =
-            notice::to_coach(MessageKind::TestReminder, task, coach, outbox::next_version(row), facts);
+        let news = ClassNews::TestReminder { test_by: deadline };
+        let draft = notice::to_coach(task, coach, outbox::next_version(row), news);
         Some(Draft { valid_until: deadline, ..draft })
     };
     Ok(rows.iter().filter_map(anew).collect())
@@ -282,9 +267,8 @@ fn students(
         if followed.gone.contains(&claim.id) {
             let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
             let first = touched.lost.first().and_then(|day| edit.removed.get(day));
-            drafts.extend(
-                first.map(|row| teller.draft(MessageKind::SignUpCancelled, person, edit, row.into())),
-            );
+            drafts
+                .extend(first.map(|row| teller.draft(person, edit, row.into(), ClassNews::SignUpCancelled)));
             continue;
         }
         if !takes(claim) {

@@ -3,7 +3,7 @@
 use crate::app::call::Work;
 use crate::domain::calendar::cut_off;
 use crate::domain::eligibility::Span;
-use crate::domain::notice::{Topic, Word, by_own_act, to_tell};
+use crate::domain::notice::{LessonNews, Topic, Word, by_own_act, to_tell};
 use crate::domain::state::{Audience, LessonState, MessageKind, ReservationState};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::error::Result;
@@ -109,8 +109,13 @@ impl Late {
 }
 
 impl Looked {
-    pub(super) fn to_tell(&self) -> Option<MessageKind> {
+    pub(super) fn to_tell(&self) -> Option<LessonNews> {
         to_tell(self.topic.audience, self.known, self.now)
+    }
+
+    /// Whether this is what a message of that kind tells.
+    pub(super) fn tells(&self, kind: MessageKind) -> bool {
+        self.to_tell().is_some_and(|news| news.kind() == kind)
     }
 }
 

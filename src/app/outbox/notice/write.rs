@@ -5,12 +5,12 @@ use crate::app::App;
 use crate::app::call::Work;
 use crate::app::outbox::{self, Draft, Person};
 use crate::domain::calendar::parse_time;
-use crate::domain::notice::{Topic, Word};
-use crate::domain::state::{Audience, MessageKind};
+use crate::domain::notice::{LessonNews, Topic, Word};
+use crate::domain::state::Audience;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
+use crate::message::content::Content;
 use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
-use crate::message::text::Facts;
 use crate::storage::catalog::{Course, course_list};
 use crate::storage::notice as store;
 use crate::storage::pool;
@@ -73,15 +73,15 @@ pub(super) async fn write(
     let late = tell.iter().filter(|one| one.now == Word::TooLate).map(|one| one.topic.template_id);
     let lessons = pool::span_list(work.txn, late).await?;
     // The admins of one subject are told of its lessons only, and of one class at a time.
-    let mut groups: BTreeMap<(Audience, &str, MessageKind, bool, i64), Vec<&Looked>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Audience, &str, LessonNews, bool, i64), Vec<&Looked>> = BTreeMap::new();
     for one in tell {
-        let Some(kind) = one.to_tell() else { continue };
+        let Some(news) = one.to_tell() else { continue };
         let class = if one.topic.audience == Audience::Admin { one.topic.class_id } else { 0 };
         let is_late = one.now == Word::TooLate;
-        groups.entry((one.topic.audience, &one.topic.person, kind, is_late, class)).or_default().push(one);
+        groups.entry((one.topic.audience, &one.topic.person, news, is_late, class)).or_default().push(one);
     }
     let mut drafts = Vec::with_capacity(groups.len());
-    for ((audience, person, kind, ..), mut of) in groups {
+    for ((audience, person, news, ..), mut of) in groups {
         of.sort_by_key(|one| (one.topic.day, one.topic.template_id));
         let mut parts: Vec<Part<'_>> = Vec::new();
         for one in of {
@@ -92,7 +92,7 @@ pub(super) async fn write(
             }
             // Of lessons that have begun there is nothing to tell.
             if start.at > work.now {
-                add(&mut parts, kind, one, line, start);
+                add(&mut parts, news, one, line, start);
             }
         }
         for Part { of, lines, starts } in parts {
@@ -112,27 +112,12 @@ pub(super) async fn write(
             };
             let class_id = Some(first.topic.class_id)
                 .filter(|id| *id != 0 && of.iter().all(|one| one.topic.class_id == *id));
+            let content = Content::OfLessons(news, lines);
             let draft = Draft {
-                kind,
-                person,
-                about: about(course, first),
                 version: version.to_string(),
-                facts: Facts {
-                    template: course.code.clone(),
-                    subject: course.subject_name.clone(),
-                    grade: course.grade,
-                    day: first.topic.day,
-                    start: lines.first().map(|line| line.start).unwrap_or_default(),
-                    end: lines.first().and_then(|line| line.end).unwrap_or_default(),
-                    lines,
-                    ..Facts::default()
-                },
-                task_id: None,
-                invitation_id: None,
                 class_id,
                 lesson_at: starts.iter().map(|start| start.first).min(),
-                valid_until: last,
-                as_notice: false,
+                ..Draft::new(person, about(course, first), content, last)
             };
             drafts.push((draft, said));
         }
@@ -169,11 +154,11 @@ fn about(course: &Course, first: &Looked) -> String {
 }
 
 /// Adds a lesson to the last message, or to a new one if that is full.
-fn add<'a>(parts: &mut Vec<Part<'a>>, kind: MessageKind, one: &'a Looked, line: LessonLine, start: Start) {
+fn add<'a>(parts: &mut Vec<Part<'a>>, news: LessonNews, one: &'a Looked, line: LessonLine, start: Start) {
     let is_full = |part: &Part<'_>| {
         let is_new = !part.lines.iter().any(|other| other.is_like(&line));
         // A move names its first day only.
-        (kind != MessageKind::LessonMoved && part.of.len() >= MOST_DAYS)
+        (news != LessonNews::Moved && part.of.len() >= MOST_DAYS)
             || (is_new && part.lines.len() >= MOST_LINES)
     };
     if parts.last().is_none_or(is_full) {

@@ -1,0 +1,226 @@
+//! The kinds of messages, one row each: the table of docs/domain.md §7.
+
+use crate::domain::state::{Audience, InvitationState, MessageKind};
+
+/// What is to be known of a kind before one of its messages is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindRow {
+    /// Whom it is for.
+    pub to: &'static [Audience],
+    /// The time of day it is bound to, and with it whether it goes before others.
+    pub timing: Timing,
+    /// Whether the cap on what a number gets holds it back.
+    pub cap: Cap,
+    /// What happens when nobody knows whether it went out.
+    pub if_unknown: IfUnknown,
+    /// The kind of topic it speaks of.
+    pub topic: TopicKind,
+    /// How it is seen whether it is still so.
+    pub truth: Truth,
+    /// What it is called in the subject line of a mail.
+    pub title: &'static str,
+    /// What it says, in few words.
+    pub says: &'static str,
+}
+
+/// The time of day a kind is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Invitations of coaches: [08:00, 21:00).
+    Invitation,
+    /// Test reminders: [07:00, 22:30).
+    Reminder,
+    /// Notices: [07:00, 22:00), and at any time when the lesson is too near to wait.
+    Notice,
+    /// Alarms that leave people asleep: the mail goes at once, the SMS from 07:00 to 22:00. They go
+    /// before others.
+    NightMail,
+    /// Other alarms, and answers to what a person has just done. They go before others.
+    Always,
+}
+
+impl Timing {
+    /// Goes before the others: alarms, and answers to what a person has just done.
+    pub(crate) fn is_urgent(self) -> bool {
+        matches!(self, Self::NightMail | Self::Always)
+    }
+}
+
+/// Whether the cap on what a number gets holds a kind back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// It waits for room.
+    Holds,
+    /// Offers, answers to what a person has just done, and what goes to admins only.
+    Exempt,
+}
+
+/// What happens when nobody knows whether a message went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfUnknown {
+    /// It is sent again: missing it costs more than reading it twice.
+    Again,
+    /// It counts as sent: an invitation, or what the client shows as well.
+    Never,
+}
+
+/// The kinds of topics that messages speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicKind {
+    /// A lesson, as one person is concerned by it (`domain/notice.rs`).
+    Lesson,
+    /// Whether a coach teaches for a class task: asked, in reserve, accepted, let go.
+    Invitation,
+    /// A class task, as admins are concerned by it.
+    Task,
+    /// A class, and who teaches and attends it.
+    Class,
+    /// A student's place on a waiting list.
+    WaitingPlace,
+    /// A student's sign-up.
+    SignUp,
+    /// The service itself.
+    Service,
+}
+
+/// How it is seen, when a message is about to go out, whether what it says is still so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Truth {
+    /// Nobody looks: it tells of what has happened.
+    Always,
+    /// By what the person was last told of each of its topics (`app/outbox/notice`).
+    Topic,
+    /// Its invitation waits to be sent, and its task still looks for coaches.
+    InvitationWaits,
+    /// Its invitation is accepted, and the deadline of the software test is ahead.
+    TestMissing,
+    /// Its invitation is in one of these states.
+    InvitationIn(&'static [InvitationState]),
+    /// Its task still looks for coaches, and fewer are ready than are needed.
+    TaskUncovered,
+    /// Its class is not closed, and the person is its coach.
+    ClassOfCoach,
+    /// The student still has this offer.
+    OfferStands,
+}
+
+/// Makes the look-up of a kind's row: a kind without a row, or with two, does not compile.
+macro_rules! kinds {
+    ($(
+        $kind:ident [$($to:ident),+] $timing:ident $cap:ident $if_unknown:ident $topic:ident $truth:expr;
+        $title:literal $says:literal;
+    )+) => {
+        impl MessageKind {
+            /// What is to be known of this kind.
+            pub fn row(self) -> &'static KindRow {
+                match self {
+                    $(Self::$kind => &KindRow {
+                        to: &[$(Audience::$to),+],
+                        timing: Timing::$timing,
+                        cap: Cap::$cap,
+                        if_unknown: IfUnknown::$if_unknown,
+                        topic: TopicKind::$topic,
+                        truth: $truth,
+                        title: $title,
+                        says: $says,
+                    },)+
+                }
+            }
+        }
+
+        /// The kinds in the order of their rows.
+        #[cfg(test)]
+        const ROWS: &[MessageKind] = &[$(MessageKind::$kind),+];
+    };
+}
+
+/// A coach who was in reserve and has the place.
+const HAS_PLACE: &[InvitationState] =
+    &[InvitationState::Accepted, InvitationState::Ready, InvitationState::Assigned];
+
+kinds! {
+    // kind            to               when       cap    again topic        still so
+    Invitation         [Coach]          Invitation Exempt Never Invitation   Truth::InvitationWaits;
+        "带班邀请"       "will you teach this class?";
+    InvitationRecalled [Coach]          Notice     Holds  Again Invitation   Truth::Always;
+        "邀请撤回"       "the invitation is taken back";
+    Accepted           [Coach]          Always     Exempt Again Invitation   Truth::Always;
+        "带班确认"       "your yes counts";
+    Reserved           [Coach]          Always     Exempt Never Invitation   Truth::Always;
+        "候补通知"       "your yes is kept in reserve";
+    Promoted           [Coach]          Notice     Holds  Again Invitation   Truth::InvitationIn(HAS_PLACE);
+        "候补转正"       "a place is free and yours";
+    TestReminder       [Coach]          Reminder   Holds  Never Invitation   Truth::TestMissing;
+        "软件测试提醒"    "the software test is still missing";
+    TestLapsed         [Coach]          Notice     Holds  Never Invitation   Truth::Always;
+        "软件测试未通过"  "the software test was not passed in time";
+    TestPassed         [Coach]          Always     Exempt Never Invitation   Truth::Always;
+        "软件测试通过"    "the software test is passed";
+    Assigned           [Coach]          Notice     Holds  Again Class        Truth::ClassOfCoach;
+        "分班通知"       "the class is yours: first lesson, days, students";
+    NoLongerNeeded     [Coach]          Notice     Holds  Again Invitation   Truth::Always;
+        "带班取消"       "you are not needed after all";
+    TaskEarlyWarning   [Admin]          NightMail  Exempt Again Task         Truth::TaskUncovered;
+        "缺教练预警"     "not covered, and G comes before the morning";
+    TaskShort          [Admin]          NightMail  Exempt Again Task         Truth::TaskUncovered;
+        "缺教练告警"     "not covered at G";
+    TaskLeftOver       [Admin]          Always     Exempt Again Task         Truth::Always;
+        "学员未入班"     "students are left over: who, and why";
+    AssignedWithdrawal [Admin]          Always     Exempt Again Class        Truth::Always;
+        "教练申请退出"    "a coach wants to leave a formed class";
+    ClassClosed        [Coach, Admin]   Notice     Holds  Again Class        Truth::Always;
+        "班级关闭"       "the class is empty and closed";
+    LessonNotHeld      [Student]        Notice     Holds  Again Lesson       Truth::Topic;
+        "停课通知"       "the lesson does not take place this time";
+    LessonHeld         [Student]        Notice     Holds  Again Lesson       Truth::Topic;
+        "照常上课"       "the lesson takes place after all";
+    WaitlistOffer      [Student]        Notice     Exempt Again WaitingPlace Truth::OfferStands;
+        "候补名额"       "a place is free for you";
+    OfferExpired       [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
+        "候补名额过期"    "the place has gone to the next";
+    WaitlistClosed     [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
+        "候补结束"       "no place came free";
+    ClassChanged       [Student]        Notice     Holds  Again Class        Truth::Always;
+        "调班通知"       "you are in another class from now on";
+    LessonEmpty        [Coach, Admin]   Notice     Holds  Again Lesson       Truth::Topic;
+        "本次课无学员"    "nobody comes to the lesson";
+    LessonAttended     [Coach, Admin]   Notice     Holds  Again Lesson       Truth::Topic;
+        "本次课有学员"    "somebody comes to the lesson after all";
+    LessonCancelled    [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
+        "课程取消"       "the calendar changed: the lesson is cancelled";
+    LessonAdded        [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
+        "加课通知"       "the calendar changed: there is one more lesson";
+    LessonMoved        [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
+        "上课时间调整"    "the lesson is at another time";
+    SignUpCancelled    [Student]        Notice     Holds  Again SignUp       Truth::Always;
+        "约课取消"       "nothing is left of the sign-up";
+    PlaceDrift         [Admin]          Always     Exempt Again Service      Truth::Always;
+        "名额核对有误"    "places were repaired";
+    MessagesCapped     [Admin]          NightMail  Exempt Again Service      Truth::Always;
+        "短信超限"       "the cap held messages back until they were useless";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_row_in_the_order_of_the_words() {
+        assert_eq!(ROWS, MessageKind::ALL);
+    }
+
+    #[test]
+    fn what_is_asked_of_topics_is_what_speaks_of_lessons() {
+        for kind in MessageKind::ALL {
+            let row = kind.row();
+            assert_eq!(row.truth == Truth::Topic, row.topic == TopicKind::Lesson, "{kind}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_admins_alone_waits_for_room() {
+        for kind in MessageKind::ALL.iter().filter(|kind| kind.row().to == [Audience::Admin]) {
+            assert_eq!(kind.row().cap, Cap::Exempt, "{kind}");
+        }
+    }
+}
