@@ -1,11 +1,11 @@
-//! What is needed to decide a set of sign-ups: locked and read in two round trips to the database,
-//! unless something must be looked after first.
+//! What is needed to decide a batch of sign-ups: locked and read in two round trips to the
+//! database, unless something must be looked after first.
 
 use super::days::by_template;
 use super::hold::held_before;
 use super::offer;
 use crate::app::call::Work;
-use crate::app::queue::{Ask, Decision, Wish};
+use crate::app::sign_up::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::domain::class_task::Seats;
 use crate::domain::places::{Book, Key};
@@ -19,21 +19,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What request ids were used for: hash of the request and result, by scope and id.
 type Requests = HashMap<(String, String), (String, String)>;
 
-/// What a set asks about: templates, and students, who are locked.
+/// What a batch asks about: templates, and students, who are locked.
 pub(super) struct Known {
     pub templates: HashMap<String, WantedTemplate>,
     pub students: HashMap<String, WantingStudent>,
 }
 
-/// What a set is decided by.
-pub(super) struct Desk<'a> {
+/// What a batch is decided by.
+pub(super) struct Decider<'a> {
     pub known: &'a Known,
     requests: Requests,
     pub book: Book,
     pub templates: HashMap<i64, Key>,
     pub students: HashMap<i64, Key>,
     pub seats: HashMap<i64, Vec<Seats>>,
-    /// Who has joined a waiting list in this set: (student, template, first day, last day).
+    /// Who has joined a waiting list in this batch: (student, template, first day, last day).
     pub waiting: Vec<(i64, i64, Day, Day)>,
     /// Students who are on a waiting list at that time.
     pub waiting_before: BTreeSet<i64>,
@@ -67,9 +67,9 @@ impl Known {
         })
     }
 
-    /// Locks and reads the places, seats and sign-ups that the set is about, and what its request
+    /// Locks and reads the places, seats and sign-ups that the batch is about, and what its request
     /// ids were used for.
-    pub(super) async fn open(&self, work: Work<'_>, asks: &[Ask]) -> Result<Desk<'_>> {
+    pub(super) async fn open(&self, work: Work<'_>, asks: &[Ask]) -> Result<Decider<'_>> {
         let mut wanted: BTreeMap<i64, (Day, Day)> = BTreeMap::new();
         for ask in asks {
             if let Some(template) = self.templates.get(&ask.class_template) {
@@ -109,7 +109,7 @@ impl Known {
         // that are in both.
         if what.looked.due.is_urgent() && !asks.iter().all(|ask| matches!(ask.wish, Wish::Change(_))) {
             offer::refresh_due_in_txn(work, &what.looked.due).await?;
-            // A student of the set may have been made an offer.
+            // A student of the batch may have been made an offer.
             let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
             what.looked.taking =
                 sign_up::look(work.txn, &ids, today, students.iter().copied(), (first, last), work.now)
@@ -126,7 +126,7 @@ impl Known {
             Some(places) => places,
             None => by_template(sign_up::place_lock_list_in(work.txn, &wanted).await?),
         };
-        let mut desk = Desk {
+        let mut decider = Decider {
             known: self,
             requests,
             book: Book::default(),
@@ -138,30 +138,31 @@ impl Known {
             held: HashMap::new(),
         };
         for template in self.templates.values() {
-            let key = desk.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
-            desk.templates.insert(template.id, key);
+            let key =
+                decider.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
+            decider.templates.insert(template.id, key);
         }
         let holds = asks.iter().filter(|ask| ask.wish == Wish::Hold).filter_map(|ask| {
             let (student, template) =
                 (self.students.get(&ask.student)?, self.templates.get(&ask.class_template)?);
             Some((student.id, template.id))
         });
-        desk.held = held_before(work, holds).await?;
-        self.note(work.txn, &mut desk, &what.looked.taking, (first, last)).await?;
-        Ok(desk)
+        decider.held = held_before(work, holds).await?;
+        self.note(work.txn, &mut decider, &what.looked.taking, (first, last)).await?;
+        Ok(decider)
     }
 
     /// Notes what the students have already, with the lessons of those templates.
     async fn note(
         &self,
         txn: &Txn,
-        desk: &mut Desk<'_>,
+        decider: &mut Decider<'_>,
         taking: &[Taking],
         (first, last): (Day, Day),
     ) -> Result<()> {
         for student in self.students.values() {
-            let key = desk.book.add_student(student.grade);
-            desk.students.insert(student.id, key);
+            let key = decider.book.add_student(student.grade);
+            decider.students.insert(student.id, key);
         }
         if taking.is_empty() {
             return Ok(());
@@ -173,20 +174,20 @@ impl Known {
         let mut lessons = by_template(sign_up::place_list_in(txn, &ranges).await?);
         let mut keys: HashMap<i64, Key> = HashMap::new();
         for id in held {
-            keys.insert(id, desk.book.add_template(0, lessons.remove(&id).unwrap_or_default()));
+            keys.insert(id, decider.book.add_template(0, lessons.remove(&id).unwrap_or_default()));
         }
         for taken in taking {
-            let Some(student) = desk.students.get(&taken.student_id).copied() else { continue };
-            let wanted = desk.templates.get(&taken.template_id);
+            let Some(student) = decider.students.get(&taken.student_id).copied() else { continue };
+            let wanted = decider.templates.get(&taken.template_id);
             for template in wanted.into_iter().chain(keys.get(&taken.template_id)) {
-                desk.book.note(student, *template, taken.claim, taken.start_day, taken.last_day);
+                decider.book.note(student, *template, taken.claim, taken.start_day, taken.last_day);
             }
         }
         Ok(())
     }
 }
 
-impl Desk<'_> {
+impl Decider<'_> {
     /// The answer that a request id has had before.
     pub(super) fn answered(&self, ask: &Ask) -> Option<Result<Decision>> {
         if ask.key.request_id.is_empty() {
