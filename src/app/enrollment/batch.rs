@@ -18,7 +18,7 @@ use crate::app::outbox::notice;
 use crate::app::sign_up::{Ask, Decision, Wish};
 use crate::domain::city::city;
 use crate::domain::class_task::find_seat;
-use crate::domain::places::{Claim, Key, Refusal, first_possible_day, places_between};
+use crate::domain::places::{Claim, Refusal, first_possible_day, places_between};
 use crate::domain::sign_up::{Start, confirm_until, start_rule};
 use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::write_txn;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 impl Committer<Ask> for App {
     type Answer = Decision;
@@ -126,15 +126,10 @@ impl Decider<'_> {
         let Some(template) = known.templates.get(&ask.class_template) else {
             return Ok(Err(Error::not_found("class template", &ask.class_template)));
         };
-        let (Some(pupil), Some(key)) =
-            (self.students.get(&student.id).copied(), self.templates.get(&template.id).copied())
-        else {
-            return Ok(Err(Error::internal("a sign-up's student or template was not noted")));
-        };
         if student.grade != template.grade {
             return Ok(Err(Refusal::grade(student.grade, template.grade).into()));
         }
-        let wanted = places_between(self.book.places(key), ask.start_day, ask.end_day);
+        let wanted = places_between(self.book.places(template.id), ask.start_day, ask.end_day);
         let Some(first) = wanted.first().copied() else {
             return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into()));
         };
@@ -157,12 +152,12 @@ impl Decider<'_> {
             return Ok(Err(Refusal::too_late(first.day, possible).into()));
         }
         if ask.wish == Wish::Wait {
-            return self.accept_waiting(work, ask, (student, template), (pupil, key)).await;
+            return self.accept_waiting(work, ask, student, template).await;
         }
         let (mut claim, mut held_until) = (Claim::SignUp, None);
         if ask.wish == Wish::Hold {
             // What is in the way is told before for how long.
-            if let Err(refusal) = self.book.check(pupil, key, ask.start_day, ask.end_day) {
+            if let Err(refusal) = self.book.check(student.id, template.id, ask.start_day, ask.end_day) {
                 return Ok(Err(refusal.into()));
             }
             let held = self.held.get(&(student.id, template.id)).map_or(&[][..], Vec::as_slice);
@@ -177,7 +172,7 @@ impl Decider<'_> {
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        if let Err(refusal) = self.book.take(pupil, key, claim, ask.start_day, ask.end_day) {
+        if let Err(refusal) = self.book.take(student.id, template.id, claim, ask.start_day, ask.end_day) {
             return Ok(Err(refusal.into()));
         }
         let class = seat.and_then(|position| {
@@ -210,19 +205,19 @@ impl Decider<'_> {
         &mut self,
         work: Work<'_>,
         ask: &Ask,
-        (student, template): (&WantingStudent, &WantedTemplate),
-        (pupil, key): (Key, Key),
+        student: &WantingStudent,
+        template: &WantedTemplate,
     ) -> Result<Result<NewRow>> {
         let first = match self
             .book
-            .check(pupil, key, ask.start_day, ask.end_day)
+            .check(student.id, template.id, ask.start_day, ask.end_day)
             .map(|wanted| wanted.first().copied())
         {
             Ok(Some(first)) => first,
             Ok(None) => return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into())),
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        // One of the same set is not written yet.
+        // One of the same batch is not written yet.
         let waits = |(who, what, first, last): &(i64, i64, Day, Day)| {
             (*who, *what) == (student.id, template.id) && *first <= ask.end_day && ask.start_day <= *last
         };
@@ -295,15 +290,8 @@ async fn write<'a>(
     if accepted.is_empty() {
         return Ok(Vec::new());
     }
-    let mut counts: BTreeMap<(i64, Day), i64> = BTreeMap::new();
-    for Accepted { row, .. } in accepted.iter().filter(|one| one.row.state.takes_places()) {
-        let places = decider.templates.get(&row.template_id).map_or(&[][..], |key| decider.book.places(*key));
-        for place in places_between(places, row.start_day, row.end_day) {
-            *counts.entry((row.template_id, place.day)).or_default() += 1;
-        }
-    }
-    let changes: Vec<(i64, Day, i64)> =
-        counts.into_iter().map(|((template, day), count)| (template, day, count)).collect();
+    let takes = accepted.iter().map(|one| &one.row).filter(|row| row.state.takes_places());
+    let changes = decider.book.taken(takes.map(|row| (row.template_id, row.start_day, row.end_day)));
     let entry = |Accepted { ask, row, .. }: &Accepted<'a>| sign_up::Entry {
         row: *row,
         cause: row.state.takes_places().then(|| ask.wish.cause()),

@@ -5,10 +5,11 @@
 //! everything else is a transaction of its own.
 
 pub(crate) mod batch;
+pub(crate) mod book;
 pub(crate) mod cancel;
 pub(crate) mod change;
 pub(crate) mod confirm;
-mod days;
+pub(crate) mod days;
 pub(crate) mod elsewhere;
 mod extend;
 mod free;
