@@ -1,7 +1,7 @@
 //! Ranges of days of templates, and lesson days grouped by template.
 
 use crate::domain::places::PlaceDay;
-use crate::domain::time::{Day, add_days};
+use crate::domain::time::{Day, LAST_DAY, add_days};
 use crate::storage::entity::place;
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,8 @@ pub(crate) fn ranges(all: impl Iterator<Item = (i64, Day, Day)>) -> Vec<(i64, Da
 pub(crate) fn around(ranges: &[(i64, Day, Day)]) -> (Day, Day) {
     let first = ranges.iter().map(|(_, first, _)| *first).min();
     let last = ranges.iter().map(|(.., last)| *last).max();
-    first.zip(last).map(|(first, last)| (add_days(first, -1), add_days(last, 1))).unwrap_or_default()
+    let around = |(first, last)| (add_days(first, -1), add_days(last, 1).min(LAST_DAY));
+    first.zip(last).map(around).unwrap_or_default()
 }
 
 /// Places by their templates, in the order in which they come.
