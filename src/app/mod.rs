@@ -10,14 +10,15 @@ pub(crate) mod class;
 pub(crate) mod clock;
 pub(crate) mod coach;
 pub mod enrollment;
+mod group_commit;
 pub(crate) mod idempotency;
 pub mod import;
 pub(crate) mod input;
 pub mod opening;
 pub mod outbox;
 pub(crate) mod place;
-mod queue;
 pub mod report;
+mod sign_up;
 pub mod staffing;
 pub(crate) mod student;
 pub(crate) mod turns;
@@ -33,7 +34,7 @@ use crate::message::sender::Gateways;
 use crate::storage::{Db, Txn};
 use after::After;
 use calendars::Calendars;
-use queue::Desk;
+use sign_up::SignUpQueue;
 use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
 
@@ -49,7 +50,7 @@ pub struct App {
     /// What it said when it was read anew, if it was; see [`App::current`].
     pub reloaded: Arc<RwLock<Option<Config>>>,
     /// Where sign-ups wait to be decided together.
-    pub desk: Desk,
+    pub sign_ups: SignUpQueue,
     /// Where writers of the same rows wait for each other.
     pub turns: Turns,
     /// What is known of the lesson days of templates.

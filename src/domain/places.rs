@@ -149,11 +149,6 @@ impl Book {
         self.templates.get(template).map_or(&[], |offered| &offered.places)
     }
 
-    /// The grade of a template; 0 for one that is none.
-    pub(crate) fn grade(&self, template: Key) -> i32 {
-        self.templates.get(template).map_or(0, |offered| offered.grade)
-    }
-
     /// Whether a student may have these days of a template, whatever places there are; its lesson
     /// days.
     ///
@@ -202,24 +197,11 @@ impl Book {
         Ok(wanted)
     }
 
-    /// Takes every lesson day from `first` to `last`, or none; how many.
+    /// Takes every lesson day from `first` to `last` by a sign-up, a hold or an offer, or none; how
+    /// many.
     ///
     /// # Errors
     /// As [`Self::check`], and then: no place left.
-    pub(crate) fn sign_up(
-        &mut self,
-        student: Key,
-        template: Key,
-        first: Day,
-        last: Day,
-    ) -> Result<usize, Refusal> {
-        self.take(student, template, Claim::SignUp, first, last)
-    }
-
-    /// The same for a hold or an offer.
-    ///
-    /// # Errors
-    /// As [`Self::sign_up`].
     pub(crate) fn take(
         &mut self,
         student: Key,
@@ -272,6 +254,12 @@ mod tests {
     use crate::domain::reason::Reason;
     use chrono_tz::Asia::Shanghai;
     use proptest::prelude::*;
+
+    impl Book {
+        fn sign_up(&mut self, student: Key, template: Key, first: Day, last: Day) -> Result<usize, Refusal> {
+            self.take(student, template, Claim::SignUp, first, last)
+        }
+    }
 
     fn day(text: &str) -> Day {
         parse_day(text).unwrap()

@@ -151,6 +151,12 @@ impl BusinessTime {
     }
 }
 
+/// The last day that the databases and the protocol know.
+pub(crate) const LAST_DAY: Day = match Day::from_ymd_opt(9999, 12, 31) {
+    Some(day) => day,
+    None => Day::MAX,
+};
+
 /// A day so many days later (or earlier); clamped to the calendar's ends.
 pub fn add_days(day: Day, days: i64) -> Day {
     let span = Days::new(days.unsigned_abs());

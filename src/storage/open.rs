@@ -2,13 +2,13 @@
 
 use super::away::Away;
 use super::conn::Conn;
-use super::desk::DeskThread;
 use super::fault;
 use super::metric::MetricCallback;
 use super::options::DbOptions;
 use super::park::Park;
 use super::reach;
 use super::reader::Reader;
+use super::sign_up_thread::SignUpThread;
 use super::task_run::RunLease;
 use super::writes::Writes;
 use crate::error::Result;
@@ -33,14 +33,14 @@ const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
 pub struct Db {
     reader: Reader,
     writer: DatabaseConnection,
-    desk: DatabaseConnection,
+    sign_ups: DatabaseConnection,
     health: DatabaseConnection,
     /// Where the connections of sign-ups wait. Dropped before the thread that watches them.
-    desk_park: Arc<Park<Conn>>,
-    /// Whether transactions are to look there: those of [`Db::desk`].
+    sign_up_park: Arc<Park<Conn>>,
+    /// Whether transactions are to look there: those of [`Db::sign_ups`].
     parks: bool,
-    desk_thread: Arc<DeskThread>,
-    lanes: u32,
+    sign_up_thread: Arc<SignUpThread>,
+    sign_up_workers: u32,
     away: Away,
     writes: Writes,
     /// The run whose work is done over it.
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Db {
 
 /// A connection for sign-ups or for reading that has done nothing for so long is asked before it is
 /// used; one in constant use is not, which saves a round trip each time. (After the database was
-/// away, the first set of sign-ups may have to come again; a reader reads again by itself.)
+/// away, the first batch of sign-ups may have to come again; a reader reads again by itself.)
 const TESTED: Duration = Duration::from_secs(1);
 
 /// Prepared statements that a connection keeps: more than there are texts that come again and
@@ -80,18 +80,18 @@ pub(super) enum Use {
     Read,
     Write,
     /// Sign-ups: a few rows of large tables, found by their indexes.
-    Desk,
+    SignUp,
     /// Asking whether the database is well.
     Health,
 }
 
 /// The longest that a statement of sign-ups waits for a lock. (MySQL counts in whole seconds.)
-const DESK_LOCK: Duration = Duration::from_secs(1);
+const SIGN_UP_LOCK: Duration = Duration::from_secs(1);
 
-/// PostgreSQL plans once how to look up a set, for ten rows, and by index: else it would plan anew
-/// for every set, and read whole tables whenever its statistics are behind, as on the day on which
-/// sign-ups begin.
-const DESK_PLANS: [(&str, &str); 4] = [
+/// PostgreSQL plans once how to look up a batch, for ten rows, and by index: else it would plan
+/// anew for every one, and read whole tables whenever its statistics are behind, as on the day on
+/// which sign-ups begin.
+const SIGN_UP_PLANS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -112,15 +112,15 @@ impl Db {
         let reader = open(options, options.max_connections, Use::Read).await?;
         let lazy = DbOptions { lazy: true, ..options.clone() };
         let writer = open(&lazy, options.write_connections, Use::Write).await?;
-        let desk = open(&lazy, options.sign_up_connections, Use::Desk).await?;
+        let sign_ups = open(&lazy, options.sign_up_connections, Use::SignUp).await?;
         let health = open(&lazy, 1, Use::Health).await?;
-        Ok(Self::of(reader, (desk, writer, health), options.sign_up_connections))
+        Ok(Self::of(reader, (sign_ups, writer, health), options.sign_up_connections))
     }
 
     fn of(
         reader: DatabaseConnection,
-        (desk, writer, health): (DatabaseConnection, DatabaseConnection, DatabaseConnection),
-        lanes: u32,
+        (sign_ups, writer, health): (DatabaseConnection, DatabaseConnection, DatabaseConnection),
+        sign_up_workers: u32,
     ) -> Self {
         let away = Away::default();
         Self {
@@ -128,12 +128,12 @@ impl Db {
             away,
             writes: Writes::default(),
             writer,
-            desk,
+            sign_ups,
             health,
-            desk_thread: Arc::default(),
-            desk_park: Arc::default(),
+            sign_up_thread: Arc::default(),
+            sign_up_park: Arc::default(),
             parks: false,
-            lanes,
+            sign_up_workers,
             run: None,
             metric: None,
             #[cfg(feature = "testing")]
@@ -142,11 +142,11 @@ impl Db {
     }
 
     /// The same database, for transactions that look up a few rows of large tables: sign-ups. For
-    /// the workers of the desk alone, of which there are never more than connections: a connection
-    /// that waits aside wakes nobody who waits for the pool.
-    pub(crate) fn desk(&self) -> Self {
+    /// the workers of their queue alone, of which there are never more than connections: one that
+    /// waits aside wakes nobody who waits for the pool.
+    pub(crate) fn sign_ups(&self) -> Self {
         // SQLite's is the one that all write over. The sign-ups are of many callers, and no run's.
-        Self { writer: self.desk.clone(), parks: !self.is_sqlite(), run: None, ..self.clone() }
+        Self { writer: self.sign_ups.clone(), parks: !self.is_sqlite(), run: None, ..self.clone() }
     }
 
     /// The same database, for the work of a run: its transactions begin only while the run holds
@@ -168,18 +168,18 @@ impl Db {
         self.run.as_ref()
     }
 
-    /// Sets of sign-ups that can be decided at once.
-    pub(crate) fn sign_up_lanes(&self) -> u32 {
-        self.lanes
+    /// Batches of sign-ups that can be decided at the same time: one a connection.
+    pub(crate) fn sign_up_workers(&self) -> u32 {
+        self.sign_up_workers
     }
 
-    /// Runs a task where the connections of [`Db::desk`] live: on a thread of its own. (SQLite's
-    /// writer has one already.)
-    pub(crate) fn spawn_at_desk<T: Send + 'static>(
+    /// Runs a task where the connections of [`Db::sign_ups`] live: on a thread of its own.
+    /// (SQLite's writer has one already.)
+    pub(crate) fn spawn_sign_ups<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        if self.is_sqlite() { tokio::spawn(task) } else { self.desk_thread.spawn(task) }
+        if self.is_sqlite() { tokio::spawn(task) } else { self.sign_up_thread.spawn(task) }
     }
 
     /// The connections for reading outside a transaction.
@@ -205,7 +205,7 @@ impl Db {
 
     /// Where the connections that write wait for their next use, if it is not in their pool.
     pub(super) fn park(&self) -> Option<&Arc<Park<Conn>>> {
-        self.parks.then_some(&self.desk_park)
+        self.parks.then_some(&self.sign_up_park)
     }
 
     pub(super) fn away(&self) -> &Away {
@@ -253,8 +253,8 @@ impl Db {
 
     /// Closes the connections.
     pub async fn close(self) {
-        self.desk_park.close().for_each(Conn::close);
-        for connection in [self.desk, self.health, self.writer, self.reader.pool().clone()] {
+        self.sign_up_park.close().for_each(Conn::close);
+        for connection in [self.sign_ups, self.health, self.writer, self.reader.pool().clone()] {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "a connection could not be closed");
             }
@@ -266,8 +266,8 @@ impl Db {
 /// reading has needed: a fourth was worth 19 MiB after eleven days of a season.
 const SQLITE_READERS: u32 = 3;
 
-/// Rows that SQLite's thread reads ahead. A set of sign-ups fits, so that the thread need not wait
-/// for us in the middle of a statement.
+/// Rows that SQLite's thread reads ahead. A batch of sign-ups fits, so that the thread need not
+/// wait for us in the middle of a statement.
 const SQLITE_ROWS: usize = 512;
 
 /// Opens a pool. The folder of a SQLite file is made where it is missing; and SQLite cannot wait
@@ -297,13 +297,14 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
         // Statements hold names and numbers of people: they stay out of logs and traces.
         .sqlx_logging(false);
     connect.record_stmt_in_spans(false);
-    if matches!(uses, Use::Desk | Use::Read) {
+    if matches!(uses, Use::SignUp | Use::Read) {
         connect.test_before_acquire_if_idle_for(TESTED);
     }
     let statement_ms = options.statement_timeout.as_millis();
-    // A set of sign-ups waits for a lock for a moment only: it is decided again by itself, and
-    // others wait for the set.
-    let lock = if uses == Use::Desk { options.lock_timeout.min(DESK_LOCK) } else { options.lock_timeout };
+    // A batch of sign-ups waits for a lock for a moment only: it is decided again by itself,
+    // and others wait for the batch.
+    let lock =
+        if uses == Use::SignUp { options.lock_timeout.min(SIGN_UP_LOCK) } else { options.lock_timeout };
     let full = options.sqlite_synchronous_full;
     connect.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
@@ -327,7 +328,7 @@ fn connect_options(options: &DbOptions, connections: u32, uses: Use) -> ConnectO
             // No statement runs long enough to be worth compiling.
             ("jit", "off".to_owned()),
         ]);
-        if uses == Use::Desk { postgres.options(DESK_PLANS) } else { postgres }
+        if uses == Use::SignUp { postgres.options(SIGN_UP_PLANS) } else { postgres }
     });
     // MariaDB and MySQL name the limit differently, and each skips the other's comment. MySQL's is
     // for SELECT only. Not strict, they would cut texts and take wrong dates as zero. MySQL cuts

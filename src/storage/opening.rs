@@ -10,7 +10,7 @@ use crate::domain::class_task::Seats;
 use crate::domain::opening::{LessonDay, OwnLesson};
 use crate::domain::places::Claim;
 use crate::domain::state::ReservationState;
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::{Day, Instant, LAST_DAY};
 use crate::error::{Error, Result};
 use crate::storage::entity::season;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
@@ -165,12 +165,6 @@ pub(crate) async fn place_all(
 ) -> Result<(Option<i64>, LessonDays)> {
     versioned_window(conn, template_ids, DayRange { first: Day::default(), last: LAST_DAY }).await
 }
-
-/// Later than all lesson days.
-const LAST_DAY: Day = match Day::from_ymd_opt(9999, 12, 31) {
-    Some(day) => day,
-    None => Day::MAX,
-};
 
 /// Those of a template come as one text: thousands of rows cost several times as much on their way
 /// as what is in them.

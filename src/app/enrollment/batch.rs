@@ -1,4 +1,4 @@
-//! Decides sign-ups and holds as a set, in one transaction: locks and reads what they need
+//! Decides sign-ups and holds as a batch, in one transaction: locks and reads what they need
 //! (`known`), decides them in memory in order of arrival (`domain::places::Book`), and writes the
 //! result. Where the database can, that takes two round trips for reading and one for writing.
 //!
@@ -8,16 +8,17 @@
 
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::hold::{HoldDays, allowed_until, note_holds_in_txn};
-use super::known::{Desk, Known, reused};
+use super::known::{Decider, Known, reused};
 use super::offer;
 use super::turn::take_turns_at_cut_off;
 use crate::app::App;
 use crate::app::call::Work;
+use crate::app::group_commit::{Committer, Limits};
 use crate::app::outbox::notice;
-use crate::app::queue::{Ask, Decision, Wish};
+use crate::app::sign_up::{Ask, Decision, Wish};
 use crate::domain::city::city;
 use crate::domain::class_task::find_seat;
-use crate::domain::places::{Claim, Key, Refusal, first_possible_day, places_between};
+use crate::domain::places::{Claim, Refusal, first_possible_day, places_between};
 use crate::domain::sign_up::{Start, confirm_until, start_rule};
 use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
@@ -25,39 +26,50 @@ use crate::error::{Error, Result};
 use crate::storage::reservation::{self as store, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::write_txn;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-/// Decides a set, each by itself, and stores what was accepted; tried so often when others have
-/// locked its rows.
-///
-/// # Errors
-/// Faults that belong to no single sign-up: the set can be tried again, one by one.
-pub(crate) async fn decide(app: &App, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
-    let call = &app.call().await?;
-    write_txn!(&app.db.desk(), "reservation.create", keep: true, tries: tries, |txn| {
-        let later = take_turns_at_cut_off(Work::new(call, txn), asks).await?;
-        decide_in_txn(Work::new(&later, txn), asks).await
-    })
+impl Committer<Ask> for App {
+    type Answer = Decision;
+
+    const QUEUE: &'static str = "the queue of sign-ups";
+    const KEY: &'static str = "the class template";
+
+    fn limits(&self) -> Limits {
+        let batch = usize::try_from(self.rules().sign_up_batch).unwrap_or(1);
+        Limits { batch, workers: self.db.sign_up_workers() }
+    }
+
+    async fn commit(&self, asks: &[Ask], tries: u32) -> Result<Vec<Result<Decision>>> {
+        let call = &self.call().await?;
+        write_txn!(&self.db.sign_ups(), "reservation.create", keep: true, tries: tries, |txn| {
+            let later = take_turns_at_cut_off(Work::new(call, txn), asks).await?;
+            decide_in_txn(Work::new(&later, txn), asks).await
+        })
+    }
+
+    fn spawn(&self, worker: impl Future<Output = ()> + Send + 'static) {
+        self.db.spawn_sign_ups(worker);
+    }
 }
 
-/// The same inside a transaction of the caller's, at its `now`.
+/// Decides a batch inside a transaction, each by itself, and writes what was accepted.
 pub(crate) async fn decide_in_txn(work: Work<'_>, asks: &[Ask]) -> Result<Vec<Result<Decision>>> {
     let known = Known::read(work.txn, asks).await?;
-    let mut desk = known.open(work, asks).await?;
+    let mut decider = known.open(work, asks).await?;
     let mut decisions: Vec<Option<Result<Decision>>> = Vec::with_capacity(asks.len());
     let (mut accepted, mut twins) = (Vec::new(), Vec::new());
     let mut firsts: HashMap<(&str, &str), usize> = HashMap::new();
     for (position, ask) in asks.iter().enumerate() {
         let id = (ask.wish.scope(), ask.key.request_id.as_str());
         let first = if id.1.is_empty() { None } else { firsts.get(&id).copied() };
-        let decision = match (desk.answered(ask), first) {
+        let decision = match (decider.answered(ask), first) {
             (Some(answer), _) => Some(answer),
             (None, Some(first)) if asks[first].key.fingerprint != ask.key.fingerprint => Some(Err(reused())),
             (None, Some(first)) => {
                 twins.push((position, first));
                 None
             }
-            (None, None) => match desk.accept(work, ask).await? {
+            (None, None) => match decider.accept(work, ask).await? {
                 Ok(row) => {
                     firsts.insert(id, position);
                     accepted.push(Accepted { ask, row, position });
@@ -68,7 +80,7 @@ pub(crate) async fn decide_in_txn(work: Work<'_>, asks: &[Ask]) -> Result<Vec<Re
         };
         decisions.push(decision);
     }
-    for (position, row) in write(work, &accepted, &desk).await? {
+    for (position, row) in write(work, &accepted, &decider).await? {
         let id = row.reservation.id;
         for (twin, _) in twins.iter().filter(|(_, first)| *first == position) {
             decisions[*twin] = Some(Ok(Decision::Before(id)));
@@ -82,7 +94,7 @@ pub(crate) async fn decide_in_txn(work: Work<'_>, asks: &[Ask]) -> Result<Vec<Re
     let classes = accepted.iter().filter(|one| one.row.state == ReservationState::Placed);
     let classes = classes.filter_map(|one| one.row.seat).map(|(class_id, _)| class_id);
     notice::look_at_classes(work, classes).await?;
-    said_yes_in_txn(work, &desk.said_yes(&accepted)).await?;
+    said_yes_in_txn(work, &decider.said_yes(&accepted)).await?;
     let waiting: BTreeSet<i64> = accepted
         .iter()
         .filter(|one| one.row.state == ReservationState::Waitlisted)
@@ -104,7 +116,7 @@ struct Accepted<'a> {
     position: usize,
 }
 
-impl Desk<'_> {
+impl Decider<'_> {
     /// Checks the rules and takes places and seat, in memory.
     async fn accept(&mut self, work: Work<'_>, ask: &Ask) -> Result<Result<NewRow>> {
         let known = self.known;
@@ -114,15 +126,10 @@ impl Desk<'_> {
         let Some(template) = known.templates.get(&ask.class_template) else {
             return Ok(Err(Error::not_found("class template", &ask.class_template)));
         };
-        let (Some(pupil), Some(key)) =
-            (self.students.get(&student.id).copied(), self.templates.get(&template.id).copied())
-        else {
-            return Ok(Err(Error::internal("a sign-up's student or template was not noted")));
-        };
         if student.grade != template.grade {
             return Ok(Err(Refusal::grade(student.grade, template.grade).into()));
         }
-        let wanted = places_between(self.book.places(key), ask.start_day, ask.end_day);
+        let wanted = places_between(self.book.places(template.id), ask.start_day, ask.end_day);
         let Some(first) = wanted.first().copied() else {
             return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into()));
         };
@@ -145,12 +152,12 @@ impl Desk<'_> {
             return Ok(Err(Refusal::too_late(first.day, possible).into()));
         }
         if ask.wish == Wish::Wait {
-            return self.accept_waiting(work, ask, (student, template), (pupil, key)).await;
+            return self.accept_waiting(work, ask, student, template).await;
         }
         let (mut claim, mut held_until) = (Claim::SignUp, None);
         if ask.wish == Wish::Hold {
             // What is in the way is told before for how long.
-            if let Err(refusal) = self.book.check(pupil, key, ask.start_day, ask.end_day) {
+            if let Err(refusal) = self.book.check(student.id, template.id, ask.start_day, ask.end_day) {
                 return Ok(Err(refusal.into()));
             }
             let held = self.held.get(&(student.id, template.id)).map_or(&[][..], Vec::as_slice);
@@ -165,7 +172,7 @@ impl Desk<'_> {
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        if let Err(refusal) = self.book.take(pupil, key, claim, ask.start_day, ask.end_day) {
+        if let Err(refusal) = self.book.take(student.id, template.id, claim, ask.start_day, ask.end_day) {
             return Ok(Err(refusal.into()));
         }
         let class = seat.and_then(|position| {
@@ -198,19 +205,19 @@ impl Desk<'_> {
         &mut self,
         work: Work<'_>,
         ask: &Ask,
-        (student, template): (&WantingStudent, &WantedTemplate),
-        (pupil, key): (Key, Key),
+        student: &WantingStudent,
+        template: &WantedTemplate,
     ) -> Result<Result<NewRow>> {
         let first = match self
             .book
-            .check(pupil, key, ask.start_day, ask.end_day)
+            .check(student.id, template.id, ask.start_day, ask.end_day)
             .map(|wanted| wanted.first().copied())
         {
             Ok(Some(first)) => first,
             Ok(None) => return Ok(Err(Refusal::no_lesson_day(ask.start_day, ask.end_day).into())),
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        // One of the same set is not written yet.
+        // One of the same batch is not written yet.
         let waits = |(who, what, first, last): &(i64, i64, Day, Day)| {
             (*who, *what) == (student.id, template.id) && *first <= ask.end_day && ask.start_day <= *last
         };
@@ -278,20 +285,13 @@ impl Desk<'_> {
 async fn write<'a>(
     work: Work<'_>,
     accepted: &[Accepted<'a>],
-    desk: &Desk<'_>,
+    decider: &Decider<'_>,
 ) -> Result<Vec<(usize, ReservationRow)>> {
     if accepted.is_empty() {
         return Ok(Vec::new());
     }
-    let mut counts: BTreeMap<(i64, Day), i64> = BTreeMap::new();
-    for Accepted { row, .. } in accepted.iter().filter(|one| one.row.state.takes_places()) {
-        let places = desk.templates.get(&row.template_id).map_or(&[][..], |key| desk.book.places(*key));
-        for place in places_between(places, row.start_day, row.end_day) {
-            *counts.entry((row.template_id, place.day)).or_default() += 1;
-        }
-    }
-    let changes: Vec<(i64, Day, i64)> =
-        counts.into_iter().map(|((template, day), count)| (template, day, count)).collect();
+    let takes = accepted.iter().map(|one| &one.row).filter(|row| row.state.takes_places());
+    let changes = decider.book.taken(takes.map(|row| (row.template_id, row.start_day, row.end_day)));
     let entry = |Accepted { ask, row, .. }: &Accepted<'a>| sign_up::Entry {
         row: *row,
         cause: row.state.takes_places().then(|| ask.wish.cause()),

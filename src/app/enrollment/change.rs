@@ -14,7 +14,7 @@ use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
 use crate::app::call::{Call, Work};
 use crate::app::outbox::{Draft, Person};
-use crate::app::queue::{Ask, Decision, Wish};
+use crate::app::sign_up::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
 use crate::app::{App, outbox};

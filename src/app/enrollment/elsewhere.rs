@@ -2,17 +2,19 @@
 //! accepted offer whose lessons overlap those waited for. A hold or an open offer is not a yes, and
 //! ends nothing.
 
+use super::book::{Contents, LoadedBook, Places};
+use super::days::{around, ranges};
 use super::offer::{Told, tell};
 use crate::app::call::Work;
-use crate::domain::places::{Book, Claim, Key, PlaceDay};
+use crate::domain::places::Claim;
 use crate::domain::time::{Day, add_days};
 use crate::error::Result;
 use crate::message::content::ListEnd;
 use crate::storage::entity::reservation;
 use crate::storage::reservation::waiting_cancel_set_in_txn;
-use crate::storage::sign_up;
+use crate::storage::sign_up::Taking;
 use crate::storage::waitlist::{Waiting, waiting_list_of_students};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 
 /// What a student has just said yes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,64 +35,51 @@ impl Yes {
         let reservation::Model { student_id, template_id, start_day, last_day, .. } = *reservation;
         Self { student_id, template_id, first: start_day, last: last_day }
     }
+
+    fn claim(&self) -> Taking {
+        let Self { student_id, template_id, first, last } = *self;
+        Taking { student_id, template_id, claim: Claim::SignUp, start_day: first, last_day: last }
+    }
 }
 
 /// WAITLISTED → CANCELLED where the student has something else at that time by now; each is told
 /// why. How many messages.
 pub(crate) async fn said_yes_in_txn(work: Work<'_>, said: &[Yes]) -> Result<u64> {
-    let (Some(first), Some(last)) =
-        (said.iter().map(|yes| yes.first).min(), said.iter().map(|yes| yes.last).max())
-    else {
+    if said.is_empty() {
         return Ok(0);
-    };
-    // A lesson of the day before may last into the first day, and the last may last into the day
-    // after.
-    let (first, last) = (add_days(first, -1), add_days(last, 1));
-    let waiting =
-        waiting_list_of_students(work.txn, said.iter().map(|yes| yes.student_id), (first, last), work.now)
-            .await?;
+    }
+    let said_days: Vec<(i64, Day, Day)> =
+        said.iter().map(|yes| (yes.template_id, yes.first, yes.last)).collect();
+    let between = around(&said_days);
+    let students = said.iter().map(|yes| yes.student_id);
+    let mut waiting = waiting_list_of_students(work.txn, students.clone(), between, work.now).await?;
     if waiting.is_empty() {
         return Ok(0);
     }
-    let mut ranges: BTreeMap<i64, (Day, Day)> =
-        said.iter().map(|yes| (yes.template_id, (first, last))).collect();
-    for one in &waiting {
-        let (start, end) = (one.reservation.start_day, one.reservation.last_day);
-        let range = ranges.entry(one.reservation.template_id).or_insert((start, end));
-        *range = (range.0.min(start), range.1.max(end));
-    }
-    let ranges: Vec<(i64, Day, Day)> =
-        ranges.into_iter().map(|(id, (first, last))| (id, first, last)).collect();
-    let mut lessons: HashMap<i64, Vec<PlaceDay>> = HashMap::new();
-    for place in sign_up::place_list_in(work.txn, &ranges).await? {
-        lessons.entry(place.template_id).or_default().push((&place).into());
-    }
-    let ended = ended(said, waiting, lessons);
-    if ended.is_empty() {
+    let whole = said.iter().map(|yes| (yes.template_id, between.0, between.1));
+    let waited_for = waiting.iter().map(|one| &one.reservation);
+    let waited_for = waited_for.map(|one| (one.template_id, one.start_day, one.last_day));
+    let ranges = ranges(whole.chain(waited_for));
+    let claims: Vec<Taking> = said.iter().map(Yes::claim).collect();
+    // The grades do not matter any more.
+    let contents = Contents {
+        templates: ranges.iter().map(|(id, ..)| (*id, 0)).collect(),
+        places: Places::Look(&ranges),
+        students: BTreeSet::from_iter(students).into_iter().map(|id| (id, 0)).collect(),
+        claims: &claims,
+        between,
+    };
+    let book = LoadedBook::load(work.txn, contents).await?;
+    // Those who could not join the list any more beside what they have said yes to.
+    waiting.retain(|Waiting { reservation: of, .. }| {
+        !book.places(of.template_id).is_empty()
+            && book.check(of.student_id, of.template_id, of.start_day, of.last_day).is_err()
+    });
+    if waiting.is_empty() {
         return Ok(0);
     }
     let rows: Vec<(i64, Day)> =
-        ended.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
+        waiting.iter().map(|one| (one.reservation.id, add_days(one.reservation.start_day, -1))).collect();
     waiting_cancel_set_in_txn(work.txn, &rows, work.now).await?;
-    tell(work, Told::Closed(ListEnd::YesElsewhere), &ended).await
-}
-
-/// Those who could not join the list any more beside what they have said yes to.
-fn ended(said: &[Yes], waiting: Vec<Waiting>, lessons: HashMap<i64, Vec<PlaceDay>>) -> Vec<Waiting> {
-    let mut book = Book::default();
-    let templates: HashMap<i64, Key> =
-        lessons.into_iter().map(|(id, places)| (id, book.add_template(0, places))).collect();
-    let mut students: HashMap<i64, Key> = HashMap::new();
-    for yes in said {
-        let student = *students.entry(yes.student_id).or_insert_with(|| book.add_student(0));
-        if let Some(template) = templates.get(&yes.template_id) {
-            book.note(student, *template, Claim::SignUp, yes.first, yes.last);
-        }
-    }
-    let clashes = |one: &Waiting| {
-        let of = &one.reservation;
-        let (student, template) = (students.get(&of.student_id)?, templates.get(&of.template_id)?);
-        book.check(*student, *template, of.start_day, of.last_day).err()
-    };
-    waiting.into_iter().filter(|one| clashes(one).is_some()).collect()
+    tell(work, Told::Closed(ListEnd::YesElsewhere), &waiting).await
 }

@@ -2,13 +2,15 @@
 //! its task or class, its seat and its leave; only the days that are new or given up take or free
 //! anything (docs/domain.md §6).
 
+use super::book::{Contents, LoadedBook, Places};
+use super::days::around;
 use super::elsewhere::{Yes, said_yes_in_txn};
 use super::free::free_in_txn;
 use super::leave::is_counted;
 use crate::app::call::Work;
 use crate::app::staffing::roster::student_left;
 use crate::domain::calendar::Timeline;
-use crate::domain::places::{Book, PlaceDay};
+use crate::domain::places::Claim;
 use crate::domain::state::PlaceCause;
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
@@ -17,7 +19,6 @@ use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation as store;
 use crate::storage::{Txn, catalog, seat, sign_up};
 use sea_orm::EntityTrait;
-use std::collections::HashMap;
 
 /// Gives up the days after `last`. Task and student are locked.
 ///
@@ -119,32 +120,20 @@ async fn take_in_txn(
         .ok_or_else(|| Error::not_found("class template", id))?;
     let person = student::Entity::find_by_id(of.student_id).one(work.txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", of.student_id))?;
-    // A lesson of the day before may last into the first day, and the last may last into the day
-    // after.
-    let (from, to) = (add_days(first, -1), add_days(last, 1));
-    let taking = sign_up::taking_list(work.txn, [of.student_id], from, to, work.now).await?;
-    let mut others: HashMap<i64, Vec<PlaceDay>> = taking
-        .iter()
-        .filter(|taken| taken.template_id != id)
-        .map(|taken| (taken.template_id, Vec::new()))
-        .collect();
-    let ranges: Vec<(i64, Day, Day)> = others.keys().map(|id| (*id, from, to)).collect();
-    if !ranges.is_empty() {
-        for place in sign_up::place_list_in(work.txn, &ranges).await? {
-            others.entry(place.template_id).or_default().push((&place).into());
-        }
-    }
-    let locked = sign_up::place_lock_list_in(work.txn, &[(id, first, last)]).await?;
-    let mut book = Book::default();
-    let wanted = book.add_template(template.grade, locked.iter().map(Into::into).collect());
-    let others: HashMap<i64, usize> =
-        others.into_iter().map(|(id, lessons)| (id, book.add_template(0, lessons))).collect();
-    let pupil = book.add_student(person.grade);
-    for taken in &taking {
-        let template = others.get(&taken.template_id).copied().unwrap_or(wanted);
-        book.note(pupil, template, taken.claim, taken.start_day, taken.last_day);
-    }
-    book.sign_up(pupil, wanted, first, last)?;
+    let ranges = [(id, first, last)];
+    let between = around(&ranges);
+    let mut claims = sign_up::taking_list(work.txn, [of.student_id], between.0, between.1, work.now).await?;
+    // What goes on is in nobody's way.
+    claims.retain(|claim| claim.template_id != id || claim.last_day >= first);
+    let contents = Contents {
+        templates: vec![(id, template.grade)],
+        places: Places::Lock(&ranges),
+        students: vec![(person.id, person.grade)],
+        claims: &claims,
+        between,
+    };
+    let mut book = LoadedBook::load(work.txn, contents).await?;
+    book.take(person.id, id, Claim::SignUp, first, last)?;
     let taken = store::place_take_in_txn(work.txn, id, first, last).await?;
     if usize::try_from(taken) == Ok(days) { Ok(()) } else { Err(Error::Contended("place.taken")) }
 }

@@ -1,15 +1,15 @@
 //! Sign-ups of students (docs/domain.md §2, §6): a place on every lesson day of the range, or none.
 //! Also holds, changes, leave, and the waiting list.
 //!
-//! All requests for places that wait at the same moment are decided together (`desk`, `batch`);
+//! All requests for places that wait at the same moment are decided together (`batch`);
 //! everything else is a transaction of its own.
 
 pub(crate) mod batch;
+pub(crate) mod book;
 pub(crate) mod cancel;
 pub(crate) mod change;
 pub(crate) mod confirm;
-mod days;
-pub(crate) mod desk;
+pub(crate) mod days;
 pub(crate) mod elsewhere;
 mod extend;
 mod free;
@@ -25,7 +25,7 @@ pub(crate) mod waitlist;
 
 use super::App;
 use super::input::RequestKey;
-use super::queue::{Ask, Decision, Wish};
+use super::sign_up::{Ask, Decision, Wish};
 use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
@@ -78,7 +78,7 @@ async fn submit(app: &App, ask: Ask) -> Result<ReservationRow> {
         return Err(Error::invalid("end_day", "is before start_day"));
     }
     let wish = ask.wish;
-    match desk::decide(app, ask).await? {
+    match app.sign_ups.0.submit(app, ask).await? {
         Decision::Made(row) => Ok(*row),
         Decision::Before(id) => still_there(wish, get_reservation(app, id).await?),
     }

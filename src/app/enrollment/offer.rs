@@ -5,7 +5,8 @@
 //! yes elsewhere (`elsewhere`) ends it. Whoever takes or frees places of a template calls this
 //! first or last, so that no newcomer gets what a waiting student could have had.
 
-use super::days::{by_template, ranges};
+use super::book::{Contents, LoadedBook, Places};
+use super::days::{around, by_template, ranges};
 use super::tell::class_from;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft, Person};
@@ -15,10 +16,10 @@ use crate::app::staffing::roster::student_left;
 use crate::domain::actor::Actor;
 use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
-use crate::domain::places::{Book, Claim, Key, places_between};
+use crate::domain::places::{Claim, places_between};
 use crate::domain::sign_up::{Start, offer_until, start_rule};
 use crate::domain::state::{PlaceCause, ReservationState};
-use crate::domain::time::{Day, Instant, add_days};
+use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::in_txn;
 use crate::message::content::{ClassNews, LessonCount, ListEnd};
@@ -151,7 +152,9 @@ async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
             By::actor(Actor::Student(user_name.clone())),
         ));
     }
-    write_places(work, counts, &ledger).await?;
+    let changes: Vec<(i64, Day, i64)> =
+        counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
+    write_places(work, &changes, &ledger).await?;
     let offered: Vec<Waiting> =
         lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
     tell(work, Told::OfferExpired, &offered).await
@@ -201,9 +204,9 @@ fn wanted(waiting: &[Waiting]) -> Vec<(i64, Day, Day)> {
 
 /// What offers are decided by: places, seats and what the students have.
 struct Round {
-    book: Book,
-    templates: HashMap<i64, (Key, i64)>,
-    students: HashMap<i64, Key>,
+    book: LoadedBook,
+    /// Students in one class, by template.
+    most: HashMap<i64, i64>,
     seats: HashMap<i64, Vec<Seats>>,
 }
 
@@ -212,75 +215,55 @@ impl Round {
     /// students are locked then.
     async fn open(work: Work<'_>, waiting: &[Waiting], lock: bool) -> Result<Self> {
         let wanted = wanted(waiting);
-        let mut round = Self {
-            book: Book::default(),
-            templates: HashMap::new(),
-            students: HashMap::new(),
-            seats: HashMap::new(),
-        };
         let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
         let today = work.app.time().day(work.now);
+        let mut seats = HashMap::new();
         if !lock || seat::seat_lock_in_txn(work.txn, &ids, today).await? > 0 {
-            round.seats = seat::seat_list(work.txn, &ids, today).await?;
+            seats = seat::seat_list(work.txn, &ids, today).await?;
         }
-        let places = if lock {
-            sign_up::place_lock_list_in(work.txn, &wanted).await?
-        } else {
-            sign_up::place_list_in(work.txn, &wanted).await?
+        let templates = catalog::template_by_ids(work.txn, ids).await?;
+        let grades: HashMap<i64, i32> =
+            templates.iter().map(|template| (template.id, template.grade)).collect();
+        // Who has joined the list is of its grade.
+        let mut students: BTreeMap<i64, i32> = BTreeMap::new();
+        for Waiting { reservation, .. } in waiting {
+            let grade = grades.get(&reservation.template_id).copied().unwrap_or(0);
+            students.entry(reservation.student_id).or_insert(grade);
+        }
+        let between = around(&wanted);
+        let who = students.keys().copied();
+        let claims = sign_up::taking_list(work.txn, who, between.0, between.1, work.now).await?;
+        let contents = Contents {
+            templates: grades.into_iter().collect(),
+            places: if lock { Places::Lock(&wanted) } else { Places::Look(&wanted) },
+            students: students.into_iter().collect(),
+            claims: &claims,
+            between,
         };
-        let mut places = by_template(places);
-        for template in catalog::template_by_ids(work.txn, ids).await? {
-            let key =
-                round.book.add_template(template.grade, places.remove(&template.id).unwrap_or_default());
-            round.templates.insert(template.id, (key, i64::from(template.max_students_per_class)));
-        }
-        for one in waiting {
-            let grade = round
-                .templates
-                .get(&one.reservation.template_id)
-                .map_or(0, |(key, _)| round.book.grade(*key));
-            let (book, student) = (&mut round.book, one.reservation.student_id);
-            round.students.entry(student).or_insert_with(|| book.add_student(grade));
-        }
-        let first = wanted.iter().map(|(_, first, _)| *first).min().unwrap_or(today);
-        let last = wanted.iter().map(|(_, _, last)| *last).max().unwrap_or(today);
-        let (first, last) = (add_days(first, -1), add_days(last, 1));
-        let taking =
-            sign_up::taking_list(work.txn, round.students.keys().copied(), first, last, work.now).await?;
-        let held: BTreeSet<i64> = taking.iter().map(|taking| taking.template_id).collect();
-        let ranges: Vec<(i64, Day, Day)> = held.iter().map(|id| (*id, first, last)).collect();
-        let mut lessons = by_template(sign_up::place_list_in(work.txn, &ranges).await?);
-        let keys: HashMap<i64, Key> = held
-            .into_iter()
-            .map(|id| (id, round.book.add_template(0, lessons.remove(&id).unwrap_or_default())))
-            .collect();
-        for taken in &taking {
-            if let (Some(student), Some(template)) =
-                (round.students.get(&taken.student_id), keys.get(&taken.template_id))
-            {
-                round.book.note(*student, *template, taken.claim, taken.start_day, taken.last_day);
-            }
-        }
-        Ok(round)
+        let book = LoadedBook::load(work.txn, contents).await?;
+        let most = templates.iter().map(|one| (one.id, i64::from(one.max_students_per_class))).collect();
+        Ok(Self { book, most, seats })
     }
 
     /// The offer that a student can be made now; none = the student is passed over.
     fn offer(&mut self, call: &Call<'_>, one: &Waiting) -> Option<OfferRow> {
         let reservation = &one.reservation;
-        let (key, max) = self.templates.get(&reservation.template_id).copied()?;
-        let student = self.students.get(&reservation.student_id).copied()?;
+        let (student, template) = (reservation.student_id, reservation.template_id);
+        let max = self.most.get(&template).copied()?;
         let (start, last) = (reservation.start_day, reservation.last_day);
-        let first = places_between(self.book.places(key), start, last).first().copied()?;
-        let days: Vec<Day> =
-            places_between(self.book.places(key), start, last).iter().map(|place| place.day).collect();
-        let mut classes = self.seats.get_mut(&reservation.template_id);
+        let places = places_between(self.book.places(template), start, last);
+        let first = places.first().copied()?;
+        let days: Vec<Day> = places.iter().map(|place| place.day).collect();
+        let mut classes = self.seats.get_mut(&template);
         let seat =
             classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
         let rule = start_rule(call.app.rules(), first.day, first.start_at, call.now);
         let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
         let expires_at = offer_until(call.app.rules(), first.day, first.start_at, seat.is_some(), call.now);
         // Not if a day is full, nor beside whatever else the student has at that time until then.
-        if !may || expires_at <= call.now || self.book.take(student, key, Claim::Offer, start, last).is_err()
+        if !may
+            || expires_at <= call.now
+            || self.book.take(student, template, Claim::Offer, start, last).is_err()
         {
             return None;
         }
@@ -299,20 +282,18 @@ async fn write_offers(work: Work<'_>, offers: &[(&Waiting, OfferRow)], round: &R
     }
     let rows: Vec<OfferRow> = offers.iter().map(|(_, offer)| *offer).collect();
     store::offer_set_in_txn(work.txn, &rows).await?;
-    let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
+    let ranges = offers.iter().map(|(one, _)| &one.reservation);
+    let changes =
+        round.book.taken(ranges.map(|offered| (offered.template_id, offered.start_day, offered.last_day)));
+    let mut ledger = Vec::new();
     for (Waiting { reservation, user_name, .. }, _) in offers {
-        let places =
-            round.templates.get(&reservation.template_id).map_or(&[][..], |(key, _)| round.book.places(*key));
-        for place in places_between(places, reservation.start_day, reservation.last_day) {
-            *counts.entry((reservation.template_id, place.day)).or_default() += 1;
-        }
         let (first, last) = (reservation.start_day, reservation.last_day);
         ledger.push((
             change(reservation.template_id, reservation.id, first, last, 1, PlaceCause::Offer),
             By::actor(Actor::Student(user_name.clone())),
         ));
     }
-    write_places(work, counts, &ledger).await?;
+    write_places(work, &changes, &ledger).await?;
     let offered: Vec<Waiting> = offers
         .iter()
         .map(|(one, offer)| {
@@ -326,13 +307,11 @@ async fn write_offers(work: Work<'_>, offers: &[(&Waiting, OfferRow)], round: &R
 
 async fn write_places(
     work: Work<'_>,
-    counts: BTreeMap<(i64, Day), i64>,
+    changes: &[(i64, Day, i64)],
     ledger: &[(PlaceChange, By)],
 ) -> Result<()> {
-    let changes: Vec<(i64, Day, i64)> =
-        counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
     if !changes.is_empty() {
-        sign_up::place_change_in_txn(work.txn, &changes).await?;
+        sign_up::place_change_in_txn(work.txn, changes).await?;
     }
     let ledger: Vec<(&PlaceChange, &By)> = ledger.iter().map(|(change, by)| (change, by)).collect();
     place_change_write_all_in_txn(work.txn, &ledger, work.now).await

@@ -1,7 +1,7 @@
 //! Takes turns with `invite create` close to a cut-off (docs/domain.md §3).
 
 use crate::app::call::{Call, Work};
-use crate::app::queue::{Ask, Wish};
+use crate::app::sign_up::{Ask, Wish};
 use crate::domain::calendar::cut_off;
 use crate::domain::time::add_days;
 use crate::error::Result;

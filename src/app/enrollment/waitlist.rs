@@ -3,7 +3,7 @@
 use super::{NewReservation, ReservationRow, submit};
 use crate::app::App;
 use crate::app::input::RequestKey;
-use crate::app::queue::{Ask, Wish};
+use crate::app::sign_up::{Ask, Wish};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::page::{Page, Paged};

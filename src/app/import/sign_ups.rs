@@ -6,19 +6,20 @@ use super::entry::{Row, SignUp};
 use super::outcome::{Code, Problem};
 use super::people::People;
 use super::run::Run;
+use crate::app::enrollment::book::{Contents, LoadedBook, Places};
+use crate::app::enrollment::days::around;
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
 use crate::domain::actor::Actor;
-use crate::domain::places::{Book, Claim, Key, PlaceDay};
+use crate::domain::places::Claim;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::import as store;
 use crate::storage::ledger::{By, place_change_write_new_in_txn};
-use crate::storage::place::{place_list, place_lock_list_in_txn};
 use crate::storage::reservation::ReservationInsert;
-use crate::storage::sign_up::place_change_in_txn;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use crate::storage::sign_up::{Taking, place_change_in_txn};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A sign-up that is not stored yet.
 struct Asked<'a> {
@@ -52,11 +53,12 @@ impl Run<'_> {
             .filter(|held| held.state == ReservationState::Waitlisted)
             .map(|held| held.student_id)
             .collect();
-        let mut desk = self.open_desk(catalogue, &asked, &held).await?;
+        let mut book = self.load_book(&asked, &held).await?;
 
         let (mut inserts, mut refused) = (Vec::with_capacity(asked.len()), Vec::new());
         for ask in &asked {
-            match desk.sign_up(ask) {
+            let (template, first, last) = ask.range();
+            match book.take(ask.student.id, template, Claim::SignUp, first, last) {
                 Ok(days) => {
                     self.outcome.places += days as u64;
                     inserts.push(ask.insert());
@@ -81,10 +83,12 @@ impl Run<'_> {
         // one, or waits.
         let of_waiting = inserts.iter().filter(|insert| waiting.contains(&insert.student_id));
         let said_yes: Vec<Yes> = of_waiting.map(yes).collect();
+        let ranges = inserts.iter().map(|insert| (insert.template_id, insert.start_day, insert.end_day));
+        let taken = book.taken(ranges);
         let before = store::reservation_last_id(self.work.txn).await?;
         store::insert_set_in_txn(self.work.txn, inserts.into_iter().map(ReservationInsert::active).collect())
             .await?;
-        place_change_in_txn(self.work.txn, &desk.taken()).await?;
+        place_change_in_txn(self.work.txn, &taken).await?;
         let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor(Actor::Import));
         place_change_write_new_in_txn(
             self.work.txn,
@@ -99,48 +103,29 @@ impl Run<'_> {
         Ok(touched)
     }
 
-    /// Locks and reads the places of all templates concerned, and notes what the students have.
-    async fn open_desk(
-        &self,
-        catalogue: &Catalogue,
-        asked: &[Asked<'_>],
-        held: &[reservation::Model],
-    ) -> Result<Desk> {
-        let mut desk = Desk::default();
-        for ask in asked {
-            desk.students.entry(ask.student.id).or_insert_with(|| desk.book.add_student(ask.student.grade));
-        }
-        let wanted: BTreeSet<i64> = asked.iter().map(|ask| ask.template.id).collect();
-        let held: Vec<&reservation::Model> = held
-            .iter()
-            .filter(|held| held.state.takes_places() && desk.students.contains_key(&held.student_id))
-            .collect();
-        let mut concerned = wanted.clone();
-        concerned.extend(held.iter().map(|held| held.template_id));
-
-        let mut places =
-            place_lock_list_in_txn(self.work.txn, &Vec::from_iter(wanted.iter().copied())).await?;
-        let others = Vec::from_iter(concerned.difference(&wanted).copied());
-        if !others.is_empty() {
-            places.extend(place_list(self.work.txn, &others).await?);
-        }
-        for template in catalogue.templates.values().filter(|template| concerned.contains(&template.id)) {
-            let days: Vec<PlaceDay> =
-                places.remove(&template.id).unwrap_or_default().iter().map(PlaceDay::from).collect();
-            desk.before.extend(days.iter().map(|place| ((template.id, place.day), place.taken)));
-            desk.templates.insert(template.id, desk.book.add_template(template.grade, days));
-        }
-        for held in held {
-            let known = (
-                desk.students.get(&held.student_id),
-                desk.templates.get(&held.template_id),
-                Claim::of(held.state),
-            );
-            if let (Some(student), Some(template), Some(claim)) = known {
-                desk.book.note(*student, *template, claim, held.start_day, held.last_day);
-            }
-        }
-        Ok(desk)
+    /// Locks and reads the places of all templates that are asked for, and notes what the students
+    /// have.
+    async fn load_book(&self, asked: &[Asked<'_>], held: &[reservation::Model]) -> Result<LoadedBook> {
+        let templates: BTreeMap<i64, i32> =
+            asked.iter().map(|ask| (ask.template.id, ask.template.grade)).collect();
+        let students: BTreeMap<i64, i32> =
+            asked.iter().map(|ask| (ask.student.id, ask.student.grade)).collect();
+        let claim = |held: &reservation::Model| {
+            let reservation::Model { student_id, template_id, start_day, last_day, .. } = *held;
+            // A hold or an offer that has run out counts until it is found out, as its places do.
+            let claim = Claim::of(held.state).filter(|_| students.contains_key(&student_id))?;
+            Some(Taking { student_id, template_id, claim, start_day, last_day })
+        };
+        let claims: Vec<Taking> = held.iter().filter_map(claim).collect();
+        let ranges: Vec<(i64, Day, Day)> = asked.iter().map(Asked::range).collect();
+        let contents = Contents {
+            templates: templates.into_iter().collect(),
+            places: Places::LockAll,
+            students: students.into_iter().collect(),
+            claims: &claims,
+            between: around(&ranges),
+        };
+        LoadedBook::load(self.work.txn, contents).await
     }
 }
 
@@ -150,6 +135,11 @@ fn yes(insert: &ReservationInsert) -> Yes {
 }
 
 impl Asked<'_> {
+    /// The template and the days that are wanted of it.
+    fn range(&self) -> (i64, Day, Day) {
+        (self.template.id, self.row.value.start_day, self.row.value.end_day)
+    }
+
     fn insert(&self) -> ReservationInsert {
         let SignUp { created_at, start_day, end_day, .. } = self.row.value;
         ReservationInsert {
@@ -159,39 +149,6 @@ impl Asked<'_> {
             end_day,
             created_at,
         }
-    }
-}
-
-/// The book with the keys of its students and templates.
-#[derive(Default)]
-struct Desk {
-    book: Book,
-    /// Places taken by template and day when the desk was opened.
-    before: HashMap<(i64, Day), i32>,
-    students: HashMap<i64, Key>,
-    templates: HashMap<i64, Key>,
-}
-
-impl Desk {
-    fn sign_up(&mut self, ask: &Asked<'_>) -> std::result::Result<usize, crate::domain::places::Refusal> {
-        let SignUp { start_day, end_day, .. } = ask.row.value;
-        // Both were added for every sign-up; a key that is none is refused as without lesson days.
-        let student = self.students.get(&ask.student.id).copied().unwrap_or(Key::MAX);
-        let template = self.templates.get(&ask.template.id).copied().unwrap_or(Key::MAX);
-        self.book.sign_up(student, template, start_day, end_day)
-    }
-
-    /// The places that were taken since the desk was opened: (template, day, how many).
-    fn taken(&self) -> Vec<(i64, Day, i64)> {
-        let templates = self.templates.iter().collect::<BTreeMap<_, _>>();
-        let days = templates
-            .into_iter()
-            .flat_map(|(id, key)| self.book.places(*key).iter().map(|place| (*id, place)));
-        days.filter_map(|(id, place)| {
-            let had = self.before.get(&(id, place.day)).copied().unwrap_or_default();
-            (place.taken != had).then(|| (id, place.day, i64::from(place.taken) - i64::from(had)))
-        })
-        .collect()
     }
 }
 

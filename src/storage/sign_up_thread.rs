@@ -1,9 +1,9 @@
 //! The thread on which sign-ups are decided.
 //!
-//! A set of sign-ups needs at least five consecutive round trips to the database. On the threads
+//! A batch of sign-ups needs at least five consecutive round trips to the database. On the threads
 //! that serve RPCs, each of these steps would queue behind all requests that have arrived
-//! meanwhile. Here the set continues as soon as the database has answered (benches/RESULTS.md says
-//! what that is worth).
+//! meanwhile. Here the batch continues as soon as the database has answered (benches/RESULTS.md
+//! says what that is worth).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 /// The thread; there is none before the first task.
 #[derive(Debug, Default)]
-pub(super) struct DeskThread {
+pub(super) struct SignUpThread {
     worker: OnceLock<Option<Worker>>,
 }
 
@@ -25,7 +25,7 @@ struct Worker {
     _end: oneshot::Sender<Infallible>,
 }
 
-impl DeskThread {
+impl SignUpThread {
     /// Runs a task on the thread; beside the caller when the system gives no thread.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
@@ -46,7 +46,7 @@ impl Worker {
             // Connections that are opened on the thread are watched by it, so they last as long as
             // it: `Db` holds both.
             let run = move || drop(runtime.block_on(ended));
-            std::thread::Builder::new().name("etutor-desk".to_owned()).spawn(run).map(|_thread| handle)
+            std::thread::Builder::new().name("etutor-sign-up".to_owned()).spawn(run).map(|_thread| handle)
         });
         match started {
             Ok(runtime) => Some(Self { runtime, _end: end }),
@@ -64,23 +64,23 @@ mod tests {
 
     #[tokio::test]
     async fn tasks_share_a_thread_of_their_own() {
-        let desk = DeskThread::default();
+        let thread = SignUpThread::default();
         let of = || std::thread::current().id();
-        let first = desk.spawn(async move { of() }).await.unwrap();
-        assert_eq!(first, desk.spawn(async move { of() }).await.unwrap());
+        let first = thread.spawn(async move { of() }).await.unwrap();
+        assert_eq!(first, thread.spawn(async move { of() }).await.unwrap());
         assert_ne!(first, of());
     }
 
     #[tokio::test]
     async fn the_last_task_may_end_the_thread() {
-        let desk = std::sync::Arc::new(DeskThread::default());
-        let (own, (go, gone)) = (desk.clone(), oneshot::channel::<()>());
-        let task = desk.spawn(async move {
+        let thread = std::sync::Arc::new(SignUpThread::default());
+        let (own, (go, gone)) = (thread.clone(), oneshot::channel::<()>());
+        let task = thread.spawn(async move {
             gone.await.unwrap();
             drop(own);
             7
         });
-        drop(desk);
+        drop(thread);
         go.send(()).unwrap();
         assert_eq!(task.await.unwrap(), 7);
     }
