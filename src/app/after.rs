@@ -1,10 +1,11 @@
 //! What happens when messages of a kind settle, in the same transaction. The outbox uses this table
 //! without knowing what is in it; `wiring` fills it.
 
-use crate::app::call::Work;
+use crate::domain::rules::Rules;
 use crate::domain::state::MessageKind;
 use crate::domain::time::Instant;
 use crate::error::Result;
+use crate::storage::Txn;
 use std::collections::HashMap;
 use std::pin::Pin;
 
@@ -30,9 +31,9 @@ pub struct Follow {
     /// The kind.
     pub kind: MessageKind,
     /// Until when those may be answered whose messages are handed over at these instants.
-    pub answer_until: for<'a> fn(Work<'a>, &'a [(i64, Instant)]) -> Until<'a>,
+    pub answer_until: for<'a> fn(&'a Rules, &'a Txn, &'a [(i64, Instant)]) -> Until<'a>,
     /// What follows when they settle.
-    pub settled: for<'a> fn(Work<'a>, Settled<'a>) -> Following<'a>,
+    pub settled: for<'a> fn(&'a Txn, Settled<'a>, Instant) -> Following<'a>,
 }
 
 /// What follows, by kind.
@@ -44,19 +45,26 @@ impl After {
     pub async fn answer_until(
         self,
         kind: MessageKind,
-        work: Work<'_>,
+        rules: &Rules,
+        txn: &Txn,
         handed: &[(i64, Instant)],
     ) -> Result<HashMap<i64, Instant>> {
         match self.0.iter().find(|follow| follow.kind == kind) {
-            Some(follow) => (follow.answer_until)(work, handed).await,
+            Some(follow) => (follow.answer_until)(rules, txn, handed).await,
             None => Ok(HashMap::new()),
         }
     }
 
     /// Does what follows when messages of a kind settle.
-    pub async fn settled(self, kind: MessageKind, work: Work<'_>, settled: Settled<'_>) -> Result<()> {
+    pub async fn settled(
+        self,
+        kind: MessageKind,
+        txn: &Txn,
+        settled: Settled<'_>,
+        now: Instant,
+    ) -> Result<()> {
         for follow in self.0.iter().filter(|follow| follow.kind == kind) {
-            (follow.settled)(work, settled).await?;
+            (follow.settled)(txn, settled, now).await?;
         }
         Ok(())
     }

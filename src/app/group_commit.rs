@@ -369,16 +369,19 @@ impl<T: Item, A> Drop for Taken<T, A> {
     }
 }
 
+/// Where the callers of a batch wait for their answers.
+type Answers<A> = Vec<oneshot::Sender<Result<A>>>;
+
 /// Decides a batch and answers it; a batch of several keys that could not have its locks is given
 /// back.
 async fn decide<T: Item, C: Committer<T>>(
     committer: C,
     batch: Vec<Waiting<T, C::Answer>>,
 ) -> Vec<Waiting<T, C::Answer>> {
-    let (items, answers): (Vec<T>, Vec<oneshot::Sender<Result<C::Answer>>>) =
+    let (items, answers): (Vec<T>, Answers<C::Answer>) =
         batch.into_iter().map(|one| (one.item, one.answer)).unzip();
     let is_mixed = items.iter().any(|item| item.key() != items[0].key());
-    let all = |answers: Vec<oneshot::Sender<Result<C::Answer>>>, error: &dyn Fn() -> Error| {
+    let all = |answers: Answers<C::Answer>, error: &dyn Fn() -> Error| {
         answers.into_iter().for_each(|answer| drop(answer.send(Err(error()))));
     };
     // Who has gone needs no answer, but was decided like the others: a retry finds it.

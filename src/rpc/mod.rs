@@ -1,5 +1,5 @@
-//! The gRPC services, which convert, make one call to `app`, and convert back. `serve` has the stack
-//! that serves them.
+//! The gRPC services, which convert, make one call to `app`, and convert back. `serve` has the
+//! stack that serves them.
 
 pub(crate) mod catalog;
 pub(crate) mod class;

@@ -2,11 +2,13 @@
 //! (docs/domain.md §§4, 5).
 
 mod invitation;
+mod marks;
 mod roster;
 mod students;
 mod task;
 
 pub use invitation::*;
+pub(crate) use marks::*;
 pub(crate) use roster::*;
 pub(crate) use students::*;
 pub use task::*;

@@ -29,7 +29,11 @@ pub(super) async fn questions<'a>(
     let rows: Vec<(&message::Model, i64, Instant)> =
         handed.filter_map(|(row, at)| Some((row, invitation_of(row)?, at))).collect();
     let invitations: Vec<(i64, Instant)> = rows.iter().map(|(_, id, at)| (*id, *at)).collect();
-    let until = work.app.after.answer_until(MessageKind::Invitation, work, &invitations).await?;
+    let until = work
+        .app
+        .after
+        .answer_until(MessageKind::Invitation, work.app.rules(), work.txn, &invitations)
+        .await?;
     let questions = rows.into_iter().filter_map(|(row, invitation_id, _)| {
         let until = *until.get(&invitation_id)?;
         let body = with_answer_by(&row.body, until, work.app.time());
@@ -56,7 +60,7 @@ pub(super) async fn settle<'a>(
     }
     let until: Vec<(i64, Instant)> = out.iter().map(|(_, one)| (one.invitation_id, one.until)).collect();
     let settled = Settled { out: &until, lost };
-    work.app.after.settled(MessageKind::Invitation, work, settled).await?;
+    work.app.after.settled(MessageKind::Invitation, work.txn, settled, work.now).await?;
     let bodies: Vec<(i64, &str)> = out.iter().map(|(id, one)| (**id, one.body.as_str())).collect();
     store::message_say(work.txn, &bodies).await
 }

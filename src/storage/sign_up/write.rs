@@ -230,8 +230,8 @@ const ON_POSTGRES: &str = concat!(
     " FROM q), \
      told AS (INSERT INTO place_change (template_id, reservation_id, first_day, last_day, delta, cause, \
          actor_kind, actor, remark, request_id, changed_at) \
-         SELECT q.template_id, q.id, q.start_day, q.end_day, 1, q.cause, 'STUDENT', q.student, '', q.request_id, \
-         CAST(? AS BIGINT) FROM q WHERE q.cause <> ''), \
+         SELECT q.template_id, q.id, q.start_day, q.end_day, 1, q.cause, 'STUDENT', q.student, '', \
+         q.request_id, CAST(? AS BIGINT) FROM q WHERE q.cause <> ''), \
      asked AS (INSERT INTO request_log (scope, request_id, fingerprint, result, created_at) \
          SELECT q.scope, q.request_id, q.fingerprint, CAST(q.id AS TEXT), CAST(? AS BIGINT) FROM q \
          WHERE q.scope <> '') \

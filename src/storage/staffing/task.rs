@@ -1,4 +1,4 @@
-//! Class tasks: reading, locking, marking, and the one statement by which a task gets another state.
+//! Class tasks: reading, locking, and the one statement by which a task gets another state.
 
 use crate::domain::class_task::Counts;
 use crate::domain::state::task::Event;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::class_task;
 use crate::storage::insert::insert_rows;
-use crate::storage::sql::{Cell, sql, update_by_pairs, update_by_rows};
+use crate::storage::sql::{Cell, sql};
 use crate::storage::unique_violation;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::HashMap;
@@ -92,8 +92,8 @@ macro_rules! task_select {
         concat!(
             "SELECT t.id, t.template_id, t.day, t.state, t.start_at, t.gate_at, t.freeze_at, t.closes_at, \
              t.reopened, t.students, t.needed, t.dirty, ",
-            "t.early_warned, t.gate_alarmed, t.told_uncovered, t.cancel_reason, t.version, ct.code, ct.subject_id, s.name AS \
-             subject_name, ct.grade, ct.season_id, ",
+            "t.early_warned, t.gate_alarmed, t.told_uncovered, t.cancel_reason, t.version, ct.code, \
+             ct.subject_id, s.name AS subject_name, ct.grade, ct.season_id, ",
             "p.start_time, p.end_time, ct.max_classes, ct.max_students_per_class ",
             "FROM class_task t JOIN class_template ct ON ct.id = t.template_id JOIN subject s \
              ON s.id = ct.subject_id ",
@@ -386,7 +386,8 @@ pub(crate) async fn task_insert_set_in_txn(
     let inserted =
         sql("INSERT INTO class_task (template_id, day, state, start_at, gate_at, freeze_at, closes_at, \
          students, needed, created_at) \
-         SELECT q.template_id, ?, ?, q.start_at, q.gate_at, q.freeze_at, q.freeze_at, q.students, q.needed, ? \
+         SELECT q.template_id, ?, ?, q.start_at, q.gate_at, q.freeze_at, q.freeze_at, q.students, \
+         q.needed, ? \
          FROM {rows:template_id:i, start_at:i, gate_at:i, freeze_at:i, students:i, needed:i} q")
         .bind(day)
         .bind(TaskState::Pending)
@@ -399,78 +400,6 @@ pub(crate) async fn task_insert_set_in_txn(
         Err(Error::AlreadyExists { .. }) => Err(Error::Contended("class_task")),
         Err(error) => Err(error),
     }
-}
-
-/// Open tasks of templates are to be sized again.
-pub(crate) async fn task_mark_of_templates_in_txn(txn: &Txn, template_ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE template_id IN ({ids}) \
-        AND state IN ('PENDING', 'INVITING', 'COVERED')")
-    .ids(template_ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
-}
-
-/// Open tasks that count on these coaches are to look at them again.
-pub(crate) async fn task_mark_of_coaches_in_txn(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') AND id IN \
-         (SELECT task_id FROM invitation WHERE coach_id IN ({ids}) \
-         AND state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE'))")
-    .ids(coach_ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
-}
-
-/// Open tasks of templates on days after `day` are to be sized again.
-pub(crate) async fn task_mark_later_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') \
-        AND template_id IN ({ids})")
-    .bind(day)
-    .ids(template_ids.iter().copied())
-    .execute_in_parts(txn)
-    .await
-    .map(drop)
-}
-
-/// Stores new sizes: (task, students, needed).
-pub(crate) async fn task_size_set_in_txn(txn: &Txn, sizes: &[(i64, i64, i64)]) -> Result<()> {
-    let set = "students = p.students, needed = p.needed, dirty = FALSE, version = class_task.version + 1";
-    update_by_rows(txn, "class_task", "{rows:id:i, students:i, needed:i}", "class_task.id = p.id", set)
-        .rows(sizes.iter().map(|(id, students, needed)| [(*id).into(), (*students).into(), (*needed).into()]))
-        .execute_in_parts(txn)
-        .await
-        .map(drop)
-}
-
-/// Notes which alarms of a task were given, and how many uncovered classes were told at most.
-pub(crate) async fn task_alarmed_in_txn(txn: &Txn, id: i64, at_gate: bool, uncovered: i64) -> Result<()> {
-    sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? WHERE id = ?")
-        .bind(at_gate)
-        .bind(uncovered)
-        .bind(id)
-        .execute(txn)
-        .await
-        .map(drop)
-}
-
-/// Tasks that are covered at their gate need no alarm then.
-pub(crate) async fn task_covered_at_gate_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 \
-        WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})")
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
-}
-
-/// PENDING → INVITING where somebody is asked, if these tasks are still of the versions with which
-/// they were read; how many were.
-pub(crate) async fn task_asked_in_txn(txn: &Txn, versions: &[(i64, i64)]) -> Result<u64> {
-    let set = "version = class_task.version + 1, state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    update_by_pairs(txn, "class_task", ["id", "version"], set, "class_task.version = p.version", versions)
-        .execute(txn)
-        .await
 }
 
 /// Takes the turn of whoever makes tasks (`create`) or invitations (`invite`).
