@@ -24,12 +24,15 @@ impl Item for Number {
     }
 }
 
+/// By key: the fault of a commit of so many items.
+type Faults = HashMap<u32, fn(usize) -> Error>;
+
 /// Doubles numbers, odd ones not. Fails for a batch with a number in `faults`, and waits with
 /// one about "slow" until it is told to go on.
 #[derive(Clone, Default)]
 struct Doubler {
     queue: GroupCommit<Number, u32>,
-    faults: Arc<Mutex<HashMap<u32, fn(usize) -> Error>>>,
+    faults: Arc<Mutex<Faults>>,
     batches: Arc<Mutex<Vec<Vec<u32>>>>,
     go_on: Arc<Notify>,
 }
