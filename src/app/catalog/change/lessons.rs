@@ -6,10 +6,11 @@ use super::scene::{Asked, LessonChange, Scene};
 use crate::app::call::{Call, Work};
 use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
+use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::state::{ClassState, LessonChangeKind, LessonState, ReservationState};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
-use crate::storage::entity::{lesson, place};
+use crate::storage::entity::lesson;
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self as store, Claim, EditedClass};
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +21,7 @@ pub(super) struct ClassLessons {
     /// They fall away: as they were.
     pub cancelled: Vec<lesson::Model>,
     /// They are at another time: as they were, and their start now.
-    pub moved: Vec<(lesson::Model, place::Model)>,
+    pub moved: Vec<(lesson::Model, PlaceDay)>,
     /// They come; the key is 0 for one that was never there.
     pub added: Vec<lesson::Model>,
 }
@@ -42,7 +43,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
         if edit.removed.contains_key(&row.day) {
             found.cancelled.push(row.clone());
         } else if edit.moved.contains_key(&row.day)
-            && let Some(place) = edit.rows.get(&row.day)
+            && let Some(place) = edit.places.get(&row.day)
         {
             if asked.other_period {
                 return Err(edit
@@ -53,7 +54,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
                     )
                     .of_classes(vec![row.class_id]));
             }
-            found.moved.push((row.clone(), place.clone()));
+            found.moved.push((row.clone(), *place));
         }
     }
     let wanted = wanted(scene)?;
@@ -84,7 +85,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
             store::lesson_clash_days(work.txn, &classes, work.app.rules().gap.num_seconds(), work.now)
                 .await?;
         if !clash.is_empty() {
-            let days = crate::domain::places::show_days(&clash);
+            let days = show_days(&clash);
             return Err(Error::refused_on(
                 Reason::InUse,
                 format!("the coach of a class has another lesson too close to it, on {days}"),
@@ -180,7 +181,7 @@ async fn add(
         // The coach has the class already: neither the rank's limit nor a block on new ones counts.
         (candidate.classes, candidate.blocked) = (0, false);
         let mut refused = Vec::new();
-        for place in days.iter().filter_map(|day| edit.rows.get(day)) {
+        for place in days.iter().filter_map(|day| edit.places.get(day)) {
             let span = Span { day: place.day, start: place.start_at, end: place.end_at };
             match offer_of(&work, candidate, edit, span)? {
                 Ok(offer) => {
@@ -290,8 +291,8 @@ async fn set_spans(work: Work<'_>, scene: &Scene<'_>, found: &ClassLessons) -> R
 pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
     let mut all = Vec::new();
     for edit in &scene.edits {
-        let change = |day: Day, kind, before: Option<&place::Model>| {
-            let after = edit.rows.get(&day);
+        let change = |day: Day, kind, before: Option<&PlaceDay>| {
+            let after = edit.places.get(&day);
             LessonChange {
                 class_template: edit.template.code.clone(),
                 day,
@@ -308,7 +309,7 @@ pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChan
         all.extend(edit.moved.iter().map(|(day, row)| change(*day, LessonChangeKind::Moved, Some(row))));
         // One that moved says its new number of places already.
         for (day, had) in edit.resized.iter().filter(|(day, _)| !edit.moved.contains_key(day)) {
-            let same = edit.rows.get(day);
+            let same = edit.places.get(day);
             all.push(LessonChange { capacity_before: *had, ..change(*day, LessonChangeKind::Resized, same) });
         }
     }
@@ -356,5 +357,5 @@ pub(crate) async fn offers_still_cover(work: Work<'_>, period_id: i64) -> Result
     }
     days.dedup();
     let why = "a coach teaches under an offer that would no longer cover the lesson, on";
-    Err(Error::refused_on(Reason::InUse, format!("{why} {}", crate::domain::places::show_days(&days)), days))
+    Err(Error::refused_on(Reason::InUse, format!("{why} {}", show_days(&days)), days))
 }
