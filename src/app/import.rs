@@ -15,6 +15,7 @@ mod entry;
 mod files;
 mod outcome;
 mod people;
+mod places;
 mod run;
 mod sign_ups;
 mod spelling;

@@ -5,7 +5,6 @@ mod after;
 mod calendars;
 pub mod call;
 pub(crate) mod catalog;
-pub(crate) mod catalog_places;
 pub(crate) mod class;
 pub(crate) mod clock;
 pub(crate) mod coach;

@@ -14,6 +14,7 @@ pub mod message;
 pub mod notice;
 pub(crate) mod opening;
 pub(crate) mod person;
+pub(crate) mod place_edit;
 pub(crate) mod places;
 pub(crate) mod reason;
 pub mod recurrence;

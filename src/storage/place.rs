@@ -3,7 +3,11 @@
 use super::entity::{class_template, period, place, season, season_except_day};
 use super::import::insert_set_in_txn;
 use super::sql::sql;
-use crate::domain::places::PlaceDay;
+use crate::domain::calendar::parse_time;
+use crate::domain::place_edit::PlaceEdit;
+use crate::domain::places::{PlaceDay, Slot, places_of};
+use crate::domain::recurrence::RecurrenceError;
+use crate::domain::rules::Rules;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
@@ -22,6 +26,20 @@ impl From<&place::Model> for PlaceDay {
     }
 }
 
+/// The row of a template's place.
+pub(crate) fn place_row(template_id: i64, place: &PlaceDay, not_held_told: bool) -> place::Model {
+    let PlaceDay { day, start_at, end_at, capacity, taken, not_held_at } = *place;
+    place::Model { template_id, day, start_at, end_at, capacity, taken, not_held_at, not_held_told }
+}
+
+/// The rows of a template after an edit of those that it has. That students were told that nobody
+/// comes to a lesson stays so until the lesson is at another time.
+pub(crate) fn place_rows(template_id: i64, edit: &PlaceEdit, old: &[place::Model]) -> Vec<place::Model> {
+    let told: BTreeSet<Day> = old.iter().filter(|had| had.not_held_told).map(|had| had.day).collect();
+    let is_told = |day: &Day| told.contains(day) && !edit.moved.contains_key(day);
+    edit.places.iter().map(|(day, place)| place_row(template_id, place, is_told(day))).collect()
+}
+
 /// A template with its season and period.
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateSlot {
@@ -33,6 +51,25 @@ pub(crate) struct TemplateSlot {
     pub period: period::Model,
     /// Days of the season without lessons.
     pub except: BTreeSet<Day>,
+}
+
+impl TemplateSlot {
+    /// The places that the template is to have, none taken; or why its recurrence cannot be used.
+    pub(crate) fn wanted(&self, rules: &Rules) -> Result<Result<Vec<PlaceDay>, RecurrenceError>> {
+        let Self { template, season, period, except } = self;
+        let corrupt = |column| Error::Corrupt { table: "period", column, id: period.id.to_string() };
+        let slot = Slot {
+            season_start: season.start_day,
+            season_end: season.end_day,
+            except,
+            recurrence: &template.recurrence,
+            start_time: parse_time(&period.start_time).ok_or_else(|| corrupt("start_time"))?,
+            end_time: parse_time(&period.end_time).ok_or_else(|| corrupt("end_time"))?,
+            max_classes: template.max_classes,
+            max_students_per_class: template.max_students_per_class,
+        };
+        Ok(places_of(rules, &slot))
+    }
 }
 
 /// Templates with their seasons and periods, in order of keys.

@@ -1,9 +1,9 @@
 //! Subjects, seasons, periods and class templates of an import.
 
 use super::columns::{CLASS_TEMPLATES, PERIODS, SEASONS, SUBJECTS};
+use super::places::{Conflict, remake_places};
 use super::run::Run;
 use crate::app::catalog::SeasonSpec;
-use crate::app::catalog_places::{Conflict, remake_places};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::Txn;

@@ -4,7 +4,6 @@
 use super::Notes;
 use crate::app::App;
 use crate::app::call::{Call, Work};
-use crate::app::catalog_places::wanted_places;
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::domain::places::PlaceDay;
@@ -15,10 +14,9 @@ use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::message::content::Content;
 use crate::storage::catalog::{catalog_changed_in_txn, season_lock_in_txn};
-use crate::storage::entity::place;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::place::{
-    TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, template_slots,
+    TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, place_row, template_slots,
 };
 use crate::storage::upkeep::{self as store, Difference, UpkeepTemplate};
 use chrono::TimeDelta;
@@ -131,7 +129,7 @@ async fn lacking(call: &Call<'_>, templates: &[UpkeepTemplate], report: &mut Rep
 /// The lesson days of a template as the catalogue has it.
 fn days_of(app: &App, slot: &TemplateSlot) -> Result<Vec<PlaceDay>> {
     let id = slot.template.id.to_string();
-    wanted_places(app, slot)?.map_err(|_: RecurrenceError| Error::Corrupt {
+    slot.wanted(app.rules())?.map_err(|_: RecurrenceError| Error::Corrupt {
         table: "class_template",
         column: "recurrence",
         id,
@@ -246,23 +244,9 @@ impl Mender<'_> {
             .iter()
             .map(|place| place.day)
             .collect();
-        let mut rows = Vec::new();
-        for place in days_of(work.app, slot)?
-            .into_iter()
-            .filter(|place| place.start_at > work.now && !there.contains(&place.day))
-        {
-            let PlaceDay { day, start_at, end_at, capacity, taken, not_held_at } = place;
-            rows.push(place::Model {
-                template_id: id,
-                day,
-                start_at,
-                end_at,
-                capacity,
-                taken,
-                not_held_at,
-                not_held_told: false,
-            });
-        }
+        let days = days_of(work.app, slot)?;
+        let lacking = days.iter().filter(|place| place.start_at > work.now && !there.contains(&place.day));
+        let rows: Vec<_> = lacking.map(|place| place_row(id, place, false)).collect();
         place_insert_in_txn(work.txn, &rows).await?;
         Ok(rows.iter().map(|row| row.day).collect())
     }

@@ -100,6 +100,16 @@ fn a_sign_up_that_gets_another_last_day_keeps_its_leave_and_needs_no_place_for_i
 }
 
 #[test]
+fn the_last_day_there_is_is_asked_for_like_any_other() {
+    on_every_app(async |app: TestApp| {
+        let academy = small().build(&app).await;
+        let last = Some(("9999-12-30", "9999-12-31"));
+        assert_eq!(said(academy.reserve(&app, &student(1), "one", last).await), "NOT_A_LESSON_DAY");
+        no_drift(&app).await;
+    });
+}
+
+#[test]
 fn after_the_cut_off_of_the_first_lesson_the_last_day_can_still_be_changed() {
     on_every_app(async |app: TestApp| {
         let academy = small().build(&app).await;

@@ -6,10 +6,11 @@ use super::scene::{Asked, LessonChange, Scene};
 use crate::app::call::{Call, Work};
 use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
+use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::state::{LessonChangeKind, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::entity::{lesson, place};
+use crate::storage::entity::lesson;
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self as store, Claim, EditedClass};
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +21,7 @@ pub(super) struct ClassLessons {
     /// They fall away: as they were.
     pub cancelled: Vec<lesson::Model>,
     /// They are at another time: as they were, and their start now.
-    pub moved: Vec<(lesson::Model, place::Model)>,
+    pub moved: Vec<(lesson::Model, PlaceDay)>,
     /// They come; the key is 0 for one that was never there.
     pub added: Vec<lesson::Model>,
 }
@@ -42,7 +43,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
         if edit.removed.contains_key(&row.day) {
             found.cancelled.push(row.clone());
         } else if edit.moved.contains_key(&row.day)
-            && let Some(place) = edit.rows.get(&row.day)
+            && let Some(place) = edit.places.get(&row.day)
         {
             if asked.other_period {
                 return Err(edit
@@ -53,7 +54,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
                     )
                     .of_classes(vec![row.class_id]));
             }
-            found.moved.push((row.clone(), place.clone()));
+            found.moved.push((row.clone(), *place));
         }
     }
     let Wanted { lessons: wanted, earlier } = wanted(scene)?;
@@ -87,7 +88,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
             store::lesson_clash_days(work.txn, &classes, work.app.rules().gap.num_seconds(), work.now)
                 .await?;
         if !clash.is_empty() {
-            let days = crate::domain::places::show_days(&clash);
+            let days = show_days(&clash);
             return Err(Error::refused_on(
                 Reason::InUse,
                 format!("the coach of a class has another lesson too close to it, on {days}"),
@@ -148,11 +149,11 @@ fn earlier(scene: &Scene<'_>, rosters: &mut BTreeMap<(i64, Day), i32>) -> Vec<(i
         let Some((class, since)) = class.map(|class| (class, claim.start_day.max(class.first_day))) else {
             continue;
         };
-        if since >= from || edit.rows.range(since..from).any(|(day, _)| !edit.added.contains(day)) {
+        if since >= from || edit.places.range(since..from).any(|(day, _)| !edit.added.contains(day)) {
             continue;
         }
         let mut first = None;
-        for (day, _) in edit.rows.range(since..from).rev() {
+        for (day, _) in edit.places.range(since..from).rev() {
             let roster = rosters.entry((class.id, *day)).or_default();
             if *roster >= edit.template.max_students_per_class {
                 break;
@@ -222,7 +223,7 @@ async fn add(
         // The coach has the class already: neither the rank's limit nor a block on new ones counts.
         (candidate.classes, candidate.blocked) = (0, false);
         let mut refused = Vec::new();
-        for place in days.iter().filter_map(|day| edit.rows.get(day)) {
+        for place in days.iter().filter_map(|day| edit.places.get(day)) {
             let span = Span { day: place.day, start: place.start_at, end: place.end_at };
             match offer_of(&work, candidate, edit, span)? {
                 Ok(offer) => {
@@ -329,8 +330,8 @@ async fn set_spans(work: Work<'_>, scene: &Scene<'_>, found: &ClassLessons) -> R
 pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChange> {
     let mut all = Vec::new();
     for edit in &scene.edits {
-        let change = |day: Day, kind, before: Option<&place::Model>| {
-            let after = edit.rows.get(&day);
+        let change = |day: Day, kind, before: Option<&PlaceDay>| {
+            let after = edit.places.get(&day);
             LessonChange {
                 class_template: edit.template.code.clone(),
                 day,
@@ -347,7 +348,7 @@ pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChan
         all.extend(edit.moved.iter().map(|(day, row)| change(*day, LessonChangeKind::Moved, Some(row))));
         // One that moved says its new number of places already.
         for (day, had) in edit.resized.iter().filter(|(day, _)| !edit.moved.contains_key(day)) {
-            let same = edit.rows.get(day);
+            let same = edit.places.get(day);
             all.push(LessonChange { capacity_before: *had, ..change(*day, LessonChangeKind::Resized, same) });
         }
     }
@@ -395,5 +396,5 @@ pub(crate) async fn offers_still_cover(work: Work<'_>, period_id: i64) -> Result
     }
     days.dedup();
     let why = "a coach teaches under an offer that would no longer cover the lesson, on";
-    Err(Error::refused_on(Reason::InUse, format!("{why} {}", crate::domain::places::show_days(&days)), days))
+    Err(Error::refused_on(Reason::InUse, format!("{why} {}", show_days(&days)), days))
 }

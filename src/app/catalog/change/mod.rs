@@ -13,7 +13,6 @@ mod tasks;
 mod tell;
 
 use crate::app::call::Work;
-use crate::app::catalog_places::wanted_places;
 use crate::app::enrollment::offer;
 use crate::app::staffing::hold::coach_lock_in_txn;
 use crate::domain::places::{PlaceDay, show_days, show_ids};
@@ -47,13 +46,13 @@ pub(crate) async fn carry_out(
         return Ok(CatalogChange::default());
     }
     let wanted = wanted(work, &ids, asked.field).await?;
-    let edits = compare(templates, &wanted, &mut place_store::place_list(work.txn, &ids).await?, work.now);
+    let edits = compare(templates, &wanted, &place_store::place_list(work.txn, &ids).await?, work.now);
     let Some((first, last)) = span(&edits) else { return Ok(CatalogChange::default()) };
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
     let claims = lock(work.txn, &ids, first, last).await?;
     // Only now nobody takes or frees places any more.
-    let mut edits =
-        compare(templates, &wanted, &mut place_store::place_list(work.txn, &ids).await?, work.now);
+    let old = place_store::place_list(work.txn, &ids).await?;
+    let mut edits = compare(templates, &wanted, &old, work.now);
     edits.retain(|edit| ids.contains(&edit.template.id));
     for edit in &mut edits {
         let of: Vec<&Claim> = claims.iter().filter(|claim| claim.template_id == edit.template.id).collect();
@@ -61,9 +60,9 @@ pub(crate) async fn carry_out(
         if let Some(error) = edit.refusal(&of, work.now) {
             return Err(error);
         }
-        edit.keep_begun(work.now);
+        edit.keep_begun();
     }
-    edits.retain(Edit::is_change);
+    edits.retain(|edit| edit.is_change());
     if edits.is_empty() {
         return Ok(CatalogChange::default());
     }
@@ -73,7 +72,11 @@ pub(crate) async fn carry_out(
     let mut change = CatalogChange::default();
     // Tasks first: a coach who is let go is free for what follows.
     change.tasks = tasks::end(work, &scene, &mut change.messages).await?;
-    let rows: Vec<place::Model> = scene.edits.iter().flat_map(|edit| edit.rows.values().cloned()).collect();
+    let rows: Vec<place::Model> = scene
+        .edits
+        .iter()
+        .flat_map(|edit| place_store::place_rows(edit.template.id, edit, of(&old, edit.template.id)))
+        .collect();
     place_store::place_replace_in_txn(work.txn, &ids, &rows).await?;
     reservations::write_ledger(work, &scene).await?;
     let moved = tasks::follow(work, &scene, &mut change).await?;
@@ -96,7 +99,8 @@ async fn wanted(work: Work<'_>, ids: &[i64], field: &str) -> Result<HashMap<i64,
         let code = &slot.template.code;
         // Some rules are good by themselves and not in this season, as one whose UNTIL is before
         // its first day.
-        let days = wanted_places(work.app, &slot)?
+        let days = slot
+            .wanted(work.app.rules())?
             .map_err(|error| Error::invalid(field, format!("class template {code:?}: {error}")))?;
         if days.is_empty() {
             return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
@@ -110,16 +114,19 @@ async fn wanted(work: Work<'_>, ids: &[i64], field: &str) -> Result<HashMap<i64,
 fn compare<'a>(
     templates: &'a [class_template::Model],
     wanted: &HashMap<i64, Vec<PlaceDay>>,
-    old: &mut HashMap<i64, Vec<place::Model>>,
+    old: &HashMap<i64, Vec<place::Model>>,
     now: Instant,
 ) -> Vec<Edit<'a>> {
     let edit = |template: &'a class_template::Model| {
-        let days = wanted.get(&template.id).map_or(&[][..], Vec::as_slice);
-        Edit::new(template, &old.remove(&template.id).unwrap_or_default(), days, now)
+        Edit::new(template, of(old, template.id), of(wanted, template.id), now)
     };
-    let mut edits: Vec<Edit<'a>> = templates.iter().map(edit).filter(Edit::is_change).collect();
+    let mut edits: Vec<Edit<'a>> = templates.iter().map(edit).filter(|edit| edit.is_change()).collect();
     edits.sort_by(|a, b| a.template.code.cmp(&b.template.code));
     edits
+}
+
+fn of<T>(all: &HashMap<i64, Vec<T>>, template_id: i64) -> &[T] {
+    all.get(&template_id).map_or(&[], Vec::as_slice)
 }
 
 /// Locks whoever stands on the lesson days of templates, places last; the claims as they are then.
@@ -169,7 +176,7 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
 /// Offers places that came free to the waiting list; messages written.
 async fn places_came_free(work: Work<'_>, scene: &Scene<'_>) -> Result<u64> {
     let larger = |edit: &Edit<'_>| {
-        edit.resized.iter().any(|(day, had)| edit.rows.get(day).is_some_and(|row| *had < row.capacity))
+        edit.resized.iter().any(|(day, had)| edit.places.get(day).is_some_and(|row| *had < row.capacity))
     };
     let freed = scene.edits.iter().filter(|edit| !edit.removed.is_empty() || larger(edit));
     let ids: Vec<i64> = freed.map(|edit| edit.template.id).collect();

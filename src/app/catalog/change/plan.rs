@@ -1,99 +1,40 @@
-//! What becomes of the lesson days of one template, and what forbids it; decided in memory.
+//! What becomes of the lesson days of one template by an edit, for those who have a claim on them,
+//! and what forbids it; decided in memory.
 
+use crate::domain::place_edit::PlaceEdit;
 use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason};
 use crate::storage::entity::{class_template, place};
 use crate::storage::season_edit::Claim;
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
-/// The lesson days of a template as they were and as they are to be.
+/// An edit of a template's lesson days, with those who have a claim on them.
 #[derive(Debug)]
 pub(super) struct Edit<'a> {
     /// The template as it is to be.
     pub template: &'a class_template::Model,
-    /// Its places as they are to be, by day.
-    pub rows: BTreeMap<Day, place::Model>,
-    /// Days that fall away.
-    pub removed: BTreeMap<Day, place::Model>,
-    /// Days that come.
-    pub added: BTreeSet<Day>,
-    /// Days whose lesson is at another time: as they were.
-    pub moved: BTreeMap<Day, place::Model>,
-    /// Days with more or fewer places: how many there were.
-    pub resized: BTreeMap<Day, i32>,
+    days: PlaceEdit,
+}
+
+impl Deref for Edit<'_> {
+    type Target = PlaceEdit;
+
+    fn deref(&self) -> &PlaceEdit {
+        &self.days
+    }
 }
 
 impl<'a> Edit<'a> {
-    /// Compares. What has begun keeps its time, what is over its number of places; seats taken stay
-    /// taken. No day comes whose lesson would have begun, but of a template that is new.
+    /// Compares.
     pub(super) fn new(
         template: &'a class_template::Model,
         old: &[place::Model],
         wanted: &[PlaceDay],
         now: Instant,
     ) -> Self {
-        let mut removed: BTreeMap<Day, place::Model> = old.iter().map(|row| (row.day, row.clone())).collect();
-        let mut edit = Self {
-            template,
-            rows: BTreeMap::new(),
-            removed: BTreeMap::new(),
-            added: BTreeSet::new(),
-            moved: BTreeMap::new(),
-            resized: BTreeMap::new(),
-        };
-        for want in wanted {
-            if want.start_at <= now && !old.is_empty() && !removed.contains_key(&want.day) {
-                continue;
-            }
-            let mut row = place::Model {
-                template_id: template.id,
-                day: want.day,
-                start_at: want.start_at,
-                end_at: want.end_at,
-                capacity: want.capacity,
-                taken: 0,
-                not_held_at: want.not_held_at,
-                not_held_told: false,
-            };
-            match removed.remove(&want.day) {
-                None => drop(edit.added.insert(want.day)),
-                Some(had) => {
-                    row.taken = had.taken;
-                    let same_time = (had.start_at, had.end_at) == (row.start_at, row.end_at);
-                    if same_time || had.start_at <= now {
-                        (row.start_at, row.end_at) = (had.start_at, had.end_at);
-                        (row.not_held_at, row.not_held_told) = (had.not_held_at, had.not_held_told);
-                    } else {
-                        edit.moved.insert(want.day, had.clone());
-                    }
-                    if had.end_at <= now {
-                        row.capacity = had.capacity;
-                    } else if had.capacity != row.capacity {
-                        edit.resized.insert(want.day, had.capacity);
-                    }
-                }
-            }
-            edit.rows.insert(want.day, row);
-        }
-        edit.removed = removed;
-        edit
-    }
-
-    /// Whether anything is to be done.
-    pub(super) fn is_change(&self) -> bool {
-        !(self.removed.is_empty()
-            && self.added.is_empty()
-            && self.moved.is_empty()
-            && self.resized.is_empty())
-    }
-
-    /// The first and the last day that changes.
-    pub(super) fn span(&self) -> Option<(Day, Day)> {
-        let days =
-            || self.removed.keys().chain(&self.added).chain(self.moved.keys()).chain(self.resized.keys());
-        days().min().copied().zip(days().max().copied())
+        Self { template, days: PlaceEdit::new(old.iter().map(PlaceDay::from), wanted, now) }
     }
 
     /// Days that come, go or move in the range of a claim.
@@ -107,9 +48,9 @@ impl<'a> Edit<'a> {
     }
 
     /// The first lesson of a claim as it was.
-    pub(super) fn first_before(&self, claim: &Claim) -> Option<&place::Model> {
+    pub(super) fn first_before(&self, claim: &Claim) -> Option<&PlaceDay> {
         let range = || claim.start_day..=claim.last_day;
-        let kept = self.rows.range(range()).filter(|(day, _)| !self.added.contains(*day));
+        let kept = self.places.range(range()).filter(|(day, _)| !self.added.contains(*day));
         let kept = kept.map(|(day, row)| self.moved.get(day).unwrap_or(row));
         kept.chain(self.removed.range(range()).map(|(_, row)| row)).min_by_key(|row| row.day)
     }
@@ -117,8 +58,8 @@ impl<'a> Edit<'a> {
     /// Counts the claims into the days that come; they are those of this template.
     pub(super) fn count(&mut self, claims: &[&Claim]) {
         for claim in claims.iter().filter(|claim| claim.state.takes_places()) {
-            for day in self.added.range(claim.start_day..=claim.last_day) {
-                if let Some(row) = self.rows.get_mut(day) {
+            for day in self.days.added.range(claim.start_day..=claim.last_day) {
+                if let Some(row) = self.days.places.get_mut(day) {
                     row.taken += 1;
                 }
             }
@@ -126,11 +67,8 @@ impl<'a> Edit<'a> {
     }
 
     /// A lesson that has begun stays, also where nobody has a claim on it; after [`Self::refusal`].
-    pub(super) fn keep_begun(&mut self, now: Instant) {
-        let (begun, removed): (BTreeMap<Day, place::Model>, _) =
-            std::mem::take(&mut self.removed).into_iter().partition(|(_, row)| row.start_at <= now);
-        self.removed = removed;
-        self.rows.extend(begun);
+    pub(super) fn keep_begun(&mut self) {
+        self.days.keep_begun();
     }
 
     /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them
@@ -147,16 +85,16 @@ impl<'a> Edit<'a> {
             claims.iter().filter(|claim| takes(claim)).filter(covers).map(|claim| claim.id).collect()
         };
         let refuse = |reason, days: &[Day], why| self.refuse(reason, days, why).of_reservations(by(days));
-        let begun = of(&mut self.removed.values().filter(|row| row.start_at <= now).map(|row| row.day));
+        let begun = of(&mut self.removed.keys().copied().filter(|day| self.begun.contains_key(day)));
         if !begun.is_empty() {
             return Some(refuse(Reason::InUse, &begun, "the lesson has begun and cannot be removed, on"));
         }
-        let late = |day: &Day| self.rows.get(day).is_some_and(|row| row.start_at <= now);
+        let late = |day: &Day| self.places.get(day).is_some_and(|row| row.start_at <= now);
         let past = of(&mut self.moved.keys().copied().filter(late));
         if !past.is_empty() {
             return Some(refuse(Reason::InUse, &past, "the lesson would already have begun, on"));
         }
-        let crowded = |day: &Day| self.rows.get(day).is_some_and(|row| row.taken > row.capacity);
+        let crowded = |day: &Day| self.places.get(day).is_some_and(|row| row.taken > row.capacity);
         let full: Vec<Day> = self.added.iter().copied().filter(crowded).collect();
         if !full.is_empty() {
             return Some(refuse(
@@ -166,7 +104,7 @@ impl<'a> Edit<'a> {
             ));
         }
         let small: Vec<Day> =
-            self.rows.keys().copied().filter(|day| crowded(day) && !self.added.contains(day)).collect();
+            self.places.keys().copied().filter(|day| crowded(day) && !self.added.contains(day)).collect();
         (!small.is_empty())
             .then(|| refuse(Reason::InUse, &small, "more places are taken than there would be, on"))
     }
@@ -266,47 +204,6 @@ mod tests {
             user_name: String::new(),
             phone: String::new(),
         }
-    }
-
-    #[test]
-    fn what_has_begun_keeps_its_time_and_what_is_over_its_places() {
-        let old = [had("2026-03-07", 10, 2, 1), had("2026-03-14", 20, 2, 1), had("2026-03-21", 30, 2, 1)];
-        let wanted = [want("2026-03-07", 12, 3), want("2026-03-14", 22, 3), want("2026-03-21", 32, 3)];
-        let template = template();
-        let edit = Edit::new(&template, &old, &wanted, Instant::from_unix(20 * 3600));
-        assert_eq!(edit.moved.keys().copied().collect::<Vec<_>>(), [day("2026-03-21")]);
-        assert_eq!(edit.rows[&day("2026-03-07")], old[0], "over");
-        assert_eq!(
-            (edit.rows[&day("2026-03-14")].start_at, edit.rows[&day("2026-03-14")].capacity),
-            (old[1].start_at, 3),
-            "begun"
-        );
-        assert_eq!(edit.resized.len(), 2);
-    }
-
-    #[test]
-    fn lessons_that_have_begun_neither_come_nor_go() {
-        let template = template();
-        let now = Instant::from_unix(15 * 3600);
-        let old = [had("2026-03-06", 10, 2, 0), had("2026-03-13", 15, 2, 0), had("2026-03-20", 30, 2, 0)];
-        let wanted = [want("2026-03-07", 12, 2), want("2026-03-14", 15, 2), want("2026-03-21", 32, 2)];
-        let mut edit = Edit::new(&template, &old, &wanted, now);
-        edit.count(&[]);
-        assert!(edit.refusal(&[], now).is_none());
-        edit.keep_begun(now);
-        assert_eq!(edit.removed.keys().copied().collect::<Vec<_>>(), [day("2026-03-20")]);
-        assert_eq!(edit.added.iter().copied().collect::<Vec<_>>(), [day("2026-03-21")]);
-        assert_eq!(
-            edit.rows.keys().copied().collect::<Vec<_>>(),
-            ["2026-03-06", "2026-03-13", "2026-03-21"].map(day)
-        );
-        assert_eq!(edit.rows[&day("2026-03-06")], old[0]);
-        // Nothing but what has begun: nothing is to be done.
-        let mut edit = Edit::new(&template, &old[..2], &wanted[..2], now);
-        edit.keep_begun(now);
-        assert!(!edit.is_change());
-        // A template that is new has all of its days.
-        assert_eq!(Edit::new(&template, &[], &wanted, now).added.len(), 3);
     }
 
     #[test]

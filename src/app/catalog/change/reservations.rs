@@ -5,11 +5,11 @@ use super::plan::{Edit, Touched, is_live, takes};
 use super::scene::{ReservationChange, Scene};
 use crate::app::call::{Call, Work};
 use crate::domain::calendar::Timeline;
+use crate::domain::places::PlaceDay;
 use crate::domain::sign_up::confirm_until;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
-use crate::storage::entity::place;
 use crate::storage::held_time::{held_time_end_in_txn, held_time_follow_in_txn};
 use crate::storage::leave;
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
@@ -131,17 +131,17 @@ pub(super) fn next(
     edit: &Edit<'_>,
     claim: &Claim,
 ) -> Option<(Option<Day>, Option<Instant>)> {
-    let mut days = edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
+    let mut days = edit.places.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
     match claim.state {
         ReservationState::Waitlisted => {
-            let freeze = |row: &place::Model| Timeline::of(call.app.rules(), row.day, row.start_at).freeze_at;
+            let freeze = |row: &PlaceDay| Timeline::of(call.app.rules(), row.day, row.start_at).freeze_at;
             // The list of a lesson that was moved may close by it, which is told as always.
-            let same = claim.first_lesson_day.and_then(|day| edit.rows.get(&day));
+            let same = claim.first_lesson_day.and_then(|day| edit.places.get(&day));
             let first = days.find(|row| freeze(row) > call.now).or(same)?;
             Some((Some(first.day), Some(freeze(first))))
         }
         ReservationState::Held | ReservationState::Offered => {
-            let same = claim.first_lesson_day.and_then(|day| edit.rows.get(&day));
+            let same = claim.first_lesson_day.and_then(|day| edit.places.get(&day));
             let first = same.or_else(|| days.next())?;
             let until = confirm_until(call.app.rules(), first.day, first.start_at, claim.class_id.is_some());
             // A lesson that comes before it takes nothing away from what was promised.

@@ -125,5 +125,5 @@ impl Classes {
 
 /// The first and the last day that edits touch.
 pub(super) fn span(edits: &[Edit<'_>]) -> Option<(Day, Day)> {
-    edits.iter().filter_map(Edit::span).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    edits.iter().filter_map(|edit| edit.span()).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }

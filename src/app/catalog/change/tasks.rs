@@ -134,7 +134,7 @@ pub(super) async fn follow(
 }
 
 fn times_of(app: &App, edit: &Edit<'_>, task: &TaskRow) -> Option<TaskTimes> {
-    let start_at = edit.rows.get(&task.day)?.start_at;
+    let start_at = edit.places.get(&task.day)?.start_at;
     let line = Timeline::of(app.rules(), task.day, start_at);
     let closes_at = if task.reopened { line.reopen_until } else { line.freeze_at };
     Some(TaskTimes { id: task.id, start_at, gate_at: line.gate_at, freeze_at: line.freeze_at, closes_at })

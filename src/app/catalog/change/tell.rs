@@ -13,13 +13,14 @@ use crate::app::outbox::notice::{Asked, look_at};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::staffing::notice;
 use crate::domain::notice::Word;
+use crate::domain::places::PlaceDay;
 use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::message::content::{ClassFacts, ClassNews, LessonCount};
 use crate::storage::Txn;
 use crate::storage::catalog as catalog_store;
-use crate::storage::entity::{lesson, message, place};
+use crate::storage::entity::{lesson, message};
 use crate::storage::season_edit::{self as store, Claim};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -38,8 +39,8 @@ struct Lesson {
     end_at: Instant,
 }
 
-impl From<&place::Model> for Lesson {
-    fn from(row: &place::Model) -> Self {
+impl From<&PlaceDay> for Lesson {
+    fn from(row: &PlaceDay) -> Self {
         Self { day: row.day, start_at: row.start_at, end_at: row.end_at }
     }
 }
@@ -106,7 +107,7 @@ async fn offers_anew(
     scene: &Scene<'_>,
     gone: &HashSet<i64>,
 ) -> Result<BTreeMap<i64, Draft>> {
-    let offered: Vec<(&Claim, &Edit<'_>, &place::Model)> = reservations::concerned(scene)
+    let offered: Vec<(&Claim, &Edit<'_>, &PlaceDay)> = reservations::concerned(scene)
         .filter(|(claim, ..)| claim.state == ReservationState::Offered && !gone.contains(&claim.id))
         .filter_map(|(claim, edit, _)| Some((claim, edit, edit.first_before(claim)?)))
         .collect();
@@ -128,8 +129,8 @@ async fn offers_anew(
         else {
             continue;
         };
-        let days: Vec<&place::Model> =
-            edit.rows.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
+        let days: Vec<&PlaceDay> =
+            edit.places.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
         let until = reservations::next(&teller.work, edit, claim).and_then(|(_, until)| until);
         let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
         let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
@@ -142,7 +143,7 @@ async fn offers_anew(
 }
 
 /// Whether a message offers a claim its places, of which this was the first.
-fn is_offer_of(row: &message::Model, claim: &Claim, edit: &Edit<'_>, first: &place::Model) -> bool {
+fn is_offer_of(row: &message::Model, claim: &Claim, edit: &Edit<'_>, first: &PlaceDay) -> bool {
     let about = format!("{}@{}", edit.template.code, first.day);
     row.lesson_at == Some(first.start_at)
         && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &claim.user_name)
