@@ -41,7 +41,8 @@ impl Actor {
         match self {
             Self::Student(name) | Self::Coach(name) | Self::Admin(name) => name,
             Self::Task(name) | Self::Catalogue(name) => name,
-            Self::Import | Self::Client => "",
+            Self::Import => "import",
+            Self::Client => "",
         }
     }
 }

@@ -78,7 +78,6 @@ macro_rules! text_columns {
 }
 
 text_columns!(
-    Cancellation,
     ActorKind,
     TaskState,
     InvitationState,

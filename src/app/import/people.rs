@@ -8,6 +8,7 @@ use super::outcome::{Code, Problem};
 use super::run::Run;
 use crate::app::coach::offer_end;
 use crate::app::student::StudentSpec;
+use crate::domain::actor::Actor;
 use crate::domain::state::{ActorKind, JobStatus};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -175,7 +176,7 @@ impl Run<'_> {
             from_status: Set(JobStatus::Reserve),
             to_status: Set(coach.job_status),
             operator_kind: Set(ActorKind::Import),
-            operator: Set(String::new()),
+            operator: Set(Actor::Import.name().to_owned()),
             remark: Set(String::new()),
             changed_at: Set(self.work.now),
             ..Default::default()

@@ -21,7 +21,6 @@ pub(super) fn new_task(call: &Call<'_>, template_id: i64, day: Day, start: Insta
         closes_at: Set(line.freeze_at),
         reopened: Set(false),
         cancelled_by: Set(String::new()),
-        cancel_reason: Set(String::new()),
         students: Set(0),
         needed: Set(0),
         dirty: Set(false),

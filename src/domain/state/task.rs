@@ -53,15 +53,35 @@ pub(crate) enum Event {
     WantedAgain,
 }
 
-super::words! {
-    /// Why a task was cancelled.
-    Cancellation {
-        /// Nobody needs a class any more.
-        NoDemand = "NO_DEMAND",
-        /// An edit of the catalogue took its lesson away.
-        NoLesson = "NO_LESSON",
-        /// An admin did it. Only an admin takes that back.
-        Admin = "ADMIN",
+/// Why a task was cancelled. It is stored in `class_task.cancelled_by`, in the words that every
+/// server of a rolling upgrade knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// Nobody needs a class any more.
+    NoDemand,
+    /// An edit of the catalogue took its lesson away.
+    NoLesson,
+    /// An admin did it. Only an admin takes that back.
+    Admin,
+}
+
+impl Cancellation {
+    /// As stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NoDemand => "",
+            Self::NoLesson => "catalogue",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// From what is stored of a task that is cancelled; whatever is no word of ours names an admin.
+    pub(crate) fn of(cancelled_by: &str) -> Self {
+        match cancelled_by {
+            "" => Self::NoDemand,
+            "catalogue" => Self::NoLesson,
+            _ => Self::Admin,
+        }
     }
 }
 

@@ -20,7 +20,6 @@ pub struct Model {
     pub closes_at: Instant,
     pub reopened: bool,
     pub cancelled_by: String,
-    pub cancel_reason: String,
     pub students: i32,
     pub needed: i32,
     pub dirty: bool,

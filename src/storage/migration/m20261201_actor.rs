@@ -7,7 +7,7 @@ use super::step::{Migration, Step};
 pub(super) const MIGRATION: Migration = Migration { name: "m20261201_actor", steps: STEPS };
 
 const STEPS: &[Step] = &[
-    // In the rows that are there the name stood for both.
+    // In the rows that are there the name stood for both; it stays, for servers that know no kind.
     Step::Column {
         table: "place_change",
         name: "actor_kind",
@@ -15,13 +15,13 @@ const STEPS: &[Step] = &[
     },
     Step::Update {
         table: "place_change",
-        set: "actor_kind = 'CATALOGUE', actor = ''",
-        rows: "cause = 'CATALOGUE' AND actor = 'catalogue'",
+        set: "actor_kind = 'CATALOGUE'",
+        rows: "cause = 'CATALOGUE' AND actor = 'catalogue' AND actor_kind = 'STUDENT'",
     },
     Step::Update {
         table: "place_change",
-        set: "actor_kind = 'IMPORT', actor = ''",
-        rows: "cause = 'IMPORT' AND actor = 'import'",
+        set: "actor_kind = 'IMPORT'",
+        rows: "cause = 'IMPORT' AND actor = 'import' AND actor_kind = 'STUDENT'",
     },
     Step::Update {
         table: "place_change",
@@ -42,28 +42,7 @@ const STEPS: &[Step] = &[
     },
     Step::Update {
         table: "coach_status_change",
-        set: "operator_kind = 'IMPORT', operator = ''",
+        set: "operator_kind = 'IMPORT'",
         rows: "operator_kind = 'ADMIN' AND operator = 'import' AND remark = ''",
-    },
-    // Why a task was cancelled; empty = it was not.
-    Step::Column {
-        table: "class_task",
-        name: "cancel_reason",
-        definition: "VARCHAR(12) NOT NULL DEFAULT ''",
-    },
-    Step::Update {
-        table: "class_task",
-        set: "cancel_reason = 'NO_LESSON', cancelled_by = ''",
-        rows: "cancelled_by = 'catalogue' AND cancel_reason = ''",
-    },
-    Step::Update {
-        table: "class_task",
-        set: "cancel_reason = 'NO_DEMAND'",
-        rows: "state = 'CANCELLED' AND cancelled_by = '' AND cancel_reason = ''",
-    },
-    Step::Update {
-        table: "class_task",
-        set: "cancel_reason = 'ADMIN'",
-        rows: "cancelled_by <> '' AND cancel_reason = ''",
     },
 ];

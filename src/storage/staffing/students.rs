@@ -155,13 +155,15 @@ pub(crate) async fn task_list_wanted_again(
 ) -> Result<Vec<(i64, i64)>> {
     let text = concat!(
         "SELECT t.id, t.template_id FROM class_task t WHERE t.day = ? AND t.state = 'CANCELLED' \
-         AND t.cancel_reason = ? AND t.freeze_at > ? \
+         AND t.cancelled_by = ? AND t.freeze_at > ? \
          AND EXISTS (SELECT 1 FROM reservation r WHERE r.template_id = t.template_id AND r.task_id IS NULL \
          AND ",
         student_of_day!("r"),
         ")"
     );
-    of_day(sql(text).bind(day).bind(Cancellation::NoDemand).bind(now), day, cut_off).tuples(conn).await
+    of_day(sql(text).bind(day).bind(Cancellation::NoDemand.as_str()).bind(now), day, cut_off)
+        .tuples(conn)
+        .await
 }
 
 /// How many students each task counts.

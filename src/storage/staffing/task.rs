@@ -46,8 +46,8 @@ pub struct TaskRow {
     pub gate_alarmed: bool,
     /// The largest uncovered number that was told.
     pub told_uncovered: i32,
-    /// Why it was cancelled, if it was.
-    pub cancel_reason: String,
+    /// Why it was cancelled, if it was; see [`TaskRow::cancelled`].
+    pub cancelled_by: String,
     /// Counts every change.
     pub version: i64,
     /// Code of the template.
@@ -78,7 +78,7 @@ impl TaskRow {
 
     /// Why it was cancelled, if it was.
     pub(crate) fn cancelled(&self) -> Option<Cancellation> {
-        if self.state == TaskState::Cancelled { Cancellation::parse(&self.cancel_reason) } else { None }
+        (self.state == TaskState::Cancelled).then(|| Cancellation::of(&self.cancelled_by))
     }
 
     /// Whether it takes yeses and looks for coaches at `now`.
@@ -92,7 +92,7 @@ macro_rules! task_select {
         concat!(
             "SELECT t.id, t.template_id, t.day, t.state, t.start_at, t.gate_at, t.freeze_at, t.closes_at, \
              t.reopened, t.students, t.needed, t.dirty, ",
-            "t.early_warned, t.gate_alarmed, t.told_uncovered, t.cancel_reason, t.version, ct.code, \
+            "t.early_warned, t.gate_alarmed, t.told_uncovered, t.cancelled_by, t.version, ct.code, \
              ct.subject_id, s.name AS subject_name, ct.grade, ct.season_id, ",
             "p.start_time, p.end_time, ct.max_classes, ct.max_students_per_class ",
             "FROM class_task t JOIN class_template ct ON ct.id = t.template_id JOIN subject s \
@@ -296,13 +296,13 @@ pub(crate) async fn task_step_in_txn(
     }
     let rows = match event {
         Event::Cancelled(reason) => {
-            sql("UPDATE class_task SET state = ?, cancel_reason = ?, version = version + 1 WHERE state = ? \
+            sql("UPDATE class_task SET state = ?, cancelled_by = ?, version = version + 1 WHERE state = ? \
              AND id IN ({ids})")
             .bind(to)
-            .bind(reason)
+            .bind(reason.as_str())
         }
         Event::WantedAgain => {
-            sql("UPDATE class_task SET state = ?, cancel_reason = '', version = version + 1 WHERE state = ? \
+            sql("UPDATE class_task SET state = ?, cancelled_by = '', version = version + 1 WHERE state = ? \
              AND id IN ({ids})")
             .bind(to)
         }
@@ -424,14 +424,14 @@ pub(crate) struct LessonDay {
     /// Its state.
     pub state: Option<TaskState>,
     /// Why it was cancelled.
-    pub cancel_reason: Option<String>,
+    pub cancelled_by: Option<String>,
 }
 
 impl LessonDay {
     /// Whether its task was cancelled for want of demand.
     pub(crate) fn wants_demand(&self) -> bool {
         self.state == Some(TaskState::Cancelled)
-            && self.cancel_reason.as_deref() == Some(Cancellation::NoDemand.as_str())
+            && self.cancelled_by.as_deref().map(Cancellation::of) == Some(Cancellation::NoDemand)
     }
 }
 
@@ -442,7 +442,7 @@ pub(crate) async fn lesson_day_list(
     after: Day,
     until: Day,
 ) -> Result<Vec<LessonDay>> {
-    sql("SELECT p.day, p.start_at, t.id AS task_id, t.state, t.cancel_reason FROM place p \
+    sql("SELECT p.day, p.start_at, t.id AS task_id, t.state, t.cancelled_by FROM place p \
          LEFT JOIN class_task t ON t.template_id = p.template_id AND t.day = p.day \
          WHERE p.template_id = ? AND p.day > ? AND p.day <= ? ORDER BY p.day")
     .bind(template_id)

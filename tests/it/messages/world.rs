@@ -145,7 +145,6 @@ impl World {
                 closes_at: Set(start_at - TimeDelta::hours(4)),
                 reopened: Set(false),
                 cancelled_by: Set(String::new()),
-                cancel_reason: Set(String::new()),
                 students: Set(6),
                 needed: Set(1),
                 dirty: Set(false),

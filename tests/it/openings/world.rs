@@ -162,7 +162,6 @@ pub async fn class(app: &TestApp, template: &str, number: usize, (first, last): 
             closes_at: Set(now),
             reopened: Set(false),
             cancelled_by: Set(String::new()),
-            cancel_reason: Set(String::new()),
             students: Set(1),
             needed: Set(1),
             dirty: Set(false),

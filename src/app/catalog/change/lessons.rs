@@ -146,9 +146,10 @@ fn earlier(scene: &Scene<'_>, rosters: &mut BTreeMap<(i64, Day), i32>) -> Vec<(i
             continue;
         };
         let class = scene.classes.all.iter().find(|class| Some(class.id) == claim.class_id);
-        let Some((class, since)) = class.map(|class| (class, claim.start_day.max(class.first_day))) else {
-            continue;
-        };
+        let Some(class) = class else { continue };
+        // The class begins with the first lesson that it ever had: an excepted one too.
+        let lessons = scene.classes.lessons.iter().filter(|row| row.class_id == class.id).map(|row| row.day);
+        let since = claim.start_day.max(lessons.min().unwrap_or(class.first_day).min(class.first_day));
         if since >= from || edit.places.range(since..from).any(|(day, _)| !edit.added.contains(day)) {
             continue;
         }
