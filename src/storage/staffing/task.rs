@@ -46,7 +46,7 @@ pub struct TaskRow {
     pub gate_alarmed: bool,
     /// The largest uncovered number that was told.
     pub told_uncovered: i32,
-    /// Why it was cancelled, if it was; see [`TaskRow::cancelled`].
+    /// By whom it was cancelled, if it was, as stored.
     pub cancelled_by: String,
     /// Counts every change.
     pub version: i64,
