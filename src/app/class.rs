@@ -4,7 +4,7 @@ use super::App;
 use crate::domain::state::ClassState;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
-use crate::storage::class::{self as store, ClassFilter, ClassRow, LessonRow, RosterRow};
+use crate::storage::class::{self, ClassFilter, ClassRow, LessonRow, RosterRow};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, coach, student};
 use std::collections::BTreeSet;
@@ -62,9 +62,9 @@ pub(crate) async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> 
                 .id,
         );
     }
-    let rows = page.cut(store::class_list(conn, &filter, page).await?, |row| row.class.id);
+    let rows = page.cut(class::class_list(conn, &filter, page).await?, |row| row.class.id);
     let today = app.time().day(app.now().await?);
-    let sizes = store::class_sizes(conn, rows.items.iter().map(|row| row.class.id), today).await?;
+    let sizes = class::class_sizes(conn, rows.items.iter().map(|row| row.class.id), today).await?;
     Ok(rows.map(|row| ClassView { students: sizes.get(&row.class.id).copied().unwrap_or(0), row }))
 }
 
@@ -82,10 +82,10 @@ pub(crate) struct WholeClass {
 /// One class.
 pub(crate) async fn get_class(app: &App, id: i64) -> Result<WholeClass> {
     let conn = app.db.reader();
-    let row = store::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
+    let row = class::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
     let today = app.time().day(app.now().await?);
     let (roster, lessons) =
-        (store::class_roster(conn, id, today).await?, store::class_lessons(conn, id).await?);
+        (class::class_roster(conn, id, today).await?, class::class_lessons(conn, id).await?);
     let students: BTreeSet<&str> = roster.iter().map(|row| row.user_name.as_str()).collect();
     let students = i64::try_from(students.len()).unwrap_or(i64::MAX);
     Ok(WholeClass { class: ClassView { row, students }, roster, lessons })

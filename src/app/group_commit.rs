@@ -96,7 +96,7 @@ pub(crate) struct GroupCommit<T: Item, A> {
 
 /// Who waits, and who is being decided.
 struct Queue<T: Item, A> {
-    waiting: VecDeque<Waiting<T, A>>,
+    waiting: VecDeque<Queued<T, A>>,
     /// Workers in all.
     workers: u32,
     /// Workers whose batch has taken too long.
@@ -111,7 +111,7 @@ struct Queue<T: Item, A> {
 }
 
 /// One who waits.
-struct Waiting<T, A> {
+struct Queued<T, A> {
     item: T,
     answer: oneshot::Sender<Result<A>>,
 }
@@ -153,7 +153,7 @@ impl<T: Item, A: Send + 'static> GroupCommit<T, A> {
         let (answer, decided) = oneshot::channel();
         let needs_worker = {
             let mut queue = self.queue();
-            queue.push::<C>(Waiting { item, answer })?;
+            queue.push::<C>(Queued { item, answer })?;
             queue.add_worker(committer.limits().workers)
         };
         if needs_worker {
@@ -183,7 +183,7 @@ impl<T: Item, A> Queue<T, A> {
     ///
     /// # Errors
     /// `Busy` when too many wait, or others keep the locks of its key.
-    fn push<C: Committer<T>>(&mut self, one: Waiting<T, A>) -> Result<()> {
+    fn push<C: Committer<T>>(&mut self, one: Queued<T, A>) -> Result<()> {
         if self.waiting.len() >= MOST_WAITING {
             return Err(Error::Busy(C::QUEUE));
         }
@@ -229,9 +229,9 @@ impl<T: Item, A> Queue<T, A> {
     }
 
     /// The next to be decided together, in the order in which they came.
-    fn next_batch(&mut self, most: usize, now: Instant) -> Vec<Waiting<T, A>> {
+    fn next_batch(&mut self, most: usize, now: Instant) -> Vec<Queued<T, A>> {
         self.apart.retain(|_, until| now < *until);
-        let (mut batch, mut kept) = (Vec::<Waiting<T, A>>::new(), Vec::new());
+        let (mut batch, mut kept) = (Vec::<Queued<T, A>>::new(), Vec::new());
         while batch.len() < most
             && let Some(one) = self.waiting.pop_front()
         {
@@ -253,7 +253,7 @@ impl<T: Item, A> Queue<T, A> {
     }
 
     /// Puts a batch that could not have its locks back at the front, to be decided key by key.
-    fn split(&mut self, batch: Vec<Waiting<T, A>>, now: Instant) {
+    fn split(&mut self, batch: Vec<Queued<T, A>>, now: Instant) {
         for one in batch.into_iter().rev() {
             self.apart.insert(one.item.key().clone(), now + APART);
             self.waiting.push_front(one);
@@ -304,7 +304,7 @@ impl<T: Item, A: Send + 'static, C: Committer<T, Answer = A>> Worker<T, A, C> {
     }
 
     /// What it decides next; none = it has left.
-    fn next_batch(&mut self) -> Option<Vec<Waiting<T, A>>> {
+    fn next_batch(&mut self) -> Option<Vec<Queued<T, A>>> {
         let most = self.committer.limits().batch.max(1);
         let mut queue = self.commit.queue();
         let was_blocked = std::mem::take(&mut self.blocked);
@@ -348,7 +348,7 @@ struct Taken<T: Item, A> {
 }
 
 impl<T: Item, A> Taken<T, A> {
-    fn of(commit: &GroupCommit<T, A>, batch: &[Waiting<T, A>]) -> Self {
+    fn of(commit: &GroupCommit<T, A>, batch: &[Queued<T, A>]) -> Self {
         Self {
             commit: commit.clone(),
             keys: batch.iter().map(|one| one.item.key().clone()).collect(),
@@ -376,8 +376,8 @@ type Answers<A> = Vec<oneshot::Sender<Result<A>>>;
 /// back.
 async fn decide<T: Item, C: Committer<T>>(
     committer: C,
-    batch: Vec<Waiting<T, C::Answer>>,
-) -> Vec<Waiting<T, C::Answer>> {
+    batch: Vec<Queued<T, C::Answer>>,
+) -> Vec<Queued<T, C::Answer>> {
     let (items, answers): (Vec<T>, Answers<C::Answer>) =
         batch.into_iter().map(|one| (one.item, one.answer)).unzip();
     let is_mixed = items.iter().any(|item| item.key() != items[0].key());
@@ -390,7 +390,7 @@ async fn decide<T: Item, C: Committer<T>>(
             answers.into_iter().zip(decided).for_each(|(answer, decided)| drop(answer.send(decided)))
         }
         Err(Error::Contended(_)) if is_mixed => {
-            return items.into_iter().zip(answers).map(|(item, answer)| Waiting { item, answer }).collect();
+            return items.into_iter().zip(answers).map(|(item, answer)| Queued { item, answer }).collect();
         }
         Err(Error::Unavailable(cause)) => all(answers, &|| Error::Unavailable(cause.clone())),
         Err(Error::Busy(what)) => all(answers, &|| Error::Busy(what)),

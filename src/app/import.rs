@@ -60,9 +60,9 @@ pub async fn import(call: &Call<'_>, data: &ImportData, strict: bool) -> Result<
         if outcome.is_bad() { Err(Error::invalid("files", "have bad rows")) } else { Ok(()) }
     });
     match done {
-        Err(_) if outcome.is_bad() => outcome.settle(false),
+        Err(_) if outcome.is_bad() => outcome.finish(false),
         Err(error) => return Err(error),
-        Ok(()) => outcome.settle(write),
+        Ok(()) => outcome.finish(write),
     }
     let rows: u64 = outcome.files.iter().map(|report| report.read).sum();
     tracing::info!(

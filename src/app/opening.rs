@@ -10,13 +10,13 @@ use crate::domain::city::city;
 use crate::domain::opening::{LessonDay, Offer, OwnLesson, open_from};
 use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Reason, Result};
+use crate::storage::catalog;
 use crate::storage::entity::student;
 use crate::storage::opening::{
-    self as store, DayRange, HoldRow, OpeningRow, Queue, RunningClass, RunningClasses, TemplateChoice,
-    TemplateRow,
+    self, DayRange, HoldRow, OpeningRow, Queue, RunningClass, RunningClasses, TemplateChoice, TemplateRow,
 };
 use crate::storage::page::{Page, Paged};
-use crate::storage::{catalog, student as students};
+use crate::storage::student::student_by_user_name;
 use std::collections::HashMap;
 
 /// Days of a range after its first when the caller does not say.
@@ -90,7 +90,7 @@ pub async fn list_openings(call: &Call<'_>, query: &OpeningQuery, page: &Page) -
 
 async fn page_of(call: &Call<'_>, wanted: &Wanted, page: &Page) -> Result<Paged<Opening>> {
     let rows = page
-        .cut(store::opening_page(call.app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
+        .cut(opening::opening_page(call.app.db.reader(), &wanted.choice, page).await?, |row| row.template.id);
     if rows.items.is_empty() {
         check_names(call.app, wanted).await?;
     }
@@ -110,11 +110,9 @@ async fn wanted(call: &Call<'_>, query: &OpeningQuery) -> Result<Wanted> {
     let today = call.app.time().day(call.now);
     let range = range((*from_day, *to_day), today, RANGE_DAYS, RANGE_DAYS_MAX)?;
     let student = match student {
-        Some(name) => Some(
-            students::student_by_user_name(conn, name)
-                .await?
-                .ok_or_else(|| Error::not_found("student", name))?,
-        ),
+        Some(name) => {
+            Some(student_by_user_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?)
+        }
         None => None,
     };
     let grade = match (&student, *grade) {
@@ -153,7 +151,7 @@ async fn check_names(app: &App, wanted: &Wanted) -> Result<()> {
         catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
     }
     match choice.open_on {
-        Some(today) if store::season_list_open(conn, today).await?.is_empty() => {
+        Some(today) if opening::season_list_open(conn, today).await?.is_empty() => {
             Err(Error::precondition(Reason::NoSeason, "there is no present or future season"))
         }
         _ => Ok(()),
@@ -202,7 +200,7 @@ async fn paint(call: &Call<'_>, wanted: &Wanted, rows: Vec<OpeningRow>) -> Resul
             // A lesson over midnight belongs to the day before.
             Some(student) => {
                 let around = DayRange { first: add_days(range.first, -1), last: add_days(range.last, 1) };
-                store::own_lessons(conn, student.id, around, call.now).await
+                opening::own_lessons(conn, student.id, around, call.now).await
             }
             None => Ok(Vec::new()),
         }
@@ -211,8 +209,8 @@ async fn paint(call: &Call<'_>, wanted: &Wanted, rows: Vec<OpeningRow>) -> Resul
     // taken rather than free.
     let places = call.app.calendars.lesson_days(conn, &rows, range).await?;
     let (queues, classes, own) = tokio::join!(
-        store::queue_list(conn, &ids, range, call.now),
-        store::running_classes(conn, &ids, range.first, call.now),
+        opening::queue_list(conn, &ids, range, call.now),
+        opening::running_classes(conn, &ids, range.first, call.now),
         own_lessons
     );
     let findings = Findings {

@@ -9,7 +9,7 @@ use crate::domain::places::Refusal;
 use crate::domain::time::{Day, add_days};
 use crate::error::{Error, Result};
 use crate::storage::entity::place_change;
-use crate::storage::opening::{self as store, DayRange, Queue, TemplateChoice, TemplateRow};
+use crate::storage::opening::{self, DayRange, Queue, TemplateChoice, TemplateRow};
 use crate::storage::overview::{self, Attendance};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, ledger};
@@ -96,7 +96,7 @@ pub(crate) async fn enrollment_overview(
         template_id,
         range,
     };
-    let rows = page.cut(store::template_page(conn, &choice, page).await?, |row| row.id);
+    let rows = page.cut(opening::template_page(conn, &choice, page).await?, |row| row.id);
     let next = rows.next;
     Ok(Paged { items: enrollments(call, rows.items, range).await?, next })
 }
@@ -109,8 +109,8 @@ async fn enrollments(
     let conn = call.app.db.reader();
     let ids: Vec<i64> = templates.iter().map(|template| template.id).collect();
     let with_last_week = DayRange { first: add_days(range.first, -7), last: range.last };
-    let places = store::place_window(conn, &ids, with_last_week).await?;
-    let mut queues = store::queue_list(conn, &ids, with_last_week, call.now).await?;
+    let places = opening::place_window(conn, &ids, with_last_week).await?;
+    let mut queues = opening::queue_list(conn, &ids, with_last_week, call.now).await?;
     let attendance = overview::attendance(conn, &ids, range).await?;
     let mut of_template = |template: TemplateRow| {
         let Queue { holds, waiting } = queues.remove(&template.id).unwrap_or_default();
@@ -173,7 +173,7 @@ pub(crate) async fn explain_places(
     let conn = app.db.reader();
     let template = catalog::template_by_code(conn, class_template).await?;
     let template_id = template.ok_or_else(|| Error::not_found("class template", class_template))?.id;
-    let places = store::place_window(conn, &[template_id], DayRange { first: day, last: day }).await?;
+    let places = opening::place_window(conn, &[template_id], DayRange { first: day, last: day }).await?;
     let Some(place) = places.get(&template_id).and_then(|places| places.first()) else {
         return Err(Refusal::no_lesson_day(day, day).into());
     };

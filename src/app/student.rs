@@ -9,7 +9,9 @@ use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::entity::student;
 use crate::storage::page::{Page, Paged};
-use crate::storage::student as store;
+use crate::storage::student::{
+    student_by_user_name, student_insert_in_txn, student_list, student_template_ids, student_update_in_txn,
+};
 use sea_orm::ActiveValue::Set;
 
 /// 学员, as a caller writes one.
@@ -79,8 +81,8 @@ pub(crate) async fn upsert_student(call: &Call<'_>, spec: &StudentSpec) -> Resul
 
 /// Makes or changes a student that was checked.
 pub(crate) async fn upsert_student_in_txn(txn: &Txn, spec: &StudentSpec) -> Result<Change> {
-    let Some(before) = store::student_by_user_name(txn, &spec.user_name).await? else {
-        store::student_insert_in_txn(txn, spec.row()).await?;
+    let Some(before) = student_by_user_name(txn, &spec.user_name).await? else {
+        student_insert_in_txn(txn, spec.row()).await?;
         return Ok(Change::Created);
     };
     if spec.is(&before) {
@@ -88,16 +90,15 @@ pub(crate) async fn upsert_student_in_txn(txn: &Txn, spec: &StudentSpec) -> Resu
     }
     if before.area_code != spec.area_code {
         // The city rule looks at the students of a task. Tasks are locked before students.
-        demand_changed(txn, &store::student_template_ids(txn, before.id).await?).await?;
+        demand_changed(txn, &student_template_ids(txn, before.id).await?).await?;
     }
-    store::student_update_in_txn(txn, before.id, student::ActiveModel { id: Set(before.id), ..spec.row() })
-        .await?;
+    student_update_in_txn(txn, before.id, student::ActiveModel { id: Set(before.id), ..spec.row() }).await?;
     Ok(Change::Changed)
 }
 
 /// One student.
 pub(crate) async fn get_student(app: &App, user_name: &str) -> Result<student::Model> {
-    store::student_by_user_name(app.db.reader(), user_name)
+    student_by_user_name(app.db.reader(), user_name)
         .await?
         .ok_or_else(|| Error::not_found("student", user_name))
 }
@@ -108,5 +109,5 @@ pub(crate) async fn list_students(
     grade: Option<i32>,
     page: &Page,
 ) -> Result<Paged<student::Model>> {
-    Ok(page.cut(store::student_list(app.db.reader(), grade, page).await?, |row| row.id))
+    Ok(page.cut(student_list(app.db.reader(), grade, page).await?, |row| row.id))
 }

@@ -118,7 +118,7 @@ pub(crate) fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students
 
 /// An invitation as resizing sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Invited {
     /// The invitation.
     pub id: i64,
     /// Its state.
@@ -143,9 +143,9 @@ pub(crate) enum LetGo {
 /// Who is let go when a task needs `needed` classes (docs/domain.md §4, Resizing): QUEUED, then
 /// SENT (latest first), as far as more are asked than a wave would ask; then ACCEPTED, then READY
 /// (latest yes first), as far as more said yes than are needed.
-pub(crate) fn shrink(needed: i64, factor: f64, asked: &[Asked]) -> Vec<(i64, LetGo)> {
+pub(crate) fn shrink(needed: i64, factor: f64, asked: &[Invited]) -> Vec<(i64, LetGo)> {
     let latest_first = |state: InvitationState| {
-        let mut found: Vec<&Asked> = asked.iter().filter(|one| one.state == state).collect();
+        let mut found: Vec<&Invited> = asked.iter().filter(|one| one.state == state).collect();
         found.sort_by(|a, b| (b.at, &b.user_name).cmp(&(a.at, &a.user_name)));
         found
     };
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn shrinking_lets_go_queued_then_sent_then_accepted_then_ready_the_latest_first() {
         let asked =
-            |id, state, at| Asked { id, state, at: Instant::from_unix(at), user_name: format!("c{id}") };
+            |id, state, at| Invited { id, state, at: Instant::from_unix(at), user_name: format!("c{id}") };
         let all = [
             asked(1, Ready, 1),
             asked(2, Ready, 2),

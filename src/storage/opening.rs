@@ -257,7 +257,7 @@ impl HoldRow {
 
 /// Lesson days with the number of students in the waiting list of each: none = those whose first
 /// lesson is not known.
-pub(crate) type Waiting = Vec<(Option<Day>, i64)>;
+pub(crate) type WaitingLists = Vec<(Option<Day>, i64)>;
 
 /// What keeps places of a template, or waits for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -265,7 +265,7 @@ pub(crate) struct Queue {
     /// Holds and offers.
     pub holds: Vec<HoldRow>,
     /// The open waiting lists.
-    pub waiting: Waiting,
+    pub waiting: WaitingLists,
 }
 
 /// The holds and offers of templates that cover a day of the range, of which there are never more

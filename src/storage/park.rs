@@ -17,18 +17,18 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// The connections that wait. Each still counts as one of its pool.
 #[derive(Debug)]
 pub(super) struct Park<C> {
-    waiting: Mutex<Waiting<C>>,
+    waiting: Mutex<Contents<C>>,
 }
 
 #[derive(Debug)]
-struct Waiting<C> {
+struct Contents<C> {
     conns: Vec<(C, Instant)>,
     closed: bool,
 }
 
 impl<C> Default for Park<C> {
     fn default() -> Self {
-        Self { waiting: Mutex::new(Waiting { conns: Vec::new(), closed: false }) }
+        Self { waiting: Mutex::new(Contents { conns: Vec::new(), closed: false }) }
     }
 }
 
@@ -67,7 +67,7 @@ impl<C> Park<C> {
         conns.into_iter().map(|(conn, _)| conn)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting<C>> {
+    fn waiting(&self) -> MutexGuard<'_, Contents<C>> {
         // Nothing panics while this is held.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -29,7 +29,7 @@ pub(crate) async fn period_tasks_dirty_in_txn(txn: &Txn, period_id: i64) -> Resu
 
 /// A reservation that counts on days, or waits for them.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct Claim {
+pub(crate) struct EditedReservation {
     /// The reservation.
     pub id: i64,
     /// Its student.
@@ -56,13 +56,13 @@ pub(crate) struct Claim {
     pub phone: String,
 }
 
-/// The claims on days from `first` to `last` of templates, in the order in which they were made.
-pub(crate) async fn claim_list(
+/// The reservations on days from `first` to `last` of templates, in the order in which they were made.
+pub(crate) async fn reservation_list_of_templates(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     first: Day,
     last: Day,
-) -> Result<Vec<Claim>> {
+) -> Result<Vec<EditedReservation>> {
     sql("SELECT r.id, r.student_id, r.template_id, r.start_day, r.last_day, r.state, r.class_id, \
              r.placed_from, r.expires_at, \
              r.first_lesson_day, s.user_name, s.phone \

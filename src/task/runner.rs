@@ -80,8 +80,8 @@ where
         Tick::At(at) => minute(at),
     });
     let run = match begin(app, task, tick_at, scope.now, clock).await? {
-        Claim::Ours(run) => run,
-        Claim::Theirs(run) => return Outcome::of(run, true),
+        Whose::Ours(run) => run,
+        Whose::Theirs(run) => return Outcome::of(run, true),
     };
     let lease = RunLease::of(&run);
     let held = App { db: app.db.for_run(lease.clone()), ..app.clone() };
@@ -152,7 +152,7 @@ async fn scope(app: &App, task: Task, firing: Firing, clock: Instant) -> Result<
 }
 
 /// Whose run a firing is.
-enum Claim {
+enum Whose {
     /// It is ours to do.
     Ours(Model),
     /// Another firing of the tick did it, or is doing it.
@@ -168,7 +168,7 @@ async fn begin(
     tick_at: Option<Instant>,
     logical_at: Instant,
     clock: Instant,
-) -> Result<Claim> {
+) -> Result<Whose> {
     let token = new_token();
     let begin = Begin {
         logical_at,
@@ -182,7 +182,7 @@ async fn begin(
     let tick_at = match (inserted, tick_at) {
         // The only unique key that an insert can meet is that of the tick.
         (Err(Error::AlreadyExists { .. }), Some(tick_at)) => tick_at,
-        (inserted, _) => return inserted.map(Claim::Ours),
+        (inserted, _) => return inserted.map(Whose::Ours),
     };
     for _ in 0..LOOKS {
         let Some(old) = task_run_by_tick(app.db.reader(), task.name(), tick_at).await? else { continue };
@@ -192,13 +192,13 @@ async fn begin(
             RunState::Running => old.lease_until <= clock,
         };
         if !is_free {
-            return Ok(Claim::Theirs(old));
+            return Ok(Whose::Theirs(old));
         }
         if write_txn!(&app.db, "task_run.take_over", |txn| task_run_take_over(txn, &old, begin).await)? {
             tracing::info!(task = task.name(), run.id = old.id, tick = %tick_at, was = %old.state, "a tick \
                 is taken over");
             let Begin { logical_at, started_at, host, lease_until, .. } = begin;
-            return Ok(Claim::Ours(Model {
+            return Ok(Whose::Ours(Model {
                 state: RunState::Running,
                 logical_at,
                 started_at,

@@ -1,6 +1,6 @@
 //! Periods of seasons. The lesson times of their templates follow.
 
-use super::change::{Asked, CatalogChange, carry_out, offers_still_cover};
+use super::change::{CatalogChange, EditCause, carry_out, offers_still_cover};
 use super::season::season_by_code;
 use super::{ALL, PeriodSpec, demand_changed};
 use crate::app::App;
@@ -10,7 +10,7 @@ use crate::domain::calendar::parse_time;
 use crate::domain::state::GradeType;
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::catalog::{self, TemplateFilter};
 use crate::storage::entity::{class_template, period};
 use crate::storage::page::{Page, Paged};
 use crate::storage::referrers::{Part, refuse_if_used};
@@ -44,14 +44,14 @@ pub(crate) async fn upsert_period(call: &Call<'_>, spec: &PeriodSpec) -> Result<
 /// Makes or changes a period that was checked.
 async fn upsert_period_in_txn(work: Work<'_>, spec: &PeriodSpec) -> Result<CatalogChange> {
     let (season, _) = season_by_code(work.txn, &spec.season).await?;
-    let Some(before) = store::period_by_code(work.txn, season.id, &spec.code).await? else {
-        store::period_insert_in_txn(work.txn, period_row(season.id, spec)).await?;
+    let Some(before) = catalog::period_by_code(work.txn, season.id, &spec.code).await? else {
+        catalog::period_insert_in_txn(work.txn, period_row(season.id, spec)).await?;
         return Ok(CatalogChange::default());
     };
     if period_spec(before.clone(), &season.code)? == *spec {
         return Ok(CatalogChange::default());
     }
-    let templates = store::template_list(
+    let templates = catalog::template_list(
         work.txn,
         &TemplateFilter { period_id: Some(before.id), ..Default::default() },
         &ALL,
@@ -63,7 +63,7 @@ async fn upsert_period_in_txn(work: Work<'_>, spec: &PeriodSpec) -> Result<Catal
     if moved {
         season_edit::period_tasks_dirty_in_txn(work.txn, before.id).await?;
     }
-    store::season_lock_in_txn(work.txn, season.id).await?;
+    catalog::season_lock_in_txn(work.txn, season.id).await?;
     let grade_differs = |row: &class_template::Model| {
         u8::try_from(row.grade).ok().and_then(GradeType::of_grade) != Some(spec.grade_type)
     };
@@ -71,21 +71,21 @@ async fn upsert_period_in_txn(work: Work<'_>, spec: &PeriodSpec) -> Result<Catal
         let reason = format!("does not match the grade of class template {:?}", row.code);
         return Err(Error::invalid("period.grade_type", reason));
     }
-    store::period_update_in_txn(work.txn, period::ActiveModel { id: Set(before.id), ..row }).await?;
+    catalog::period_update_in_txn(work.txn, period::ActiveModel { id: Set(before.id), ..row }).await?;
     if !moved {
         return Ok(CatalogChange::default());
     }
-    let asked = Asked { field: "period.start_time", other_period: false };
-    let change = carry_out(work, &templates, asked).await?;
+    let cause = EditCause { field: "period.start_time", other_period: false };
+    let change = carry_out(work, &templates, cause).await?;
     offers_still_cover(work, before.id).await?;
-    store::catalog_changed_in_txn(work.txn).await?;
+    catalog::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }
 
 /// One period.
 pub(crate) async fn get_period(app: &App, season: &str, code: &str) -> Result<PeriodSpec> {
     let (season, _) = season_by_code(app.db.reader(), season).await?;
-    let row = store::period_by_code(app.db.reader(), season.id, code).await?;
+    let row = catalog::period_by_code(app.db.reader(), season.id, code).await?;
     period_spec(
         row.ok_or_else(|| Error::not_found("period", format!("{}/{code}", season.code)))?,
         &season.code,
@@ -99,8 +99,8 @@ pub(crate) async fn list_periods(app: &App, season: Option<&str>, page: &Page) -
         Some(code) => Some(season_by_code(conn, code).await?.0.id),
         None => None,
     };
-    let rows = page.cut(store::period_list(conn, season_id, page).await?, |row| row.id);
-    let codes = store::season_codes(conn, rows.items.iter().map(|row| row.season_id)).await?;
+    let rows = page.cut(catalog::period_list(conn, season_id, page).await?, |row| row.id);
+    let codes = catalog::season_codes(conn, rows.items.iter().map(|row| row.season_id)).await?;
     let named = |row: period::Model| {
         let season = codes.get(&row.season_id).ok_or_else(|| corrupt_period(&row))?;
         period_spec(row, season)
@@ -116,9 +116,9 @@ pub(crate) async fn delete_period(app: &App, season: &str, code: &str) -> Result
     write_txn!(&app.db, "period.delete", |txn| {
         let (season, _) = season_by_code(txn, season).await?;
         let missing = || Error::not_found("period", format!("{}/{code}", season.code));
-        let row = store::period_by_code(txn, season.id, code).await?.ok_or_else(missing)?;
+        let row = catalog::period_by_code(txn, season.id, code).await?.ok_or_else(missing)?;
         refuse_if_used(txn, Part::Period, row.id, &format!("{}/{code}", season.code)).await?;
-        match store::period_delete_in_txn(txn, row.id).await? {
+        match catalog::period_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
             _ => Ok(()),
         }

@@ -1,13 +1,13 @@
 //! Seasons and their excepted days. The lesson days of all their templates follow.
 
-use super::change::{Asked, CatalogChange, carry_out};
+use super::change::{CatalogChange, EditCause, carry_out};
 use super::{ALL, SeasonSpec, demand_changed};
 use crate::app::App;
 use crate::app::call::{Call, Work};
 use crate::domain::actor::Actor;
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::catalog::{self, TemplateFilter};
 use crate::storage::entity::season;
 use crate::storage::page::{Page, Paged};
 use crate::storage::referrers::{Part, refuse_if_used};
@@ -45,12 +45,12 @@ async fn upsert_season_in_txn(work: Work<'_>, spec: &SeasonSpec) -> Result<Catal
         end_day: Set(spec.end_day),
         ..Default::default()
     };
-    let Some(found) = store::season_by_code(work.txn, &spec.code).await? else {
-        let id = store::season_insert_in_txn(work.txn, row).await?;
-        store::season_except_days_replace_in_txn(work.txn, id, &spec.except_days).await?;
+    let Some(found) = catalog::season_by_code(work.txn, &spec.code).await? else {
+        let id = catalog::season_insert_in_txn(work.txn, row).await?;
+        catalog::season_except_days_replace_in_txn(work.txn, id, &spec.except_days).await?;
         return Ok(CatalogChange::default());
     };
-    let templates = store::template_list(
+    let templates = catalog::template_list(
         work.txn,
         &TemplateFilter { season_id: Some(found.id), ..Default::default() },
         &ALL,
@@ -65,20 +65,20 @@ async fn upsert_season_in_txn(work: Work<'_>, spec: &SeasonSpec) -> Result<Catal
     if !same_days {
         demand_changed(work.txn, &templates).await?;
     }
-    store::season_lock_in_txn(work.txn, found.id).await?;
+    catalog::season_lock_in_txn(work.txn, found.id).await?;
     if season_by_code(work.txn, &spec.code).await?.1 != before {
         // Another edit came first; what is to be done is another.
         return Err(Error::Contended("season.upsert"));
     }
-    store::season_update_in_txn(work.txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
+    catalog::season_update_in_txn(work.txn, season::ActiveModel { id: Set(found.id), ..row }).await?;
     if same_days {
         return Ok(CatalogChange::default());
     }
-    store::season_except_days_replace_in_txn(work.txn, found.id, &spec.except_days).await?;
+    catalog::season_except_days_replace_in_txn(work.txn, found.id, &spec.except_days).await?;
     let field =
         if before.except_days == spec.except_days { "season.start_day" } else { "season.except_days" };
-    let change = carry_out(work, &templates, Asked { field, other_period: false }).await?;
-    store::catalog_changed_in_txn(work.txn).await?;
+    let change = carry_out(work, &templates, EditCause { field, other_period: false }).await?;
+    catalog::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }
 
@@ -89,8 +89,9 @@ pub(crate) async fn get_season(app: &App, code: &str) -> Result<SeasonSpec> {
 
 /// Seasons in the order in which they were made.
 pub(crate) async fn list_seasons(app: &App, page: &Page) -> Result<Paged<SeasonSpec>> {
-    let rows = page.cut(store::season_list(app.db.reader(), page).await?, |row| row.id);
-    let mut except = store::season_except_days(app.db.reader(), rows.items.iter().map(|row| row.id)).await?;
+    let rows = page.cut(catalog::season_list(app.db.reader(), page).await?, |row| row.id);
+    let mut except =
+        catalog::season_except_days(app.db.reader(), rows.items.iter().map(|row| row.id)).await?;
     Ok(rows.map(|row| {
         let days = except.remove(&row.id).unwrap_or_default();
         season_spec(row, days)
@@ -104,11 +105,11 @@ pub(crate) async fn list_seasons(app: &App, page: &Page) -> Result<Paged<SeasonS
 pub(crate) async fn delete_season(app: &App, code: &str) -> Result<()> {
     write_txn!(&app.db, "season.delete", |txn| {
         let missing = || Error::not_found("season", code);
-        let row = store::season_by_code(txn, code).await?.ok_or_else(missing)?;
+        let row = catalog::season_by_code(txn, code).await?.ok_or_else(missing)?;
         refuse_if_used(txn, Part::Season, row.id, code).await?;
-        match store::season_delete_in_txn(txn, row.id).await? {
+        match catalog::season_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
-            _ => store::catalog_changed_in_txn(txn).await,
+            _ => catalog::catalog_changed_in_txn(txn).await,
         }
     })
 }
@@ -118,8 +119,8 @@ pub(crate) async fn season_by_code(
     conn: &impl ConnectionTrait,
     code: &str,
 ) -> Result<(season::Model, SeasonSpec)> {
-    let row = store::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
-    let except = store::season_except_days(conn, [row.id]).await?.remove(&row.id).unwrap_or_default();
+    let row = catalog::season_by_code(conn, code).await?.ok_or_else(|| Error::not_found("season", code))?;
+    let except = catalog::season_except_days(conn, [row.id]).await?.remove(&row.id).unwrap_or_default();
     Ok((row.clone(), season_spec(row, except)))
 }
 

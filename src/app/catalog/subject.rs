@@ -7,7 +7,7 @@ use crate::app::input::Change;
 use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::storage::Txn;
-use crate::storage::catalog as store;
+use crate::storage::catalog;
 use crate::storage::entity::subject;
 use crate::storage::page::{Page, Paged};
 use crate::storage::referrers::{Part, refuse_if_used};
@@ -30,12 +30,12 @@ pub(crate) async fn upsert_subject(call: &Call<'_>, spec: &SubjectSpec) -> Resul
 
 /// Makes or renames a subject that was checked.
 async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Change> {
-    match store::subject_by_id(txn, spec.subject_id).await? {
+    match catalog::subject_by_id(txn, spec.subject_id).await? {
         Some(row) if row.name == spec.name => Ok(Change::Unchanged),
-        Some(row) => store::subject_rename_in_txn(txn, row.id, &spec.name).await.map(|_| Change::Changed),
+        Some(row) => catalog::subject_rename_in_txn(txn, row.id, &spec.name).await.map(|_| Change::Changed),
         None => {
             let row = subject::ActiveModel { id: Set(spec.subject_id), name: Set(spec.name.clone()) };
-            store::subject_insert_in_txn(txn, row).await.map(|()| Change::Created)
+            catalog::subject_insert_in_txn(txn, row).await.map(|()| Change::Created)
         }
     }
 }
@@ -43,13 +43,13 @@ async fn upsert_subject_in_txn(txn: &Txn, spec: &SubjectSpec) -> Result<Change> 
 /// One subject.
 pub(crate) async fn get_subject(app: &App, id: i64) -> Result<SubjectSpec> {
     let row =
-        store::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
+        catalog::subject_by_id(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("subject", id))?;
     Ok(subject_spec(row))
 }
 
 /// Subjects by id.
 pub(crate) async fn list_subjects(app: &App, page: &Page) -> Result<Paged<SubjectSpec>> {
-    let rows = store::subject_list(app.db.reader(), page).await?;
+    let rows = catalog::subject_list(app.db.reader(), page).await?;
     Ok(page.cut(rows, |row| row.id).map(subject_spec))
 }
 
@@ -60,9 +60,9 @@ pub(crate) async fn list_subjects(app: &App, page: &Page) -> Result<Paged<Subjec
 pub(crate) async fn delete_subject(app: &App, id: i64) -> Result<()> {
     write_txn!(&app.db, "subject.delete", |txn| {
         refuse_if_used(txn, Part::Subject, id, &id.to_string()).await?;
-        match store::subject_delete_in_txn(txn, id).await? {
+        match catalog::subject_delete_in_txn(txn, id).await? {
             0 => Err(Error::not_found("subject", id)),
-            _ => store::catalog_changed_in_txn(txn).await,
+            _ => catalog::catalog_changed_in_txn(txn).await,
         }
     })
 }

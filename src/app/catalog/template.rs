@@ -1,6 +1,6 @@
 //! Class templates and their lesson days.
 
-use super::change::{Asked, CatalogChange, carry_out};
+use super::change::{CatalogChange, EditCause, carry_out};
 use super::season::season_by_code;
 use super::subject::get_subject;
 use super::{TemplateSpec, demand_changed};
@@ -12,7 +12,7 @@ use crate::domain::places::{show_days, show_ids};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::storage::catalog::{self as store, TemplateFilter};
+use crate::storage::catalog::{self, TemplateFilter};
 use crate::storage::class::class_loads;
 use crate::storage::entity::{class_template, place};
 use crate::storage::page::{Page, Paged};
@@ -52,17 +52,17 @@ pub(crate) async fn upsert_template(
 
 /// Makes or changes a class template that was checked.
 async fn upsert_template_in_txn(work: Work<'_>, spec: &TemplateSpec) -> Result<CatalogChange> {
-    let before = store::template_by_code(work.txn, &spec.code).await?;
+    let before = catalog::template_by_code(work.txn, &spec.code).await?;
     if let Some(before) = &before {
         // Tasks are locked before places.
         demand_changed(work.txn, std::slice::from_ref(before)).await?;
     }
     let (season, season_spec) = season_by_code(work.txn, &spec.season).await?;
-    store::season_lock_in_txn(work.txn, season.id).await?;
-    let period = store::period_by_code(work.txn, season.id, &spec.period).await?;
+    catalog::season_lock_in_txn(work.txn, season.id).await?;
+    let period = catalog::period_by_code(work.txn, season.id, &spec.period).await?;
     let period =
         period.ok_or_else(|| Error::not_found("period", format!("{}/{}", spec.season, spec.period)))?;
-    if store::subject_by_id(work.txn, spec.subject_id).await?.is_none() {
+    if catalog::subject_by_id(work.txn, spec.subject_id).await?.is_none() {
         return Err(Error::not_found("subject", spec.subject_id));
     }
     spec.check_grade(period.grade_type, FIELDS.path)?;
@@ -82,18 +82,18 @@ async fn upsert_template_in_txn(work: Work<'_>, spec: &TemplateSpec) -> Result<C
     match before {
         None => {
             let new = class_template::ActiveModel { id: NotSet, ..row.clone().into_active_model() };
-            row.id = store::template_insert_in_txn(work.txn, new).await?;
+            row.id = catalog::template_insert_in_txn(work.txn, new).await?;
         }
         Some(before) if before == row => return Ok(CatalogChange::default()),
         Some(before) => {
             check_change(work, &before, &row).await?;
             other_period = before.period_id != row.period_id;
-            store::template_update_in_txn(work.txn, row.clone().into_active_model().reset_all()).await?;
+            catalog::template_update_in_txn(work.txn, row.clone().into_active_model().reset_all()).await?;
         }
     }
-    let asked = Asked { field: "class_template.recurrence", other_period };
-    let change = carry_out(work, &[row], asked).await?;
-    store::catalog_changed_in_txn(work.txn).await?;
+    let cause = EditCause { field: "class_template.recurrence", other_period };
+    let change = carry_out(work, &[row], cause).await?;
+    catalog::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }
 
@@ -140,7 +140,7 @@ async fn check_change(
 
 /// Classes stand in the way: which, and on which days they have lessons.
 async fn classes_in_use(work: Work<'_>, code: &str, why: &str, ids: Vec<i64>) -> Result<Error> {
-    let days = store::class_days_ahead(work.txn, &ids, work.now).await?;
+    let days = catalog::class_days_ahead(work.txn, &ids, work.now).await?;
     let on = if days.is_empty() { String::new() } else { format!(", on {}", show_days(&days)) };
     let detail = format!("class template {code:?}: {why} (classes {}){on}", show_ids(&ids));
     Ok(Error::refused_on(Reason::InUse, detail, days).of_classes(ids))
@@ -148,7 +148,7 @@ async fn classes_in_use(work: Work<'_>, code: &str, why: &str, ids: Vec<i64>) ->
 
 /// One class template.
 pub(crate) async fn get_template(app: &App, code: &str) -> Result<TemplateSpec> {
-    let row = store::template_by_code(app.db.reader(), code)
+    let row = catalog::template_by_code(app.db.reader(), code)
         .await?
         .ok_or_else(|| Error::not_found("class template", code))?;
     let mut found = named(app, vec![row]).await?;
@@ -181,7 +181,7 @@ pub(crate) async fn list_templates(
     }
     let filter =
         TemplateFilter { season_id, subject_id: query.subject_id, grade: query.grade, period_id: None };
-    let rows = page.cut(store::template_list(app.db.reader(), &filter, page).await?, |row| row.id);
+    let rows = page.cut(catalog::template_list(app.db.reader(), &filter, page).await?, |row| row.id);
     Ok(Paged { items: named(app, rows.items).await?, next: rows.next })
 }
 
@@ -192,11 +192,11 @@ pub(crate) async fn list_templates(
 pub(crate) async fn delete_template(app: &App, code: &str) -> Result<()> {
     write_txn!(&app.db, "class_template.delete", |txn| {
         let missing = || Error::not_found("class template", code);
-        let row = store::template_by_code(txn, code).await?.ok_or_else(missing)?;
+        let row = catalog::template_by_code(txn, code).await?.ok_or_else(missing)?;
         refuse_if_used(txn, Part::Template, row.id, code).await?;
-        match store::template_delete_in_txn(txn, row.id).await? {
+        match catalog::template_delete_in_txn(txn, row.id).await? {
             0 => Err(missing()),
-            _ => store::catalog_changed_in_txn(txn).await,
+            _ => catalog::catalog_changed_in_txn(txn).await,
         }
     })
 }
@@ -210,16 +210,16 @@ pub(crate) async fn list_lesson_days(
     page: &Page<Day>,
 ) -> Result<Paged<place::Model, Day>> {
     let conn = app.db.reader();
-    let row = store::template_by_code(conn, template)
+    let row = catalog::template_by_code(conn, template)
         .await?
         .ok_or_else(|| Error::not_found("class template", template))?;
-    Ok(page.cut(store::place_page(conn, row.id, from, to, page).await?, |row| row.day))
+    Ok(page.cut(catalog::place_page(conn, row.id, from, to, page).await?, |row| row.day))
 }
 
 async fn named(app: &App, rows: Vec<class_template::Model>) -> Result<Vec<TemplateSpec>> {
     let conn = app.db.reader();
-    let seasons = store::season_codes(conn, rows.iter().map(|row| row.season_id)).await?;
-    let periods = store::period_by_ids(conn, rows.iter().map(|row| row.period_id)).await?;
+    let seasons = catalog::season_codes(conn, rows.iter().map(|row| row.season_id)).await?;
+    let periods = catalog::period_by_ids(conn, rows.iter().map(|row| row.period_id)).await?;
     let name = |row: class_template::Model| {
         let corrupt = |column| Error::Corrupt { table: "class_template", column, id: row.id.to_string() };
         let season = seasons.get(&row.season_id).ok_or_else(|| corrupt("season_id"))?.clone();

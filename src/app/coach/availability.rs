@@ -10,11 +10,9 @@ use crate::domain::places::{show_days, show_ids};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::storage::Txn;
-use crate::storage::catalog as catalog_store;
-use crate::storage::coach as store;
 use crate::storage::entity::coach_availability;
 use crate::storage::page::{Page, Paged};
+use crate::storage::{Txn, catalog, coach};
 use sea_orm::ActiveValue::Set;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,16 +100,16 @@ pub(crate) async fn set_availability(
 ) -> Result<Vec<Offer>> {
     let today = call.app.time().day(call.now);
     in_txn!(call, "coach.set_availability", |work| {
-        let coach = store::coach_by_user_name(work.txn, coach)
+        let coach = coach::coach_by_user_name(work.txn, coach)
             .await?
             .ok_or_else(|| Error::not_found("coach", coach))?;
         // Tasks are locked before coaches.
         coach_changed(work.txn, &[coach.id]).await?;
-        store::coach_lock_in_txn(work.txn, coach.id).await?;
+        coach::coach_lock_in_txn(work.txn, coach.id).await?;
         let (season_row, season) = season_by_code(work.txn, season).await?;
         let mut left = rows_by_key(work.txn, season_row.id, &season, wanted).await?;
-        let before = store::availability_list(work.txn, coach.id, Some(season_row.id), &ALL).await?;
-        let used = store::availability_used_days(work.txn, before.iter().map(|row| row.id)).await?;
+        let before = coach::availability_list(work.txn, coach.id, Some(season_row.id), &ALL).await?;
+        let used = coach::availability_used_days(work.txn, before.iter().map(|row| row.id)).await?;
         let mut dropped = Vec::new();
         for row in before {
             let days = used.get(&row.id);
@@ -121,16 +119,16 @@ pub(crate) async fn set_availability(
                 Some(end_day) => match offer_end(end_day, last_used, today) {
                     Err(_used) => return Err(in_use(work.txn, &row, days, today).await?),
                     Ok(end_day) if end_day == row.end_day => {}
-                    Ok(end_day) => drop(store::availability_end_in_txn(work.txn, row.id, end_day).await?),
+                    Ok(end_day) => drop(coach::availability_end_in_txn(work.txn, row.id, end_day).await?),
                 },
                 None => match last_used {
                     Some(last) if today <= last => return Err(in_use(work.txn, &row, days, today).await?),
-                    Some(last) => drop(store::availability_end_in_txn(work.txn, row.id, last).await?),
+                    Some(last) => drop(coach::availability_end_in_txn(work.txn, row.id, last).await?),
                     None => dropped.push(row.id),
                 },
             }
         }
-        store::availability_delete_in_txn(work.txn, &dropped).await?;
+        coach::availability_delete_in_txn(work.txn, &dropped).await?;
         let new = left.into_iter().map(|((period_id, recurrence, start_day), end_day)| {
             coach_availability::ActiveModel {
                 coach_id: Set(coach.id),
@@ -142,7 +140,7 @@ pub(crate) async fn set_availability(
                 ..Default::default()
             }
         });
-        store::availability_insert_in_txn(work.txn, new.collect()).await
+        coach::availability_insert_in_txn(work.txn, new.collect()).await
     })?;
     let mut offers = list_availability(call.app, coach, Some(season), &ALL).await?.items;
     offers.sort_by(|a, b| {
@@ -162,15 +160,15 @@ pub(crate) async fn list_availability(
 ) -> Result<Paged<Offer>> {
     let conn = app.db.reader();
     let coach =
-        store::coach_by_user_name(conn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
+        coach::coach_by_user_name(conn, coach).await?.ok_or_else(|| Error::not_found("coach", coach))?;
     let season_id = match season {
         Some(code) => Some(season_by_code(conn, code).await?.0.id),
         None => None,
     };
-    let rows = page.cut(store::availability_list(conn, coach.id, season_id, page).await?, |row| row.id);
-    let seasons = catalog_store::season_codes(conn, rows.items.iter().map(|row| row.season_id)).await?;
-    let periods = catalog_store::period_by_ids(conn, rows.items.iter().map(|row| row.period_id)).await?;
-    let mut used = store::availability_used_days(conn, rows.items.iter().map(|row| row.id)).await?;
+    let rows = page.cut(coach::availability_list(conn, coach.id, season_id, page).await?, |row| row.id);
+    let seasons = catalog::season_codes(conn, rows.items.iter().map(|row| row.season_id)).await?;
+    let periods = catalog::period_by_ids(conn, rows.items.iter().map(|row| row.period_id)).await?;
+    let mut used = coach::availability_used_days(conn, rows.items.iter().map(|row| row.id)).await?;
     let offer = |row: coach_availability::Model| {
         let coach_availability::Model {
             id,
@@ -208,7 +206,7 @@ async fn rows_by_key(
         let period_id = match periods.get(spec.period.as_str()) {
             Some(id) => *id,
             None => {
-                let found = catalog_store::period_by_code(txn, season_id, &spec.period).await?;
+                let found = catalog::period_by_code(txn, season_id, &spec.period).await?;
                 found
                     .ok_or_else(|| Error::not_found("period", format!("{}/{}", season.code, spec.period)))?
                     .id
@@ -233,7 +231,7 @@ async fn in_use(
     today: Day,
 ) -> Result<Error> {
     let days: Vec<Day> = days.into_iter().flatten().copied().filter(|day| today <= *day).collect();
-    let (invitations, classes) = store::availability_users(txn, row.id, today).await?;
+    let (invitations, classes) = coach::availability_users(txn, row.id, today).await?;
     let mut users = Vec::new();
     for (one, many, ids) in [("class", "classes", &classes), ("invitation", "invitations", &invitations)] {
         match ids.as_slice() {

@@ -11,11 +11,10 @@ use crate::app::call::Call;
 use crate::domain::state::{GradeType, JobStatus};
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::storage::Txn;
 use crate::storage::catalog::subject_by_id;
-use crate::storage::coach::{self as store, CoachFilter};
-use crate::storage::entity::{coach, coach_status_change};
+use crate::storage::coach::{self, CoachFilter};
 use crate::storage::page::{Page, Paged};
+use crate::storage::{Txn, entity};
 use sea_orm::ActiveValue::{NotSet, Set};
 
 /// How much of a coach's history is answered.
@@ -67,8 +66,8 @@ impl CoachSpec {
 
     /// The row of a new coach; one that was there keeps its status, and what the caller does not
     /// know of.
-    pub(crate) fn row(&self) -> coach::ActiveModel {
-        coach::ActiveModel {
+    pub(crate) fn row(&self) -> entity::coach::ActiveModel {
+        entity::coach::ActiveModel {
             user_name: Set(self.user_name.clone()),
             real_name: Set(self.real_name.clone()),
             area_code: Set(self.area_code.clone()),
@@ -86,8 +85,8 @@ impl CoachSpec {
     }
 
     /// What an existing coach becomes by this.
-    pub(crate) fn over(&self, before: &coach::Model) -> coach::Model {
-        coach::Model {
+    pub(crate) fn over(&self, before: &entity::coach::Model) -> entity::coach::Model {
+        entity::coach::Model {
             user_name: self.user_name.clone(),
             real_name: self.real_name.clone(),
             area_code: self.area_code.clone(),
@@ -109,7 +108,7 @@ impl CoachSpec {
 /// # Errors
 /// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would
 /// change.
-pub(crate) async fn upsert_coach(call: &Call<'_>, spec: &CoachSpec) -> Result<coach::Model> {
+pub(crate) async fn upsert_coach(call: &Call<'_>, spec: &CoachSpec) -> Result<entity::coach::Model> {
     const SCOPE: &str = "UpsertCoach";
     spec.check("coach.")?;
     in_txn!(call, "coach.upsert", |work| {
@@ -125,7 +124,7 @@ pub(crate) async fn upsert_coach(call: &Call<'_>, spec: &CoachSpec) -> Result<co
 /// Makes or changes a coach that was checked; `path` stands before the field in an error.
 pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str) -> Result<Change> {
     let fields = Fields { path };
-    let before = store::coach_by_user_name(txn, &spec.user_name).await?;
+    let before = coach::coach_by_user_name(txn, &spec.user_name).await?;
     if before.as_ref().is_none_or(|before| before.subject_id != spec.subject_id)
         && subject_by_id(txn, spec.subject_id).await?.is_none()
     {
@@ -135,7 +134,7 @@ pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str)
         if spec.job_status.is_none() {
             return Err(fields.invalid("job_status", "is unspecified"));
         }
-        store::coach_insert_in_txn(txn, spec.row()).await?;
+        coach::coach_insert_in_txn(txn, spec.row()).await?;
         return Ok(Change::Created);
     };
     if spec.job_status.is_some_and(|status| status != before.job_status) {
@@ -148,17 +147,17 @@ pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str)
         return Ok(Change::Unchanged);
     }
     coach_changed(txn, &[before.id]).await?;
-    store::coach_lock_in_txn(txn, before.id).await?;
+    coach::coach_lock_in_txn(txn, before.id).await?;
     // Again under the lock: an invitation or a late yes may have come between.
     coach_changed(txn, &[before.id]).await?;
-    let row = coach::ActiveModel {
+    let row = entity::coach::ActiveModel {
         id: Set(before.id),
         job_status: NotSet,
         blocked: Set(after.blocked),
         opted_out: Set(after.opted_out),
         ..spec.row()
     };
-    store::coach_update_in_txn(txn, row).await?;
+    coach::coach_update_in_txn(txn, row).await?;
     Ok(Change::Changed)
 }
 
@@ -173,23 +172,23 @@ pub(crate) struct NewStatus {
 
 /// Changes the status of a coach and writes a row of the history; the status it already has changes
 /// nothing.
-pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result<coach::Model> {
+pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result<entity::coach::Model> {
     const SCOPE: &str = "SetCoachStatus";
     in_txn!(call, "coach.set_status", |work| {
         if work.claimed(SCOPE).await?.is_some() {
             return Ok(());
         }
-        let before = store::coach_by_user_name(work.txn, &new.user_name)
+        let before = coach::coach_by_user_name(work.txn, &new.user_name)
             .await?
             .ok_or_else(|| Error::not_found("coach", &new.user_name))?;
         if before.job_status != new.job_status {
             coach_changed(work.txn, &[before.id]).await?;
-            if !store::coach_status_in_txn(work.txn, before.id, before.job_status, new.job_status).await? {
+            if !coach::coach_status_in_txn(work.txn, before.id, before.job_status, new.job_status).await? {
                 return Err(Error::Contended("coach.set_status"));
             }
             // Again under the lock: an invitation or a late yes may have come between.
             coach_changed(work.txn, &[before.id]).await?;
-            let change = coach_status_change::ActiveModel {
+            let change = entity::coach_status_change::ActiveModel {
                 coach_id: Set(before.id),
                 from_status: Set(before.job_status),
                 to_status: Set(new.job_status),
@@ -199,7 +198,7 @@ pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result
                 changed_at: Set(work.now),
                 ..Default::default()
             };
-            store::coach_status_change_insert_in_txn(work.txn, change).await?;
+            coach::coach_status_change_insert_in_txn(work.txn, change).await?;
         }
         work.record(SCOPE, &new.user_name).await
     })?;
@@ -207,8 +206,8 @@ pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result
 }
 
 /// One coach.
-pub(crate) async fn coach_by_user_name(app: &App, user_name: &str) -> Result<coach::Model> {
-    store::coach_by_user_name(app.db.reader(), user_name)
+pub(crate) async fn coach_by_user_name(app: &App, user_name: &str) -> Result<entity::coach::Model> {
+    coach::coach_by_user_name(app.db.reader(), user_name)
         .await?
         .ok_or_else(|| Error::not_found("coach", user_name))
 }
@@ -217,9 +216,9 @@ pub(crate) async fn coach_by_user_name(app: &App, user_name: &str) -> Result<coa
 pub(crate) async fn get_coach(
     app: &App,
     user_name: &str,
-) -> Result<(coach::Model, Vec<coach_status_change::Model>)> {
+) -> Result<(entity::coach::Model, Vec<entity::coach_status_change::Model>)> {
     let row = coach_by_user_name(app, user_name).await?;
-    let history = store::coach_status_change_list(app.db.reader(), row.id, HISTORY).await?;
+    let history = coach::coach_status_change_list(app.db.reader(), row.id, HISTORY).await?;
     Ok((row, history))
 }
 
@@ -228,17 +227,17 @@ pub(crate) async fn list_coaches(
     app: &App,
     filter: &CoachFilter,
     page: &Page,
-) -> Result<Paged<coach::Model>> {
+) -> Result<Paged<entity::coach::Model>> {
     if let Some(id) = filter.subject_id {
         super::catalog::get_subject(app, id).await?;
     }
-    Ok(page.cut(store::coach_list(app.db.reader(), filter, page).await?, |row| row.id))
+    Ok(page.cut(coach::coach_list(app.db.reader(), filter, page).await?, |row| row.id))
 }
 
 /// Writes that a coach logged in.
 pub(crate) async fn record_login(call: &Call<'_>, user_name: &str) -> Result<()> {
     let id = coach_by_user_name(call.app, user_name).await?.id;
-    in_txn!(call, "coach.record_login", |work| store::coach_login_in_txn(work.txn, id, work.now)
+    in_txn!(call, "coach.record_login", |work| coach::coach_login_in_txn(work.txn, id, work.now)
         .await
         .map(drop))
 }

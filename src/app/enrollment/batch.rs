@@ -23,7 +23,7 @@ use crate::domain::sign_up::{Start, confirm_until, start_rule};
 use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
-use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::reservation::{self, ReservationRow};
 use crate::storage::sign_up::{self, NewRow, WantedTemplate, WantingStudent};
 use crate::write_txn;
 use std::collections::{BTreeSet, HashMap};
@@ -148,7 +148,7 @@ impl Decider<'_> {
         if !in_time {
             let from = first_possible_day(work.app.time().day(work.now));
             let possible =
-                store::place_first_day(work.txn, template.id, from, ask.wish == Wish::Wait).await?;
+                reservation::place_first_day(work.txn, template.id, from, ask.wish == Wish::Wait).await?;
             return Ok(Err(Refusal::too_late(first.day, possible).into()));
         }
         if ask.wish == Wish::Wait {
@@ -223,7 +223,7 @@ impl Decider<'_> {
         };
         let range = (ask.start_day, ask.end_day);
         if self.waiting.iter().any(waits)
-            || store::reservation_is_waiting(work.txn, student.id, template.id, range, work.now).await?
+            || reservation::reservation_is_waiting(work.txn, student.id, template.id, range, work.now).await?
         {
             return Ok(Err(Refusal::waiting(&[first.day]).into()));
         }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::in_txn;
 use crate::storage::entity::reservation;
 use crate::storage::held_time::held_time_end_in_txn;
-use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::reservation::{ReservationRow, place_days, waiting_cancel_set_in_txn};
 
 /// The request ids of this use case.
 const CANCEL: &str = "CancelReservation";
@@ -87,7 +87,7 @@ async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Optio
         ReservationState::Held => PlaceCause::HoldReleased,
         ReservationState::Offered => PlaceCause::OfferDeclined,
         ReservationState::Waitlisted => {
-            return store::waiting_cancel_set_in_txn(
+            return waiting_cancel_set_in_txn(
                 work.txn,
                 &[(before.id, add_days(before.start_day, -1))],
                 work.now,
@@ -97,7 +97,7 @@ async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Optio
         ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => return Ok(()),
     };
     let whole = cause != PlaceCause::Cancel;
-    let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
+    let days = place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
     let ahead = |(day, start_at): &&(Day, Instant)| {
         whole || (*start_at > work.now && from_day.is_none_or(|from| from <= *day))
     };

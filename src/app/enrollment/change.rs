@@ -28,7 +28,9 @@ use crate::in_txn;
 use crate::message::content::ClassNews;
 use crate::storage::entity::{class, reservation};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
-use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::reservation::{
+    ReservationRow, place_days, reservation_move_in_txn, reservation_shorten_in_txn, reservation_with_names,
+};
 use crate::storage::sign_up::{NewRow, reservation_insert_set_in_txn};
 use crate::storage::{Txn, catalog, leave, seat};
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -120,7 +122,7 @@ pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Resu
             work.record(SCOPE, made).await?;
             return Ok(made);
         }
-        let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
+        let days = place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
         let ahead = |(day, start): &&(Day, Instant)| {
             *start > work.now && change.from_day.is_none_or(|from| from <= *day)
         };
@@ -184,9 +186,7 @@ async fn keep_in_txn(work: Work<'_>, before: &reservation::Model, change: &Chang
     let earlier = Ask { end_day: ask.end_day.min(add_days(before.start_day, -1)), ..ask.clone() };
     let is_earlier = earlier.start_day <= earlier.end_day;
     if is_earlier
-        && !store::place_days(work.txn, before.template_id, earlier.start_day, earlier.end_day)
-            .await?
-            .is_empty()
+        && !place_days(work.txn, before.template_id, earlier.start_day, earlier.end_day).await?.is_empty()
     {
         made = sign_up_in_txn(work, &earlier).await?;
     }
@@ -194,7 +194,7 @@ async fn keep_in_txn(work: Work<'_>, before: &reservation::Model, change: &Chang
         made = sign_up_in_txn(work, &Ask { start_day: add_days(before.last_day, 1), ..ask.clone() }).await?;
     }
     let Some(class_id) = change.class_id.filter(|id| before.class_id != Some(*id)) else { return Ok(made) };
-    let row = store::reservation_with_names(work.txn, before.id)
+    let row = reservation_with_names(work.txn, before.id)
         .await?
         .ok_or_else(|| Error::not_found("reservation", before.id))?;
     move_in_txn(work, &row.reservation, &ask.student, class_id, change.from_day).await
@@ -303,7 +303,7 @@ async fn move_in_txn(
         seat::seat_list(work.txn, &[template.id], today).await?.remove(&template.id).unwrap_or_default();
     let target = classes.iter().find(|class| class.class_id == class_id);
     let Some(target) = target else { return Err(no_class(work.txn, template.id, class_id).await?) };
-    let days = store::place_days(work.txn, template.id, before.start_day, before.last_day).await?;
+    let days = place_days(work.txn, template.id, before.start_day, before.last_day).await?;
     let open = |day: Day, start: Instant| work.now < Timeline::of(work.app.rules(), day, start).freeze_at;
     let wanted: Vec<(Day, Instant)> =
         days.iter().copied().filter(|(day, _)| from_day.is_none_or(|from| from <= *day)).collect();
@@ -382,16 +382,14 @@ fn no_lesson_ahead(wanted: &[(Day, Instant)], from_day: Option<Day>, now: Instan
 
 /// The same reservation in another class.
 async fn replace(txn: &Txn, before: &reservation::Model, class_id: i64, from: Day) -> Result<i64> {
-    store::reservation_move_in_txn(txn, before, class_id, from).await?;
+    reservation_move_in_txn(txn, before, class_id, from).await?;
     Ok(before.id)
 }
 
 /// A reservation that ends before the day, and one that goes on in the other class; together they
 /// take the same places.
 async fn split(work: Work<'_>, before: &reservation::Model, class_id: i64, from: Day) -> Result<i64> {
-    if !store::reservation_shorten_in_txn(work.txn, before, add_days(from, -1), before.state, work.now)
-        .await?
-    {
+    if !reservation_shorten_in_txn(work.txn, before, add_days(from, -1), before.state, work.now).await? {
         return Err(Error::Contended("reservation.move"));
     }
     let row = NewRow {

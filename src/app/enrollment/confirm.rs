@@ -13,7 +13,10 @@ use crate::in_txn;
 use crate::storage::Txn;
 use crate::storage::entity::reservation;
 use crate::storage::held_time::{held_time_end_in_txn, held_time_renew_in_txn};
-use crate::storage::reservation::{self as store, ReservationRow};
+use crate::storage::reservation::{
+    ReservationRow, hold_renew_in_txn, place_days, reservation_confirm_in_txn, reservation_with_names,
+    student_lock_in_txn,
+};
 use chrono::TimeDelta;
 
 /// Makes a hold a sign-up: HELD → BOOKED, or PLACED where it kept a seat. Twice changes nothing.
@@ -38,15 +41,14 @@ fn no_hold(state: ReservationState) -> Error {
 /// A reservation locked by its task and its student, as it is now.
 pub(super) async fn lock_in_txn(txn: &Txn, template_id: i64, id: i64) -> Result<reservation::Model> {
     let read = async || -> Result<reservation::Model> {
-        let found = store::reservation_with_names(txn, id)
-            .await?
-            .ok_or_else(|| Error::not_found("reservation", id))?;
+        let found =
+            reservation_with_names(txn, id).await?.ok_or_else(|| Error::not_found("reservation", id))?;
         Ok(found.reservation)
     };
     let before = read().await?;
     // Tasks are locked before students and places.
     demand_changed(txn, &[template_id]).await?;
-    store::student_lock_in_txn(txn, before.student_id).await?;
+    student_lock_in_txn(txn, before.student_id).await?;
     let locked = read().await?;
     // A task that has just been made counts the student, and was not there to be marked.
     if locked.task_id == before.task_id { Ok(locked) } else { Err(Error::Contended("reservation.task_id")) }
@@ -77,7 +79,7 @@ pub(super) async fn confirm(
             state if state == from && before.expires_at.is_some_and(|until| work.now < until) => {}
             state => return Err(gone(state)),
         }
-        store::reservation_confirm_in_txn(work.txn, &before, work.now).await?;
+        reservation_confirm_in_txn(work.txn, &before, work.now).await?;
         if from == ReservationState::Held {
             held_time_end_in_txn(work.txn, &[id], work.now).await?;
         }
@@ -113,14 +115,14 @@ pub(crate) async fn renew_hold(call: &Call<'_>, id: i64) -> Result<ReservationRo
                 "the hold was renewed before; a hold can be renewed only once",
             ));
         }
-        let days = store::place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
+        let days = place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
         let first_start = days.first().map(|(_, start)| *start).ok_or_else(|| no_hold(before.state))?;
         let days: Vec<Day> = days.into_iter().map(|(day, _)| day).collect();
         let of = (before.student_id, before.template_id);
         let held = held_before(work, [of].into_iter()).await?.remove(&of).unwrap_or_default();
         let (has_seat, lasts_until) = (before.class_id.is_some(), before.expires_at);
         let until = allowed_until(call, HoldDays { days: &days, first_start, has_seat, lasts_until }, &held)?;
-        store::hold_renew_in_txn(work.txn, &before, until).await?;
+        hold_renew_in_txn(work.txn, &before, until).await?;
         held_time_renew_in_txn(work.txn, id, until).await
     })?;
     get_reservation(call.app, id).await

@@ -16,7 +16,7 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::storage::entity::{reservation, student};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
-use crate::storage::reservation as store;
+use crate::storage::reservation::{place_days, place_take_in_txn, reservation_last_day_in_txn};
 use crate::storage::{Txn, catalog, seat, sign_up};
 use sea_orm::EntityTrait;
 
@@ -47,7 +47,7 @@ pub(super) async fn extend_in_txn(
     (last, into): (Day, Option<i64>),
 ) -> Result<bool> {
     let first = add_days(before.last_day, 1);
-    let days = store::place_days(work.txn, before.template_id, first, last).await?;
+    let days = place_days(work.txn, before.template_id, first, last).await?;
     if let Some((day, start)) = days.first().copied() {
         let goes_elsewhere = into.is_some() && into != before.class_id;
         let fits = match before.class_id {
@@ -79,7 +79,7 @@ pub(super) async fn extend_in_txn(
 }
 
 async fn set_last_day(txn: &Txn, before: &reservation::Model, last: Day) -> Result<()> {
-    if store::reservation_last_day_in_txn(txn, before, last).await? {
+    if reservation_last_day_in_txn(txn, before, last).await? {
         Ok(())
     } else {
         Err(Error::Contended("reservation.last_day"))
@@ -134,6 +134,6 @@ async fn take_in_txn(
     };
     let mut book = LoadedBook::load(work.txn, contents).await?;
     book.take(person.id, id, Claim::SignUp, first, last)?;
-    let taken = store::place_take_in_txn(work.txn, id, first, last).await?;
+    let taken = place_take_in_txn(work.txn, id, first, last).await?;
     if usize::try_from(taken) == Ok(days) { Ok(()) } else { Err(Error::Contended("place.taken")) }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::storage::entity::reservation;
 use crate::storage::leave;
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
-use crate::storage::reservation as store;
+use crate::storage::reservation::{place_days, reservation_shorten_in_txn};
 
 /// What is given back, and why.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(super) async fn give_back_in_txn(
     what: GivenBack,
 ) -> Result<()> {
     let GivenBack { from, state, cause } = what;
-    if !store::reservation_shorten_in_txn(work.txn, before, add_days(from, -1), state, work.now).await? {
+    if !reservation_shorten_in_txn(work.txn, before, add_days(from, -1), state, work.now).await? {
         return Err(Error::Contended("reservation.state"));
     }
     if let Some(class_id) = before.class_id {
@@ -49,7 +49,7 @@ pub(super) async fn free_in_txn(
     from: Day,
     cause: PlaceCause,
 ) -> Result<()> {
-    let days = store::place_days(work.txn, before.template_id, from, before.last_day).await?;
+    let days = place_days(work.txn, before.template_id, from, before.last_day).await?;
     // On a day of leave there is no place to give back.
     let on_leave = leave::leave_days(work.txn, before.id, from, before.last_day).await?;
     let freed = leave::place_free_but_leave_in_txn(work.txn, before, from).await?;

@@ -17,7 +17,7 @@ use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::storage::entity::{class_template, reservation};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
-use crate::storage::reservation as store;
+use crate::storage::reservation::{place_days, place_free_in_txn, place_take_in_txn};
 use crate::storage::{Txn, catalog, leave, seat, staffing};
 
 /// Takes leave for the lesson of a day; how many lessons the student may still take leave from in
@@ -46,7 +46,7 @@ pub(crate) async fn request_leave(call: &Call<'_>, id: i64, day: Day) -> Result<
         }
         seat::seat_lock_in_txn(work.txn, &[before.template_id], day).await?;
         leave::leave_insert_in_txn(work.txn, id, day, work.now).await?;
-        if store::place_free_in_txn(work.txn, before.template_id, day, day).await? != 1 {
+        if place_free_in_txn(work.txn, before.template_id, day, day).await? != 1 {
             return Err(Error::Contended("leave.request"));
         }
         place_change_write_in_txn(
@@ -92,7 +92,7 @@ pub(crate) async fn cancel_leave(call: &Call<'_>, id: i64, day: Day) -> Result<u
             }
         }
         leave::leave_delete_in_txn(work.txn, id, day).await?;
-        if store::place_take_in_txn(work.txn, before.template_id, day, day).await? != 1 {
+        if place_take_in_txn(work.txn, before.template_id, day, day).await? != 1 {
             return Err(Refusal::full(&[day]).into());
         }
         place_change_write_in_txn(
@@ -124,8 +124,7 @@ async fn lesson(work: Work<'_>, of: &reservation::Model, day: Day) -> Result<Les
         )));
     }
     let covered = of.start_day <= day && day <= of.last_day;
-    let found =
-        if covered { store::place_days(work.txn, of.template_id, day, day).await?.pop() } else { None };
+    let found = if covered { place_days(work.txn, of.template_id, day, day).await?.pop() } else { None };
     let Some((_, start)) = found else {
         return Err(none(format!("the student has no lesson of this reservation on {day}")));
     };

@@ -30,8 +30,7 @@ use crate::domain::state::ReservationState;
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::storage::page::{Page, Paged};
-use crate::storage::reservation as store;
-use crate::storage::reservation::ReservationFilter;
+use crate::storage::reservation::{self, ReservationFilter};
 
 pub use crate::storage::reservation::ReservationRow;
 
@@ -114,7 +113,7 @@ pub async fn get_reservation(app: &App, id: i64) -> Result<ReservationRow> {
 /// One reservation as it is stored, where only what never changes is asked for: its student and
 /// template.
 async fn stored(app: &App, id: i64) -> Result<ReservationRow> {
-    store::reservation_with_names(app.db.reader(), id)
+    reservation::reservation_with_names(app.db.reader(), id)
         .await?
         .ok_or_else(|| Error::not_found("reservation", id))
 }
@@ -147,13 +146,16 @@ pub async fn list_reservations(
     let ReservationQuery { student, class_template, day, states, class_id } = query;
     let student_id = match student {
         Some(name) => Some(
-            store::student_of_name(conn, name).await?.ok_or_else(|| Error::not_found("student", name))?.id,
+            reservation::student_of_name(conn, name)
+                .await?
+                .ok_or_else(|| Error::not_found("student", name))?
+                .id,
         ),
         None => None,
     };
     let template_id = match class_template {
         Some(code) => Some(
-            store::template_of_code(conn, code)
+            reservation::template_of_code(conn, code)
                 .await?
                 .ok_or_else(|| Error::not_found("class template", code))?
                 .id,
@@ -161,12 +163,13 @@ pub async fn list_reservations(
         None => None,
     };
     if let Some(id) = *class_id
-        && !store::class_exists(conn, id).await?
+        && !reservation::class_exists(conn, id).await?
     {
         return Err(Error::not_found("class", id));
     }
     let filter =
         ReservationFilter { student_id, template_id, day: *day, states: states.clone(), class_id: *class_id };
-    Ok(page
-        .cut(store::reservation_list(conn, &filter, page, app.now().await?).await?, |row| row.reservation.id))
+    Ok(page.cut(reservation::reservation_list(conn, &filter, page, app.now().await?).await?, |row| {
+        row.reservation.id
+    }))
 }

@@ -7,7 +7,7 @@ use crate::domain::state::{LessonState, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::storage::leave;
-use crate::storage::schedule::{self as store, ScheduleRow};
+use crate::storage::schedule::{self, ScheduleRow};
 use crate::storage::student;
 use std::collections::{BTreeMap, HashSet};
 
@@ -85,12 +85,12 @@ pub(crate) async fn student_schedule(
     if to < from || to > add_days(from, 400) {
         return Err(Error::invalid("to_day", "must not be before from_day, and at most 400 days after it"));
     }
-    let rows = store::schedule_list(conn, student.id, from, to, call.now).await?;
+    let rows = schedule::schedule_list(conn, student.id, from, to, call.now).await?;
     let ids: HashSet<i64> = rows.iter().map(|row| row.reservation_id).collect();
     let on_leave: HashSet<(i64, Day)> = leave::leave_list(conn, ids).await?.into_iter().collect();
     let limit = i64::from(call.app.rules().leave_limit);
     let mut leaves: BTreeMap<String, i64> =
-        store::leave_by_season(conn, student.id).await?.into_iter().collect();
+        schedule::leave_by_season(conn, student.id).await?.into_iter().collect();
     for row in &rows {
         leaves.entry(row.season.clone()).or_insert(0);
     }

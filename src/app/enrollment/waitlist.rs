@@ -7,8 +7,7 @@ use crate::app::sign_up::{Ask, Wish};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::page::{Page, Paged};
-use crate::storage::reservation as reservations;
-use crate::storage::waitlist as store;
+use crate::storage::{reservation, waitlist};
 use std::collections::HashMap;
 
 /// Someone on the waiting list.
@@ -29,7 +28,7 @@ pub(crate) async fn join_waitlist(app: &App, new: NewReservation, key: RequestKe
     let page = Page { after: Some(row.reservation.id - 1), size: 1 };
     let (template, student, now) =
         (row.reservation.template_id, row.reservation.student_id, app.now().await?);
-    let places = store::position_page(app.db.reader(), Some(template), None, Some(student), &page, now);
+    let places = waitlist::position_page(app.db.reader(), Some(template), None, Some(student), &page, now);
     let position =
         places.await?.into_iter().find(|(id, _)| *id == row.reservation.id).map_or(0, |(_, place)| place);
     Ok(Entry { row, position })
@@ -54,7 +53,7 @@ pub(crate) async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page)
     let conn = app.db.reader();
     let template = match &query.class_template {
         Some(code) => Some(
-            reservations::template_of_code(conn, code)
+            reservation::template_of_code(conn, code)
                 .await?
                 .ok_or_else(|| Error::not_found("class template", code))?
                 .id,
@@ -63,7 +62,7 @@ pub(crate) async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page)
     };
     let student = match &query.student {
         Some(name) => Some(
-            reservations::student_of_name(conn, name)
+            reservation::student_of_name(conn, name)
                 .await?
                 .ok_or_else(|| Error::not_found("student", name))?
                 .id,
@@ -72,10 +71,10 @@ pub(crate) async fn list_waitlist(app: &App, query: &WaitlistQuery, page: &Page)
     };
     let now = app.now().await?;
     let found = page.cut(
-        store::position_page(conn, template, query.first_lesson_day, student, page, now).await?,
+        waitlist::position_page(conn, template, query.first_lesson_day, student, page, now).await?,
         |(id, _)| *id,
     );
-    let rows = reservations::reservation_list_by_ids(conn, found.items.iter().map(|(id, _)| *id)).await?;
+    let rows = reservation::reservation_list_by_ids(conn, found.items.iter().map(|(id, _)| *id)).await?;
     let mut rows: HashMap<i64, ReservationRow> =
         rows.into_iter().map(|row| (row.reservation.id, row)).collect();
     let items = found

@@ -14,7 +14,7 @@ use crate::domain::state::GradeType;
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::class::class_loads;
-use crate::storage::import as store;
+use crate::storage::import;
 use std::collections::{HashMap, HashSet};
 
 /// The names that rows may refer to, by file: stored, or in the same import, if only on a bad row.
@@ -171,7 +171,7 @@ impl Run<'_> {
         });
         if !changed.is_empty() {
             let ids: Vec<i64> = changed.iter().map(|(_, stored, _)| stored.id).collect();
-            let used = store::template_used_set(self.work.txn, &ids).await?;
+            let used = import::template_used_set(self.work.txn, &ids).await?;
             let loads = class_loads(self.work.txn, &ids, self.work.app.time().day(self.work.now)).await?;
             for (row, stored, period) in changed {
                 let differs = [
@@ -227,7 +227,7 @@ impl Run<'_> {
             })
             .collect();
         if !moved.is_empty() {
-            for id in store::period_used_set(self.work.txn, &Vec::from_iter(moved.keys().copied())).await? {
+            for id in import::period_used_set(self.work.txn, &Vec::from_iter(moved.keys().copied())).await? {
                 let line = moved.get(&id).copied().unwrap_or_default();
                 self.bad(
                     PERIODS.0,

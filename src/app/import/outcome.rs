@@ -57,7 +57,7 @@ impl ImportOutcome {
 
     /// Puts the problems in order and counts the bad rows; of an import with one nothing is created
     /// or changed.
-    pub(super) fn settle(&mut self, written: bool) {
+    pub(super) fn finish(&mut self, written: bool) {
         self.written = written;
         let places: HashMap<&str, usize> =
             self.files.iter().enumerate().map(|(at, report)| (report.file.as_str(), at)).collect();

@@ -13,8 +13,7 @@ use crate::domain::state::{ActorKind, JobStatus};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::{coach, coach_availability, coach_status_change, student};
-use crate::storage::import as store;
-use crate::storage::import::{Updates, insert_set_in_txn, update_set_in_txn};
+use crate::storage::import::{self, Updates, insert_set_in_txn, update_set_in_txn};
 use sea_orm::ActiveValue::Set;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -33,8 +32,8 @@ impl People {
         let mut students: BTreeSet<&str> =
             parsed.students.iter().map(|row| row.value.user_name.as_str()).collect();
         students.extend(parsed.sign_ups.iter().map(|row| row.value.student.as_str()));
-        let coaches = store::coach_list_by_names(txn, &Vec::from_iter(coaches)).await?;
-        let students = store::student_list_by_names(txn, &Vec::from_iter(students)).await?;
+        let coaches = import::coach_list_by_names(txn, &Vec::from_iter(coaches)).await?;
+        let students = import::student_list_by_names(txn, &Vec::from_iter(students)).await?;
         Ok(Self {
             coaches: coaches.into_iter().map(|row| (row.user_name.clone(), row)).collect(),
             students: students.into_iter().map(|row| (row.user_name.clone(), row)).collect(),
@@ -44,11 +43,11 @@ impl People {
     /// Keeps everybody's sign-ups and invitations as they are until the import is through.
     pub(super) async fn lock(&self, txn: &Txn) -> Result<()> {
         if !self.coaches.is_empty() {
-            store::coach_lock_set_in_txn(txn, &self.coaches.values().map(|row| row.id).collect::<Vec<_>>())
+            import::coach_lock_set_in_txn(txn, &self.coaches.values().map(|row| row.id).collect::<Vec<_>>())
                 .await?;
         }
         if !self.students.is_empty() {
-            store::student_lock_set_in_txn(
+            import::student_lock_set_in_txn(
                 txn,
                 &self.students.values().map(|row| row.id).collect::<Vec<_>>(),
             )
@@ -90,7 +89,7 @@ impl Run<'_> {
         coaches.extend(self.write_availability(&people, catalogue).await?);
         let templates = match moved.is_empty() {
             true => BTreeSet::new(),
-            false => store::template_ids_of_students(self.work.txn, &moved).await?.into_iter().collect(),
+            false => import::template_ids_of_students(self.work.txn, &moved).await?.into_iter().collect(),
         };
         Ok((people, Touched { coaches, templates }))
     }
@@ -194,7 +193,7 @@ impl Run<'_> {
             |name: &str| people.coaches.get(name).map(|row| row.id).ok_or(Error::Contended("import"));
         let ids: BTreeSet<i64> = rows.iter().map(|row| coach_id(&row.value.coach)).collect::<Result<_>>()?;
         let stored: HashMap<_, coach_availability::Model> =
-            store::availability_list(self.work.txn, &Vec::from_iter(ids))
+            import::availability_list(self.work.txn, &Vec::from_iter(ids))
                 .await?
                 .into_iter()
                 .map(|row| {
@@ -233,7 +232,7 @@ impl Run<'_> {
         let used = if shortened.is_empty() {
             HashMap::new()
         } else {
-            store::availability_last_used(self.work.txn, &shortened).await?
+            import::availability_last_used(self.work.txn, &shortened).await?
         };
         let today = self.work.app.time().day(self.work.now);
         for (had, row) in ends {
@@ -254,7 +253,7 @@ impl Run<'_> {
         let (key, columns) = (coach_availability::Column::Id, [coach_availability::Column::EndDay]);
         update_set_in_txn::<coach_availability::Entity>(self.work.txn, key, None, &columns, &changed).await?;
         if !touched.is_empty() {
-            store::coach_bump_set_in_txn(self.work.txn, &Vec::from_iter(touched.iter().copied())).await?;
+            import::coach_bump_set_in_txn(self.work.txn, &Vec::from_iter(touched.iter().copied())).await?;
         }
         Ok(touched)
     }

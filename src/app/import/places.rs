@@ -7,7 +7,10 @@ use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::entity::place;
-use crate::storage::place::{self as store, TemplateSlot};
+use crate::storage::place::{
+    TemplateSlot, place_list, place_lock_in_txn, place_replace_in_txn, place_rows, reservation_ranges,
+    template_slots,
+};
 use std::collections::HashMap;
 
 /// Why the places of a template cannot be as the catalogue now wants them: sign-ups stand on them.
@@ -39,9 +42,9 @@ pub(super) async fn remake_places(work: Work<'_>, template_ids: &[i64]) -> Resul
     if template_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let slots = store::template_slots(work.txn, template_ids).await?;
-    store::place_lock_in_txn(work.txn, template_ids).await?;
-    let mut before = store::place_list(work.txn, template_ids).await?;
+    let slots = template_slots(work.txn, template_ids).await?;
+    place_lock_in_txn(work.txn, template_ids).await?;
+    let mut before = place_list(work.txn, template_ids).await?;
     let (mut remade, mut conflicts) = (Vec::new(), Vec::new());
     for slot in &slots {
         let old = before.remove(&slot.template.id).unwrap_or_default();
@@ -63,7 +66,7 @@ pub(super) async fn remake_places(work: Work<'_>, template_ids: &[i64]) -> Resul
     let changed: Vec<i64> = changed.map(|one| one.slot.template.id).collect();
     let mut covered: HashMap<i64, Vec<(Day, Day)>> = HashMap::new();
     if !changed.is_empty() {
-        for range in store::reservation_ranges(work.txn, &changed).await? {
+        for range in reservation_ranges(work.txn, &changed).await? {
             covered.entry(range.template_id).or_default().push((range.start_day, range.last_day));
         }
     }
@@ -73,7 +76,7 @@ pub(super) async fn remake_places(work: Work<'_>, template_ids: &[i64]) -> Resul
     if conflicts.is_empty() && !remade.is_empty() {
         let ids: Vec<i64> = remade.iter().map(|one| one.slot.template.id).collect();
         let rows: Vec<place::Model> = remade.into_iter().flat_map(|one| one.rows).collect();
-        store::place_replace_in_txn(work.txn, &ids, &rows).await?;
+        place_replace_in_txn(work.txn, &ids, &rows).await?;
     }
     Ok(conflicts)
 }
@@ -95,7 +98,7 @@ impl<'a> Remade<'a> {
                 place.not_held_at = want.not_held_at;
             }
         }
-        let rows = store::place_rows(slot.template.id, &edit, old);
+        let rows = place_rows(slot.template.id, &edit, old);
         Self { slot, edit, rows }
     }
 

@@ -15,14 +15,14 @@ use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
-use crate::storage::import as store;
+use crate::storage::import;
 use crate::storage::ledger::{By, place_change_write_new_in_txn};
 use crate::storage::reservation::ReservationInsert;
 use crate::storage::sign_up::{Taking, place_change_in_txn};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A sign-up that is not stored yet.
-struct Asked<'a> {
+struct NewSignUp<'a> {
     row: &'a Row<SignUp>,
     student: &'a student::Model,
     template: &'a class_template::Model,
@@ -40,7 +40,7 @@ impl Run<'_> {
         let students: BTreeSet<i64> = asked.iter().map(|ask| ask.student.id).collect();
         let held = match students.len() {
             0 => Vec::new(),
-            _ => store::reservation_list_of_students(self.work.txn, &Vec::from_iter(students)).await?,
+            _ => import::reservation_list_of_students(self.work.txn, &Vec::from_iter(students)).await?,
         };
         drop_stored(&mut asked, &held);
         self.count(RESERVATIONS.0, 0, 0, all.len() - asked.len());
@@ -85,9 +85,12 @@ impl Run<'_> {
         let said_yes: Vec<Yes> = of_waiting.map(yes).collect();
         let ranges = inserts.iter().map(|insert| (insert.template_id, insert.start_day, insert.end_day));
         let taken = book.taken(ranges);
-        let before = store::reservation_last_id(self.work.txn).await?;
-        store::insert_set_in_txn(self.work.txn, inserts.into_iter().map(ReservationInsert::active).collect())
-            .await?;
+        let before = import::reservation_last_id(self.work.txn).await?;
+        import::insert_set_in_txn(
+            self.work.txn,
+            inserts.into_iter().map(ReservationInsert::active).collect(),
+        )
+        .await?;
         place_change_in_txn(self.work.txn, &taken).await?;
         let (templates, by) = (Vec::from_iter(touched.iter().copied()), By::actor(Actor::Import));
         place_change_write_new_in_txn(
@@ -105,7 +108,7 @@ impl Run<'_> {
 
     /// Locks and reads the places of all templates that are asked for, and notes what the students
     /// have.
-    async fn load_book(&self, asked: &[Asked<'_>], held: &[reservation::Model]) -> Result<LoadedBook> {
+    async fn load_book(&self, asked: &[NewSignUp<'_>], held: &[reservation::Model]) -> Result<LoadedBook> {
         let templates: BTreeMap<i64, i32> =
             asked.iter().map(|ask| (ask.template.id, ask.template.grade)).collect();
         let students: BTreeMap<i64, i32> =
@@ -117,7 +120,7 @@ impl Run<'_> {
             Some(Taking { student_id, template_id, claim, start_day, last_day })
         };
         let claims: Vec<Taking> = held.iter().filter_map(claim).collect();
-        let ranges: Vec<(i64, Day, Day)> = asked.iter().map(Asked::range).collect();
+        let ranges: Vec<(i64, Day, Day)> = asked.iter().map(NewSignUp::range).collect();
         let contents = Contents {
             templates: templates.into_iter().collect(),
             places: Places::LockAll,
@@ -134,7 +137,7 @@ fn yes(insert: &ReservationInsert) -> Yes {
     Yes { student_id, template_id, first: start_day, last: end_day }
 }
 
-impl Asked<'_> {
+impl NewSignUp<'_> {
     /// The template and the days that are wanted of it.
     fn range(&self) -> (i64, Day, Day) {
         (self.template.id, self.row.value.start_day, self.row.value.end_day)
@@ -157,19 +160,19 @@ fn resolve<'a>(
     rows: &'a [Row<SignUp>],
     catalogue: &'a Catalogue,
     people: &'a People,
-) -> Result<Vec<Asked<'a>>> {
+) -> Result<Vec<NewSignUp<'a>>> {
     rows.iter()
         .map(|row| {
             let student = people.students.get(&row.value.student).ok_or(Error::Contended("import"))?;
             let template =
                 catalogue.templates.get(&row.value.class_template).ok_or(Error::Contended("import"))?;
-            Ok(Asked { row, student, template })
+            Ok(NewSignUp { row, student, template })
         })
         .collect()
 }
 
 /// Leaves out what is stored already, whatever has become of it since.
-fn drop_stored(asked: &mut Vec<Asked<'_>>, held: &[reservation::Model]) {
+fn drop_stored(asked: &mut Vec<NewSignUp<'_>>, held: &[reservation::Model]) {
     let stored: HashSet<_> = held
         .iter()
         .map(|held| (held.student_id, held.template_id, held.start_day, held.end_day, held.created_at))

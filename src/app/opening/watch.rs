@@ -5,7 +5,7 @@ use crate::app::call::Call;
 use crate::domain::opening::next_turn;
 use crate::domain::time::{Instant, add_days};
 use crate::error::Result;
-use crate::storage::opening::{self as store, DayRange, Mark};
+use crate::storage::opening::{self, DayRange, Mark};
 use crate::storage::page::Page;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Watch {
 
     async fn mark_of(&self, student_id: Option<i64>, range: DayRange, now: Instant) -> Result<Mark> {
         let ids: Vec<i64> = self.shown.keys().copied().collect();
-        store::opening_mark(self.app.db.reader(), &ids, student_id, range, now).await
+        opening::opening_mark(self.app.db.reader(), &ids, student_id, range, now).await
     }
 
     async fn paint(&mut self, now: Instant) -> Result<News> {

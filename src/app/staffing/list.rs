@@ -8,7 +8,7 @@ use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::{class_task, place};
 use crate::storage::page::{Page, Paged};
-use crate::storage::staffing_list::{self as store, InvitationFilter, InvitationRow, TaskFilter};
+use crate::storage::staffing_list::{self, InvitationFilter, InvitationRow, TaskFilter};
 use crate::storage::{catalog, coach, staffing};
 
 /// A page that holds everything.
@@ -68,16 +68,16 @@ pub(crate) async fn list_tasks(call: &Call<'_>, query: &TaskQuery, page: &Page) 
         to_day: query.to_day,
         states: query.states.clone(),
     };
-    let rows = page.cut(store::task_page(call.app.db.reader(), &filter, page).await?, |row| row.id);
+    let rows = page.cut(staffing_list::task_page(call.app.db.reader(), &filter, page).await?, |row| row.id);
     Ok(Paged { items: views(call, rows.items).await?, next: rows.next })
 }
 
 /// One class task with its invitations.
 pub(crate) async fn get_task(call: &Call<'_>, id: i64) -> Result<(TaskView, Vec<InvitationRow>)> {
     let missing = || Error::not_found("class task", id);
-    let task = store::task_by_key(call.app.db.reader(), id).await?.ok_or_else(missing)?;
+    let task = staffing_list::task_by_key(call.app.db.reader(), id).await?.ok_or_else(missing)?;
     let view = views(call, vec![task]).await?.pop().ok_or_else(missing)?;
-    Ok((view, store::invitations_of_task(call.app.db.reader(), id).await?))
+    Ok((view, staffing_list::invitations_of_task(call.app.db.reader(), id).await?))
 }
 
 /// How a class task is named.
@@ -106,7 +106,7 @@ async fn views(call: &Call<'_>, tasks: Vec<class_task::Model>) -> Result<Vec<Tas
     let conn = call.app.db.reader();
     let rows = staffing::task_list_by_ids(conn, tasks.iter().map(|task| task.id)).await?;
     let mut counts = staffing::task_counts(conn, &rows, call.now).await?;
-    let assigned = store::task_assigned(conn, tasks.iter().map(|task| task.id)).await?;
+    let assigned = staffing_list::task_assigned(conn, tasks.iter().map(|task| task.id)).await?;
     let codes = catalog::template_codes(conn, tasks.iter().map(|task| task.template_id)).await?;
     let view = |task: class_task::Model| TaskView {
         class_template: codes.get(&task.template_id).cloned().unwrap_or_default(),
@@ -164,12 +164,15 @@ pub(crate) async fn list_invitations(
     } = query;
     let filter =
         InvitationFilter { task_id, coach_id, template_id, from_day, to_day, states, kind, latest_first };
-    Ok(page.cut(store::invitation_page(app.db.reader(), &filter, page).await?, |row| row.invitation.id))
+    Ok(page
+        .cut(staffing_list::invitation_page(app.db.reader(), &filter, page).await?, |row| row.invitation.id))
 }
 
 /// One invitation.
 pub(crate) async fn get_invitation(app: &App, id: i64) -> Result<InvitationRow> {
-    store::invitation_with_names(app.db.reader(), id).await?.ok_or_else(|| Error::not_found("invitation", id))
+    staffing_list::invitation_with_names(app.db.reader(), id)
+        .await?
+        .ok_or_else(|| Error::not_found("invitation", id))
 }
 
 /// What a coach is asked: the invitation and what it is about.

@@ -16,7 +16,7 @@ use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
 use crate::in_txn;
 use crate::storage::entity::task_look;
-use crate::storage::task_look as store;
+use crate::storage::task_look::{task_look_told, task_look_write_in_txn, world_versions};
 use sea_orm::ConnectionTrait;
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 /// look: what changes meanwhile is then seen as a change the next time. Also how many tasks are
 /// open.
 pub(crate) async fn world(app: &App, conn: &impl ConnectionTrait) -> Result<(String, u64)> {
-    let (coaches, versions, catalogue, open) = store::world_versions(conn).await?;
+    let (coaches, versions, catalogue, open) = world_versions(conn).await?;
     // A server with other rules, or with another program, looks again.
     let mut rules = idempotency::fingerprint(&[env!("CARGO_PKG_VERSION"), &format!("{:?}", app.rules())]);
     rules.truncate(16);
@@ -55,7 +55,7 @@ pub(crate) async fn report_known(
     day: Option<Day>,
 ) -> Result<Report> {
     let mut report = Report::default();
-    for (skipped, looks) in store::task_look_told(conn, world, now, day).await? {
+    for (skipped, looks) in task_look_told(conn, world, now, day).await? {
         let skipped: Skipped = serde_json::from_str(&skipped).unwrap_or_default();
         for (reason, count) in skipped {
             report.skip(reason, count.saturating_mul(looks.unsigned_abs()));
@@ -85,8 +85,7 @@ pub(crate) async fn remember(call: &Call<'_>, world: &str, looked: &[Looked]) {
     };
     let rows: Vec<task_look::Model> = looked.iter().map(row).collect();
     let written =
-        in_txn!(call, "invitation.looked", |work| store::task_look_write_in_txn(work.txn, &rows, work.now)
-            .await);
+        in_txn!(call, "invitation.looked", |work| task_look_write_in_txn(work.txn, &rows, work.now).await);
     if let Err(error) = written {
         tracing::warn!(%error, tasks = looked.len(), "what was found out about tasks could not be \
             stored; they will be looked at again");

@@ -5,7 +5,7 @@ use super::hold::{budget_starts, candidate_of, coach_lock_in_txn, need_of, use_a
 use super::notice;
 use crate::app::call::Work;
 use crate::app::outbox;
-use crate::domain::class_task::{self, Asked, LetGo};
+use crate::domain::class_task::{self, Invited, LetGo};
 use crate::domain::eligibility::{self, Need, Purpose};
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
@@ -106,10 +106,10 @@ pub(super) async fn let_go(
 ) -> Result<u64> {
     let task = staffing::task_by_id(work.txn, task_id).await?;
     let invited = staffing::invited_of_task(work.txn, task_id).await?;
-    let asked: Vec<Asked> = invited
+    let asked: Vec<Invited> = invited
         .iter()
         .filter(|coach| Some(coach.id) != answering)
-        .map(|coach| Asked {
+        .map(|coach| Invited {
             id: coach.id,
             state: coach.stands.state(),
             at: coach.stands.answered_at().or(coach.sent_at).unwrap_or(coach.queued_at),
@@ -132,7 +132,7 @@ pub(super) async fn let_go(
     Ok(messages)
 }
 
-fn over(asked: &[Asked], needed: i64) -> bool {
+fn over(asked: &[Invited], needed: i64) -> bool {
     asked.iter().filter(|one| one.state.is_held()).count() as i64 > needed
 }
 

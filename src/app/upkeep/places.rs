@@ -18,7 +18,7 @@ use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::place::{
     TemplateSlot, place_insert_in_txn, place_list, place_lock_in_txn, place_row, template_slots,
 };
-use crate::storage::upkeep::{self as store, Difference, UpkeepTemplate};
+use crate::storage::upkeep::{self, Difference, UpkeepTemplate};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -35,7 +35,7 @@ const TEMPLATES: usize = 100;
 /// be put right is locked, and counted again, in a transaction of its own.
 pub async fn init_places(call: &Call<'_>) -> Result<Report> {
     let conn = call.app.db.reader();
-    let templates = store::upkeep_template_list(conn).await?;
+    let templates = upkeep::upkeep_template_list(conn).await?;
     let mut report = Report::default();
     // Templates with something to be put right, and whether they lack lesson days.
     let mut work: BTreeMap<i64, bool> =
@@ -43,7 +43,7 @@ pub async fn init_places(call: &Call<'_>) -> Result<Report> {
     let (mut drifted, mut unexplained) = (0_u64, 0_u64);
     for chunk in templates.chunks(TEMPLATES) {
         let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
-        for found in store::place_differences(conn, first.id, last.id).await? {
+        for found in upkeep::place_differences(conn, first.id, last.id).await? {
             work.entry(found.template_id).or_default();
             let drifts = found.counted != i64::from(found.taken);
             drifted += u64::from(drifts);
@@ -78,7 +78,7 @@ pub async fn init_places(call: &Call<'_>) -> Result<Report> {
 /// read.
 async fn lacking(call: &Call<'_>, templates: &[UpkeepTemplate], report: &mut Report) -> Result<Vec<i64>> {
     let conn = call.app.db.reader();
-    let sums: HashMap<i64, (i64, i64)> = store::place_sums(conn)
+    let sums: HashMap<i64, (i64, i64)> = upkeep::place_sums(conn)
         .await?
         .into_iter()
         .map(|(template, days, starts)| (template, (days, starts)))
@@ -161,7 +161,7 @@ impl Mender<'_> {
         mended.changed += created.len() as u64;
         // Whoever changes places has committed both sides of it, or waits here until this is done.
         place_lock_in_txn(work.txn, &[id]).await?;
-        let found = store::place_differences(work.txn, id, id).await?;
+        let found = upkeep::place_differences(work.txn, id, id).await?;
         let (mut taken, mut ledger, mut drifts) = (Vec::new(), Vec::new(), false);
         for difference in &found {
             let Difference { day, capacity, taken: was, counted, ledger: noted, .. } = *difference;
@@ -196,7 +196,7 @@ impl Mender<'_> {
             mended.notes.push(format!("{} {day}: made, {seats} places taken", self.template.code));
         }
         if !taken.is_empty() {
-            store::place_set_taken_in_txn(work.txn, id, &taken).await?;
+            upkeep::place_set_taken_in_txn(work.txn, id, &taken).await?;
         }
         self.write_ledger(work, ledger).await?;
         if drifts {

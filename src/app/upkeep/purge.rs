@@ -7,7 +7,7 @@ use crate::app::report::Report;
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::in_txn;
-use crate::storage::purge as store;
+use crate::storage::purge;
 use chrono::TimeDelta;
 
 /// Rows of one transaction.
@@ -56,7 +56,7 @@ impl Old {
 /// may. What is left is for the next run.
 pub(crate) async fn purge(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    let last_runs = store::task_run_last_ids(call.app.db.reader()).await?;
+    let last_runs = purge::task_run_last_ids(call.app.db.reader()).await?;
     for old in Old::ALL {
         let done = purge_one(call, old, &last_runs).await;
         let Some((removed, is_all)) = report.or_failed(old.word(), done)? else { continue };
@@ -98,30 +98,30 @@ async fn purge_set(
 ) -> Result<(usize, u64)> {
     let (conn, limit) = (call.app.db.reader(), i64::try_from(size).unwrap_or(i64::MAX));
     if old == Old::RequestIds {
-        let keys = store::request_list_old(conn, before, limit).await?;
+        let keys = purge::request_list_old(conn, before, limit).await?;
         if keys.is_empty() {
             return Ok((0, 0));
         }
         let gone =
-            in_txn!(call, "request_log.purge", |work| store::request_delete_in_txn(work.txn, &keys).await)?;
+            in_txn!(call, "request_log.purge", |work| purge::request_delete_in_txn(work.txn, &keys).await)?;
         return Ok((keys.len(), gone));
     }
     let ids = match old {
-        Old::Messages => store::message_list_old(conn, before, limit).await?,
+        Old::Messages => purge::message_list_old(conn, before, limit).await?,
         Old::IdleRuns | Old::Runs => {
-            store::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?
+            purge::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?
         }
-        Old::Topics => store::topic_list_old(conn, call.app.time().day(before), limit).await?,
-        Old::HeldTimes | Old::RequestIds => store::held_time_list_old(conn, before, limit).await?,
+        Old::Topics => purge::topic_list_old(conn, call.app.time().day(before), limit).await?,
+        Old::HeldTimes | Old::RequestIds => purge::held_time_list_old(conn, before, limit).await?,
     };
     if ids.is_empty() {
         return Ok((0, 0));
     }
     let gone = in_txn!(call, "purge", |work| match old {
-        Old::Messages => store::message_purge_in_txn(work.txn, &ids, work.now).await,
-        Old::IdleRuns | Old::Runs => store::task_run_delete_in_txn(work.txn, &ids).await,
-        Old::Topics => store::topic_delete_in_txn(work.txn, &ids).await,
-        Old::HeldTimes | Old::RequestIds => store::held_time_delete_in_txn(work.txn, &ids).await,
+        Old::Messages => purge::message_purge_in_txn(work.txn, &ids, work.now).await,
+        Old::IdleRuns | Old::Runs => purge::task_run_delete_in_txn(work.txn, &ids).await,
+        Old::Topics => purge::topic_delete_in_txn(work.txn, &ids).await,
+        Old::HeldTimes | Old::RequestIds => purge::held_time_delete_in_txn(work.txn, &ids).await,
     })?;
     Ok((ids.len(), gone))
 }

@@ -10,7 +10,7 @@ use etutor::domain::state::{InvitationState, MessageKind, MessageState};
 use etutor::domain::time::Instant;
 use etutor::message::gateway::{Gateway, Outcome, Outgoing};
 use etutor::message::sender::Gateways;
-use etutor::storage::message as store;
+use etutor::storage::message;
 use etutor::storage::sql::sql;
 use etutor::testing::{TestDb, on_every_database};
 use etutor::write_txn;
@@ -320,8 +320,8 @@ fn a_sender_that_died_leaves_nothing_undecided() {
         let ids: Vec<i64> = world.messages().await.iter().map(|row| row.id).collect();
         // It took all three, was about to hand over the first two, and died.
         let _handed: Vec<i64> = write_txn!(&world.app.db, "test.die", |txn| {
-            store::message_lease(txn, &ids, "dead", at("10:01")).await?;
-            store::message_hand_over(txn, &ids[..2], "dead", at("10:00")).await
+            message::message_lease(txn, &ids, "dead", at("10:01")).await?;
+            message::message_hand_over(txn, &ids[..2], "dead", at("10:00")).await
         })
         .unwrap();
         let gateway = Scripted::new(Outcome::Accepted);
@@ -343,7 +343,7 @@ fn a_sender_that_died_leaves_nothing_undecided() {
         );
         // Its own answer, late, is still worth having.
         let settled: u64 = write_txn!(&world.app.db, "test.late", |txn| {
-            store::message_settle(
+            message::message_settle(
                 txn,
                 &ids[..1],
                 "dead",
@@ -364,14 +364,14 @@ fn a_message_taken_but_not_handed_over_can_still_be_withdrawn() {
         let (first, second) = (world.invite("c1", at("10:00")).await, world.invite("c2", at("10:00")).await);
         let ids: Vec<i64> = world.messages().await.iter().map(|row| row.id).collect();
         let (cancelled, handed): (u64, Vec<i64>) = write_txn!(&world.app.db, "test.withdraw", |txn| {
-            store::message_lease(txn, &ids, "busy", at("10:01")).await?;
-            store::message_hand_over(txn, &ids[1..], "busy", at("10:00")).await?;
+            message::message_lease(txn, &ids, "busy", at("10:01")).await?;
+            message::message_hand_over(txn, &ids[1..], "busy", at("10:00")).await?;
             let cancelled = outbox::invitation_messages_cancel(
                 Work::new(&Call::new(&world.app, at("10:00")), txn),
                 &[first, second],
             )
             .await?;
-            Ok((cancelled, store::message_hand_over(txn, &ids, "busy", at("10:00")).await?))
+            Ok((cancelled, message::message_hand_over(txn, &ids, "busy", at("10:00")).await?))
         })
         .unwrap();
         assert_eq!((cancelled, handed), (1, vec![ids[1]]));

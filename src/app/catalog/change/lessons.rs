@@ -2,7 +2,7 @@
 //! follow.
 
 use super::plan::Edit;
-use super::scene::{Asked, LessonChange, Scene};
+use super::scene::{EditCause, LessonChange, Scene};
 use crate::app::call::{Call, Work};
 use crate::app::staffing::hold::budget_starts;
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
@@ -12,7 +12,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::lesson;
 use crate::storage::pool::{self, Which};
-use crate::storage::season_edit::{self as store, Claim, EditedClass};
+use crate::storage::season_edit::{self, EditedClass, EditedReservation};
 use std::collections::{BTreeMap, HashMap};
 
 /// Lessons of classes that an edit touched.
@@ -31,7 +31,7 @@ pub(super) struct ClassLessons {
 /// # Errors
 /// IN_USE when a lesson of today has begun, or a coach cannot follow; PLACES_EXHAUSTED when a class
 /// would be too full.
-pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) -> Result<ClassLessons> {
+pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, cause: EditCause<'_>) -> Result<ClassLessons> {
     let mut found = ClassLessons::default();
     let class_of: HashMap<i64, i64> =
         scene.classes.all.iter().map(|class| (class.id, class.template_id)).collect();
@@ -45,7 +45,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
         } else if edit.moved.contains_key(&row.day)
             && let Some(place) = edit.places.get(&row.day)
         {
-            if asked.other_period {
+            if cause.other_period {
                 return Err(edit
                     .refuse(
                         Reason::InUse,
@@ -59,7 +59,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
     }
     let Wanted { lessons: wanted, earlier } = wanted(scene)?;
     if !earlier.is_empty() {
-        store::reservation_seat_from_in_txn(work.txn, &earlier).await?;
+        season_edit::reservation_seat_from_in_txn(work.txn, &earlier).await?;
     }
     let invitation: HashMap<i64, i64> = scene
         .classes
@@ -68,13 +68,16 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
         .filter_map(|class| class.invitation_id.map(|invitation| (class.id, invitation)))
         .collect();
     if !found.cancelled.is_empty() {
-        store::lesson_cancel_in_txn(work.txn, &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>())
-            .await?;
+        season_edit::lesson_cancel_in_txn(
+            work.txn,
+            &found.cancelled.iter().map(|row| row.id).collect::<Vec<_>>(),
+        )
+        .await?;
         let free = found
             .cancelled
             .iter()
             .filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
-        store::availability_free_days_in_txn(work.txn, &free.collect::<Vec<_>>()).await?;
+        season_edit::availability_free_days_in_txn(work.txn, &free.collect::<Vec<_>>()).await?;
     }
     if !found.moved.is_empty() {
         let rows: Vec<_> = found
@@ -82,10 +85,10 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, asked: Asked<'_>) 
             .iter()
             .map(|(row, place)| (row.id, place.start_at, place.end_at, row.coach_id))
             .collect();
-        store::lesson_move_in_txn(work.txn, &rows).await?;
+        season_edit::lesson_move_in_txn(work.txn, &rows).await?;
         let classes: Vec<i64> = found.moved.iter().map(|(row, _)| row.class_id).collect();
         let clash =
-            store::lesson_clash_days(work.txn, &classes, work.app.rules().gap.num_seconds(), work.now)
+            season_edit::lesson_clash_days(work.txn, &classes, work.app.rules().gap.num_seconds(), work.now)
                 .await?;
         if !clash.is_empty() {
             let days = show_days(&clash);
@@ -131,9 +134,9 @@ struct Wanted {
     earlier: Vec<(i64, Day)>,
 }
 
-fn seated(claim: &&Claim) -> bool {
-    matches!(claim.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered)
-        && claim.class_id.is_some()
+fn seated(reservation: &&EditedReservation) -> bool {
+    matches!(reservation.state, ReservationState::Placed | ReservationState::Held | ReservationState::Offered)
+        && reservation.class_id.is_some()
 }
 
 /// A student whose first lesson came only later because the days before it were excepted sits in
@@ -141,15 +144,16 @@ fn seated(claim: &&Claim) -> bool {
 /// class before stay without one.
 fn earlier(scene: &Scene<'_>, rosters: &mut BTreeMap<(i64, Day), i32>) -> Vec<(i64, Day)> {
     let mut earlier = Vec::new();
-    for claim in scene.claims.iter().filter(seated) {
-        let (Some(edit), Some(from)) = (scene.edit_of(claim.template_id), claim.placed_from) else {
+    for reservation in scene.reservations.iter().filter(seated) {
+        let (Some(edit), Some(from)) = (scene.edit_of(reservation.template_id), reservation.placed_from)
+        else {
             continue;
         };
-        let class = scene.classes.all.iter().find(|class| Some(class.id) == claim.class_id);
+        let class = scene.classes.all.iter().find(|class| Some(class.id) == reservation.class_id);
         let Some(class) = class else { continue };
         // The class begins with the first lesson that it ever had: an excepted one too.
         let lessons = scene.classes.lessons.iter().filter(|row| row.class_id == class.id).map(|row| row.day);
-        let since = claim.start_day.max(lessons.min().unwrap_or(class.first_day).min(class.first_day));
+        let since = reservation.start_day.max(lessons.min().unwrap_or(class.first_day).min(class.first_day));
         if since >= from || edit.places.range(since..from).any(|(day, _)| !edit.added.contains(day)) {
             continue;
         }
@@ -160,7 +164,7 @@ fn earlier(scene: &Scene<'_>, rosters: &mut BTreeMap<(i64, Day), i32>) -> Vec<(i
                 break;
             }
             *roster += 1;
-            first = Some((claim.id, *day));
+            first = Some((reservation.id, *day));
         }
         earlier.extend(first);
     }
@@ -169,15 +173,16 @@ fn earlier(scene: &Scene<'_>, rosters: &mut BTreeMap<(i64, Day), i32>) -> Vec<(i
 
 fn wanted(scene: &Scene<'_>) -> Result<Wanted> {
     let mut rosters: BTreeMap<(i64, Day), i32> = BTreeMap::new();
-    for claim in scene.claims.iter().filter(seated) {
-        let (Some(edit), Some(class_id)) = (scene.edit_of(claim.template_id), claim.class_id) else {
+    for reservation in scene.reservations.iter().filter(seated) {
+        let (Some(edit), Some(class_id)) = (scene.edit_of(reservation.template_id), reservation.class_id)
+        else {
             continue;
         };
-        let from = claim.placed_from.unwrap_or(claim.start_day);
-        if from > claim.last_day {
+        let from = reservation.placed_from.unwrap_or(reservation.start_day);
+        if from > reservation.last_day {
             continue;
         }
-        for day in edit.added.range(from..=claim.last_day) {
+        for day in edit.added.range(from..=reservation.last_day) {
             *rosters.entry((class_id, *day)).or_default() += 1;
         }
     }
@@ -260,11 +265,11 @@ async fn add(
         .map(|row| (row.id, row.start_at, row.end_at, row.coach_id))
         .collect();
     if !back.is_empty() {
-        store::lesson_move_in_txn(work.txn, &back).await?;
+        season_edit::lesson_move_in_txn(work.txn, &back).await?;
     }
     let new: Vec<lesson::Model> = added.iter().filter(|row| row.id == 0).cloned().collect();
-    store::lesson_insert_in_txn(work.txn, &new).await?;
-    store::availability_take_in_txn(work.txn, &uses).await?;
+    season_edit::lesson_insert_in_txn(work.txn, &new).await?;
+    season_edit::availability_take_in_txn(work.txn, &uses).await?;
     Ok(added)
 }
 
@@ -322,7 +327,7 @@ async fn set_spans(work: Work<'_>, scene: &Scene<'_>, found: &ClassLessons) -> R
         changed.push(class);
     }
     if !changed.is_empty() {
-        store::class_span_set_in_txn(work.txn, &changed).await?;
+        season_edit::class_span_set_in_txn(work.txn, &changed).await?;
     }
     Ok(())
 }
@@ -385,7 +390,7 @@ pub(super) fn changes(scene: &Scene<'_>, found: &ClassLessons) -> Vec<LessonChan
 /// IN_USE with the days on which it is not.
 pub(crate) async fn offers_still_cover(work: Work<'_>, period_id: i64) -> Result<()> {
     let mut days = Vec::new();
-    for found in store::foreign_use_list(work.txn, period_id, work.now).await? {
+    for found in season_edit::foreign_use_list(work.txn, period_id, work.now).await? {
         let time = |text: &str| pool::time_of(text, "start_time", period_id);
         let (from, to) = (time(&found.offer_start)?, time(&found.offer_end)?);
         if !eligibility::includes(from, to, time(&found.start_time)?, time(&found.end_time)?) {

@@ -20,11 +20,13 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::entity::{class_template, place};
-use crate::storage::place as place_store;
-use crate::storage::season_edit::{self as store, Claim};
+use crate::storage::place::{
+    place_list, place_lock_in_txn, place_replace_in_txn, place_rows, template_slots,
+};
+use crate::storage::season_edit::{self, EditedReservation};
 pub(super) use lessons::offers_still_cover;
 use plan::Edit;
-pub(crate) use scene::{Asked, CatalogChange, LessonChange, ReservationChange, TaskChange};
+pub(crate) use scene::{CatalogChange, EditCause, LessonChange, ReservationChange, TaskChange};
 use scene::{Classes, Scene, span};
 use std::collections::{BTreeSet, HashMap};
 
@@ -39,23 +41,24 @@ use std::collections::{BTreeSet, HashMap};
 pub(crate) async fn carry_out(
     work: Work<'_>,
     templates: &[class_template::Model],
-    asked: Asked<'_>,
+    cause: EditCause<'_>,
 ) -> Result<CatalogChange> {
     let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();
     if ids.is_empty() {
         return Ok(CatalogChange::default());
     }
-    let wanted = wanted(work, &ids, asked.field).await?;
-    let edits = compare(templates, &wanted, &place_store::place_list(work.txn, &ids).await?, work.now);
+    let wanted = wanted(work, &ids, cause.field).await?;
+    let edits = compare(templates, &wanted, &place_list(work.txn, &ids).await?, work.now);
     let Some((first, last)) = span(&edits) else { return Ok(CatalogChange::default()) };
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
-    let claims = lock(work.txn, &ids, first, last).await?;
+    let reservations = lock(work.txn, &ids, first, last).await?;
     // Only now nobody takes or frees places any more.
-    let old = place_store::place_list(work.txn, &ids).await?;
+    let old = place_list(work.txn, &ids).await?;
     let mut edits = compare(templates, &wanted, &old, work.now);
     edits.retain(|edit| ids.contains(&edit.template.id));
     for edit in &mut edits {
-        let of: Vec<&Claim> = claims.iter().filter(|claim| claim.template_id == edit.template.id).collect();
+        let of: Vec<&EditedReservation> =
+            reservations.iter().filter(|reservation| reservation.template_id == edit.template.id).collect();
         edit.count(&of);
         if let Some(error) = edit.refusal(&of, work.now) {
             return Err(error);
@@ -68,19 +71,19 @@ pub(crate) async fn carry_out(
     }
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
     let classes = Classes::load(work.txn, &ids).await?;
-    let scene = Scene { edits, claims, classes };
+    let scene = Scene { edits, reservations, classes };
     let mut change = CatalogChange::default();
     // Tasks first: a coach who is let go is free for what follows.
     change.tasks = tasks::end(work, &scene, &mut change.messages).await?;
     let rows: Vec<place::Model> = scene
         .edits
         .iter()
-        .flat_map(|edit| place_store::place_rows(edit.template.id, edit, of(&old, edit.template.id)))
+        .flat_map(|edit| place_rows(edit.template.id, edit, of(&old, edit.template.id)))
         .collect();
-    place_store::place_replace_in_txn(work.txn, &ids, &rows).await?;
+    place_replace_in_txn(work.txn, &ids, &rows).await?;
     reservations::write_ledger(work, &scene).await?;
     let moved = tasks::follow(work, &scene, &mut change).await?;
-    let class_lessons = lessons::follow(work, &scene, asked).await?;
+    let class_lessons = lessons::follow(work, &scene, cause).await?;
     clashes(work.txn, &scene).await?;
     change.lessons = lessons::changes(&scene, &class_lessons);
     let followed = reservations::follow(work, &scene).await?;
@@ -95,7 +98,7 @@ pub(crate) async fn carry_out(
 /// The places that the catalogue wants, by template.
 async fn wanted(work: Work<'_>, ids: &[i64], field: &str) -> Result<HashMap<i64, Vec<PlaceDay>>> {
     let mut wanted = HashMap::with_capacity(ids.len());
-    for slot in place_store::template_slots(work.txn, ids).await? {
+    for slot in template_slots(work.txn, ids).await? {
         let code = &slot.template.code;
         // Some rules are good by themselves and not in this season, as one whose UNTIL is before
         // its first day.
@@ -129,21 +132,28 @@ fn of<T>(all: &HashMap<i64, Vec<T>>, template_id: i64) -> &[T] {
     all.get(&template_id).map_or(&[], Vec::as_slice)
 }
 
-/// Locks whoever stands on the lesson days of templates, places last; the claims as they are then.
-async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<Claim>> {
-    let mut students: Vec<i64> =
-        store::claim_list(txn, ids, first, last).await?.iter().map(|claim| claim.student_id).collect();
+/// Locks whoever stands on the lesson days of templates, places last; the reservations as they are
+/// then.
+async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<EditedReservation>> {
+    let mut students: Vec<i64> = season_edit::reservation_list_of_templates(txn, ids, first, last)
+        .await?
+        .iter()
+        .map(|reservation| reservation.student_id)
+        .collect();
     students.sort_unstable();
     students.dedup();
     if !students.is_empty() {
-        store::student_lock_set_in_txn(txn, &students).await?;
-        store::class_lock_of_templates_in_txn(txn, ids).await?;
-        let coaches: BTreeSet<i64> =
-            store::class_list_of_templates(txn, ids).await?.iter().map(|class| class.coach_id).collect();
+        season_edit::student_lock_set_in_txn(txn, &students).await?;
+        season_edit::class_lock_of_templates_in_txn(txn, ids).await?;
+        let coaches: BTreeSet<i64> = season_edit::class_list_of_templates(txn, ids)
+            .await?
+            .iter()
+            .map(|class| class.coach_id)
+            .collect();
         coach_lock_in_txn(txn, &Vec::from_iter(coaches)).await?;
     }
-    place_store::place_lock_in_txn(txn, ids).await?;
-    store::claim_list(txn, ids, first, last).await
+    place_lock_in_txn(txn, ids).await?;
+    season_edit::reservation_list_of_templates(txn, ids, first, last).await
 }
 
 /// A student has one lesson at a time.
@@ -152,10 +162,10 @@ async fn clashes(txn: &Txn, scene: &Scene<'_>) -> Result<()> {
         edit.added.iter().chain(edit.moved.keys()).map(|day| (edit.template.id, *day)).collect()
     };
     let changed: Vec<(i64, Day)> = scene.edits.iter().flat_map(days).collect();
-    if changed.is_empty() || scene.claims.is_empty() {
+    if changed.is_empty() || scene.reservations.is_empty() {
         return Ok(());
     }
-    let mut found = store::student_clashes(txn, &changed).await?;
+    let mut found = season_edit::student_clashes(txn, &changed).await?;
     let Some(template_id) = found.first().map(|clash| clash.template_id) else { return Ok(()) };
     found.retain(|clash| clash.template_id == template_id);
     let days: Vec<Day> = Vec::from_iter(found.iter().map(|clash| clash.day).collect::<BTreeSet<_>>());
@@ -180,7 +190,7 @@ async fn places_came_free(work: Work<'_>, scene: &Scene<'_>) -> Result<u64> {
     };
     let freed = scene.edits.iter().filter(|edit| !edit.removed.is_empty() || larger(edit));
     let ids: Vec<i64> = freed.map(|edit| edit.template.id).collect();
-    if ids.is_empty() || scene.claims.is_empty() {
+    if ids.is_empty() || scene.reservations.is_empty() {
         return Ok(0);
     }
     Ok(offer::refresh_in_txn(work, &ids).await?.messages)

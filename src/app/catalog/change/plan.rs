@@ -7,7 +7,7 @@ use crate::domain::state::ReservationState;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason};
 use crate::storage::entity::{class_template, place};
-use crate::storage::season_edit::Claim;
+use crate::storage::season_edit::EditedReservation;
 use std::ops::Deref;
 
 /// An edit of a template's lesson days, with those who have a claim on them.
@@ -37,9 +37,9 @@ impl<'a> Edit<'a> {
         Self { template, days: PlaceEdit::new(old.iter().map(PlaceDay::from), wanted, now) }
     }
 
-    /// Days that come, go or move in the range of a claim.
-    pub(super) fn touched(&self, claim: &Claim) -> Touched {
-        let range = || claim.start_day..=claim.last_day;
+    /// Days that come, go or move in the range of a reservation.
+    pub(super) fn touched(&self, reservation: &EditedReservation) -> Touched {
+        let range = || reservation.start_day..=reservation.last_day;
         Touched {
             lost: self.removed.range(range()).map(|(day, _)| *day).collect(),
             added: self.added.range(range()).copied().collect(),
@@ -47,18 +47,18 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// The first lesson of a claim as it was.
-    pub(super) fn first_before(&self, claim: &Claim) -> Option<&PlaceDay> {
-        let range = || claim.start_day..=claim.last_day;
+    /// The first lesson of a reservation as it was.
+    pub(super) fn first_before(&self, reservation: &EditedReservation) -> Option<&PlaceDay> {
+        let range = || reservation.start_day..=reservation.last_day;
         let kept = self.places.range(range()).filter(|(day, _)| !self.added.contains(*day));
         let kept = kept.map(|(day, row)| self.moved.get(day).unwrap_or(row));
         kept.chain(self.removed.range(range()).map(|(_, row)| row)).min_by_key(|row| row.day)
     }
 
-    /// Counts the claims into the days that come; they are those of this template.
-    pub(super) fn count(&mut self, claims: &[&Claim]) {
-        for claim in claims.iter().filter(|claim| claim.state.takes_places()) {
-            for day in self.days.added.range(claim.start_day..=claim.last_day) {
+    /// Counts the reservations into the days that come; they are those of this template.
+    pub(super) fn count(&mut self, reservations: &[&EditedReservation]) {
+        for reservation in reservations.iter().filter(|reservation| reservation.state.takes_places()) {
+            for day in self.days.added.range(reservation.start_day..=reservation.last_day) {
                 if let Some(row) = self.days.places.get_mut(day) {
                     row.taken += 1;
                 }
@@ -71,18 +71,24 @@ impl<'a> Edit<'a> {
         self.days.keep_begun();
     }
 
-    /// What forbids the edit, after [`Self::count`]: claims on what has begun, and more of them
+    /// What forbids the edit, after [`Self::count`]: sign-ups for what has begun, and more of them
     /// than there are places.
-    pub(super) fn refusal(&self, claims: &[&Claim], now: Instant) -> Option<Error> {
-        let claimed = |day: Day| {
-            claims.iter().any(|claim| takes(claim) && claim.start_day <= day && day <= claim.last_day)
+    pub(super) fn refusal(&self, reservations: &[&EditedReservation], now: Instant) -> Option<Error> {
+        let taken = |day: Day| {
+            reservations.iter().any(|one| takes(one) && one.start_day <= day && day <= one.last_day)
         };
         let of =
-            |days: &mut dyn Iterator<Item = Day>| -> Vec<Day> { days.filter(|day| claimed(*day)).collect() };
+            |days: &mut dyn Iterator<Item = Day>| -> Vec<Day> { days.filter(|day| taken(*day)).collect() };
         let by = |days: &[Day]| -> Vec<i64> {
-            let covers =
-                |claim: &&&Claim| days.iter().any(|day| claim.start_day <= *day && *day <= claim.last_day);
-            claims.iter().filter(|claim| takes(claim)).filter(covers).map(|claim| claim.id).collect()
+            let covers = |reservation: &&&EditedReservation| {
+                days.iter().any(|day| reservation.start_day <= *day && *day <= reservation.last_day)
+            };
+            reservations
+                .iter()
+                .filter(|reservation| takes(reservation))
+                .filter(covers)
+                .map(|reservation| reservation.id)
+                .collect()
         };
         let refuse = |reason, days: &[Day], why| self.refuse(reason, days, why).of_reservations(by(days));
         let begun = of(&mut self.removed.keys().copied().filter(|day| self.begun.contains_key(day)));
@@ -116,7 +122,7 @@ impl<'a> Edit<'a> {
     }
 }
 
-/// Days that change in the range of a claim.
+/// Days that change in the range of a reservation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Touched {
     /// They fall away.
@@ -134,14 +140,14 @@ impl Touched {
     }
 }
 
-/// Whether a claim takes places: all but those who wait.
-pub(super) fn takes(claim: &Claim) -> bool {
-    claim.state.takes_places()
+/// Whether a reservation takes places: all but those who wait.
+pub(super) fn takes(reservation: &EditedReservation) -> bool {
+    reservation.state.takes_places()
 }
 
-/// Whether it is a claim on lessons that are ahead: not one that has ended.
-pub(super) fn is_live(claim: &Claim) -> bool {
-    claim.state != ReservationState::Ended
+/// Whether it is about lessons that are ahead: not one that has ended.
+pub(super) fn is_live(reservation: &EditedReservation) -> bool {
+    reservation.state != ReservationState::Ended
 }
 
 #[cfg(test)]
@@ -189,8 +195,8 @@ mod tests {
         }
     }
 
-    fn claim(first: &str, last: &str, state: ReservationState) -> Claim {
-        Claim {
+    fn reservation(first: &str, last: &str, state: ReservationState) -> EditedReservation {
+        EditedReservation {
             id: 1,
             student_id: 1,
             template_id: 1,
@@ -212,10 +218,10 @@ mod tests {
         let now = Instant::from_unix(15 * 3600);
         let old = [had("2026-03-07", 10, 2, 2), had("2026-03-14", 20, 2, 2)];
         let two = [
-            claim("2026-03-01", "2026-03-31", ReservationState::Booked),
-            claim("2026-03-01", "2026-03-31", ReservationState::Placed),
+            reservation("2026-03-01", "2026-03-31", ReservationState::Booked),
+            reservation("2026-03-01", "2026-03-31", ReservationState::Placed),
         ];
-        let two: Vec<&Claim> = two.iter().collect();
+        let two: Vec<&EditedReservation> = two.iter().collect();
         let refused = |wanted: &[PlaceDay]| {
             let mut edit = Edit::new(&template, &old, wanted, now);
             edit.count(&two);

@@ -14,31 +14,32 @@ use crate::storage::held_time::{held_time_end_in_txn, held_time_follow_in_txn};
 use crate::storage::leave;
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::reservation_cancel_set_in_txn;
-use crate::storage::season_edit::{self as store, Claim};
+use crate::storage::season_edit::{self, EditedReservation};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Writes to the ledger what makes it agree with the days that come and go: each claim counts once
-/// on a day that comes, nobody on one that goes. What the ledger says of such a day already depends
-/// on its history: a range that was signed up for covers days without lessons too.
+/// Writes to the ledger what makes it agree with the days that come and go: each reservation counts
+/// once on a day that comes, nobody on one that goes. What the ledger says of such a day already
+/// depends on its history: a range that was signed up for covers days without lessons too.
 pub(super) async fn write_ledger(work: Work<'_>, scene: &Scene<'_>) -> Result<()> {
     let days_of = |edit: &Edit<'_>| -> Vec<(i64, Day)> {
         edit.removed.keys().chain(&edit.added).map(|day| (edit.template.id, *day)).collect()
     };
     let days: Vec<(i64, Day)> = scene.edits.iter().flat_map(days_of).collect();
     // A template that is new was never signed up for.
-    if days.is_empty() || (scene.claims.is_empty() && scene.edits.iter().all(|edit| edit.removed.is_empty()))
+    if days.is_empty()
+        || (scene.reservations.is_empty() && scene.edits.iter().all(|edit| edit.removed.is_empty()))
     {
         return Ok(());
     }
-    let sums = store::place_change_sums(work.txn, &days).await?;
+    let sums = season_edit::place_change_sums(work.txn, &days).await?;
     let mut wanted: BTreeMap<(i64, Day), BTreeMap<Option<i64>, i64>> = BTreeMap::new();
-    for claim in scene.claims.iter().filter(|claim| takes(claim)) {
+    for reservation in scene.reservations.iter().filter(|reservation| takes(reservation)) {
         for day in scene
-            .edit_of(claim.template_id)
+            .edit_of(reservation.template_id)
             .into_iter()
-            .flat_map(|edit| edit.added.range(claim.start_day..=claim.last_day))
+            .flat_map(|edit| edit.added.range(reservation.start_day..=reservation.last_day))
         {
-            wanted.entry((claim.template_id, *day)).or_default().insert(Some(claim.id), 1);
+            wanted.entry((reservation.template_id, *day)).or_default().insert(Some(reservation.id), 1);
         }
     }
     let none = BTreeMap::new();
@@ -78,28 +79,30 @@ pub(super) struct Followed {
 /// waits waits for the next lesson.
 pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>) -> Result<Followed> {
     let (mut gone, mut waits, mut shortened) = (Vec::new(), Vec::new(), Vec::new());
-    for (claim, edit, touched) in concerned(scene) {
+    for (reservation, edit, touched) in concerned(scene) {
         if !touched.lost.is_empty() {
-            shortened.push((claim, touched));
+            shortened.push((reservation, touched));
         }
-        match next(&work, edit, claim) {
-            None => gone.push((claim.id, add_days(claim.start_day, -1))),
-            Some(next) if next != (claim.first_lesson_day, claim.expires_at) => {
-                waits.push((claim.id, next.0, next.1))
+        match next(&work, edit, reservation) {
+            None => gone.push((reservation.id, add_days(reservation.start_day, -1))),
+            Some(next) if next != (reservation.first_lesson_day, reservation.expires_at) => {
+                waits.push((reservation.id, next.0, next.1))
             }
             Some(_) => {}
         }
     }
     let mut given_back = HashSet::new();
     if !shortened.is_empty() {
-        let on_leave = leave::leave_list(work.txn, shortened.iter().map(|(claim, _)| claim.id)).await?;
+        let on_leave =
+            leave::leave_list(work.txn, shortened.iter().map(|(reservation, _)| reservation.id)).await?;
         let lost: HashSet<(i64, Day)> = shortened
             .iter()
-            .flat_map(|(claim, touched)| touched.lost.iter().map(|day| (claim.id, *day)))
+            .flat_map(|(reservation, touched)| touched.lost.iter().map(|day| (reservation.id, *day)))
             .collect();
         given_back = on_leave.into_iter().filter(|leave| lost.contains(leave)).collect();
         if !given_back.is_empty() {
-            store::leave_delete_days_in_txn(work.txn, &Vec::from_iter(given_back.iter().copied())).await?;
+            season_edit::leave_delete_days_in_txn(work.txn, &Vec::from_iter(given_back.iter().copied()))
+                .await?;
         }
     }
     if !gone.is_empty() {
@@ -107,62 +110,63 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>) -> Result<Followed
         held_time_end_in_txn(work.txn, &gone.iter().map(|(id, _)| *id).collect::<Vec<_>>(), work.now).await?;
     }
     if !waits.is_empty() {
-        store::reservation_wait_set_in_txn(work.txn, &waits).await?;
+        season_edit::reservation_wait_set_in_txn(work.txn, &waits).await?;
         held_time_follow_in_txn(work.txn, waits.iter().map(|(id, ..)| *id)).await?;
     }
     Ok(Followed { gone: gone.into_iter().map(|(id, _)| id).collect(), leave: given_back })
 }
 
-/// The claims with a changed day in their range, but those that have ended.
+/// The reservations with a changed day in their range, but those that have ended.
 pub(super) fn concerned<'s>(
     scene: &'s Scene<'_>,
-) -> impl Iterator<Item = (&'s Claim, &'s Edit<'s>, Touched)> {
-    scene.claims.iter().filter(|claim| is_live(claim)).filter_map(|claim| {
-        let edit = scene.edit_of(claim.template_id)?;
-        let touched = edit.touched(claim);
-        (!touched.is_empty()).then_some((claim, edit, touched))
+) -> impl Iterator<Item = (&'s EditedReservation, &'s Edit<'s>, Touched)> {
+    scene.reservations.iter().filter(|reservation| is_live(reservation)).filter_map(|reservation| {
+        let edit = scene.edit_of(reservation.template_id)?;
+        let touched = edit.touched(reservation);
+        (!touched.is_empty()).then_some((reservation, edit, touched))
     })
 }
 
-/// The first lesson of a claim and until when it waits, is held or offered; `None` when nothing is
-/// left of it.
+/// The first lesson of a reservation and until when it waits, is held or offered; `None` when
+/// nothing is left of it.
 pub(super) fn next(
     call: &Call<'_>,
     edit: &Edit<'_>,
-    claim: &Claim,
+    reservation: &EditedReservation,
 ) -> Option<(Option<Day>, Option<Instant>)> {
-    let mut days = edit.places.range(claim.start_day..=claim.last_day).map(|(_, row)| row);
-    match claim.state {
+    let mut days = edit.places.range(reservation.start_day..=reservation.last_day).map(|(_, row)| row);
+    match reservation.state {
         ReservationState::Waitlisted => {
             let freeze = |row: &PlaceDay| Timeline::of(call.app.rules(), row.day, row.start_at).freeze_at;
             // The list of a lesson that was moved may close by it, which is told as always.
-            let same = claim.first_lesson_day.and_then(|day| edit.places.get(&day));
+            let same = reservation.first_lesson_day.and_then(|day| edit.places.get(&day));
             let first = days.find(|row| freeze(row) > call.now).or(same)?;
             Some((Some(first.day), Some(freeze(first))))
         }
         ReservationState::Held | ReservationState::Offered => {
-            let same = claim.first_lesson_day.and_then(|day| edit.places.get(&day));
+            let same = reservation.first_lesson_day.and_then(|day| edit.places.get(&day));
             let first = same.or_else(|| days.next())?;
-            let until = confirm_until(call.app.rules(), first.day, first.start_at, claim.class_id.is_some());
+            let until =
+                confirm_until(call.app.rules(), first.day, first.start_at, reservation.class_id.is_some());
             // A lesson that comes before it takes nothing away from what was promised.
             let expires = |at: Instant| if edit.moved.contains_key(&first.day) { at.min(until) } else { at };
-            Some((claim.first_lesson_day.map(|_| first.day), claim.expires_at.map(expires)))
+            Some((reservation.first_lesson_day.map(|_| first.day), reservation.expires_at.map(expires)))
         }
-        _ => days.next().map(|_| (claim.first_lesson_day, claim.expires_at)),
+        _ => days.next().map(|_| (reservation.first_lesson_day, reservation.expires_at)),
     }
 }
 
 /// What becomes of the reservations.
 pub(super) fn changes(scene: &Scene<'_>, gone: &HashSet<i64>) -> Vec<ReservationChange> {
     concerned(scene)
-        .map(|(claim, edit, touched)| ReservationChange {
-            reservation_id: claim.id,
-            student: claim.user_name.clone(),
+        .map(|(reservation, edit, touched)| ReservationChange {
+            reservation_id: reservation.id,
+            student: reservation.user_name.clone(),
             class_template: edit.template.code.clone(),
             lost: touched.lost.len(),
             added: touched.added.len(),
             moved: touched.moved.len(),
-            cancelled: gone.contains(&claim.id),
+            cancelled: gone.contains(&reservation.id),
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::entity::lesson;
-use crate::storage::season_edit::{self as store, Claim, EditedClass};
+use crate::storage::season_edit::{self, EditedClass, EditedReservation};
 
 /// What an edit touched, or would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,9 +74,9 @@ pub struct TaskChange {
     pub kind: TaskChangeKind,
 }
 
-/// An edit that was written to the catalogue and now goes on to the lesson days.
+/// What in the catalogue an edit of lesson days comes from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct EditCause<'a> {
     /// The field that asks for it.
     pub field: &'a str,
     /// Whether the template was put into another period: what its coaches offered does not follow.
@@ -86,7 +86,7 @@ pub(crate) struct Asked<'a> {
 /// Everything that was read under the locks.
 pub(super) struct Scene<'a> {
     pub edits: Vec<Edit<'a>>,
-    pub claims: Vec<Claim>,
+    pub reservations: Vec<EditedReservation>,
     pub classes: Classes,
 }
 
@@ -108,11 +108,11 @@ pub(super) struct Classes {
 impl Classes {
     /// Reads them.
     pub(super) async fn load(txn: &Txn, template_ids: &[i64]) -> Result<Self> {
-        let all = store::class_list_of_templates(txn, template_ids).await?;
+        let all = season_edit::class_list_of_templates(txn, template_ids).await?;
         let lessons = if all.is_empty() {
             Vec::new()
         } else {
-            store::lesson_list_of_templates(txn, template_ids).await?
+            season_edit::lesson_list_of_templates(txn, template_ids).await?
         };
         Ok(Self { all, lessons })
     }

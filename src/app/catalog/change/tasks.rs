@@ -13,7 +13,7 @@ use crate::domain::state::{Cancellation, InvitationState, TaskChangeKind, TaskSt
 use crate::domain::time::add_days;
 use crate::error::{Reason, Result};
 use crate::storage::pool;
-use crate::storage::season_edit::{self as store, TaskTimes};
+use crate::storage::season_edit::{self, TaskTimes};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
@@ -29,7 +29,7 @@ async fn list(work: Work<'_>, scene: &Scene<'_>) -> Result<Vec<TaskRow>> {
     // A lesson of yesterday may go on after midnight.
     let yesterday = add_days(work.app.time().day(work.now), -1);
     let from = span(&scene.edits).map_or(yesterday, |(first, _)| first.min(yesterday));
-    staffing::task_list_by_ids(work.txn, store::task_ids_from(work.txn, &ids, from).await?).await
+    staffing::task_list_by_ids(work.txn, season_edit::task_ids_from(work.txn, &ids, from).await?).await
 }
 
 fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
@@ -120,7 +120,7 @@ pub(super) async fn follow(
         change_to.tasks.push(change(task, kind));
     }
     if !times.is_empty() {
-        store::task_move_in_txn(work.txn, &times).await?;
+        season_edit::task_move_in_txn(work.txn, &times).await?;
     }
     if !reopened.is_empty() {
         staffing::task_lesson_back_in_txn(work.txn, &reopened).await?;

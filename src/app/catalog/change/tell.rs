@@ -19,9 +19,9 @@ use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::message::content::{ClassFacts, ClassNews, LessonCount};
 use crate::storage::Txn;
-use crate::storage::catalog as catalog_store;
+use crate::storage::catalog;
 use crate::storage::entity::{lesson, message};
-use crate::storage::season_edit::{self as store, Claim};
+use crate::storage::season_edit::{self, EditedReservation};
 use crate::storage::staffing::{InvitedCoach, TaskRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -75,7 +75,7 @@ pub(super) async fn tell(
     followed: &Followed,
     moved: &[MovedTask],
 ) -> Result<u64> {
-    if scene.claims.is_empty() && scene.classes.all.is_empty() && moved.is_empty() {
+    if scene.reservations.is_empty() && scene.classes.all.is_empty() && moved.is_empty() {
         return Ok(0);
     }
     let teller = Teller { work, subjects: subject_names(work.txn, &scene.edits).await? };
@@ -107,9 +107,11 @@ async fn offers_anew(
     scene: &Scene<'_>,
     gone: &HashSet<i64>,
 ) -> Result<BTreeMap<i64, Draft>> {
-    let offered: Vec<(&Claim, &Edit<'_>, &PlaceDay)> = reservations::concerned(scene)
-        .filter(|(claim, ..)| claim.state == ReservationState::Offered && !gone.contains(&claim.id))
-        .filter_map(|(claim, edit, _)| Some((claim, edit, edit.first_before(claim)?)))
+    let offered: Vec<(&EditedReservation, &Edit<'_>, &PlaceDay)> = reservations::concerned(scene)
+        .filter(|(reservation, ..)| {
+            reservation.state == ReservationState::Offered && !gone.contains(&reservation.id)
+        })
+        .filter_map(|(reservation, edit, _)| Some((reservation, edit, edit.first_before(reservation)?)))
         .collect();
     if offered.is_empty() {
         return Ok(BTreeMap::new());
@@ -120,33 +122,44 @@ async fn offers_anew(
         &offered.iter().map(|(.., first)| first.start_at).collect(),
     )
     .await?;
-    rows.retain(|row| offered.iter().any(|(claim, edit, first)| is_offer_of(row, claim, edit, first)));
+    rows.retain(|row| {
+        offered.iter().any(|(reservation, edit, first)| is_offer_of(row, reservation, edit, first))
+    });
     outbox::withdraw(teller.work, &rows).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
-        let Some((claim, edit, _)) =
-            offered.iter().find(|(claim, edit, first)| is_offer_of(&row, claim, edit, first))
+        let Some((reservation, edit, _)) =
+            offered.iter().find(|(reservation, edit, first)| is_offer_of(&row, reservation, edit, first))
         else {
             continue;
         };
         let days: Vec<&PlaceDay> =
-            edit.places.range(claim.start_day..=claim.last_day).map(|(_, row)| row).collect();
-        let until = reservations::next(&teller.work, edit, claim).and_then(|(_, until)| until);
+            edit.places.range(reservation.start_day..=reservation.last_day).map(|(_, row)| row).collect();
+        let until = reservations::next(&teller.work, edit, reservation).and_then(|(_, until)| until);
         let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
-        let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
+        let person =
+            Person::Student { user_name: reservation.user_name.clone(), phone: reservation.phone.clone() };
         let lessons = LessonCount { lessons: days.len(), last_day: last.day };
         let news = ClassNews::WaitlistOffer { lessons, take_by: until };
         let draft = teller.draft(person, edit, (*first).into(), news);
-        anew.insert(claim.id, Draft { version: outbox::next_version(&row), valid_until: until, ..draft });
+        anew.insert(
+            reservation.id,
+            Draft { version: outbox::next_version(&row), valid_until: until, ..draft },
+        );
     }
     Ok(anew)
 }
 
-/// Whether a message offers a claim its places, of which this was the first.
-fn is_offer_of(row: &message::Model, claim: &Claim, edit: &Edit<'_>, first: &PlaceDay) -> bool {
+/// Whether a message offers a reservation its places, of which this was the first.
+fn is_offer_of(
+    row: &message::Model,
+    reservation: &EditedReservation,
+    edit: &Edit<'_>,
+    first: &PlaceDay,
+) -> bool {
     let about = format!("{}@{}", edit.template.code, first.day);
     row.lesson_at == Some(first.start_at)
-        && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &claim.user_name)
+        && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &reservation.user_name)
 }
 
 /// What coaches were to be told of a class whose time is another and nobody has handed over yet, as
@@ -167,7 +180,7 @@ async fn assigned_anew(
         outbox::unsent(txn, &[MessageKind::Assigned], &lessons_of.map(|row| row.start_at).collect()).await?;
     rows.retain(|row| row.class_id.is_some_and(|id| classes.contains(&id)));
     outbox::withdraw(teller.work, &rows).await?;
-    let contacts = store::coach_contacts(txn, moved.iter().map(|(row, _)| row.coach_id)).await?;
+    let contacts = season_edit::coach_contacts(txn, moved.iter().map(|(row, _)| row.coach_id)).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
         let class = row.class_id.and_then(|id| scene.classes.all.iter().find(|class| class.id == id));
@@ -193,10 +206,9 @@ async fn assigned_anew(
             .collect();
         held.sort_unstable_by_key(|lesson| lesson.day);
         let (Some(first), Some(last)) = (held.first().copied(), held.last().copied()) else { continue };
-        let roster = scene
-            .claims
-            .iter()
-            .filter(|claim| claim.state == ReservationState::Placed && claim.class_id == Some(class.id));
+        let roster = scene.reservations.iter().filter(|reservation| {
+            reservation.state == ReservationState::Placed && reservation.class_id == Some(class.id)
+        });
         let lessons = LessonCount { lessons: held.len(), last_day: last.day };
         let news = ClassNews::Assigned { lessons, students: roster.count() };
         let draft = teller.draft(Person::Coach { user_name, phone }, edit, first, news);
@@ -261,26 +273,30 @@ fn students(
     let (mut drafts, mut asked) = (Vec::new(), Vec::new());
     let moved: usize = reservations::concerned(scene).map(|(.., touched)| touched.moved.len()).sum();
     let most_moved = if moved > MOST_MOVED { 1 } else { usize::MAX };
-    for (claim, edit, touched) in reservations::concerned(scene) {
-        if offers.contains_key(&claim.id) {
+    for (reservation, edit, touched) in reservations::concerned(scene) {
+        if offers.contains_key(&reservation.id) {
             continue;
         }
-        if followed.gone.contains(&claim.id) {
-            let person = Person::Student { user_name: claim.user_name.clone(), phone: claim.phone.clone() };
+        if followed.gone.contains(&reservation.id) {
+            let person = Person::Student {
+                user_name: reservation.user_name.clone(),
+                phone: reservation.phone.clone(),
+            };
             let first = touched.lost.first().and_then(|day| edit.removed.get(day));
             drafts
                 .extend(first.map(|row| teller.draft(person, edit, row.into(), ClassNews::SignUpCancelled)));
             continue;
         }
-        if !takes(claim) {
+        if !takes(reservation) {
             // Who waits has lost nothing yet.
             continue;
         }
-        let of = |day: &Day, known| Asked::student(&claim.user_name, claim.template_id, *day, known);
+        let of =
+            |day: &Day, known| Asked::student(&reservation.user_name, reservation.template_id, *day, known);
         let lost = touched.lost.iter().filter_map(|day| Some((day, edit.removed.get(day)?)));
         asked.extend(lost.map(|(day, row)| {
             // The leave was given back with the lesson.
-            let on_leave = followed.leave.contains(&(claim.id, *day));
+            let on_leave = followed.leave.contains(&(reservation.id, *day));
             of(day, if on_leave { Word::OnLeave(None) } else { Word::At(row.start_at) })
         }));
         asked.extend(touched.added.iter().map(|day| of(day, Word::Off)));
@@ -311,7 +327,7 @@ async fn subject_names(txn: &Txn, edits: &[Edit<'_>]) -> Result<HashMap<i64, Str
     let mut names = HashMap::with_capacity(ids.len());
     for id in ids {
         // A handful at most.
-        if let Some(row) = catalog_store::subject_by_id(txn, id).await? {
+        if let Some(row) = catalog::subject_by_id(txn, id).await? {
             names.insert(id, row.name);
         }
     }
