@@ -1,5 +1,5 @@
-//! The library's only error type. It knows nothing of transport: `rpc/status.rs` turns it into a
-//! gRPC status.
+//! The library's only error type. It knows nothing of transport: `serve/status.rs` turns it into
+//! a gRPC status.
 
 use crate::domain::refusal::Refusal;
 use crate::domain::state::Impossible;

@@ -19,7 +19,6 @@ pub(crate) mod place;
 pub(crate) mod presence;
 mod services;
 pub(crate) mod staffing;
-pub(crate) mod status;
 pub(crate) mod student;
 pub mod tasks;
 mod upload;

@@ -6,6 +6,7 @@ mod code;
 mod plan;
 
 use books::{Book, rules_cited, sections_cited};
+use code::Code;
 use plan::Plan;
 use std::path::{Path, PathBuf};
 
@@ -92,6 +93,76 @@ fn too_wide_or_long(path: &str, text: &str) -> Vec<String> {
         faults.push(format!("{path} has {lines} lines, {LONGEST} are enough"));
     }
     faults
+}
+
+#[test]
+fn a_status_is_made_in_one_place() {
+    let all = files(&["src"], &["rs"]);
+    let (made_here, others): (Vec<_>, Vec<_>) =
+        all.iter().partition(|(path, _)| path == Path::new("src/serve/status.rs"));
+    assert!(made_here.iter().any(|(_, text)| !statuses_made(text).is_empty()), "none is made where all are");
+    let mut faults = Vec::new();
+    for (path, text) in others {
+        faults.extend(
+            statuses_made(text).into_iter().map(|how| format!("{} makes a status: {how}", path.display())),
+        );
+    }
+    none_of(faults);
+}
+
+/// How a file makes a `tonic::Status`, its unit tests left aside.
+fn statuses_made(text: &str) -> Vec<String> {
+    let paths = Code::read(text).paths.into_iter().map(|(path, _)| path);
+    let calls = paths.filter(|path| match path.as_slice() {
+        [.., of, how] => of == "Status" && MAKE_A_STATUS.iter().any(|make| how.starts_with(make)),
+        _ => false,
+    });
+    let calls = calls.map(|path| path.join("::"));
+    let blanked = code::blanked(text);
+    let words: Vec<&str> = blanked.split_whitespace().collect();
+    let conversions = words.windows(3).filter(|words| words[0].starts_with("From<") && words[1] == "for");
+    let conversions = conversions.filter(|words| words[2].rsplit("::").next() == Some("Status"));
+    calls.chain(conversions.map(|words| words.join(" "))).collect()
+}
+
+/// The names with which tonic's functions begin that make a status. `from` is none of them: it
+/// makes one of an error, in the one place.
+const MAKE_A_STATUS: &[&str] = &[
+    "new",
+    "with_",
+    "ok",
+    "cancelled",
+    "unknown",
+    "invalid_argument",
+    "deadline_exceeded",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "out_of_range",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "data_loss",
+    "unauthenticated",
+    "from_error",
+    "try_from_error",
+];
+
+#[test]
+fn a_status_that_is_made_is_seen() {
+    let text = r#"//! Status::internal("no code")
+        use tonic::Status;
+        fn made() -> Result<(), Status> { Err(Status::new(Code::Internal, "Status::aborted")) }
+        fn passed_on() { work().map_err(tonic::Status::unavailable)?; Status::from(error) }
+        fn read(headers: &HeaderMap) -> Option<Status> { Status::from_header_map(headers) }
+        fn another() { JobStatus::new(); StatusCode::new() }
+        impl From<Late> for Status { fn from(_: Late) -> Self { Self::aborted("") } }
+        #[cfg(test)]
+        mod tests { fn test() { Status::ok("") } }"#;
+    assert_eq!(statuses_made(text), ["Status::new", "tonic::Status::unavailable", "From<Late> for Status"]);
 }
 
 #[test]
