@@ -399,16 +399,18 @@ pub(crate) async fn reservation_last_day_in_txn(
     before: &reservation::Model,
     last_day: Day,
 ) -> Result<bool> {
-    // MySQL assigns from left to right: what the conditions read comes last.
-    let done = sql("UPDATE reservation SET last_day = ?, version = version + 1, state = CASE \
-         WHEN placed_from > ? THEN 'BOOKED' ELSE state END, \
-         class_id = CASE WHEN placed_from > ? THEN NULL ELSE class_id END, placed_from = CASE \
-         WHEN placed_from > ? THEN NULL ELSE placed_from END \
-         WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
+    let emptied = before.placed_from.is_some_and(|from| from > last_day);
+    let (state, class_id, placed_from) = if emptied {
+        (before.state.after(Event::Unplaced)?, None, None)
+    } else {
+        (before.state, before.class_id, before.placed_from)
+    };
+    let done = sql("UPDATE reservation SET last_day = ?, state = ?, class_id = ?, placed_from = ?, \
+         version = version + 1 WHERE id = ? AND state = ? AND last_day = ? AND version = ?")
     .bind(last_day)
-    .bind(last_day)
-    .bind(last_day)
-    .bind(last_day)
+    .bind(state)
+    .bind(class_id)
+    .bind(placed_from)
     .bind(before.id)
     .bind(before.state)
     .bind(before.last_day)

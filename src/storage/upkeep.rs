@@ -2,6 +2,8 @@
 //! days, sign-ups that are over.
 
 use super::sql::{Cell, sql, update_by_rows};
+use crate::domain::state::ReservationState;
+use crate::domain::state::reservation::Event;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -137,8 +139,9 @@ pub(crate) async fn reservation_end_in_txn(
     ids: &[i64],
     today: Day,
 ) -> Result<u64> {
-    sql("UPDATE reservation SET state = 'ENDED', task_id = NULL, version = version + 1 \
+    sql("UPDATE reservation SET state = ?, task_id = NULL, version = version + 1 \
          WHERE state IN ('BOOKED', 'PLACED') AND last_day < ? AND id IN ({ids})")
+    .bind(ReservationState::Placed.after(Event::Over)?)
     .bind(today)
     .ids(ids.iter().copied())
     .execute(txn)

@@ -225,14 +225,16 @@ pub(crate) struct OfferRow {
 /// # Errors
 /// `Contended` when one is in another state by now.
 pub(crate) async fn offer_set_in_txn(txn: &Txn, offers: &[OfferRow]) -> Result<()> {
-    let made = "{rows:id:i, expires_at:i, class_id:i, placed_from:d}";
+    let offered = ReservationState::Waitlisted.after(Event::Offered)?.as_str();
+    let made = "{rows:id:i, state:t, expires_at:i, class_id:i, placed_from:d}";
     let on = "reservation.id = p.id AND reservation.state = 'WAITLISTED'";
-    let set = "state = 'OFFERED', expires_at = p.expires_at, class_id = p.class_id, \
+    let set = "state = p.state, expires_at = p.expires_at, class_id = p.class_id, \
         placed_from = p.placed_from, version = version + 1";
     let done = update_by_rows(txn, "reservation", made, on, set)
-        .rows(offers.iter().map(|offer| -> [Cell; 4] {
+        .rows(offers.iter().map(|offer| -> [Cell; 5] {
             [
                 offer.reservation_id.into(),
+                offered.into(),
                 offer.expires_at.into(),
                 offer.seat.map(|(class, _)| class).into(),
                 offer.seat.map(|(_, from)| from).into(),

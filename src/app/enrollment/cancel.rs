@@ -5,6 +5,7 @@ use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
 use super::{get_reservation, offer, stored};
 use crate::app::call::{Call, Work};
+use crate::domain::state::reservation::Event;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
@@ -105,8 +106,11 @@ async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Optio
         return Ok(());
     };
     let something_left = days.iter().any(|(day, _)| *day < from);
-    let (from, state) =
-        if something_left { (from, before.state) } else { (before.start_day, ReservationState::Cancelled) };
+    let (from, state) = if something_left {
+        (from, before.state)
+    } else {
+        (before.start_day, before.state.after(Event::Cancelled)?)
+    };
     give_back_in_txn(work, before, GivenBack { from, state, cause }).await?;
     if cause == PlaceCause::HoldReleased {
         held_time_end_in_txn(work.txn, &[before.id], work.now).await?;

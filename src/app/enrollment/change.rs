@@ -21,6 +21,7 @@ use crate::app::{App, outbox};
 use crate::domain::calendar::Timeline;
 use crate::domain::city::city;
 use crate::domain::places::Refusal;
+use crate::domain::state::reservation::Event;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
@@ -152,9 +153,11 @@ pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Resu
             keep_in_txn(work, &before, change, &ask).await?
         } else {
             if let Some(from) = from {
-                let whole = (before.start_day, ReservationState::Cancelled);
-                let (from, state) =
-                    if days.iter().any(|(day, _)| *day < from) { (from, before.state) } else { whole };
+                let (from, state) = if days.iter().any(|(day, _)| *day < from) {
+                    (from, before.state)
+                } else {
+                    (before.start_day, before.state.after(Event::Cancelled)?)
+                };
                 give_back_in_txn(work, &before, GivenBack { from, state, cause: PlaceCause::Change }).await?;
             }
             sign_up_in_txn(work, &ask).await?

@@ -171,27 +171,8 @@ pub(crate) enum Event {
     Formed,
 }
 
-/// In which states something may happen, and what the invitation is then.
-type Row = (fn(&Event) -> bool, &'static [InvitationState], InvitationState);
-
-/// docs/domain.md §5 as a table. A late yes counts as one in time would.
-const TABLE: &[Row] = &[
-    (|event| matches!(event, Event::MessageOut), &[Queued], Sent),
-    (|event| matches!(event, Event::MessageLost), &[Queued], Undelivered),
-    (|event| matches!(event, Event::TimeUp), &[Sent], Expired),
-    (|event| matches!(event, Event::Held { test_by: Some(_), .. }), MAY_BE_HELD, Accepted),
-    (|event| matches!(event, Event::Held { test_by: None, .. }), MAY_BE_HELD, Ready),
-    (|event| matches!(event, Event::Reserved), MAY_SAY_YES, Reserve),
-    (|event| matches!(event, Event::SetAside), &[Accepted, Ready], Reserve),
-    (|event| matches!(event, Event::TestPassed), &[Accepted], Ready),
-    (|event| matches!(event, Event::TestOverdue), &[Accepted], Lapsed),
-    (|event| matches!(event, Event::Declined), &[Queued, Sent, Expired, Undelivered], Declined),
-    (|event| matches!(event, Event::Withdrawn), &[Accepted, Ready, Reserve], Withdrawn),
-    (|event| matches!(event, Event::Cancelled(_)), &[Queued, Sent, Accepted, Ready, Reserve], Cancelled),
-    (|event| matches!(event, Event::Formed), &[Ready], Assigned),
-];
-
-/// Where a yes is one: asked, or ended by anything but the service.
+/// Where a yes is one: asked, or ended by anything but the service. A late yes counts as one in
+/// time would.
 const MAY_SAY_YES: &[InvitationState] = &[Queued, Sent, Expired, Declined, Lapsed, Undelivered, Withdrawn];
 
 /// Where a coach may be given a place: by a yes, or from the reserve.
@@ -199,13 +180,28 @@ const MAY_BE_HELD: &[InvitationState] =
     &[Queued, Sent, Expired, Declined, Lapsed, Undelivered, Withdrawn, Reserve];
 
 impl InvitationState {
-    /// What an invitation is after something happened to it.
+    /// What an invitation is after something happened to it: docs/domain.md §5 as a table. In which
+    /// states each event may happen, and the state that it leads to.
     ///
     /// # Errors
     /// [`Impossible`] when that cannot happen in this state.
-    pub(crate) fn after(self, event: &Event) -> Result<Self, Impossible> {
-        let row = TABLE.iter().find(|(is, from, _)| is(event) && from.contains(&self));
-        row.map(|(.., to)| *to).ok_or_else(|| Impossible::new("invitation", self, event))
+    pub(crate) fn after(self, event: Event) -> Result<Self, Impossible> {
+        let (from, to): (&[Self], Self) = match event {
+            Event::MessageOut => (&[Queued], Sent),
+            Event::MessageLost => (&[Queued], Undelivered),
+            Event::TimeUp => (&[Sent], Expired),
+            Event::Held { test_by: Some(_), .. } => (MAY_BE_HELD, Accepted),
+            Event::Held { test_by: None, .. } => (MAY_BE_HELD, Ready),
+            Event::Reserved => (MAY_SAY_YES, Reserve),
+            Event::SetAside => (&[Accepted, Ready], Reserve),
+            Event::TestPassed => (&[Accepted], Ready),
+            Event::TestOverdue => (&[Accepted], Lapsed),
+            Event::Declined => (&[Queued, Sent, Expired, Undelivered], Declined),
+            Event::Withdrawn => (&[Accepted, Ready, Reserve], Withdrawn),
+            Event::Cancelled(_) => (&[Queued, Sent, Accepted, Ready, Reserve], Cancelled),
+            Event::Formed => (&[Ready], Assigned),
+        };
+        if from.contains(&self) { Ok(to) } else { Err(Impossible::new("invitation", self, event)) }
     }
 }
 
@@ -240,17 +236,17 @@ mod tests {
     #[test]
     fn a_yes_is_judged_as_the_table_has_it() {
         for state in InvitationState::ALL {
-            let may = state.after(&Event::Reserved).is_ok();
+            let may = state.after(Event::Reserved).is_ok();
             assert_eq!(may, judge_yes(*state) == Yes::Open, "{state}");
-            assert!(!may || state.after(&held(None)) == Ok(Ready), "{state}");
+            assert!(!may || state.after(held(None)) == Ok(Ready), "{state}");
         }
     }
 
     #[test]
     fn a_no_is_judged_as_the_table_has_it() {
         for state in InvitationState::ALL {
-            assert_eq!(state.after(&Event::Declined).is_ok(), judge_no(*state) == No::Decline, "{state}");
-            assert_eq!(state.after(&Event::Withdrawn).is_ok(), judge_no(*state) == No::Withdraw, "{state}");
+            assert_eq!(state.after(Event::Declined).is_ok(), judge_no(*state) == No::Decline, "{state}");
+            assert_eq!(state.after(Event::Withdrawn).is_ok(), judge_no(*state) == No::Withdraw, "{state}");
         }
     }
 
@@ -275,10 +271,10 @@ mod tests {
             for state in InvitationState::ALL.iter().filter(|state| state.is_ended()) {
                 let late = matches!(event, Event::Held { .. } | Event::Reserved) && *state != Cancelled;
                 let late_no = matches!((event, state), (Event::Declined, Expired | Undelivered));
-                assert_eq!(state.after(&event).is_ok(), late || late_no, "{state} {event:?}");
+                assert_eq!(state.after(event).is_ok(), late || late_no, "{state} {event:?}");
             }
-            assert!(Cancelled.after(&event).is_err(), "{event:?}");
-            assert!(Assigned.after(&event).is_err(), "only a coach change ends it: {event:?}");
+            assert!(Cancelled.after(event).is_err(), "{event:?}");
+            assert!(Assigned.after(event).is_err(), "only a coach change ends it: {event:?}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The life of a class and of its lessons (docs/domain.md §6).
 
-use super::Impossible;
 use crate::domain::time::Instant;
 
 super::words! {
@@ -34,26 +33,6 @@ super::words! {
         Cancelled = "CANCELLED",
         /// Held at another time.
         MadeUp = "MADE_UP",
-    }
-}
-
-/// What happens to a lesson.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// It falls away.
-    CalledOff,
-}
-
-impl LessonState {
-    /// What a lesson is after something happened to it.
-    ///
-    /// # Errors
-    /// [`Impossible`] when that cannot happen in this state.
-    pub(crate) fn after(self, event: Event) -> Result<Self, Impossible> {
-        match (event, self) {
-            (Event::CalledOff, Self::Scheduled) => Ok(Self::Cancelled),
-            _ => Err(Impossible::new("lesson", self, event)),
-        }
     }
 }
 

@@ -64,28 +64,24 @@ pub(crate) enum Event {
     Over,
 }
 
-type Row = (fn(Event) -> bool, &'static [ReservationState], ReservationState);
-
-/// docs/domain.md §6 as a table.
-const TABLE: &[Row] = &[
-    (|event| event == Event::Confirmed { seated: false }, &[Held, Offered], Booked),
-    (|event| event == Event::Confirmed { seated: true }, &[Held, Offered], Placed),
-    (|event| event == Event::Offered, &[Waitlisted], Offered),
-    (|event| event == Event::Placed, &[Booked, Placed], Placed),
-    (|event| event == Event::Unplaced, &[Booked, Placed], Booked),
-    (|event| event == Event::Cancelled, &[Held, Offered, Waitlisted, Booked, Placed], Cancelled),
-    (|event| event == Event::RanOut, &ReservationState::RUNNING_OUT, Expired),
-    (|event| event == Event::Over, &[Booked, Placed], Ended),
-];
-
 impl ReservationState {
-    /// What a reservation is after something happened to it.
+    /// What a reservation is after something happened to it: docs/domain.md §6 as a table. In which
+    /// states each event may happen, and the state that it leads to.
     ///
     /// # Errors
     /// [`Impossible`] when that cannot happen in this state.
     pub(crate) fn after(self, event: Event) -> Result<Self, Impossible> {
-        let row = TABLE.iter().find(|(is, from, _)| is(event) && from.contains(&self));
-        row.map(|(.., to)| *to).ok_or_else(|| Impossible::new("reservation", self, event))
+        let (from, to): (&[Self], Self) = match event {
+            Event::Confirmed { seated: false } => (&[Held, Offered], Booked),
+            Event::Confirmed { seated: true } => (&[Held, Offered], Placed),
+            Event::Offered => (&[Waitlisted], Offered),
+            Event::Placed => (&[Booked, Placed], Placed),
+            Event::Unplaced => (&[Booked, Placed], Booked),
+            Event::Cancelled => (&[Held, Offered, Waitlisted, Booked, Placed], Cancelled),
+            Event::RanOut => (&Self::RUNNING_OUT, Expired),
+            Event::Over => (&[Booked, Placed], Ended),
+        };
+        if from.contains(&self) { Ok(to) } else { Err(Impossible::new("reservation", self, event)) }
     }
 }
 

@@ -26,7 +26,7 @@ super::words! {
 impl TaskState {
     /// Whether the task still looks for coaches: PENDING, INVITING, COVERED.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Inviting | Self::Covered)
+        OPEN.contains(&self)
     }
 }
 
@@ -85,35 +85,32 @@ impl Cancellation {
     }
 }
 
-type Row = (fn(&Event) -> bool, &'static [TaskState], TaskState);
-
-/// docs/domain.md §4 as a table.
-const TABLE: &[Row] = &[
-    (|event| matches!(event, Event::AllSeated), &[Pending, Inviting, Covered], Formed),
-    (|event| matches!(event, Event::Short), &[Pending, Inviting, Covered], Inviting),
-    (|event| matches!(event, Event::Covered), &[Pending, Inviting, Covered], Covered),
-    (|event| matches!(event, Event::Formed), &[Pending, Inviting, Covered], Formed),
-    (|event| matches!(event, Event::FormedInPart), &[Pending, Inviting, Covered], Partial),
-    (|event| matches!(event, Event::FormedNone), &[Pending, Inviting, Covered], Failed),
-    (|event| matches!(event, Event::Reopened), &[Partial, Failed], Inviting),
-    (|event| matches!(event, Event::Cancelled(_)), &[Pending, Inviting, Covered], Cancelled),
-    // An edit of the catalogue also ends those that are over: their lesson is no more.
-    (
-        |event| matches!(event, Event::Cancelled(Cancellation::NoLesson)),
-        &[Partial, Failed, Cancelled],
-        Cancelled,
-    ),
-    (|event| matches!(event, Event::WantedAgain), &[Cancelled], Pending),
-];
+/// Those that still look for coaches.
+const OPEN: &[TaskState] = &[Pending, Inviting, Covered];
 
 impl TaskState {
-    /// What a task is after something happened to it.
+    /// What a task is after something happened to it: docs/domain.md §4 as a table. In which states
+    /// each event may happen, and the state that it leads to.
     ///
     /// # Errors
     /// [`Impossible`] when that cannot happen in this state.
     pub(crate) fn after(self, event: Event) -> Result<Self, Impossible> {
-        let row = TABLE.iter().find(|(is, from, _)| is(&event) && from.contains(&self));
-        row.map(|(.., to)| *to).ok_or_else(|| Impossible::new("class task", self, event))
+        let (from, to): (&[Self], Self) = match event {
+            Event::AllSeated => (OPEN, Formed),
+            Event::Short => (OPEN, Inviting),
+            Event::Covered => (OPEN, Covered),
+            Event::Formed => (OPEN, Formed),
+            Event::FormedInPart => (OPEN, Partial),
+            Event::FormedNone => (OPEN, Failed),
+            Event::Reopened => (&[Partial, Failed], Inviting),
+            Event::Cancelled(Cancellation::NoDemand | Cancellation::Admin) => (OPEN, Cancelled),
+            // Also those that are over: their lesson is no more.
+            Event::Cancelled(Cancellation::NoLesson) => {
+                (&[Pending, Inviting, Covered, Partial, Failed, Cancelled], Cancelled)
+            }
+            Event::WantedAgain => (&[Cancelled], Pending),
+        };
+        if from.contains(&self) { Ok(to) } else { Err(Impossible::new("class task", self, event)) }
     }
 }
 

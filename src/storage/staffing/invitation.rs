@@ -169,7 +169,7 @@ pub(crate) async fn invitation_step_in_txn(
     event: Event,
     now: Instant,
 ) -> Result<u64> {
-    let to = from.after(&event)?;
+    let to = from.after(event)?;
     if ids.is_empty() {
         return Ok(0);
     }

@@ -1,6 +1,5 @@
 //! Who sits in a class, and what becomes of its lessons when nobody does.
 
-use crate::domain::state::lesson::Event;
 use crate::domain::state::{ClassState, LessonState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
@@ -95,12 +94,11 @@ pub(crate) async fn class_lessons_ahead(
 
 /// The lessons of a class from a day on are called off, and its coach's time is free.
 pub(crate) async fn class_call_off_in_txn(txn: &Txn, class_id: i64, from: Day) -> Result<()> {
-    let scheduled = LessonState::Scheduled;
     sql("UPDATE lesson SET state = ? WHERE class_id = ? AND day >= ? AND state = ?")
-        .bind(scheduled.after(Event::CalledOff)?)
+        .bind(LessonState::Cancelled)
         .bind(class_id)
         .bind(from)
-        .bind(scheduled)
+        .bind(LessonState::Scheduled)
         .execute(txn)
         .await?;
     sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN (SELECT id FROM invitation \
