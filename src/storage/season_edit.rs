@@ -1,21 +1,15 @@
 //! For edits of the catalogue: what depends on the lesson days of templates (sign-ups, lessons of
 //! classes, class tasks), and how all of it follows, in set statements.
 
-use super::entity::{availability_use, lesson};
+use super::Txn;
+use super::entity::lesson;
 use super::insert::insert_rows;
 use super::sql::{Cell, sql, update_by_rows};
-use super::{Txn, unique_violation};
 use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap};
-
-/// Keeps class tasks from being made while the lesson days they are made for change; it comes
-/// before all other locks.
-pub(crate) async fn edit_lock_in_txn(txn: &Txn) -> Result<()> {
-    sql("UPDATE mutex SET version = version + 1 WHERE name = ?").bind("create").execute(txn).await.map(drop)
-}
 
 /// Open tasks whose coaches said yes on an offer in this period are to be looked at again.
 pub(crate) async fn period_tasks_dirty_in_txn(txn: &Txn, period_id: i64) -> Result<u64> {
@@ -56,7 +50,8 @@ pub(crate) struct EditedReservation {
     pub phone: String,
 }
 
-/// The reservations on days from `first` to `last` of templates, in the order in which they were made.
+/// The reservations on days from `first` to `last` of templates, in the order in which they were
+/// made.
 pub(crate) async fn reservation_list_of_templates(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
@@ -202,22 +197,6 @@ pub(crate) async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]
     .rows(uses.iter().map(|(invitation, day)| -> [Cell; 2] { [(*invitation).into(), (*day).into()] }))
     .execute(txn)
     .await
-}
-
-/// Uses days of availability rows for invitations: (row, day, invitation).
-///
-/// # Errors
-/// `Contended` when one is used by now.
-pub(crate) async fn availability_take_in_txn(txn: &Txn, uses: &[(i64, Day, i64)]) -> Result<()> {
-    let rows = uses.iter().map(|(availability_id, day, invitation_id)| availability_use::ActiveModel {
-        availability_id: Set(*availability_id),
-        day: Set(*day),
-        invitation_id: Set(*invitation_id),
-    });
-    match insert_rows(txn, rows).await {
-        Err(error) if unique_violation(&error) => Err(Error::Contended("availability_use")),
-        done => Ok(done?),
-    }
 }
 
 /// A day of an offer in one period that a class in another period uses.

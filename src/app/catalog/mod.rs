@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::entity::class_template;
 use crate::storage::page::Page;
-use crate::storage::season_edit;
+use crate::storage::staffing;
 
 /// A page that holds everything: for what must be seen as a whole.
 const ALL: Page = Page { after: None, size: i32::MAX as u64 };
@@ -31,7 +31,7 @@ const ALL: Page = Page { after: None, size: i32::MAX as u64 };
 /// Marks the open class tasks of templates, and keeps others from being made; first of all, because
 /// tasks are locked before places.
 async fn demand_changed(txn: &Txn, templates: &[class_template::Model]) -> Result<()> {
-    season_edit::edit_lock_in_txn(txn).await?;
+    staffing::mutex_lock_in_txn(txn, "create").await?;
     let ids: Vec<i64> = templates.iter().map(|row| row.id).collect();
     crate::app::staffing::demand::demand_changed(txn, &ids).await
 }

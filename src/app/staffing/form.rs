@@ -3,7 +3,6 @@
 
 use super::hold::coach_lock_in_txn;
 use super::notice;
-use super::sizing;
 use crate::app::call::Work;
 use crate::app::outbox;
 use crate::app::outbox::Draft;
@@ -89,7 +88,7 @@ async fn make_classes(
 ) -> Result<u64> {
     // Later tasks of the template were sized without these classes: there are free seats now, and
     // fewer classes that may be added.
-    sizing::mark_later_in_txn(work.txn, task.template_id, task.day).await?;
+    staffing::task_mark_later_in_txn(work.txn, &[task.template_id], task.day).await?;
     let all =
         pool::span_list(work.txn, [task.template_id]).await?.remove(&task.template_id).unwrap_or_default();
     let lessons_of = |members: &[&CountedStudent]| -> Vec<Span> {

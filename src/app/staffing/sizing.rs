@@ -116,9 +116,3 @@ async fn seat(
     staffing::student_place_in_txn(txn, &filled, day).await?;
     Ok(seated)
 }
-
-/// What happened on a task's day concerns the template's later open tasks, which are sized again:
-/// students left over belong to the next one, and classes that were formed have seats and count.
-pub(crate) async fn mark_later_in_txn(txn: &Txn, template_id: i64, day: Day) -> Result<()> {
-    staffing::task_mark_later_in_txn(txn, &[template_id], day).await
-}

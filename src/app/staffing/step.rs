@@ -9,7 +9,7 @@ use super::demand::demand_changed;
 use super::form::form;
 use super::release::{cancel_one, drop_ineligible, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
-use super::sizing::{Size, attach_in_txn, mark_later_in_txn, size_in_txn};
+use super::sizing::{Size, attach_in_txn, size_in_txn};
 use super::{next_day, notice, roster, task};
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
@@ -88,7 +88,7 @@ pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, why: Cancellatio
     }
     staffing::task_step_in_txn(work.txn, &[task_id], task.state, Event::Cancelled(why)).await?;
     staffing::student_detach_all_in_txn(work.txn, task_id).await?;
-    mark_later_in_txn(work.txn, task.template_id, task.day).await?;
+    staffing::task_mark_later_in_txn(work.txn, &[task.template_id], task.day).await?;
     Ok(messages)
 }
 
@@ -233,7 +233,7 @@ async fn let_everybody_go(work: Work<'_>, task: &TaskRow) -> Result<u64> {
 ///
 /// Whoever calls it has let the students go (`task_id` is empty) in the same transaction.
 pub(crate) async fn pass_on(work: Work<'_>, template_id: i64, after: Day) -> Result<u64> {
-    mark_later_in_txn(work.txn, template_id, after).await?;
+    staffing::task_mark_later_in_txn(work.txn, &[template_id], after).await?;
     let mut messages = 0;
     for lesson in next_day::lesson_days(work, template_id, after).await? {
         let line = Timeline::of(work.app.rules(), lesson.day, lesson.start_at);

@@ -433,10 +433,19 @@ pub(crate) async fn availability_take_in_txn(
     invitation_id: i64,
     uses: &[(i64, Day)],
 ) -> Result<()> {
-    let row = |(availability_id, day): &(i64, Day)| availability_use::ActiveModel {
+    let uses: Vec<(i64, Day, i64)> = uses.iter().map(|(row, day)| (*row, *day, invitation_id)).collect();
+    availability_take_set_in_txn(txn, &uses).await
+}
+
+/// The same for many invitations: (row of the availability, day, invitation).
+///
+/// # Errors
+/// As [`availability_take_in_txn`].
+pub(crate) async fn availability_take_set_in_txn(txn: &Txn, uses: &[(i64, Day, i64)]) -> Result<()> {
+    let row = |(availability_id, day, invitation_id): &(i64, Day, i64)| availability_use::ActiveModel {
         availability_id: Set(*availability_id),
         day: Set(*day),
-        invitation_id: Set(invitation_id),
+        invitation_id: Set(*invitation_id),
     };
     match insert_rows(txn, uses.iter().map(row)).await {
         Err(error) if unique_violation(&error) => Err(Error::Contended("availability_use")),

@@ -27,7 +27,9 @@ pub(crate) async fn task_mark_of_coaches_in_txn(txn: &Txn, coach_ids: &[i64]) ->
     .map(drop)
 }
 
-/// Open tasks of templates on days after `day` are to be sized again.
+/// Open tasks of templates on days after `day` are to be sized again: what happened on that day
+/// concerns them. Students left over belong to the next one, and classes that were formed have
+/// seats and count.
 pub(crate) async fn task_mark_later_in_txn(txn: &Txn, template_ids: &[i64], day: Day) -> Result<()> {
     sql("UPDATE class_task SET dirty = TRUE WHERE day > ? AND state IN ('PENDING', 'INVITING', 'COVERED') \
         AND template_id IN ({ids})")

@@ -13,6 +13,7 @@ use crate::error::{Error, Reason, Result};
 use crate::storage::entity::lesson;
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self, EditedClass, EditedReservation};
+use crate::storage::staffing;
 use std::collections::{BTreeMap, HashMap};
 
 /// Lessons of classes that an edit touched.
@@ -269,7 +270,7 @@ async fn add(
     }
     let new: Vec<lesson::Model> = added.iter().filter(|row| row.id == 0).cloned().collect();
     season_edit::lesson_insert_in_txn(work.txn, &new).await?;
-    season_edit::availability_take_in_txn(work.txn, &uses).await?;
+    staffing::availability_take_set_in_txn(work.txn, &uses).await?;
     Ok(added)
 }
 
