@@ -21,7 +21,10 @@ use crate::message::content::{ClassFacts, ClassNews, Content};
 use crate::message::text;
 use crate::storage::Txn;
 use crate::storage::entity::message;
-use crate::storage::message as store;
+use crate::storage::message::{
+    message_cancel_in_txn, message_cancel_of_invitations, message_insert, message_keys_known,
+    message_of_invitation_is_out, message_unsent_about_class, message_unsent_list,
+};
 use crate::storage::message_list::{MessageFilter, message_list};
 use crate::storage::notice::said_insert_in_txn;
 use crate::storage::page::{Page, Paged};
@@ -82,6 +85,9 @@ pub struct Draft {
     /// Whether it waits for the window of notices, though its kind as a rule answers what the
     /// person has just done.
     pub as_notice: bool,
+    /// Of a message about how a coach stands with an invitation, or about the class of a student:
+    /// what the person knew, and what it says, as stored.
+    pub said: Option<(String, String)>,
 }
 
 impl Draft {
@@ -98,6 +104,7 @@ impl Draft {
             lesson_at: None,
             valid_until,
             as_notice: false,
+            said: None,
         }
     }
 
@@ -130,11 +137,11 @@ pub async fn write_about(work: Work<'_>, drafts: Vec<(Draft, Vec<(i64, Word)>)>)
         .flat_map(|(draft, said)| letters_of(&config.admins, draft).map(|letter| (letter, said.as_slice())))
         .collect();
     letters.retain(|(letter, _)| keys.insert(letter.key.clone()));
-    let known = store::message_keys_known(work.txn, &keys).await?;
+    let known = message_keys_known(work.txn, &keys).await?;
     letters.retain(|(letter, _)| !known.contains(&letter.key));
     let rows: Vec<message::ActiveModel> = letters.iter().map(|(letter, _)| row_of(&work, letter)).collect();
     let written = rows.len() as u64;
-    store::message_insert(work.txn, rows).await?;
+    message_insert(work.txn, rows).await?;
     let said: HashMap<String, Vec<(i64, Word)>> = letters
         .into_iter()
         .filter(|(_, said)| !said.is_empty())
@@ -153,7 +160,17 @@ pub async fn unsent(
     kinds: &[MessageKind],
     lessons_at: &BTreeSet<Instant>,
 ) -> Result<Vec<message::Model>> {
-    store::message_unsent_list(txn, kinds, lessons_at).await
+    message_unsent_list(txn, kinds, lessons_at).await
+}
+
+/// The messages of a kind to this person about a class that nobody has handed over.
+pub(crate) async fn unsent_about_class(
+    txn: &Txn,
+    kind: MessageKind,
+    person: &str,
+    class_id: i64,
+) -> Result<Vec<message::Model>> {
+    message_unsent_about_class(txn, kind, person, class_id).await
 }
 
 /// Withdraws messages that nobody has handed over.
@@ -162,7 +179,7 @@ pub async fn unsent(
 /// [`Error::Contended`] when somebody has meanwhile.
 pub async fn withdraw(work: Work<'_>, rows: &[message::Model]) -> Result<()> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    if ids.is_empty() || store::message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64 {
+    if ids.is_empty() || message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64 {
         Ok(())
     } else {
         Err(Error::Contended("message.state"))
@@ -186,13 +203,13 @@ pub(crate) fn is_about(row: &message::Model, kind: MessageKind, about: &str, per
 
 /// Withdraws the INVITATION messages of these invitations that have not been handed over; how many.
 pub async fn invitation_messages_cancel(work: Work<'_>, invitation_ids: &[i64]) -> Result<u64> {
-    store::message_cancel_of_invitations(work.txn, invitation_ids, work.now).await
+    message_cancel_of_invitations(work.txn, invitation_ids, work.now).await
 }
 
 /// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and
 /// not settled yet.
 pub(crate) async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
-    store::message_of_invitation_is_out(txn, invitation_id).await
+    message_of_invitation_is_out(txn, invitation_id).await
 }
 
 /// Messages in the order in which they were written.
@@ -280,6 +297,8 @@ fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
         settled_at: Set(None),
         error: Set(String::new()),
         purged_at: Set(None),
+        knew: Set(draft.said.as_ref().map(|(knew, _)| knew.clone()).unwrap_or_default()),
+        word: Set(draft.said.as_ref().map(|(_, word)| word.clone()).unwrap_or_default()),
     }
 }
 

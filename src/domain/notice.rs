@@ -1,9 +1,15 @@
 //! What a notice about a lesson speaks of, and when there is something to tell (docs/domain.md §7,
-//! "What a notice is").
+//! "What a notice is"). What is told of invitations is in `standing`.
 //!
 //! A notice follows from the state, not from the call that changed it. For each person we keep what
 //! they were last told of a lesson (or know without being told). Comparing that with what is so now
 //! says which kind of message to send, if any.
+
+mod standing;
+
+pub use standing::{Standing, WhyLetGo};
+
+pub(crate) use standing::{Told, Went, fits, known, to_tell as standing_to_tell};
 
 use super::state::{Audience, MessageKind};
 use super::time::{Day, Instant};

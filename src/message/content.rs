@@ -2,7 +2,7 @@
 
 use super::lesson_text::LessonLine;
 use crate::domain::class_task::Counts;
-use crate::domain::notice::LessonNews;
+use crate::domain::notice::{LessonNews, WhyLetGo};
 use crate::domain::reason::Reason;
 use crate::domain::state::MessageKind;
 use crate::domain::time::{Day, Instant};
@@ -94,7 +94,7 @@ pub enum ClassNews {
     /// Your yes, or your reserve, has ended.
     NoLongerNeeded {
         /// Why.
-        why: LetGo,
+        why: WhyLetGo,
         /// The coach waited in reserve, and held no time.
         in_reserve: bool,
     },
@@ -125,8 +125,8 @@ pub enum ClassNews {
     },
     /// Nobody is left in it from this day on.
     ClassClosed {
-        /// User name of its coach.
-        coach: String,
+        /// User name of its coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
     },
     /// A place is free for you.
     WaitlistOffer {
@@ -159,21 +159,12 @@ pub struct LessonCount {
 pub struct Shortage {
     /// Classes and coaches.
     pub counts: Counts,
+    /// When they were counted: at night the SMS is read hours later.
+    pub counted_at: Instant,
     /// Eligible coaches not asked yet.
     pub coaches_left: i64,
     /// Until when coaches can be found (F).
     pub freeze_at: Instant,
-}
-
-/// Why a coach is let go who said yes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LetGo {
-    /// The class needs nobody more.
-    NotNeeded,
-    /// The coach said yes to something else that does not go with it.
-    TookAnother,
-    /// The coach is not eligible any more.
-    NotEligible,
 }
 
 /// Why a place on a waiting list has ended.

@@ -1,10 +1,11 @@
 //! The Chinese texts, compiled in: notices (通知), without advertising or links. An SMS begins with
 //! the sign.
 
-use super::content::{ClassFacts, ClassNews, Content, LessonCount, LetGo, ListEnd, Shortage};
+use super::content::{ClassFacts, ClassNews, Content, LessonCount, ListEnd, Shortage};
 use super::lesson_text;
 use super::phrase::{SIGN, class_of, day};
 use crate::domain::class_task::Counts;
+use crate::domain::notice::WhyLetGo;
 use crate::domain::reason::Reason;
 use crate::domain::state::{Channel, MessageKind};
 use crate::domain::time::{BusinessTime, Instant, add_days};
@@ -149,7 +150,10 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::AssignedWithdrawal { coach } => {
             format!("教练{coach}已分到{first}（{template}），现要求退出，请尽快联系处理。")
         }
-        ClassNews::ClassClosed { coach } => {
+        ClassNews::ClassClosed { coach: None } => {
+            format!("您带的{first}起的班级已没有学员，现已关闭，之后的课全部取消，为您保留的时段已释放。")
+        }
+        ClassNews::ClassClosed { coach: Some(coach) } => {
             format!("{first}起的班级（{template}，教练{coach}）已没有学员，现已关闭，之后的课全部取消。")
         }
         ClassNews::WaitlistOffer { lessons, take_by } => {
@@ -172,17 +176,17 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
 }
 
 /// That a coach is let go, and why.
-fn let_go(first: &str, why: LetGo, in_reserve: bool) -> String {
+fn let_go(first: &str, why: WhyLetGo, in_reserve: bool) -> String {
     match (why, in_reserve) {
-        (LetGo::NotNeeded, false) => format!("{first}目前不再需要您带班，为您保留的时段已释放。"),
-        (LetGo::NotNeeded, true) => format!("{first}目前不再需要候补教练，您的候补已结束。"),
-        (LetGo::TookAnother, _) => {
+        (WhyLetGo::NotNeeded, false) => format!("{first}目前不再需要您带班，为您保留的时段已释放。"),
+        (WhyLetGo::NotNeeded, true) => format!("{first}目前不再需要候补教练，您的候补已结束。"),
+        (WhyLetGo::TookAnother, _) => {
             format!("您已答应带其他班，与{first}不能兼顾，您在这个班的候补已结束。")
         }
-        (LetGo::NotEligible, false) => {
+        (WhyLetGo::NotEligible, false) => {
             format!("您目前不符合{first}的带班条件，这次不再请您带班，为您保留的时段已释放。")
         }
-        (LetGo::NotEligible, true) => {
+        (WhyLetGo::NotEligible, true) => {
             format!("您目前不符合{first}的带班条件，您在这个班的候补已结束。")
         }
     }
@@ -254,10 +258,11 @@ fn listed_students(students: &[String], most: usize) -> String {
 
 /// What an admin needs to know to act.
 fn numbers(shortage: &Shortage, time: BusinessTime) -> String {
-    let Shortage { counts, coaches_left, freeze_at } = shortage;
+    let Shortage { counts, counted_at, coaches_left, freeze_at } = shortage;
     let Counts { needed, ready, accepted, live, .. } = counts;
     format!(
-        "需{needed}人，已就绪{ready}，待测试{accepted}，待答复{live}，还可邀请{coaches_left}，{}截止。",
+        "{}统计：需{needed}人，已就绪{ready}，待测试{accepted}，待答复{live}，还可邀请{coaches_left}，{}截止。",
+        until(*counted_at, time),
         until(*freeze_at, time)
     )
 }

@@ -107,6 +107,37 @@ pub(crate) async fn message_unsent_list(
     Ok(found)
 }
 
+/// The offers of places on waiting lists to these students whose message has gone out, may have, or
+/// is being handed over: (student, key, when it was written).
+pub(crate) async fn offers_gone_out(
+    txn: &Txn,
+    students: impl Iterator<Item = &str>,
+) -> Result<Vec<(String, String, Instant)>> {
+    let students: BTreeSet<&str> = students.collect();
+    if students.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT person, dedup_key, created_at FROM message WHERE person IN ({texts}) \
+         AND kind = 'WAITLIST_OFFER' AND (state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') \
+           OR (state = 'LEASED' AND handed_at IS NOT NULL))")
+    .texts(students)
+    .tuples(txn)
+    .await
+}
+
+/// The messages of a kind to this person about a class that nobody has handed over.
+pub(crate) async fn message_unsent_about_class(
+    txn: &Txn,
+    kind: MessageKind,
+    person: &str,
+    class_id: i64,
+) -> Result<Vec<message::Model>> {
+    use message::Column;
+    let query = message::Entity::find().filter(unsent()).filter(Column::Person.eq(person));
+    let query = query.filter(Column::Kind.eq(kind)).filter(Column::ClassId.eq(class_id));
+    Ok(query.order_by_asc(Column::Id).all(txn).await?)
+}
+
 /// A message that a sender should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Due {

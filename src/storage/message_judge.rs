@@ -27,12 +27,6 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
              WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?")
         .ids(ids.iter().copied())
         .bind(now),
-        Truth::InvitationIn(states) => {
-            sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
-                 WHERE m.id IN ({ids}) AND i.state IN ({texts})")
-            .ids(ids.iter().copied())
-            .texts(states.iter().map(|state| state.as_str()))
-        }
         Truth::TaskUncovered => sql("SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
              WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
                (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')")
@@ -41,6 +35,12 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
             "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \
                  WHERE m.id IN ({ids}) AND c.state <> 'CLOSED' AND p.user_name = m.person",
         )
+        .ids(ids.iter().copied()),
+        // A server of before does not say which class it is.
+        Truth::ClassOfStudent => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) \
+             AND (m.class_id IS NULL OR EXISTS (SELECT 1 FROM reservation r JOIN student s \
+               ON s.id = r.student_id WHERE s.user_name = m.person AND r.class_id = m.class_id \
+               AND r.state = 'PLACED'))")
         .ids(ids.iter().copied()),
         // Answered, or run out, or not this offer any more: its expiry says which it was, its
         // lesson which of several at once.

@@ -48,6 +48,7 @@ mod sign_up_thread;
 pub mod sql;
 pub mod staffing;
 pub(crate) mod staffing_list;
+pub(crate) mod standing;
 pub mod student;
 pub(crate) mod task_look;
 pub mod task_run;

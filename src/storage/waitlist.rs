@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// A reservation with what an offer needs of its student.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitlistRow {
     /// The reservation.
     #[sea_orm(nested)]
     pub reservation: reservation::Model,
@@ -133,7 +133,7 @@ pub(crate) async fn lapsed_list(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
     now: Instant,
-) -> Result<Vec<Waiting>> {
+) -> Result<Vec<WaitlistRow>> {
     sql(waiting_select!(
         "r.template_id IN ({ids}) AND r.state IN ('HELD', 'OFFERED') AND r.expires_at <= ? ORDER BY r.id"
     ))
@@ -149,7 +149,7 @@ pub(crate) async fn waiting_list(
     template_ids: &[i64],
     now: Instant,
     most: i64,
-) -> Result<Vec<Waiting>> {
+) -> Result<Vec<WaitlistRow>> {
     sql(waiting_select!(
         "r.state = 'WAITLISTED' AND r.template_id IN ({ids}) AND r.expires_at > ? \
         ORDER BY r.joined_at, r.id LIMIT ?"
@@ -167,7 +167,7 @@ pub(crate) async fn waiting_list_of_students(
     student_ids: impl IntoIterator<Item = i64>,
     (first, last): (Day, Day),
     now: Instant,
-) -> Result<Vec<Waiting>> {
+) -> Result<Vec<WaitlistRow>> {
     sql("SELECT r.*, s.user_name, s.phone, s.area_code FROM {rows:student_id:i} q \
          {look_up:reservation r ON r.student_id = q.student_id AND r.start_day <= ? AND r.last_day >= ?} \
          JOIN student s ON s.id = r.student_id WHERE r.state = 'WAITLISTED' AND r.expires_at > ? \
@@ -185,7 +185,7 @@ pub(crate) async fn closed_list(
     conn: &impl ConnectionTrait,
     now: Instant,
     most: i64,
-) -> Result<Vec<Waiting>> {
+) -> Result<Vec<WaitlistRow>> {
     sql(waiting_select!("r.state = 'WAITLISTED' AND r.expires_at <= ? ORDER BY r.id LIMIT ?"))
         .bind(now)
         .bind(most)

@@ -22,12 +22,12 @@ use crate::domain::calendar::Timeline;
 use crate::domain::city::city;
 use crate::domain::places::Refusal;
 use crate::domain::state::reservation::Event;
-use crate::domain::state::{PlaceCause, ReservationState};
+use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::message::content::ClassNews;
-use crate::storage::entity::{class, reservation};
+use crate::message::content::{ClassFacts, ClassNews};
+use crate::storage::entity::{class, reservation, student};
 use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
 use crate::storage::reservation::{
     ReservationRow, place_days, reservation_move_in_txn, reservation_shorten_in_txn, reservation_with_names,
@@ -348,13 +348,42 @@ async fn move_in_txn(
     let course = catalog::course_list(work.txn, [template.id]).await?.remove(&template.id);
     let course = course.ok_or_else(|| Error::not_found("class template", template.id))?;
     let class = class_from(&course, stay.first().copied().unwrap_or(from));
-    let person = Person::Student { user_name: person.user_name, phone: person.phone };
-    let draft = Draft {
-        version: format!("{class_id}.{}", work.now.unix()),
-        ..Draft::of_class(person, class, ClassNews::ClassChanged, start)
-    };
-    outbox::write(work, vec![draft]).await?;
+    tell_move(work, (before, class_id), (&person, class, start)).await?;
     Ok(id)
+}
+
+/// Tells a student of another class, unless it is the one that the student still thinks of: a move
+/// that nobody has told yet, and that is moved on or back, is not told.
+async fn tell_move(
+    work: Work<'_>,
+    (before, class_id): (&reservation::Model, i64),
+    (person, class, start): (&student::Model, ClassFacts, Instant),
+) -> Result<()> {
+    let word = |class: i64| format!("CLASS {class}");
+    let mut knew = before.class_id.map(word).unwrap_or_default();
+    if let Some(left) = before.class_id {
+        let kind = MessageKind::ClassChanged;
+        let mut waiting = outbox::unsent_about_class(work.txn, kind, &person.user_name, left).await?;
+        // What is told of lessons before this one stays so.
+        waiting.retain(|row| {
+            row.lesson_at.is_some_and(|at| work.app.time().day(at) >= work.app.time().day(start))
+        });
+        if let Some(first) = waiting.first() {
+            knew.clone_from(&first.knew);
+        }
+        outbox::withdraw(work, &waiting).await?;
+    }
+    if knew == word(class_id) {
+        return Ok(());
+    }
+    let to = Person::Student { user_name: person.user_name.clone(), phone: person.phone.clone() };
+    let draft = Draft {
+        version: format!("{class_id}.{}.{}", work.now.unix(), before.version),
+        class_id: Some(class_id),
+        said: Some((knew, word(class_id))),
+        ..Draft::of_class(to, class, ClassNews::ClassChanged, start)
+    };
+    outbox::write(work, vec![draft]).await.map(drop)
 }
 
 /// Why a class is none that a student of the template could be in.

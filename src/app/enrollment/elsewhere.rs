@@ -13,7 +13,7 @@ use crate::message::content::ListEnd;
 use crate::storage::entity::reservation;
 use crate::storage::reservation::waiting_cancel_set_in_txn;
 use crate::storage::sign_up::Taking;
-use crate::storage::waitlist::{Waiting, waiting_list_of_students};
+use crate::storage::waitlist::{WaitlistRow, waiting_list_of_students};
 use std::collections::BTreeSet;
 
 /// What a student has just said yes to.
@@ -71,7 +71,7 @@ pub(crate) async fn said_yes_in_txn(work: Work<'_>, said: &[Yes]) -> Result<u64>
     };
     let book = LoadedBook::load(work.txn, contents).await?;
     // Those who could not join the list any more beside what they have said yes to.
-    waiting.retain(|Waiting { reservation: of, .. }| {
+    waiting.retain(|WaitlistRow { reservation: of, .. }| {
         !book.places(of.template_id).is_empty()
             && book.check(of.student_id, of.template_id, of.start_day, of.last_day).is_err()
     });

@@ -18,14 +18,18 @@ use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
 use crate::domain::places::{Claim, places_between};
 use crate::domain::sign_up::{Start, offer_until, start_rule};
-use crate::domain::state::{PlaceCause, ReservationState};
+use crate::domain::state::{MessageKind, PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::in_txn;
 use crate::message::content::{ClassNews, LessonCount, ListEnd};
 use crate::storage::catalog::course_list;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
-use crate::storage::waitlist::{self as store, Due, OfferRow, Waiting};
+use crate::storage::message::offers_gone_out;
+use crate::storage::waitlist::{
+    Due, OfferRow, WaitlistRow, closed_list, due_of, due_templates, lapsed_list, offer_set_in_txn,
+    waiting_expire_in_txn, waiting_list,
+};
 use crate::storage::{catalog, seat, sign_up};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -37,7 +41,7 @@ const MOST: i64 = 1_000;
 /// are frozen.
 pub async fn offer_places(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    for template_id in store::due_templates(call.app.db.reader(), call.now).await? {
+    for template_id in due_templates(call.app.db.reader(), call.now).await? {
         report.examined += 1;
         let passed_on = in_txn!(call, "place.offer", |work| {
             demand_changed(work.txn, &[template_id]).await?;
@@ -55,13 +59,13 @@ pub async fn offer_places(call: &Call<'_>) -> Result<Report> {
 /// WAITLISTED whose first lesson's roster is frozen → EXPIRED; each is told.
 async fn close_lists(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    if store::closed_list(call.app.db.reader(), call.now, 1).await?.is_empty() {
+    if closed_list(call.app.db.reader(), call.now, 1).await?.is_empty() {
         return Ok(report);
     }
     let (changed, messages) = in_txn!(call, "waitlist.close", |work| {
-        let closed = store::closed_list(work.txn, work.now, MOST).await?;
+        let closed = closed_list(work.txn, work.now, MOST).await?;
         let ids: Vec<i64> = closed.iter().map(|entry| entry.reservation.id).collect();
-        store::waiting_expire_in_txn(work.txn, &ids, ReservationState::Waitlisted).await?;
+        waiting_expire_in_txn(work.txn, &ids, ReservationState::Waitlisted).await?;
         let messages = tell(work, Told::Closed(ListEnd::NoPlace), &closed).await?;
         Ok((ids.len() as u64, messages))
     })?;
@@ -83,18 +87,15 @@ pub struct PassedOn {
 /// Ends the holds and offers of templates that have run out, and offers free places to the waiting
 /// list.
 pub(crate) async fn refresh_in_txn(work: Work<'_>, template_ids: &[i64]) -> Result<PassedOn> {
-    refresh_due_in_txn(
-        work,
-        &store::due_of(work.txn, template_ids, work.app.time().day(work.now), work.now).await?,
-    )
-    .await
+    refresh_due_in_txn(work, &due_of(work.txn, template_ids, work.app.time().day(work.now), work.now).await?)
+        .await
 }
 
 /// The same, where it is known of which templates anything is due.
 pub(crate) async fn refresh_due_in_txn(work: Work<'_>, due: &Due) -> Result<PassedOn> {
     let mut done = PassedOn::default();
     if !due.lapsed.is_empty() {
-        let lapsed = store::lapsed_list(work.txn, &due.lapsed, work.now).await?;
+        let lapsed = lapsed_list(work.txn, &due.lapsed, work.now).await?;
         done.lapsed = lapsed.len() as u64;
         done.messages += reap(work, &lapsed).await?;
     }
@@ -107,7 +108,7 @@ pub(crate) async fn refresh_due_in_txn(work: Work<'_>, due: &Due) -> Result<Pass
 }
 
 /// HELD and OFFERED → EXPIRED; their places and seats are free.
-async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
+async fn reap(work: Work<'_>, lapsed: &[WaitlistRow]) -> Result<u64> {
     for state in [ReservationState::Held, ReservationState::Offered] {
         let of: Vec<i64> = lapsed
             .iter()
@@ -115,10 +116,10 @@ async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
             .map(|one| one.reservation.id)
             .collect();
         if !of.is_empty() {
-            store::waiting_expire_in_txn(work.txn, &of, state).await?;
+            waiting_expire_in_txn(work.txn, &of, state).await?;
         }
     }
-    for Waiting { reservation, .. } in lapsed {
+    for WaitlistRow { reservation, .. } in lapsed {
         if let Some(class_id) = reservation.class_id {
             student_left(work, class_id).await?;
         }
@@ -130,7 +131,7 @@ async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
     );
     let lessons = by_template(sign_up::place_lock_list_in(work.txn, &ranges).await?);
     let (mut counts, mut ledger) = (BTreeMap::<(i64, Day), i64>::new(), Vec::new());
-    for Waiting { reservation, user_name, .. } in lapsed {
+    for WaitlistRow { reservation, user_name, .. } in lapsed {
         let days = lessons.get(&reservation.template_id).map_or(&[][..], Vec::as_slice);
         for place in places_between(days, reservation.start_day, reservation.last_day) {
             *counts.entry((reservation.template_id, place.day)).or_default() -= 1;
@@ -155,18 +156,32 @@ async fn reap(work: Work<'_>, lapsed: &[Waiting]) -> Result<u64> {
     let changes: Vec<(i64, Day, i64)> =
         counts.into_iter().map(|((template, day), by)| (template, day, by)).collect();
     write_places(work, &changes, &ledger).await?;
-    let offered: Vec<Waiting> =
+    let offered: Vec<WaitlistRow> =
         lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
-    tell(work, Told::OfferExpired, &offered).await
+    // Who never got the offer has lost none: the wait has ended.
+    let who = offered.iter().map(|one| one.user_name.as_str());
+    let gone_out = offers_gone_out(work.txn, who).await?;
+    let courses = course_list(work.txn, offered.iter().map(|one| one.reservation.template_id)).await?;
+    let is_heard = |one: &WaitlistRow| {
+        let code = courses.get(&one.reservation.template_id).map_or("", |course| course.code.as_str());
+        let about = format!("{}/{code}@", MessageKind::WaitlistOffer);
+        let since = one.reservation.joined_at.unwrap_or(one.reservation.created_at);
+        gone_out.iter().any(|(person, key, written_at)| {
+            *person == one.user_name && key.starts_with(&about) && *written_at >= since
+        })
+    };
+    let (heard, unheard): (Vec<WaitlistRow>, Vec<WaitlistRow>) = offered.into_iter().partition(is_heard);
+    Ok(tell(work, Told::OfferExpired, &heard).await?
+        + tell(work, Told::Closed(ListEnd::NoPlace), &unheard).await?)
 }
 
 /// Offers free places to the waiting list; how many offers and messages.
 async fn make_offers(work: Work<'_>, template_ids: &[i64]) -> Result<(u64, u64)> {
-    let waiting = store::waiting_list(work.txn, template_ids, work.now, MOST).await?;
+    let waiting = waiting_list(work.txn, template_ids, work.now, MOST).await?;
     // Two looks without locks: most of the time nothing is free, or who waits cannot have it now,
     // and nobody need wait for anybody.
     let places = by_template(sign_up::place_list_in(work.txn, &wanted(&waiting)).await?);
-    let hopeful = |one: &&Waiting| {
+    let hopeful = |one: &&WaitlistRow| {
         let days = places.get(&one.reservation.template_id).map_or(&[][..], Vec::as_slice);
         let days = places_between(days, one.reservation.start_day, one.reservation.last_day);
         !days.is_empty() && days.iter().all(|place| place.taken < place.capacity)
@@ -182,19 +197,19 @@ async fn make_offers(work: Work<'_>, template_ids: &[i64]) -> Result<(u64, u64)>
     crate::storage::reservation::student_lock_set_in_txn(work.txn, ids.iter().copied()).await?;
     // Who waits may have left the list, or be in another one's hands by now; who has just joined is
     // not locked, and looked at by who joined.
-    let mut waiting = store::waiting_list(work.txn, template_ids, work.now, MOST).await?;
+    let mut waiting = waiting_list(work.txn, template_ids, work.now, MOST).await?;
     waiting.retain(|one| ids.contains(&one.reservation.student_id));
     let mut round = Round::open(work, &waiting, true).await?;
     // Who is passed over is not in the way of those behind: what is free would only go to a
     // newcomer.
-    let offers: Vec<(&Waiting, OfferRow)> =
+    let offers: Vec<(&WaitlistRow, OfferRow)> =
         waiting.iter().filter_map(|one| Some((one, round.offer(&work, one)?))).collect();
     let messages = write_offers(work, &offers, &round).await?;
     Ok((offers.len() as u64, messages))
 }
 
 /// The lesson days for which these wait.
-fn wanted(waiting: &[Waiting]) -> Vec<(i64, Day, Day)> {
+fn wanted(waiting: &[WaitlistRow]) -> Vec<(i64, Day, Day)> {
     ranges(
         waiting
             .iter()
@@ -213,7 +228,7 @@ struct Round {
 impl Round {
     /// Reads what is needed, and with `lock` keeps it as it is until the transaction ends; the
     /// students are locked then.
-    async fn open(work: Work<'_>, waiting: &[Waiting], lock: bool) -> Result<Self> {
+    async fn open(work: Work<'_>, waiting: &[WaitlistRow], lock: bool) -> Result<Self> {
         let wanted = wanted(waiting);
         let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
         let today = work.app.time().day(work.now);
@@ -226,7 +241,7 @@ impl Round {
             templates.iter().map(|template| (template.id, template.grade)).collect();
         // Who has joined the list is of its grade.
         let mut students: BTreeMap<i64, i32> = BTreeMap::new();
-        for Waiting { reservation, .. } in waiting {
+        for WaitlistRow { reservation, .. } in waiting {
             let grade = grades.get(&reservation.template_id).copied().unwrap_or(0);
             students.entry(reservation.student_id).or_insert(grade);
         }
@@ -246,7 +261,7 @@ impl Round {
     }
 
     /// The offer that a student can be made now; none = the student is passed over.
-    fn offer(&mut self, call: &Call<'_>, one: &Waiting) -> Option<OfferRow> {
+    fn offer(&mut self, call: &Call<'_>, one: &WaitlistRow) -> Option<OfferRow> {
         let reservation = &one.reservation;
         let (student, template) = (reservation.student_id, reservation.template_id);
         let max = self.most.get(&template).copied()?;
@@ -276,17 +291,17 @@ impl Round {
     }
 }
 
-async fn write_offers(work: Work<'_>, offers: &[(&Waiting, OfferRow)], round: &Round) -> Result<u64> {
+async fn write_offers(work: Work<'_>, offers: &[(&WaitlistRow, OfferRow)], round: &Round) -> Result<u64> {
     if offers.is_empty() {
         return Ok(0);
     }
     let rows: Vec<OfferRow> = offers.iter().map(|(_, offer)| *offer).collect();
-    store::offer_set_in_txn(work.txn, &rows).await?;
+    offer_set_in_txn(work.txn, &rows).await?;
     let ranges = offers.iter().map(|(one, _)| &one.reservation);
     let changes =
         round.book.taken(ranges.map(|offered| (offered.template_id, offered.start_day, offered.last_day)));
     let mut ledger = Vec::new();
-    for (Waiting { reservation, user_name, .. }, _) in offers {
+    for (WaitlistRow { reservation, user_name, .. }, _) in offers {
         let (first, last) = (reservation.start_day, reservation.last_day);
         ledger.push((
             change(reservation.template_id, reservation.id, first, last, 1, PlaceCause::Offer),
@@ -294,7 +309,7 @@ async fn write_offers(work: Work<'_>, offers: &[(&Waiting, OfferRow)], round: &R
         ));
     }
     write_places(work, &changes, &ledger).await?;
-    let offered: Vec<Waiting> = offers
+    let offered: Vec<WaitlistRow> = offers
         .iter()
         .map(|(one, offer)| {
             let mut one = (*one).clone();
@@ -340,7 +355,7 @@ pub(super) enum Told {
 }
 
 /// Tells students of what became of their entries; messages written.
-pub(super) async fn tell(work: Work<'_>, told: Told, entries: &[Waiting]) -> Result<u64> {
+pub(super) async fn tell(work: Work<'_>, told: Told, entries: &[WaitlistRow]) -> Result<u64> {
     let courses = course_list(work.txn, entries.iter().map(|one| one.reservation.template_id)).await?;
     let wanted = ranges(
         entries
@@ -353,7 +368,7 @@ pub(super) async fn tell(work: Work<'_>, told: Told, entries: &[Waiting]) -> Res
         by_template(sign_up::place_list_in(work.txn, &wanted).await?)
     };
     let mut drafts = Vec::with_capacity(entries.len());
-    for Waiting { reservation, user_name, phone, .. } in entries {
+    for WaitlistRow { reservation, user_name, phone, .. } in entries {
         let id = reservation.template_id;
         let (Some(course), Some(places)) = (courses.get(&id), lessons.get(&id)) else { continue };
         let places = places_between(places, reservation.start_day, reservation.end_day);

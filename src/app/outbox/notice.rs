@@ -1,14 +1,16 @@
-//! Notices about lessons: what a person was last told is compared with what is true, and the
-//! difference is told once (docs/domain.md §7).
+//! Notices: what a person was last told is compared with what is true, and the difference is told
+//! once (docs/domain.md §7). This file is about lessons; `standing` is about invitations.
 //!
 //! Whoever changes lessons, rosters or leave says only *which* lessons to look at. What there is to
 //! tell follows from the state, here and again at the hand-over: a message that is no longer true
 //! does not go, and one that says what is true now is written in its place.
 
 mod look;
+mod standing;
 mod write;
 
 pub use look::Asked;
+pub(crate) use standing::{class_of, look_at_answered, look_at_invitations};
 
 use crate::app::call::Work;
 use crate::domain::notice::Word;
@@ -17,8 +19,11 @@ use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::entity::message;
-use crate::storage::message as message_store;
-use crate::storage::notice::{self as store, Said};
+use crate::storage::message::message_cancel_in_txn;
+use crate::storage::notice::{
+    Kept, Known, Said, class_lessons_doubtful, said_by, said_list, template_lessons_doubtful, topic_by_ids,
+    topic_list_of_day, topic_list_of_student, topic_lock_of_messages, topic_set_in_txn,
+};
 use look::{Looked, look};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use write::{keep, write};
@@ -30,21 +35,21 @@ pub async fn look_at_classes(work: Work<'_>, class_ids: impl IntoIterator<Item =
     if class_ids.is_empty() {
         return Ok(0);
     }
-    let doubtful = store::class_lessons_doubtful(work.txn, class_ids, work.now).await?;
+    let doubtful = class_lessons_doubtful(work.txn, class_ids, work.now).await?;
     look_at(work, doubtful.into_iter().flat_map(Asked::doubtful).collect()).await
 }
 
 /// Students of a task got free seats in running classes: to a lesson somebody may come again, and
 /// who was told that a lesson does not take place is told that it does. Messages written.
 pub async fn look_at_seated(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
-    let doubtful = store::template_lessons_doubtful(work.txn, [template_id], work.now).await?;
+    let doubtful = template_lessons_doubtful(work.txn, [template_id], work.now).await?;
     let written = look_at(work, doubtful.into_iter().flat_map(Asked::doubtful).collect()).await?;
     Ok(written + look_at_day(work, template_id, day).await?)
 }
 
 /// Looks at what students were told of the lesson of a day of a template. Messages written.
 pub async fn look_at_day(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
-    let kept = store::topic_list_of_day(work.txn, template_id, day).await?;
+    let kept = topic_list_of_day(work.txn, template_id, day).await?;
     let asked = kept.into_iter().map(Asked::again);
     look_at(work, asked.collect()).await
 }
@@ -105,13 +110,13 @@ async fn whole_messages(work: Work<'_>, looked: &mut Vec<Looked>) -> Result<Vec<
         if new.is_empty() {
             break;
         }
-        all.extend(store::said_list(work.txn, new).await?);
+        all.extend(said_list(work.txn, new).await?);
         let others: BTreeSet<i64> =
             all.iter().map(|said: &Said| said.topic_id).filter(|topic| !asked.contains(topic)).collect();
         if others.is_empty() {
             break;
         }
-        let kept = store::topic_by_ids(work.txn, others).await?;
+        let kept = topic_by_ids(work.txn, others).await?;
         let more = kept.into_iter().map(Asked::again);
         looked.extend(look(work, work.app.time(), more.collect()).await?);
     }
@@ -135,9 +140,7 @@ fn is_said_in_parts(one: &Looked, said: &Said) -> bool {
 /// Withdraws messages that wait.
 async fn withdraw(work: Work<'_>, ids: &BTreeSet<i64>) -> Result<()> {
     let ids = Vec::from_iter(ids.iter().copied());
-    if ids.is_empty()
-        || message_store::message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64
-    {
+    if ids.is_empty() || message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64 {
         Ok(())
     } else {
         Err(Error::Contended("message.state"))
@@ -147,16 +150,17 @@ async fn withdraw(work: Work<'_>, ids: &BTreeSet<i64>) -> Result<()> {
 /// Of messages that are about to go: those that say what is no longer so, or what the person knows.
 /// What is so instead is written in their place, once they have ended: see [`look_again`].
 pub async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i64>> {
-    let said = store::said_by(work.txn, rows.iter().map(|row| row.id)).await?;
+    let mut untrue = standing::untrue(work, rows).await?;
+    let said = said_by(work.txn, rows.iter().map(|row| row.id)).await?;
     if said.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(untrue);
     }
     let ids = BTreeSet::from_iter(said.iter().map(|said| said.topic_id));
-    let topics = store::topic_by_ids(work.txn, ids.iter().copied()).await?;
+    let topics = topic_by_ids(work.txn, ids.iter().copied()).await?;
     let asked = topics.into_iter().map(Asked::again);
     let mut looked = look(work, work.app.time(), asked.collect()).await?;
     let at = positions(&looked);
-    for other in store::said_list(work.txn, ids).await? {
+    for other in said_list(work.txn, ids).await? {
         // Somebody else is handing a message about it over at this moment.
         if other.state == MessageState::Leased
             && let Some(at) = at.get(&other.topic_id)
@@ -180,13 +184,14 @@ pub async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i
         }
     }
     let all = said.iter().map(|said| said.message_id);
-    Ok(all.filter(|id| wrong.contains(id) || !news.contains(id)).collect())
+    untrue.extend(all.filter(|id| wrong.contains(id) || !news.contains(id)));
+    Ok(untrue)
 }
 
 /// Locks what is kept of the topics of messages that are about to be settled: topics come before
 /// messages, as in every other transaction.
 pub async fn lock(txn: &Txn, message_ids: &[i64]) -> Result<()> {
-    store::topic_lock_of_messages(txn, message_ids.iter().copied()).await
+    topic_lock_of_messages(txn, message_ids.iter().copied()).await
 }
 
 /// Messages have gone out, or may have: what they say is what the people know. Whatever is so by
@@ -195,7 +200,7 @@ pub async fn told(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
     if message_ids.is_empty() {
         return Ok(0);
     }
-    let mut said = store::said_by(work.txn, message_ids.iter().copied()).await?;
+    let mut said = said_by(work.txn, message_ids.iter().copied()).await?;
     // Some may have been withdrawn a moment ago.
     said.retain(|said| MessageState::MAY_HAVE_GONE_OUT.contains(&said.state));
     if said.is_empty() {
@@ -205,27 +210,27 @@ pub async fn told(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
     for said in &said {
         words.insert(said.topic_id, said.word()?);
     }
-    let kept = store::topic_by_ids(work.txn, words.keys().copied()).await?;
+    let kept = topic_by_ids(work.txn, words.keys().copied()).await?;
     let set = kept.iter().filter_map(|kept| {
-        let store::Kept { id, reservation_id, version, .. } = *kept;
-        Some(store::Known { id, word: *words.get(&id)?, known_at: work.now, reservation_id, version })
+        let Kept { id, reservation_id, version, .. } = *kept;
+        Some(Known { id, word: *words.get(&id)?, known_at: work.now, reservation_id, version })
     });
-    store::topic_set_in_txn(work.txn, &set.collect::<Vec<_>>()).await?;
+    topic_set_in_txn(work.txn, &set.collect::<Vec<_>>()).await?;
     let asked = kept.into_iter().map(Asked::again);
     look_at(work, asked.collect()).await
 }
 
 /// Messages have ended because what they say is no longer so: what there is still to tell is
 /// written. Messages written.
-pub async fn look_again(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
-    if message_ids.is_empty() {
+pub async fn look_again(work: Work<'_>, rows: &[message::Model]) -> Result<u64> {
+    if rows.is_empty() {
         return Ok(0);
     }
-    let said = store::said_by(work.txn, message_ids.iter().copied()).await?;
-    let topics =
-        store::topic_by_ids(work.txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
+    let written = standing::look_again(work, rows).await?;
+    let said = said_by(work.txn, rows.iter().map(|row| row.id)).await?;
+    let topics = topic_by_ids(work.txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
     let asked = topics.into_iter().map(Asked::again);
-    look_at(work, asked.collect()).await
+    Ok(written + look_at(work, asked.collect()).await?)
 }
 
 /// A student has come to have days of a template by a sign-up that was there before, and knows what
@@ -235,7 +240,7 @@ pub async fn own_days(
     (student_id, template_id): (i64, i64),
     (first, last): (Day, Day),
 ) -> Result<u64> {
-    let kept = store::topic_list_of_student(work.txn, student_id, template_id, first, last).await?;
+    let kept = topic_list_of_student(work.txn, student_id, template_id, first, last).await?;
     let asked = kept.into_iter().map(|kept| Asked::again(kept).own());
     look_at(work, asked.collect()).await
 }

@@ -8,7 +8,7 @@ use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::message::text::with_answer_by;
 use crate::storage::entity::message;
-use crate::storage::message as store;
+use crate::storage::message::message_say;
 use std::collections::HashMap;
 
 /// An INVITATION that is handed over.
@@ -62,5 +62,5 @@ pub(super) async fn settle<'a>(
     let settled = Settled { out: &until, lost };
     work.app.after.settled(MessageKind::Invitation, work.txn, settled, work.now).await?;
     let bodies: Vec<(i64, &str)> = out.iter().map(|(id, one)| (**id, one.body.as_str())).collect();
-    store::message_say(work.txn, &bodies).await
+    message_say(work.txn, &bodies).await
 }

@@ -26,7 +26,11 @@ use crate::in_txn;
 use crate::message::gateway::{Outcome, Outgoing};
 use crate::message::sender::{self, Fate, Known, Verdict, Waiting};
 use crate::storage::entity::message;
-use crate::storage::message as store;
+use crate::storage::message::{
+    message_capture, message_defer, message_due, message_due_of, message_end, message_hand_over,
+    message_hold_back, message_lease, message_leases_lost, message_readdress, message_release,
+    message_sender_lock, message_settle, message_unknown, message_waiting,
+};
 use crate::storage::message_judge::{message_got, message_true};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -38,16 +42,16 @@ pub async fn send_due(call: &Call<'_>) -> Result<Report> {
     let limit = u64::from(settings.per_run_max);
     let mut report = Report::default();
     // A plain look through an index: a run that finds nothing takes no lock.
-    let mut due = store::message_due(call.app.db.reader(), call.now, limit).await?;
+    let mut due = message_due(call.app.db.reader(), call.now, limit).await?;
     if due.iter().any(|message| message.state == MessageState::Leased) {
         report.add(take_over(call).await?);
-        due = store::message_due(call.app.db.reader(), call.now, limit).await?;
+        due = message_due(call.app.db.reader(), call.now, limit).await?;
     }
     if due.len() as u64 >= limit {
         // Alarms and answers must not wait behind a mountain of notices.
         let urgent: Vec<MessageKind> =
             MessageKind::ALL.iter().copied().filter(|kind| kind.is_urgent()).collect();
-        due.extend(store::message_due_of(call.app.db.reader(), &urgent, call.now, limit).await?);
+        due.extend(message_due_of(call.app.db.reader(), &urgent, call.now, limit).await?);
     }
     due.sort_unstable_by_key(|message| (!message.kind.is_urgent(), message.due_at, message.id));
     due.dedup_by_key(|message| message.id);
@@ -98,7 +102,7 @@ struct Lease {
 async fn take(call: &Call<'_>, ids: &[i64], lease: &Lease) -> Result<(Vec<message::Model>, Report)> {
     let testing = call.app.config.testing;
     in_txn!(call, "sms.take", |work| {
-        store::message_sender_lock(work.txn).await?;
+        message_sender_lock(work.txn).await?;
         let mut rows = read_in_order(work, ids).await?;
         let (people, moved) = address_now(work, &mut rows).await?;
         let verdicts = judge(work, &rows, people, (!testing).then_some(lease.until)).await?;
@@ -118,14 +122,14 @@ async fn take(call: &Call<'_>, ids: &[i64], lease: &Lease) -> Result<(Vec<messag
         let captured = rows.iter().filter(|row| testing && going.contains(&row.id));
         let out = questions(work, captured.map(|row| (row, work.now))).await?;
         question::settle(work, out.iter(), &lost).await?;
-        let deferred = store::message_defer(work.txn, &waits).await?;
-        report.skip(MessageState::Deferred, deferred + store::message_hold_back(work.txn, &held_back).await?);
+        let deferred = message_defer(work.txn, &waits).await?;
+        report.skip(MessageState::Deferred, deferred + message_hold_back(work.txn, &held_back).await?);
         let mut untrue = Vec::new();
         for ((state, error), ids) in &ends {
             if *state == MessageState::Cancelled {
                 untrue.extend(ids.iter().copied());
             }
-            let ended = store::message_end(work.txn, ids, *state, error, work.now).await?;
+            let ended = message_end(work.txn, ids, *state, error, work.now).await?;
             report.changed += ended;
             match *state {
                 MessageState::Failed => report.failed += ended,
@@ -137,16 +141,18 @@ async fn take(call: &Call<'_>, ids: &[i64], lease: &Lease) -> Result<(Vec<messag
                 state => report.skip(state, ended),
             }
         }
+        let untrue: Vec<message::Model> =
+            rows.iter().filter(|row| untrue.contains(&row.id)).cloned().collect();
         let taken: Vec<message::Model> = rows.into_iter().filter(|row| going.contains(&row.id)).collect();
         let moved = taken.iter().filter(|row| moved.contains(&row.id));
         let moved: Vec<(i64, &str)> = moved.map(|row| (row.id, row.address.as_str())).collect();
-        store::message_readdress(work.txn, &moved).await?;
+        message_readdress(work.txn, &moved).await?;
         if testing {
-            report.messages = store::message_capture(work.txn, &going, work.now).await?;
+            report.messages = message_capture(work.txn, &going, work.now).await?;
             report.changed += report.messages;
             notice::told(work, &going).await?;
         } else if !going.is_empty() {
-            store::message_lease(work.txn, &going, &lease.token, lease.until).await?;
+            message_lease(work.txn, &going, &lease.token, lease.until).await?;
         }
         // What is so instead is written in the place of what is no longer so.
         notice::look_again(work, &untrue).await?;
@@ -157,7 +163,7 @@ async fn take(call: &Call<'_>, ids: &[i64], lease: &Lease) -> Result<(Vec<messag
 /// The messages that still wait, in the order of `ids`.
 async fn read_in_order(work: Work<'_>, ids: &[i64]) -> Result<Vec<message::Model>> {
     let place: HashMap<i64, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let mut rows = store::message_waiting(work.txn, ids, work.now).await?;
+    let mut rows = message_waiting(work.txn, ids, work.now).await?;
     rows.sort_unstable_by_key(|row| place.get(&row.id).copied());
     Ok(rows)
 }
@@ -219,7 +225,7 @@ async fn deliver(
     let call = &clock.tick(call).await?;
     let ids: Vec<i64> = taken.iter().map(|row| row.id).collect();
     let (handed, questions) = in_txn!(call, "sms.hand_over", |work| {
-        let handed = store::message_hand_over(work.txn, &ids, &lease.token, work.now).await?;
+        let handed = message_hand_over(work.txn, &ids, &lease.token, work.now).await?;
         let going = taken.iter().filter(|row| handed.contains(&row.id));
         let questions = questions(work, going.map(|row| (row, work.now))).await?;
         Ok((handed, questions))
@@ -268,15 +274,14 @@ async fn settle(
     }
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     in_txn!(call, "sms.settle", |work| {
-        notice::lock(work.txn, &ids).await?;
         question::settle(work, out.iter().copied(), &lost).await?;
+        notice::lock(work.txn, &ids).await?;
         let mut report = Report::default();
         let mut heard = Vec::new();
         for (fate, ids) in &fates {
             let Fate { state, due_at, error } = fate;
             let settled =
-                store::message_settle(work.txn, ids, &lease.token, (*state, *due_at, error), work.now)
-                    .await?;
+                message_settle(work.txn, ids, &lease.token, (*state, *due_at, error), work.now).await?;
             if matches!(state, MessageState::Submitted | MessageState::Unknown) {
                 heard.extend(ids.iter().copied());
             }
@@ -301,8 +306,8 @@ async fn settle(
 /// Takes up what a sender left behind when its lease ran out.
 async fn take_over(call: &Call<'_>) -> Result<Report> {
     in_txn!(call, "sms.take_over", |work| {
-        store::message_sender_lock(work.txn).await?;
-        let rows = store::message_leases_lost(work.txn, work.now).await?;
+        message_sender_lock(work.txn).await?;
+        let rows = message_leases_lost(work.txn, work.now).await?;
         let handed = || rows.iter().filter_map(|row| Some((row, row.handed_at?)));
         let mut fates = BTreeMap::<Instant, Vec<i64>>::new();
         for (row, _) in handed() {
@@ -315,15 +320,13 @@ async fn take_over(call: &Call<'_>) -> Result<Report> {
             );
             fates.entry(fate.due_at).or_default().push(row.id);
         }
-        notice::lock(work.txn, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let out = questions(work, handed()).await?;
         question::settle(work, out.iter(), &[]).await?;
-        let mut heard = Vec::new();
-        let mut report =
-            Report { changed: store::message_release(work.txn, work.now).await?, ..Report::default() };
+        let heard: Vec<i64> = handed().map(|(row, _)| row.id).collect();
+        notice::lock(work.txn, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let mut report = Report { changed: message_release(work.txn, work.now).await?, ..Report::default() };
         for (due_at, ids) in &fates {
-            let unknown = store::message_unknown(work.txn, ids, *due_at, work.now).await?;
-            heard.extend(ids.iter().copied());
+            let unknown = message_unknown(work.txn, ids, *due_at, work.now).await?;
             report.changed += unknown;
             report.skip(MessageState::Unknown, unknown);
             if *due_at == NEVER && unknown > 0 {

@@ -102,7 +102,7 @@ pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
             };
             let told = counts.uncovered().max(i64::from(task.told_uncovered));
             staffing::task_alarmed_in_txn(work.txn, task.id, alarm != Alarm::Early, told).await?;
-            let shortage = Shortage { counts, coaches_left, freeze_at: task.freeze_at };
+            let shortage = Shortage { counts, counted_at: work.now, coaches_left, freeze_at: task.freeze_at };
             let short = |late_minutes| ClassNews::TaskShort { shortage, late_minutes };
             let news = match alarm {
                 Alarm::Early => ClassNews::TaskEarlyWarning(shortage),

@@ -4,10 +4,12 @@ use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
 use super::notice;
 use super::step::{resize_in_txn, settle, task_lock_up_to_date};
 use crate::app::call::{Call, Work};
+use crate::app::outbox::notice::look_at_answered;
 use crate::app::{App, outbox};
 use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
+use crate::domain::notice::Standing;
 use crate::domain::state::invitation::Event;
 use crate::domain::state::{InvitationState, TaskState};
 use crate::domain::time::Instant;
@@ -54,14 +56,12 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
             outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
         }
         let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
-        let news = if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
-            let (stands, _) = hold(work, (&task, &need), &mut candidate, &invited, work.now).await?;
-            ClassNews::Accepted { test_by: stands.test_by() }
+        if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
+            hold(work, (&task, &need), &mut candidate, &invited, work.now).await?;
         } else {
             answered(work, &before, Event::Reserved).await?;
-            ClassNews::Reserved
-        };
-        outbox::write(work, vec![notice::to_coach(&task, &invited, work.now.unix(), news)]).await?;
+        }
+        look_at_answered(work, invitation_id, Standing::SaidYes).await?;
         settle(work, task.id).await?;
         staffing::invitation_by_id(work.txn, invitation_id).await
     })
@@ -88,11 +88,13 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
                     outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
                 }
                 answered(work, &before, Event::Declined).await?;
+                look_at_answered(work, invitation_id, Standing::Closed).await?;
             }
             No::Withdraw => {
                 answered(work, &before, Event::Withdrawn).await?;
                 staffing::availability_free_in_txn(work.txn, &[invitation_id]).await?;
                 settle(work, task.id).await?;
+                look_at_answered(work, invitation_id, Standing::Closed).await?;
             }
             No::Assigned => {
                 let coach = person.user_name.clone();

@@ -1,16 +1,15 @@
 //! Gives a coach a place of a task together with the availability it uses, and takes both back; and
 //! the checks that are made under the coach's lock before (docs/domain.md §5).
 
-use super::notice;
 use crate::app::call::{Call, Work};
-use crate::app::outbox;
+use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::{test_deadline, test_is_valid};
+use crate::domain::notice::Standing;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
-use crate::message::content::LetGo;
 use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
@@ -65,7 +64,10 @@ async fn end_other_reserves(work: Work<'_>, task_id: i64, candidate: &Candidate)
             for coach in invited.iter().filter(|coach| {
                 coach.coach_id == candidate.id && coach.stands.state() == InvitationState::Reserve
             }) {
-                messages += leave_reserve(work, task, coach, reason, LetGo::TookAnother).await?;
+                // What the coach took uses the time that was offered for this.
+                let took_it = reason == Reason::NoAvailability;
+                let reason = if took_it { Reason::OverlapInvitation } else { reason };
+                messages += leave_reserve(work, coach, reason).await?;
             }
         }
     }
@@ -73,18 +75,12 @@ async fn end_other_reserves(work: Work<'_>, task_id: i64, candidate: &Candidate)
 }
 
 /// RESERVE → CANCELLED, told.
-pub(super) async fn leave_reserve(
-    work: Work<'_>,
-    task: &TaskRow,
-    coach: &InvitedCoach,
-    reason: Reason,
-    why: LetGo,
-) -> Result<u64> {
+pub(super) async fn leave_reserve(work: Work<'_>, coach: &InvitedCoach, reason: Reason) -> Result<u64> {
     let (from, event) = (InvitationState::Reserve, Event::Cancelled(reason));
     if staffing::invitation_step_in_txn(work.txn, &[coach.id], from, event, work.now).await? == 0 {
         return Ok(0);
     }
-    outbox::write(work, vec![notice::let_go(task, coach, why, work.now)]).await
+    look_at_invitations(work, &[(coach.id, Standing::Reserve)]).await
 }
 
 /// Takes the availability for an invitation whose use was freed, when its coach is still eligible.

@@ -5,7 +5,7 @@ use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};
 use super::step::{settle, task_lock_up_to_date};
 use super::{release, sizing, wave};
 use crate::app::call::{Call, Work};
-use crate::app::outbox;
+use crate::app::outbox::{self, notice::look_at_invitations};
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::task::Event;
@@ -174,7 +174,8 @@ pub(crate) async fn cancel_invitation(call: &Call<'_>, invitation_id: i64) -> Re
         }
         let invited = staffing::invited_of_task(work.txn, task.id).await?;
         if let Some(invited) = invited.iter().find(|invited| invited.id == invitation_id) {
-            release::cancel_one(work, &task, invited, Reason::Cancelled).await?;
+            let gone = release::cancel(work, invited, Reason::Cancelled).await?;
+            look_at_invitations(work, &[gone]).await?;
         }
         staffing::invitation_operator_in_txn(work.txn, invitation_id, work.actor.name(), &work.remark)
             .await?;

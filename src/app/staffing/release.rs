@@ -2,48 +2,33 @@
 //! recalled, and coaches who said yes go into the reserve or are told that they are not needed.
 
 use super::hold::{budget_starts, candidate_of, coach_lock_in_txn, need_of, use_again};
-use super::notice;
 use crate::app::call::Work;
-use crate::app::outbox;
+use crate::app::outbox::{self, notice::look_at_invitations};
 use crate::domain::class_task::{self, Invited, LetGo};
 use crate::domain::eligibility::{self, Need, Purpose};
+use crate::domain::notice::Standing;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
 use crate::error::{Reason, Result};
-use crate::message::content::ClassNews;
 use crate::storage::pool::{self, Which};
-use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::staffing::{self, InvitedCoach};
 
-/// An invitation in any state that counts → CANCELLED: a QUEUED one's message is cancelled, a SENT
-/// one is recalled, a yes is told.
-pub(crate) async fn cancel_one(
-    work: Work<'_>,
-    task: &TaskRow,
-    coach: &InvitedCoach,
-    reason: Reason,
-) -> Result<u64> {
+/// An invitation in any state that counts → CANCELLED; a QUEUED one's message is cancelled. How the
+/// coach stood before: the caller looks at all that it has let go in one go.
+pub(crate) async fn cancel(work: Work<'_>, coach: &InvitedCoach, reason: Reason) -> Result<(i64, Standing)> {
     let from = coach.stands.state();
     staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::Cancelled(reason), work.now)
         .await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
-    let recall = match from {
+    let is_out = match from {
         InvitationState::Queued => {
-            let withdrawn = outbox::invitation_messages_cancel(work, &[coach.id]).await?;
-            if withdrawn > 0 || !outbox::invitation_message_is_out(work.txn, coach.id).await? {
-                return Ok(0);
-            }
-            // A gateway has it already: as good as sent.
-            true
+            outbox::invitation_messages_cancel(work, &[coach.id]).await? == 0
+                // A gateway has it already: as good as sent.
+                && outbox::invitation_message_is_out(work.txn, coach.id).await?
         }
-        InvitationState::Sent => true,
-        _ => false,
+        _ => true,
     };
-    let draft = if recall {
-        notice::to_coach(task, coach, work.now.unix(), ClassNews::InvitationRecalled)
-    } else {
-        notice::let_go(task, coach, notice::let_go_for(reason), work.now)
-    };
-    outbox::write(work, vec![draft]).await
+    Ok((coach.id, Standing::of(coach.stands, None, is_out)))
 }
 
 /// Coaches who are no longer eligible for what the task has become, or were dismissed: CANCELLED,
@@ -57,7 +42,7 @@ pub(super) async fn drop_ineligible(work: Work<'_>, task_id: i64, answering: Opt
     let (held, others): (Vec<&InvitedCoach>, Vec<&InvitedCoach>) =
         invited.iter().partition(|coach| coach.stands.is_held());
     let need = need_of(work.txn, &task).await?;
-    let mut messages = drop_held(work, &task, &need, held).await?;
+    let mut gone = drop_held(work, &need, held).await?;
     // Who was asked or is in reserve could only be refused: better told now.
     let (today, week) = budget_starts(&work);
     let ids = others.iter().map(|coach| coach.coach_id).collect();
@@ -68,33 +53,33 @@ pub(super) async fn drop_ineligible(work: Work<'_>, task_id: i64, answering: Opt
         };
         if let Err(reason) = eligibility::check(work.app.rules(), candidate, &need, Purpose::Answer, work.now)
         {
-            messages += cancel_one(work, &task, coach, reason).await?;
+            gone.push(cancel(work, coach, reason).await?);
         }
     }
-    Ok(messages)
+    look_at_invitations(work, &gone).await
 }
 
 /// Those who said yes: they use their availability for the task's days as they have become.
-async fn drop_held(work: Work<'_>, task: &TaskRow, need: &Need, held: Vec<&InvitedCoach>) -> Result<u64> {
+async fn drop_held(work: Work<'_>, need: &Need, held: Vec<&InvitedCoach>) -> Result<Vec<(i64, Standing)>> {
     if held.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let ids: Vec<i64> = held.iter().map(|coach| coach.coach_id).collect();
     coach_lock_in_txn(work.txn, &ids).await?;
     // What they use for this task is theirs to use again, and may have become longer or shorter.
     let invitations: Vec<i64> = held.iter().map(|coach| coach.id).collect();
     staffing::availability_free_in_txn(work.txn, &invitations).await?;
-    let mut messages = 0;
+    let mut gone = Vec::new();
     for coach in held {
         let mut candidate = candidate_of(work, coach.coach_id).await?;
         // The rank's limit counts this class as well.
         candidate.classes = candidate.classes.saturating_sub(1);
         match eligibility::check(work.app.rules(), &candidate, need, Purpose::Answer, work.now) {
             Ok(()) => use_again(work.txn, &candidate, need, coach.id).await?,
-            Err(reason) => messages += cancel_one(work, task, coach, reason).await?,
+            Err(reason) => gone.push(cancel(work, coach, reason).await?),
         }
     }
-    Ok(messages)
+    Ok(gone)
 }
 
 /// Lets go whom a smaller task does not need (docs/domain.md §4, Resizing).
@@ -104,7 +89,6 @@ pub(super) async fn let_go(
     (before, needed): (i64, i64),
     answering: Option<i64>,
 ) -> Result<u64> {
-    let task = staffing::task_by_id(work.txn, task_id).await?;
     let invited = staffing::invited_of_task(work.txn, task_id).await?;
     let asked: Vec<Invited> = invited
         .iter()
@@ -121,26 +105,24 @@ pub(super) async fn let_go(
     if needed >= before && !over(&asked, needed) {
         return Ok(0);
     }
-    let mut messages = 0;
+    let mut gone = Vec::new();
     for (id, what) in class_task::shrink(needed, work.app.rules().wave_factor, &asked) {
         let Some(coach) = invited.iter().find(|coach| coach.id == id) else { continue };
-        messages += match what {
-            LetGo::Drop | LetGo::Recall => cancel_one(work, &task, coach, Reason::TaskCovered).await?,
-            LetGo::Reserve => into_reserve(work, &task, coach).await?,
-        };
+        gone.push(match what {
+            LetGo::Drop | LetGo::Recall => cancel(work, coach, Reason::TaskCovered).await?,
+            LetGo::Reserve => into_reserve(work, coach).await?,
+        });
     }
-    Ok(messages)
+    look_at_invitations(work, &gone).await
 }
 
 fn over(asked: &[Invited], needed: i64) -> bool {
     asked.iter().filter(|one| one.state.is_held()).count() as i64 > needed
 }
 
-async fn into_reserve(work: Work<'_>, task: &TaskRow, coach: &InvitedCoach) -> Result<u64> {
+async fn into_reserve(work: Work<'_>, coach: &InvitedCoach) -> Result<(i64, Standing)> {
     let from = coach.stands.state();
     staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::SetAside, work.now).await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
-    // The coach did nothing just now: this is no answer, and nobody is woken for it.
-    let draft = notice::to_coach(task, coach, work.now.unix(), ClassNews::Reserved);
-    outbox::write(work, vec![outbox::Draft { as_notice: true, ..draft }]).await
+    Ok((coach.id, Standing::of(coach.stands, None, true)))
 }

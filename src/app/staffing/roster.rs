@@ -67,7 +67,7 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
         .ok_or_else(|| Error::not_found("coach", class.coach_id))?;
     crate::storage::coach::coach_lock_in_txn(work.txn, person.id).await?;
     let task = crate::storage::staffing::task_by_id(work.txn, class.task_id).await?;
-    let draft = |to: Person| Draft {
+    let draft = |to: Person, coach: Option<String>| Draft {
         about: format!("{}/{}", task.about(), person.user_name),
         version: from.to_string(),
         class_id: Some(class_id),
@@ -76,10 +76,12 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
         ..Draft::of_class(
             to,
             ClassFacts { day: from, ..class_of(&task) },
-            ClassNews::ClassClosed { coach: person.user_name.clone() },
+            ClassNews::ClassClosed { coach },
             first_off,
         )
     };
-    let to_coach = draft(Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() });
-    outbox::write(work, vec![to_coach, draft(Person::Admins { subject_id: task.subject_id })]).await
+    let coach = Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() };
+    let admins = Person::Admins { subject_id: task.subject_id };
+    let drafts = vec![draft(coach, None), draft(admins, Some(person.user_name.clone()))];
+    outbox::write(work, drafts).await
 }

@@ -2,26 +2,24 @@
 //! state follows. `step` puts them together.
 
 use super::hold::{candidate_of, coach_lock_in_txn, hold, leave_reserve, need_of};
-use super::notice;
 use crate::app::call::Work;
-use crate::app::outbox;
+use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::eligibility::{self, Purpose};
+use crate::domain::notice::Standing;
 use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::state::task::Event as TaskEvent;
 use crate::domain::state::{InvitationState, TaskState};
-use crate::domain::time::Instant;
 use crate::error::Result;
-use crate::message::content::{ClassNews, LetGo};
 use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 
 /// Ends the acceptances of a locked task whose test is overdue, and nothing else.
 pub(crate) async fn lapse_overdue(work: Work<'_>, task: &TaskRow) -> Result<u64> {
     let mut invited = staffing::invited_of_task(work.txn, task.id).await?;
-    lapse(work, task, &mut invited).await
+    lapse(work, &mut invited).await
 }
 
 /// ACCEPTED whose deadline has come → LAPSED; each is told.
-pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<InvitedCoach>) -> Result<u64> {
+pub(super) async fn lapse(work: Work<'_>, invited: &mut Vec<InvitedCoach>) -> Result<u64> {
     let late = |coach: &InvitedCoach| coach.stands.test_by().is_some_and(|deadline| deadline <= work.now);
     let (lapsed, rest): (Vec<InvitedCoach>, Vec<InvitedCoach>) =
         std::mem::take(invited).into_iter().partition(late);
@@ -33,11 +31,9 @@ pub(super) async fn lapse(work: Work<'_>, task: &TaskRow, invited: &mut Vec<Invi
     staffing::invitation_step_in_txn(work.txn, &ids, InvitationState::Accepted, Event::TestOverdue, work.now)
         .await?;
     staffing::availability_free_in_txn(work.txn, &ids).await?;
-    let drafts = lapsed.iter().map(|coach| {
-        let version = coach.stands.test_by().map_or(0, Instant::unix);
-        notice::to_coach(task, coach, version, ClassNews::TestLapsed)
-    });
-    outbox::write(work, drafts.collect()).await
+    let before =
+        lapsed.iter().filter_map(|coach| Some((coach.id, Standing::Accepted(coach.stands.test_by()?))));
+    look_at_invitations(work, &before.collect::<Vec<_>>()).await
 }
 
 fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
@@ -70,12 +66,10 @@ pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [Invit
                 let (stands, told) = hold(work, (task, &need), &mut candidate, coach, said).await?;
                 coach.stands = stands;
                 missing -= 1;
-                let news = ClassNews::Promoted { test_by: stands.test_by() };
-                let draft = notice::to_coach(task, coach, work.now.unix(), news);
-                told + outbox::write(work, vec![draft]).await?
+                told + look_at_invitations(work, &[(coach.id, Standing::Reserve)]).await?
             }
             Err(reason) => {
-                let told = leave_reserve(work, task, coach, reason, LetGo::NotEligible).await?;
+                let told = leave_reserve(work, coach, reason).await?;
                 coach.stands = Invitation::Ended(InvitationState::Cancelled);
                 told
             }

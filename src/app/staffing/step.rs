@@ -7,13 +7,13 @@
 
 use super::demand::demand_changed;
 use super::form::form;
-use super::release::{cancel_one, drop_ineligible, let_go};
+use super::release::{cancel, drop_ineligible, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
 use super::sizing::{Size, attach_in_txn, size_in_txn};
 use super::{next_day, notice, roster, task};
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
-use crate::app::outbox::notice::look_at_seated;
+use crate::app::outbox::notice::{look_at_invitations, look_at_seated};
 use crate::app::report::Report;
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
@@ -28,7 +28,7 @@ use crate::storage::staffing::{self, TaskRow};
 pub async fn settle(work: Work<'_>, task_id: i64) -> Result<u64> {
     let task = staffing::task_by_id(work.txn, task_id).await?;
     let mut invited = staffing::invited_of_task(work.txn, task_id).await?;
-    let mut messages = lapse(work, &task, &mut invited).await?;
+    let mut messages = lapse(work, &mut invited).await?;
     messages += promote(work, &task, &mut invited).await?;
     let state = refresh(work, &task, &invited).await?;
     let may_form_early = work.app.rules().form_when_covered && state == TaskState::Covered;
@@ -82,10 +82,11 @@ pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, why: Cancellatio
     if !task.state.is_open() {
         return Ok(0);
     }
-    let mut messages = 0;
+    let mut gone = Vec::new();
     for coach in staffing::invited_of_task(work.txn, task_id).await? {
-        messages += cancel_one(work, &task, &coach, Reason::TaskClosed).await?;
+        gone.push(cancel(work, &coach, Reason::TaskClosed).await?);
     }
+    let messages = look_at_invitations(work, &gone).await?;
     staffing::task_step_in_txn(work.txn, &[task_id], task.state, Event::Cancelled(why)).await?;
     staffing::student_detach_all_in_txn(work.txn, task_id).await?;
     staffing::task_mark_later_in_txn(work.txn, &[task.template_id], task.day).await?;
@@ -219,11 +220,11 @@ async fn let_everybody_go(work: Work<'_>, task: &TaskRow) -> Result<u64> {
     if !queued.is_empty() {
         outbox::invitation_messages_cancel(work, &queued).await?;
     }
-    let mut messages = 0;
+    let mut gone = Vec::new();
     for coach in invited.iter().filter(|coach| coach.stands.answered_at().is_some() || early) {
-        messages += cancel_one(work, task, coach, Reason::TaskCovered).await?;
+        gone.push(cancel(work, coach, Reason::TaskCovered).await?);
     }
-    Ok(messages)
+    look_at_invitations(work, &gone).await
 }
 
 /// Gives the students of a template whom no task counts to the next lesson day after `after` whose

@@ -1,16 +1,15 @@
 //! The software test: a coach who passes it becomes ready for every class accepted in time.
 
 use super::hold::coach_lock_in_txn;
-use super::notice;
 use super::step::settle;
 use crate::app::call::{Call, Work};
-use crate::app::outbox;
+use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::actor::Actor;
+use crate::domain::notice::Standing;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::message::content::ClassNews;
 use crate::storage::entity::{coach, software_test};
 use crate::storage::staffing::{self, InvitedCoach};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -111,8 +110,6 @@ pub(crate) async fn complete_software_test(
 async fn passed(work: Work<'_>, invited: &InvitedCoach) -> Result<()> {
     let (from, event) = (InvitationState::Accepted, Event::TestPassed);
     staffing::invitation_step_one_in_txn(work.txn, invited.id, from, event, work.now).await?;
-    let task = staffing::task_by_id(work.txn, invited.task_id).await?;
-    let draft = notice::to_coach(&task, invited, work.now.unix(), ClassNews::TestPassed);
-    outbox::write(work, vec![draft]).await?;
-    settle(work, task.id).await.map(drop)
+    look_at_invitations(work, &[(invited.id, Standing::of(invited.stands, None, true))]).await?;
+    settle(work, invited.task_id).await.map(drop)
 }

@@ -1,6 +1,6 @@
 //! The kinds of messages, one row each: the table of docs/domain.md §7.
 
-use crate::domain::state::{Audience, InvitationState, MessageKind};
+use crate::domain::state::{Audience, MessageKind};
 
 /// What is to be known of a kind before one of its messages is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub enum IfUnknown {
 pub enum TopicKind {
     /// A lesson, as one person is concerned by it (`domain/notice.rs`).
     Lesson,
-    /// Whether a coach teaches for a class task: asked, in reserve, accepted, let go.
+    /// How a coach stands with an invitation: asked, in reserve, accepted, let go
+    /// (`domain/notice/standing.rs`).
     Invitation,
     /// A class task, as admins are concerned by it.
     Task,
@@ -88,18 +89,18 @@ pub enum TopicKind {
 pub enum Truth {
     /// Nobody looks: it tells of what has happened.
     Always,
-    /// By what the person was last told of each of its topics (`app/outbox/notice`).
+    /// By what the person was last told of its topics, and what is so (`app/outbox/notice`).
     Topic,
     /// Its invitation waits to be sent, and its task still looks for coaches.
     InvitationWaits,
     /// Its invitation is accepted, and the deadline of the software test is ahead.
     TestMissing,
-    /// Its invitation is in one of these states.
-    InvitationIn(&'static [InvitationState]),
     /// Its task still looks for coaches, and fewer are ready than are needed.
     TaskUncovered,
     /// Its class is not closed, and the person is its coach.
     ClassOfCoach,
+    /// The student is in its class.
+    ClassOfStudent,
     /// The student still has this offer.
     OfferStands,
 }
@@ -134,31 +135,27 @@ macro_rules! kinds {
     };
 }
 
-/// A coach who was in reserve and has the place.
-const HAS_PLACE: &[InvitationState] =
-    &[InvitationState::Accepted, InvitationState::Ready, InvitationState::Assigned];
-
 kinds! {
     // kind            to               when       cap    again topic        still so
     Invitation         [Coach]          Invitation Exempt Never Invitation   Truth::InvitationWaits;
         "带班邀请"       "will you teach this class?";
-    InvitationRecalled [Coach]          Notice     Holds  Again Invitation   Truth::Always;
+    InvitationRecalled [Coach]          Notice     Holds  Again Invitation   Truth::Topic;
         "邀请撤回"       "the invitation is taken back";
-    Accepted           [Coach]          Always     Exempt Again Invitation   Truth::Always;
+    Accepted           [Coach]          Always     Exempt Again Invitation   Truth::Topic;
         "带班确认"       "your yes counts";
-    Reserved           [Coach]          Always     Exempt Never Invitation   Truth::Always;
+    Reserved           [Coach]          Always     Exempt Never Invitation   Truth::Topic;
         "候补通知"       "your yes is kept in reserve";
-    Promoted           [Coach]          Notice     Holds  Again Invitation   Truth::InvitationIn(HAS_PLACE);
+    Promoted           [Coach]          Notice     Holds  Again Invitation   Truth::Topic;
         "候补转正"       "a place is free and yours";
     TestReminder       [Coach]          Reminder   Holds  Never Invitation   Truth::TestMissing;
         "软件测试提醒"    "the software test is still missing";
-    TestLapsed         [Coach]          Notice     Holds  Never Invitation   Truth::Always;
+    TestLapsed         [Coach]          Notice     Holds  Never Invitation   Truth::Topic;
         "软件测试未通过"  "the software test was not passed in time";
-    TestPassed         [Coach]          Always     Exempt Never Invitation   Truth::Always;
+    TestPassed         [Coach]          Always     Exempt Never Invitation   Truth::Topic;
         "软件测试通过"    "the software test is passed";
     Assigned           [Coach]          Notice     Holds  Again Class        Truth::ClassOfCoach;
         "分班通知"       "the class is yours: first lesson, days, students";
-    NoLongerNeeded     [Coach]          Notice     Holds  Again Invitation   Truth::Always;
+    NoLongerNeeded     [Coach]          Notice     Holds  Again Invitation   Truth::Topic;
         "带班取消"       "you are not needed after all";
     TaskEarlyWarning   [Admin]          NightMail  Exempt Again Task         Truth::TaskUncovered;
         "缺教练预警"     "not covered, and G comes before the morning";
@@ -180,7 +177,7 @@ kinds! {
         "候补名额过期"    "the place has gone to the next";
     WaitlistClosed     [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
         "候补结束"       "no place came free";
-    ClassChanged       [Student]        Notice     Holds  Again Class        Truth::Always;
+    ClassChanged       [Student]        Notice     Holds  Again Class        Truth::ClassOfStudent;
         "调班通知"       "you are in another class from now on";
     LessonEmpty        [Coach, Admin]   Notice     Holds  Again Lesson       Truth::Topic;
         "本次课无学员"    "nobody comes to the lesson";
@@ -210,10 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_of_topics_is_what_speaks_of_lessons() {
+    fn topics_of_which_the_last_word_is_kept_are_lessons_and_invitations() {
         for kind in MessageKind::ALL {
             let row = kind.row();
-            assert_eq!(row.truth == Truth::Topic, row.topic == TopicKind::Lesson, "{kind}");
+            assert!(row.topic != TopicKind::Lesson || row.truth == Truth::Topic, "{kind}");
+            let is_kept = matches!(row.topic, TopicKind::Lesson | TopicKind::Invitation);
+            assert!(is_kept || row.truth != Truth::Topic, "{kind}");
         }
     }
 

@@ -32,7 +32,12 @@ fn midnight() -> Instant {
 
 fn shortage() -> Shortage {
     let counts = Counts { needed: 3, ready: 1, accepted: 1, live: 4, ..Counts::default() };
-    Shortage { counts, coaches_left: 17, freeze_at: midnight() }
+    Shortage {
+        counts,
+        counted_at: midnight() - TimeDelta::minutes(90),
+        coaches_left: 17,
+        freeze_at: midnight(),
+    }
 }
 
 /// What a message of a kind may say.
@@ -49,7 +54,9 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::TestLapsed => ClassNews::TestLapsed,
         MessageKind::TestPassed => ClassNews::TestPassed,
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
-        MessageKind::NoLongerNeeded => ClassNews::NoLongerNeeded { why: LetGo::NotNeeded, in_reserve: false },
+        MessageKind::NoLongerNeeded => {
+            ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }
+        }
         MessageKind::TaskEarlyWarning => ClassNews::TaskEarlyWarning(shortage()),
         MessageKind::TaskShort => ClassNews::TaskShort { shortage: shortage(), late_minutes: 0 },
         MessageKind::TaskLeftOver => ClassNews::TaskLeftOver {
@@ -59,7 +66,7 @@ fn content(kind: MessageKind) -> Content {
             reason: Some(Reason::SameCity),
         },
         MessageKind::AssignedWithdrawal => ClassNews::AssignedWithdrawal { coach },
-        MessageKind::ClassClosed => ClassNews::ClassClosed { coach },
+        MessageKind::ClassClosed => ClassNews::ClassClosed { coach: Some(coach) },
         MessageKind::WaitlistOffer => ClassNews::WaitlistOffer { lessons, take_by: midnight() },
         MessageKind::OfferExpired => ClassNews::OfferExpired,
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
@@ -149,19 +156,19 @@ fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
     let told =
         |why, in_reserve| sms(&Content::OfClass(class(), ClassNews::NoLongerNeeded { why, in_reserve }));
     assert_eq!(
-        told(LetGo::NotNeeded, false),
+        told(WhyLetGo::NotNeeded, false),
         "【etutor】10月1日（周二）14:00初一数学班目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。"
     );
     assert_eq!(
-        told(LetGo::NotNeeded, true),
+        told(WhyLetGo::NotNeeded, true),
         "【etutor】10月1日（周二）14:00初一数学班目前不再需要候补教练，您的候补已结束。谢谢您的支持，期待下次合作。"
     );
-    for why in [LetGo::NotNeeded, LetGo::TookAnother, LetGo::NotEligible] {
+    for why in [WhyLetGo::NotNeeded, WhyLetGo::TookAnother, WhyLetGo::NotEligible] {
         let text = told(why, true);
         assert!(!text.contains("保留") && segments(&text) <= 2, "{text}");
-        assert_eq!(text.contains("不再需要"), why == LetGo::NotNeeded, "{text}");
+        assert_eq!(text.contains("不再需要"), why == WhyLetGo::NotNeeded, "{text}");
     }
-    assert!(segments(&told(LetGo::NotEligible, false)) <= 2);
+    assert!(segments(&told(WhyLetGo::NotEligible, false)) <= 2);
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn admins_read_the_numbers_and_a_mail_names_everybody_left_over() {
     assert_eq!(
         sms(&Content::OfClass(class(), late)),
         "【etutor】告警：10月1日（周二）14:00初一数学班（2013-autumn-aaa-g7-tu-p1400）仍缺教练2人。\
-         需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
+         9月28日22:30统计：需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
     );
     assert!(sms_of(MessageKind::TaskLeftOver).contains(
         "有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。"

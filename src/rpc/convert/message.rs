@@ -73,6 +73,8 @@ impl From<message::Model> for pb::Message {
             settled_at,
             error,
             purged_at,
+            knew: _,
+            word: _,
         } = row;
         let waits = match state {
             MessageState::Queued | MessageState::Retry | MessageState::Deferred => true,

@@ -34,6 +34,8 @@ pub struct Model {
     pub settled_at: Option<Instant>,
     pub error: String,
     pub purged_at: Option<Instant>,
+    pub knew: String,
+    pub word: String,
 }
 
 /// Joins are written out where they are needed.

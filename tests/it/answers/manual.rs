@@ -98,6 +98,7 @@ fn what_is_taken_back_is_told_to_who_knows_of_it() {
         stage.ready(&[1], MATH).await;
         assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
         assert_eq!(stage.yes(3, MATH).await, "RESERVE");
+        stage.fire("sms send", None).await;
         assert_eq!(stage.invite(5, MATH, Some("备用")).await, "QUEUED");
         stage.told().await;
         for (coach, told) in [

@@ -27,6 +27,7 @@ fn never_more_coaches_are_accepted_than_are_needed_and_the_reserve_moves_up_in_t
         assert_eq!(stage.yes(2, MATH).await, "RESERVE");
         assert_eq!(stage.standing(MATH).await.1, [12, 2, 2, 0, 0, 3]);
         stage.told().await;
+        stage.fire("sms send", None).await;
         // 4 and 5 said yes at the same minute: by name; 2 came later.
         assert_eq!(stage.no(3, MATH).await, "WITHDRAWN");
         assert_eq!(stage.told().await, ["PROMOTED coach-004"]);
@@ -130,6 +131,7 @@ fn a_yes_is_judged_by_its_instant_and_not_by_what_has_run() {
         assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
         assert_eq!(stage.yes(2, MATH).await, "RESERVE");
         stage.told().await;
+        stage.fire("sms send", None).await;
         // 19:00: the test of coach 1 is overdue, coach 2 has moved up; no check has run. A second
         // yes is late, and goes to the reserve.
         stage.set_clock("2026-03-02T19:00").await;
@@ -232,7 +234,7 @@ fn whoever_accepts_something_at_the_same_time_leaves_the_reserve() {
         let ended = stage.invitation(2, art).await;
         assert_eq!(
             (ended.state(), ended.reason.as_str()),
-            (pb::InvitationState::Cancelled, "NO_AVAILABILITY"),
+            (pb::InvitationState::Cancelled, "OVERLAP_INVITATION"),
             "the time is used"
         );
         assert_eq!(stage.yes(2, art).await, "TASK_CLOSED");

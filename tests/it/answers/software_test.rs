@@ -54,6 +54,7 @@ fn from_the_deadline_on_it_is_too_late_whether_or_not_the_check_has_run() {
             assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
             assert_eq!(stage.yes(2, MATH).await, "RESERVE");
             stage.told().await;
+            stage.fire("sms send", None).await;
             stage.set_clock_to(stage.instant("2026-03-02T19:00") + TimeDelta::seconds(late)).await;
             assert_eq!(stage.test(1, true).await, ready);
             if ready == 1 {
@@ -84,6 +85,7 @@ fn it_does_not_matter_whether_exec_or_check_finds_the_lapse() {
             assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
             assert_eq!(stage.yes(2, MATH).await, "RESERVE");
             stage.told().await;
+            stage.fire("sms send", None).await;
             stage.set_clock("2026-03-02T19:00").await;
             stage.fire(first, None).await;
             for job in jobs {
@@ -138,6 +140,7 @@ fn one_test_makes_all_acceptances_ready_and_a_failed_one_none() {
             ("ACCEPTED".to_owned(), "ACCEPTED".to_owned())
         );
         stage.told().await;
+        stage.fire("sms send", None).await;
         assert_eq!(stage.test(1, false).await, 0);
         assert_eq!(stage.asked(MATH).await, each([1], "ACCEPTED"));
         assert_eq!(stage.told().await, Vec::<String>::new());

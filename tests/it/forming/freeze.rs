@@ -156,6 +156,7 @@ fn classes_may_form_as_soon_as_all_coaches_are_ready() {
             assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
             assert_eq!(stage.yes(3, MATH).await, "RESERVE");
             stage.told().await;
+            stage.fire("sms send", None).await;
             assert_eq!(stage.test(2, true).await, 1);
             assert_eq!(stage.state(MATH).await, "FORMED");
             assert_eq!(stage.classes(MATH).await.len(), 2);

@@ -40,6 +40,7 @@ fn a_failed_task_opens_again_for_whom_staff_invite_and_forms_at_once() {
         assert_eq!(stage.yes(5, MATH).await, "ACCEPTED");
         assert_eq!(stage.local(&stage.invitation(5, MATH).await.test_deadline_time), "2026-03-05 18:30");
         stage.told().await;
+        stage.fire("sms send", None).await;
         assert_eq!(stage.test(5, true).await, 1);
         assert_eq!(stage.classes(MATH).await, ["coach-005: 1 2 3 4 5 6"]);
         assert_eq!(stage.standing(MATH).await, ("INVITING".to_owned(), [1, 1, 0, 0, 0, 0]));

@@ -9,11 +9,11 @@ use etutor::app::report::Report;
 use etutor::clock::Clock;
 use etutor::config::{Admin, Config};
 use etutor::domain::class_task::Counts;
-use etutor::domain::notice::LessonNews;
+use etutor::domain::notice::{LessonNews, WhyLetGo};
 use etutor::domain::rules::Rules;
 use etutor::domain::state::*;
 use etutor::domain::time::{Day, Instant};
-use etutor::message::content::{ClassFacts, ClassNews, Content, LessonCount, LetGo, Shortage};
+use etutor::message::content::{ClassFacts, ClassNews, Content, LessonCount, Shortage};
 use etutor::storage::Db;
 use etutor::storage::entity::{
     class, class_task, class_template, coach, invitation, message, period, season, student, subject,
@@ -40,7 +40,7 @@ fn day(day: u32) -> Day {
 pub fn content(kind: MessageKind) -> Content {
     let lessons = LessonCount { lessons: 1, last_day: day(1) };
     let counts = Counts { needed: 1, ..Counts::default() };
-    let shortage = Shortage { counts, coaches_left: 0, freeze_at: at("10:00") };
+    let shortage = Shortage { counts, counted_at: at("10:00"), coaches_left: 0, freeze_at: at("10:00") };
     let news = match kind {
         MessageKind::Invitation => ClassNews::Invitation { lessons },
         MessageKind::Accepted => ClassNews::Accepted { test_by: None },
@@ -48,7 +48,9 @@ pub fn content(kind: MessageKind) -> Content {
         MessageKind::Promoted => ClassNews::Promoted { test_by: None },
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: at("19:00") },
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
-        MessageKind::NoLongerNeeded => ClassNews::NoLongerNeeded { why: LetGo::NotNeeded, in_reserve: false },
+        MessageKind::NoLongerNeeded => {
+            ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }
+        }
         MessageKind::TaskShort => ClassNews::TaskShort { shortage, late_minutes: 0 },
         MessageKind::TaskLeftOver => {
             ClassNews::TaskLeftOver { students: Vec::new(), needed: 1, ready: 0, reason: None }

@@ -250,6 +250,34 @@ fn staff_move_a_student_to_another_class_and_the_lessons_already_held_stay_where
 }
 
 #[test]
+fn a_move_that_is_taken_back_before_it_was_told_is_not_told() {
+    on_every_app_at(SATURDAY, async |app| {
+        let (stage, classes) = running(app).await;
+        stage.set_clock("2026-03-06T23:00").await;
+        let [a, b] = [classes[0].class_id, classes[1].class_id];
+        // There and back, and there again, at night.
+        for (to, told) in [(b, 1), (a, 0), (b, 1)] {
+            move_to(&stage, reservation_of(&stage, 1).await, to, "2026-03-12").await.unwrap();
+            let request = pb::ListMessagesRequest {
+                person: student(1),
+                kinds: vec![pb::MessageKind::ClassChanged.into()],
+                states: vec![pb::MessageState::Deferred.into()],
+                ..Default::default()
+            };
+            let waits = stage.outbox().list_messages(request).await.unwrap().into_inner().messages;
+            assert_eq!(waits.len(), told, "moved to {to}");
+        }
+        stage.set_clock("2026-03-07T07:00").await;
+        stage.fire("sms send", None).await;
+        // It is heard: back again is news.
+        move_to(&stage, reservation_of(&stage, 1).await, a, "2026-03-12").await.unwrap();
+        stage.told().await;
+        assert_eq!(stage.fire("sms send", None).await.messages, 1);
+        no_drift(&stage).await;
+    });
+}
+
+#[test]
 fn who_is_in_no_class_cannot_be_moved() {
     on_every_app_at(SATURDAY, async |app| {
         let (stage, classes) = running(app).await;

@@ -90,12 +90,30 @@ fn a_free_place_is_offered_to_the_first_who_waits_and_to_nobody_else() {
 }
 
 #[test]
+fn who_never_got_the_offer_is_not_told_that_it_was_not_taken() {
+    on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
+        let academy = small().build(&app).await;
+        let full = academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap();
+        join(&app, 2, "one").await;
+        cancel(&app, full.reservation_id, "").await;
+        // No sender has run meanwhile.
+        app.set_clock("2026-03-02T22:00").await;
+        app.fire("clazz offer_places", None).await;
+        assert_eq!(told(&app).await, ["WAITLIST_OFFER student-002", "WAITLIST_CLOSED student-002"]);
+        app.set_clock("2026-03-03T08:00").await;
+        assert_eq!(app.fire("sms send", None).await.messages, 1, "the offer is of no use any more");
+        no_drift(&app).await;
+    });
+}
+
+#[test]
 fn an_offer_that_runs_out_goes_to_the_next_by_the_task_or_by_whoever_comes() {
     on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
         let academy = small().build(&app).await;
         let full = academy.reserve(&app, &student(1), "one", Some(RANGE)).await.unwrap();
         let entries = [join(&app, 2, "one").await, join(&app, 3, "one").await, join(&app, 4, "one").await];
         cancel(&app, full.reservation_id, "").await;
+        app.fire("sms send", None).await;
         app.set_clock("2026-03-02T22:00").await;
         assert_eq!(accept(&app, id(&entries[0])).await, "EXPIRED");
         let report = app.fire("clazz offer_places", None).await;
@@ -110,6 +128,8 @@ fn an_offer_that_runs_out_goes_to_the_next_by_the_task_or_by_whoever_comes() {
             app.instant("2026-03-03T19:00").unix()
         );
         assert_eq!(app.fire("clazz offer_places", None).await.changed, 0);
+        app.set_clock("2026-03-03T07:00").await;
+        app.fire("sms send", None).await;
         app.set_clock("2026-03-03T19:00").await;
         assert_eq!(
             said(academy.reserve(&app, &student(5), "one", Some(RANGE)).await),

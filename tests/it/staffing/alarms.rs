@@ -48,7 +48,7 @@ fn one_alarm_at_the_gate_and_another_only_when_it_gets_worse() {
         assert_eq!(
             messages[0].body,
             "【etutor】告警：3月5日（周四）19:00初一学科1班（math）仍缺教练2人。\
-             需3人，已就绪1，待测试1，待答复1，还可邀请0，3月5日15:00截止。"
+             3月4日17:00统计：需3人，已就绪1，待测试1，待答复1，还可邀请0，3月5日15:00截止。"
         );
         assert_eq!(alarm(&stage, "2026-03-04T17:01").await, Vec::<String>::new());
         // It gets better, then worse again, but not worse than was told.
@@ -166,6 +166,7 @@ fn a_reserve_that_moves_up_at_the_gate_is_no_reason_for_an_alarm() {
         stage.test(2, true).await;
         assert_eq!(stage.yes(2, MATH).await, "RESERVE");
         stage.told().await;
+        stage.fire("sms send", None).await;
         // Neither check nor exec has run this minute.
         stage.set_clock("2026-03-04T19:00").await;
         stage.fire("invite notify_class", None).await;

@@ -51,6 +51,7 @@ fn a_shrinking_task_lets_go_who_was_asked_then_who_said_yes_the_latest_first() {
             [each([2, 3], "RESERVE"), each([4], "CANCELLED"), each([5], "READY")].concat()
         );
 
+        stage.fire("sms send", None).await;
         // The one who is left withdraws: the reserve moves up by the time of the yes, which needs
         // no second message of its own.
         assert_eq!(stage.no(5, MATH).await, "WITHDRAWN");

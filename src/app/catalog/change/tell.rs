@@ -9,10 +9,10 @@ use super::reservations::{self, Followed};
 use super::scene::Scene;
 use super::tasks::MovedTask;
 use crate::app::call::Work;
-use crate::app::outbox::notice::{Asked, look_at};
+use crate::app::outbox::notice::{Asked, look_at, look_at_invitations};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::staffing::notice;
-use crate::domain::notice::Word;
+use crate::domain::notice::{Standing, Word};
 use crate::domain::places::PlaceDay;
 use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
@@ -96,7 +96,15 @@ pub(super) async fn tell(
         }));
     }
     let written = outbox::write(work, drafts).await?;
-    Ok(written + look_at(work, asked).await?)
+    // Whose test deadline came nearer with F is told so, if no message says what it was.
+    let of = |(task, coach): (&TaskRow, &InvitedCoach)| {
+        let ends_at_freeze = coach.stands.test_by() == Some(task.closes_at);
+        let before = if ends_at_freeze { Standing::SaidYes } else { Standing::of(coach.stands, None, true) };
+        coach.stands.answered_at().map(|_| (coach.id, before))
+    };
+    let coaches = moved.iter().flat_map(|one| one.coaches.iter().map(|coach| (&one.task, coach)));
+    let held: Vec<(i64, Standing)> = coaches.filter_map(of).collect();
+    Ok(written + look_at(work, asked).await? + look_at_invitations(work, &held).await?)
 }
 
 /// Offers of places that nobody has handed over yet, as they are now, by reservation: all that

@@ -7,7 +7,10 @@ use crate::domain::notice::{LessonNews, Topic, Word, by_own_act, to_tell};
 use crate::domain::state::{Audience, LessonState, MessageKind, ReservationState};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::error::Result;
-use crate::storage::notice::{self as store, Kept};
+use crate::storage::notice::{
+    ClassLesson, InvitedLesson, Kept, StudentLesson, class_lessons, invited_lessons, student_lessons,
+    topic_list, topic_lock,
+};
 use std::collections::{HashMap, HashSet};
 
 /// A topic to be looked at.
@@ -130,13 +133,13 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
     // Before what is so is read: nobody else looks at these topics until this has ended.
     let staff = of_tasks.iter().chain(&of_classes);
     let topics: Vec<&Topic> = of_students.iter().chain(staff).map(|asked| &asked.topic).collect();
-    store::topic_lock(work.txn, &topics).await?;
+    topic_lock(work.txn, &topics).await?;
     // Since when what is kept counts: who signed up later, or got the class later, knew by that.
     let mut since = Vec::new();
     if !of_tasks.is_empty() {
         let keys: Vec<(&str, i64, Day)> = of_tasks.iter().map(Asked::key).collect();
-        let mut found: HashMap<i64, store::InvitedLesson> =
-            store::invited_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
+        let mut found: HashMap<i64, InvitedLesson> =
+            invited_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
         for (n, asked) in (0..).zip(of_tasks) {
             let Some(row) = found.remove(&n) else { continue };
             since.push(row.answered_at);
@@ -145,10 +148,10 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
     }
     if !of_students.is_empty() {
         let keys: Vec<(&str, i64, Day)> = of_students.iter().map(Asked::key).collect();
-        let mut found: HashMap<i64, store::StudentLesson> = HashMap::new();
-        for row in store::student_lessons(work.txn, &keys).await? {
+        let mut found: HashMap<i64, StudentLesson> = HashMap::new();
+        for row in student_lessons(work.txn, &keys).await? {
             // Parts of a sign-up do not overlap; a hold beside one counts less.
-            let rank = |row: &store::StudentLesson| (row.class_start_at.is_some(), row.state);
+            let rank = |row: &StudentLesson| (row.class_start_at.is_some(), row.state);
             if found.get(&row.n).is_none_or(|other| rank(other) < rank(&row)) {
                 found.insert(row.n, row);
             }
@@ -170,8 +173,8 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
     if !of_classes.is_empty() {
         let keys: Vec<(i64, Day)> =
             of_classes.iter().map(|Asked { topic, .. }| (topic.class_id, topic.day)).collect();
-        let mut found: HashMap<i64, store::ClassLesson> =
-            store::class_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
+        let mut found: HashMap<i64, ClassLesson> =
+            class_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
         for (n, mut asked) in (0..).zip(of_classes) {
             let Some(row) = found.remove(&n) else { continue };
             if asked.topic.audience == Audience::Coach {
@@ -183,11 +186,8 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
         }
     }
     let topics: Vec<&Topic> = looked.iter().map(|one| &one.topic).collect();
-    let mut kept: HashMap<Topic, Kept> = store::topic_list(work.txn, &topics)
-        .await?
-        .into_iter()
-        .map(|kept| (kept.topic.clone(), kept))
-        .collect();
+    let mut kept: HashMap<Topic, Kept> =
+        topic_list(work.txn, &topics).await?.into_iter().map(|kept| (kept.topic.clone(), kept)).collect();
     for (one, since) in looked.iter_mut().zip(since) {
         let Some(kept) = kept.remove(&one.topic) else { continue };
         // Within the same second the sign-up tells which was first; one that was confirmed since is
@@ -236,7 +236,7 @@ fn of(Asked { topic, known, is_own }: Asked, now: Word, phone: String) -> Looked
     }
 }
 
-fn student_word(row: &store::StudentLesson, day: Day, time: BusinessTime, now: Instant) -> Word {
+fn student_word(row: &StudentLesson, day: Day, time: BusinessTime, now: Instant) -> Word {
     let lives = row.state.is_some_and(|state| state.at(row.expires_at, now) != ReservationState::Expired);
     match (row.start_at, row.class_start_at) {
         _ if !lives => Word::Gone,
@@ -251,7 +251,7 @@ fn student_word(row: &store::StudentLesson, day: Day, time: BusinessTime, now: I
     }
 }
 
-fn class_word(row: &store::ClassLesson) -> Word {
+fn class_word(row: &ClassLesson) -> Word {
     match (row.state, row.start_at) {
         // The calendar has a lesson, this class none: it was closed, which is told by itself.
         (None | Some(LessonState::Cancelled), _) | (_, None) if row.is_in_calendar != 0 => Word::Gone,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::message::content::Content;
 use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
 use crate::storage::catalog::{Course, course_list};
-use crate::storage::notice as store;
+use crate::storage::notice::{Known, topic_insert_in_txn, topic_list, topic_set_in_txn};
 use crate::storage::pool;
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -36,7 +36,7 @@ pub(super) async fn keep(
                 if is_told || (one.is_own && !is_same) {
                     let known_at = if is_same { kept.known_at } else { work.now };
                     let (id, word, reservation_id) = (kept.id, one.base, one.by);
-                    set.push(store::Known { id, word, known_at, reservation_id, version });
+                    set.push(Known { id, word, known_at, reservation_id, version });
                 }
                 if is_told {
                     keys.insert(one.topic.clone(), (kept.id, version));
@@ -45,12 +45,12 @@ pub(super) async fn keep(
         }
     }
     if !set.is_empty() {
-        store::topic_set_in_txn(work.txn, &set).await?;
+        topic_set_in_txn(work.txn, &set).await?;
     }
     if !new.is_empty() {
-        store::topic_insert_in_txn(work.txn, &new, work.now).await?;
+        topic_insert_in_txn(work.txn, &new, work.now).await?;
         let topics: Vec<&Topic> = new.iter().map(|(topic, ..)| *topic).collect();
-        let inserted = store::topic_list(work.txn, &topics).await?;
+        let inserted = topic_list(work.txn, &topics).await?;
         keys.extend(inserted.into_iter().map(|kept| (kept.topic, (kept.id, kept.version))));
     }
     Ok(keys)

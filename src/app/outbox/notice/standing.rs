@@ -1,0 +1,200 @@
+//! Notices about invitations: how a coach stands is compared with what the coach was last told, and
+//! the difference is told once (docs/domain.md §7).
+//!
+//! Whoever changes invitations says which, and how the coaches stood before. What a coach was told
+//! last is what the last message about the invitation says that went out; a message also keeps what
+//! the coach knew when it was written, so that one that is withdrawn leaves nothing behind.
+
+use crate::app::call::Work;
+use crate::app::outbox::{self, Draft, Person};
+use crate::domain::calendar::parse_time;
+use crate::domain::message::{TopicKind, Truth};
+use crate::domain::notice::{Standing, Told, Went, WhyLetGo, fits, known, standing_to_tell};
+use crate::domain::state::MessageKind;
+use crate::error::{Error, Result};
+use crate::message::content::{ClassFacts, ClassNews};
+use crate::storage::entity::message;
+use crate::storage::message::message_cancel_in_txn;
+use crate::storage::staffing::{self, TaskRow};
+use crate::storage::standing::{InvitationNow, InvitationSaid, invitation_now_list, invitation_said_list};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// The class that a task looks coaches for.
+pub(crate) fn class_of(task: &TaskRow) -> ClassFacts {
+    ClassFacts {
+        template: task.code.clone(),
+        subject: task.subject_name.clone(),
+        grade: task.grade,
+        day: task.day,
+        start: parse_time(&task.start_time).unwrap_or_default(),
+        end: parse_time(&task.end_time).unwrap_or_default(),
+    }
+}
+
+/// The kinds that tell how a coach stands with an invitation.
+fn kinds() -> Vec<MessageKind> {
+    let of_standing = |kind: &MessageKind| {
+        let row = kind.row();
+        row.topic == TopicKind::Invitation && row.truth == Truth::Topic
+    };
+    MessageKind::ALL.iter().copied().filter(of_standing).collect()
+}
+
+/// Looks at invitations, each with how its coach stood before the change that makes us look. What
+/// waits to be sent and is no longer so is withdrawn, what there is to tell is written. Messages
+/// written.
+///
+/// # Errors
+/// [`Error::Contended`] when a message was handed over at the same moment: the transaction is to be
+/// run again.
+pub(crate) async fn look_at_invitations(work: Work<'_>, before: &[(i64, Standing)]) -> Result<u64> {
+    look(work, before, false).await
+}
+
+/// The same after the coach has answered (`SaidYes`, or `Closed` by a no): what the coach was told
+/// before counts no more.
+pub(crate) async fn look_at_answered(work: Work<'_>, id: i64, answer: Standing) -> Result<u64> {
+    look(work, &[(id, answer)], true).await
+}
+
+async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Result<u64> {
+    if before.is_empty() {
+        return Ok(0);
+    }
+    let ids = || before.iter().map(|(id, _)| *id);
+    let mut rows: HashMap<i64, InvitationNow> =
+        invitation_now_list(work.txn, ids()).await?.into_iter().map(|row| (row.id, row)).collect();
+    let said = invitation_said_list(work.txn, &kinds(), ids()).await?;
+    let (mut withdrawn, mut news) = (Vec::new(), Vec::new());
+    for (id, before) in before.iter().copied() {
+        let Some(row) = rows.remove(&id) else { continue };
+        let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == row.id).collect();
+        let told: Vec<Told> = of.iter().map(|said| said.told).collect();
+        let known = if is_answer { before } else { known(&told, before, None) };
+        let kind = standing_to_tell(known, row.stands);
+        let mut is_told = false;
+        for one in of.iter().filter(|one| one.told.went == Went::NotYet) {
+            // The first that says it goes; the rest would say it again, or what is no longer so.
+            if !is_answer && !is_told && kind == Some(one.kind) && is_so(one, &row) {
+                is_told = true;
+            } else {
+                withdrawn.push(one.told.id);
+            }
+        }
+        if let Some(kind) = kind.filter(|_| !is_told) {
+            news.push(News { row, before, known, kind, number: of.len() + 1 });
+        }
+    }
+    if !withdrawn.is_empty()
+        && message_cancel_in_txn(work.txn, &withdrawn, work.now).await? != withdrawn.len() as u64
+    {
+        return Err(Error::Contended("message.state"));
+    }
+    write(work, &news).await
+}
+
+/// Whether a message says how the coach stands, and the hour that the lesson has.
+fn is_so(said: &InvitationSaid, now: &InvitationNow) -> bool {
+    match said.told.says {
+        Some((_, word)) => word == now.stands && said.lesson_at == Some(now.start_at),
+        None => fits(said.kind, now.stands),
+    }
+}
+
+/// Something to tell of an invitation.
+struct News {
+    row: InvitationNow,
+    /// How the coach stood before.
+    before: Standing,
+    /// What the coach knows.
+    known: Standing,
+    kind: MessageKind,
+    /// Which message about the invitation it is, from 1.
+    number: usize,
+}
+
+/// Writes what there is to tell.
+async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
+    if news.is_empty() {
+        return Ok(0);
+    }
+    let tasks = staffing::task_list_by_ids(work.txn, news.iter().map(|news| news.row.task_id)).await?;
+    let draft = |News { row, before, known, kind, number }: &News| {
+        let task = tasks.iter().find(|task| task.id == row.task_id)?;
+        let person = Person::Coach { user_name: row.user_name.clone(), phone: row.phone.clone() };
+        let news = says(*kind, (*known, *before), row.stands)?;
+        // An answer goes at once; what the coach did nothing for wakes nobody.
+        let is_answer = *known == Standing::SaidYes || *kind == MessageKind::TestPassed;
+        Some(Draft {
+            version: number.to_string(),
+            task_id: Some(task.id),
+            invitation_id: Some(row.id),
+            as_notice: !is_answer,
+            said: Some((known.text(), row.stands.text())),
+            ..Draft::of_class(person, class_of(task), news, task.start_at)
+        })
+    };
+    outbox::write(work, news.iter().filter_map(draft).collect()).await
+}
+
+/// What a message of a kind says.
+fn says(kind: MessageKind, (known, before): (Standing, Standing), now: Standing) -> Option<ClassNews> {
+    let test_by = now.test_by();
+    Some(match (kind, now) {
+        (MessageKind::Accepted, _) => ClassNews::Accepted { test_by },
+        (MessageKind::Promoted, _) => ClassNews::Promoted { test_by },
+        (MessageKind::Reserved, _) => ClassNews::Reserved,
+        (MessageKind::TestPassed, _) => ClassNews::TestPassed,
+        (MessageKind::TestLapsed, _) => ClassNews::TestLapsed,
+        (MessageKind::InvitationRecalled, _) => ClassNews::InvitationRecalled,
+        (MessageKind::NoLongerNeeded, Standing::LetGo(why)) => {
+            // Who has not heard what came of the yes is told what it really was.
+            let was_reserve = before == Standing::Reserve || why == WhyLetGo::TookAnother;
+            let in_reserve = known == Standing::Reserve || (known == Standing::SaidYes && was_reserve);
+            // Whose time was kept has taken nothing beside it.
+            let why = if in_reserve || why != WhyLetGo::TookAnother { why } else { WhyLetGo::NotEligible };
+            ClassNews::NoLongerNeeded { why, in_reserve }
+        }
+        _ => return None,
+    })
+}
+
+/// Of messages that are about to go: those that say of an invitation what is no longer so, or what
+/// the coach was told since.
+pub(super) async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i64>> {
+    let kinds = kinds();
+    let about = rows.iter().filter(|row| kinds.contains(&row.kind));
+    let about: Vec<(&message::Model, i64)> =
+        about.filter_map(|row| Some((row, row.invitation_id?))).collect();
+    if about.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids = BTreeSet::from_iter(about.iter().map(|(_, id)| *id));
+    let now = invitation_now_list(work.txn, ids.iter().copied()).await?;
+    let said = invitation_said_list(work.txn, &kinds, ids).await?;
+    let goes = |(row, id): &(&message::Model, i64)| {
+        let now = now.iter().find(|now| now.id == *id)?;
+        let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == *id).collect();
+        let one = of.iter().find(|said| said.told.id == row.id)?;
+        let told: Vec<Told> = of.iter().map(|said| said.told).collect();
+        // A server of before has noted nothing that it could be judged by any further.
+        let is_news =
+            |(knew, _)| standing_to_tell(known(&told, knew, Some(row.id)), now.stands) == Some(row.kind);
+        (is_so(one, now) && one.told.says.is_none_or(is_news)).then_some(row.id)
+    };
+    let going: HashSet<i64> = about.iter().filter_map(goes).collect();
+    Ok(about.into_iter().map(|(row, _)| row.id).filter(|id| !going.contains(id)).collect())
+}
+
+/// Messages have ended because what they say is no longer so: what there is still to tell is
+/// written. Messages written.
+pub(super) async fn look_again(work: Work<'_>, rows: &[message::Model]) -> Result<u64> {
+    let kinds = kinds();
+    let mut before = BTreeMap::new();
+    for row in rows.iter().filter(|row| kinds.contains(&row.kind)) {
+        if let (Some(id), Some(knew)) = (row.invitation_id, Standing::parse(&row.knew)) {
+            before.entry(id).or_insert(knew);
+        }
+    }
+    look(work, &before.into_iter().collect::<Vec<_>>(), false).await
+}

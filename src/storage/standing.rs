@@ -1,0 +1,136 @@
+//! Queries for notices about invitations: how coaches stand, and which messages tell of it.
+
+use super::Txn;
+use super::sql::sql;
+use crate::domain::notice::{Standing, Told, Went};
+use crate::domain::reason::Reason;
+use crate::domain::state::invitation::Invitation;
+use crate::domain::state::{InvitationState, MessageKind, MessageState};
+use crate::domain::time::Instant;
+use crate::error::{Error, Result};
+use sea_orm::FromQueryResult;
+
+/// An invitation as notices see it.
+#[derive(Clone, Debug)]
+pub(crate) struct InvitationNow {
+    /// Its key.
+    pub id: i64,
+    /// Its task.
+    pub task_id: i64,
+    /// Start of the task's lesson.
+    pub start_at: Instant,
+    /// The coach's user name.
+    pub user_name: String,
+    /// The coach's phone number.
+    pub phone: String,
+    /// How the coach stands.
+    pub stands: Standing,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: i64,
+    task_id: i64,
+    start_at: Instant,
+    user_name: String,
+    phone: String,
+    state: InvitationState,
+    answered_at: Option<Instant>,
+    test_deadline: Option<Instant>,
+    sent_at: Option<Instant>,
+    reason: String,
+}
+
+impl TryFrom<Row> for InvitationNow {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let corrupt = |column| Error::Corrupt { table: "invitation", column, id: row.id.to_string() };
+        let stands = Invitation::of(row.state, row.answered_at, row.test_deadline)
+            .ok_or_else(|| corrupt("answered_at or test_deadline"))?;
+        let stands = Standing::of(stands, Reason::parse(&row.reason), row.sent_at.is_some());
+        let Row { id, task_id, start_at, user_name, phone, .. } = row;
+        Ok(Self { id, task_id, start_at, user_name, phone, stands })
+    }
+}
+
+/// How the coaches of invitations stand.
+pub(crate) async fn invitation_now_list(
+    txn: &Txn,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<InvitationNow>> {
+    let rows: Vec<Row> = sql(
+        "SELECT i.id, i.task_id, t.start_at, c.user_name, c.phone, i.state, i.answered_at, i.test_deadline, \
+         i.sent_at, i.reason FROM invitation i JOIN coach c ON c.id = i.coach_id \
+         JOIN class_task t ON t.id = i.task_id WHERE i.id IN ({ids}) ORDER BY i.id",
+    )
+    .ids(ids)
+    .all(txn)
+    .await?;
+    rows.into_iter().map(InvitationNow::try_from).collect()
+}
+
+/// A message about how a coach stands with an invitation.
+#[derive(Clone, Debug)]
+pub(crate) struct InvitationSaid {
+    /// The invitation.
+    pub invitation_id: i64,
+    /// Its kind.
+    pub kind: MessageKind,
+    /// Start of the lesson that it names.
+    pub lesson_at: Option<Instant>,
+    /// What it says, and whether it went out.
+    pub told: Told,
+}
+
+#[derive(FromQueryResult)]
+struct SaidRow {
+    id: i64,
+    invitation_id: i64,
+    kind: MessageKind,
+    knew: String,
+    word: String,
+    lesson_at: Option<Instant>,
+    state: MessageState,
+    handed_at: Option<Instant>,
+}
+
+impl TryFrom<SaidRow> for InvitationSaid {
+    type Error = Error;
+
+    fn try_from(row: SaidRow) -> Result<Self> {
+        let SaidRow { id, invitation_id, kind, knew, word, lesson_at, state, handed_at } = row;
+        let parse = |text: &str, column| {
+            let corrupt = || Error::Corrupt { table: "message", column, id: id.to_string() };
+            Standing::parse(text).ok_or_else(corrupt)
+        };
+        let says = match (knew.as_str(), word.as_str()) {
+            (_, "") => None,
+            (knew, word) => Some((parse(knew, "knew")?, parse(word, "word")?)),
+        };
+        let went = match (state, handed_at) {
+            (MessageState::Queued | MessageState::Deferred | MessageState::Retry, _)
+            | (MessageState::Leased, None) => Went::NotYet,
+            (MessageState::Leased, Some(at)) => Went::At(at),
+            (state, Some(at)) if MessageState::MAY_HAVE_GONE_OUT.contains(&state) => Went::At(at),
+            _ => Went::Never,
+        };
+        Ok(Self { invitation_id, kind, lesson_at, told: Told { id, says, went } })
+    }
+}
+
+/// The messages of these kinds about invitations, in the order in which they were written.
+pub(crate) async fn invitation_said_list(
+    txn: &Txn,
+    kinds: &[MessageKind],
+    invitation_ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<InvitationSaid>> {
+    let rows: Vec<SaidRow> =
+        sql("SELECT id, invitation_id, kind, knew, word, lesson_at, state, handed_at FROM message \
+             WHERE invitation_id IN ({ids}) AND kind IN ({texts}) ORDER BY id")
+        .ids(invitation_ids)
+        .texts(kinds.iter().map(|kind| kind.as_str()))
+        .all(txn)
+        .await?;
+    rows.into_iter().map(InvitationSaid::try_from).collect()
+}
