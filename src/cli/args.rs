@@ -92,6 +92,8 @@ impl Command {
             Self::Clazz(Clazz::InitPlace(when)) => (Task::ClazzInitPlace, &when.when),
             Self::Clazz(Clazz::RemoveExpiredStudents(when)) => (Task::ClazzRemoveExpiredStudents, &when.when),
             Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
+            Self::Clazz(Clazz::MorningNotify(when)) => (Task::ClazzMorningNotify, &when.when),
+            Self::Clazz(Clazz::NotMorningNotify(when)) => (Task::ClazzNotMorningNotify, &when.when),
             Self::Clazz(Clazz::OfferPlaces(when)) => (Task::ClazzOfferPlaces, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
             Self::Message(Message::Purge(when)) => (Task::MessagePurge, &when.when),
@@ -164,6 +166,10 @@ pub(super) enum Invite {
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(super) enum Clazz {
+    #[command(about = Task::ClazzMorningNotify.info().description, alias = "morning-notify")]
+    MorningNotify(WhenArgument),
+    #[command(about = Task::ClazzNotMorningNotify.info().description, alias = "not-morning-notify")]
+    NotMorningNotify(WhenArgument),
     #[command(about = Task::ClazzInitPlace.info().description, alias = "init-place")]
     InitPlace(WhenArgument),
     #[command(about = Task::ClazzRemoveExpiredStudents.info().description, alias = "remove-expired-students")]

@@ -88,6 +88,12 @@ async fn fire(
         Task::ClazzAssignStudents => {
             call!(connection, task, assign_students, pb::AssignStudentsRequest { firing })
         }
+        Task::ClazzMorningNotify => {
+            call!(connection, task, notify_morning_classes, pb::NotifyMorningClassesRequest { firing })
+        }
+        Task::ClazzNotMorningNotify => {
+            call!(connection, task, notify_upcoming_classes, pb::NotifyUpcomingClassesRequest { firing })
+        }
         Task::ClazzOfferPlaces => call!(connection, task, offer_places, pb::OfferPlacesRequest { firing }),
     };
     report.ok_or_else(|| {

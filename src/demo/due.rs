@@ -7,22 +7,27 @@ use crate::domain::message::NEVER;
 use crate::domain::state::{InvitationState, MessageState};
 use crate::domain::time::{Instant, add_days};
 use crate::error::Result;
-use crate::storage::entity::{class_task, coach, invitation, message, place};
+use crate::storage::entity::{class_task, coach, invitation, lesson, message, place};
 use crate::task::registry::Task;
-use chrono::{NaiveTime, TimeDelta};
+use chrono::{NaiveTime, TimeDelta, Timelike};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Whether a scheduled task is fired in the minute of an instant, by its crontab line.
 ///
-/// The demo reads as much of a line as the registry's lines have: `*` or numbers with commas in the
-/// fields of minute and hour.
+/// The demo reads as much of a line as the registry's lines have: `*`, or numbers and ranges with
+/// commas, in the fields of minute and hour.
 pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     let clock = app.time().time(now);
-    let matches = |field: &str, value: &str| field == "*" || field.split(',').any(|number| number == value);
+    let is_in = |part: &str, value: u32| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let bound = |text: &str| text.parse::<u32>().ok();
+        bound(from).zip(bound(to)).is_some_and(|(from, to)| (from..=to).contains(&value))
+    };
+    let matches = |field: &str, value: u32| field == "*" || field.split(',').any(|part| is_in(part, value));
     task.info().schedules.iter().any(|line| {
         let mut fields = line.split(' ');
         let (minute, hour) = (fields.next().unwrap_or("*"), fields.next().unwrap_or("*"));
-        matches(minute, &clock.format("%-M").to_string()) && matches(hour, &clock.format("%-H").to_string())
+        matches(minute, clock.minute()) && matches(hour, clock.hour())
     })
 }
 
@@ -46,6 +51,9 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
     for row in class_task::Entity::find().all(conn).await?.into_iter().filter(|row| row.state.is_open()) {
         due.extend([row.gate_at, row.freeze_at, row.closes_at]);
         due.extend(Timeline::of(rules, row.day, row.start_at).early_warning_at);
+    }
+    for row in lesson::Entity::find().filter(lesson::Column::StartAt.gt(now)).all(conn).await? {
+        due.push(row.start_at - rules.reminder_lead);
     }
     for row in place::Entity::find().filter(place::Column::NotHeldTold.eq(false)).all(conn).await? {
         due.push(row.not_held_at);

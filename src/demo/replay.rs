@@ -137,7 +137,11 @@ impl<W: Write> Replay<'_, '_, W> {
             self.act(&who, act).await?;
             busy = true;
         }
-        for &task in Task::ALL {
+        // Reminders form what is due as well; here the task that is there for it is to be seen.
+        let (reminders, rest): (Vec<Task>, Vec<Task>) = Task::ALL
+            .iter()
+            .partition(|task| matches!(task, Task::ClazzMorningNotify | Task::ClazzNotMorningNotify));
+        for task in rest.into_iter().chain(reminders) {
             if !due::is_scheduled(self.app, task, self.now) {
                 continue;
             }

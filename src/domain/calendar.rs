@@ -113,6 +113,26 @@ impl Timeline {
     }
 }
 
+/// When lessons of a day stop being morning lessons: 12:00.
+pub(crate) fn noon_of(rules: &Rules, day: Day) -> Instant {
+    rules.time.at(day, rules.morning_before)
+}
+
+/// From when on people are reminded of the morning lessons of a day: D−1 20:00.
+pub(crate) fn reminder_of_morning(rules: &Rules, day: Day) -> Instant {
+    rules.time.at(add_days(day, -1), rules.morning_reminder)
+}
+
+/// Whether the run that reminds of a lesson, on `day` from `start` on, is over at `now`: whatever
+/// forms or joins its class later writes the reminder by itself.
+pub(crate) fn reminders_are_over(rules: &Rules, day: Day, start: Instant, now: Instant) -> bool {
+    let minute = TimeDelta::minutes(1);
+    if rules.time.time(start) < rules.morning_before {
+        return now >= reminder_of_morning(rules, day) + minute;
+    }
+    now >= rules.time.at(day, rules.morning_reminder) + minute
+}
+
 /// D−3 00:00: only sign-ups made before this count for new classes of D (docs/domain.md §3).
 pub fn cut_off(time: BusinessTime, day: Day) -> Instant {
     time.midnight(add_days(day, -3))

@@ -114,6 +114,8 @@ pub enum LessonNews {
     Added,
     /// It is at another time of day.
     Moved,
+    /// It is about to be: a reminder, which nothing but the time brings about.
+    Ahead,
 }
 
 impl LessonNews {
@@ -127,6 +129,7 @@ impl LessonNews {
             Self::Cancelled => MessageKind::LessonCancelled,
             Self::Added => MessageKind::LessonAdded,
             Self::Moved => MessageKind::LessonMoved,
+            Self::Ahead => MessageKind::LessonReminder,
         }
     }
 }

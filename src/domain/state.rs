@@ -275,6 +275,8 @@ words! {
         PlaceDrift = "PLACE_DRIFT",
         /// To admins: messages ran out while the cap held them back.
         MessagesCapped = "MESSAGES_CAPPED",
+        /// To students and the coach: lessons that are about to be.
+        LessonReminder = "LESSON_REMINDER",
     }
 }
 

@@ -64,7 +64,7 @@ impl LessonLine {
 pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
     // A coach and staff know lessons by the template as well.
     let named = matches!(news, LessonNews::Empty | LessonNews::Attended);
-    let which = list(lines, named, news == LessonNews::Added);
+    let which = list(lines, named, matches!(news, LessonNews::Added | LessonNews::Ahead));
     match news {
         LessonNews::NotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
             let from = match lines.iter().find_map(|line| line.too_late.flatten()) {
@@ -91,6 +91,10 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
             let moved: Vec<String> = lines.iter().map(moved).collect();
             format!("{}，请留意。", moved.join("；"))
         }
+        LessonNews::Ahead => match count(lines) {
+            1 => format!("上课提醒：{which}，请提前10分钟登录客户端。"),
+            more => format!("上课提醒：您有{more}次课：{which}，请提前10分钟登录客户端。"),
+        },
     }
 }
 
@@ -225,6 +229,7 @@ mod tests {
             LessonNews::Cancelled,
             LessonNews::Added,
             LessonNews::Moved,
+            LessonNews::Ahead,
         ] {
             for days in [1, 2, 3, 4, MOST_DAYS] {
                 // Real codes of templates are that long.

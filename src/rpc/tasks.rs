@@ -92,6 +92,9 @@ fires! {
     init_places(InitPlacesRequest) -> InitPlacesResponse = ClazzInitPlace;
     remove_expired_students(RemoveExpiredStudentsRequest) -> RemoveExpiredStudentsResponse
         = ClazzRemoveExpiredStudents;
+    notify_morning_classes(NotifyMorningClassesRequest) -> NotifyMorningClassesResponse = ClazzMorningNotify;
+    notify_upcoming_classes(NotifyUpcomingClassesRequest) -> NotifyUpcomingClassesResponse
+        = ClazzNotMorningNotify;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;

@@ -39,6 +39,7 @@ pub(crate) mod purge;
 mod reach;
 mod reader;
 pub mod referrers;
+pub(crate) mod reminder;
 pub(crate) mod reservation;
 pub(crate) mod schedule;
 pub(crate) mod season_edit;

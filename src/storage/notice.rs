@@ -231,6 +231,15 @@ pub async fn said_list(txn: &Txn, topic_ids: impl IntoIterator<Item = i64>) -> R
     .await
 }
 
+/// Those of these topics of which a reminder was written that was not withdrawn.
+pub(crate) async fn reminded_list(txn: &Txn, topic_ids: impl IntoIterator<Item = i64>) -> Result<Vec<i64>> {
+    sql("SELECT DISTINCT a.topic_id FROM message_topic a JOIN message m ON m.id = a.message_id \
+         WHERE a.topic_id IN ({ids}) AND m.kind = 'LESSON_REMINDER' AND m.state <> 'CANCELLED'")
+    .ids(topic_ids)
+    .column(txn)
+    .await
+}
+
 /// All that these messages say.
 pub async fn said_by(txn: &Txn, message_ids: impl IntoIterator<Item = i64>) -> Result<Vec<Said>> {
     sql("SELECT a.message_id, a.topic_id, a.word, m.state, m.kind, m.attempts \

@@ -5,6 +5,8 @@
 
 mod clazz_assign_students;
 mod clazz_init_place;
+mod clazz_morning_notify;
+mod clazz_not_morning_notify;
 mod clazz_offer_places;
 mod clazz_remove_expired_students;
 mod invite_check;
@@ -36,6 +38,8 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::InviteCheck => invite_check::run(&call, scope.day).await,
         Task::InviteNotifyTest => invite_notify_test::run(&call).await,
         Task::InviteNotifyClass => invite_notify_class::run(&call).await,
+        Task::ClazzMorningNotify => clazz_morning_notify::run(&call).await,
+        Task::ClazzNotMorningNotify => clazz_not_morning_notify::run(&call).await,
         Task::SmsSend => sms_send::run(&call).await,
         Task::ClazzInitPlace => clazz_init_place::run(&call).await,
         Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(&call).await,

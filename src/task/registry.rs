@@ -17,6 +17,10 @@ pub enum Task {
     InviteNotifyTest,
     /// `invite notify_class`
     InviteNotifyClass,
+    /// `clazz morning_notify`
+    ClazzMorningNotify,
+    /// `clazz not_morning_notify`
+    ClazzNotMorningNotify,
     /// `sms send`
     SmsSend,
     /// `clazz init_place`
@@ -48,6 +52,8 @@ pub enum AfterOutage {
     ByState,
     /// The same, and what it writes says how late that is.
     ByStateSaysHowLate,
+    /// One run at once, whose notices wait from 22:00 to 07:00 unless their lesson is too near.
+    UntilTenThenAtSeven,
     /// One run stands for all that were missed.
     Once,
     /// The same, for whose deadline is ahead.
@@ -62,6 +68,7 @@ impl AfterOutage {
         match self {
             Self::ByState => "by state",
             Self::ByStateSaysHowLate => "by state, says how late",
+            Self::UntilTenThenAtSeven => "until 22:00 at once, then at 07:00 if s ≥ 08:00, else at once",
             Self::Once => "once",
             Self::OnceDeadlineAhead => "once, whose deadline is ahead",
             Self::EachMissedDay => "each missed day, oldest first, cut at its own midnight",
@@ -148,6 +155,8 @@ impl Task {
         Self::InviteCheck,
         Self::InviteNotifyTest,
         Self::InviteNotifyClass,
+        Self::ClazzMorningNotify,
+        Self::ClazzNotMorningNotify,
         Self::SmsSend,
         Self::ClazzInitPlace,
         Self::ClazzRemoveExpiredStudents,
@@ -214,6 +223,28 @@ impl Task {
                 useless_after: UselessAfter::LessonStart,
                 argument: Argument::Instant,
                 description: "Alerts admins to class tasks without enough coaches.",
+            },
+            Self::ClazzMorningNotify => Info {
+                name: "clazz_morning_notify",
+                words: "clazz morning_notify",
+                rpc: "NotifyMorningClasses",
+                schedules: &["0 20 * * *"],
+                window: None,
+                after_outage: AfterOutage::UntilTenThenAtSeven,
+                useless_after: UselessAfter::LessonStart,
+                argument: Argument::Instant,
+                description: "Reminds coaches and students of the morning lessons of the next day.",
+            },
+            Self::ClazzNotMorningNotify => Info {
+                name: "clazz_not_morning_notify",
+                words: "clazz not_morning_notify",
+                rpc: "NotifyUpcomingClasses",
+                schedules: &["* 8-19 * * *", "0 20 * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::LessonStart,
+                argument: Argument::Instant,
+                description: "Reminds coaches and students of the other lessons, 4 h before.",
             },
             Self::SmsSend => Info {
                 name: "sms_send",

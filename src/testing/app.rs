@@ -273,6 +273,14 @@ impl TestApp {
                     .into_inner()
                     .report
             }
+            "clazz morning_notify" => {
+                let request = pb::NotifyMorningClassesRequest { firing };
+                tasks.notify_morning_classes(request).await?.into_inner().report
+            }
+            "clazz not_morning_notify" => {
+                let request = pb::NotifyUpcomingClassesRequest { firing };
+                tasks.notify_upcoming_classes(request).await?.into_inner().report
+            }
             "clazz assign_students" => {
                 tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report
             }

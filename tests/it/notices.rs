@@ -2,6 +2,7 @@
 //! last word they got is true (docs/domain.md §7).
 
 mod history;
+mod reminders;
 mod standing;
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};

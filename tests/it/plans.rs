@@ -5,7 +5,7 @@ use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::call::Call;
 use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
-use etutor::app::staffing::{alarm, check, create, step, wave};
+use etutor::app::staffing::{alarm, check, create, remind, step, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
@@ -121,6 +121,13 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
             "assign_students",
             async || step::assign_students(&Call::new(&stage, now)).await,
             &[open, "place_not_held"],
+        )
+        .await;
+        idle(
+            &stage,
+            "not_morning_notify",
+            async || remind::remind_of_rest(&Call::new(&stage, now)).await,
+            &[open, "place_not_held", "lesson_start", "lesson_start"],
         )
         .await;
         // By when it runs out, or by its state.

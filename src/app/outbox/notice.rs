@@ -6,15 +6,18 @@
 //! does not go, and one that says what is true now is written in its place.
 
 mod look;
+mod remind;
 mod standing;
 mod write;
 
 pub use look::Asked;
+pub(crate) use remind::remind_in_txn;
+pub use remind::{Starts, remind};
 pub(crate) use standing::{class_of, look_at_answered, look_at_invitations};
 
 use crate::app::call::Work;
-use crate::domain::notice::Word;
-use crate::domain::state::{Audience, MessageState};
+use crate::domain::notice::{LessonNews, Word};
+use crate::domain::state::{Audience, MessageKind, MessageState};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -80,7 +83,7 @@ pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
         let stays = at
             .get(&said.topic_id)
             .map(|at| &looked[*at])
-            .is_some_and(|one| one.now == word && (is_said_in_parts(one, said) || one.tells(said.kind)));
+            .is_some_and(|one| one.now == word && (may_say_again(one, said) || one.tells(said.kind)));
         if !stays {
             stale.insert(said.message_id);
         }
@@ -89,8 +92,9 @@ pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
     let told: HashSet<i64> =
         waits.iter().filter(|said| !stale.contains(&said.message_id)).map(|said| said.topic_id).collect();
     let is_told = |one: &Looked| one.kept.as_ref().is_some_and(|kept| told.contains(&kept.id));
-    let tell: Vec<&Looked> = looked.iter().filter(|one| one.to_tell().is_some() && !is_told(one)).collect();
-    let topics = tell.iter().map(|one| &one.topic).collect();
+    let news = looked.iter().filter(|one| !is_told(one)).filter_map(|one| Some((one, one.to_tell()?)));
+    let tell: Vec<(&Looked, LessonNews)> = news.collect();
+    let topics = tell.iter().map(|(one, _)| &one.topic).collect();
     let keys = keep(work, &looked, &topics).await?;
     write(work, &tell, &keys).await
 }
@@ -132,9 +136,10 @@ fn positions(looked: &[Looked]) -> HashMap<i64, usize> {
 }
 
 /// Whether a message goes though its word is known already: the admins of a subject are one topic
-/// with a message each, and of one that may have gone out the person may not have heard.
-fn is_said_in_parts(one: &Looked, said: &Said) -> bool {
-    one.topic.audience == Audience::Admin || said.attempts > 0
+/// with a message each, of one that may have gone out the person may not have heard, and a reminder
+/// says what is known.
+fn may_say_again(one: &Looked, said: &Said) -> bool {
+    one.topic.audience == Audience::Admin || said.attempts > 0 || said.kind == MessageKind::LessonReminder
 }
 
 /// Withdraws messages that wait.
@@ -174,7 +179,7 @@ pub async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i
         let word = said.word()?;
         match at.get(&said.topic_id).map(|at| &looked[*at]) {
             Some(one) if one.now == word => {
-                if one.tells(said.kind) || is_said_in_parts(one, said) {
+                if one.tells(said.kind) || may_say_again(one, said) {
                     news.insert(said.message_id);
                 }
             }

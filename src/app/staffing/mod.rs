@@ -18,6 +18,7 @@ pub(crate) mod memory;
 pub(crate) mod next_day;
 pub(crate) mod notice;
 pub(crate) mod release;
+pub mod remind;
 pub(crate) mod roster;
 pub(crate) mod sent;
 pub(crate) mod settle;

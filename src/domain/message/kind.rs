@@ -195,6 +195,8 @@ kinds! {
         "名额核对有误"    "places were repaired";
     MessagesCapped     [Admin]          NightMail  Exempt Again Service      Truth::Always;
         "短信超限"       "the cap held messages back until they were useless";
+    LessonReminder     [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
+        "上课提醒"       "your lessons that are about to be";
 }
 
 #[cfg(test)]

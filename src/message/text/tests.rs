@@ -79,6 +79,7 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::LessonCancelled => return lessons_of(LessonNews::Cancelled),
         MessageKind::LessonAdded => return lessons_of(LessonNews::Added),
         MessageKind::LessonMoved => return lessons_of(LessonNews::Moved),
+        MessageKind::LessonReminder => return lessons_of(LessonNews::Ahead),
         MessageKind::PlaceDrift => return Content::PlaceDrift { places: 3 },
         MessageKind::MessagesCapped => {
             let kinds = MessageKind::ALL.iter().map(|kind| (*kind, 1)).collect();

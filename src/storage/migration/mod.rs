@@ -18,6 +18,7 @@ mod m20261129_task_looks;
 mod m20261130_notices;
 mod m20261201_actor;
 mod m20261202_standing;
+mod m20261203_lesson_start;
 mod step;
 
 pub use step::{Migration, Step};
@@ -35,6 +36,7 @@ pub const ALL: &[Migration] = &[
     m20261130_notices::MIGRATION,
     m20261201_actor::MIGRATION,
     m20261202_standing::MIGRATION,
+    m20261203_lesson_start::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -318,6 +318,8 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/CheckInvitations", pb::CheckInvitationsRequest::default()),
         case("TaskService/NotifySoftwareTests", pb::NotifySoftwareTestsRequest::default()),
         case("TaskService/NotifyUnstaffedClasses", pb::NotifyUnstaffedClassesRequest::default()),
+        case("TaskService/NotifyMorningClasses", pb::NotifyMorningClassesRequest::default()),
+        case("TaskService/NotifyUpcomingClasses", pb::NotifyUpcomingClassesRequest::default()),
         case("TaskService/InitPlaces", pb::InitPlacesRequest::default()),
         case("TaskService/RemoveExpiredStudents", pb::RemoveExpiredStudentsRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),

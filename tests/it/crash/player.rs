@@ -18,13 +18,15 @@ use tonic::{Code, Response, Status};
 /// The hours of a day at which the tasks are fired.
 const HOURS: [u32; 13] = [0, 8, 9, 11, 12, 14, 15, 17, 18, 19, 20, 21, 22];
 /// What is fired at each of them, in this order.
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 13] = [
     Task::InviteCreate,
     Task::InviteNotifyTest,
     Task::InviteCheck,
     Task::InviteExec,
     Task::SmsSend,
     Task::InviteNotifyClass,
+    Task::ClazzMorningNotify,
+    Task::ClazzNotMorningNotify,
     Task::ClazzAssignStudents,
     Task::ClazzOfferPlaces,
     Task::ClazzRemoveExpiredStudents,

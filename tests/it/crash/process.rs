@@ -141,6 +141,14 @@ pub async fn fire(
                 .into_inner()
                 .report
         }
+        Task::ClazzMorningNotify => {
+            let request = pb::NotifyMorningClassesRequest { firing };
+            tasks.notify_morning_classes(request).await?.into_inner().report
+        }
+        Task::ClazzNotMorningNotify => {
+            let request = pb::NotifyUpcomingClassesRequest { firing };
+            tasks.notify_upcoming_classes(request).await?.into_inner().report
+        }
         Task::ClazzAssignStudents => {
             tasks.assign_students(pb::AssignStudentsRequest { firing }).await?.into_inner().report
         }

@@ -40,6 +40,13 @@ impl Asked {
         Self { topic, known: Some(known), is_own: false }
     }
 
+    /// Of a lesson of a class, for the coach who teaches it.
+    pub fn teaches(coach: &str, class_id: i64, template_id: i64, day: Day, start_at: Instant) -> Self {
+        let (audience, person) = (Audience::Coach, coach.to_owned());
+        let topic = Topic { audience, person, template_id, class_id, day };
+        Self { topic, known: Some(Word::At(start_at)), is_own: false }
+    }
+
     /// The same, of what the student did.
     pub fn own(self) -> Self {
         Self { is_own: true, ..self }
@@ -57,6 +64,10 @@ impl Asked {
     /// Of what is kept.
     pub(super) fn again(kept: Kept) -> Self {
         Self { topic: kept.topic, known: None, is_own: false }
+    }
+
+    pub(super) fn own_key(&self) -> (String, i64, Day) {
+        (self.topic.person.clone(), self.topic.template_id, self.topic.day)
     }
 
     fn key(&self) -> (&str, i64, Day) {

@@ -59,26 +59,26 @@ pub(super) async fn keep(
 /// Writes one message for each person and kind, about all their lessons of this call.
 pub(super) async fn write(
     work: Work<'_>,
-    tell: &[&Looked],
+    tell: &[(&Looked, LessonNews)],
     keys: &HashMap<Topic, (i64, i64)>,
 ) -> Result<u64> {
     if tell.is_empty() {
         return Ok(0);
     }
-    let courses = course_list(work.txn, tell.iter().map(|one| one.topic.template_id)).await?;
+    let courses = course_list(work.txn, tell.iter().map(|(one, _)| one.topic.template_id)).await?;
     let course = |one: &Looked| {
         let id = one.topic.template_id;
         courses.get(&id).ok_or_else(|| Error::not_found("class template", id))
     };
-    let late = tell.iter().filter(|one| one.now == Word::TooLate).map(|one| one.topic.template_id);
+    let late = tell.iter().map(|(one, _)| one).filter(|one| one.now == Word::TooLate);
+    let late = late.map(|one| one.topic.template_id);
     let lessons = pool::span_list(work.txn, late).await?;
     // The admins of one subject are told of its lessons only, and of one class at a time.
     let mut groups: BTreeMap<(Audience, &str, LessonNews, bool, i64), Vec<&Looked>> = BTreeMap::new();
-    for one in tell {
-        let Some(news) = one.to_tell() else { continue };
+    for (one, news) in tell {
         let class = if one.topic.audience == Audience::Admin { one.topic.class_id } else { 0 };
         let is_late = one.now == Word::TooLate;
-        groups.entry((one.topic.audience, &one.topic.person, news, is_late, class)).or_default().push(one);
+        groups.entry((one.topic.audience, &one.topic.person, *news, is_late, class)).or_default().push(one);
     }
     let mut drafts = Vec::with_capacity(groups.len());
     for ((audience, person, news, ..), mut of) in groups {

@@ -1,0 +1,104 @@
+//! Reminds coaches and students of lessons that are about to be: one message a person with all
+//! their lessons of the run, each lesson once (docs/domain.md §3, §8).
+
+use super::look::{Asked, Looked, look};
+use super::write::{keep, write};
+use crate::app::call::{Call, Work};
+use crate::domain::notice::{LessonNews, Topic, Word};
+use crate::domain::state::Audience;
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use crate::in_txn;
+use crate::storage::notice::reminded_list;
+use crate::storage::reminder::{Unreminded, unreminded_coach_list, unreminded_student_list};
+use std::collections::HashSet;
+
+/// Lessons that one transaction reminds of at most, and one person's more.
+const AT_ONCE: usize = 500;
+
+/// Lessons that start in `[from, to)`.
+pub type Starts = (Instant, Instant);
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reminded {
+    /// Lessons of people who had not been reminded.
+    pub found: u64,
+    /// Those of them of which they are reminded now.
+    pub lessons: u64,
+    /// Messages written.
+    pub messages: u64,
+}
+
+/// Reminds whoever has a lesson in these spans and has not been reminded of it. Those who are on
+/// leave, and coaches to whose lesson nobody comes, are not.
+pub async fn remind(call: &Call<'_>, starts: &[Starts]) -> Result<Reminded> {
+    let mut done = Reminded::default();
+    for audience in [Audience::Coach, Audience::Student] {
+        let mut after = String::new();
+        loop {
+            let reader = call.app.db.reader();
+            let mut found = match audience {
+                Audience::Coach => unreminded_coach_list(reader, starts, &after, AT_ONCE).await?,
+                _ => unreminded_student_list(reader, starts, &after, AT_ONCE).await?,
+            };
+            let is_all = found.len() < AT_ONCE;
+            if !is_all {
+                whole_people(&mut found);
+            }
+            let Some(last) = found.last() else { break };
+            after.clone_from(&last.person);
+            let asked: Vec<Asked> = found.iter().map(|one| asked(audience, one)).collect();
+            let (lessons, messages) =
+                in_txn!(call, "lesson.remind", |work| remind_in_txn(work, asked.clone()).await)?;
+            done.found += found.len() as u64;
+            done.lessons += lessons;
+            done.messages += messages;
+            if is_all {
+                break;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Leaves out the last person, whose lessons may go on behind the end; unless there is no other.
+fn whole_people(found: &mut Vec<Unreminded>) {
+    let Some(last) = found.last().map(|one| one.person.clone()) else { return };
+    if found.first().is_some_and(|first| first.person != last) {
+        found.retain(|one| one.person != last);
+    }
+}
+
+fn asked(audience: Audience, one: &Unreminded) -> Asked {
+    let Unreminded { person, template_id, class_id, day, start_at } = one;
+    match audience {
+        Audience::Coach => Asked::teaches(person, *class_id, *template_id, *day, *start_at),
+        _ => Asked::student(person, *template_id, *day, Word::At(*start_at)),
+    }
+}
+
+/// Reminds people of lessons; of how many, and the messages written.
+pub(crate) async fn remind_in_txn(work: Work<'_>, asked: Vec<Asked>) -> Result<(u64, u64)> {
+    let people: HashSet<(String, i64, Day)> = asked.iter().map(Asked::own_key).collect();
+    let looked = look(work, work.app.time(), asked).await?;
+    // Another replica may have reminded of them since they were found.
+    let kept = looked.iter().filter_map(|one| one.kept.as_ref());
+    let reminded: HashSet<i64> =
+        reminded_list(work.txn, kept.map(|kept| kept.id)).await?.into_iter().collect();
+    let is_due = |one: &&Looked| {
+        let is_known = one.kept.as_ref().is_some_and(|kept| reminded.contains(&kept.id));
+        let has_it = matches!(one.now, Word::At(start) if start > work.now);
+        // Without a class there is no lesson to remind of; and a class may have got another coach.
+        let is_theirs = match one.topic.audience {
+            Audience::Student => one.has_class,
+            _ => people.contains(&(one.topic.person.clone(), one.topic.template_id, one.topic.day)),
+        };
+        !is_known && has_it && is_theirs
+    };
+    let tell: Vec<(&Looked, LessonNews)> =
+        looked.iter().filter(is_due).map(|one| (one, LessonNews::Ahead)).collect();
+    let topics: HashSet<&Topic> = tell.iter().map(|(one, _)| &one.topic).collect();
+    let keys = keep(work, &looked, &topics).await?;
+    Ok((tell.len() as u64, write(work, &tell, &keys).await?))
+}

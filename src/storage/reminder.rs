@@ -1,0 +1,87 @@
+//! Queries for reminders of lessons: who has a lesson and was not reminded of it.
+
+use super::sql::{Cell, sql};
+use crate::domain::time::{Day, Instant};
+use crate::error::Result;
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+/// A lesson of which somebody was not reminded.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct Unreminded {
+    /// User name.
+    pub person: String,
+    /// The class template.
+    pub template_id: i64,
+    /// The class.
+    pub class_id: i64,
+    /// The lesson day.
+    pub day: Day,
+    /// Its start.
+    pub start_at: Instant,
+}
+
+// From lessons on, in this order: by the names of people a database would read all of them.
+
+/// No reminder of the lesson of a topic (`class` = 0, or the class) has been written to the person
+/// that was not withdrawn.
+macro_rules! not_reminded {
+    ($audience:literal, $class:literal, $person:literal) => {
+        concat!(
+            " AND NOT EXISTS (SELECT 1 FROM notice_topic n JOIN message_topic a ON a.topic_id = n.id \
+             JOIN message m ON m.id = a.message_id WHERE n.template_id = c.template_id AND n.class_id = ",
+            $class,
+            " AND n.day = l.day AND n.audience = '",
+            $audience,
+            "' AND n.person = ",
+            $person,
+            " AND m.kind = 'LESSON_REMINDER' AND m.state <> 'CANCELLED')"
+        )
+    };
+}
+
+/// Lessons that start in one of the spans `[from, to)`, of students who come to them and were not
+/// reminded, by user name from behind `after` on.
+pub(crate) async fn unreminded_student_list(
+    conn: &impl ConnectionTrait,
+    starts: &[(Instant, Instant)],
+    after: &str,
+    most: usize,
+) -> Result<Vec<Unreminded>> {
+    let query = sql(concat!(
+        "SELECT s.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
+         FROM {rows:from_at:i, to_at:i} q \
+         {join} lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at \
+         {join} class c ON c.id = l.class_id \
+         {join} reservation r ON r.class_id = l.class_id AND r.state = 'PLACED' AND r.placed_from <= l.day \
+           AND r.last_day >= l.day \
+         {join} student s ON s.id = r.student_id \
+         WHERE l.state = 'SCHEDULED' AND COALESCE(s.user_name, '') > ? \
+           AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day)",
+        not_reminded!("STUDENT", "0", "s.user_name"),
+        " ORDER BY s.user_name, l.start_at LIMIT ?"
+    ));
+    query.rows(spans(starts)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
+}
+
+/// The same of coaches who teach them.
+pub(crate) async fn unreminded_coach_list(
+    conn: &impl ConnectionTrait,
+    starts: &[(Instant, Instant)],
+    after: &str,
+    most: usize,
+) -> Result<Vec<Unreminded>> {
+    let query = sql(concat!(
+        "SELECT o.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
+         FROM {rows:from_at:i, to_at:i} q \
+         {join} lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at \
+         {join} class c ON c.id = l.class_id {join} coach o ON o.id = l.coach_id \
+         WHERE l.state = 'SCHEDULED' AND COALESCE(o.user_name, '') > ?",
+        not_reminded!("COACH", "l.class_id", "o.user_name"),
+        " ORDER BY o.user_name, l.start_at LIMIT ?"
+    ));
+    query.rows(spans(starts)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
+}
+
+fn spans(starts: &[(Instant, Instant)]) -> impl Iterator<Item = [Cell; 2]> + '_ {
+    starts.iter().map(|(from, to)| [(*from).into(), (*to).into()])
+}
