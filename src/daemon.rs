@@ -178,7 +178,7 @@ async fn serve(config: Config, file: Option<PathBuf>, keys: Keys, log: &Log) -> 
     }
     let app = App::new(db.clone(), clock, config);
     tokio::spawn(Reload { file, keys, log: log.clone(), app: app.clone() }.attend(reload));
-    let served = serve::serve(listener, rpc::served(&app)?, &options, shutdown).await;
+    let served = rpc::serve(&app, listener, &options, shutdown).await;
     // Work that was left behind may still hold a connection; it is not waited for.
     if tokio::time::timeout(LAST_MOMENT, db.close()).await.is_err() {
         tracing::warn!("some connections to the database were still in use");

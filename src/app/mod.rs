@@ -16,6 +16,8 @@ pub(crate) mod input;
 pub mod opening;
 pub mod outbox;
 pub(crate) mod place;
+pub mod presence;
+pub(crate) mod pulse;
 pub mod report;
 mod sign_up;
 pub mod staffing;
@@ -33,6 +35,7 @@ use crate::message::sender::Gateways;
 use crate::storage::{Db, Txn};
 use after::After;
 use calendars::Calendars;
+use pulse::Pulse;
 use sign_up::SignUpQueue;
 use std::sync::{Arc, PoisonError, RwLock};
 use turns::Turns;
@@ -50,6 +53,8 @@ pub struct App {
     pub reloaded: Arc<RwLock<Option<Config>>>,
     /// Where sign-ups wait to be decided together.
     pub sign_ups: SignUpQueue,
+    /// What was heard of people, and waits to be written.
+    pub pulse: Pulse,
     /// Where writers of the same rows wait for each other.
     pub turns: Turns,
     /// What is known of the lesson days of templates.

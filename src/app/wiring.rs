@@ -4,6 +4,7 @@
 use super::App;
 use super::after::{After, Follow};
 use super::calendars::Calendars;
+use super::pulse::Pulse;
 use super::sign_up::SignUpQueue;
 use super::staffing::sent;
 use super::turns::Turns;
@@ -25,10 +26,11 @@ const AFTER: &[Follow] = &[Follow {
 impl App {
     /// An application on a database.
     pub fn new(db: Db, clock: Clock, config: impl Into<Arc<Config>>) -> Self {
-        let (sign_ups, turns, calendars) = (SignUpQueue::default(), Turns::default(), Calendars::default());
+        let (sign_ups, pulse) = (SignUpQueue::default(), Pulse::default());
+        let (turns, calendars) = (Turns::default(), Calendars::default());
         let (config, reloaded, after) = (config.into(), Arc::default(), After(AFTER));
         let gateways = gateways(&config);
-        Self { db, clock, config, reloaded, sign_ups, turns, calendars, after, gateways }
+        Self { db, clock, config, reloaded, sign_ups, pulse, turns, calendars, after, gateways }
     }
 }
 

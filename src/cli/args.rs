@@ -4,6 +4,7 @@ use super::enrollment::EnrollmentArgs;
 use super::global::Global;
 use super::openings::OpeningArgs;
 use super::places::Places;
+use super::presence::PresenceArgs;
 use crate::task::registry::Task;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use encoding_rs::Encoding;
@@ -73,6 +74,8 @@ pub(super) enum Command {
     Openings(OpeningArgs),
     /// How full the lesson days are: places, students, waiting lists
     Enrollment(EnrollmentArgs),
+    /// Which coaches and students are present now
+    Presence(PresenceArgs),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),

@@ -14,6 +14,7 @@ mod import;
 mod openings;
 mod output;
 mod places;
+mod presence;
 mod show;
 mod wire;
 
@@ -67,6 +68,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Messages(filter) => show::messages(&global, filter).await,
         Command::Openings(args) => openings::run(&global, args).await,
         Command::Enrollment(args) => enrollment::run(&global, args).await,
+        Command::Presence(args) => presence::run(&global, args).await,
         Command::Places(command) => places::run(&global, command).await,
         Command::Crontab => output::print(&registry::crontab()),
         // `task()` has answered for these.

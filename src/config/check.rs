@@ -29,6 +29,7 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     invite(config, &mut found);
     enrollment(config, &mut found);
     class(config, &mut found);
+    presence(config, &mut found);
     messages(config, &mut found);
     senders(config, &mut found);
     admins(config, &mut found);
@@ -193,6 +194,21 @@ fn class(config: &Config, found: &mut Findings<'_>) {
             format!(
                 "must not be more than class.freeze_lead_h ({} h): only then is it known who has no class",
                 rules.freeze_lead.num_hours()
+            )
+        },
+    );
+}
+
+fn presence(config: &Config, found: &mut Findings<'_>) {
+    let keys = &config.presence;
+    found.refuse(
+        keys.heartbeat_s + keys.flush_s >= keys.stale_s,
+        &["presence.stale_s", "presence.heartbeat_s", "presence.flush_s"],
+        || {
+            format!(
+                "must be more than presence.heartbeat_s ({}) and presence.flush_s ({}) together: people who \
+                 are present would be taken for absent",
+                keys.heartbeat_s, keys.flush_s
             )
         },
     );

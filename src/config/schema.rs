@@ -79,6 +79,7 @@ pub(super) const FILE: &[Key] = &[
     key("coach", Kind::Table(COACH)),
     key("enrollment", Kind::Table(ENROLLMENT)),
     key("class", Kind::Table(CLASS)),
+    key("presence", Kind::Table(PRESENCE)),
     key("messages", Kind::Table(MESSAGES)),
     key("sms", Kind::Table(SMS)),
     key("mail", Kind::Table(&[key("gateway", GATEWAY), key("outbox_file", Kind::Text(file))])),
@@ -93,6 +94,7 @@ const SERVER: &[Key] = &[
     key("calls_per_connection", Kind::Whole(1, 100_000)),
     key("tasks", Kind::Whole(1, 100_000)),
     key("imports", Kind::Whole(1, 1000)),
+    key("presence_streams", Kind::Whole(1, 100_000)),
     key("import_max_bytes", Kind::Whole(1024 * 1024, 2_000_000_000)),
     key("body_timeout_s", Kind::Whole(1, 600)),
     key("unread_timeout_s", Kind::Whole(1, 600)),
@@ -121,6 +123,7 @@ const RETENTION: &[Key] = &[
     key("request_id_h", Kind::Whole(1, YEAR_H)),
     key("idle_run_d", Kind::Whole(1, 36_500)),
     key("run_d", Kind::Whole(1, 36_500)),
+    key("presence_d", Kind::Whole(1, 36_500)),
     key("per_run_max", Kind::Whole(1, 10_000_000)),
 ];
 
@@ -181,6 +184,12 @@ const CLASS: &[Key] = &[
     key("morning_not_held", TIME),
     key("not_held_lead_min", Kind::Whole(0, DAY_MIN)),
     key("form_when_covered", Kind::Flag),
+];
+
+const PRESENCE: &[Key] = &[
+    key("heartbeat_s", Kind::Whole(1, 600)),
+    key("stale_s", Kind::Whole(1, 3600)),
+    key("flush_s", Kind::Whole(1, 600)),
 ];
 
 const MESSAGES: &[Key] = &[

@@ -31,6 +31,8 @@ pub struct Config {
     pub tasks: TasksConfig,
     /// How long what is old is kept.
     pub retention: RetentionConfig,
+    /// Who counts as present.
+    pub presence: PresenceConfig,
     /// The SMS gateway and the sender.
     pub sms: SmsConfig,
     /// The mail gateway.
@@ -57,6 +59,8 @@ pub struct ServerConfig {
     pub tasks: u32,
     /// Imports at once; more are shed.
     pub imports: u32,
+    /// Streams of heartbeats at once; more are shed.
+    pub presence_streams: u32,
     /// Memory that the rows of one import may take, in bytes.
     pub import_max_bytes: u32,
     /// Time for a request to arrive, and for an upload to go on, in seconds.
@@ -232,8 +236,39 @@ pub struct RetentionConfig {
     pub idle_run_d: u32,
     /// Other runs, in days.
     pub run_d: u32,
+    /// When people were present, in days.
+    pub presence_d: u32,
     /// Rows of each kind that one run of `message purge` removes at most.
     pub per_run_max: u32,
+}
+
+/// Section `presence` (docs/domain.md §6).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceConfig {
+    /// How often clients are asked to send a heartbeat, in seconds.
+    pub heartbeat_s: u32,
+    /// After so many seconds of silence somebody is no longer present.
+    pub stale_s: u32,
+    /// How long heartbeats are gathered until they are written together, in seconds.
+    pub flush_s: u32,
+}
+
+impl PresenceConfig {
+    /// After so much silence somebody is no longer present.
+    pub fn stale(&self) -> TimeDelta {
+        TimeDelta::seconds(self.stale_s.into())
+    }
+
+    /// How long heartbeats are gathered until they are written together.
+    pub fn flush(&self) -> Duration {
+        Duration::from_secs(self.flush_s.into())
+    }
+
+    /// How old what is written may be: by the next time the person must still read as present.
+    pub(crate) fn reach(&self) -> TimeDelta {
+        self.stale() - TimeDelta::seconds(self.flush_s.into())
+    }
 }
 
 /// Where messages are handed over.
@@ -316,6 +351,7 @@ struct File {
     coach: Coach,
     enrollment: Enrollment,
     class: Class,
+    presence: PresenceConfig,
     messages: Messages,
     sms: SmsConfig,
     mail: MailConfig,
@@ -410,8 +446,8 @@ pub(super) fn config(tree: Value) -> Result<Config, String> {
     let file: File = serde_yaml::from_value(tree).map_err(|error| error.to_string())?;
     let zone: Tz = file.zone.parse().map_err(|_| format!("zone: {}", file.zone))?;
     let rules = rules(zone, &file);
-    let File { testing, server, database, log, tasks, retention, sms, mail, admins, .. } = file;
-    Ok(Config { testing, rules, server, database, log, tasks, retention, sms, mail, admins })
+    let File { testing, server, database, log, tasks, retention, presence, sms, mail, admins, .. } = file;
+    Ok(Config { testing, rules, server, database, log, tasks, retention, presence, sms, mail, admins })
 }
 
 fn rules(zone: Tz, file: &File) -> Rules {

@@ -82,7 +82,7 @@ pub async fn run(options: &Options, out: &mut impl Write, stop: CancellationToke
         let address = listener.local_addr().map_err(Error::internal)?;
         // The server is of use even if nobody reads this.
         let _told = timeline.serving(address);
-        serve::serve(listener, rpc::served(&app)?, &serving, stop).await?;
+        rpc::serve(&app, listener, &serving, stop).await?;
     }
     app.db.close().await;
     Ok(())

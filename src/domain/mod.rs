@@ -16,6 +16,7 @@ pub(crate) mod opening;
 pub(crate) mod person;
 pub(crate) mod place_edit;
 pub(crate) mod places;
+pub(crate) mod presence;
 pub(crate) mod reason;
 pub mod recurrence;
 pub(crate) mod refusal;

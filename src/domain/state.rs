@@ -332,6 +332,18 @@ words! {
 }
 
 words! {
+    /// State of a time in which a person is or was present (docs/domain.md §6).
+    PresenceState {
+        /// It has not ended, unless it is silent for too long.
+        Open = "OPEN",
+        /// It ended with a logout.
+        Logout = "LOGOUT",
+        /// Nothing was heard any more.
+        Stale = "STALE",
+    }
+}
+
+words! {
     /// What an edit of the catalogue does to a lesson.
     LessonChangeKind {
         /// There is one lesson more.

@@ -25,7 +25,7 @@ mod upload;
 pub(crate) mod waitlist;
 
 pub(crate) use services::TESTING_HEADER;
-pub use services::served;
+pub use services::{serve, served};
 
 /// The descriptors of the protocol, for reflection and for the names of the services.
 pub const DESCRIPTORS: &[u8] = pb::DESCRIPTORS;

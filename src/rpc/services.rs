@@ -6,10 +6,17 @@ use super::{
     opening, pb, place, presence, staffing, student, tasks, waitlist,
 };
 use crate::app::App;
+use crate::app::presence::write_gathered;
 use crate::error::{Error, Result};
-use crate::serve::Served;
+use crate::serve::{self, ServeOptions, Served};
 use http::{HeaderMap, HeaderValue};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+
+/// How long writing the last heartbeats may take.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// The response header by which a server in testing mode is known.
 pub(crate) const TESTING_HEADER: &str = "etutor-testing";
@@ -30,6 +37,26 @@ pub fn served(app: &App) -> Result<Served<App>> {
         headers,
         database: app.clone(),
     })
+}
+
+/// Serves an application until `shutdown`, and then until what was begun has ended. Heartbeats that
+/// are gathered by then are written last.
+///
+/// # Errors
+/// Those of [`serve::serve`].
+pub async fn serve(
+    app: &App,
+    listener: TcpListener,
+    options: &ServeOptions,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let done = serve::serve(listener, served(app)?, options, shutdown).await;
+    match tokio::time::timeout(LAST_MOMENT, write_gathered(app)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the last heartbeats could not be written"),
+        Err(_late) => tracing::warn!("the last heartbeats could not be written in time"),
+    }
+    done
 }
 
 /// All services.

@@ -22,6 +22,9 @@ use tonic::body::Body;
 use tower::Service;
 use tracing::Instrument;
 
+/// A standing stream is answered when it ends; after so long it is ended.
+const STANDING: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// The longest a call may take until its answer begins, whatever its caller says. An open stream is
 /// not cut.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +39,7 @@ impl Ceilings {
     fn of(&self, kind: Kind) -> Duration {
         match kind {
             Kind::Task | Kind::Upload => self.task,
+            Kind::Standing => STANDING,
             Kind::Call | Kind::Page | Kind::Unlimited => self.call,
         }
     }
@@ -218,6 +222,7 @@ mod tests {
         let ceilings = Ceilings { call: Duration::from_secs(30), task: Duration::from_secs(600) };
         let long = |kind| ceilings.of(kind) == ceilings.task;
         assert!(long(Kind::Task) && long(Kind::Upload));
+        assert!(ceilings.of(Kind::Standing) > ceilings.task);
         assert!(!long(Kind::Call) && !long(Kind::Page) && !long(Kind::Unlimited));
     }
 }

@@ -9,7 +9,7 @@
 use super::answer::Answer;
 use super::kind::{Kind, Kinds};
 use super::peer::{Held, Peer, Peers};
-use super::request::{BodyReader, acquire};
+use super::request::{self, BodyReader, acquire};
 use super::status;
 use http::{Request, Response};
 use std::any::Any;
@@ -32,12 +32,14 @@ pub(super) struct Limits {
     calls: Arc<Semaphore>,
     tasks: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    standing: Arc<Semaphore>,
 }
 
 impl Limits {
-    pub(super) fn new(calls: usize, tasks: usize, uploads: usize) -> Self {
-        let [calls, tasks, uploads] = [calls, tasks, uploads].map(|limit| Arc::new(Semaphore::new(limit)));
-        Self { calls, tasks, uploads }
+    /// Of calls, tasks, uploads and standing streams.
+    pub(super) fn new(limits: [usize; 4]) -> Self {
+        let [calls, tasks, uploads, standing] = limits.map(|limit| Arc::new(Semaphore::new(limit)));
+        Self { calls, tasks, uploads, standing }
     }
 
     /// The limit of a kind, and what is said when there is no more. Open pages have a limit of
@@ -51,6 +53,9 @@ impl Limits {
             }
             Kind::Upload => {
                 Some((&self.uploads, "as many imports are running as the server takes at once; try again"))
+            }
+            Kind::Standing => {
+                Some((&self.standing, "as many streams are open as the server takes at once; try again"))
             }
         }
     }
@@ -67,6 +72,8 @@ pub(super) struct Detach {
     pub bodies: BodyReader,
     pub peers: Arc<Peers>,
     pub work: TaskTracker,
+    /// Ends standing streams: the calls in flight are waited for, and these would not end.
+    pub stop: CancellationToken,
     /// Whether the database has been found to be the right one since the start.
     pub ready: Arc<AtomicBool>,
 }
@@ -124,6 +131,12 @@ impl Detach {
                 let turn = acquire(&peer.uploads).await?;
                 let body = self.bodies.upload(body, caller.cancelled_owned());
                 (body, Holds { _turn: Some(turn), _permit: self.permit(kind)?, ..Holds::default() })
+            }
+            // Proxies have many of them on one connection.
+            Kind::Standing => {
+                let body =
+                    request::standing(body, caller.cancelled_owned(), self.stop.clone().cancelled_owned());
+                (body, Holds { _permit: self.permit(kind)?, ..Holds::default() })
             }
             Kind::Page => (self.bodies.whole(body, &peer).await?, Holds::default()),
             Kind::Unlimited | Kind::Call | Kind::Task => {

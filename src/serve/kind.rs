@@ -12,8 +12,10 @@ pub enum Kind {
     Call,
     /// The same, of a scheduled task.
     Task,
-    /// A stream of requests.
+    /// A stream of requests that together are one, read to its end.
     Upload,
+    /// A stream of requests, each of which counts by itself, without an end.
+    Standing,
     /// One request, a stream of answers without an end: an open page.
     Page,
 }

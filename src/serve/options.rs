@@ -28,6 +28,8 @@ pub struct ServeOptions {
     pub tasks: usize,
     /// Imports at once; more are turned away. One connection has one, its others wait.
     pub imports: usize,
+    /// Standing streams of requests at once; more are turned away.
+    pub standing_streams: usize,
     /// The largest request, in bytes.
     pub max_message_bytes: usize,
     /// How long a request may take to arrive, and an upload to go on, which gains time by what
@@ -59,6 +61,7 @@ impl Default for ServeOptions {
             calls_per_connection: 128,
             tasks: 32,
             imports: 2,
+            standing_streams: 10_000,
             max_message_bytes: 4 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),
             unread_timeout: Duration::from_secs(30),
@@ -83,6 +86,7 @@ impl From<&ServerConfig> for ServeOptions {
             calls_per_connection: config.calls_per_connection as usize,
             tasks: config.tasks as usize,
             imports: config.imports as usize,
+            standing_streams: config.presence_streams as usize,
             max_message_bytes: config.max_message_bytes as usize,
             body_timeout: config.body_timeout(),
             unread_timeout: config.unread_timeout(),

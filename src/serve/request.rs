@@ -106,6 +106,15 @@ impl BodyReader {
     }
 }
 
+/// The body of a standing stream, which breaks off when the caller has gone, or at `stop`.
+pub(super) fn standing(
+    body: Body,
+    gone: WaitForCancellationFutureOwned,
+    stop: WaitForCancellationFutureOwned,
+) -> Body {
+    Body::new(StandingBody { body, gone: Box::pin(gone), stop: Box::pin(stop) })
+}
+
 /// A permit of a semaphore that is never closed.
 pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
     semaphore.clone().acquire_owned().await.map_err(|_| status::going_away())
@@ -204,6 +213,38 @@ impl http_body::Body for UploadBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// The body of a standing stream. How long it may be silent is its handler's to say.
+struct StandingBody {
+    body: Body,
+    gone: Pin<Box<WaitForCancellationFutureOwned>>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl http_body::Body for StandingBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        if this.gone.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(status::caller_gone())));
+        }
+        if this.stop.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(status::going_away())));
+        }
+        let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(context));
+        // See `UploadBody`.
+        Poll::Ready(frame.map(|frame| frame.map_err(|_| status::caller_gone())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 }
 

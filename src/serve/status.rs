@@ -169,6 +169,13 @@ pub(crate) fn upload_too_slow(waited: Duration, bytes_a_second: u32) -> Status {
     Status::new(Code::DeadlineExceeded, text)
 }
 
+/// Nothing came over a standing stream for a while. What came before it counts.
+pub(crate) fn stream_silent(waited: Duration) -> Status {
+    let text =
+        format!("nothing came over the stream for {} s, so it is ended; open it again", waited.as_secs_f32());
+    Status::new(Code::DeadlineExceeded, text)
+}
+
 /// Whoever called has gone in the middle of the request. Only the handler hears it; it is not
 /// CANCELLED because tonic takes that for the end of a stream.
 pub(crate) fn caller_gone() -> Status {

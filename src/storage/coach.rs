@@ -3,13 +3,13 @@
 use super::entity::{availability_use, coach, coach_availability, coach_status_change};
 use super::insert::insert_rows;
 use super::page::Page;
-use super::sql::sql;
+use super::sql::{Cell, sql, update_by_rows};
 use super::{Txn, again_if_taken};
 use crate::domain::state::{GradeType, JobStatus};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The coach of a user name.
 pub async fn coach_by_user_name(
@@ -77,9 +77,22 @@ pub(crate) async fn coach_test_passed_in_txn(txn: &Txn, id: i64, now: Instant) -
     sql("UPDATE coach SET test_passed_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await.map(drop)
 }
 
-/// Writes when a coach logged in last.
-pub(crate) async fn coach_login_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<u64> {
-    sql("UPDATE coach SET last_login_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await
+/// Writes when coaches logged in last, in the order of the keys.
+pub(crate) async fn coach_login_set_in_txn(txn: &Txn, logins: &BTreeMap<i64, Instant>) -> Result<()> {
+    if logins.is_empty() {
+        return Ok(());
+    }
+    update_by_rows(
+        txn,
+        "coach",
+        "{rows:id:i, last_login_at:i}",
+        "coach.id = p.id",
+        "last_login_at = p.last_login_at",
+    )
+    .rows(logins.iter().map(|(id, at)| [Cell::from(*id), Cell::from(*at)]))
+    .execute(txn)
+    .await
+    .map(drop)
 }
 
 /// Writes a row of a coach's history.

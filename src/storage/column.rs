@@ -93,5 +93,6 @@ text_columns!(
     PlaceCause,
     Channel,
     Audience,
+    PresenceState,
     RunState,
 );

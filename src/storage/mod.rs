@@ -35,6 +35,7 @@ pub mod page;
 mod park;
 pub(crate) mod place;
 pub mod pool;
+pub(crate) mod presence;
 pub(crate) mod purge;
 mod reach;
 mod reader;

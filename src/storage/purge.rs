@@ -109,6 +109,28 @@ pub(crate) async fn task_run_delete_in_txn(txn: &Txn, ids: &[i64]) -> Result<u64
     sql("DELETE FROM task_run WHERE id IN ({ids})").ids(ids.iter().copied()).execute(txn).await
 }
 
+/// Spans of presence that ended before an instant, the oldest first.
+pub(crate) async fn presence_list_old(
+    conn: &impl ConnectionTrait,
+    before: Instant,
+    most: i64,
+) -> Result<Vec<i64>> {
+    sql("SELECT id FROM presence_span WHERE to_at < ? ORDER BY to_at LIMIT ?")
+        .bind(before)
+        .bind(most)
+        .column(conn)
+        .await
+}
+
+/// Deletes spans of presence; how many.
+pub(crate) async fn presence_delete_in_txn(txn: &Txn, ids: &[i64], before: Instant) -> Result<u64> {
+    sql("DELETE FROM presence_span WHERE id IN ({ids}) AND to_at < ?")
+        .ids(ids.iter().copied())
+        .bind(before)
+        .execute(txn)
+        .await
+}
+
 /// Holds that were over before an instant.
 pub(crate) async fn held_time_list_old(
     conn: &impl ConnectionTrait,

@@ -114,8 +114,8 @@ impl TestApp {
         let listener = serve::bind(&options).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let (served, stop) = (rpc::served(&app).unwrap(), shutdown.clone());
-        tokio::spawn(async move { serve::serve(listener, served, &options, stop).await.unwrap() });
+        let (of, stop) = (app.clone(), shutdown.clone());
+        tokio::spawn(async move { rpc::serve(&of, listener, &options, stop).await.unwrap() });
         let channel = Channel::from_shared(url).unwrap().connect_lazy();
         Self { app, channel, messages, is_replica, shutdown, db }
     }

@@ -5,10 +5,10 @@ mod peers;
 mod reading;
 
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
-use etutor::rpc::{self, tasks};
+use etutor::rpc::{self, pb, tasks};
 use etutor::serve::{self, ServeOptions};
 use etutor::task::registry::Task;
-use etutor::testing::{TestApp, on_every_app, on_every_app_at, on_every_app_with};
+use etutor::testing::{Academy, TestApp, on_every_app, on_every_app_at, on_every_app_with};
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};
 use tokio_util::sync::CancellationToken;
@@ -190,6 +190,38 @@ fn tasks_and_runs_are_shown() {
         assert_eq!(runs["runs"][0]["task"], "sms send");
         assert!(text(&server.run("runs").await.stdout).contains("2026-03-02 08:30"));
         assert_eq!(code(&server.run("runs no such task").await), 64);
+    });
+}
+
+#[test]
+fn who_is_present_is_shown() {
+    on_every_app_at("2026-03-02T08:30", async |app: TestApp| {
+        Academy::new()
+            .period("19:00", "20:00")
+            .template("t", "FREQ=DAILY")
+            .coaches(1)
+            .students(1)
+            .build(&app)
+            .await;
+        let server = Served::new(&app).await;
+        let people = [
+            pb::heartbeat_request::Person::Coach("coach-001".to_owned()),
+            pb::heartbeat_request::Person::Student("student-001".to_owned()),
+        ];
+        for person in people {
+            app.presence().heartbeat(pb::HeartbeatRequest { person: Some(person) }).await.unwrap();
+        }
+        let table = text(&server.run("presence").await.stdout);
+        assert!(table.contains("coach-001") && table.contains("2026-03-02 08:30"), "{table}");
+        let coaches = server.json("presence --coaches").await;
+        assert_eq!(coaches["present"][0]["coach"], "coach-001");
+        assert_eq!(
+            (coaches["present"].as_array().unwrap().len(), &coaches["more"]),
+            (1, &Value::Bool(false))
+        );
+        let first = server.run("presence --limit 1").await;
+        assert!(text(&first.stderr).contains("more than 1"), "{first:?}");
+        assert_eq!(code(&server.run("presence --coaches --students").await), 64);
     });
 }
 

@@ -27,6 +27,7 @@ mod oulad;
 mod overview;
 mod people;
 mod plans;
+mod presence;
 mod races;
 mod recurrences;
 mod registry;

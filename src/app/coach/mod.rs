@@ -233,11 +233,3 @@ pub(crate) async fn list_coaches(
     }
     Ok(page.cut(coach::coach_list(app.db.reader(), filter, page).await?, |row| row.id))
 }
-
-/// Writes that a coach logged in.
-pub(crate) async fn record_login(call: &Call<'_>, user_name: &str) -> Result<()> {
-    let id = coach_by_user_name(call.app, user_name).await?.id;
-    in_txn!(call, "coach.record_login", |work| coach::coach_login_in_txn(work.txn, id, work.now)
-        .await
-        .map(drop))
-}

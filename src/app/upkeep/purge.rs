@@ -22,11 +22,19 @@ enum Old {
     Runs,
     HeldTimes,
     Topics,
+    Presence,
 }
 
 impl Old {
-    const ALL: [Self; 6] =
-        [Self::Messages, Self::RequestIds, Self::IdleRuns, Self::Runs, Self::HeldTimes, Self::Topics];
+    const ALL: [Self; 7] = [
+        Self::Messages,
+        Self::RequestIds,
+        Self::IdleRuns,
+        Self::Runs,
+        Self::HeldTimes,
+        Self::Topics,
+        Self::Presence,
+    ];
 
     /// How long it is kept.
     fn kept(self, app: &App) -> TimeDelta {
@@ -37,6 +45,7 @@ impl Old {
             Self::IdleRuns => TimeDelta::days(keep.idle_run_d.into()),
             Self::Runs => TimeDelta::days(keep.run_d.into()),
             Self::HeldTimes => app.rules().hold_span,
+            Self::Presence => TimeDelta::days(keep.presence_d.into()),
         }
     }
 
@@ -48,6 +57,7 @@ impl Old {
             Self::Runs => "other runs",
             Self::HeldTimes => "times of holds",
             Self::Topics => "what people were told of lessons",
+            Self::Presence => "when people were present",
         }
     }
 }
@@ -112,6 +122,7 @@ async fn purge_set(
             purge::task_run_list_old(conn, old == Old::IdleRuns, before, last_runs, limit).await?
         }
         Old::Topics => purge::topic_list_old(conn, call.app.time().day(before), limit).await?,
+        Old::Presence => purge::presence_list_old(conn, before, limit).await?,
         Old::HeldTimes | Old::RequestIds => purge::held_time_list_old(conn, before, limit).await?,
     };
     if ids.is_empty() {
@@ -121,6 +132,7 @@ async fn purge_set(
         Old::Messages => purge::message_purge_in_txn(work.txn, &ids, work.now).await,
         Old::IdleRuns | Old::Runs => purge::task_run_delete_in_txn(work.txn, &ids).await,
         Old::Topics => purge::topic_delete_in_txn(work.txn, &ids).await,
+        Old::Presence => purge::presence_delete_in_txn(work.txn, &ids, before).await,
         Old::HeldTimes | Old::RequestIds => purge::held_time_delete_in_txn(work.txn, &ids).await,
     })?;
     Ok((ids.len(), gone))

@@ -8,6 +8,7 @@ pub(crate) mod enrollment;
 pub(crate) mod message;
 mod paging;
 pub(crate) mod people;
+pub(crate) mod presence;
 pub(crate) mod staffing;
 mod words;
 

@@ -59,6 +59,7 @@ lists!(
     ListClassesRequest,
     ListMessagesRequest,
     ListTaskRunsRequest,
+    ListPresentRequest,
 );
 
 /// What lists are in order of.

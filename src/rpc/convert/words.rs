@@ -112,6 +112,7 @@ twins! {
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];
+    PresenceState = PresenceState [Open, Logout, Stale];
     RunState = TaskRunState [Running, Done, Failed];
     LessonChangeKind = LessonChangeKind [Added, Removed, Moved, Resized];
     TaskChangeKind = ClassTaskChangeKind [Cancelled, Resized, Moved, Reopened];

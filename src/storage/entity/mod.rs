@@ -16,6 +16,7 @@ pub(crate) mod notice_topic;
 pub mod period;
 pub mod place;
 pub mod place_change;
+pub(crate) mod presence_span;
 pub mod request_log;
 pub mod reservation;
 pub mod season;

@@ -17,6 +17,7 @@ mod m20261129_setting;
 mod m20261129_task_looks;
 mod m20261130_notices;
 mod m20261201_actor;
+mod m20261202_presence;
 mod m20261202_standing;
 mod m20261203_lesson_start;
 mod step;
@@ -35,6 +36,7 @@ pub const ALL: &[Migration] = &[
     m20261129_task_looks::MIGRATION,
     m20261130_notices::MIGRATION,
     m20261201_actor::MIGRATION,
+    m20261202_presence::MIGRATION,
     m20261202_standing::MIGRATION,
     m20261203_lesson_start::MIGRATION,
 ];

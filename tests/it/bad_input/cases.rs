@@ -38,6 +38,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(sign_ups(world));
     cases.extend(staffing(world));
     cases.extend(places());
+    cases.extend(presence(world));
     cases.extend(running(world));
     cases.extend(deleting());
     cases
@@ -290,10 +291,29 @@ fn staffing(world: &World) -> Vec<Case> {
             pb::DeclineInvitationRequest { invitation_id: second, coach: two },
         ),
         case("PresenceService/CompleteSoftwareTest", passed(&coach(8))),
-        case("PresenceService/RecordLogin", pb::RecordLoginRequest { coach: coach(8) }),
         case("ClassService/ListClasses", pb::ListClassesRequest::default()),
         case("ClassService/GetClass", pb::GetClassRequest { class_id: world.class }),
         case("MessageService/ListMessages", pb::ListMessagesRequest::default()),
+    ]
+}
+
+fn presence(world: &World) -> Vec<Case> {
+    // Of the two one is named.
+    let of = |rpc, request: Vec<u8>| Case { rpc, request, needless: &["student"] };
+    let login = pb::RecordLoginRequest { person: Some(pb::record_login_request::Person::Coach(coach(8))) };
+    let heartbeat = pb::HeartbeatRequest { person: Some(pb::heartbeat_request::Person::Coach(coach(8))) };
+    let logout = pb::RecordLogoutRequest { person: Some(pb::record_logout_request::Person::Coach(coach(8))) };
+    let get = pb::GetPresenceRequest {
+        person: Some(pb::get_presence_request::Person::Coach(coach(8))),
+        from_time: Some(Timestamp { seconds: world.now - 3600, nanos: 0 }),
+        to_time: Some(Timestamp { seconds: world.now, nanos: 0 }),
+    };
+    vec![
+        of("PresenceService/RecordLogin", login.encode_to_vec()),
+        of("PresenceService/Heartbeat", heartbeat.encode_to_vec()),
+        of("PresenceService/GetPresence", get.encode_to_vec()),
+        case("PresenceService/ListPresent", pb::ListPresentRequest::default()),
+        of("PresenceService/RecordLogout", logout.encode_to_vec()),
     ]
 }
 
@@ -379,6 +399,7 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         // Whatever it is now.
         "class_template" | "class_id" | "end_day" if method == "ChangeReservation" => missing,
         "from_day" | "to_day" if method == "GetStudentSchedule" => missing,
+        "from_time" | "to_time" if method == "GetPresence" => missing,
         "firing" | "tick_at" | "when" | "day" if service == "TaskService" => missing,
         // Whoever does not exist is another coach too.
         "coach" if service == "InvitationService" && method != "ListInvitations" => {

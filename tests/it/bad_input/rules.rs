@@ -222,6 +222,40 @@ fn a_range_does_not_end_before_it_begins_and_a_page_belongs_to_its_list() {
 }
 
 #[test]
+fn a_stream_of_heartbeats_names_its_person_once_and_first() {
+    use pb::keep_present_request::Person;
+    on_every_app(async |app: TestApp| {
+        academy(&app).await;
+        let keep = async |people: Vec<Option<Person>>| {
+            let steps = people.into_iter().map(|person| pb::KeepPresentRequest { person });
+            app.presence().keep_present(tokio_stream::iter(steps.collect::<Vec<_>>())).await
+        };
+        let (one, other) = (Some(Person::Coach(coach(1))), Some(Person::Student(student(1))));
+        refused(keep(vec![None]).await, "coach");
+        refused(keep(vec![Some(Person::Coach(String::new()))]).await, "coach");
+        refused(keep(vec![Some(Person::Student("x".repeat(65)))]).await, "student");
+        refused(keep(vec![one.clone(), one.clone()]).await, "coach");
+        refused(keep(vec![one.clone(), None, other]).await, "student");
+        let nobody = keep(vec![Some(Person::Student("nobody".to_owned()))]).await.unwrap_err();
+        assert_eq!(nobody.code(), Code::NotFound, "{nobody:?}");
+        let none = keep(vec![]).await.unwrap().into_inner();
+        assert_eq!((none.heartbeats, none.last_heartbeat_time), (0, None));
+        assert_eq!(keep(vec![one, None, None]).await.unwrap().into_inner().heartbeats, 3);
+    });
+}
+
+#[test]
+fn a_time_of_presence_begins_before_it_ends() {
+    on_every_app(async |app: TestApp| {
+        academy(&app).await;
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let person = Some(pb::get_presence_request::Person::Coach(coach(1)));
+        let request = pb::GetPresenceRequest { person, from_time: at(100), to_time: at(100) };
+        refused(app.presence().get_presence(request).await, "to_time");
+    });
+}
+
+#[test]
 fn an_import_is_a_start_then_files_each_with_its_rows() {
     use pb::import_request::Step;
     on_every_app(async |app: TestApp| {

@@ -11,6 +11,11 @@ async fn task(app: &TestApp) -> pb::GetClassTaskResponse {
     app.staffing().get_class_task(request).await.unwrap().into_inner()
 }
 
+fn logged_in(coach: &str) -> pb::RecordLoginRequest {
+    let person = pb::record_login_request::Person::Coach(coach.to_owned());
+    pb::RecordLoginRequest { person: Some(person) }
+}
+
 #[test]
 fn a_class_is_seen_from_its_task_to_its_roster() {
     on_every_app(async |app| {
@@ -71,7 +76,7 @@ fn a_class_is_seen_from_its_task_to_its_roster() {
         assert_eq!(field(&app.presence().complete_software_test(half).await.unwrap_err()), "sound");
         let outcome = app.presence().complete_software_test(test).await.unwrap().into_inner();
         assert_eq!((outcome.passed, outcome.ready_invitation_ids), (true, vec![id]));
-        app.presence().record_login(pb::RecordLoginRequest { coach: mine.coach.clone() }).await.unwrap();
+        app.presence().record_login(logged_in(&mine.coach)).await.unwrap();
         let coach = app
             .coaches()
             .get_coach(pb::GetCoachRequest { user_name: mine.coach.clone() })
@@ -238,7 +243,7 @@ fn lists_and_answers_refuse_what_makes_no_sense() {
             app.classes().get_class(pb::GetClassRequest { class_id: 9 }).await.unwrap_err().code(),
             Code::NotFound
         );
-        let nobody = pb::RecordLoginRequest { coach: "nobody".into() };
+        let nobody = logged_in("nobody");
         assert_eq!(app.presence().record_login(nobody).await.unwrap_err().code(), Code::NotFound);
         assert_eq!(
             field(&app.presence().record_login(pb::RecordLoginRequest::default()).await.unwrap_err()),

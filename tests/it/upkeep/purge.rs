@@ -198,3 +198,29 @@ fn one_run_removes_so_many_at_most_and_two_at_once_remove_each_once() {
         assert_eq!(numbers(&app, "SELECT COUNT(*) FROM request_log").await, [0]);
     });
 }
+
+#[test]
+fn when_people_were_present_goes_after_four_hundred_days() {
+    on_every_app_at("2026-03-02T10:00", async |app: TestApp| {
+        one_place().build(&app).await;
+        let beat = async |number: usize| {
+            let person = Some(pb::heartbeat_request::Person::Student(student(number)));
+            app.presence().heartbeat(pb::HeartbeatRequest { person }).await.unwrap();
+        };
+        beat(1).await;
+        app.set_clock("2026-03-02T11:00").await;
+        beat(1).await;
+        beat(2).await;
+        app.set_clock("2027-04-06T10:00").await;
+        assert_eq!(app.fire("message purge", None).await.changed, 0, "400 days to the second");
+        app.set_clock("2027-04-06T10:01").await;
+        let report = app.fire("message purge", None).await;
+        assert!(report.notes.contains(&"when people were present: 1 removed".to_owned()), "{report:?}");
+        assert_eq!(numbers(&app, "SELECT COUNT(*) FROM presence_span").await, [2]);
+        app.set_clock("2028-01-01").await;
+        app.fire("message purge", None).await;
+        assert_eq!(numbers(&app, "SELECT COUNT(*) FROM presence_span").await, [0]);
+        beat(1).await;
+        assert_eq!(numbers(&app, "SELECT COUNT(*) FROM presence_span").await, [1]);
+    });
+}
