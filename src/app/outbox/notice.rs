@@ -202,14 +202,26 @@ pub async fn lock(txn: &Txn, message_ids: &[i64]) -> Result<()> {
 /// Messages have gone out, or may have: what they say is what the people know. Whatever is so by
 /// now that differs from it is written.
 pub async fn told(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
+    let kept = note(work, message_ids).await?;
+    look_at(work, kept.into_iter().map(Asked::again).collect()).await
+}
+
+/// The same in the transaction that has just looked whether they are true: whoever changes what is
+/// so waits for its locks, and looks after it.
+pub async fn told_at_once(work: Work<'_>, message_ids: &[i64]) -> Result<()> {
+    note(work, message_ids).await.map(drop)
+}
+
+/// Notes that people know what messages say; their topics as they were.
+async fn note(work: Work<'_>, message_ids: &[i64]) -> Result<Vec<Kept>> {
     if message_ids.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let mut said = said_by(work.txn, message_ids.iter().copied()).await?;
     // Some may have been withdrawn a moment ago.
     said.retain(|said| MessageState::MAY_HAVE_GONE_OUT.contains(&said.state));
     if said.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let mut words: BTreeMap<i64, Word> = BTreeMap::new();
     for said in &said {
@@ -221,8 +233,7 @@ pub async fn told(work: Work<'_>, message_ids: &[i64]) -> Result<u64> {
         Some(Known { id, word: *words.get(&id)?, known_at: work.now, reservation_id, version })
     });
     topic_set_in_txn(work.txn, &set.collect::<Vec<_>>()).await?;
-    let asked = kept.into_iter().map(Asked::again);
-    look_at(work, asked.collect()).await
+    Ok(kept)
 }
 
 /// Messages have ended because what they say is no longer so: what there is still to tell is

@@ -150,7 +150,7 @@ async fn take(call: &Call<'_>, ids: &[i64], lease: &Lease) -> Result<(Vec<messag
         if testing {
             report.messages = message_capture(work.txn, &going, work.now).await?;
             report.changed += report.messages;
-            notice::told(work, &going).await?;
+            notice::told_at_once(work, &going).await?;
         } else if !going.is_empty() {
             message_lease(work.txn, &going, &lease.token, lease.until).await?;
         }
