@@ -179,8 +179,6 @@ const CLASS: &[Key] = &[
     key("morning_before", TIME),
     key("morning_freeze", TIME),
     key("freeze_lead_h", Kind::Whole(1, 24)),
-    key("morning_reminder", TIME),
-    key("reminder_lead_h", Kind::Whole(1, 24)),
     key("morning_not_held", TIME),
     key("not_held_lead_min", Kind::Whole(0, DAY_MIN)),
     key("form_when_covered", Kind::Flag),

@@ -417,9 +417,6 @@ struct Class {
     #[serde(deserialize_with = "words::time")]
     morning_freeze: NaiveTime,
     freeze_lead_h: u16,
-    #[serde(deserialize_with = "words::time")]
-    morning_reminder: NaiveTime,
-    reminder_lead_h: u16,
     morning_not_held: NaiveTime,
     not_held_lead_min: u16,
     form_when_covered: bool,
@@ -467,8 +464,6 @@ fn rules(zone: Tz, file: &File) -> Rules {
         early_warning_gate_before: invite.early_warning_gate_before,
         not_held_lead: minutes(class.not_held_lead_min),
         morning_not_held: class.morning_not_held,
-        morning_reminder: class.morning_reminder,
-        reminder_lead: TimeDelta::hours(class.reminder_lead_h.into()),
         reopen_lead: minutes(invite.reopen_lead_min),
         wave_factor: invite.wave_factor,
         after_gate: match invite.after_gate {

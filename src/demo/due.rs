@@ -2,7 +2,7 @@
 //! it without missing anything.
 
 use crate::app::App;
-use crate::domain::calendar::Timeline;
+use crate::domain::calendar::{REMINDER_LEAD, Timeline};
 use crate::domain::message::NEVER;
 use crate::domain::state::{InvitationState, MessageState};
 use crate::domain::time::{Instant, add_days};
@@ -53,7 +53,7 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
         due.extend(Timeline::of(rules, row.day, row.start_at).early_warning_at);
     }
     for row in lesson::Entity::find().filter(lesson::Column::StartAt.gt(now)).all(conn).await? {
-        due.push(row.start_at - rules.reminder_lead);
+        due.push(row.start_at - REMINDER_LEAD);
     }
     for row in place::Entity::find().filter(place::Column::NotHeldTold.eq(false)).all(conn).await? {
         due.push(row.not_held_at);

@@ -113,24 +113,16 @@ impl Timeline {
     }
 }
 
+/// Of morning lessons people are reminded at this time on D−1: 20:00, when the scheduled task runs.
+pub(crate) const MORNING_REMINDER: NaiveTime = NaiveTime::from_hms_opt(20, 0, 0).unwrap();
+
+/// Of the others this long before they start: 4 h, so that a run each minute from 08:00 to 20:00
+/// reaches all of them.
+pub(crate) const REMINDER_LEAD: TimeDelta = TimeDelta::hours(4);
+
 /// When lessons of a day stop being morning lessons: 12:00.
 pub(crate) fn noon_of(rules: &Rules, day: Day) -> Instant {
     rules.time.at(day, rules.morning_before)
-}
-
-/// From when on people are reminded of the morning lessons of a day: D−1 20:00.
-pub(crate) fn reminder_of_morning(rules: &Rules, day: Day) -> Instant {
-    rules.time.at(add_days(day, -1), rules.morning_reminder)
-}
-
-/// Whether the run that reminds of a lesson, on `day` from `start` on, is over at `now`: whatever
-/// forms or joins its class later writes the reminder by itself.
-pub(crate) fn reminders_are_over(rules: &Rules, day: Day, start: Instant, now: Instant) -> bool {
-    let minute = TimeDelta::minutes(1);
-    if rules.time.time(start) < rules.morning_before {
-        return now >= reminder_of_morning(rules, day) + minute;
-    }
-    now >= rules.time.at(day, rules.morning_reminder) + minute
 }
 
 /// D−3 00:00: only sign-ups made before this count for new classes of D (docs/domain.md §3).

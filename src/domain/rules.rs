@@ -97,10 +97,6 @@ pub struct Rules {
     pub offer_near: TimeDelta,
     /// Leave is asked for until s − this (2 h, §6).
     pub leave_lead: TimeDelta,
-    /// Lessons that are not in the morning are reminded of at s − this (4 h, §3).
-    pub reminder_lead: TimeDelta,
-    /// … and those of morning classes at this time on D−1 (20:00).
-    pub morning_reminder: NaiveTime,
     /// Lessons a student may take leave from in one season (3, §6).
     pub leave_limit: u32,
     /// Sign-ups that are decided together in one transaction at most; more wait for the next.
@@ -150,8 +146,6 @@ impl Rules {
             offer_far: TimeDelta::hours(48),
             offer_near: TimeDelta::hours(4),
             leave_lead: TimeDelta::hours(2),
-            reminder_lead: TimeDelta::hours(4),
-            morning_reminder: hm(20, 0),
             leave_limit: 3,
             sign_up_batch: 256,
         }

@@ -12,6 +12,9 @@ pub(crate) const MOST_DAYS: usize = 20;
 /// The most groups of lessons (of one template at one time of day) that one notice tells of.
 pub(crate) const MOST_LINES: usize = 3;
 
+/// The most that a reminder lists: more than anybody teaches or attends in one run.
+pub(crate) const MOST_AHEAD: usize = 12;
+
 /// Days that are named with their weekday; more are listed by month.
 const DAYS_WITH_WEEKDAY: usize = 3;
 

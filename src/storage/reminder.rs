@@ -50,10 +50,10 @@ pub(crate) async fn unreminded_student_list(
     let query = sql(concat!(
         "SELECT s.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
          FROM {rows:from_at:i, to_at:i} q \
-         {join} lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at \
+         {look_up:lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at} \
          {join} class c ON c.id = l.class_id \
-         {join} reservation r ON r.class_id = l.class_id AND r.state = 'PLACED' AND r.placed_from <= l.day \
-           AND r.last_day >= l.day \
+         {look_up:reservation r ON r.class_id = l.class_id AND r.state = 'PLACED' AND r.placed_from <= l.day \
+           AND r.last_day >= l.day} \
          {join} student s ON s.id = r.student_id \
          WHERE l.state = 'SCHEDULED' AND COALESCE(s.user_name, '') > ? \
            AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day)",
@@ -63,7 +63,7 @@ pub(crate) async fn unreminded_student_list(
     query.rows(spans(starts)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
 }
 
-/// The same of coaches who teach them.
+/// The same of coaches who teach them, if somebody comes.
 pub(crate) async fn unreminded_coach_list(
     conn: &impl ConnectionTrait,
     starts: &[(Instant, Instant)],
@@ -73,9 +73,12 @@ pub(crate) async fn unreminded_coach_list(
     let query = sql(concat!(
         "SELECT o.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
          FROM {rows:from_at:i, to_at:i} q \
-         {join} lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at \
+         {look_up:lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at} \
          {join} class c ON c.id = l.class_id {join} coach o ON o.id = l.coach_id \
-         WHERE l.state = 'SCHEDULED' AND COALESCE(o.user_name, '') > ?",
+         WHERE l.state = 'SCHEDULED' AND COALESCE(o.user_name, '') > ? \
+           AND EXISTS (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
+             AND r.placed_from <= l.day AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 \
+               FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day))",
         not_reminded!("COACH", "l.class_id", "o.user_name"),
         " ORDER BY o.user_name, l.start_at LIMIT ?"
     ));

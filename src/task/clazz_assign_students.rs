@@ -3,10 +3,10 @@
 
 use crate::app::call::Call;
 use crate::app::report::Report;
-use crate::app::staffing::step;
+use crate::app::staffing::remind;
 use crate::error::Result;
 
 /// At the run's `now`.
 pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
-    step::assign_students(call).await
+    remind::assign_students(call).await
 }

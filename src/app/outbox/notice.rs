@@ -11,7 +11,6 @@ mod standing;
 mod write;
 
 pub use look::Asked;
-pub(crate) use remind::remind_in_txn;
 pub use remind::{Starts, remind};
 pub(crate) use standing::{class_of, look_at_answered, look_at_invitations};
 
@@ -83,7 +82,8 @@ pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
         let stays = at
             .get(&said.topic_id)
             .map(|at| &looked[*at])
-            .is_some_and(|one| one.now == word && (may_say_again(one, said) || one.tells(said.kind)));
+            .is_some_and(|one| one.now == word && (may_say_again(one, said) || one.tells(said.kind)))
+            && !is_late_reminder(&work, said, word);
         if !stays {
             stale.insert(said.message_id);
         }
@@ -142,6 +142,11 @@ fn may_say_again(one: &Looked, said: &Said) -> bool {
     one.topic.audience == Audience::Admin || said.attempts > 0 || said.kind == MessageKind::LessonReminder
 }
 
+/// Whether a message reminds of a lesson that has begun.
+fn is_late_reminder(work: &Work<'_>, said: &Said, word: Word) -> bool {
+    said.kind == MessageKind::LessonReminder && matches!(word, Word::At(start) if start <= work.now)
+}
+
 /// Withdraws messages that wait.
 async fn withdraw(work: Work<'_>, ids: &BTreeSet<i64>) -> Result<()> {
     let ids = Vec::from_iter(ids.iter().copied());
@@ -178,7 +183,7 @@ pub async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<HashSet<i
     for said in &said {
         let word = said.word()?;
         match at.get(&said.topic_id).map(|at| &looked[*at]) {
-            Some(one) if one.now == word => {
+            Some(one) if one.now == word && !is_late_reminder(&work, said, word) => {
                 if one.tells(said.kind) || may_say_again(one, said) {
                     news.insert(said.message_id);
                 }

@@ -6,11 +6,9 @@ use super::notice;
 use crate::app::call::Work;
 use crate::app::outbox;
 use crate::app::outbox::Draft;
-use crate::app::outbox::notice::{Asked, look_at_seated, remind_in_txn};
-use crate::domain::calendar::reminders_are_over;
+use crate::app::outbox::notice::look_at_seated;
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
-use crate::domain::notice::Word;
 use crate::domain::spreading::{self, Group, Pupil};
 use crate::domain::state::{ClassState, InvitationState, LessonState};
 use crate::error::{Error, Reason, Result};
@@ -151,21 +149,5 @@ async fn make_classes(
     let written = outbox::write(work, drafts).await?;
     // Who was told that the lesson does not take place is told that it does; and from later lessons
     // all may be on leave.
-    let written = written + look_at_seated(work, task.template_id, task.day).await?;
-    if !reminders_are_over(work.app.rules(), task.day, task.start_at, work.now) {
-        return Ok(written);
-    }
-    let mut of = Vec::new();
-    for (coach, members) in filled {
-        of.push(Asked::teaches(
-            &coach.user_name,
-            class_id(coach)?,
-            task.template_id,
-            task.day,
-            task.start_at,
-        ));
-        let word = Word::At(task.start_at);
-        of.extend(members.iter().map(|one| Asked::student(&one.user_name, task.template_id, task.day, word)));
-    }
-    Ok(written + remind_in_txn(work, of).await?.1)
+    Ok(written + look_at_seated(work, task.template_id, task.day).await?)
 }

@@ -1,55 +1,73 @@
 //! `clazz morning_notify` and `clazz not_morning_notify`: remind coaches and students of the
-//! lessons that are about to be (docs/domain.md §3).
+//! lessons that are about to be; and `clazz assign_students`, which reminds of those whose runs are
+//! over (docs/domain.md §3).
 
-use super::step::assign_students;
+use super::step;
 use crate::app::call::Call;
 use crate::app::outbox::notice::{Starts, remind};
 use crate::app::report::Report;
-use crate::domain::calendar::{noon_of, reminder_of_morning};
-use crate::domain::time::add_days;
+use crate::domain::calendar::{MORNING_REMINDER, REMINDER_LEAD, noon_of};
+use crate::domain::rules::Rules;
+use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
+use chrono::TimeDelta;
 
-/// 20:00: the morning classes of tomorrow; late, or before 20:00, those that are left of today.
+/// 20:00: the morning classes of tomorrow; late, those that are left of today.
 pub async fn remind_of_mornings(call: &Call<'_>) -> Result<Report> {
-    run(call, mornings(call)).await
+    let mut report = step::assign_students(call).await?;
+    remind(call, &mornings(call, TimeDelta::zero()), &mut report).await?;
+    Ok(report)
 }
 
-/// Every minute: the other classes whose lesson is at most 4 h ahead; and whoever was not reminded
-/// of a morning class when it was time.
+/// Every minute: the other classes whose lesson is at most 4 h ahead. (A lesson after midnight is a
+/// morning lesson of the next day.)
 pub async fn remind_of_rest(call: &Call<'_>) -> Result<Report> {
-    let (rules, now) = (call.app.rules(), call.now);
-    let mut starts = mornings(call);
-    // A lesson after midnight is a morning lesson of the next day.
-    let (noon, midnight) =
-        (noon_of(rules, rules.time.day(now)), rules.time.midnight(add_days(rules.time.day(now), 1)));
-    let until = (now + rules.reminder_lead + chrono::TimeDelta::seconds(1)).min(midnight);
-    starts.push((soonest(call).max(noon), until));
-    run(call, starts).await
+    let mut report = step::assign_students(call).await?;
+    let (from, to) = afternoon(call);
+    let within = call.now + REMINDER_LEAD + TimeDelta::seconds(1);
+    remind(call, &spans([(from, to.min(within))]), &mut report).await?;
+    Ok(report)
+}
+
+/// `clazz assign_students`; and whoever has come to a lesson since its reminders were written, or
+/// was not reminded when it was time, is reminded.
+pub async fn assign_students(call: &Call<'_>) -> Result<Report> {
+    let mut report = step::assign_students(call).await?;
+    let minute = TimeDelta::minutes(1);
+    remind(call, &mornings(call, minute), &mut report).await?;
+    if evening_of(call.app.rules(), call.app.time().day(call.now)) + minute <= call.now {
+        remind(call, &spans([afternoon(call)]), &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// From when on people are reminded of the morning lessons of the day after this one, and until
+/// when of the others of this day: 20:00.
+fn evening_of(rules: &Rules, day: Day) -> Instant {
+    rules.time.at(day, MORNING_REMINDER)
 }
 
 /// What has begun needs no reminder.
-fn soonest(call: &Call<'_>) -> crate::domain::time::Instant {
-    call.now + chrono::TimeDelta::seconds(1)
+fn soonest(call: &Call<'_>) -> Instant {
+    call.now + TimeDelta::seconds(1)
 }
 
-/// The starts of the morning lessons whose reminder is due, and which have not begun.
-fn mornings(call: &Call<'_>) -> Vec<Starts> {
+/// The starts of today's lessons from noon on that have not begun.
+fn afternoon(call: &Call<'_>) -> Starts {
     let (rules, today) = (call.app.rules(), call.app.time().day(call.now));
-    let due =
-        [today, add_days(today, 1)].into_iter().filter(|day| reminder_of_morning(rules, *day) <= call.now);
-    due.map(|day| (soonest(call).max(rules.time.midnight(day)), noon_of(rules, day))).collect()
+    (soonest(call).max(noon_of(rules, today)), rules.time.midnight(add_days(today, 1)))
 }
 
-/// Classes that are due are formed first, so that nobody is reminded a minute late.
-async fn run(call: &Call<'_>, starts: Vec<Starts>) -> Result<Report> {
-    let mut report = assign_students(call).await?;
-    let starts: Vec<Starts> = starts.into_iter().filter(|(from, to)| from < to).collect();
-    if starts.is_empty() {
-        return Ok(report);
-    }
-    let done = remind(call, &starts).await?;
-    report.examined += done.found;
-    report.changed += done.lessons;
-    report.messages += done.messages;
-    Ok(report)
+/// The starts of the morning lessons whose time to be reminded of came at least this long ago, and
+/// which have not begun.
+fn mornings(call: &Call<'_>, ago: TimeDelta) -> Vec<Starts> {
+    let (rules, today) = (call.app.rules(), call.app.time().day(call.now));
+    let is_due = |day: &Day| evening_of(rules, add_days(*day, -1)) + ago <= call.now;
+    let due = [today, add_days(today, 1)].into_iter().filter(is_due);
+    spans(due.map(|day| (soonest(call).max(rules.time.midnight(day)), noon_of(rules, day))))
+}
+
+/// Those that are not over.
+fn spans(starts: impl IntoIterator<Item = Starts>) -> Vec<Starts> {
+    starts.into_iter().filter(|(from, to)| from < to).collect()
 }

@@ -158,3 +158,66 @@ fn nobody_is_reminded_of_what_is_no_longer_so() {
         stage.told().await;
     });
 }
+
+#[test]
+fn after_the_runs_of_the_day_whoever_comes_to_a_lesson_is_reminded_by_the_minute() {
+    on_every_app_at(SATURDAY, async |app| {
+        let academy = Academy::new().period("07:00", "08:00").template("math", TH).classes(2, 6);
+        let stage = Stage::monday(app, academy.coaches(1).students(2), 2).await;
+        stage.minute("2026-03-02T08:00").await;
+        stage.ready(&[1], MATH).await;
+        stage.set_clock("2026-03-04T20:00").await;
+        stage.fire("clazz assign_students", None).await;
+        leave(&stage, 2, "2026-03-05").await;
+        // The run of 20:00 was missed; one is on leave, and comes back.
+        stage.set_clock("2026-03-04T20:05").await;
+        stage.told().await;
+        stage.fire("clazz assign_students", None).await;
+        assert_eq!(reminded(&stage).await, everybody(1));
+        let request = pb::CancelLeaveRequest {
+            reservation_id: reservation_of(&stage, 2, "2026-03-05").await,
+            day: "2026-03-05".to_owned(),
+        };
+        stage.enrollment().cancel_leave(request).await.unwrap();
+        for told in [vec!["student-002"], vec![]] {
+            stage.fire("clazz assign_students", None).await;
+            assert_eq!(reminded(&stage).await, told);
+        }
+    });
+}
+
+#[test]
+fn all_lessons_of_a_morning_are_listed_as_they_come_and_none_that_has_begun() {
+    on_every_app_at(SATURDAY, async |app| {
+        let hours = [("10:30", "11:30"), ("06:00", "07:00"), ("09:00", "10:00"), ("07:30", "08:30")];
+        let mut academy = Academy::new();
+        for (number, (start, end)) in hours.into_iter().enumerate() {
+            academy = academy.period(start, end).template(["a", "b", "c", "d"][number], TH);
+        }
+        let stage = Stage::set(app, academy.coaches(1).students(1)).await;
+        for template in ["a", "b", "c", "d"] {
+            stage.academy.reserve_all(&stage, template, 1, 1, None).await;
+        }
+        stage.set_clock("2026-03-02T00:00").await;
+        stage.fire("invite create", None).await;
+        for (template, minute) in [("a", "08:00"), ("b", "08:30"), ("c", "09:00"), ("d", "09:30")] {
+            stage.set_clock(&format!("2026-03-02T{minute}")).await;
+            assert_eq!(stage.invite(1, &format!("{template}@2026-03-05"), Some("x")).await, "QUEUED");
+            stage.ready(&[1], &format!("{template}@2026-03-05")).await;
+        }
+        stage.set_clock("2026-03-04T20:00").await;
+        stage.fire("clazz morning_notify", None).await;
+        stage.told().await;
+        // Nobody sends before the first has begun.
+        stage.set_clock("2026-03-05T06:01").await;
+        assert!(!who(&sent(&stage).await).contains(&"LESSON_REMINDER student-001"));
+        stage.fire("clazz assign_students", None).await;
+        let texts = sent(&stage).await;
+        let text = &texts.iter().find(|(line, _)| line == "LESSON_REMINDER student-001").unwrap().1;
+        let order: Vec<Option<usize>> =
+            ["06:00", "07:30", "09:00", "10:30"].iter().map(|hour| text.find(hour)).collect();
+        assert!(order[0].is_none() && order[1] < order[2] && order[2] < order[3], "{text}");
+        assert!(text.contains("您有3次课"), "{text}");
+        stage.told().await;
+    });
+}

@@ -4,6 +4,7 @@
 use super::look::{Asked, Looked, look};
 use super::write::{keep, write};
 use crate::app::call::{Call, Work};
+use crate::app::report::Report;
 use crate::domain::notice::{LessonNews, Topic, Word};
 use crate::domain::state::Audience;
 use crate::domain::time::{Day, Instant};
@@ -19,24 +20,13 @@ const AT_ONCE: usize = 500;
 /// Lessons that start in `[from, to)`.
 pub type Starts = (Instant, Instant);
 
-/// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reminded {
-    /// Lessons of people who had not been reminded.
-    pub found: u64,
-    /// Those of them of which they are reminded now.
-    pub lessons: u64,
-    /// Messages written.
-    pub messages: u64,
-}
-
 /// Reminds whoever has a lesson in these spans and has not been reminded of it. Those who are on
-/// leave, and coaches to whose lesson nobody comes, are not.
-pub async fn remind(call: &Call<'_>, starts: &[Starts]) -> Result<Reminded> {
-    let mut done = Reminded::default();
+/// leave, and coaches to whose lesson nobody comes, are not. A set that fails is counted as failed,
+/// and the next goes on.
+pub async fn remind(call: &Call<'_>, starts: &[Starts], report: &mut Report) -> Result<()> {
     for audience in [Audience::Coach, Audience::Student] {
         let mut after = String::new();
-        loop {
+        while !starts.is_empty() {
             let reader = call.app.db.reader();
             let mut found = match audience {
                 Audience::Coach => unreminded_coach_list(reader, starts, &after, AT_ONCE).await?,
@@ -49,17 +39,18 @@ pub async fn remind(call: &Call<'_>, starts: &[Starts]) -> Result<Reminded> {
             let Some(last) = found.last() else { break };
             after.clone_from(&last.person);
             let asked: Vec<Asked> = found.iter().map(|one| asked(audience, one)).collect();
-            let (lessons, messages) =
-                in_txn!(call, "lesson.remind", |work| remind_in_txn(work, asked.clone()).await)?;
-            done.found += found.len() as u64;
-            done.lessons += lessons;
-            done.messages += messages;
+            let written = in_txn!(call, "lesson.remind", |work| remind_in_txn(work, asked.clone()).await);
+            report.examined += found.len() as u64;
+            if let Some((lessons, messages)) = report.or_failed("reminders", written)? {
+                report.changed += lessons;
+                report.messages += messages;
+            }
             if is_all {
                 break;
             }
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Leaves out the last person, whose lessons may go on behind the end; unless there is no other.
@@ -79,7 +70,7 @@ fn asked(audience: Audience, one: &Unreminded) -> Asked {
 }
 
 /// Reminds people of lessons; of how many, and the messages written.
-pub(crate) async fn remind_in_txn(work: Work<'_>, asked: Vec<Asked>) -> Result<(u64, u64)> {
+async fn remind_in_txn(work: Work<'_>, asked: Vec<Asked>) -> Result<(u64, u64)> {
     let people: HashSet<(String, i64, Day)> = asked.iter().map(Asked::own_key).collect();
     let looked = look(work, work.app.time(), asked).await?;
     // Another replica may have reminded of them since they were found.

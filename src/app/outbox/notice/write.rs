@@ -10,7 +10,7 @@ use crate::domain::state::Audience;
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::message::content::Content;
-use crate::message::lesson_text::{LessonLine, MOST_DAYS, MOST_LINES};
+use crate::message::lesson_text::{LessonLine, MOST_AHEAD, MOST_DAYS, MOST_LINES};
 use crate::storage::catalog::{Course, course_list};
 use crate::storage::notice::{Known, topic_insert_in_txn, topic_list, topic_set_in_txn};
 use crate::storage::pool;
@@ -82,7 +82,12 @@ pub(super) async fn write(
     }
     let mut drafts = Vec::with_capacity(groups.len());
     for ((audience, person, news, ..), mut of) in groups {
-        of.sort_by_key(|one| (one.topic.day, one.topic.template_id));
+        // A reminder lists lessons as they come.
+        let start = |one: &Looked| match one.now {
+            Word::At(start) if news == LessonNews::Ahead => start.unix(),
+            _ => 0,
+        };
+        of.sort_by_key(|one| (one.topic.day, start(one), one.topic.template_id));
         let mut parts: Vec<Part<'_>> = Vec::new();
         for one in of {
             let (mut line, start) = line(work.app, course(one)?, one);
@@ -159,7 +164,7 @@ fn add<'a>(parts: &mut Vec<Part<'a>>, news: LessonNews, one: &'a Looked, line: L
         let is_new = !part.lines.iter().any(|other| other.is_like(&line));
         // A move names its first day only.
         (news != LessonNews::Moved && part.of.len() >= MOST_DAYS)
-            || (is_new && part.lines.len() >= MOST_LINES)
+            || (is_new && part.lines.len() >= if news == LessonNews::Ahead { MOST_AHEAD } else { MOST_LINES })
     };
     if parts.last().is_none_or(is_full) {
         parts.push(Part::default());
