@@ -188,6 +188,11 @@ fn look_up(backend: DbBackend, join: &str, what: &str) -> String {
     }
 }
 
+/// Whether rows are locked one by one. On SQLite a writer has the whole database.
+pub(super) fn has_row_locks(backend: DbBackend) -> bool {
+    backend != DbBackend::Sqlite
+}
+
 fn share(backend: DbBackend) -> &'static str {
     match backend {
         // The writer has the whole database.

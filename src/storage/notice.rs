@@ -2,15 +2,16 @@
 //! what is true now.
 
 use super::Txn;
+use super::dialect::has_row_locks;
 use super::entity::{message_topic, notice_topic};
 use super::insert::insert_rows;
 use super::sql::{Cell, sql, update_by_rows};
 use super::unique_violation;
 use crate::domain::notice::{Topic, Word};
-use crate::domain::state::{LessonState, MessageKind, MessageState, ReservationState};
+use crate::domain::state::{Audience, LessonState, MessageKind, MessageState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, FromQueryResult};
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, FromQueryResult};
 use std::collections::HashMap;
 
 /// A topic of which something was told or is to be told.
@@ -52,20 +53,44 @@ fn kept(row: notice_topic::Model) -> Result<Kept> {
     Ok(Kept { id, topic, word, known_at, reservation_id, version })
 }
 
-/// Locks what is kept of topics, in the order of the keys; of a class and a day whoever is told.
+/// Makes a statement that locks what is kept of topics.
+macro_rules! lock_of_topics {
+    ($person:literal) => {
+        concat!(
+            "SELECT n.id, n.version \
+             FROM {rows:audience:t, person:t, template_id:i, class_id:i, day:d} q \
+             {join} notice_topic n ON n.template_id = q.template_id AND n.class_id = q.class_id \
+             AND n.day = q.day AND n.audience = q.audience",
+            $person,
+            " ORDER BY n.id {lock:n}"
+        )
+    };
+}
+
+/// Locks what is kept of topics, in the order of the keys; of a class and a day whose coach is not
+/// named, of whichever coach.
 pub async fn topic_lock(txn: &Txn, topics: &[&Topic]) -> Result<()> {
-    sql("SELECT n.id, n.version \
-         FROM {rows:audience:t, person:t, template_id:i, class_id:i, day:d} q {join} notice_topic n \
-         ON n.template_id = q.template_id AND n.class_id = q.class_id AND n.day = q.day \
-         AND n.audience = q.audience AND (n.person = q.person OR q.person = '') ORDER BY n.id {lock:n}")
-    .rows(topic_rows(topics))
-    .tuples_in_parts::<(i64, i64)>(txn)
-    .await
-    .map(drop)
+    if !has_row_locks(txn.get_database_backend()) {
+        return Ok(());
+    }
+    let is_anybody = |topic: &&&Topic| topic.audience == Audience::Coach && topic.person.is_empty();
+    let (anybody, named): (Vec<&Topic>, Vec<&Topic>) = topics.iter().partition(is_anybody);
+    // Apart: with an OR the database would read all topics of a lesson for each of them.
+    for (topics, text) in
+        [(named, lock_of_topics!(" AND n.person = q.person")), (anybody, lock_of_topics!(""))]
+    {
+        if !topics.is_empty() {
+            sql(text).rows(topic_rows(&topics)).tuples_in_parts::<(i64, i64)>(txn).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Locks what is kept of the topics of messages, in the order of the keys.
 pub async fn topic_lock_of_messages(txn: &Txn, message_ids: impl IntoIterator<Item = i64>) -> Result<()> {
+    if !has_row_locks(txn.get_database_backend()) {
+        return Ok(());
+    }
     let topics: Vec<i64> = sql("SELECT DISTINCT topic_id FROM message_topic WHERE message_id IN ({ids})")
         .ids(message_ids)
         .column(txn)
@@ -392,10 +417,10 @@ pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassL
 macro_rules! doubtful {
     ($of:literal) => {
         concat!(
-            "SELECT l.class_id, c.template_id, l.day, l.start_at FROM lesson l \
-             JOIN class c ON c.id = l.class_id WHERE ",
+            "SELECT l.class_id, c.template_id, l.day, l.start_at FROM class c \
+             {look_up:lesson l ON l.class_id = c.id AND l.start_at > ?} WHERE ",
             $of,
-            " AND l.state = 'SCHEDULED' AND l.start_at > ? \
+            " AND l.state = 'SCHEDULED' \
              AND (NOT EXISTS (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id \
                AND r.state = 'PLACED' AND r.placed_from <= l.day AND r.last_day >= l.day \
                AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id \
@@ -414,7 +439,7 @@ pub async fn class_lessons_doubtful(
     class_ids: impl IntoIterator<Item = i64>,
     now: Instant,
 ) -> Result<Vec<(i64, i64, Day, Instant)>> {
-    sql(doubtful!("l.class_id IN ({ids})")).ids(class_ids).bind(now).tuples(txn).await
+    sql(doubtful!("c.id IN ({ids})")).bind(now).ids(class_ids).tuples(txn).await
 }
 
 /// The same of all classes of templates.
@@ -423,5 +448,5 @@ pub async fn template_lessons_doubtful(
     template_ids: impl IntoIterator<Item = i64>,
     now: Instant,
 ) -> Result<Vec<(i64, i64, Day, Instant)>> {
-    sql(doubtful!("c.template_id IN ({ids})")).ids(template_ids).bind(now).tuples(txn).await
+    sql(doubtful!("c.template_id IN ({ids})")).bind(now).ids(template_ids).tuples(txn).await
 }
