@@ -11,9 +11,9 @@ use super::App;
 use super::call::Call;
 use super::group_commit::{Committer, Limits};
 pub use super::pulse::Person;
-use super::pulse::{Act, Beat, Gathered, Noted, Sign};
+use super::pulse::{Act, Beat, Gathered, LastLogin, Noted, Sign};
 use crate::domain::presence::{Heard, Presence, Span};
-use crate::domain::state::Audience;
+use crate::domain::state::{Audience, PresenceState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -22,13 +22,18 @@ use crate::storage::page::{Page, Paged};
 use crate::storage::presence::{self as store, PersonId, Present, SpanRow, StoredSpan};
 use crate::write_txn;
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 /// Logins and logouts of one transaction.
 const BATCH: usize = 500;
 
 /// Gathered heartbeats of one transaction: on SQLite, other writers wait for it.
 const SET: usize = 2_000;
+
+/// For so long a login waits until it is kept as the coach's last.
+const LAST_LOGIN: Duration = Duration::from_millis(500);
 
 /// Spans of an answer.
 const SPANS: i64 = 500;
@@ -51,15 +56,35 @@ impl Committer<Sign> for App {
     }
 
     async fn commit(&self, signs: &[Sign], tries: u32) -> Result<Vec<Result<Noted>>> {
-        let (now, stale) = (self.now().await?, self.config.presence.stale());
+        let stale = self.config.presence.stale();
         let (noted, open) = write_txn!(&self.db, "presence.note", keep: true, tries: tries, |txn| {
-            note_in_txn(txn, signs, now, stale).await
+            note_in_txn(txn, signs, stale).await
         })?;
         // While no other batch has these people.
         for (person, id, open_to) in open {
             self.pulse.settle(person, id, open_to);
         }
         Ok(noted)
+    }
+}
+
+impl Committer<LastLogin> for App {
+    type Answer = ();
+
+    const QUEUE: &'static str = "the queue of last logins";
+    const KEY: &'static str = "the coach";
+
+    fn limits(&self) -> Limits {
+        Limits { batch: BATCH, workers: 2 }
+    }
+
+    async fn commit(&self, logins: &[LastLogin], tries: u32) -> Result<Vec<Result<()>>> {
+        // The last of a coach counts.
+        let last: BTreeMap<i64, Instant> = logins.iter().map(|login| (login.coach, login.at)).collect();
+        write_txn!(&self.db, "presence.last_login", keep: true, tries: tries, |txn| {
+            coach_login_set_in_txn(txn, &last).await
+        })?;
+        Ok(logins.iter().map(|_| Ok(())).collect())
     }
 }
 
@@ -70,29 +95,31 @@ type Open<'a> = Vec<(&'a Person, i64, Option<Instant>)>;
 async fn note_in_txn<'a>(
     txn: &Txn,
     signs: &'a [Sign],
-    now: Instant,
     stale: TimeDelta,
 ) -> Result<(Vec<Result<Noted>>, Open<'a>)> {
     let ids = person_ids(txn, signs.iter().map(|sign| &sign.person)).await?;
     let mut people = People::lock(txn, ids.values().copied().collect()).await?;
     let mut noted = Vec::with_capacity(signs.len());
-    for Sign { person, act, gathered } in signs {
+    for Sign { person, act, at, gathered } in signs {
         let Some(id) = ids.get(person).copied() else {
             noted.push(Err(person.not_found()));
             continue;
         };
+        let mut came = None;
         if let Some(Gathered { first, last, .. }) = gathered {
-            people.hear(id, Heard::Gathered(*first, *last), stale);
+            came = people.hear(id, Heard::Gathered(*first, *last), stale).came;
         }
-        let heard = if *act == Act::Logout { Heard::Logout(now) } else { Heard::Now(now) };
-        let changed = people.hear(id, heard, stale);
-        if *act == Act::Login {
-            people.logs_in(id, now);
-        }
-        noted.push(Ok(Noted { at: now, changed }));
+        let heard = match act {
+            Act::Login => Heard::Login(*at),
+            Act::Heartbeat => Heard::Heartbeat(*at),
+            Act::Logout => Heard::Logout(*at),
+        };
+        let Change { changed, came: now } = people.hear(id, heard, stale);
+        let login = if *act == Act::Login { Some(*at) } else { now.or(came) };
+        noted.push(Ok(Noted { at: *at, changed, login: login.and_then(|at| last_login(id, at)) }));
     }
     people.write(txn).await?;
-    let open = ids.iter().map(|(person, id)| (*person, id.1, people.open_to(*id, now, stale)));
+    let open = ids.iter().map(|(person, id)| (*person, id.1, people.open_to(*id)));
     Ok((noted, open.collect()))
 }
 
@@ -115,7 +142,20 @@ async fn person_ids<'a>(
 struct People {
     stored: BTreeMap<PersonId, StoredSpan>,
     now: BTreeMap<PersonId, Presence>,
-    logins: BTreeMap<i64, Instant>,
+}
+
+/// What became of a person's presence.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    /// Whether the person came or went.
+    changed: bool,
+    /// Since when the person is there, who came.
+    came: Option<Instant>,
+}
+
+/// The last login is kept of coaches.
+fn last_login((audience, coach): PersonId, at: Instant) -> Option<LastLogin> {
+    (audience == Audience::Coach).then_some(LastLogin { coach, at })
 }
 
 impl People {
@@ -127,29 +167,20 @@ impl People {
         };
         let now =
             ids.into_iter().map(|id| (id, Presence::new(stored.get(&id).map(|row| row.span)))).collect();
-        Ok(Self { stored, now, logins: BTreeMap::new() })
+        Ok(Self { stored, now })
     }
 
-    /// Takes note of something; whether the person came or went by it. Who comes logs in by that.
-    fn hear(&mut self, id: PersonId, heard: Heard, stale: TimeDelta) -> bool {
-        let Some(presence) = self.now.get_mut(&id) else { return false };
+    /// Takes note of something.
+    fn hear(&mut self, id: PersonId, heard: Heard, stale: TimeDelta) -> Change {
+        let Some(presence) = self.now.get_mut(&id) else { return Change::default() };
         let changed = presence.hear(heard, stale);
-        if changed && let (Some(span), Heard::Now(_) | Heard::Gathered(..)) = (presence.latest, heard) {
-            self.logs_in(id, span.from);
-        }
-        changed
+        let came = presence.latest.filter(|_| changed && !matches!(heard, Heard::Logout(_)));
+        Change { changed, came: came.map(|span| span.from) }
     }
 
-    /// The last login is kept of coaches.
-    fn logs_in(&mut self, (audience, id): PersonId, at: Instant) {
-        if audience == Audience::Coach {
-            self.logins.insert(id, at);
-        }
-    }
-
-    fn open_to(&self, id: PersonId, now: Instant, stale: TimeDelta) -> Option<Instant> {
+    fn open_to(&self, id: PersonId) -> Option<Instant> {
         let latest = self.now.get(&id).and_then(|presence| presence.latest);
-        latest.filter(|span| span.is_open(now, stale)).map(|span| span.to)
+        latest.filter(|span| span.state == PresenceState::Open).map(|span| span.to)
     }
 
     /// Writes what is not as it was stored.
@@ -166,20 +197,43 @@ impl People {
                 }
             }
         }
-        store::span_write_set_in_txn(txn, &rows).await?;
-        coach_login_set_in_txn(txn, &self.logins).await
+        store::span_write_set_in_txn(txn, &rows).await
     }
 }
 
-/// Records a login, a logout, or a heartbeat that is not gathered.
+/// Records a login or a logout.
 pub(crate) async fn note(app: &App, person: &Person, act: Act) -> Result<Noted> {
+    note_at(app, person, act, app.now().await?).await
+}
+
+/// Records what is not gathered, as of when it came.
+async fn note_at(app: &App, person: &Person, act: Act, at: Instant) -> Result<Noted> {
     let gathered = app.pulse.forget(person);
-    let sign = Sign { person: person.clone(), act, gathered: gathered.clone() };
-    let noted = app.pulse.queue.submit(app, sign).await;
-    if noted.is_err() {
-        app.pulse.give_back(gathered);
+    let sign = Sign { person: person.clone(), act, at, gathered: gathered.clone() };
+    let noted = app.pulse.queue(person.audience).submit(app, sign).await;
+    match &noted {
+        // Mostly it is there when the login is answered.
+        Ok(Noted { login: Some(login), .. }) => {
+            drop(tokio::time::timeout(LAST_LOGIN, keep_last_logins(app.clone(), vec![*login])).await);
+        }
+        Ok(_) => {}
+        Err(_) => app.pulse.give_back(gathered),
     }
     noted
+}
+
+/// Keeps last logins, once the spans that they began are stored. The row of a coach may be locked
+/// for minutes, as by an import: that must hold up neither presence nor the answer. So this goes on
+/// when nobody waits for it. When it fails, the last login is as it was; the next login writes it
+/// anew, and until then the spans are right.
+fn keep_last_logins(app: App, logins: Vec<LastLogin>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let kept = logins.into_iter().map(|login| app.pulse.logins.submit(&app, login));
+        let failed = join_all(kept).await.into_iter().filter_map(Result::err);
+        for error in failed {
+            tracing::warn!(%error, "a coach's last login could not be written");
+        }
+    })
 }
 
 /// Hears a heartbeat; when it was.
@@ -189,7 +243,7 @@ pub(crate) async fn note(app: &App, person: &Person, act: Act) -> Result<Noted> 
 pub async fn heartbeat(app: &App, person: &Person) -> Result<Instant> {
     let now = app.now().await?;
     match app.pulse.gather(person, now, app.config.presence.reach()) {
-        Beat::Written => return Ok(note(app, person, Act::Heartbeat).await?.at),
+        Beat::Written => return Ok(note_at(app, person, Act::Heartbeat, now).await?.at),
         Beat::Gathered => {}
         Beat::First => attend(app.clone()),
     }
@@ -201,48 +255,68 @@ fn attend(app: App) {
     tokio::spawn(async move {
         tokio::time::sleep(app.config.presence.flush()).await;
         if let Err(error) = write_gathered(&app).await {
-            tracing::warn!(%error, "heartbeats could not be written; they are written with the next ones");
+            tracing::warn!(%error, "heartbeats could not be written; they are written later");
         }
     });
 }
 
-/// Writes all heartbeats that are gathered, in sets.
+/// Writes all heartbeats that are gathered, in sets, after those that are being written.
 ///
 /// # Errors
-/// Those of the database; what is not written by then is gathered again.
+/// The first of those of the database; what is not written by then is gathered again, and written
+/// after a while.
 pub async fn write_gathered(app: &App) -> Result<()> {
+    let _writing = app.pulse.writing.lock().await;
     if !app.pulse.begin() {
         return Ok(());
     }
+    let written = write_sets(app).await;
+    if written.is_err() && app.pulse.needs_attendance() {
+        attend(app.clone());
+    }
+    written
+}
+
+/// Writes each set, also when one before it could not be written.
+async fn write_sets(app: &App) -> Result<()> {
     let (now, keys) = (app.now().await?, &app.config.presence);
     let gathered = app.pulse.take(now, keys.reach());
-    let mut sets = gathered.chunks(SET);
-    while let Some(set) = sets.next() {
+    let mut all = Ok(());
+    for set in gathered.chunks(SET) {
         match write_set(app, set, keys.stale()).await {
-            Ok(open) => {
+            Ok((open, logins)) => {
                 for (one, open_to) in set.iter().zip(open) {
-                    app.pulse.settle(&one.person, one.id, open_to);
+                    app.pulse.raise(&one.person, open_to);
+                }
+                if !logins.is_empty() {
+                    keep_last_logins(app.clone(), logins);
                 }
             }
             Err(error) => {
-                app.pulse.give_back(set.iter().chain(sets.flatten()).cloned());
-                return Err(error);
+                app.pulse.give_back(set.iter().cloned());
+                all = all.and(Err(error));
             }
         }
     }
-    Ok(())
+    all
 }
 
-/// Writes gathered heartbeats; until when each person is present now.
-async fn write_set(app: &App, set: &[Gathered], stale: TimeDelta) -> Result<Vec<Option<Instant>>> {
+/// Writes gathered heartbeats; until when each person is present now, and the coaches who came.
+async fn write_set(
+    app: &App,
+    set: &[Gathered],
+    stale: TimeDelta,
+) -> Result<(Vec<Option<Instant>>, Vec<LastLogin>)> {
     let id = |one: &Gathered| (one.person.audience, one.id);
     write_txn!(&app.db, "presence.gathered", |txn| {
         let mut people = People::lock(txn, set.iter().map(id).collect()).await?;
+        let mut logins = Vec::new();
         for one in set {
-            people.hear(id(one), Heard::Gathered(one.first, one.last), stale);
+            let came = people.hear(id(one), Heard::Gathered(one.first, one.last), stale).came;
+            logins.extend(came.and_then(|at| last_login(id(one), at)));
         }
         people.write(txn).await?;
-        Ok(set.iter().map(|one| people.open_to(id(one), one.last, stale)).collect())
+        Ok((set.iter().map(|one| people.open_to(id(one))).collect(), logins))
     })
 }
 
@@ -286,6 +360,7 @@ pub(crate) async fn list_present(
     audience: Option<Audience>,
     page: &Page,
 ) -> Result<Paged<Present>> {
-    let since = call.now - call.app.config.presence.stale();
-    Ok(page.cut(store::present_list(call.app.db.reader(), audience, since, page).await?, |row| row.id))
+    let (now, stale) = (call.now, call.app.config.presence.stale());
+    let heard = (now - stale, now + stale);
+    Ok(page.cut(store::present_list(call.app.db.reader(), audience, heard, page).await?, |row| row.id))
 }

@@ -1,5 +1,5 @@
 //! What one server has heard of people: heartbeats that are gathered until they are written
-//! together, and the queue in which what is written at once waits. `presence` writes both.
+//! together, and the queues in which what is written at once waits. `presence` writes them.
 
 use super::group_commit::{GroupCommit, Item};
 use crate::domain::state::Audience;
@@ -35,6 +35,8 @@ pub(crate) struct Sign {
     pub person: Person,
     /// What it is.
     pub act: Act,
+    /// When it came; what is written may wait for others.
+    pub at: Instant,
     /// Heartbeats of the person that were gathered before it.
     pub gathered: Option<Gathered>,
 }
@@ -59,6 +61,29 @@ pub(crate) struct Noted {
     pub at: Instant,
     /// Whether the person came or went by it.
     pub changed: bool,
+    /// The last login of a coach, if it was one.
+    pub login: Option<LastLogin>,
+}
+
+/// When a coach logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastLogin {
+    /// The key of the coach, whose row is locked to write it.
+    pub coach: i64,
+    /// When.
+    pub at: Instant,
+}
+
+impl Item for LastLogin {
+    type Key = i64;
+
+    fn key(&self) -> &i64 {
+        &self.coach
+    }
+
+    fn owner(&self) -> Option<&i64> {
+        None
+    }
 }
 
 /// Heartbeats of a person that were gathered.
@@ -88,8 +113,12 @@ pub(crate) enum Beat {
 /// What one server has heard; its clones are the same.
 #[derive(Clone, Default)]
 pub struct Pulse {
-    /// What is written at once.
-    pub(super) queue: GroupCommit<Sign, Noted>,
+    coaches: GroupCommit<Sign, Noted>,
+    students: GroupCommit<Sign, Noted>,
+    /// Last logins: apart, because others keep the rows of coaches locked for minutes.
+    pub(super) logins: GroupCommit<LastLogin, ()>,
+    /// Held while what is gathered is written.
+    pub(super) writing: Arc<tokio::sync::Mutex<()>>,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -111,6 +140,20 @@ struct Known {
     gathered: Option<(Instant, Instant)>,
 }
 
+impl Memory {
+    /// What is stored of a person now; whether the person is known.
+    fn raise(&mut self, person: &Person, open_to: Option<Instant>) -> bool {
+        match (self.known.get_mut(person), open_to) {
+            (Some(there), Some(to)) => there.written = there.written.max(to),
+            // What was gathered meanwhile is still to be written.
+            (Some(there), None) if there.gathered.is_none() => drop(self.known.remove(person)),
+            (Some(_), None) => {}
+            (None, _) => return false,
+        }
+        true
+    }
+}
+
 impl std::fmt::Debug for Pulse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Who they are stays out of logs.
@@ -122,6 +165,12 @@ impl Pulse {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         // Nothing panics while this is held.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where what is written at once waits. What holds up those of one audience does not hold up
+    /// the others.
+    pub(super) fn queue(&self, audience: Audience) -> &GroupCommit<Sign, Noted> {
+        if audience == Audience::Coach { &self.coaches } else { &self.students }
     }
 
     /// Gathers a heartbeat, if what is written of the person is less than `reach` ago.
@@ -137,6 +186,11 @@ impl Pulse {
         if std::mem::replace(&mut memory.is_attended, true) { Beat::Gathered } else { Beat::First }
     }
 
+    /// Somebody is about to see to it that what is gathered is written; whether it needs anybody.
+    pub(super) fn needs_attendance(&self) -> bool {
+        !self.is_empty() && !std::mem::replace(&mut self.memory().is_attended, true)
+    }
+
     /// Forgets a person, so that whatever comes next waits behind what is written now; what was
     /// gathered.
     pub(super) fn forget(&self, person: &Person) -> Option<Gathered> {
@@ -145,18 +199,19 @@ impl Pulse {
         Some(Gathered { person, id: known.id, first, last })
     }
 
-    /// What is stored of a person now: present, and heard last at that time; or absent.
+    /// What a login, a logout or a heartbeat that was written at once has left: the person is
+    /// present, and was heard last at that time; or is absent.
     pub(super) fn settle(&self, person: &Person, id: i64, open_to: Option<Instant>) {
-        let known = &mut self.memory().known;
-        match (known.get_mut(person), open_to) {
-            (Some(there), Some(to)) => there.written = there.written.max(to),
-            (None, Some(to)) => {
-                known.insert(person.clone(), Known { id, written: to, gathered: None });
-            }
-            // What was gathered meanwhile is still to be written.
-            (Some(there), None) if there.gathered.is_none() => drop(known.remove(person)),
-            (_, None) => {}
+        let mut memory = self.memory();
+        if let (false, Some(written)) = (memory.raise(person, open_to), open_to) {
+            memory.known.insert(person.clone(), Known { id, written, gathered: None });
         }
+    }
+
+    /// The same of heartbeats that were gathered; whether the person is known. Who is not was
+    /// forgotten meanwhile, by something that is later than what was written: only that settles it.
+    pub(super) fn raise(&self, person: &Person, open_to: Option<Instant>) -> bool {
+        self.memory().raise(person, open_to)
     }
 
     /// Whether nothing is gathered.
@@ -231,6 +286,33 @@ mod tests {
         assert_eq!(beat(144), Beat::First);
         assert_eq!(pulse.forget(&person).map(|one| one.first), Some(at(144)));
         assert_eq!(beat(145), Beat::Written, "logged out");
+    }
+
+    #[test]
+    fn what_was_gathered_before_a_logout_does_not_bring_anybody_back() {
+        let pulse = Pulse::default();
+        let person = Person { audience: Audience::Coach, user_name: "c1".to_owned() };
+        pulse.settle(&person, 7, Some(at(0)));
+        assert_eq!(pulse.gather(&person, at(30), REACH), Beat::First);
+        assert_eq!((pulse.begin(), pulse.take(at(40), REACH).len()), (true, 1));
+        // A logout comes while it is being written.
+        assert_eq!(pulse.forget(&person), None);
+        assert!(!pulse.raise(&person, Some(at(30))));
+        assert_eq!(pulse.gather(&person, at(45), REACH), Beat::Written, "behind the logout");
+    }
+
+    #[test]
+    fn what_could_not_be_written_needs_somebody_to_write_it() {
+        let pulse = Pulse::default();
+        let person = Person { audience: Audience::Coach, user_name: "c1".to_owned() };
+        pulse.settle(&person, 7, Some(at(0)));
+        assert!(!pulse.needs_attendance(), "there is nothing");
+        assert_eq!(pulse.gather(&person, at(30), REACH), Beat::First);
+        assert!(!pulse.needs_attendance(), "somebody will");
+        assert!(pulse.begin());
+        let taken = pulse.take(at(40), REACH);
+        pulse.give_back(taken);
+        assert_eq!((pulse.needs_attendance(), pulse.needs_attendance()), (true, false));
     }
 
     #[test]

@@ -174,11 +174,12 @@ pub(crate) async fn span_list(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// People who were heard later than `since` and have not logged out, in the order of their spans.
+/// People who were heard later than `since`, no later than `until`, and have not logged out, in the
+/// order of their spans.
 pub(crate) async fn present_list(
     conn: &impl ConnectionTrait,
     audience: Option<Audience>,
-    since: Instant,
+    (since, until): (Instant, Instant),
     page: &Page,
 ) -> Result<Vec<Present>> {
     let audience = audience.map_or("", Audience::as_str);
@@ -188,10 +189,11 @@ pub(crate) async fn present_list(
          FROM presence_span s \
          LEFT JOIN coach c ON s.audience = 'COACH' AND c.id = s.person_id \
          LEFT JOIN student t ON s.audience = 'STUDENT' AND t.id = s.person_id \
-         WHERE s.to_at > ? AND s.latest = 1 AND s.state = 'OPEN' AND s.id + 0 > ? \
+         WHERE s.to_at > ? AND s.to_at <= ? AND s.latest = 1 AND s.state = 'OPEN' AND s.id + 0 > ? \
          AND (? = '' OR s.audience = ?) \
          AND COALESCE(c.user_name, t.user_name) IS NOT NULL ORDER BY s.id + 0 LIMIT ?")
     .bind(since)
+    .bind(until)
     .bind(page.after.unwrap_or(0))
     .bind(audience)
     .bind(audience)

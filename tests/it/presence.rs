@@ -72,6 +72,13 @@ async fn spans(app: &TestApp, name: &str) -> Vec<String> {
     spans.iter().map(shown).collect()
 }
 
+/// The last login of a coach, in seconds since then.
+async fn last_login(app: &TestApp, name: &str) -> Option<i64> {
+    let request = pb::GetCoachRequest { user_name: name.to_owned() };
+    let found = app.coaches().get_coach(request).await.unwrap().into_inner().coach.unwrap();
+    found.last_login_time.map(|at| at.seconds - app.instant(START).unix())
+}
+
 /// So many seconds after the clock of the test began.
 async fn at(app: &TestApp, seconds: i64) {
     app.set_clock_to(app.instant(START) + chrono::TimeDelta::seconds(seconds)).await;
@@ -146,11 +153,7 @@ fn a_login_heartbeats_and_a_logout_are_one_span() {
 fn a_heartbeat_without_a_login_counts_as_one() {
     on_every_app(async |app: TestApp| {
         peopled(&app).await;
-        let last_login = async || {
-            let request = pb::GetCoachRequest { user_name: coach(1) };
-            let found = app.coaches().get_coach(request).await.unwrap().into_inner().coach.unwrap();
-            found.last_login_time.map(|at| at.seconds - app.instant(START).unix())
-        };
+        let last_login = async || last_login(&app, &coach(1)).await;
         beat(&app, &coach(1)).await.unwrap();
         assert_eq!((get(&app, &coach(1)).await.present, last_login().await), (true, Some(0)));
         at(&app, 30).await;

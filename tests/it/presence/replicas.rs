@@ -1,12 +1,12 @@
 //! Presence on several servers, and after a restart.
 
-use super::{at, beat, get, login, logout, peopled, present, spans};
+use super::{at, beat, eventually, get, last_login, login, logout, peopled, present, spans};
 use etutor::app::presence::write_gathered;
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
 use etutor::testing::academy::{coach, student};
 use etutor::testing::{TestApp, on_every_app};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join_all, try_join3};
 
 #[test]
 fn two_servers_that_hear_of_the_same_person_extend_the_same_span() {
@@ -89,5 +89,54 @@ fn a_server_that_crashes_loses_no_login_and_what_comes_after_it_goes_on() {
         assert!(get(&another, &coach(1)).await.present);
         beat(&another, &coach(1)).await.unwrap();
         assert_eq!(spans(&another, &coach(1)).await, ["0-60 OPEN"]);
+    });
+}
+
+#[test]
+fn a_coach_whom_others_keep_locked_is_present_and_holds_nobody_up() {
+    on_every_app(async |app: TestApp| {
+        peopled(&app).await;
+        if app.db().is_sqlite() {
+            return; // who locks anything has the whole database
+        }
+        let import = app.db().begin_write().await.unwrap();
+        sql("UPDATE coach SET version = version + 1 WHERE user_name = ?")
+            .bind(coach(1))
+            .execute(&import)
+            .await
+            .unwrap();
+        let names = [coach(1), coach(2), student(1)];
+        let [locked, other, student] = names.each_ref().map(|name| login(&app, name));
+        try_join3(locked, other, student).await.unwrap();
+        for name in &names {
+            assert_eq!(spans(&app, name).await, ["0-0 OPEN"], "{name}");
+        }
+        drop(import);
+        for name in [coach(1), coach(2)] {
+            eventually("kept", async || last_login(&app, &name).await == Some(0)).await;
+        }
+    });
+}
+
+#[test]
+fn who_came_before_the_clock_was_set_back_is_not_present_and_may_come_again() {
+    on_every_app(async |app: TestApp| {
+        peopled(&app).await;
+        at(&app, 1_000).await;
+        login(&app, &coach(1)).await.unwrap();
+        beat(&app, &student(1)).await.unwrap();
+        at(&app, 910).await;
+        assert_eq!(present(&app, pb::Audience::Unspecified, 0).await, [[coach(1), student(1)]]);
+        at(&app, 500).await;
+        assert_eq!(present(&app, pb::Audience::Unspecified, 0).await, [Vec::<String>::new()]);
+        assert!(!get(&app, &coach(1)).await.present);
+        login(&app, &coach(1)).await.unwrap();
+        beat(&app, &student(1)).await.unwrap();
+        assert_eq!(present(&app, pb::Audience::Unspecified, 0).await, [[coach(1), student(1)]]);
+        assert_eq!(last_login(&app, &coach(1)).await, Some(500));
+        at(&app, 530).await;
+        beat(&app, &coach(1)).await.unwrap();
+        write_gathered(&app).await.unwrap();
+        assert!(get(&app, &coach(1)).await.present);
     });
 }
