@@ -10,12 +10,14 @@ use crate::app::presence::write_gathered;
 use crate::error::{Error, Result};
 use crate::serve::{self, ServeOptions, Served};
 use http::{HeaderMap, HeaderValue};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-/// How long writing the last heartbeats may take.
+/// How long writing the last heartbeats may take at least.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// The response header by which a server in testing mode is known.
@@ -50,8 +52,18 @@ pub async fn serve(
     options: &ServeOptions,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    let done = serve::serve(listener, served(app)?, options, shutdown).await;
-    match tokio::time::timeout(LAST_MOMENT, write_gathered(app)).await {
+    let mut serving = pin!(serve::serve(listener, served(app)?, options, shutdown.clone()));
+    let (done, begun) = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {
+            let begun = Instant::now();
+            (serving.await, begun)
+        }
+        done = &mut serving => (done, Instant::now()),
+    };
+    // Those that are being written now are waited for.
+    let rest = options.drain.saturating_sub(begun.elapsed()).max(LAST_MOMENT);
+    match tokio::time::timeout(rest, write_gathered(app)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the last heartbeats could not be written"),
         Err(_late) => tracing::warn!("the last heartbeats could not be written in time"),
