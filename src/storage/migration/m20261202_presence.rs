@@ -10,8 +10,8 @@ const STEPS: &[Step] = &[
     // first heartbeat to the last that was heard. `state` is OPEN until somebody has written
     // otherwise, also when nothing was heard for long: see there. `latest` is 1 in a person's
     // latest row and NULL in all others, so that the database lets no two servers begin one at the
-    // same time. It refers to nothing, so that writing it waits for nobody; old rows may be
-    // deleted.
+    // same time. It refers to nothing, so that writing it does not wait for who has locked a coach
+    // or a student, only for who writes the same person's presence; old rows may be deleted.
     Step::Table {
         name: "presence_span",
         columns: "
