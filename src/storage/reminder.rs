@@ -1,6 +1,6 @@
 //! Queries for reminders of lessons: who has a lesson and was not reminded of it.
 
-use super::sql::{Cell, sql};
+use super::sql::sql;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -20,7 +20,8 @@ pub(crate) struct Unreminded {
     pub start_at: Instant,
 }
 
-// From lessons on, in this order: by the names of people a database would read all of them.
+// From lessons on, in this order: by the names of people a database would read all of them. The
+// conditions that begin with a look-up of one row keep MariaDB from beginning with the sign-ups.
 
 /// No reminder of the lesson of a topic (`class` = 0, or the class) has been written to the person
 /// that was not withdrawn.
@@ -39,52 +40,48 @@ macro_rules! not_reminded {
     };
 }
 
-/// Lessons that start in one of the spans `[from, to)`, of students who come to them and were not
+/// Lessons that start in `[from, to)`, of students who come to them and were not
 /// reminded, by user name from behind `after` on.
 pub(crate) async fn unreminded_student_list(
     conn: &impl ConnectionTrait,
-    starts: &[(Instant, Instant)],
+    (from, to): (Instant, Instant),
     after: &str,
     most: usize,
 ) -> Result<Vec<Unreminded>> {
     let query = sql(concat!(
         "SELECT s.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
-         FROM {rows:from_at:i, to_at:i} q \
-         {look_up:lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at} \
+         FROM lesson l \
          {join} class c ON c.id = l.class_id \
          {look_up:reservation r ON r.class_id = l.class_id AND r.state = 'PLACED' AND r.placed_from <= l.day \
            AND r.last_day >= l.day} \
          {join} student s ON s.id = r.student_id \
-         WHERE l.state = 'SCHEDULED' AND COALESCE(s.user_name, '') > ? \
+         WHERE l.start_at >= ? AND l.start_at < ? AND l.state = 'SCHEDULED' \
+           AND COALESCE(s.user_name, '') > ? \
            AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day)",
         not_reminded!("STUDENT", "0", "s.user_name"),
         " ORDER BY s.user_name, l.start_at LIMIT ?"
     ));
-    query.rows(spans(starts)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
+    query.bind(from).bind(to).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
 }
 
 /// The same of coaches who teach them, if somebody comes.
 pub(crate) async fn unreminded_coach_list(
     conn: &impl ConnectionTrait,
-    starts: &[(Instant, Instant)],
+    (from, to): (Instant, Instant),
     after: &str,
     most: usize,
 ) -> Result<Vec<Unreminded>> {
     let query = sql(concat!(
         "SELECT o.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
-         FROM {rows:from_at:i, to_at:i} q \
-         {look_up:lesson l ON l.start_at >= q.from_at AND l.start_at < q.to_at} \
+         FROM lesson l \
          {join} class c ON c.id = l.class_id {join} coach o ON o.id = l.coach_id \
-         WHERE l.state = 'SCHEDULED' AND COALESCE(o.user_name, '') > ? \
-           AND EXISTS (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
+         WHERE l.start_at >= ? AND l.start_at < ? AND l.state = 'SCHEDULED' \
+           AND COALESCE(o.user_name, '') > ? \
+           AND (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
              AND r.placed_from <= l.day AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 \
-               FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day))",
+               FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day) LIMIT 1) IS NOT NULL",
         not_reminded!("COACH", "l.class_id", "o.user_name"),
         " ORDER BY o.user_name, l.start_at LIMIT ?"
     ));
-    query.rows(spans(starts)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
-}
-
-fn spans(starts: &[(Instant, Instant)]) -> impl Iterator<Item = [Cell; 2]> + '_ {
-    starts.iter().map(|(from, to)| [(*from).into(), (*to).into()])
+    query.bind(from).bind(to).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
 }

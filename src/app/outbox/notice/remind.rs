@@ -24,13 +24,14 @@ pub type Starts = (Instant, Instant);
 /// leave, and coaches to whose lesson nobody comes, are not. A set that fails is counted as failed,
 /// and the next goes on.
 pub async fn remind(call: &Call<'_>, starts: &[Starts], report: &mut Report) -> Result<()> {
-    for audience in [Audience::Coach, Audience::Student] {
+    let each = starts.iter().flat_map(|span| [Audience::Coach, Audience::Student].map(|to| (*span, to)));
+    for (span, audience) in each {
         let mut after = String::new();
-        while !starts.is_empty() {
+        loop {
             let reader = call.app.db.reader();
             let mut found = match audience {
-                Audience::Coach => unreminded_coach_list(reader, starts, &after, AT_ONCE).await?,
-                _ => unreminded_student_list(reader, starts, &after, AT_ONCE).await?,
+                Audience::Coach => unreminded_coach_list(reader, span, &after, AT_ONCE).await?,
+                _ => unreminded_student_list(reader, span, &after, AT_ONCE).await?,
             };
             let is_all = found.len() < AT_ONCE;
             if !is_all {
