@@ -142,7 +142,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 Some(reason) => format!("（{reason}）"),
             };
             format!(
-                "{first}（{template}）有{}名学员未能入班{reason}。需教练{needed}人，已就绪{ready}{}。请处理。",
+                "{first}（{template}）有{}名学员未能入班{reason}{}。需教练{needed}人，已就绪{ready}。请处理。",
                 students.len(),
                 listed_students(students, names)
             )
@@ -151,7 +151,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             format!("教练{coach}已分到{first}（{template}），现要求退出，请尽快联系处理。")
         }
         ClassNews::ClassClosed { coach: None } => {
-            format!("您带的{first}起的班级已没有学员，现已关闭，之后的课全部取消，为您保留的时段已释放。")
+            format!("{first}：您带的班自这次课起已没有学员，这次和之后的课全部取消，为您保留的时段已释放。")
         }
         ClassNews::ClassClosed { coach: Some(coach) } => {
             format!("{first}起的班级（{template}，教练{coach}）已没有学员，现已关闭，之后的课全部取消。")

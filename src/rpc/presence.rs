@@ -5,6 +5,8 @@ use crate::app::App;
 use crate::app::presence;
 use crate::app::pulse::Act;
 use crate::app::staffing::test;
+use crate::domain::state::Audience;
+use crate::error::Error;
 use crate::serve::status;
 use std::time::Duration;
 use tonic::{Request, Response, Status, Streaming};
@@ -116,6 +118,9 @@ impl pb::presence_service_server::PresenceService for PresenceRpc {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
         let audience = convert::optional_word("audience", request.audience)?;
+        if audience == Some(Audience::Admin) {
+            return Err(Error::invalid("audience", "must be AUDIENCE_COACH or AUDIENCE_STUDENT").into());
+        }
         let call = self.app.call().await?;
         let found = presence::list_present(&call, audience, &paging.page).await?;
         let next_page_token = paging.next(found.next);

@@ -278,6 +278,10 @@ fn who_is_present_is_listed_page_by_page() {
             present(&app, pb::Audience::Student, 2).await.concat(),
             [student(3), student(1), student(2)]
         );
+        let admins = pb::ListPresentRequest { audience: pb::Audience::Admin.into(), ..Default::default() };
+        let refused = app.presence().list_present(admins).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains("audience"), "{}", refused.message());
         at(&app, 80).await;
         beat(&app, &student(1)).await.unwrap();
         at(&app, 90).await;

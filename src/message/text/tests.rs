@@ -181,7 +181,7 @@ fn admins_read_the_numbers_and_a_mail_names_everybody_left_over() {
          9月28日22:30统计：需3人，已就绪1，待测试1，待答复4，还可邀请17，9月28日24:00截止。（本告警迟2小时30分钟）"
     );
     assert!(sms_of(MessageKind::TaskLeftOver).contains(
-        "有7名学员未能入班（同城限制）。需教练3人，已就绪1：s0001、s0002、s0003、s0004、s0005等。"
+        "有7名学员未能入班（同城限制）：s0001、s0002、s0003、s0004、s0005等。需教练3人，已就绪1。"
     ));
     let mail = render(&content(MessageKind::TaskLeftOver), Channel::Mail, shanghai());
     assert_eq!(mail.subject, "【etutor】学员未入班：10月1日（周二）14:00初一数学班");

@@ -28,7 +28,7 @@ fn what_can_be_formed_is_and_the_last_to_sign_up_are_left_over() {
             .map(|row| row.body.as_str())
             .collect();
         assert!(
-            admins[0].contains("有2名学员未能入班。需教练3人，已就绪2：student-013、student-014。"),
+            admins[0].contains("有2名学员未能入班：student-013、student-014。需教练3人，已就绪2。"),
             "{admins:?}"
         );
         // At s − 2 h they hear that the lesson does not take place; the others do not.
