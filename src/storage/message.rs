@@ -20,11 +20,11 @@ const KEYS: usize = 5_000;
 
 /// Which of these keys exist.
 pub(crate) async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<HashSet<String>> {
-    let known: Vec<String> = sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})")
+    let known: Vec<(String,)> = sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})")
         .texts(keys.iter().map(String::as_str))
-        .column(txn)
+        .tuples_in_parts(txn)
         .await?;
-    Ok(known.into_iter().collect())
+    Ok(known.into_iter().map(|(key,)| key).collect())
 }
 
 /// Inserts messages. A key that another transaction has written meanwhile is [`Error::Contended`].
@@ -293,7 +293,7 @@ async fn set_texts(txn: &Txn, of: &[(i64, &str)], set: &'static str) -> Result<(
     }
     update_by_rows(txn, "message", "{rows:id:i, text:t}", "message.id = p.id", set)
         .rows(of.iter().map(|(id, text)| [Cell::from(*id), Cell::from(*text)]))
-        .execute(txn)
+        .execute_in_parts(txn)
         .await
         .map(drop)
 }

@@ -279,7 +279,7 @@ pub async fn said_by(txn: &Txn, message_ids: impl IntoIterator<Item = i64>) -> R
 pub async fn said_insert_in_txn(txn: &Txn, said: &HashMap<String, Vec<(i64, Word)>>) -> Result<()> {
     let ids: Vec<(i64, String)> = sql("SELECT id, dedup_key FROM message WHERE dedup_key IN ({texts})")
         .texts(said.keys().map(String::as_str))
-        .tuples(txn)
+        .tuples_in_parts(txn)
         .await?;
     let rows = ids.iter().flat_map(|(message_id, key)| {
         said.get(key).into_iter().flatten().map(|(topic_id, word)| message_topic::ActiveModel {
