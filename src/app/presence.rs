@@ -19,7 +19,10 @@ use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::coach::coach_login_set_in_txn;
 use crate::storage::page::{Page, Paged};
-use crate::storage::presence::{self as store, PersonId, Present, SpanRow, StoredSpan};
+use crate::storage::presence::{
+    PersonId, Present, SpanRow, StoredSpan, person_ids, present_list, span_latest, span_list,
+    span_lock_latest_set_in_txn, span_write_set_in_txn,
+};
 use crate::write_txn;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -97,7 +100,7 @@ async fn note_in_txn<'a>(
     signs: &'a [Sign],
     stale: TimeDelta,
 ) -> Result<(Vec<Result<Noted>>, Open<'a>)> {
-    let ids = person_ids(txn, signs.iter().map(|sign| &sign.person)).await?;
+    let ids = ids_of(txn, signs.iter().map(|sign| &sign.person)).await?;
     let mut people = People::lock(txn, ids.values().copied().collect()).await?;
     let mut noted = Vec::with_capacity(signs.len());
     for Sign { person, act, at, gathered } in signs {
@@ -124,7 +127,7 @@ async fn note_in_txn<'a>(
 }
 
 /// The keys of those people who exist.
-async fn person_ids<'a>(
+async fn ids_of<'a>(
     txn: &Txn,
     people: impl Iterator<Item = &'a Person> + Clone,
 ) -> Result<HashMap<&'a Person, PersonId>> {
@@ -132,7 +135,7 @@ async fn person_ids<'a>(
     for audience in [Audience::Coach, Audience::Student] {
         let of = people.clone().filter(|person| person.audience == audience);
         let names: BTreeSet<&str> = of.clone().map(|person| person.user_name.as_str()).collect();
-        let ids = store::person_ids(txn, audience, &names).await?;
+        let ids = person_ids(txn, audience, &names).await?;
         found.extend(of.filter_map(|person| Some((person, (audience, *ids.get(&person.user_name)?)))));
     }
     Ok(found)
@@ -160,11 +163,8 @@ fn last_login((audience, coach): PersonId, at: Instant) -> Option<LastLogin> {
 
 impl People {
     async fn lock(txn: &Txn, ids: BTreeSet<PersonId>) -> Result<Self> {
-        let stored = if ids.is_empty() {
-            BTreeMap::new()
-        } else {
-            store::span_lock_latest_set_in_txn(txn, &ids).await?
-        };
+        let stored =
+            if ids.is_empty() { BTreeMap::new() } else { span_lock_latest_set_in_txn(txn, &ids).await? };
         let now =
             ids.into_iter().map(|id| (id, Presence::new(stored.get(&id).map(|row| row.span)))).collect();
         Ok(Self { stored, now })
@@ -197,7 +197,7 @@ impl People {
                 }
             }
         }
-        store::span_write_set_in_txn(txn, &rows).await
+        span_write_set_in_txn(txn, &rows).await
     }
 }
 
@@ -343,11 +343,11 @@ pub(crate) async fn get_presence(
     if to <= from {
         return Err(Error::invalid("to_time", "must be after from_time"));
     }
-    let ids = store::person_ids(conn, person.audience, &BTreeSet::from([person.user_name.as_str()])).await?;
+    let ids = person_ids(conn, person.audience, &BTreeSet::from([person.user_name.as_str()])).await?;
     let id = (person.audience, *ids.get(&person.user_name).ok_or_else(|| person.not_found())?);
     let stale = call.app.config.presence.stale();
-    let latest = store::span_latest(conn, id).await?;
-    let spans = store::span_list(conn, id, from, to, SPANS).await?;
+    let latest = span_latest(conn, id).await?;
+    let spans = span_list(conn, id, from, to, SPANS).await?;
     Ok(PersonPresence {
         present: latest.is_some_and(|row| row.span.is_open(now, stale)),
         spans: spans.into_iter().map(|row| row.span.at(now, stale)).collect(),
@@ -362,5 +362,5 @@ pub(crate) async fn list_present(
 ) -> Result<Paged<Present>> {
     let (now, stale) = (call.now, call.app.config.presence.stale());
     let heard = (now - stale, now + stale);
-    Ok(page.cut(store::present_list(call.app.db.reader(), audience, heard, page).await?, |row| row.id))
+    Ok(page.cut(present_list(call.app.db.reader(), audience, heard, page).await?, |row| row.id))
 }

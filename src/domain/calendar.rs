@@ -114,6 +114,7 @@ impl Timeline {
 }
 
 /// Of morning lessons people are reminded at this time on D−1: 20:00, when the scheduled task runs.
+/// (A time that is none would not compile.)
 pub(crate) const MORNING_REMINDER: NaiveTime = NaiveTime::from_hms_opt(20, 0, 0).unwrap();
 
 /// Of the others this long before they start: 4 h, so that a run each minute from 08:00 to 20:00

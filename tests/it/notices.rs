@@ -11,6 +11,8 @@ use etutor::rpc::pb;
 use etutor::storage::entity::message;
 use etutor::testing::academy::student;
 use etutor::testing::{Academy, TestApp, on_every_app_at};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use sea_orm::EntityTrait;
 
 /// A class of the first `students` with coach 1 on Thursdays from 2026-03-05; it is the Friday
@@ -74,6 +76,19 @@ async fn lessons_at(stage: &Stage, start: &str, end: &str) {
     let request =
         pb::UpsertPeriodRequest { period: Some(period), request_id: String::new(), validate_only: false };
     stage.catalog().upsert_period(request).await.unwrap();
+}
+
+/// Plays random histories of such steps, eight or as many as `ETUTOR_TEST_HISTORIES` says.
+fn histories<S: Clone + std::fmt::Debug>(step: impl Strategy<Value = S>, play: impl Fn(Vec<S>)) {
+    let cases = std::env::var("ETUTOR_TEST_HISTORIES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(8);
+    let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let told = TestRunner::new(config).run(&prop::collection::vec(step, 1..26), |steps| {
+        play(steps);
+        Ok(())
+    });
+    if let Err(failure) = told {
+        panic!("{failure}");
+    }
 }
 
 /// What went out in a run of `sms send`: `KIND person`, and the text.

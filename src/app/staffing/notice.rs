@@ -1,8 +1,8 @@
 //! The messages of staffing: what is said to whom about a task.
 
-use crate::app::outbox::{Draft, Person};
-
 pub(crate) use crate::app::outbox::notice::class_of;
+
+use crate::app::outbox::{Draft, Person};
 use crate::domain::eligibility::Span;
 use crate::domain::time::Instant;
 use crate::message::content::{ClassNews, LessonCount};

@@ -1,7 +1,7 @@
 //! Random histories of everything that changes lessons, with sending at random moments: nobody is
 //! told what they knew already, and what everybody knows in the end is true.
 
-use super::{formed, student};
+use super::{formed, histories, student};
 use crate::staffing::stage::{SATURDAY, Stage, evening};
 use chrono::TimeDelta;
 use etutor::domain::time::Instant;
@@ -9,7 +9,6 @@ use etutor::rpc::pb;
 use etutor::storage::sql::sql;
 use etutor::testing::on_every_app_at;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
 
 /// The Thursdays of the stories, all ahead when they begin.
@@ -280,10 +279,7 @@ impl History {
 
 #[test]
 fn whatever_happens_the_last_word_is_true_and_nobody_hears_the_same_twice() {
-    let cases = std::env::var("ETUTOR_TEST_HISTORIES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(8);
-    let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
-    let steps = prop::collection::vec(step(), 1..26);
-    let told = TestRunner::new(config).run(&steps, |steps: Vec<Step>| {
+    histories(step(), |steps| {
         on_every_app_at(SATURDAY, async |app| {
             let mut history = History::begin(app).await;
             for step in &steps {
@@ -291,11 +287,7 @@ fn whatever_happens_the_last_word_is_true_and_nobody_hears_the_same_twice() {
             }
             history.end().await;
         });
-        Ok(())
     });
-    if let Err(failure) = told {
-        panic!("{failure}");
-    }
 }
 
 #[test]

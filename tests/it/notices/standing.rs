@@ -2,6 +2,7 @@
 //! at random moments: nobody is told what they knew already or corrected who had not heard the
 //! wrong word, and what every coach knows in the end is true.
 
+use super::histories;
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use chrono::{Datelike, NaiveTime, TimeDelta};
 use etutor::domain::state::MessageKind;
@@ -11,7 +12,6 @@ use etutor::storage::entity::message;
 use etutor::testing::academy::coach;
 use etutor::testing::{TestApp, on_every_app_at};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
 
 const COACHES: usize = 6;
@@ -247,10 +247,7 @@ fn may_hear(kind: MessageKind, known: &str) -> bool {
 
 #[test]
 fn whatever_happens_every_coach_knows_in_the_end_how_they_stand() {
-    let cases = std::env::var("ETUTOR_TEST_HISTORIES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(8);
-    let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
-    let steps = prop::collection::vec(step(), 1..26);
-    let told = TestRunner::new(config).run(&steps, |steps: Vec<Step>| {
+    histories(step(), |steps| {
         on_every_app_at(SATURDAY, async |app| {
             let mut history = History::begin(app).await;
             for step in &steps {
@@ -258,11 +255,7 @@ fn whatever_happens_every_coach_knows_in_the_end_how_they_stand() {
             }
             history.end().await;
         });
-        Ok(())
     });
-    if let Err(failure) = told {
-        panic!("{failure}");
-    }
 }
 
 /// A coach whose test lapses at midnight and who says yes again before the message goes out in the
