@@ -98,6 +98,9 @@ impl Command {
             Self::Clazz(Clazz::MorningNotify(when)) => (Task::ClazzMorningNotify, &when.when),
             Self::Clazz(Clazz::NotMorningNotify(when)) => (Task::ClazzNotMorningNotify, &when.when),
             Self::Clazz(Clazz::OfferPlaces(when)) => (Task::ClazzOfferPlaces, &when.when),
+            Self::Clazz(Clazz::CheckOnTime(when)) => (Task::ClazzCheckOnTime, &when.when),
+            Self::Clazz(Clazz::AutoChangeCoach(when)) => (Task::ClazzAutoChangeCoach, &when.when),
+            Self::Clazz(Clazz::CompleteCoachChanges(when)) => (Task::ClazzCompleteCoachChanges, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
             Self::Message(Message::Purge(when)) => (Task::MessagePurge, &when.when),
             _ => return None,
@@ -181,6 +184,12 @@ pub(super) enum Clazz {
     AssignStudents(WhenArgument),
     #[command(about = Task::ClazzOfferPlaces.info().description, alias = "offer-places")]
     OfferPlaces(WhenArgument),
+    #[command(about = Task::ClazzCheckOnTime.info().description, alias = "check-on-time")]
+    CheckOnTime(WhenArgument),
+    #[command(about = Task::ClazzAutoChangeCoach.info().description, alias = "auto-change-coach")]
+    AutoChangeCoach(WhenArgument),
+    #[command(about = Task::ClazzCompleteCoachChanges.info().description, alias = "complete-coach-changes")]
+    CompleteCoachChanges(WhenArgument),
 }
 
 /// `sms …`

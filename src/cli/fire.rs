@@ -79,6 +79,15 @@ async fn fire(
         Task::InviteNotifyClass => {
             call!(connection, task, notify_unstaffed_classes, pb::NotifyUnstaffedClassesRequest { firing })
         }
+        Task::ClazzCheckOnTime => {
+            call!(connection, task, check_coaches_on_time, pb::CheckCoachesOnTimeRequest { firing })
+        }
+        Task::ClazzAutoChangeCoach => {
+            call!(connection, task, start_due_coach_changes, pb::StartDueCoachChangesRequest { firing })
+        }
+        Task::ClazzCompleteCoachChanges => {
+            call!(connection, task, complete_coach_changes, pb::CompleteCoachChangesRequest { firing })
+        }
         Task::MessagePurge => call!(connection, task, purge_messages, pb::PurgeMessagesRequest { firing }),
         Task::SmsSend => call!(connection, task, send_sms, pb::SendSmsRequest { firing }),
         Task::ClazzInitPlace => call!(connection, task, init_places, pb::InitPlacesRequest { firing }),

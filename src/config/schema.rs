@@ -188,6 +188,7 @@ const PRESENCE: &[Key] = &[
     key("heartbeat_s", Kind::Whole(1, 600)),
     key("stale_s", Kind::Whole(1, 3600)),
     key("flush_s", Kind::Whole(1, 600)),
+    key("standby_asks", Kind::Whole(0, 100)),
 ];
 
 const MESSAGES: &[Key] = &[

@@ -252,14 +252,15 @@ pub struct PresenceConfig {
     pub stale_s: u32,
     /// How long heartbeats are gathered until they are written together, in seconds.
     pub flush_s: u32,
+    /// How many coaches are asked to stand by for a lesson without its coach.
+    pub standby_asks: u32,
 }
 
 impl PresenceConfig {
-    /// After so much silence somebody is no longer present.
+    /// The same as a span.
     pub fn stale(&self) -> TimeDelta {
         TimeDelta::seconds(self.stale_s.into())
     }
-
     /// How long heartbeats are gathered until they are written together.
     pub fn flush(&self) -> Duration {
         Duration::from_secs(self.flush_s.into())

@@ -145,8 +145,12 @@ pub struct Need {
     pub spans: Vec<Span>,
     /// New classes needed.
     pub needed: i64,
-    /// The task's students by city.
+    /// The students by city.
     pub cities: BTreeMap<String, i64>,
+    /// Whether it makes one class more of whoever takes it: not for some lessons of another's.
+    pub is_a_class: bool,
+    /// Coaches who are asked before all others.
+    pub first: BTreeSet<i64>,
 }
 
 /// What the check is for.
@@ -157,6 +161,8 @@ pub enum Purpose {
         /// Between G and F the budget of the day is larger and the spacing shorter.
         rescue: bool,
     },
+    /// An automatic invitation to teach in another coach's place: budgets do not count.
+    Substitute,
     /// By staff; with `override` the city rule and the blocks of messages do not count, overlap and
     /// dismissal always do.
     Manual {
@@ -201,7 +207,7 @@ pub fn check(
     {
         return Err(Reason::OverlapInvitation);
     }
-    if coach.classes >= rules.class_limit.get(&coach.rank).copied().unwrap_or(0) {
+    if need.is_a_class && coach.classes >= rules.class_limit.get(&coach.rank).copied().unwrap_or(0) {
         return Err(Reason::RankLimit);
     }
     if !overriding && !city_can_be_kept(coach, need) {
@@ -296,16 +302,12 @@ fn city_can_be_kept(coach: &Candidate, need: &Need) -> bool {
     all - same >= all / need.needed.max(1)
 }
 
-/// The order in which coaches are asked (docs/domain.md §5): rank, fewest classes, longest since
-/// last invited, user name.
-pub fn order(candidates: &mut [&Candidate]) {
-    candidates.sort_by(|a, b| {
-        (a.rank, a.classes, a.last_invited.map(Instant::unix), &a.user_name).cmp(&(
-            b.rank,
-            b.classes,
-            b.last_invited.map(Instant::unix),
-            &b.user_name,
-        ))
+/// The order in which coaches are asked (docs/domain.md §5): who is to be asked first, then by
+/// rank, fewest classes, longest since last invited, user name.
+pub fn order(candidates: &mut [&Candidate], first: &BTreeSet<i64>) {
+    candidates.sort_by_key(|coach| {
+        let last_invited = coach.last_invited.map(Instant::unix);
+        (!first.contains(&coach.id), coach.rank, coach.classes, last_invited, coach.user_name.clone())
     });
 }
 

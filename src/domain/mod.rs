@@ -12,6 +12,7 @@ pub(crate) mod hold;
 pub(crate) mod invitation;
 pub mod message;
 pub mod notice;
+pub mod on_time;
 pub(crate) mod opening;
 pub(crate) mod person;
 pub(crate) mod place_edit;

@@ -93,6 +93,36 @@ words! {
 }
 
 words! {
+    /// What coaches are looked for (docs/domain.md §§4–6).
+    VacancyKind {
+        /// New classes of a class task.
+        NewClasses = "NEW_CLASSES",
+        /// Listed lesson days of one class.
+        Substitution = "SUBSTITUTION",
+        /// A class from a day on.
+        Change = "CHANGE",
+        /// One lesson whose coach is not there, minutes before it.
+        Standby = "STANDBY",
+    }
+}
+
+impl VacancyKind {
+    /// What an invitation for it is.
+    pub(crate) fn invitation(self) -> InvitationKind {
+        match self {
+            Self::NewClasses => InvitationKind::Auto,
+            Self::Substitution | Self::Standby => InvitationKind::Substitute,
+            Self::Change => InvitationKind::Change,
+        }
+    }
+
+    /// Whether whoever fills it has one class more.
+    pub(crate) fn is_a_class(self) -> bool {
+        matches!(self, Self::NewClasses | Self::Change)
+    }
+}
+
+words! {
     /// Job status of a coach (docs/domain.md §6).
     JobStatus {
         /// In reserve.
@@ -277,6 +307,30 @@ words! {
         MessagesCapped = "MESSAGES_CAPPED",
         /// To students and the coach: lessons that are about to be.
         LessonReminder = "LESSON_REMINDER",
+        /// To a coach: you teach lessons of another's class, or the class.
+        SubstituteAssigned = "SUBSTITUTE_ASSIGNED",
+        /// To a coach: another coach teaches lessons of your class, or the class.
+        CoachReplaced = "COACH_REPLACED",
+        /// To a coach: you do not teach in another's place after all.
+        SubstituteReleased = "SUBSTITUTE_RELEASED",
+        /// To a coach: lessons of your class are yours again.
+        LessonsReturned = "LESSONS_RETURNED",
+        /// To admins: nobody was found to teach in a coach's place.
+        SubstituteMissing = "SUBSTITUTE_MISSING",
+        /// To a coach: be ready to take over a lesson that is about to begin.
+        StandbyRequest = "STANDBY_REQUEST",
+        /// To the coach and admins: a lesson is about to begin, and its coach is not online.
+        CoachNotOnline = "COACH_NOT_ONLINE",
+        /// To the coach and admins: a lesson has begun without its coach.
+        CoachLate = "COACH_LATE",
+        /// To the standby, the coach and admins: the standby teaches the lesson.
+        LessonTakenOver = "LESSON_TAKEN_OVER",
+        /// To a student: the lesson begins late, please wait.
+        LessonDelayed = "LESSON_DELAYED",
+        /// To students, the coach and admins: nobody came to teach the lesson.
+        CoachAbsent = "COACH_ABSENT",
+        /// To whoever was told of trouble: there is somebody who teaches.
+        LessonGoesOn = "LESSON_GOES_ON",
     }
 }
 

@@ -4,7 +4,7 @@ use super::lesson_text::LessonLine;
 use crate::domain::class_task::Counts;
 use crate::domain::notice::{LessonNews, WhyLetGo};
 use crate::domain::reason::Reason;
-use crate::domain::state::MessageKind;
+use crate::domain::state::{MessageKind, VacancyKind};
 use crate::domain::time::{Day, Instant};
 use chrono::NaiveTime;
 
@@ -58,6 +58,8 @@ impl ClassFacts {
 pub enum ClassNews {
     /// Will you teach it?
     Invitation {
+        /// What it is for.
+        to: VacancyKind,
         /// What there would be to teach.
         lessons: LessonCount,
     },
@@ -143,6 +145,92 @@ pub enum ClassNews {
     ClassChanged,
     /// Nothing is left of your sign-up.
     SignUpCancelled,
+    /// Lessons of another coach are yours.
+    SubstituteAssigned {
+        /// For some days, or for good.
+        to: VacancyKind,
+        /// What there is to teach.
+        lessons: LessonCount,
+    },
+    /// Another coach teaches them.
+    CoachReplaced {
+        /// For some days, or for good.
+        to: VacancyKind,
+        /// What the other teaches.
+        lessons: LessonCount,
+    },
+    /// You do not teach in another's place after all.
+    SubstituteReleased {
+        /// What you do not teach.
+        lessons: LessonCount,
+    },
+    /// The lessons are yours again.
+    LessonsReturned {
+        /// What there is to teach.
+        lessons: LessonCount,
+    },
+    /// Nobody was found to teach in a coach's place.
+    SubstituteMissing {
+        /// What somebody was wanted for.
+        to: VacancyKind,
+        /// User name of the coach.
+        coach: String,
+    },
+    /// The lesson is about to begin, and its coach is not online.
+    CoachNotOnline {
+        /// User name of the coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
+    },
+    /// The lesson has begun without its coach.
+    CoachLate {
+        /// User name of the coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
+    },
+    /// The standby teaches the lesson.
+    LessonTakenOver(TakenOver),
+    /// The lesson begins late.
+    LessonDelayed,
+    /// Nobody came to teach the lesson.
+    CoachAbsent(Reader),
+    /// There is somebody who teaches.
+    LessonGoesOn {
+        /// How many minutes late; 0 = in time.
+        late_minutes: i64,
+        /// User name of who teaches, for admins; `None` = a student or coach reads it.
+        coach: Option<String>,
+    },
+}
+
+/// Who reads that a standby teaches a lesson.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakenOver {
+    /// The standby.
+    Standby,
+    /// The coach who was not there.
+    Replaced,
+    /// Admins.
+    Admins {
+        /// User name of the coach who was not there.
+        coach: String,
+        /// User name of the standby.
+        standby: String,
+    },
+}
+
+/// Who reads that nobody came to teach a lesson.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A student.
+    Student,
+    /// The coach.
+    Coach,
+    /// Admins.
+    Admins {
+        /// User name of the coach.
+        coach: String,
+        /// How many students are owed a lesson.
+        students: usize,
+    },
 }
 
 /// Lessons in number.
@@ -163,8 +251,10 @@ pub struct Shortage {
     pub counted_at: Instant,
     /// Eligible coaches not asked yet.
     pub coaches_left: i64,
-    /// Until when coaches can be found (F).
-    pub freeze_at: Instant,
+    /// Until when coaches can be found: F of a class task.
+    pub closes_at: Instant,
+    /// What they are wanted for.
+    pub to: VacancyKind,
 }
 
 /// Why a place on a waiting list has ended.
@@ -191,6 +281,7 @@ impl Content {
 impl ClassNews {
     fn kind(&self) -> MessageKind {
         match self {
+            Self::Invitation { to: VacancyKind::Standby, .. } => MessageKind::StandbyRequest,
             Self::Invitation { .. } => MessageKind::Invitation,
             Self::InvitationRecalled => MessageKind::InvitationRecalled,
             Self::Accepted { .. } => MessageKind::Accepted,
@@ -211,6 +302,17 @@ impl ClassNews {
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,
             Self::SignUpCancelled => MessageKind::SignUpCancelled,
+            Self::SubstituteAssigned { .. } => MessageKind::SubstituteAssigned,
+            Self::CoachReplaced { .. } => MessageKind::CoachReplaced,
+            Self::SubstituteReleased { .. } => MessageKind::SubstituteReleased,
+            Self::LessonsReturned { .. } => MessageKind::LessonsReturned,
+            Self::SubstituteMissing { .. } => MessageKind::SubstituteMissing,
+            Self::CoachNotOnline { .. } => MessageKind::CoachNotOnline,
+            Self::CoachLate { .. } => MessageKind::CoachLate,
+            Self::LessonTakenOver(_) => MessageKind::LessonTakenOver,
+            Self::LessonDelayed => MessageKind::LessonDelayed,
+            Self::CoachAbsent(_) => MessageKind::CoachAbsent,
+            Self::LessonGoesOn { .. } => MessageKind::LessonGoesOn,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The Chinese texts, compiled in: notices (通知), without advertising or links. An SMS begins with
 //! the sign.
 
+use super::class_text::{class_name, course, first, span};
 use super::content::{ClassFacts, ClassNews, Content, LessonCount, ListEnd, Shortage};
-use super::lesson_text;
-use super::phrase::{SIGN, class_of, day};
+use super::phrase::SIGN;
+use super::{lesson_text, place_text};
 use crate::domain::class_task::Counts;
 use crate::domain::notice::WhyLetGo;
 use crate::domain::reason::Reason;
-use crate::domain::state::{Channel, MessageKind};
+use crate::domain::state::{Channel, MessageKind, VacancyKind};
 use crate::domain::time::{BusinessTime, Instant, add_days};
 use chrono::{Datelike, NaiveTime};
 
@@ -71,8 +72,9 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
     let (name, first, span) = (class_name(class), first(class), span(class));
     let template = &class.template;
     match news {
-        ClassNews::Invitation { lessons } => {
-            format!("邀请您担任{name}教练：{span}，{}。请在{ANSWER_BY}前到客户端答复。", course(lessons))
+        ClassNews::Invitation { to, lessons } => {
+            let (asks, course) = (asks(*to, &name), course(lessons));
+            format!("{asks}：{span}，{course}。请在{ANSWER_BY}前到客户端答复。")
         }
         ClassNews::InvitationRecalled => {
             format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
@@ -119,7 +121,8 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         }
         ClassNews::TaskEarlyWarning(shortage) => {
             format!(
-                "预警：{first}（{template}）还缺教练{}人。{}",
+                "预警：{first}（{template}）还缺{}{}人。{}",
+                wanted(shortage.to),
                 shortage.counts.uncovered(),
                 numbers(shortage, time)
             )
@@ -130,7 +133,8 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 late => format!("（本告警迟{}）", minutes(*late)),
             };
             format!(
-                "告警：{first}（{template}）仍缺教练{}人。{}{late}",
+                "告警：{first}（{template}）仍缺{}{}人。{}{late}",
+                wanted(shortage.to),
                 shortage.counts.uncovered(),
                 numbers(shortage, time)
             )
@@ -172,6 +176,36 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         }
         ClassNews::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
         ClassNews::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
+        ClassNews::SubstituteAssigned { .. }
+        | ClassNews::CoachReplaced { .. }
+        | ClassNews::SubstituteReleased { .. }
+        | ClassNews::LessonsReturned { .. }
+        | ClassNews::SubstituteMissing { .. } => place_text::substitution(class, news),
+        ClassNews::CoachNotOnline { .. }
+        | ClassNews::CoachLate { .. }
+        | ClassNews::LessonTakenOver(_)
+        | ClassNews::LessonDelayed
+        | ClassNews::CoachAbsent(_)
+        | ClassNews::LessonGoesOn { .. } => place_text::of_the_hour(class, news),
+    }
+}
+
+/// What a coach is asked to do.
+fn asks(to: VacancyKind, class: &str) -> String {
+    match to {
+        VacancyKind::NewClasses => format!("邀请您担任{class}教练"),
+        VacancyKind::Substitution => format!("邀请您为{class}代课"),
+        VacancyKind::Change => format!("邀请您接任{class}教练"),
+        VacancyKind::Standby => format!("紧急：{class}的教练尚未上线，请您准备接替上课"),
+    }
+}
+
+/// Whom admins miss.
+fn wanted(to: VacancyKind) -> &'static str {
+    match to {
+        VacancyKind::NewClasses => "教练",
+        VacancyKind::Substitution | VacancyKind::Standby => "代课教练",
+        VacancyKind::Change => "接任教练",
     }
 }
 
@@ -189,31 +223,6 @@ fn let_go(first: &str, why: WhyLetGo, in_reserve: bool) -> String {
         (WhyLetGo::NotEligible, true) => {
             format!("您目前不符合{first}的带班条件，您在这个班的候补已结束。")
         }
-    }
-}
-
-/// `初一数学班`.
-fn class_name(class: &ClassFacts) -> String {
-    class_of(&class.subject, class.grade)
-}
-
-/// `10月1日（周二）14:00初一数学班`: the (first) lesson in short.
-fn first(class: &ClassFacts) -> String {
-    format!("{}{}{}", day(class.day), class.start.format("%H:%M"), class_name(class))
-}
-
-/// `10月1日（周二）14:00–15:00`.
-fn span(class: &ClassFacts) -> String {
-    let next = if class.end <= class.start { "次日" } else { "" };
-    format!("{}{}-{next}{}", day(class.day), class.start.format("%H:%M"), class.end.format("%H:%M"))
-}
-
-/// `共12次课至12月17日`.
-fn course(LessonCount { lessons, last_day }: &LessonCount) -> String {
-    if *lessons > 1 {
-        format!("共{lessons}次课至{}月{}日", last_day.month(), last_day.day())
-    } else {
-        "共1次课".to_owned()
     }
 }
 
@@ -258,12 +267,12 @@ fn listed_students(students: &[String], most: usize) -> String {
 
 /// What an admin needs to know to act.
 fn numbers(shortage: &Shortage, time: BusinessTime) -> String {
-    let Shortage { counts, counted_at, coaches_left, freeze_at } = shortage;
+    let Shortage { counts, counted_at, coaches_left, closes_at, to: _ } = shortage;
     let Counts { needed, ready, accepted, live, .. } = counts;
     format!(
         "{}统计：需{needed}人，已就绪{ready}，待测试{accepted}，待答复{live}，还可邀请{coaches_left}，{}截止。",
         until(*counted_at, time),
-        until(*freeze_at, time)
+        until(*closes_at, time)
     )
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod presence;
 mod services;
 pub(crate) mod staffing;
 pub(crate) mod student;
+mod substitution;
 pub mod tasks;
 mod upload;
 pub(crate) mod waitlist;

@@ -3,7 +3,7 @@
 use super::kind::kinds;
 use super::{
     DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message,
-    opening, pb, place, presence, staffing, student, tasks, waitlist,
+    opening, pb, place, presence, staffing, student, substitution, tasks, waitlist,
 };
 use crate::app::App;
 use crate::app::presence::write_gathered;
@@ -86,6 +86,7 @@ fn routes(app: &App) -> Routes {
     use pb::presence_service_server::PresenceServiceServer;
     use pb::staffing_service_server::StaffingServiceServer;
     use pb::student_service_server::StudentServiceServer;
+    use pb::substitution_service_server::SubstitutionServiceServer;
     use pb::task_service_server::TaskServiceServer;
     use pb::waitlist_service_server::WaitlistServiceServer;
     let largest_request = app.config.server.max_message_bytes as usize;
@@ -105,6 +106,9 @@ fn routes(app: &App) -> Routes {
         .add_service(limited!(ImportServiceServer::new(import::ImportRpc::new(app.clone()))))
         .add_service(limited!(StudentServiceServer::new(student::StudentRpc::new(app.clone()))))
         .add_service(limited!(StaffingServiceServer::new(staffing::StaffingRpc::new(app.clone()))))
+        .add_service(limited!(SubstitutionServiceServer::new(substitution::SubstitutionRpc::new(
+            app.clone()
+        ))))
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
         .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
         .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))

@@ -98,6 +98,12 @@ fires! {
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
+    check_coaches_on_time(CheckCoachesOnTimeRequest) -> CheckCoachesOnTimeResponse
+        = ClazzCheckOnTime;
+    start_due_coach_changes(StartDueCoachChangesRequest) -> StartDueCoachChangesResponse
+        = ClazzAutoChangeCoach;
+    complete_coach_changes(CompleteCoachChangesRequest) -> CompleteCoachChangesResponse
+        = ClazzCompleteCoachChanges;
     purge_messages(PurgeMessagesRequest) -> PurgeMessagesResponse = MessagePurge;
 }
 

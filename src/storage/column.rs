@@ -82,6 +82,7 @@ text_columns!(
     TaskState,
     InvitationState,
     InvitationKind,
+    VacancyKind,
     ReservationState,
     ClassState,
     LessonState,

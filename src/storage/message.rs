@@ -45,7 +45,7 @@ pub(crate) async fn message_cancel_of_invitations(
         return Ok(0);
     }
     sql("UPDATE message SET state = 'CANCELLED', settled_at = ?, lease_token = NULL, lease_until = NULL \
-         WHERE invitation_id IN ({ids}) AND kind = 'INVITATION' \
+         WHERE invitation_id IN ({ids}) AND kind IN ('INVITATION', 'STANDBY_REQUEST') \
            AND (state IN ('QUEUED', 'DEFERRED', 'RETRY') OR (state = 'LEASED' AND handed_at IS NULL))")
     .bind(now)
     .ids(invitation_ids.iter().copied())
@@ -389,8 +389,8 @@ pub(crate) async fn message_of_invitation_is_out(
     invitation_id: i64,
 ) -> Result<bool> {
     let out: Vec<i64> =
-        sql("SELECT id FROM message WHERE invitation_id = ? AND kind = 'INVITATION' AND state = 'LEASED' \
-            AND handed_at IS NOT NULL")
+        sql("SELECT id FROM message WHERE invitation_id = ? AND kind IN ('INVITATION', 'STANDBY_REQUEST') \
+            AND state = 'LEASED' AND handed_at IS NOT NULL")
         .bind(invitation_id)
         .column(conn)
         .await?;

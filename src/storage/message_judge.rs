@@ -10,16 +10,39 @@ use crate::domain::time::Instant;
 use crate::error::Result;
 use std::collections::BTreeSet;
 
+/// Whether the coach of a message `m` teaches a lesson of its class, from the one that it names until
+/// its last one begins.
+macro_rules! teaches {
+    () => {
+        "EXISTS (SELECT 1 FROM lesson l JOIN coach p ON p.id = l.coach_id WHERE l.class_id = m.class_id \
+         AND l.start_at BETWEEN m.lesson_at AND m.valid_until AND p.user_name = m.person \
+         AND l.state <> 'CANCELLED')"
+    };
+}
+
+/// Makes a SELECT of messages by the lesson `l` that they name and its coach `p`.
+macro_rules! lesson_of_message {
+    ($is_so:literal) => {
+        concat!(
+            "SELECT m.id FROM message m JOIN lesson l ON l.class_id = m.class_id \
+             AND l.start_at = m.lesson_at JOIN coach p ON p.id = l.coach_id WHERE m.id IN ({ids}) AND (",
+            $is_so,
+            ")"
+        )
+    };
+}
+
 /// Those of these messages, of kinds whose truth is seen in one way, that say what is still so;
 /// `None` when nothing is to be asked here.
 pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) -> Result<Option<Vec<i64>>> {
     let query = match truth {
         Truth::Always | Truth::Topic => return Ok(None),
         Truth::InvitationWaits => {
-            sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id JOIN class_task t \
-             ON t.id = i.task_id \
-             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
-             AND t.closes_at > ?")
+            sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
+             LEFT JOIN class_task t ON t.id = i.task_id LEFT JOIN vacancy v ON v.id = -i.task_id \
+             WHERE m.id IN ({ids}) AND i.state = 'QUEUED' \
+             AND COALESCE(t.state, v.state) IN ('PENDING', 'INVITING', 'COVERED') \
+             AND COALESCE(t.closes_at, v.closes_at) > ?")
             .ids(ids.iter().copied())
             .bind(now)
         }
@@ -29,7 +52,22 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
         .bind(now),
         Truth::TaskUncovered => sql("SELECT m.id FROM message m JOIN class_task t ON t.id = m.task_id \
              WHERE m.id IN ({ids}) AND t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.needed > \
-               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY')")
+               (SELECT COUNT(*) FROM invitation i WHERE i.task_id = t.id AND i.state = 'READY') \
+             UNION ALL SELECT m.id FROM message m JOIN vacancy v ON v.class_id = m.class_id \
+               AND v.start_at = m.lesson_at AND v.state IN ('PENDING', 'INVITING') \
+             WHERE m.id IN ({ids}) AND m.task_id IS NULL")
+        .ids(ids.iter().copied())
+        .ids(ids.iter().copied()),
+        Truth::Teaches => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", teaches!()))
+            .ids(ids.iter().copied()),
+        Truth::TeachesNot => {
+            sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT ", teaches!()))
+                .ids(ids.iter().copied())
+        }
+        Truth::CoachMissing => sql(lesson_of_message!(
+            "l.state IN ('SCHEDULED', 'COACH_LATE') AND NOT EXISTS (SELECT 1 FROM lesson_check k \
+             WHERE k.lesson_id = l.id AND k.came_at IS NOT NULL)"
+        ))
         .ids(ids.iter().copied()),
         Truth::ClassOfCoach => sql(
             "SELECT m.id FROM message m JOIN class c ON c.id = m.class_id JOIN coach p ON p.id = c.coach_id \

@@ -8,10 +8,11 @@ use crate::domain::state::{GradeType, InvitationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::entity::{coach, season};
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
+use crate::storage::vacancy;
 use chrono::NaiveTime;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Templates whose lessons are read at once, and coaches with what is theirs. A row waits in the
@@ -29,31 +30,59 @@ pub enum Which {
     Coaches(Vec<i64>),
 }
 
-/// The needs of tasks: what each wants of a coach. Spans are the planned lessons, from D to the
-/// last day reserved by any of its students.
-pub async fn need_list(conn: &impl ConnectionTrait, tasks: &[TaskRow]) -> Result<HashMap<i64, Need>> {
-    let ids = || tasks.iter().map(|task| task.id);
-    let last_days = staffing::task_last_days(conn, ids()).await?;
-    let mut cities = staffing::task_cities(conn, ids()).await?;
-    let spans = span_list(conn, tasks.iter().map(|task| task.template_id)).await?;
-    tasks
-        .iter()
-        .map(|task| {
+/// What each of these vacancies wants of a coach. Spans are the planned lessons: of a class task
+/// from D to the last day reserved by any of its students, of others the lessons that are to be
+/// taught.
+pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Result<HashMap<i64, Need>> {
+    let (tasks, others): (Vec<&Vacancy>, Vec<&Vacancy>) =
+        vacancies.iter().partition(|vacancy| vacancy.is_of_task());
+    let mut needs = HashMap::with_capacity(vacancies.len());
+    if !tasks.is_empty() {
+        let ids = || tasks.iter().map(|task| task.id);
+        let last_days = staffing::task_last_days(conn, ids()).await?;
+        let mut cities = staffing::task_cities(conn, ids()).await?;
+        let spans = span_list(conn, tasks.iter().map(|task| task.template_id)).await?;
+        for task in tasks {
             let last = last_days.get(&task.id).copied().unwrap_or(task.day);
             let all = spans.get(&task.template_id).map_or(&[][..], Vec::as_slice);
-            let need = Need {
-                task_id: task.id,
-                subject_id: task.subject_id,
-                grade_type: grade_type(task.grade, task.id)?,
-                start: time_of(&task.start_time, "start_time", task.id)?,
-                end: time_of(&task.end_time, "end_time", task.id)?,
-                spans: all.iter().copied().filter(|span| task.day <= span.day && span.day <= last).collect(),
-                needed: i64::from(task.needed),
-                cities: cities.remove(&task.id).unwrap_or_default(),
-            };
-            Ok((task.id, need))
-        })
-        .collect()
+            let spans = all.iter().copied().filter(|span| task.day <= span.day && span.day <= last);
+            let cities = cities.remove(&task.id).unwrap_or_default();
+            needs.insert(task.id, need(task, spans.collect(), cities, BTreeSet::new())?);
+        }
+    }
+    if !others.is_empty() {
+        let ids = || others.iter().map(|vacancy| vacancy.id);
+        let mut spans = vacancy::span_list(conn, ids()).await?;
+        let mut cities = vacancy::city_list(conn, ids()).await?;
+        let mut first = vacancy::coach_list_first(conn, ids()).await?;
+        for vacancy in others {
+            let spans = spans.remove(&vacancy.id).unwrap_or_default();
+            let cities = cities.remove(&vacancy.id).unwrap_or_default();
+            let first = first.remove(&vacancy.id).unwrap_or_default();
+            needs.insert(vacancy.id, need(vacancy, spans, cities, first)?);
+        }
+    }
+    Ok(needs)
+}
+
+fn need(
+    vacancy: &Vacancy,
+    spans: Vec<Span>,
+    cities: BTreeMap<String, i64>,
+    first: BTreeSet<i64>,
+) -> Result<Need> {
+    Ok(Need {
+        task_id: vacancy.id,
+        subject_id: vacancy.subject_id,
+        grade_type: grade_type(vacancy.grade, vacancy.id)?,
+        start: time_of(&vacancy.start_time, "start_time", vacancy.id)?,
+        end: time_of(&vacancy.end_time, "end_time", vacancy.id)?,
+        spans,
+        needed: i64::from(vacancy.needed),
+        cities,
+        is_a_class: vacancy.kind.is_a_class(),
+        first,
+    })
 }
 
 /// The level of a stored grade.
@@ -258,7 +287,8 @@ async fn add_lessons(
     candidates: &mut HashMap<i64, Candidate>,
 ) -> Result<()> {
     let rows: Vec<(i64, Day, Instant, Instant)> = sql("SELECT coach_id, day, start_at, end_at FROM lesson \
-         WHERE coach_id IN ({ids}) AND start_at >= ? AND state IN ('SCHEDULED', 'RUNNING') \
+         WHERE coach_id IN ({ids}) AND start_at >= ? \
+         AND state IN ('SCHEDULED', 'RUNNING', 'COACH_LATE', 'SUBSTITUTED') \
          ORDER BY coach_id, start_at")
     .ids(ids.iter().copied())
     // A lesson lasts four hours at most, so one that began earlier is over long since.
@@ -316,6 +346,19 @@ async fn add_held(
         let all = spans.get(&row.template_id).map_or(&[][..], Vec::as_slice);
         let spans =
             all.iter().copied().filter(|span| row.day <= span.day && span.day <= row.last_day).collect();
+        candidate.held.push(Held { task_id: row.task_id, spans, until: row.until_at });
+    }
+    let others = vacancy::held_list(conn, ids, now).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let spans = vacancy::span_list(conn, others.iter().map(|row| row.task_id)).await?;
+    for row in others {
+        let Some(candidate) = candidates.get_mut(&row.coach_id) else { continue };
+        if row.state.is_held() && row.kind.is_a_class() {
+            candidate.classes += 1;
+        }
+        let spans = spans.get(&row.task_id).cloned().unwrap_or_default();
         candidate.held.push(Held { task_id: row.task_id, spans, until: row.until_at });
     }
     Ok(())

@@ -6,9 +6,11 @@ mod marks;
 mod roster;
 mod students;
 mod task;
+mod vacancy;
 
 pub use invitation::*;
 pub(crate) use marks::*;
 pub(crate) use roster::*;
 pub(crate) use students::*;
-pub use task::*;
+pub(crate) use task::*;
+pub use vacancy::*;

@@ -1,12 +1,13 @@
 //! Lists class tasks and invitations for people; the queries that rules decide by are in
 //! `staffing`.
 
-use super::entity::{class_task, class_template, coach, invitation};
+use super::entity::{class_task, class_template, coach, invitation, vacancy};
 use super::page::Page;
 use super::sql::sql;
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
 use crate::domain::time::Day;
 use crate::error::Result;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, Select,
@@ -109,25 +110,33 @@ pub(crate) struct InvitationFilter {
     pub latest_first: bool,
 }
 
+/// The template and the day of what an invitation is for: a class task, or another vacancy.
+const TEMPLATE: &str = "COALESCE(class_task.template_id, vacancy.template_id)";
+/// See `TEMPLATE`.
+const DAY: &str = "COALESCE(class_task.day, vacancy.day)";
+
 fn with_names() -> Select<invitation::Entity> {
     let to_task = invitation::Entity::belongs_to(class_task::Entity)
         .from(invitation::Column::TaskId)
         .to(class_task::Column::Id);
-    let to_template = class_task::Entity::belongs_to(class_template::Entity)
-        .from(class_task::Column::TemplateId)
-        .to(class_template::Column::Id);
     let to_coach =
         invitation::Entity::belongs_to(coach::Entity).from(invitation::Column::CoachId).to(coach::Column::Id);
-    invitation::Entity::find()
-        .column_as(class_task::Column::TemplateId, "task_template_id")
+    let mut query = invitation::Entity::find()
+        .column_as(Expr::cust(TEMPLATE), "task_template_id")
         .column_as(class_template::Column::Code, "template_code")
         .column_as(class_template::Column::SubjectId, "template_subject_id")
         .column_as(class_template::Column::Grade, "template_grade")
-        .column_as(class_task::Column::Day, "task_day")
+        .column_as(Expr::cust(DAY), "task_day")
         .column_as(coach::Column::UserName, "coach_user_name")
-        .join(JoinType::InnerJoin, to_task.into())
-        .join(JoinType::InnerJoin, to_template.into())
-        .join(JoinType::InnerJoin, to_coach.into())
+        .join(JoinType::LeftJoin, to_task.into());
+    let to_vacancy = Expr::cust("vacancy.id = -invitation.task_id");
+    let to_template = Expr::cust(format!("class_template.id = {TEMPLATE}"));
+    QuerySelect::query(&mut query).join(JoinType::LeftJoin, vacancy::Entity, to_vacancy).join(
+        JoinType::InnerJoin,
+        class_template::Entity,
+        to_template,
+    );
+    query.join(JoinType::InnerJoin, to_coach.into())
 }
 
 /// One invitation.
@@ -168,13 +177,13 @@ pub(crate) async fn invitation_page(
         query = query.filter(Column::CoachId.eq(coach_id));
     }
     if let Some(template_id) = filter.template_id {
-        query = query.filter(class_task::Column::TemplateId.eq(template_id));
+        query = query.filter(Expr::cust(TEMPLATE).eq(template_id));
     }
     if let Some(from) = filter.from_day {
-        query = query.filter(class_task::Column::Day.gte(from));
+        query = query.filter(Expr::cust(DAY).gte(from));
     }
     if let Some(to) = filter.to_day {
-        query = query.filter(class_task::Column::Day.lte(to));
+        query = query.filter(Expr::cust(DAY).lte(to));
     }
     if !filter.states.is_empty() {
         query = query.filter(Column::State.is_in(filter.states.iter().copied()));

@@ -15,9 +15,9 @@ use sea_orm::FromQueryResult;
 pub(crate) struct InvitationNow {
     /// Its key.
     pub id: i64,
-    /// Its task.
+    /// The key of its vacancy.
     pub task_id: i64,
-    /// Start of the task's lesson.
+    /// Start of the vacancy's (first) lesson.
     pub start_at: Instant,
     /// The coach's user name.
     pub user_name: String,
@@ -59,14 +59,14 @@ pub(crate) async fn invitation_now_list(
     txn: &Txn,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<InvitationNow>> {
-    let rows: Vec<Row> = sql(
-        "SELECT i.id, i.task_id, t.start_at, c.user_name, c.phone, i.state, i.answered_at, i.test_deadline, \
-         i.sent_at, i.reason FROM invitation i JOIN coach c ON c.id = i.coach_id \
-         JOIN class_task t ON t.id = i.task_id WHERE i.id IN ({ids}) ORDER BY i.id",
-    )
-    .ids(ids)
-    .all(txn)
-    .await?;
+    let rows: Vec<Row> =
+        sql("SELECT i.id, i.task_id, COALESCE(t.start_at, v.start_at) AS start_at, c.user_name, c.phone, \
+         i.state, i.answered_at, i.test_deadline, i.sent_at, i.reason \
+         FROM invitation i JOIN coach c ON c.id = i.coach_id LEFT JOIN class_task t ON t.id = i.task_id \
+         LEFT JOIN vacancy v ON v.id = -i.task_id WHERE i.id IN ({ids}) ORDER BY i.id")
+        .ids(ids)
+        .all(txn)
+        .await?;
     rows.into_iter().map(InvitationNow::try_from).collect()
 }
 

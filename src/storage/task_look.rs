@@ -11,12 +11,13 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait};
 
 /// How many coaches there are, how many changes of coaches were counted in all, and the version of
 /// the catalogue. No coach is ever deleted and no version goes back, so whatever changes for any
-/// coach makes these numbers others than they ever were. Last, how many tasks are open.
+/// coach makes these numbers others than they ever were. Last, how many vacancies are open.
 pub(crate) async fn world_versions(conn: &impl ConnectionTrait) -> Result<(i64, i64, i64, i64)> {
     let found: Vec<(i64, i64, i64, i64)> =
         sql("SELECT COUNT(*), CAST(COALESCE(SUM(version), 0) AS {bigint}), \
          (SELECT CAST(MAX(m.version) AS {bigint}) FROM mutex m WHERE m.name = ?), \
-         (SELECT COUNT(*) FROM class_task WHERE state IN ('PENDING', 'INVITING', 'COVERED')) FROM coach")
+         (SELECT COUNT(*) FROM class_task WHERE state IN ('PENDING', 'INVITING', 'COVERED')) \
+         + (SELECT COUNT(*) FROM vacancy WHERE state IN ('PENDING', 'INVITING', 'COVERED')) FROM coach")
         .bind("catalog")
         .tuples(conn)
         .await?;
@@ -24,7 +25,7 @@ pub(crate) async fn world_versions(conn: &impl ConnectionTrait) -> Result<(i64, 
 }
 
 /// What the looks reported that still hold, and how many reported it; the opposite of
-/// `staffing::task_list_asking`.
+/// `staffing::vacancy_list_asking`.
 pub(crate) async fn task_look_told(
     conn: &impl ConnectionTrait,
     world: &str,
@@ -35,7 +36,15 @@ pub(crate) async fn task_look_told(
          JOIN task_look k ON k.task_id = t.id \
          WHERE t.state IN ('PENDING', 'INVITING', 'COVERED') AND t.closes_at > ? AND t.reopened = FALSE \
          AND k.task_version = t.version \
-         AND k.world = ? AND k.looked_at <= ? AND k.again_at > ? GROUP BY t.day, k.skipped")
+         AND k.world = ? AND k.looked_at <= ? AND k.again_at > ? GROUP BY t.day, k.skipped \
+         UNION ALL SELECT v.day, k.skipped, COUNT(*) FROM vacancy v JOIN task_look k ON k.task_id = -v.id \
+         WHERE v.state IN ('PENDING', 'INVITING', 'COVERED') AND v.closes_at > ? AND v.waits = FALSE \
+         AND k.task_version = v.version \
+         AND k.world = ? AND k.looked_at <= ? AND k.again_at > ? GROUP BY v.day, k.skipped")
+    .bind(now)
+    .bind(world)
+    .bind(now)
+    .bind(now)
     .bind(now)
     .bind(world)
     .bind(now)

@@ -4,6 +4,9 @@
 //! half-way has the same result as running it once; the runner only saves the repeated work.
 
 mod clazz_assign_students;
+mod clazz_auto_change_coach;
+mod clazz_check_on_time;
+mod clazz_complete_coach_changes;
 mod clazz_init_place;
 mod clazz_morning_notify;
 mod clazz_not_morning_notify;
@@ -45,6 +48,9 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(&call).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(&call).await,
         Task::ClazzOfferPlaces => clazz_offer_places::run(&call).await,
+        Task::ClazzCheckOnTime => clazz_check_on_time::run(&call).await,
+        Task::ClazzAutoChangeCoach => clazz_auto_change_coach::run(&call).await,
+        Task::ClazzCompleteCoachChanges => clazz_complete_coach_changes::run(&call).await,
         Task::MessagePurge => message_purge::run(&call).await,
     }
 }

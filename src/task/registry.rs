@@ -17,6 +17,8 @@ pub enum Task {
     InviteNotifyTest,
     /// `invite notify_class`
     InviteNotifyClass,
+    /// `clazz check_on_time`
+    ClazzCheckOnTime,
     /// `clazz morning_notify`
     ClazzMorningNotify,
     /// `clazz not_morning_notify`
@@ -31,6 +33,10 @@ pub enum Task {
     ClazzAssignStudents,
     /// `clazz offer_places`
     ClazzOfferPlaces,
+    /// `clazz auto_change_coach`
+    ClazzAutoChangeCoach,
+    /// `clazz complete_coach_changes`
+    ClazzCompleteCoachChanges,
     /// `message purge`
     MessagePurge,
 }
@@ -58,6 +64,10 @@ pub enum AfterOutage {
     Once,
     /// The same, for whose deadline is ahead.
     OnceDeadlineAhead,
+    /// Only what is still of use.
+    OnlyUseful,
+    /// One run, as of 03:00.
+    OnceAtThree,
     /// A run for each missed day, as of its own midnight.
     EachMissedDay,
 }
@@ -70,6 +80,8 @@ impl AfterOutage {
             Self::ByStateSaysHowLate => "by state, says how late",
             Self::UntilTenThenAtSeven => "until 22:00 at once, then at 07:00 if s ≥ 08:00, else at once",
             Self::Once => "once",
+            Self::OnlyUseful => "only stages still useful",
+            Self::OnceAtThree => "once, as of 03:00",
             Self::OnceDeadlineAhead => "once, whose deadline is ahead",
             Self::EachMissedDay => "each missed day, oldest first, cut at its own midnight",
         }
@@ -89,6 +101,10 @@ pub enum UselessAfter {
     LastFreeze,
     /// A quarter of an hour before the deadline of the software test.
     TestDeadline,
+    /// A quarter of an hour after the start of the lesson.
+    LastStage,
+    /// When admins are told that nobody takes over a class.
+    ChangeAlarm,
     /// Each message has an end of use of its own.
     PerMessage,
 }
@@ -102,6 +118,8 @@ impl UselessAfter {
             Self::Freeze => "F",
             Self::LastFreeze => "F of the day's last class",
             Self::TestDeadline => "deadline − 15 min",
+            Self::LastStage => "s + 15 min",
+            Self::ChangeAlarm => "the 6-day alarm",
             Self::PerMessage => "per message",
         }
     }
@@ -155,6 +173,7 @@ impl Task {
         Self::InviteCheck,
         Self::InviteNotifyTest,
         Self::InviteNotifyClass,
+        Self::ClazzCheckOnTime,
         Self::ClazzMorningNotify,
         Self::ClazzNotMorningNotify,
         Self::SmsSend,
@@ -162,6 +181,8 @@ impl Task {
         Self::ClazzRemoveExpiredStudents,
         Self::ClazzAssignStudents,
         Self::ClazzOfferPlaces,
+        Self::ClazzAutoChangeCoach,
+        Self::ClazzCompleteCoachChanges,
         Self::MessagePurge,
     ];
 
@@ -303,6 +324,39 @@ impl Task {
                 argument: Argument::Instant,
                 description: "Ends holds and offers that have run out, and offers free places to the \
                     waiting list.",
+            },
+            Self::ClazzCheckOnTime => Info {
+                name: "clazz_check_on_time",
+                words: "clazz check_on_time",
+                rpc: "CheckCoachesOnTime",
+                schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::OnlyUseful,
+                useless_after: UselessAfter::LastStage,
+                argument: Argument::Instant,
+                description: "Looks whether coaches are there for lessons that are about to begin.",
+            },
+            Self::ClazzAutoChangeCoach => Info {
+                name: "clazz_auto_change_coach",
+                words: "clazz auto_change_coach",
+                rpc: "StartDueCoachChanges",
+                schedules: &["0 1 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::ChangeAlarm,
+                argument: Argument::Instant,
+                description: "Begins to ask coaches for changes whose first lesson is 8 days ahead.",
+            },
+            Self::ClazzCompleteCoachChanges => Info {
+                name: "clazz_complete_coach_changes",
+                words: "clazz complete_coach_changes",
+                rpc: "CompleteCoachChanges",
+                schedules: &["0 3 * * *"],
+                window: None,
+                after_outage: AfterOutage::OnceAtThree,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Gives classes to their new coaches on the day of a coach change.",
             },
             Self::MessagePurge => Info {
                 name: "message_purge",

@@ -287,6 +287,27 @@ impl TestApp {
             "clazz offer_places" => {
                 tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report
             }
+            "clazz check_on_time" => {
+                tasks
+                    .check_coaches_on_time(pb::CheckCoachesOnTimeRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "clazz auto_change_coach" => {
+                tasks
+                    .start_due_coach_changes(pb::StartDueCoachChangesRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "clazz complete_coach_changes" => {
+                tasks
+                    .complete_coach_changes(pb::CompleteCoachChangesRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
             "message purge" => {
                 tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report
             }
@@ -320,6 +341,7 @@ clients! {
     openings: opening_service_client::OpeningServiceClient,
     places: place_service_client::PlaceServiceClient,
     staffing: staffing_service_client::StaffingServiceClient,
+    substitutions: substitution_service_client::SubstitutionServiceClient,
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,
     classes: class_service_client::ClassServiceClient,

@@ -5,7 +5,7 @@ use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::call::Call;
 use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
-use etutor::app::staffing::{alarm, check, create, remind, step, wave};
+use etutor::app::staffing::{alarm, check, create, on_time, remind, step, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
@@ -53,7 +53,7 @@ async fn history(stage: &Stage) {
     analyze(stage).await;
 }
 
-/// Each of those tasks had a class with one lesson.
+/// Each of those tasks had a class with one lesson, which a substitute taught.
 async fn lessons_behind(stage: &Stage) {
     let classes = "INSERT INTO class (template_id, task_id, coach_id, state, first_day, last_day, \
                    formed_at, version) \
@@ -62,8 +62,13 @@ async fn lessons_behind(stage: &Stage) {
     let lessons = "INSERT INTO lesson (class_id, day, start_at, end_at, coach_id, state) \
                    SELECT c.id, t.day, t.start_at, t.start_at + 2700, c.coach_id, 'DONE' \
                    FROM class c JOIN class_task t ON t.id = c.task_id";
+    let vacancies = "INSERT INTO vacancy (kind, class_id, template_id, replaces_id, day, state, start_at, \
+                     gate_at, closes_at, actor_kind, actor, created_at) \
+                     SELECT 'SUBSTITUTION', c.id, c.template_id, c.coach_id, c.first_day, 'FORMED', 0, 0, 0, \
+                     'ADMIN', 'wang', 0 FROM class c";
     write_txn!(stage.db(), "test.lessons", |txn| {
         sql(classes).execute(txn).await?;
+        sql(vacancies).execute(txn).await?;
         sql(lessons).execute(txn).await
     })
     .unwrap();
@@ -76,7 +81,9 @@ async fn analyze(stage: &Stage) {
         stage
             .db()
             .reader()
-            .execute_unprepared("ANALYZE TABLE class_task, invitation, place, reservation, class, lesson")
+            .execute_unprepared(
+                "ANALYZE TABLE class_task, vacancy, invitation, place, reservation, class, lesson",
+            )
             .await
             .unwrap();
     } else {
@@ -94,6 +101,8 @@ async fn idle(stage: &Stage, what: &str, run: impl AsyncFnOnce() -> Result<Repor
     for (statement, index) in sent.iter().zip(indexes) {
         let plan = explain(stage.db(), statement).await;
         assert!(plan.contains(index), "{what}: {}\n{plan}", statement.sql);
+        let others = statement.sql.contains("FROM vacancy") && !plan.contains("vacancy_state");
+        assert!(!others, "{what}: {}\n{plan}", statement.sql);
     }
 }
 
@@ -148,6 +157,13 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
             &[open, "place_not_held", "lesson_start", "lesson_start"],
         )
         .await;
+        idle(
+            &stage,
+            "check_on_time",
+            async || on_time::check_on_time(&Call::new(&stage, now)).await,
+            &["lesson_start", "lesson_start"],
+        )
+        .await;
         // By when it runs out, or by its state.
         let waiting = "reservation_";
         idle(
@@ -166,7 +182,7 @@ fn one_days_tasks_are_found_by_their_day() {
         let stage = with_history(app).await;
         let (now, day) = (stage.instant("2026-05-07T14:00"), "2026-05-10".parse().unwrap());
         let tasks = async || {
-            etutor::storage::staffing::task_list_open(stage.db().reader(), Some(day))
+            etutor::storage::staffing::vacancy_list_open(stage.db().reader(), Some(day))
                 .await
                 .map(|_| Report::default())
         };

@@ -26,7 +26,7 @@ fn expected() -> BTreeMap<(String, String), (i32, i32)> {
 }
 
 async fn first_tasks(app: &TestApp) -> BTreeMap<(String, String), (i32, i32)> {
-    let tasks = etutor::storage::staffing::task_list_open(app.db().reader(), None).await.unwrap();
+    let tasks = etutor::storage::staffing::vacancy_list_open(app.db().reader(), None).await.unwrap();
     tasks.into_iter().map(|task| ((task.day.to_string(), task.code), (task.students, task.needed))).collect()
 }
 

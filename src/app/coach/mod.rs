@@ -7,6 +7,7 @@ pub(crate) use availability::{AvailabilitySpec, Offer, list_availability, offer_
 use super::App;
 use super::input::{Change, Fields};
 use super::staffing::demand::coach_changed;
+use super::staffing::replace::replace_everywhere;
 use crate::app::call::Call;
 use crate::domain::state::{GradeType, JobStatus};
 use crate::error::{Error, Result};
@@ -171,7 +172,7 @@ pub(crate) struct NewStatus {
 }
 
 /// Changes the status of a coach and writes a row of the history; the status it already has changes
-/// nothing.
+/// nothing. Who is dismissed is replaced in every class.
 pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result<entity::coach::Model> {
     const SCOPE: &str = "SetCoachStatus";
     in_txn!(call, "coach.set_status", |work| {
@@ -199,6 +200,9 @@ pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result
                 ..Default::default()
             };
             coach::coach_status_change_insert_in_txn(work.txn, change).await?;
+            if new.job_status == JobStatus::Dismissed {
+                replace_everywhere(work, before.id).await?;
+            }
         }
         work.record(SCOPE, &new.user_name).await
     })?;

@@ -181,10 +181,7 @@ pub(super) async fn is_counted(
     if work.now < line.cut_off || of.task_id.is_some() {
         return Ok(true);
     }
-    Ok(staffing::task_list_open(work.txn, Some(day))
-        .await?
-        .iter()
-        .any(|task| task.template_id == of.template_id))
+    Ok(staffing::task_list_open(work.txn, day).await?.iter().any(|task| task.template_id == of.template_id))
 }
 
 /// The seat on one day again, if it is still there.

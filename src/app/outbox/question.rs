@@ -44,7 +44,7 @@ pub(super) async fn questions<'a>(
 
 /// The invitation that a message is the question of.
 pub(super) fn invitation_of(row: &message::Model) -> Option<i64> {
-    row.invitation_id.filter(|_| row.kind == MessageKind::Invitation)
+    row.invitation_id.filter(|_| row.kind.row().is_question())
 }
 
 /// In the transaction that settles their messages, those that are `out` (by message) keep what they

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::in_txn;
 use crate::message::content::{ClassNews, Shortage};
 use crate::storage::pool::{self, Which};
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
 
 /// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15
 /// minutes and at most 2 hours ahead; once per (invitation, deadline).
@@ -30,7 +30,7 @@ pub async fn notify_software_tests(call: &Call<'_>) -> Result<Report> {
         return Ok(report);
     }
     let tasks =
-        staffing::task_list_by_ids(call.app.db.reader(), due.iter().map(|coach| coach.task_id)).await?;
+        staffing::vacancy_list_by_ids(call.app.db.reader(), due.iter().map(|coach| coach.task_id)).await?;
     let drafts: Vec<outbox::Draft> = due
         .iter()
         .filter_map(|coach| {
@@ -57,7 +57,7 @@ enum Alarm {
     Worse,
 }
 
-fn alarm_of(call: &Call<'_>, task: &TaskRow, counts: Counts) -> Option<Alarm> {
+fn alarm_of(call: &Call<'_>, task: &Vacancy, counts: Counts) -> Option<Alarm> {
     // From F on it is told who is left over, whether or not the classes are formed yet.
     if counts.uncovered() == 0 || call.now >= task.closes_at {
         return None;
@@ -77,15 +77,15 @@ fn alarm_of(call: &Call<'_>, task: &TaskRow, counts: Counts) -> Option<Alarm> {
 pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
     // A reserve that moves up or a task that shrinks at this very minute is no reason for an alarm.
     let told = check::bring_in_line(call, None).await?.messages;
-    let tasks = staffing::task_list_open(call.app.db.reader(), None).await?;
+    let tasks = staffing::vacancy_list_open(call.app.db.reader(), None).await?;
     let mut report = Report { examined: tasks.len() as u64, messages: told, ..Report::default() };
     if tasks.is_empty() {
         return Ok(report);
     }
-    let counts = staffing::task_counts(call.app.db.reader(), &tasks, call.now).await?;
-    let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
+    let counts = staffing::vacancy_counts(call.app.db.reader(), &tasks, call.now).await?;
+    let count = |task: &Vacancy| counts.get(&task.id).copied().unwrap_or_default();
     note_covered(call, &tasks, &count).await?;
-    let due: Vec<&TaskRow> =
+    let due: Vec<&Vacancy> =
         tasks.iter().filter(|task| alarm_of(call, task, count(task)).is_some()).collect();
     if due.is_empty() {
         return Ok(report);
@@ -93,19 +93,27 @@ pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
     let left = coaches_left(call, &due).await?;
     for (task, coaches_left) in due.into_iter().zip(left) {
         let written = in_txn!(call, "class_task.alarm", |work| {
-            let task = staffing::task_lock_in_txn(work.txn, task.id).await?;
-            let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
+            let task = staffing::vacancy_lock_in_txn(work.txn, task.id).await?;
+            let counts = staffing::vacancy_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
             let counts = counts.get(&task.id).copied().unwrap_or_default();
             // Another replica may have told it, or a coach become ready, since it was looked at.
             let Some(alarm) = alarm_of(call, &task, counts).filter(|_| task.state.is_open()) else {
                 return Ok(0);
             };
             let told = counts.uncovered().max(i64::from(task.told_uncovered));
-            staffing::task_alarmed_in_txn(work.txn, task.id, alarm != Alarm::Early, told).await?;
-            let shortage = Shortage { counts, counted_at: work.now, coaches_left, freeze_at: task.freeze_at };
+            staffing::vacancy_alarmed_in_txn(work.txn, task.id, alarm != Alarm::Early, told).await?;
+            let shortage = Shortage {
+                counts,
+                counted_at: work.now,
+                coaches_left,
+                closes_at: task.closes_at,
+                to: task.kind,
+            };
             let short = |late_minutes| ClassNews::TaskShort { shortage, late_minutes };
             let news = match alarm {
                 Alarm::Early => ClassNews::TaskEarlyWarning(shortage),
+                // One that was opened after its gate is not late.
+                Alarm::Gate if !task.is_of_task() => short(0),
                 Alarm::Gate => short((work.now - task.gate_at).num_minutes()),
                 Alarm::Worse => short(0),
             };
@@ -122,9 +130,9 @@ pub async fn notify_unstaffed_classes(call: &Call<'_>) -> Result<Report> {
 
 /// A task that is covered at its gate had no alarm then. What is uncovered later is new, not an
 /// alarm that comes late.
-async fn note_covered(call: &Call<'_>, tasks: &[TaskRow], count: &impl Fn(&TaskRow) -> Counts) -> Result<()> {
+async fn note_covered(call: &Call<'_>, tasks: &[Vacancy], count: &impl Fn(&Vacancy) -> Counts) -> Result<()> {
     let at_gate =
-        |task: &&TaskRow| call.now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
+        |task: &&Vacancy| call.now >= task.gate_at && !task.gate_alarmed && task.state == TaskState::Covered;
     let covered: Vec<i64> = tasks
         .iter()
         .filter(at_gate)
@@ -135,12 +143,12 @@ async fn note_covered(call: &Call<'_>, tasks: &[TaskRow], count: &impl Fn(&TaskR
         return Ok(());
     }
     in_txn!(call, "class_task.covered", |work| {
-        staffing::task_covered_at_gate_in_txn(work.txn, &covered).await
+        staffing::vacancy_covered_at_gate_in_txn(work.txn, &covered).await
     })
 }
 
 /// How many eligible coaches each task has not asked yet (budgets and spacing left out: they pass).
-async fn coaches_left(call: &Call<'_>, tasks: &[&TaskRow]) -> Result<Vec<i64>> {
+async fn coaches_left(call: &Call<'_>, tasks: &[&Vacancy]) -> Result<Vec<i64>> {
     let conn = call.app.db.reader();
     let (today, week) = budget_starts(call);
     let mut subjects: Vec<i64> = tasks.iter().map(|task| task.subject_id).collect();
@@ -149,9 +157,9 @@ async fn coaches_left(call: &Call<'_>, tasks: &[&TaskRow]) -> Result<Vec<i64>> {
     let mut candidates =
         pool::candidate_list(conn, &Which::OfSubjects(subjects), call.now, today, week).await?;
     pool::asked_add(conn, tasks.iter().map(|task| task.id), &mut candidates).await?;
-    let owned: Vec<TaskRow> = tasks.iter().map(|task| (*task).clone()).collect();
+    let owned: Vec<Vacancy> = tasks.iter().map(|task| (*task).clone()).collect();
     let needs = pool::need_list(conn, &owned).await?;
-    let eligible = |task: &&TaskRow| {
+    let eligible = |task: &&Vacancy| {
         let Some(need) = needs.get(&task.id) else { return 0 };
         let purpose = Purpose::Manual { overriding: false };
         candidates

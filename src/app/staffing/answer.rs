@@ -17,7 +17,7 @@ use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::message::content::ClassNews;
 use crate::storage::entity::{coach, invitation};
-use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use sea_orm::EntityTrait;
 
 /// Yes. One transaction: never more coaches accepted than needed; a yes beyond that is RESERVE.
@@ -45,9 +45,12 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
         if task.dirty {
             resize_in_txn(work, task.id, Some(invitation_id)).await?;
         }
-        let task = staffing::task_by_id(work.txn, task.id).await?;
+        let task = staffing::vacancy_by_id(work.txn, task.id).await?;
         open_for_yes(&task, work.now)?;
         let need = need_of(work.txn, &task).await?;
+        if need.spans.is_empty() {
+            return Err(Error::precondition(Reason::TaskClosed, "no lesson is left of it"));
+        }
         let mut candidate = candidate_of(work, person.id).await?;
         eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now)
             .map_err(refused)?;
@@ -55,7 +58,7 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
             // The coach saw it in the client: the message would only ask again.
             outbox::invitation_messages_cancel(work, &[invitation_id]).await?;
         }
-        let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
+        let counts = staffing::vacancy_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
         if counts.get(&task.id).is_some_and(|counts| counts.missing() > 0) {
             hold(work, (&task, &need), &mut candidate, &invited, work.now).await?;
         } else {
@@ -132,7 +135,7 @@ async fn own(app: &App, invitation_id: i64, coach: &str) -> Result<(invitation::
     }
 }
 
-fn open_for_yes(task: &TaskRow, now: Instant) -> Result<()> {
+fn open_for_yes(task: &Vacancy, now: Instant) -> Result<()> {
     if task.is_open_at(now) {
         return Ok(());
     }

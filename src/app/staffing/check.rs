@@ -23,20 +23,20 @@ pub async fn check_invitations(call: &Call<'_>, day: Option<Day>) -> Result<Repo
 /// it first, so that it does not matter which of the jobs of a minute runs before the other
 /// (docs/domain.md §3).
 pub(crate) async fn bring_in_line(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
-    let examined = staffing::task_count_open(call.app.db.reader(), day).await?;
+    let examined = staffing::vacancy_count_open(call.app.db.reader(), day).await?;
     settle_due(call, examined, day).await
 }
 
 /// The same, for somebody who has counted the open tasks.
 pub(super) async fn settle_due(call: &Call<'_>, examined: u64, day: Option<Day>) -> Result<Report> {
     let mut report = Report { examined, ..Report::default() };
-    let lapsing = staffing::task_ids_lapsing(call.app.db.reader(), call.now).await?;
+    let lapsing = staffing::vacancy_ids_lapsing(call.app.db.reader(), call.now).await?;
     if examined == 0 {
         return Ok(report);
     }
     // What has run out changes nothing but the next wave; the rest is looked at under the task's
     // lock.
-    let tasks = staffing::task_list_unsettled(
+    let tasks = staffing::vacancy_list_unsettled(
         call.app.db.reader(),
         lapsing,
         call.app.rules().form_when_covered,
@@ -45,7 +45,7 @@ pub(super) async fn settle_due(call: &Call<'_>, examined: u64, day: Option<Day>)
     .await?;
     for task in tasks.iter().filter(|task| day.is_none_or(|day| day == task.day)) {
         let checked = in_txn!(call, "class_task.check", |work| {
-            let task = staffing::task_lock_in_txn(work.txn, task.id).await?;
+            let task = staffing::vacancy_lock_in_txn(work.txn, task.id).await?;
             if task.dirty {
                 let (messages, size) = resize_in_txn(work, task.id, None).await?;
                 return Ok((messages, size.over));

@@ -12,7 +12,7 @@ use crate::domain::state::task::Event;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Reason, Result};
 use crate::in_txn;
-use crate::storage::staffing::{self, Demand, NewTask, TaskRow};
+use crate::storage::staffing::{self, Demand, NewTask, Vacancy};
 use std::collections::{HashMap, HashSet};
 
 /// Makes the tasks of `day` for sign-ups made before its cut-off, whenever it really runs, and
@@ -23,9 +23,9 @@ pub async fn create_class_tasks(call: &Call<'_>, day: Day) -> Result<Report> {
         let mut report = Report::default();
         let made = insert_tasks(work, day, &mut report).await?;
         let reopened = reopen_wanted(work, day).await?;
-        let mut tasks = staffing::task_list_open(work.txn, Some(day)).await?;
+        let mut tasks = staffing::task_list_open(work.txn, day).await?;
         let open = tasks.len();
-        tasks.retain(|task| work.now < task.freeze_at);
+        tasks.retain(|task| work.now < Timeline::of(work.app.rules(), day, task.start_at).freeze_at);
         report.examined += tasks.len() as u64;
         if tasks.is_empty() {
             return Ok(report);
@@ -41,10 +41,10 @@ pub async fn create_class_tasks(call: &Call<'_>, day: Day) -> Result<Report> {
         let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
         sizing::attach_in_txn(work, day, &templates).await?;
         let sizes = sizing::size_in_txn(work.txn, &tasks, day).await?;
-        let size = |task: &TaskRow| sizes.get(&task.id).copied().unwrap_or_default();
+        let size = |task: &Vacancy| sizes.get(&task.id).copied().unwrap_or_default();
         let seated: Vec<i64> =
             tasks.iter().filter(|task| size(task).students == 0).map(|task| task.id).collect();
-        staffing::task_step_in_txn(work.txn, &seated, TaskState::Pending, Event::AllSeated).await?;
+        staffing::vacancy_step_in_txn(work.txn, &seated, TaskState::Pending, Event::AllSeated).await?;
         for task in tasks.iter().filter(|task| size(task).seated > 0) {
             report.messages += look_at_seated(work, task.template_id, day).await?;
         }
@@ -111,6 +111,6 @@ async fn reopen_wanted(work: Work<'_>, day: Day) -> Result<Vec<i64>> {
     let wanted =
         staffing::task_list_wanted_again(work.txn, day, cut_off(work.app.time(), day), work.now).await?;
     let ids: Vec<i64> = wanted.iter().map(|(id, _)| *id).collect();
-    staffing::task_step_in_txn(work.txn, &ids, TaskState::Cancelled, Event::WantedAgain).await?;
+    staffing::vacancy_step_in_txn(work.txn, &ids, TaskState::Cancelled, Event::WantedAgain).await?;
     Ok(wanted.into_iter().map(|(_, template)| template).collect())
 }

@@ -6,7 +6,7 @@
 
 use crate::error::Result;
 use crate::storage::Txn;
-use crate::storage::staffing::{task_mark_of_coaches_in_txn, task_mark_of_templates_in_txn};
+use crate::storage::staffing::{task_mark_of_templates_in_txn, vacancy_mark_of_coaches_in_txn};
 
 /// Sign-ups of these templates changed: their open tasks are to be sized again.
 pub(crate) async fn demand_changed(txn: &Txn, template_ids: &[i64]) -> Result<()> {
@@ -15,5 +15,5 @@ pub(crate) async fn demand_changed(txn: &Txn, template_ids: &[i64]) -> Result<()
 
 /// These coaches or their availability changed: open tasks that count on them look at them again.
 pub(crate) async fn coach_changed(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
-    task_mark_of_coaches_in_txn(txn, coach_ids).await
+    vacancy_mark_of_coaches_in_txn(txn, coach_ids).await
 }

@@ -16,7 +16,7 @@ use crate::message::content::ClassNews;
 use crate::storage::entity::{class, coach, lesson};
 use crate::storage::insert::insert_rows;
 use crate::storage::pool;
-use crate::storage::staffing::{self, CountedStudent, InvitedCoach, TaskRow};
+use crate::storage::staffing::{self, CountedStudent, InvitedCoach, Vacancy};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub(super) struct Formed {
 
 /// READY → ASSIGNED: one class a coach, the task's students spread over them for all their
 /// remaining lesson days.
-pub(super) async fn form(work: Work<'_>, task: &TaskRow) -> Result<Formed> {
+pub(super) async fn form(work: Work<'_>, task: &Vacancy) -> Result<Formed> {
     let students = staffing::student_list(work.txn, [task.id]).await?;
     let mut ready: Vec<InvitedCoach> = staffing::invited_of_task(work.txn, task.id).await?;
     ready.retain(|coach| coach.stands.state() == InvitationState::Ready);
@@ -83,7 +83,7 @@ pub(super) async fn form(work: Work<'_>, task: &TaskRow) -> Result<Formed> {
 
 async fn make_classes(
     work: Work<'_>,
-    task: &TaskRow,
+    task: &Vacancy,
     filled: &[(&InvitedCoach, Vec<&CountedStudent>)],
 ) -> Result<u64> {
     // Later tasks of the template were sized without these classes: there are free seats now, and

@@ -12,7 +12,7 @@ use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::pool::{self, Which};
-use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 
 /// Gives a coach one of the task's places: ACCEPTED, or READY with a valid test; takes the
 /// availability; ends what the coach has in reserve elsewhere and can no longer hold. Task and
@@ -20,7 +20,7 @@ use crate::storage::staffing::{self, InvitedCoach, TaskRow};
 /// stands then, and the messages written.
 pub(crate) async fn hold(
     work: Work<'_>,
-    (task, need): (&TaskRow, &Need),
+    (task, need): (&Vacancy, &Need),
     candidate: &mut Candidate,
     coach: &InvitedCoach,
     answered_at: Instant,
@@ -33,7 +33,7 @@ pub(crate) async fn hold(
     let event = Event::Held { answered_at, test_by, last_day };
     staffing::invitation_step_one_in_txn(work.txn, coach.id, coach.stands.state(), event, work.now).await?;
     candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: test_by });
-    candidate.classes += 1;
+    candidate.classes += u32::from(need.is_a_class);
     for (offer, day) in &uses {
         if let Some(offer) = candidate.offers.iter_mut().find(|row| row.id == *offer) {
             offer.used.insert(*day);
@@ -54,7 +54,7 @@ async fn end_other_reserves(work: Work<'_>, task_id: i64, candidate: &Candidate)
     if others.is_empty() {
         return Ok(messages);
     }
-    let tasks = staffing::task_list_by_ids(work.txn, others.iter().map(|(_, task)| *task)).await?;
+    let tasks = staffing::vacancy_list_by_ids(work.txn, others.iter().map(|(_, task)| *task)).await?;
     let needs = pool::need_list(work.txn, &tasks).await?;
     for task in &tasks {
         let Some(need) = needs.get(&task.id) else { continue };
@@ -108,7 +108,7 @@ pub(crate) async fn coach_lock_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
 }
 
 /// What a locked task needs of a coach.
-pub(crate) async fn need_of(txn: &Txn, task: &TaskRow) -> Result<Need> {
+pub(crate) async fn need_of(txn: &Txn, task: &Vacancy) -> Result<Need> {
     let mut needs = pool::need_list(txn, std::slice::from_ref(task)).await?;
     needs.remove(&task.id).ok_or_else(|| Error::not_found("class task", task.id))
 }

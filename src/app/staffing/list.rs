@@ -104,8 +104,8 @@ pub(crate) async fn task_id(app: &App, key: TaskKey) -> Result<i64> {
 
 async fn views(call: &Call<'_>, tasks: Vec<class_task::Model>) -> Result<Vec<TaskView>> {
     let conn = call.app.db.reader();
-    let rows = staffing::task_list_by_ids(conn, tasks.iter().map(|task| task.id)).await?;
-    let mut counts = staffing::task_counts(conn, &rows, call.now).await?;
+    let rows = staffing::vacancy_list_by_ids(conn, tasks.iter().map(|task| task.id)).await?;
+    let mut counts = staffing::vacancy_counts(conn, &rows, call.now).await?;
     let assigned = staffing_list::task_assigned(conn, tasks.iter().map(|task| task.id)).await?;
     let codes = catalog::template_codes(conn, tasks.iter().map(|task| task.template_id)).await?;
     let view = |task: class_task::Model| TaskView {

@@ -13,7 +13,7 @@ use crate::domain::state::{InvitationKind, InvitationState, TaskState};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::storage::entity::{coach, invitation};
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 /// A manual invitation.
@@ -63,7 +63,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
             }
         }
         coach_lock_in_txn(work.txn, &[person.id]).await?;
-        let counts = staffing::task_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
+        let counts = staffing::vacancy_counts(work.txn, std::slice::from_ref(&task), work.now).await?;
         if counts.get(&task.id).is_none_or(|counts| counts.missing() == 0) && !wanted.overriding {
             return Err(Error::precondition(
                 Reason::TaskCovered,
@@ -91,7 +91,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
         staffing::invitation_insert_in_txn(work.txn, vec![row]).await?;
         staffing::coach_invited_in_txn(work.txn, person.id, work.now).await?;
         if task.state == TaskState::Pending {
-            staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::Short).await?;
+            staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, Event::Short).await?;
         }
         let invited = staffing::invited_of_task(work.txn, task.id).await?;
         let invited = invited.iter().find(|invited| invited.coach_id == person.id);
@@ -114,7 +114,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
 
 /// PARTIAL, FAILED → INVITING until s − 30 min: the students left over are counted again. `None`
 /// when all of them found a free seat.
-async fn reopen(work: Work<'_>, task: TaskRow) -> Result<Option<TaskRow>> {
+async fn reopen(work: Work<'_>, task: Vacancy) -> Result<Option<Vacancy>> {
     let until = Timeline::of(work.app.rules(), task.day, task.start_at).reopen_until;
     match task.state {
         TaskState::Partial | TaskState::Failed if work.now < until => {}
@@ -133,13 +133,13 @@ async fn reopen(work: Work<'_>, task: TaskRow) -> Result<Option<TaskRow>> {
     }
     staffing::task_reopen_in_txn(work.txn, &task, until).await?;
     sizing::attach_in_txn(work, task.day, &[task.template_id]).await?;
-    let task = staffing::task_by_id(work.txn, task.id).await?;
+    let task = staffing::vacancy_by_id(work.txn, task.id).await?;
     sizing::size_in_txn(work.txn, std::slice::from_ref(&task), task.day).await?;
     crate::app::outbox::notice::look_at_seated(work, task.template_id, task.day).await?;
-    let task = staffing::task_by_id(work.txn, task.id).await?;
+    let task = staffing::vacancy_by_id(work.txn, task.id).await?;
     if task.students == 0 {
         // Everybody left over sits in a free seat of a running class now, and that must stay.
-        staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::AllSeated).await?;
+        staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, Event::AllSeated).await?;
         return Ok(None);
     }
     if task.needed == 0 {
@@ -160,7 +160,7 @@ pub(crate) async fn cancel_invitation(call: &Call<'_>, invitation_id: i64) -> Re
     let found = staffing::invitation_by_id(call.app.db.reader(), invitation_id).await?;
     let _turn = call.app.turns.of_task(found.task_id).await?;
     in_txn!(call, "invitation.cancel", |work| {
-        let task = staffing::task_lock_in_txn(work.txn, found.task_id).await?;
+        let task = staffing::vacancy_lock_in_txn(work.txn, found.task_id).await?;
         coach_lock_in_txn(work.txn, &[found.coach_id]).await?;
         let before = staffing::invitation_by_id(work.txn, invitation_id).await?;
         if before.state == InvitationState::Assigned {

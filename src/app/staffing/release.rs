@@ -34,7 +34,7 @@ pub(crate) async fn cancel(work: Work<'_>, coach: &InvitedCoach, reason: Reason)
 /// Coaches who are no longer eligible for what the task has become, or were dismissed: CANCELLED,
 /// and told.
 pub(super) async fn drop_ineligible(work: Work<'_>, task_id: i64, answering: Option<i64>) -> Result<u64> {
-    let task = staffing::task_by_id(work.txn, task_id).await?;
+    let task = staffing::vacancy_by_id(work.txn, task_id).await?;
     if task.students == 0 {
         return Ok(0);
     }

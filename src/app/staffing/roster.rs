@@ -54,6 +54,7 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
     let from = last.map_or(class.first_day, |last| add_days(last, 1));
     let ahead = staffing::class_lessons_ahead(work.txn, class_id, work.now).await?;
     let Some((from, first_off)) = ahead.iter().copied().find(|(day, _)| *day >= from) else { return Ok(0) };
+    let coaches = staffing::class_coaches_from(work.txn, class_id, from).await?;
     staffing::class_call_off_in_txn(work.txn, class_id, from).await?;
     // A class that still has lessons before `from` runs on until then, without this student's later
     // days.
@@ -65,8 +66,14 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
         .one(work.txn)
         .await?
         .ok_or_else(|| Error::not_found("coach", class.coach_id))?;
-    crate::storage::coach::coach_lock_in_txn(work.txn, person.id).await?;
-    let task = crate::storage::staffing::task_by_id(work.txn, class.task_id).await?;
+    // Who teaches in the coach's place has the time free again, too.
+    let mut ids: Vec<i64> = coaches.iter().map(|(id, ..)| *id).chain([person.id]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        crate::storage::coach::coach_lock_in_txn(work.txn, id).await?;
+    }
+    let task = crate::storage::staffing::vacancy_by_id(work.txn, class.task_id).await?;
     let draft = |to: Person, coach: Option<String>| Draft {
         about: format!("{}/{}", task.about(), person.user_name),
         version: from.to_string(),
@@ -80,8 +87,12 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
             first_off,
         )
     };
-    let coach = Person::Coach { user_name: person.user_name.clone(), phone: person.phone.clone() };
+    let others =
+        coaches.into_iter().filter(|(id, ..)| *id != person.id).map(|(_, name, phone)| (name, phone));
+    let to = [(person.user_name.clone(), person.phone.clone())].into_iter().chain(others);
+    let mut drafts: Vec<Draft> =
+        to.map(|(user_name, phone)| draft(Person::Coach { user_name, phone }, None)).collect();
     let admins = Person::Admins { subject_id: task.subject_id };
-    let drafts = vec![draft(coach, None), draft(admins, Some(person.user_name.clone()))];
+    drafts.push(draft(admins, Some(person.user_name.clone())));
     outbox::write(work, drafts).await
 }

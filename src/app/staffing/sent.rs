@@ -21,8 +21,11 @@ async fn until(rules: &Rules, txn: &Txn, handed: &[(i64, Instant)]) -> Result<Ha
         return Ok(HashMap::new());
     }
     let closing = staffing::invitation_closing(txn, handed.iter().map(|(id, _)| *id)).await?;
-    let until = handed.iter().filter_map(|(id, at)| Some((*id, expiry(rules, *at, *closing.get(id)?))));
-    Ok(until.collect())
+    let until = |(id, at): &(i64, Instant)| {
+        let (closes_at, asks_until) = *closing.get(id)?;
+        Some((*id, asks_until.unwrap_or_else(|| expiry(rules, *at, closes_at))))
+    };
+    Ok(handed.iter().filter_map(until).collect())
 }
 
 /// Of messages that ask: what follows when they settle.
@@ -41,8 +44,9 @@ async fn settle(txn: &Txn, out: &[(i64, Instant)], lost: &[i64], now: Instant) -
     if !out.is_empty() {
         let closing = staffing::invitation_closing(txn, out.iter().map(|(id, _)| *id)).await?;
         // An edit may have brought F nearer since the message was handed over.
-        let until =
-            |(id, until): &(i64, Instant)| (*id, closing.get(id).map_or(*until, |closes| *until.min(closes)));
+        let until = |(id, until): &(i64, Instant)| {
+            (*id, closing.get(id).map_or(*until, |(closes, _)| *until.min(closes)))
+        };
         let out: Vec<(i64, Instant)> = out.iter().map(until).collect();
         staffing::invitation_sent_in_txn(txn, &out, now).await?;
     }

@@ -10,10 +10,10 @@ use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::state::task::Event as TaskEvent;
 use crate::domain::state::{InvitationState, TaskState};
 use crate::error::Result;
-use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 
 /// Ends the acceptances of a locked task whose test is overdue, and nothing else.
-pub(crate) async fn lapse_overdue(work: Work<'_>, task: &TaskRow) -> Result<u64> {
+pub(crate) async fn lapse_overdue(work: Work<'_>, task: &Vacancy) -> Result<u64> {
     let mut invited = staffing::invited_of_task(work.txn, task.id).await?;
     lapse(work, &mut invited).await
 }
@@ -42,7 +42,7 @@ fn count(invited: &[InvitedCoach], state: InvitationState) -> i64 {
 
 /// RESERVE → ACCEPTED or READY while someone is missing, by time of yes, then user name. Who is no
 /// longer eligible leaves the reserve.
-pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [InvitedCoach]) -> Result<u64> {
+pub(super) async fn promote(work: Work<'_>, task: &Vacancy, invited: &mut [InvitedCoach]) -> Result<u64> {
     let held = count(invited, InvitationState::Accepted) + count(invited, InvitationState::Ready);
     let mut missing = i64::from(task.needed) - held;
     if !task.is_open_at(work.now) || missing <= 0 || count(invited, InvitationState::Reserve) == 0 {
@@ -80,7 +80,7 @@ pub(super) async fn promote(work: Work<'_>, task: &TaskRow, invited: &mut [Invit
 
 /// PENDING → INVITING at G, INVITING ↔ COVERED by ready ≥ needed (docs/domain.md §4); the state it
 /// is in then.
-pub(super) async fn refresh(work: Work<'_>, task: &TaskRow, invited: &[InvitedCoach]) -> Result<TaskState> {
+pub(super) async fn refresh(work: Work<'_>, task: &Vacancy, invited: &[InvitedCoach]) -> Result<TaskState> {
     if !task.state.is_open() {
         return Ok(task.state);
     }
@@ -92,7 +92,7 @@ pub(super) async fn refresh(work: Work<'_>, task: &TaskRow, invited: &[InvitedCo
     };
     let state = task.state.after(event)?;
     if state != task.state {
-        staffing::task_step_in_txn(work.txn, &[task.id], task.state, event).await?;
+        staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, event).await?;
     }
     Ok(state)
 }

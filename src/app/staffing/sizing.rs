@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::pool;
 use crate::storage::seat;
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
 use std::collections::HashMap;
 
 /// How a task came out of sizing.
@@ -38,7 +38,7 @@ pub(crate) async fn attach_in_txn(work: Work<'_>, day: Day, template_ids: &[i64]
 }
 
 /// Fills free seats and computes the size of locked tasks of one day, and stores it.
-pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Result<HashMap<i64, Size>> {
+pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[Vacancy], day: Day) -> Result<HashMap<i64, Size>> {
     let templates: Vec<i64> = tasks.iter().map(|task| task.template_id).collect();
     // Before their rosters are read: who leaves a class changes it under this lock.
     seat::seat_lock_in_txn(txn, &templates, day).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Resul
         classes.iter().map(|(template, seats)| (*template, seats.len() as i64)).collect();
     let seated = seat(txn, tasks, &mut classes, day).await?;
     let rest = staffing::student_counts(txn, tasks.iter().map(|task| task.id)).await?;
-    let size = |task: &TaskRow| {
+    let size = |task: &Vacancy| {
         let students = rest.get(&task.id).copied().unwrap_or(0);
         let classes = running.get(&task.template_id).copied().unwrap_or(0);
         let (needed, over) = class_task::needed(
@@ -62,7 +62,7 @@ pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Resul
     };
     let sizes: HashMap<i64, Size> = tasks.iter().map(|task| (task.id, size(task))).collect();
     // A task that is just made has mostly the size with which it was made.
-    let is_stale = |task: &&TaskRow| {
+    let is_stale = |task: &&Vacancy| {
         let Size { students, needed, .. } = size(task);
         task.version > 0 || (i64::from(task.students), i64::from(task.needed)) != (students, needed)
     };
@@ -75,13 +75,13 @@ pub(crate) async fn size_in_txn(txn: &Txn, tasks: &[TaskRow], day: Day) -> Resul
 /// Puts students of tasks into free seats; how many of each task.
 async fn seat(
     txn: &Txn,
-    tasks: &[TaskRow],
+    tasks: &[Vacancy],
     classes: &mut HashMap<i64, Vec<Seats>>,
     day: Day,
 ) -> Result<HashMap<i64, i64>> {
     let mut seated = HashMap::new();
     let open = |seats: &Seats, max: i64| seats.rosters.get(&day).is_some_and(|roster| *roster < max);
-    let hopeful: HashMap<i64, &TaskRow> = tasks
+    let hopeful: HashMap<i64, &Vacancy> = tasks
         .iter()
         .filter(|task| {
             let max = i64::from(task.max_students_per_class);

@@ -1,4 +1,4 @@
-//! The steps on a class task, each with everything that follows from it (docs/domain.md §4):
+//! The steps on a vacancy, each with everything that follows from it (docs/domain.md §4):
 //! settling, a new size, the end, and passing students on to the next lesson day.
 //!
 //! They are in one file because each may lead to another: a new size settles, settling may form
@@ -10,31 +10,79 @@ use super::form::form;
 use super::release::{cancel, drop_ineligible, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
 use super::sizing::{Size, attach_in_txn, size_in_txn};
-use super::{next_day, notice, roster, task};
+use super::{cover, next_day, notice, roster, task, vacancy};
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::app::outbox::notice::{look_at_invitations, look_at_seated};
 use crate::app::report::Report;
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
-use crate::domain::state::{Cancellation, InvitationState, TaskState, invitation};
-use crate::domain::time::Day;
+use crate::domain::state::{Cancellation, InvitationState, TaskState, VacancyKind, invitation};
+use crate::domain::time::{Day, add_days};
 use crate::error::{Reason, Result};
 use crate::in_txn;
 use crate::message::content::ClassNews;
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
 
-/// Brings a locked task in line at `now`; messages written.
-pub async fn settle(work: Work<'_>, task_id: i64) -> Result<u64> {
-    let task = staffing::task_by_id(work.txn, task_id).await?;
-    let mut invited = staffing::invited_of_task(work.txn, task_id).await?;
+/// Brings a locked vacancy in line at `now`; messages written.
+pub async fn settle(work: Work<'_>, id: i64) -> Result<u64> {
+    let vacancy = staffing::vacancy_by_id(work.txn, id).await?;
+    let mut invited = staffing::invited_of_task(work.txn, id).await?;
     let mut messages = lapse(work, &mut invited).await?;
-    messages += promote(work, &task, &mut invited).await?;
-    let state = refresh(work, &task, &invited).await?;
-    let may_form_early = work.app.rules().form_when_covered && state == TaskState::Covered;
-    if state.is_open() && (may_form_early || task.reopened) {
-        messages += form_ready(work, &TaskRow { state, ..task }).await?;
+    messages += promote(work, &vacancy, &mut invited).await?;
+    let state = refresh(work, &vacancy, &invited).await?;
+    if state.is_open() {
+        messages += fill(work, Vacancy { state, ..vacancy }).await?;
     }
+    Ok(messages)
+}
+
+/// Fills a locked open vacancy as far as it may be filled now: the one place that knows what is done
+/// when coaches are ready, by what they were looked for. Messages written.
+async fn fill(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
+    let covered = vacancy.state == TaskState::Covered;
+    let may_fill = match vacancy.kind {
+        // Otherwise at F.
+        VacancyKind::NewClasses => {
+            return if (work.app.rules().form_when_covered && covered) || vacancy.waits {
+                form_ready(work, &vacancy).await
+            } else {
+                Ok(0)
+            };
+        }
+        // Lessons or coaches have changed: that is looked at first.
+        _ if vacancy.dirty => false,
+        VacancyKind::Substitution => covered,
+        VacancyKind::Change => covered && vacancy.closes_at <= work.now,
+        VacancyKind::Standby => covered && cover::is_to_be_taken_over(work, &vacancy).await?,
+    };
+    if !may_fill {
+        return Ok(0);
+    }
+    let mut messages = 0;
+    let mut invited = staffing::invited_of_task(work.txn, vacancy.id).await?;
+    if vacancy.kind == VacancyKind::Standby {
+        let Some((coach, absent)) = cover::standby_who_is_there(work, &invited).await? else { return Ok(0) };
+        if !absent.is_empty() {
+            // Another who said yes is there: those who are not are let go, and that one moves up.
+            let mut gone = Vec::new();
+            for one in invited.iter().filter(|one| absent.contains(&one.id)) {
+                gone.push(cancel(work, one, Reason::TaskCovered).await?);
+            }
+            messages += look_at_invitations(work, &gone).await?;
+            invited.retain(|one| one.id == coach);
+            messages += promote(work, &vacancy, &mut invited).await?;
+        }
+    }
+    let ready = invited.iter().find(|coach| coach.stands.state() == InvitationState::Ready);
+    let Some(coach) = ready else { return Ok(messages) };
+    match cover::take_over(work, &vacancy, coach).await? {
+        Some(written) => messages += written,
+        // No lesson is left.
+        None => return Ok(messages + cancel_in_txn(work, vacancy.id, Cancellation::NoLesson).await?),
+    }
+    messages += let_everybody_go(work, &vacancy).await?;
+    staffing::vacancy_step_in_txn(work.txn, &[vacancy.id], vacancy.state, Event::Formed).await?;
     Ok(messages)
 }
 
@@ -46,9 +94,12 @@ pub(crate) async fn resize_in_txn(
     task_id: i64,
     answering: Option<i64>,
 ) -> Result<(u64, Size)> {
-    let task = staffing::task_by_id(work.txn, task_id).await?;
+    let task = staffing::vacancy_by_id(work.txn, task_id).await?;
     if !task.state.is_open() {
         return Ok((0, Size::default()));
+    }
+    if !task.is_of_task() {
+        return Ok((resize_other(work, &task, answering).await?, Size::default()));
     }
     // An overdue test counts for nothing: neither for the size nor for the reserve.
     let mut messages = lapse_overdue(work, &task).await?;
@@ -75,10 +126,25 @@ pub(crate) async fn resize_in_txn(
     Ok((messages, size))
 }
 
+/// The same of a vacancy in the place of a class's coach: its lessons, or the class, have changed.
+async fn resize_other(work: Work<'_>, vacancy: &Vacancy, answering: Option<i64>) -> Result<u64> {
+    let mut messages = lapse_overdue(work, vacancy).await?;
+    let is_left = match vacancy.kind {
+        // Its lesson has begun, and is looked for by the ladder.
+        VacancyKind::Standby => vacancy::standby_is_left(work, vacancy).await?,
+        _ => vacancy::resize(work, vacancy, vacancy.day).await?,
+    };
+    if !is_left {
+        return Ok(messages + cancel_in_txn(work, vacancy.id, Cancellation::NoLesson).await?);
+    }
+    messages += drop_ineligible(work, vacancy.id, answering).await?;
+    Ok(messages + settle(work, vacancy.id).await?)
+}
+
 /// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to
 /// nobody's task.
 pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, why: Cancellation) -> Result<u64> {
-    let task = staffing::task_by_id(work.txn, task_id).await?;
+    let task = staffing::vacancy_by_id(work.txn, task_id).await?;
     if !task.state.is_open() {
         return Ok(0);
     }
@@ -87,7 +153,10 @@ pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, why: Cancellatio
         gone.push(cancel(work, &coach, Reason::TaskClosed).await?);
     }
     let messages = look_at_invitations(work, &gone).await?;
-    staffing::task_step_in_txn(work.txn, &[task_id], task.state, Event::Cancelled(why)).await?;
+    staffing::vacancy_step_in_txn(work.txn, &[task_id], task.state, Event::Cancelled(why)).await?;
+    if !task.is_of_task() {
+        return Ok(messages);
+    }
     staffing::student_detach_all_in_txn(work.txn, task_id).await?;
     staffing::task_mark_later_in_txn(work.txn, &[task.template_id], task.day).await?;
     Ok(messages)
@@ -104,10 +173,10 @@ pub async fn assign_students(call: &Call<'_>) -> Result<Report> {
 /// Forms the classes of every task whose F (or reopened end) has come.
 async fn form_due(call: &Call<'_>) -> Result<Report> {
     let mut report = Report::default();
-    for task in staffing::task_list_closing(call.app.db.reader(), call.now).await? {
+    for task in staffing::vacancy_list_closing(call.app.db.reader(), call.now).await? {
         report.examined += 1;
         let formed = in_txn!(call, "class_task.form", |work| {
-            let task = staffing::task_lock_in_txn(work.txn, task.id).await?;
+            let task = staffing::vacancy_lock_in_txn(work.txn, task.id).await?;
             if task.state.is_open() { close(work, task).await } else { Ok((0, Vec::new())) }
         });
         let Some((messages, left)) = report.or_failed(&task.about(), formed)? else { continue };
@@ -123,25 +192,28 @@ async fn form_due(call: &Call<'_>) -> Result<Report> {
 
 /// Locks a task and forms it when that is due, so that an answer finds it as it is whether or not
 /// `clazz assign_students` has run.
-pub(crate) async fn task_lock_up_to_date(work: Work<'_>, id: i64) -> Result<TaskRow> {
-    let task = staffing::task_lock_in_txn(work.txn, id).await?;
+pub(crate) async fn task_lock_up_to_date(work: Work<'_>, id: i64) -> Result<Vacancy> {
+    let task = staffing::vacancy_lock_in_txn(work.txn, id).await?;
     if !task.state.is_open() || work.now < task.closes_at {
         return Ok(task);
     }
     close(work, task).await?;
-    staffing::task_by_id(work.txn, id).await
+    staffing::vacancy_by_id(work.txn, id).await
 }
 
 /// A task's end: what can be formed is, everybody else is let go, students left over are listed and
 /// passed on.
-async fn close(work: Work<'_>, task: TaskRow) -> Result<(u64, Vec<String>)> {
+async fn close(work: Work<'_>, task: Vacancy) -> Result<(u64, Vec<String>)> {
+    if !task.is_of_task() {
+        return Ok((close_other(work, task).await?, Vec::new()));
+    }
     let mut messages = 0;
     if task.dirty {
         // Sign-ups changed since the last look; one instant earlier the task was still open.
         messages += resize_in_txn(work, task.id, None).await?.0;
     }
     messages += settle(work, task.id).await?;
-    let task = staffing::task_by_id(work.txn, task.id).await?;
+    let task = staffing::vacancy_by_id(work.txn, task.id).await?;
     if !task.state.is_open() {
         return Ok((messages, Vec::new()));
     }
@@ -158,7 +230,7 @@ async fn close(work: Work<'_>, task: TaskRow) -> Result<(u64, Vec<String>)> {
     } else {
         Event::FormedNone
     };
-    staffing::task_step_in_txn(work.txn, &[task.id], task.state, event).await?;
+    staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, event).await?;
     staffing::student_detach_all_in_txn(work.txn, task.id).await?;
     if !formed.left.is_empty() {
         messages += pass_on(work, task.template_id, task.day).await?;
@@ -174,8 +246,32 @@ async fn close(work: Work<'_>, task: TaskRow) -> Result<(u64, Vec<String>)> {
     Ok((messages, formed.left.into_iter().map(|student| student.user_name).collect()))
 }
 
+/// The end of a vacancy in the place of a class's coach, for its first lesson. Lessons that are
+/// left are looked after further; those who were asked for all of them are let go.
+async fn close_other(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
+    let mut messages = 0;
+    if vacancy.dirty {
+        messages += resize_other(work, &vacancy, None).await?;
+    }
+    messages += settle(work, vacancy.id).await?;
+    let vacancy = staffing::vacancy_by_id(work.txn, vacancy.id).await?;
+    if !vacancy.state.is_open() {
+        return Ok(messages);
+    }
+    // The ladder tells of a standby.
+    if vacancy.kind != VacancyKind::Standby {
+        messages += cover::tell_missing(work, &vacancy).await?;
+        if vacancy::resize(work, &vacancy, add_days(vacancy.day, 1)).await? {
+            return Ok(messages + resize_other(work, &vacancy, None).await?);
+        }
+    }
+    messages += let_everybody_go(work, &vacancy).await?;
+    staffing::vacancy_step_in_txn(work.txn, &[vacancy.id], vacancy.state, Event::FormedNone).await?;
+    Ok(messages)
+}
+
 /// Classes for the coaches who are ready, while the task goes on looking for the rest.
-async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
+async fn form_ready(work: Work<'_>, task: &Vacancy) -> Result<u64> {
     let ready = staffing::invited_of_task(work.txn, task.id)
         .await?
         .iter()
@@ -190,9 +286,9 @@ async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
         messages += look_at_seated(work, task.template_id, task.day).await?;
     }
     if sizes.get(&task.id).is_some_and(|size| size.students == 0) {
-        let task = staffing::task_by_id(work.txn, task.id).await?;
+        let task = staffing::vacancy_by_id(work.txn, task.id).await?;
         messages += let_everybody_go(work, &task).await?;
-        staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::Formed).await?;
+        staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, Event::Formed).await?;
     }
     Ok(messages)
 }
@@ -200,7 +296,7 @@ async fn form_ready(work: Work<'_>, task: &TaskRow) -> Result<u64> {
 /// Everybody who has no class ends: the reserve is released and told, who was asked or has not
 /// passed the test has run out of time. When classes form before the task's end, who was asked is
 /// told that it is no longer so.
-async fn let_everybody_go(work: Work<'_>, task: &TaskRow) -> Result<u64> {
+async fn let_everybody_go(work: Work<'_>, task: &Vacancy) -> Result<u64> {
     let invited = staffing::invited_of_task(work.txn, task.id).await?;
     let of = |state: InvitationState| -> Vec<i64> {
         invited.iter().filter(|coach| coach.stands.state() == state).map(|coach| coach.id).collect()
@@ -250,7 +346,7 @@ pub(crate) async fn pass_on(work: Work<'_>, template_id: i64, after: Day) -> Res
                 attach_in_txn(work, lesson.day, &[template_id]).await?;
             }
             (Some(id), Some(state)) if lesson.wants_demand() => {
-                staffing::task_step_in_txn(work.txn, &[id], state, Event::WantedAgain).await?;
+                staffing::vacancy_step_in_txn(work.txn, &[id], state, Event::WantedAgain).await?;
                 messages += begin(work, template_id, lesson.day).await?;
             }
             (None, _) => {
@@ -278,7 +374,7 @@ async fn begin(work: Work<'_>, template_id: i64, day: Day) -> Result<u64> {
     }
     if size.students == 0 {
         // Everybody got a free seat of a running class.
-        staffing::task_step_in_txn(work.txn, &[task.id], task.state, Event::AllSeated).await?;
+        staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, Event::AllSeated).await?;
         return Ok(messages);
     }
     if size.over > 0 {

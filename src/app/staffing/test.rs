@@ -65,9 +65,10 @@ pub(crate) async fn complete_software_test(
     in_txn!(call, "software_test.complete", |work| {
         let accepted = staffing::invited_list_accepted_by(work.txn, person.id, work.now).await?;
         let mut tasks: Vec<i64> = accepted.iter().map(|invited| invited.task_id).collect();
-        tasks.sort_unstable();
+        // Tasks before classes, with which other vacancies are locked.
+        tasks.sort_unstable_by_key(|id| (*id < 0, id.abs()));
         for task in &tasks {
-            staffing::task_lock_in_txn(work.txn, *task).await?;
+            staffing::vacancy_lock_in_txn(work.txn, *task).await?;
         }
         coach_lock_in_txn(work.txn, &[person.id]).await?;
         if let Some(ready) = work.claimed(SCOPE).await? {

@@ -18,7 +18,7 @@ use crate::in_txn;
 use crate::message::content::ClassNews;
 use crate::storage::entity::invitation;
 use crate::storage::pool::{self, Which};
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait};
 use std::collections::{BTreeMap, HashMap};
 
@@ -32,7 +32,7 @@ pub async fn send_invitations(call: &Call<'_>, day: Option<Day>) -> Result<Repor
     }
     let (mut world, open) = memory::world(call.app, call.app.db.reader()).await?;
     let examined =
-        if day.is_some() { staffing::task_count_open(call.app.db.reader(), day).await? } else { open };
+        if day.is_some() { staffing::vacancy_count_open(call.app.db.reader(), day).await? } else { open };
     // Who lapsed makes room for the reserve, and a task that shrank asks nobody, whether or not
     // `invite check` has run this minute.
     let Report { changed, messages: told, .. } = check::settle_due(call, examined, day).await?;
@@ -74,15 +74,15 @@ pub async fn would_ask(call: &Call<'_>) -> Result<Vec<String>> {
 
 /// Whom to ask for what.
 #[derive(Debug, Default)]
-struct Plan {
-    /// Tasks and what they need.
-    tasks: Vec<TaskRow>,
-    needs: HashMap<i64, Need>,
-    candidates: Vec<Candidate>,
+pub(super) struct Plan {
+    /// Vacancies and what they need.
+    pub(super) tasks: Vec<Vacancy>,
+    pub(super) needs: HashMap<i64, Need>,
+    pub(super) candidates: Vec<Candidate>,
     /// (position in `tasks`, position in `candidates`).
-    asks: Vec<(usize, usize)>,
+    pub(super) asks: Vec<(usize, usize)>,
     /// The tasks that were looked at, for a look that asks nobody.
-    looked: Vec<Looked>,
+    pub(super) looked: Vec<Looked>,
 }
 
 /// Looks at the tasks of which `world` is not known to leave nobody to ask.
@@ -94,13 +94,13 @@ async fn look(
 ) -> Result<(Plan, Report)> {
     // After F it is staff's business whom to ask: a task that they reopened sends no invitations by
     // itself.
-    let mut tasks = staffing::task_list_asking(conn, world, call.now).await?;
+    let mut tasks = staffing::vacancy_list_asking(conn, world, call.now).await?;
     tasks.retain(|task| day.is_none_or(|day| day == task.day));
     if tasks.is_empty() {
         return Ok((Plan::default(), Report::default()));
     }
-    let counts = staffing::task_counts(conn, &tasks, call.now).await?;
-    let count = |task: &TaskRow| counts.get(&task.id).copied().unwrap_or_default();
+    let counts = staffing::vacancy_counts(conn, &tasks, call.now).await?;
+    let count = |task: &Vacancy| counts.get(&task.id).copied().unwrap_or_default();
     let rules = call.app.rules();
     let tomorrow = memory::tomorrow(call);
     let mut looked: Vec<Looked> = tasks
@@ -120,7 +120,9 @@ async fn look(
         })
         .collect();
     tasks.retain(|task| count(task).wave(rules.wave_factor) > 0);
-    tasks.retain(|task| rules.after_gate == AfterGate::Auto || call.now < task.gate_at);
+    let may_ask =
+        |task: &Vacancy| rules.after_gate == AfterGate::Auto || call.now < task.gate_at || !task.is_of_task();
+    tasks.retain(may_ask);
     if tasks.is_empty() {
         let report = reported(&looked);
         return Ok((Plan { looked, ..Plan::default() }, report));
@@ -152,7 +154,7 @@ fn reported(looked: &[Looked]) -> Report {
 /// `looked`.
 fn plan(
     rules: &Rules,
-    tasks: &[TaskRow],
+    tasks: &[Vacancy],
     counts: &HashMap<i64, Counts>,
     needs: &HashMap<i64, Need>,
     candidates: &mut [Candidate],
@@ -174,7 +176,7 @@ fn plan(
             continue;
         };
         let rescue = now >= task.gate_at;
-        let purpose = Purpose::Auto { rescue };
+        let purpose = if task.is_of_task() { Purpose::Auto { rescue } } else { Purpose::Substitute };
         let mut refusals: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut eligible: Vec<&Candidate> = Vec::new();
         for candidate in
@@ -189,7 +191,7 @@ fn plan(
                 }
             }
         }
-        eligibility::order(&mut eligible);
+        eligibility::order(&mut eligible, &need.first);
         let wanted = usize::try_from(counts.wave(rules.wave_factor)).unwrap_or(0);
         refusals.insert(Reason::RankedBelow, eligible.len().saturating_sub(wanted) as u64);
         let chosen: Vec<i64> = eligible.iter().take(wanted).map(|candidate| candidate.id).collect();
@@ -201,9 +203,11 @@ fn plan(
             let candidate = &mut candidates[index];
             candidate.asked.insert(task.id);
             candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: None });
-            candidate.today += 1;
-            candidate.week += 1;
-            candidate.last_auto = Some(now);
+            if task.is_of_task() {
+                candidate.today += 1;
+                candidate.week += 1;
+                candidate.last_auto = Some(now);
+            }
             asks.push((position, index));
         }
         for (reason, count) in refusals {
@@ -213,7 +217,8 @@ fn plan(
     asks
 }
 
-async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
+/// Writes the invitations of a plan, and their messages; how many.
+pub(super) async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
     let rules = work.app.rules();
     let mut coaches: Vec<(i64, i64)> = plan
         .asks
@@ -228,7 +233,7 @@ async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
     tasks.dedup();
     // Whoever changed a task or a coach since they were read has counted a version on: then this
     // plan is of yesterday.
-    let asked = staffing::task_asked_in_txn(work.txn, &tasks).await?;
+    let asked = staffing::vacancy_asked_in_txn(work.txn, &tasks).await?;
     let coaches_asked = staffing::coach_asked_in_txn(work.txn, &coaches, work.now).await?;
     if asked != tasks.len() as u64 || coaches_asked != coaches.len() as u64 {
         return Err(Error::Contended("invitation.ask"));
@@ -240,7 +245,14 @@ async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
             let task = &plan.tasks[*task];
             let last_day =
                 plan.needs.get(&task.id).and_then(|need| need.spans.last()).map_or(task.day, |span| span.day);
-            new_invitation(rules, task, plan.candidates[*coach].id, InvitationKind::Auto, last_day, work.now)
+            new_invitation(
+                rules,
+                task,
+                plan.candidates[*coach].id,
+                task.kind.invitation(),
+                last_day,
+                work.now,
+            )
         })
         .collect();
     staffing::invitation_insert_in_txn(work.txn, rows).await?;
@@ -253,10 +265,15 @@ async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
     outbox::write(work, drafts.collect()).await
 }
 
+/// Until when an invitation may be answered that is sent (or queued) at `at`.
+fn answer_until(rules: &Rules, vacancy: &Vacancy, at: Instant) -> Instant {
+    vacancy.asks_until.unwrap_or_else(|| expiry(rules, at, vacancy.closes_at))
+}
+
 /// A new invitation, QUEUED.
 pub(super) fn new_invitation(
     rules: &Rules,
-    task: &TaskRow,
+    task: &Vacancy,
     coach_id: i64,
     kind: InvitationKind,
     last_day: Day,
@@ -270,7 +287,7 @@ pub(super) fn new_invitation(
         state: Set(InvitationState::Queued),
         last_day: Set(last_day),
         queued_at: Set(now),
-        valid_until: Set(expiry(rules, now, task.closes_at)),
+        valid_until: Set(answer_until(rules, task, now)),
         sent_at: Set(None),
         expires_at: Set(None),
         answered_at: Set(None),
@@ -287,12 +304,12 @@ pub(super) fn new_invitation(
 /// The message of an invitation; of no use when the invitation has run out.
 pub(in crate::app) fn invitation_draft(
     rules: &Rules,
-    task: &TaskRow,
+    task: &Vacancy,
     coach: &staffing::InvitedCoach,
     spans: &[eligibility::Span],
     now: Instant,
 ) -> outbox::Draft {
-    let news = ClassNews::Invitation { lessons: notice::count_of(task, spans) };
+    let news = ClassNews::Invitation { to: task.kind, lessons: notice::count_of(task, spans) };
     let draft = notice::to_coach(task, coach, 1, news);
-    outbox::Draft { valid_until: expiry(rules, now, task.closes_at), ..draft }
+    outbox::Draft { valid_until: answer_until(rules, task, now), ..draft }
 }

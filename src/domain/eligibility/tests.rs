@@ -32,6 +32,8 @@ fn need() -> Need {
         spans: spans(&THURSDAYS, "19:00", "20:30"),
         needed: 2,
         cities: BTreeMap::from([("1101".to_owned(), 8), ("3101".to_owned(), 4)]),
+        is_a_class: true,
+        first: BTreeSet::new(),
     }
 }
 fn coach() -> Candidate {
@@ -190,7 +192,7 @@ fn coaches_are_asked_by_rank_then_fewest_classes_then_longest_since_then_name() 
         one("a", 1, 0, None),
     ];
     let mut ordered: Vec<&Candidate> = all.iter().collect();
-    order(&mut ordered);
+    order(&mut ordered, &BTreeSet::new());
     assert_eq!(
         ordered.iter().map(|coach| coach.user_name.as_str()).collect::<Vec<_>>(),
         ["a", "b", "c", "d", "e"]

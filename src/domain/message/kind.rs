@@ -23,6 +23,14 @@ pub struct KindRow {
     pub says: &'static str,
 }
 
+impl KindRow {
+    /// Whether it asks a coach something that can be answered until an instant, which its text
+    /// names.
+    pub(crate) fn is_question(&self) -> bool {
+        self.truth == Truth::InvitationWaits
+    }
+}
+
 /// The time of day a kind is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
@@ -101,6 +109,12 @@ pub enum Truth {
     ClassOfCoach,
     /// The student is in its class.
     ClassOfStudent,
+    /// The coach teaches the lesson that it names, which is not over.
+    Teaches,
+    /// Another coach does.
+    TeachesNot,
+    /// Nobody has come yet to teach the lesson that it names.
+    CoachMissing,
     /// The student still has this offer.
     OfferStands,
 }
@@ -197,6 +211,30 @@ kinds! {
         "短信超限"       "the cap held messages back until they were useless";
     LessonReminder     [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
         "上课提醒"       "your lessons that are about to be";
+    SubstituteAssigned [Coach]          Notice     Holds  Again Class        Truth::Teaches;
+        "代课通知" "lessons of another coach are yours";
+    CoachReplaced      [Coach]          Notice     Holds  Again Class        Truth::TeachesNot;
+        "代课安排" "another coach teaches these lessons";
+    SubstituteReleased [Coach]          Notice     Holds  Again Class        Truth::TeachesNot;
+        "代课取消" "you do not teach in another's place after all";
+    LessonsReturned    [Coach]          Notice     Holds  Again Class        Truth::Teaches;
+        "恢复上课" "the lessons are yours again";
+    SubstituteMissing  [Admin]          Always     Exempt Again Class        Truth::Always;
+        "代课教练缺失" "nobody was found to teach in a coach's place";
+    StandbyRequest     [Coach]          Always     Exempt Never Invitation   Truth::InvitationWaits;
+        "紧急代课邀请" "can you take over a lesson at once?";
+    CoachNotOnline     [Coach, Admin]   Always     Exempt Never Class        Truth::CoachMissing;
+        "教练未上线" "the lesson is about to begin, and its coach is not online";
+    CoachLate          [Coach, Admin]   Always     Exempt Never Class        Truth::CoachMissing;
+        "教练迟到" "the lesson has begun without its coach";
+    LessonTakenOver    [Coach, Admin]   Always     Exempt Again Class        Truth::Always;
+        "紧急代课" "the standby teaches the lesson";
+    LessonDelayed      [Student]        Always     Exempt Never Class        Truth::CoachMissing;
+        "请稍候" "the lesson begins late";
+    CoachAbsent        [Student, Coach, Admin] Always     Exempt Again Class        Truth::Always;
+        "教练缺席" "nobody came to teach the lesson";
+    LessonGoesOn       [Student, Coach, Admin] Always     Exempt Again Class        Truth::Always;
+        "教练已到" "somebody teaches the lesson now";
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::notice::LessonNews;
 use crate::domain::time::Day;
+use crate::message::content::{LessonCount, Reader, TakenOver};
 use crate::message::lesson_text::LessonLine;
 use crate::message::phrase::grade;
 use crate::message::segment::segments;
@@ -36,7 +37,8 @@ fn shortage() -> Shortage {
         counts,
         counted_at: midnight() - TimeDelta::minutes(90),
         coaches_left: 17,
-        freeze_at: midnight(),
+        closes_at: midnight(),
+        to: VacancyKind::NewClasses,
     }
 }
 
@@ -45,7 +47,7 @@ fn content(kind: MessageKind) -> Content {
     let (lessons, test_by) = (twelve(), Some(midnight()));
     let coach = "c0012".to_owned();
     let news = match kind {
-        MessageKind::Invitation => ClassNews::Invitation { lessons },
+        MessageKind::Invitation => ClassNews::Invitation { to: VacancyKind::NewClasses, lessons },
         MessageKind::InvitationRecalled => ClassNews::InvitationRecalled,
         MessageKind::Accepted => ClassNews::Accepted { test_by },
         MessageKind::Reserved => ClassNews::Reserved,
@@ -72,6 +74,24 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,
         MessageKind::SignUpCancelled => ClassNews::SignUpCancelled,
+        MessageKind::SubstituteAssigned => {
+            ClassNews::SubstituteAssigned { to: VacancyKind::Substitution, lessons }
+        }
+        MessageKind::CoachReplaced => ClassNews::CoachReplaced { to: VacancyKind::Substitution, lessons },
+        MessageKind::SubstituteReleased => ClassNews::SubstituteReleased { lessons },
+        MessageKind::LessonsReturned => ClassNews::LessonsReturned { lessons },
+        MessageKind::SubstituteMissing => {
+            ClassNews::SubstituteMissing { to: VacancyKind::Substitution, coach }
+        }
+        MessageKind::StandbyRequest => ClassNews::Invitation { to: VacancyKind::Standby, lessons },
+        MessageKind::CoachNotOnline => ClassNews::CoachNotOnline { coach: Some(coach) },
+        MessageKind::CoachLate => ClassNews::CoachLate { coach: Some(coach) },
+        MessageKind::LessonTakenOver => {
+            ClassNews::LessonTakenOver(TakenOver::Admins { coach, standby: "c0013".to_owned() })
+        }
+        MessageKind::LessonDelayed => ClassNews::LessonDelayed,
+        MessageKind::CoachAbsent => ClassNews::CoachAbsent(Reader::Admins { coach, students: 6 }),
+        MessageKind::LessonGoesOn => ClassNews::LessonGoesOn { late_minutes: 7, coach: Some(coach) },
         MessageKind::LessonNotHeld => return lessons_of(LessonNews::NotHeld),
         MessageKind::LessonHeld => return lessons_of(LessonNews::Held),
         MessageKind::LessonEmpty => return lessons_of(LessonNews::Empty),
@@ -148,7 +168,10 @@ fn coaches_read_what_they_need_to_know() {
         end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
         ..class()
     };
-    let once = ClassNews::Invitation { lessons: LessonCount { lessons: 1, ..twelve() } };
+    let once = ClassNews::Invitation {
+        to: VacancyKind::NewClasses,
+        lessons: LessonCount { lessons: 1, ..twelve() },
+    };
     assert!(sms(&Content::OfClass(night, once)).contains("23:30-次日00:30，共1次课。"));
 }
 

@@ -10,6 +10,7 @@ mod paging;
 pub(crate) mod people;
 pub(crate) mod presence;
 pub(crate) mod staffing;
+pub(crate) mod substitution;
 mod words;
 
 pub(crate) use paging::{page_size, paging};

@@ -60,6 +60,8 @@ lists!(
     ListMessagesRequest,
     ListTaskRunsRequest,
     ListPresentRequest,
+    ListSubstitutionsRequest,
+    ListCoachChangesRequest,
 );
 
 /// What lists are in order of.

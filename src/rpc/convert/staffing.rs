@@ -130,7 +130,8 @@ impl From<InvitationRow> for pb::Invitation {
         } = invitation;
         Self {
             invitation_id: id,
-            task_id,
+            task_id: task_id.max(0),
+            vacancy_id: (-task_id).max(0),
             class_template: template_code,
             day: task_day.to_string(),
             coach: coach_user_name,

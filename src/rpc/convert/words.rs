@@ -109,6 +109,9 @@ twins! {
         WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended,
         LessonCancelled, LessonAdded, LessonMoved,
         SignUpCancelled, PlaceDrift, MessagesCapped, LessonReminder,
+        SubstituteAssigned, CoachReplaced, SubstituteReleased, LessonsReturned, SubstituteMissing,
+        StandbyRequest, CoachNotOnline, CoachLate, LessonTakenOver, LessonDelayed, CoachAbsent,
+        LessonGoesOn,
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];

@@ -29,3 +29,5 @@ pub mod subject;
 pub mod task_look;
 pub mod task_run;
 pub mod test_clock;
+pub mod vacancy;
+pub mod vacancy_day;

@@ -73,6 +73,15 @@ pub enum Step {
         /// The condition for the rows that are left to do.
         rows: &'static str,
     },
+    /// A column refers to no other table any more. Rows that old servers write keep to it anyway.
+    Unbind {
+        /// The table.
+        table: &'static str,
+        /// Its column.
+        column: &'static str,
+        /// The table that it referred to by its `id`.
+        to: &'static str,
+    },
 }
 
 impl Step {
@@ -139,8 +148,66 @@ impl Step {
                     false => vec![],
                 }
             }
+            Self::Unbind { table, column, to } => unbind(manager, table, column, to).await?,
         })
     }
+}
+
+/// The statements that drop a foreign key, if it is there.
+async fn unbind(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+    to: &str,
+) -> Result<Vec<String>, DbErr> {
+    let clause = format!("FOREIGN KEY ({column}) REFERENCES {to} (id),");
+    let name = match manager.get_database_backend() {
+        DbBackend::Sqlite => {
+            let text =
+                format!("SELECT name FROM sqlite_master WHERE name = '{table}' AND sql LIKE '%{clause}%'");
+            let Some(_) = first_text(manager, &text).await? else { return Ok(vec![]) };
+            // SQLite cannot alter a constraint. This is the way that its manual shows ("ALTER
+            // TABLE", section 7) for what changes nothing in the rows that are stored.
+            return Ok(vec![
+                "PRAGMA writable_schema = ON".to_owned(),
+                format!(
+                    "UPDATE sqlite_master SET sql = replace(sql, '{clause}', '') \
+                     WHERE type = 'table' AND name = '{table}'"
+                ),
+                "PRAGMA writable_schema = RESET".to_owned(),
+            ]);
+        }
+        DbBackend::Postgres => {
+            let text = format!(
+                "SELECT CAST(conname AS TEXT) FROM pg_constraint WHERE contype = 'f' \
+                 AND conrelid = '{table}'::regclass AND confrelid = '{to}'::regclass \
+                 AND conkey = ARRAY[(SELECT attnum FROM pg_attribute WHERE attrelid = '{table}'::regclass \
+                 AND attname = '{column}')]"
+            );
+            first_text(manager, &text).await?
+        }
+        _ => {
+            let text = format!(
+                "SELECT CONVERT(constraint_name USING utf8mb4) FROM information_schema.key_column_usage \
+                 WHERE table_schema = DATABASE() AND table_name = '{table}' AND column_name = '{column}' \
+                 AND referenced_table_name = '{to}'"
+            );
+            let found = first_text(manager, &text).await?;
+            return Ok(found
+                .into_iter()
+                .map(|name| format!("ALTER TABLE {table} DROP FOREIGN KEY {name}"))
+                .collect());
+        }
+    };
+    Ok(name.into_iter().map(|name| format!("ALTER TABLE {table} DROP CONSTRAINT {name}")).collect())
+}
+
+/// The first column of the first row, if there is one.
+async fn first_text(manager: &SchemaManager<'_>, text: &str) -> Result<Option<String>, DbErr> {
+    let backend = manager.get_database_backend();
+    let row =
+        manager.get_connection().query_one_raw(Statement::from_string(backend, text.to_owned())).await?;
+    row.map(|row| row.try_get_by_index::<String>(0)).transpose()
 }
 
 /// Whether a condition holds.

@@ -24,7 +24,7 @@ pub(crate) async fn invitation_by_id(conn: &impl ConnectionTrait, id: i64) -> Re
 pub struct InvitedCoach {
     /// The invitation.
     pub id: i64,
-    /// Its task.
+    /// The key of its vacancy.
     pub task_id: i64,
     /// Its coach.
     pub coach_id: i64,
@@ -121,7 +121,7 @@ async fn invited(statement: Sql, conn: &impl ConnectionTrait) -> Result<Vec<Invi
     statement.all::<InvitedRow>(conn).await?.into_iter().map(InvitedCoach::try_from).collect()
 }
 
-/// The invitations of a task that count: asked, held or in reserve; by user name.
+/// The invitations of a vacancy that count: asked, held or in reserve; by user name.
 pub(crate) async fn invited_of_task(conn: &impl ConnectionTrait, task_id: i64) -> Result<Vec<InvitedCoach>> {
     let counting = sql(invited_select!(
         "i.task_id = ? AND i.state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE')"
@@ -268,7 +268,7 @@ pub(crate) async fn availability_free_in_txn(txn: &Txn, invitation_ids: &[i64]) 
         .await
 }
 
-/// Invitations of tasks that were queued at exactly this instant and are still QUEUED.
+/// Invitations of vacancies that were queued at exactly this instant and are still QUEUED.
 pub(crate) async fn invited_queued_at(
     conn: &impl ConnectionTrait,
     task_ids: impl IntoIterator<Item = i64>,
@@ -299,7 +299,7 @@ pub(crate) async fn invitation_sent_in_txn(txn: &Txn, out: &[(i64, Instant)], no
     invitation_step_in_txn(txn, &ids, InvitationState::Queued, Event::MessageOut, now).await.map(drop)
 }
 
-/// READY → ASSIGNED: (invitation, class).
+/// READY → ASSIGNED: (invitation, class that was formed for it).
 ///
 /// # Errors
 /// `Contended` when one is not READY any more.
@@ -332,12 +332,13 @@ pub(crate) async fn reserve_list_elsewhere(
         .await
 }
 
-/// The invitations that have run out: (invitation, state, day of its task).
+/// The invitations that have run out: (invitation, state, day of its vacancy).
 pub(crate) async fn invitation_list_run_out(
     conn: &impl ConnectionTrait,
     now: Instant,
 ) -> Result<Vec<(i64, InvitationState, Day)>> {
-    sql("SELECT i.id, i.state, t.day FROM invitation i JOIN class_task t ON t.id = i.task_id \
+    sql("SELECT i.id, i.state, COALESCE(t.day, v.day) FROM invitation i \
+         LEFT JOIN class_task t ON t.id = i.task_id LEFT JOIN vacancy v ON v.id = -i.task_id \
          WHERE (i.state = 'SENT' AND i.expires_at <= ?) OR (i.state = 'QUEUED' AND i.valid_until <= ?)")
     .bind(now)
     .bind(now)
@@ -345,18 +346,20 @@ pub(crate) async fn invitation_list_run_out(
     .await
 }
 
-/// F of the tasks of invitations (s − 30 min where staff reopened them), by invitation.
+/// Until when the vacancies of invitations take answers (F of a class task), and until when they
+/// may be answered where that is not by the table of lives; by invitation.
 pub(crate) async fn invitation_closing(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
-) -> Result<HashMap<i64, Instant>> {
-    let rows: Vec<(i64, Instant)> =
-        sql("SELECT i.id, t.closes_at FROM invitation i JOIN class_task t ON t.id = i.task_id \
+) -> Result<HashMap<i64, (Instant, Option<Instant>)>> {
+    let rows: Vec<(i64, Instant, Option<Instant>)> =
+        sql("SELECT i.id, COALESCE(t.closes_at, v.closes_at), v.asks_until FROM invitation i \
+             LEFT JOIN class_task t ON t.id = i.task_id LEFT JOIN vacancy v ON v.id = -i.task_id \
              WHERE i.id IN ({ids})")
         .ids(ids)
         .tuples(conn)
         .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().map(|(id, closes_at, asks_until)| (id, (closes_at, asks_until))).collect())
 }
 
 /// The last day for which an invitation holds its coach.

@@ -1,6 +1,7 @@
 //! What is noted on class tasks besides their state: that they are to be sized again, their size,
 //! the alarms that were told, and that somebody was asked.
 
+use super::vacancy::apart;
 use crate::domain::time::Day;
 use crate::error::Result;
 use crate::storage::Txn;
@@ -16,12 +17,38 @@ pub(crate) async fn task_mark_of_templates_in_txn(txn: &Txn, template_ids: &[i64
     .map(drop)
 }
 
-/// Open tasks that count on these coaches are to look at them again.
-pub(crate) async fn task_mark_of_coaches_in_txn(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') AND id IN \
-         (SELECT task_id FROM invitation WHERE coach_id IN ({ids}) \
-         AND state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE'))")
+/// Open vacancies that count on these coaches are to look at them again.
+pub(crate) async fn vacancy_mark_of_coaches_in_txn(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
+    let asked: Vec<i64> = sql("SELECT DISTINCT task_id FROM invitation WHERE coach_id IN ({ids}) \
+         AND state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE')")
     .ids(coach_ids.iter().copied())
+    .column(txn)
+    .await?;
+    let (tasks, others) = apart(asked);
+    for (text, ids) in [
+        (
+            "UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') \
+             AND id IN ({ids})",
+            tasks,
+        ),
+        (
+            "UPDATE vacancy SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') \
+             AND id IN ({ids})",
+            others,
+        ),
+    ] {
+        if !ids.is_empty() {
+            sql(text).ids(ids).execute(txn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Open vacancies of classes are to be looked at again: lessons or rosters have changed.
+pub(crate) async fn vacancy_mark_of_classes_in_txn(txn: &Txn, class_ids: &[i64]) -> Result<()> {
+    sql("UPDATE vacancy SET dirty = TRUE WHERE class_id IN ({ids}) \
+        AND state IN ('PENDING', 'INVITING', 'COVERED')")
+    .ids(class_ids.iter().copied())
     .execute(txn)
     .await
     .map(drop)
@@ -51,32 +78,63 @@ pub(crate) async fn task_size_set_in_txn(txn: &Txn, sizes: &[(i64, i64, i64)]) -
 }
 
 /// Notes which alarms of a task were given, and how many uncovered classes were told at most.
-pub(crate) async fn task_alarmed_in_txn(txn: &Txn, id: i64, at_gate: bool, uncovered: i64) -> Result<()> {
-    sql("UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? WHERE id = ?")
-        .bind(at_gate)
-        .bind(uncovered)
-        .bind(id)
-        .execute(txn)
-        .await
-        .map(drop)
+pub(crate) async fn vacancy_alarmed_in_txn(txn: &Txn, id: i64, at_gate: bool, uncovered: i64) -> Result<()> {
+    let text = match id {
+        1.. => "UPDATE class_task SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? WHERE id = ?",
+        _ => "UPDATE vacancy SET early_warned = TRUE, gate_alarmed = ?, told_uncovered = ? WHERE id = ?",
+    };
+    sql(text).bind(at_gate).bind(uncovered).bind(id.abs()).execute(txn).await.map(drop)
 }
 
 /// Tasks that are covered at their gate need no alarm then.
-pub(crate) async fn task_covered_at_gate_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
-    sql("UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 \
-        WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})")
-    .ids(ids.iter().copied())
-    .execute(txn)
-    .await
-    .map(drop)
+pub(crate) async fn vacancy_covered_at_gate_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
+    let (tasks, others) = apart(ids.iter().copied());
+    for (text, ids) in [
+        (
+            "UPDATE class_task SET gate_alarmed = TRUE, told_uncovered = 0 \
+             WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})",
+            tasks,
+        ),
+        (
+            "UPDATE vacancy SET gate_alarmed = TRUE, told_uncovered = 0 \
+             WHERE gate_alarmed = FALSE AND state = 'COVERED' AND id IN ({ids})",
+            others,
+        ),
+    ] {
+        if !ids.is_empty() {
+            sql(text).ids(ids).execute(txn).await?;
+        }
+    }
+    Ok(())
 }
 
 /// PENDING → INVITING where somebody is asked, if these tasks are still of the versions with which
 /// they were read; how many were.
-pub(crate) async fn task_asked_in_txn(txn: &Txn, versions: &[(i64, i64)]) -> Result<u64> {
+pub(crate) async fn vacancy_asked_in_txn(txn: &Txn, versions: &[(i64, i64)]) -> Result<u64> {
     let set = "version = class_task.version + 1, \
         state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
-    update_by_pairs(txn, "class_task", ["id", "version"], set, "class_task.version = p.version", versions)
+    let (tasks, others): (Vec<_>, Vec<_>) = versions.iter().copied().partition(|(id, _)| *id > 0);
+    let mut asked = 0;
+    if !tasks.is_empty() {
+        asked += update_by_pairs(
+            txn,
+            "class_task",
+            ["id", "version"],
+            set,
+            "class_task.version = p.version",
+            &tasks,
+        )
         .execute(txn)
-        .await
+        .await?;
+    }
+    if !others.is_empty() {
+        let others: Vec<(i64, i64)> = others.into_iter().map(|(id, version)| (-id, version)).collect();
+        let set = "version = vacancy.version + 1, \
+            state = CASE WHEN state = 'PENDING' THEN 'INVITING' ELSE state END";
+        asked +=
+            update_by_pairs(txn, "vacancy", ["id", "version"], set, "vacancy.version = p.version", &others)
+                .execute(txn)
+                .await?;
+    }
+    Ok(asked)
 }

@@ -92,6 +92,20 @@ pub(crate) async fn class_lessons_ahead(
     .await
 }
 
+/// The coaches who teach lessons of a class that are ahead, from a day on: (key, user name, phone).
+pub(crate) async fn class_coaches_from(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    from: Day,
+) -> Result<Vec<(i64, String, String)>> {
+    sql("SELECT DISTINCT p.id, p.user_name, p.phone FROM lesson l JOIN coach p ON p.id = l.coach_id \
+         WHERE l.class_id = ? AND l.day >= ? AND l.state = 'SCHEDULED' ORDER BY p.id")
+    .bind(class_id)
+    .bind(from)
+    .tuples(conn)
+    .await
+}
+
 /// The lessons of a class from a day on are called off, and its coach's time is free.
 pub(crate) async fn class_call_off_in_txn(txn: &Txn, class_id: i64, from: Day) -> Result<()> {
     sql("UPDATE lesson SET state = ? WHERE class_id = ? AND day >= ? AND state = ?")
@@ -101,13 +115,19 @@ pub(crate) async fn class_call_off_in_txn(txn: &Txn, class_id: i64, from: Day) -
         .bind(LessonState::Scheduled)
         .execute(txn)
         .await?;
-    sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN (SELECT id FROM invitation \
-        WHERE class_id = ?)")
-    .bind(from)
+    let invitations: Vec<i64> = sql("SELECT id FROM invitation WHERE class_id = ? UNION SELECT i.id \
+         FROM invitation i JOIN vacancy v ON v.id = -i.task_id WHERE v.class_id = ? \
+         AND i.state = 'ASSIGNED'")
     .bind(class_id)
-    .execute(txn)
-    .await
-    .map(drop)
+    .bind(class_id)
+    .column(txn)
+    .await?;
+    sql("DELETE FROM availability_use WHERE day >= ? AND invitation_id IN ({ids})")
+        .bind(from)
+        .ids(invitations)
+        .execute(txn)
+        .await?;
+    super::marks::vacancy_mark_of_classes_in_txn(txn, &[class_id]).await
 }
 
 /// A locked class gets another state and ends no later than `last_day`.

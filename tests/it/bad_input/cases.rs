@@ -37,6 +37,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(people(world));
     cases.extend(sign_ups(world));
     cases.extend(staffing(world));
+    cases.extend(substitutions(world));
     cases.extend(places());
     cases.extend(presence(world));
     cases.extend(running(world));
@@ -297,6 +298,36 @@ fn staffing(world: &World) -> Vec<Case> {
     ]
 }
 
+fn substitutions(world: &World) -> Vec<Case> {
+    let (operator, remark) = (|| text("wang"), || text("coach is ill"));
+    let start = pb::StartSubstitutionRequest {
+        class_id: world.class,
+        days: vec![text("2026-03-21")],
+        operator: operator(),
+        remark: remark(),
+        ..Default::default()
+    };
+    let change = pb::StartCoachChangeRequest {
+        class_id: world.class,
+        from_day: text("2026-03-28"),
+        operator: operator(),
+        remark: remark(),
+        ..Default::default()
+    };
+    // The first two of a new database.
+    let cancel = pb::CancelSubstitutionRequest { substitution_id: 1, operator: operator(), remark: remark() };
+    let cancel_change =
+        pb::CancelCoachChangeRequest { coach_change_id: 2, operator: operator(), remark: remark() };
+    vec![
+        Case { needless: &["coach"], ..case("SubstitutionService/StartSubstitution", start) },
+        Case { needless: &["coach"], ..case("SubstitutionService/StartCoachChange", change) },
+        case("SubstitutionService/ListSubstitutions", pb::ListSubstitutionsRequest::default()),
+        case("SubstitutionService/ListCoachChanges", pb::ListCoachChangesRequest::default()),
+        case("SubstitutionService/CancelSubstitution", cancel),
+        case("SubstitutionService/CancelCoachChange", cancel_change),
+    ]
+}
+
 fn presence(world: &World) -> Vec<Case> {
     // Of the two one is named.
     let of = |rpc, request: Vec<u8>| Case { rpc, request, needless: &["student"] };
@@ -344,6 +375,9 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/RemoveExpiredStudents", pb::RemoveExpiredStudentsRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
         case("TaskService/OfferPlaces", pb::OfferPlacesRequest::default()),
+        case("TaskService/CheckCoachesOnTime", pb::CheckCoachesOnTimeRequest::default()),
+        case("TaskService/StartDueCoachChanges", pb::StartDueCoachChangesRequest::default()),
+        case("TaskService/CompleteCoachChanges", pb::CompleteCoachChangesRequest::default()),
         case("TaskService/PurgeMessages", pb::PurgeMessagesRequest::default()),
         case("TaskService/SendSms", pb::SendSmsRequest::default()),
         case("TaskService/ListTasks", pb::ListTasksRequest::default()),

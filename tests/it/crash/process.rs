@@ -155,6 +155,23 @@ pub async fn fire(
         Task::ClazzOfferPlaces => {
             tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report
         }
+        Task::ClazzCheckOnTime => {
+            tasks.check_coaches_on_time(pb::CheckCoachesOnTimeRequest { firing }).await?.into_inner().report
+        }
+        Task::ClazzAutoChangeCoach => {
+            tasks
+                .start_due_coach_changes(pb::StartDueCoachChangesRequest { firing })
+                .await?
+                .into_inner()
+                .report
+        }
+        Task::ClazzCompleteCoachChanges => {
+            tasks
+                .complete_coach_changes(pb::CompleteCoachChangesRequest { firing })
+                .await?
+                .into_inner()
+                .report
+        }
         Task::MessagePurge => {
             tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report
         }

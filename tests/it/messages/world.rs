@@ -40,9 +40,15 @@ fn day(day: u32) -> Day {
 pub fn content(kind: MessageKind) -> Content {
     let lessons = LessonCount { lessons: 1, last_day: day(1) };
     let counts = Counts { needed: 1, ..Counts::default() };
-    let shortage = Shortage { counts, counted_at: at("10:00"), coaches_left: 0, freeze_at: at("10:00") };
+    let shortage = Shortage {
+        counts,
+        counted_at: at("10:00"),
+        coaches_left: 0,
+        closes_at: at("10:00"),
+        to: VacancyKind::NewClasses,
+    };
     let news = match kind {
-        MessageKind::Invitation => ClassNews::Invitation { lessons },
+        MessageKind::Invitation => ClassNews::Invitation { to: VacancyKind::NewClasses, lessons },
         MessageKind::Accepted => ClassNews::Accepted { test_by: None },
         MessageKind::Reserved => ClassNews::Reserved,
         MessageKind::Promoted => ClassNews::Promoted { test_by: None },

@@ -29,7 +29,7 @@ impl Invariants {
     /// Before tasks are closed: none that is short has an eligible coach left whom nobody asked,
     /// with budget and window.
     pub async fn before_closing(&mut self, app: &TestApp, now: Instant) {
-        let tasks = staffing::task_list_closing(app.db().reader(), now).await.unwrap();
+        let tasks = staffing::vacancy_list_closing(app.db().reader(), now).await.unwrap();
         let before = now - TimeDelta::minutes(1);
         if tasks.is_empty() || !app.rules().invitation_window.is_open(app.time(), before) {
             return;
@@ -39,7 +39,7 @@ impl Invariants {
         app.set_clock_to(before).await;
         app.fire("invite exec", None).await;
         let db = app.db().reader();
-        let counts = staffing::task_counts(db, &tasks, before).await.unwrap();
+        let counts = staffing::vacancy_counts(db, &tasks, before).await.unwrap();
         let short: Vec<_> =
             tasks.into_iter().filter(|task| counts[&task.id].live < counts[&task.id].missing()).collect();
         let day = app.time().day(before);
@@ -108,8 +108,8 @@ impl Invariants {
             self.coaches =
                 coach::Entity::find().all(db).await.unwrap().into_iter().map(|row| (row.id, row)).collect();
         }
-        let tasks: HashMap<i64, staffing::TaskRow> =
-            staffing::task_list_by_ids(db, new.iter().map(|row| row.task_id))
+        let tasks: HashMap<i64, staffing::Vacancy> =
+            staffing::vacancy_list_by_ids(db, new.iter().map(|row| row.task_id))
                 .await
                 .unwrap()
                 .into_iter()
@@ -157,7 +157,7 @@ impl Invariants {
         &mut self,
         app: &TestApp,
         new: &[invitation::Model],
-        tasks: &HashMap<i64, staffing::TaskRow>,
+        tasks: &HashMap<i64, staffing::Vacancy>,
     ) {
         let db = app.db().reader();
         let rows: Vec<(i64, String, String, String, Day, Day, Day)> =

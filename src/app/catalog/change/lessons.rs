@@ -14,7 +14,8 @@ use crate::storage::entity::lesson;
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self, EditedClass, EditedReservation};
 use crate::storage::staffing;
-use std::collections::{BTreeMap, HashMap};
+use crate::storage::vacancy;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Lessons of classes that an edit touched.
 #[derive(Debug, Default)]
@@ -79,6 +80,15 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, cause: EditCause<'
             .iter()
             .filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
         season_edit::availability_free_days_in_txn(work.txn, &free.collect::<Vec<_>>()).await?;
+        let coach_of: HashMap<i64, i64> =
+            scene.classes.all.iter().map(|class| (class.id, class.coach_id)).collect();
+        for row in &found.cancelled {
+            if coach_of.get(&row.class_id).is_some_and(|coach| *coach != row.coach_id) {
+                // A substitute's time is free too.
+                let (class, coach, days) = (row.class_id, row.coach_id, [row.day]);
+                vacancy::availability_free_of_class_in_txn(work.txn, class, coach, &days).await?;
+            }
+        }
     }
     if !found.moved.is_empty() {
         let rows: Vec<_> = found
@@ -104,6 +114,16 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, cause: EditCause<'
         found.added = add(work, scene, wanted).await?;
     }
     set_spans(work, scene, &found).await?;
+    let touched: BTreeSet<i64> = found
+        .cancelled
+        .iter()
+        .chain(found.moved.iter().map(|(row, _)| row))
+        .chain(&found.added)
+        .map(|row| row.class_id)
+        .collect();
+    if !touched.is_empty() {
+        staffing::vacancy_mark_of_classes_in_txn(work.txn, &Vec::from_iter(touched)).await?;
+    }
     Ok(found)
 }
 
@@ -285,6 +305,8 @@ fn offer_of(call: &Call<'_>, coach: &Candidate, edit: &Edit<'_>, span: Span) -> 
         spans: vec![span],
         needed: 1,
         cities: BTreeMap::new(),
+        is_a_class: true,
+        first: BTreeSet::new(),
     };
     if let Err(reason) = eligibility::check(call.app.rules(), coach, &need, Purpose::Answer, call.now) {
         return Ok(Err(reason));

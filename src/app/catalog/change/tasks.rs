@@ -14,32 +14,32 @@ use crate::domain::time::add_days;
 use crate::error::{Reason, Result};
 use crate::storage::pool;
 use crate::storage::season_edit::{self, TaskTimes};
-use crate::storage::staffing::{self, InvitedCoach, TaskRow};
+use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 
 /// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
 #[derive(Debug)]
 pub(super) struct MovedTask {
-    pub task: TaskRow,
+    pub task: Vacancy,
     pub coaches: Vec<InvitedCoach>,
 }
 
 /// Tasks of the edited templates that are of today or ahead, or of a changed day.
-async fn list(work: Work<'_>, scene: &Scene<'_>) -> Result<Vec<TaskRow>> {
+async fn list(work: Work<'_>, scene: &Scene<'_>) -> Result<Vec<Vacancy>> {
     let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
     // A lesson of yesterday may go on after midnight.
     let yesterday = add_days(work.app.time().day(work.now), -1);
     let from = span(&scene.edits).map_or(yesterday, |(first, _)| first.min(yesterday));
-    staffing::task_list_by_ids(work.txn, season_edit::task_ids_from(work.txn, &ids, from).await?).await
+    staffing::vacancy_list_by_ids(work.txn, season_edit::task_ids_from(work.txn, &ids, from).await?).await
 }
 
-fn change(task: &TaskRow, kind: TaskChangeKind) -> TaskChange {
+fn change(task: &Vacancy, kind: TaskChangeKind) -> TaskChange {
     TaskChange { task_id: task.id, class_template: task.code.clone(), day: task.day, kind }
 }
 
 /// Tasks whose lesson falls away: coaches are let go, students belong to the next task, and nobody
 /// reopens it.
 pub(super) async fn end(work: Work<'_>, scene: &Scene<'_>, messages: &mut u64) -> Result<Vec<TaskChange>> {
-    let falls = |task: &&TaskRow| {
+    let falls = |task: &&Vacancy| {
         scene.edit_of(task.template_id).is_some_and(|edit| edit.removed.contains_key(&task.day))
     };
     let tasks = list(work, scene).await?;
@@ -62,7 +62,7 @@ pub(super) async fn end(work: Work<'_>, scene: &Scene<'_>, messages: &mut u64) -
     }
     for task in others {
         let event = Event::Cancelled(Cancellation::NoLesson);
-        staffing::task_step_in_txn(work.txn, &[task.id], task.state, event).await?;
+        staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, event).await?;
     }
     Ok(changes)
 }
@@ -128,19 +128,19 @@ pub(super) async fn follow(
     if moved.is_empty() {
         return Ok(Vec::new());
     }
-    let (known, messages) = invite_anew(work, staffing::task_list_by_ids(work.txn, moved).await?).await?;
+    let (known, messages) = invite_anew(work, staffing::vacancy_list_by_ids(work.txn, moved).await?).await?;
     change_to.messages += messages;
     Ok(known)
 }
 
-fn times_of(app: &App, edit: &Edit<'_>, task: &TaskRow) -> Option<TaskTimes> {
+fn times_of(app: &App, edit: &Edit<'_>, task: &Vacancy) -> Option<TaskTimes> {
     let start_at = edit.places.get(&task.day)?.start_at;
     let line = Timeline::of(app.rules(), task.day, start_at);
-    let closes_at = if task.reopened { line.reopen_until } else { line.freeze_at };
+    let closes_at = if task.waits { line.reopen_until } else { line.freeze_at };
     Some(TaskTimes { id: task.id, start_at, gate_at: line.gate_at, freeze_at: line.freeze_at, closes_at })
 }
 
-fn moved_times(call: &Call<'_>, edit: &Edit<'_>, task: &TaskRow) -> Result<TaskTimes> {
+fn moved_times(call: &Call<'_>, edit: &Edit<'_>, task: &Vacancy) -> Result<TaskTimes> {
     let refuse = || {
         edit.refuse(Reason::InUse, &[task.day], "the class task would have no time left to find coaches, on")
     };
@@ -150,7 +150,7 @@ fn moved_times(call: &Call<'_>, edit: &Edit<'_>, task: &TaskRow) -> Result<TaskT
 
 /// An invitation that has not gone out names the old time: its message is withdrawn and written
 /// anew. Those who know the old time are returned.
-async fn invite_anew(work: Work<'_>, tasks: Vec<TaskRow>) -> Result<(Vec<MovedTask>, u64)> {
+async fn invite_anew(work: Work<'_>, tasks: Vec<Vacancy>) -> Result<(Vec<MovedTask>, u64)> {
     let needs = pool::need_list(work.txn, &tasks).await?;
     let (mut known, mut drafts) = (Vec::new(), Vec::new());
     for task in tasks {

@@ -22,7 +22,7 @@ use crate::storage::Txn;
 use crate::storage::catalog;
 use crate::storage::entity::{lesson, message};
 use crate::storage::season_edit::{self, EditedReservation};
-use crate::storage::staffing::{InvitedCoach, TaskRow};
+use crate::storage::staffing::{InvitedCoach, Vacancy};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What texts are made of.
@@ -97,7 +97,7 @@ pub(super) async fn tell(
     }
     let written = outbox::write(work, drafts).await?;
     // Whose test deadline came nearer with F is told so, if no message says what it was.
-    let of = |(task, coach): (&TaskRow, &InvitedCoach)| {
+    let of = |(task, coach): (&Vacancy, &InvitedCoach)| {
         let ends_at_freeze = coach.stands.test_by() == Some(task.closes_at);
         let before = if ends_at_freeze { Standing::SaidYes } else { Standing::of(coach.stands, None, true) };
         coach.stands.answered_at().map(|_| (coach.id, before))
@@ -242,7 +242,7 @@ async fn assigned_anew(
 /// Reminders of the software test that nobody has handed over yet, with the time that the lesson
 /// has now.
 async fn reminders_anew(work: Work<'_>, scene: &Scene<'_>, moved: &[MovedTask]) -> Result<Vec<Draft>> {
-    let invited: HashMap<i64, (&TaskRow, &InvitedCoach)> = moved
+    let invited: HashMap<i64, (&Vacancy, &InvitedCoach)> = moved
         .iter()
         .flat_map(|MovedTask { task, coaches }| coaches.iter().map(move |coach| (coach.id, (task, coach))))
         .collect();

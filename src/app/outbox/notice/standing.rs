@@ -15,19 +15,19 @@ use crate::error::{Error, Result};
 use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::message;
 use crate::storage::message::message_cancel_in_txn;
-use crate::storage::staffing::{self, TaskRow};
+use crate::storage::staffing::{self, Vacancy};
 use crate::storage::standing::{InvitationNow, InvitationSaid, invitation_now_list, invitation_said_list};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// The class that a task looks coaches for.
-pub(crate) fn class_of(task: &TaskRow) -> ClassFacts {
+/// The class that coaches are looked for.
+pub(crate) fn class_of(vacancy: &Vacancy) -> ClassFacts {
     ClassFacts {
-        template: task.code.clone(),
-        subject: task.subject_name.clone(),
-        grade: task.grade,
-        day: task.day,
-        start: parse_time(&task.start_time).unwrap_or_default(),
-        end: parse_time(&task.end_time).unwrap_or_default(),
+        template: vacancy.code.clone(),
+        subject: vacancy.subject_name.clone(),
+        grade: vacancy.grade,
+        day: vacancy.day,
+        start: parse_time(&vacancy.start_time).unwrap_or_default(),
+        end: parse_time(&vacancy.end_time).unwrap_or_default(),
     }
 }
 
@@ -118,20 +118,21 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
     if news.is_empty() {
         return Ok(0);
     }
-    let tasks = staffing::task_list_by_ids(work.txn, news.iter().map(|news| news.row.task_id)).await?;
+    let vacancies = staffing::vacancy_list_by_ids(work.txn, news.iter().map(|news| news.row.task_id)).await?;
     let draft = |News { row, before, known, kind, number }: &News| {
-        let task = tasks.iter().find(|task| task.id == row.task_id)?;
+        let vacancy = vacancies.iter().find(|vacancy| vacancy.id == row.task_id)?;
         let person = Person::Coach { user_name: row.user_name.clone(), phone: row.phone.clone() };
         let news = says(*kind, (*known, *before), row.stands)?;
         // An answer goes at once; what the coach did nothing for wakes nobody.
         let is_answer = *known == Standing::SaidYes || *kind == MessageKind::TestPassed;
         Some(Draft {
+            about: vacancy.about(),
             version: number.to_string(),
-            task_id: Some(task.id),
+            task_id: vacancy.task_id(),
             invitation_id: Some(row.id),
             as_notice: !is_answer,
             said: Some((known.text(), row.stands.text())),
-            ..Draft::of_class(person, class_of(task), news, task.start_at)
+            ..Draft::of_class(person, class_of(vacancy), news, vacancy.start_at)
         })
     };
     outbox::write(work, news.iter().filter_map(draft).collect()).await

@@ -1,0 +1,219 @@
+//! What is done when a vacancy in the place of a class's coach is covered: the lessons are the new
+//! coach's (docs/domain.md §6). `step` says when.
+
+use super::hold::{candidate_of, need_of, refused};
+use super::{notice, trouble};
+use crate::app::call::Work;
+use crate::app::outbox::{self, Draft, Person};
+use crate::domain::eligibility::{self, Need, Purpose, Span};
+use crate::domain::on_time::is_there;
+use crate::domain::reason::Reason;
+use crate::domain::state::invitation::Event;
+use crate::domain::state::{InvitationState, LessonState, VacancyKind};
+use crate::domain::time::Day;
+use crate::error::{Error, Result};
+use crate::message::content::{ClassNews, TakenOver};
+use crate::storage::entity::coach;
+use crate::storage::on_time::{present_of, starting_of};
+use crate::storage::staffing::{self, InvitedCoach, Vacancy};
+use crate::storage::vacancy;
+use sea_orm::EntityTrait;
+
+/// READY → ASSIGNED: the lessons that the locked vacancy is about are this coach's from now on, and
+/// the time of the other is free. Messages written; `None` = no lesson is left.
+pub(super) async fn take_over(
+    work: Work<'_>,
+    vacancy: &Vacancy,
+    coach: &InvitedCoach,
+) -> Result<Option<u64>> {
+    let (class_id, replaces_id) = places(vacancy)?;
+    let spans = vacancy::span_list(work.txn, [vacancy.id]).await?.remove(&vacancy.id).unwrap_or_default();
+    let is_standby = vacancy.kind == VacancyKind::Standby;
+    // What has begun stays as it was.
+    let spans: Vec<Span> = spans.into_iter().filter(|span| is_standby || span.start > work.now).collect();
+    let days: Vec<Day> = spans.iter().map(|span| span.day).collect();
+    if days.is_empty() {
+        return Ok(None);
+    }
+    let state = if is_standby { LessonState::Substituted } else { LessonState::Scheduled };
+    let done = vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, coach.coach_id, state).await?;
+    if done != days.len() as u64 {
+        return Err(Error::Contended("lesson.state"));
+    }
+    vacancy::availability_free_of_class_in_txn(work.txn, class_id, replaces_id, &days).await?;
+    if vacancy.kind == VacancyKind::Change {
+        vacancy::class_coach_set_in_txn(work.txn, class_id, coach.coach_id, coach.id).await?;
+    }
+    let (from, event) = (InvitationState::Ready, Event::Formed);
+    staffing::invitation_step_one_in_txn(work.txn, coach.id, from, event, work.now).await?;
+    vacancy::vacancy_filled_in_txn(work.txn, vacancy.id, coach.coach_id, work.now).await?;
+    let replaced = coach::Entity::find_by_id(replaces_id)
+        .one(work.txn)
+        .await?
+        .ok_or_else(|| Error::not_found("coach", replaces_id))?;
+    if is_standby {
+        return taken_over(work, vacancy, coach, &replaced).await.map(Some);
+    }
+    let (to, lessons) = (vacancy.kind, notice::count_of(vacancy, &spans));
+    let yours = ClassNews::SubstituteAssigned { to, lessons };
+    let not_yours = ClassNews::CoachReplaced { to, lessons };
+    let drafts = vec![
+        of_lessons(vacancy, person(&coach.user_name, &coach.phone), yours, &spans),
+        of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), not_yours, &spans),
+    ];
+    staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
+    outbox::write(work, drafts).await.map(Some)
+}
+
+/// A standby teaches a lesson that has begun: both coaches and admins are told, and students who
+/// wait.
+async fn taken_over(
+    work: Work<'_>,
+    vacancy: &Vacancy,
+    coach: &InvitedCoach,
+    replaced: &coach::Model,
+) -> Result<u64> {
+    let class_id = vacancy.class_id.unwrap_or_default();
+    let of = |person: Person, news: TakenOver| Draft {
+        about: vacancy.about(),
+        class_id: Some(class_id),
+        ..Draft::of_class(
+            person,
+            notice::class_of(vacancy),
+            ClassNews::LessonTakenOver(news),
+            vacancy.closes_at.max(work.now + chrono::TimeDelta::minutes(10)),
+        )
+    };
+    let admins = TakenOver::Admins { coach: replaced.user_name.clone(), standby: coach.user_name.clone() };
+    let drafts = vec![
+        of(person(&coach.user_name, &coach.phone), TakenOver::Standby),
+        of(person(&replaced.user_name, &replaced.phone), TakenOver::Replaced),
+        of(Person::Admins { subject_id: vacancy.subject_id }, admins),
+    ];
+    let written = outbox::write(work, drafts).await?;
+    Ok(written + trouble::over(work, &trouble::Lesson::of(vacancy), None).await?)
+}
+
+/// Whether the lesson of a locked standby has begun, is not given up yet, and is without its coach.
+pub(super) async fn is_to_be_taken_over(work: Work<'_>, vacancy: &Vacancy) -> Result<bool> {
+    if work.now < vacancy.start_at || vacancy.closes_at <= work.now {
+        return Ok(false);
+    }
+    let (class_id, _) = places(vacancy)?;
+    let stale = work.app.config.presence.stale();
+    let lesson = starting_of(work.txn, (class_id, vacancy.day), work.now, stale).await?;
+    Ok(lesson.is_some_and(|lesson| !is_there(lesson.seen, lesson.start_at, work.now)))
+}
+
+/// The first, by time of yes, of those who said yes to stand by and are there, by invitation; and
+/// those who are ready and not there, where that one waits in reserve.
+pub(super) async fn standby_who_is_there(
+    work: Work<'_>,
+    invited: &[InvitedCoach],
+) -> Result<Option<(i64, Vec<i64>)>> {
+    let said_yes = |state: InvitationState| {
+        let mut of: Vec<&InvitedCoach> =
+            invited.iter().filter(|coach| coach.stands.state() == state).collect();
+        of.sort_by_key(|coach| (coach.stands.answered_at(), coach.user_name.clone()));
+        of
+    };
+    let (ready, reserve) = (said_yes(InvitationState::Ready), said_yes(InvitationState::Reserve));
+    let ids = ready.iter().chain(&reserve).map(|coach| coach.coach_id);
+    let present = present_of(work.txn, ids, work.now, work.app.config.presence.stale()).await?;
+    // Whoever answers at this moment is there.
+    let is_there = |coach: &&&InvitedCoach| {
+        present.contains(&coach.coach_id) || coach.stands.answered_at() == Some(work.now)
+    };
+    if let Some(coach) = ready.iter().find(is_there) {
+        return Ok(Some((coach.id, Vec::new())));
+    }
+    let absent = ready.iter().map(|coach| coach.id).collect();
+    Ok(reserve.iter().find(is_there).map(|coach| (coach.id, absent)))
+}
+
+/// The lessons of a filled vacancy that are ahead go back to the coach who was replaced; both
+/// coaches are locked. Messages written.
+///
+/// # Errors
+/// The reason why that coach cannot teach them.
+pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: i64) -> Result<u64> {
+    let (class_id, replaces_id) = places(vacancy)?;
+    let lessons = vacancy::class_lesson_list(work.txn, class_id).await?;
+    let listed = vacancy::day_list(work.txn, [-vacancy.id]).await?.remove(&-vacancy.id).unwrap_or_default();
+    let is_theirs = |lesson: &&vacancy::ClassLesson| {
+        listed.contains(&lesson.day)
+            && lesson.start_at > work.now
+            && lesson.state == LessonState::Scheduled
+            && lesson.coach_id == substitute_id
+    };
+    let spans: Vec<Span> = lessons
+        .iter()
+        .filter(is_theirs)
+        .map(|lesson| Span { day: lesson.day, start: lesson.start_at, end: lesson.end_at })
+        .collect();
+    if spans.is_empty() {
+        return Ok(0);
+    }
+    let days: Vec<Day> = spans.iter().map(|span| span.day).collect();
+    let need = Need { spans: spans.clone(), is_a_class: false, ..need_of(work.txn, vacancy).await? };
+    let candidate = candidate_of(work, replaces_id).await?;
+    eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now).map_err(refused)?;
+    let uses = eligibility::offers_for(&candidate, &need).ok_or_else(|| refused(Reason::NoAvailability))?;
+    let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
+    let invitation = vacancy::invitation_of_class(work.txn, class_id, replaces_id).await?;
+    let Some(invitation) = invitation.filter(|_| class.coach_id == replaces_id) else {
+        return Err(Error::precondition(Reason::InUse, "the class is another coach's by now"));
+    };
+    staffing::availability_take_in_txn(work.txn, invitation, &uses).await?;
+    vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, replaces_id, LessonState::Scheduled).await?;
+    vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
+    vacancy::vacancy_given_back_in_txn(work.txn, vacancy.id).await?;
+    staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
+    let counted = notice::count_of(vacancy, &spans);
+    let mut drafts = Vec::new();
+    for (id, news) in [
+        (substitute_id, ClassNews::SubstituteReleased { lessons: counted }),
+        (replaces_id, ClassNews::LessonsReturned { lessons: counted }),
+    ] {
+        let row = coach::Entity::find_by_id(id).one(work.txn).await?;
+        let row = row.ok_or_else(|| Error::not_found("coach", id))?;
+        drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &spans));
+    }
+    outbox::write(work, drafts).await
+}
+
+/// Nobody was found in time for the first lesson of a vacancy.
+pub(super) async fn tell_missing(work: Work<'_>, vacancy: &Vacancy) -> Result<u64> {
+    let (_, replaces_id) = places(vacancy)?;
+    let replaced = coach::Entity::find_by_id(replaces_id).one(work.txn).await?;
+    let coach = replaced.ok_or_else(|| Error::not_found("coach", replaces_id))?.user_name;
+    let news = ClassNews::SubstituteMissing { to: vacancy.kind, coach };
+    let draft = notice::to_admins(vacancy, vacancy.day, news, vacancy.start_at.max(work.now));
+    outbox::write(work, vec![draft]).await
+}
+
+/// The class and the coach to be replaced.
+pub(super) fn places(vacancy: &Vacancy) -> Result<(i64, i64)> {
+    vacancy
+        .class_id
+        .zip(vacancy.replaces_id)
+        .ok_or_else(|| Error::internal("a class task replaces no coach of a class"))
+}
+
+pub(super) fn person(user_name: &str, phone: &str) -> Person {
+    Person::Coach { user_name: user_name.to_owned(), phone: phone.to_owned() }
+}
+
+/// A message about lessons, of which it names the first; of use until the last begins.
+fn of_lessons(vacancy: &Vacancy, person: Person, news: ClassNews, spans: &[Span]) -> Draft {
+    let mut class = notice::class_of(vacancy);
+    let first = spans.first().map_or(vacancy.start_at, |span| span.start);
+    class.day = spans.first().map_or(vacancy.day, |span| span.day);
+    Draft {
+        about: vacancy.about(),
+        class_id: vacancy.class_id,
+        lesson_at: Some(first),
+        valid_until: spans.last().map_or(vacancy.start_at, |span| span.start),
+        ..Draft::of_class(person, class, news, first)
+    }
+}
