@@ -1,9 +1,10 @@
 //! The rules of one invitation: how long it lives, when the software test is due, and what a yes or
-//! a no does (docs/domain.md §3, §5).
+//! a no does, and how it stands when its lesson is back (docs/domain.md §3, §5).
 
 use super::reason::Reason;
 use super::rules::Rules;
 use super::state::InvitationState;
+use super::state::invitation::{Back, Invitation};
 use super::time::{Instant, add_days};
 use chrono::{NaiveTime, TimeDelta};
 
@@ -56,6 +57,44 @@ pub(crate) enum Yes {
 }
 
 /// Judges a yes by the invitation's state (docs/domain.md §5, Accepting and late yes).
+/// An invitation whose lesson had fallen away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FellAway {
+    /// Its state before.
+    pub from: InvitationState,
+    /// Until when a question could be answered.
+    pub expires_at: Option<Instant>,
+    /// Until when the software test was to be passed.
+    pub test_by: Option<Instant>,
+    /// When the coach passed the test last.
+    pub test_passed: Option<Instant>,
+    /// What the coach knows of it is so again: nobody told the coach that it is over, and the lesson
+    /// is at the same hour.
+    pub is_as_known: bool,
+}
+
+/// How an invitation stands when its lesson is back at `now` (docs/domain.md §5); `None` for a state
+/// in which no lesson can take it away.
+///
+/// Whoever has not heard that it is over had all the time that was promised; who has heard so needs
+/// time again, as after a promotion.
+pub(crate) fn lesson_back(rules: &Rules, fell: FellAway, now: Instant, freeze: Instant) -> Option<Back> {
+    use InvitationState::*;
+    let ahead = |at: Option<Instant>| at.filter(|at| fell.is_as_known && *at > now);
+    Some(match fell.from {
+        Sent if ahead(fell.expires_at).is_some() => Back::Asked,
+        Queued | Sent => Back::AskedAnew { valid_until: expiry(rules, now, freeze) },
+        Accepted if test_is_valid(rules, fell.test_passed, now) => Back::Ready,
+        Accepted => {
+            let test_by = ahead(fell.test_by).unwrap_or_else(|| test_deadline(rules, now, freeze));
+            Back::Accepted { test_by }
+        }
+        Ready => Back::Ready,
+        Reserve => Back::Reserve,
+        Assigned | Declined | Expired | Lapsed | Withdrawn | Cancelled | Undelivered => return None,
+    })
+}
+
 pub(crate) fn judge_yes(state: InvitationState) -> Yes {
     use InvitationState::*;
     match state {

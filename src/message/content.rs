@@ -67,6 +67,8 @@ pub enum ClassNews {
     Accepted {
         /// Until when to pass the software test; `None` when it is passed already.
         test_by: Option<Instant>,
+        /// The coach was told that it is over, and it is not.
+        again: bool,
     },
     /// You are in reserve.
     Reserved,

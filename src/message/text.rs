@@ -77,14 +77,18 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::InvitationRecalled => {
             format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
         }
-        ClassNews::Accepted { test_by: Some(by) } => {
-            format!(
-                "已收到您的确认：{first}。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
-                until(*by, time)
-            )
-        }
-        ClassNews::Accepted { test_by: None } => {
-            format!("已收到您的确认：{first}。您的软件测试仍然有效，无需再测，分班结果会另行通知。")
+        ClassNews::Accepted { test_by, again } => {
+            let counts = match again {
+                true => format!("更正：{first}照常上课，您的确认有效。"),
+                false => format!("已收到您的确认：{first}。"),
+            };
+            match test_by {
+                Some(by) => format!(
+                    "{counts}请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
+                    until(*by, time)
+                ),
+                None => format!("{counts}您已通过软件测试，无需再测，分班结果会另行通知。"),
+            }
         }
         ClassNews::Reserved => {
             format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。")

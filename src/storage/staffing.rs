@@ -2,12 +2,14 @@
 //! (docs/domain.md §§4, 5).
 
 mod invitation;
+mod lesson_back;
 mod marks;
 mod roster;
 mod students;
 mod task;
 
 pub use invitation::*;
+pub(crate) use lesson_back::*;
 pub(crate) use marks::*;
 pub(crate) use roster::*;
 pub(crate) use students::*;

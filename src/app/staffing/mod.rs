@@ -12,6 +12,7 @@ pub mod create;
 pub(crate) mod demand;
 pub(crate) mod form;
 pub(crate) mod hold;
+pub(crate) mod lesson_back;
 pub(crate) mod list;
 pub(crate) mod manual;
 pub(crate) mod memory;

@@ -47,7 +47,7 @@ fn content(kind: MessageKind) -> Content {
     let news = match kind {
         MessageKind::Invitation => ClassNews::Invitation { lessons },
         MessageKind::InvitationRecalled => ClassNews::InvitationRecalled,
-        MessageKind::Accepted => ClassNews::Accepted { test_by },
+        MessageKind::Accepted => ClassNews::Accepted { test_by, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
         MessageKind::Promoted => ClassNews::Promoted { test_by },
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: midnight() },
@@ -146,6 +146,17 @@ fn coaches_read_what_they_need_to_know() {
     let night = ClassFacts {
         start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(),
         end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
+    let accepted = |test_by, again| sms(&Content::OfClass(class(), ClassNews::Accepted { test_by, again }));
+    assert_eq!(
+        accepted(None, false),
+        "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。您已通过软件测试，无需再测，分班结果会另行通知。"
+    );
+    assert_eq!(
+        accepted(Some(midnight()), true),
+        "【etutor】更正：10月1日（周二）14:00初一数学班照常上课，您的确认有效。\
+         请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
+    );
+    assert!(segments(&accepted(Some(midnight()), true)) <= 2);
         ..class()
     };
     let once = ClassNews::Invitation { lessons: LessonCount { lessons: 1, ..twelve() } };
