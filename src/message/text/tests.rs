@@ -105,6 +105,8 @@ fn lessons_of(news: LessonNews) -> Content {
 }
 
 fn shanghai() -> BusinessTime {
+        is_back: false,
+        was_on_leave: false,
     BusinessTime::new(chrono_tz::Asia::Shanghai)
 }
 
