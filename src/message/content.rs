@@ -143,8 +143,23 @@ pub enum ClassNews {
     WaitlistClosed(ListEnd),
     /// From this day on you are in another class of the same template.
     ClassChanged,
-    /// Nothing is left of your sign-up.
-    SignUpCancelled,
+    /// A sign-up, or a part of it, was taken away.
+    SignUpCancelled(SignUpEnd),
+}
+
+/// A part of the software test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestPart {
+    /// The camera.
+    Camera,
+    /// The sound.
+    Sound,
+    /// The microphone.
+    Microphone,
+    /// The lesson.
+    Lesson,
+    /// The whiteboard.
+    Whiteboard,
 }
 
 /// Lessons in number.
@@ -183,6 +198,19 @@ impl Content {
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::OfClass(_, news) => news.kind(),
+    /// Staff ended it.
+    Staff,
+}
+
+/// What took a sign-up away from its student.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignUpEnd {
+    /// The calendar changed, and nothing is left of it.
+    Calendar,
+    /// Staff cancelled it, with so many lessons.
+    Staff(LessonCount),
+    /// Staff gave the places back that were held for the student.
+    HoldByStaff,
             Self::OfLessons(news, _) => news.kind(),
             Self::PlaceDrift { .. } => MessageKind::PlaceDrift,
             Self::MessagesCapped { .. } => MessageKind::MessagesCapped,
@@ -212,7 +240,7 @@ impl ClassNews {
             Self::OfferExpired => MessageKind::OfferExpired,
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,
-            Self::SignUpCancelled => MessageKind::SignUpCancelled,
+            Self::SignUpCancelled(_) => MessageKind::SignUpCancelled,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The Chinese texts, compiled in: notices (通知), without advertising or links. An SMS begins with
 //! the sign.
 
-use super::content::{ClassFacts, ClassNews, Content, LessonCount, ListEnd, Shortage};
+use super::content::{ClassFacts, ClassNews, Content, LessonCount, ListEnd, Shortage, SignUpEnd, TestPart};
 use super::lesson_text;
 use super::phrase::{SIGN, class_of, day};
 use crate::domain::class_task::Counts;
@@ -175,10 +175,21 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。")
         }
         ClassNews::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
-        ClassNews::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
+        ClassNews::SignUpCancelled(SignUpEnd::Calendar) => {
+            format!("因校历调整，您约的{first}已无课可上，约课已取消。")
+        }
+        ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons)) => {
+            format!("您约的{first}起的课（{}）已由教务取消，如有疑问请联系教务。", course(lessons))
+        }
+        ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff) => {
+            format!("为您预留的{first}名额已由教务取消，如有疑问请联系教务。")
+        }
     }
 }
 
+        ClassNews::WaitlistClosed(ListEnd::Staff) => {
+            format!("您候补的{first}已由教务取消，如有疑问请联系教务。")
+        }
 /// That a coach is let go, and why.
 fn let_go(first: &str, why: WhyLetGo, in_reserve: bool) -> String {
     match (why, in_reserve) {

@@ -1,6 +1,7 @@
 //! Notices about lessons: however something comes about, everybody concerned is told once, and the
 //! last word they got is true (docs/domain.md §7).
 
+mod by_staff;
 mod history;
 mod reminders;
 mod standing;

@@ -103,6 +103,8 @@ pub enum Truth {
     ClassOfStudent,
     /// The student still has this offer.
     OfferStands,
+    /// The student has no sign-up for its lesson.
+    SignUpGone,
 }
 
 /// Makes the look-up of a kind's row: a kind without a row, or with two, does not compile.
@@ -176,7 +178,7 @@ kinds! {
     OfferExpired       [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
         "候补名额过期"    "the place has gone to the next";
     WaitlistClosed     [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
-        "候补结束"       "no place came free";
+        "候补结束"       "your place on the list has ended";
     ClassChanged       [Student]        Notice     Holds  Again Class        Truth::ClassOfStudent;
         "调班通知"       "you are in another class from now on";
     LessonEmpty        [Coach, Admin]   Notice     Holds  Again Lesson       Truth::Topic;
@@ -189,8 +191,8 @@ kinds! {
         "加课通知"       "the calendar changed: there is one more lesson";
     LessonMoved        [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
         "上课时间调整"    "the lesson is at another time";
-    SignUpCancelled    [Student]        Notice     Holds  Again SignUp       Truth::Always;
-        "约课取消"       "nothing is left of the sign-up";
+    SignUpCancelled    [Student]        Notice     Holds  Again SignUp       Truth::SignUpGone;
+        "约课取消"       "the sign-up was taken away";
     PlaceDrift         [Admin]          Always     Exempt Again Service      Truth::Always;
         "名额核对有误"    "places were repaired";
     MessagesCapped     [Admin]          NightMail  Exempt Again Service      Truth::Always;

@@ -71,7 +71,7 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::OfferExpired => ClassNews::OfferExpired,
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,
-        MessageKind::SignUpCancelled => ClassNews::SignUpCancelled,
+        MessageKind::SignUpCancelled => ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons)),
         MessageKind::LessonNotHeld => return lessons_of(LessonNews::NotHeld),
         MessageKind::LessonHeld => return lessons_of(LessonNews::Held),
         MessageKind::LessonEmpty => return lessons_of(LessonNews::Empty),

@@ -17,7 +17,7 @@ use crate::domain::places::PlaceDay;
 use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use crate::message::content::{ClassFacts, ClassNews, LessonCount};
+use crate::message::content::{ClassFacts, ClassNews, LessonCount, SignUpEnd};
 use crate::storage::Txn;
 use crate::storage::catalog;
 use crate::storage::entity::{lesson, message};
@@ -287,8 +287,8 @@ fn students(
                 phone: reservation.phone.clone(),
             };
             let first = touched.lost.first().and_then(|day| edit.removed.get(day));
-            drafts
-                .extend(first.map(|row| teller.draft(person, edit, row.into(), ClassNews::SignUpCancelled)));
+            let news = ClassNews::SignUpCancelled(SignUpEnd::Calendar);
+            drafts.extend(first.map(|row| teller.draft(person, edit, row.into(), news)));
             continue;
         }
         if !takes(reservation) {
