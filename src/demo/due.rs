@@ -47,6 +47,7 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
     let live = [InvitationState::Queued, InvitationState::Sent, InvitationState::Accepted];
     for row in invitation::Entity::find().filter(invitation::Column::State.is_in(live)).all(conn).await? {
         due.extend([Some(row.valid_until), row.expires_at, row.test_deadline].into_iter().flatten());
+        due.extend(row.test_deadline.map(|deadline| deadline - rules.reminder_most));
     }
     for row in class_task::Entity::find().all(conn).await?.into_iter().filter(|row| row.state.is_open()) {
         due.extend([row.gate_at, row.freeze_at, row.closes_at]);

@@ -277,6 +277,8 @@ words! {
         MessagesCapped = "MESSAGES_CAPPED",
         /// To students and the coach: lessons that are about to be.
         LessonReminder = "LESSON_REMINDER",
+        /// To a coach: a part of the software test failed; it may be taken again.
+        TestFailed = "TEST_FAILED",
     }
 }
 

@@ -86,6 +86,13 @@ pub enum ClassNews {
     TestLapsed,
     /// The software test is passed.
     TestPassed,
+    /// Parts of the software test failed; it may be taken again.
+    TestFailed {
+        /// Which.
+        failed: Vec<TestPart>,
+        /// Until when to pass it.
+        test_by: Instant,
+    },
     /// It is yours.
     Assigned {
         /// What there is to teach.
@@ -191,13 +198,6 @@ pub enum ListEnd {
     NoPlace,
     /// The student said yes to something else at that time.
     YesElsewhere,
-}
-
-impl Content {
-    /// Its kind.
-    pub fn kind(&self) -> MessageKind {
-        match self {
-            Self::OfClass(_, news) => news.kind(),
     /// Staff ended it.
     Staff,
 }
@@ -211,6 +211,13 @@ pub enum SignUpEnd {
     Staff(LessonCount),
     /// Staff gave the places back that were held for the student.
     HoldByStaff,
+}
+
+impl Content {
+    /// Its kind.
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::OfClass(_, news) => news.kind(),
             Self::OfLessons(news, _) => news.kind(),
             Self::PlaceDrift { .. } => MessageKind::PlaceDrift,
             Self::MessagesCapped { .. } => MessageKind::MessagesCapped,
@@ -229,6 +236,7 @@ impl ClassNews {
             Self::TestReminder { .. } => MessageKind::TestReminder,
             Self::TestLapsed => MessageKind::TestLapsed,
             Self::TestPassed => MessageKind::TestPassed,
+            Self::TestFailed { .. } => MessageKind::TestFailed,
             Self::Assigned { .. } => MessageKind::Assigned,
             Self::NoLongerNeeded { .. } => MessageKind::NoLongerNeeded,
             Self::TaskEarlyWarning(_) => MessageKind::TaskEarlyWarning,

@@ -111,6 +111,14 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::TestLapsed => {
             format!("您的软件测试未在截止时间前通过，{first}的名额已释放。您仍可随时完成测试，方便下次带班。")
         }
+        ClassNews::TestFailed { failed, test_by } => {
+            let parts: Vec<&str> = failed.iter().copied().map(part_name).collect();
+            format!(
+                "您的软件测试未通过：{}。请在{}前重新测试，逾期{first}的名额将让给其他教练。",
+                parts.join("、"),
+                until(*test_by, time)
+            )
+        }
         ClassNews::TestPassed => format!("您已通过软件测试，{first}已为您保留，分班结果会另行通知。"),
         ClassNews::Assigned { lessons, students } => {
             format!(
@@ -171,6 +179,9 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::WaitlistClosed(ListEnd::YesElsewhere) => {
             format!("您已约了这个时间的课，{first}的候补随之结束。")
         }
+        ClassNews::WaitlistClosed(ListEnd::Staff) => {
+            format!("您候补的{first}已由教务取消，如有疑问请联系教务。")
+        }
         ClassNews::WaitlistClosed(ListEnd::NoPlace) => {
             format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。")
         }
@@ -187,9 +198,6 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
     }
 }
 
-        ClassNews::WaitlistClosed(ListEnd::Staff) => {
-            format!("您候补的{first}已由教务取消，如有疑问请联系教务。")
-        }
 /// That a coach is let go, and why.
 fn let_go(first: &str, why: WhyLetGo, in_reserve: bool) -> String {
     match (why, in_reserve) {
@@ -204,6 +212,17 @@ fn let_go(first: &str, why: WhyLetGo, in_reserve: bool) -> String {
         (WhyLetGo::NotEligible, true) => {
             format!("您目前不符合{first}的带班条件，您在这个班的候补已结束。")
         }
+    }
+}
+
+/// A part of the software test.
+fn part_name(part: TestPart) -> &'static str {
+    match part {
+        TestPart::Camera => "摄像头",
+        TestPart::Sound => "声音",
+        TestPart::Microphone => "麦克风",
+        TestPart::Lesson => "课堂",
+        TestPart::Whiteboard => "白板",
     }
 }
 

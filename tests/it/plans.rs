@@ -5,7 +5,7 @@ use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::call::Call;
 use etutor::app::enrollment::offer;
 use etutor::app::report::Report;
-use etutor::app::staffing::{alarm, check, create, remind, step, wave};
+use etutor::app::staffing::{alarm, check, create, remind, step, test_reminder, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
@@ -110,7 +110,7 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
             &stage,
             "check",
             async || check::check_invitations(&Call::new(&stage, now), None).await,
-            &[asked, open, asked],
+            &[asked, open, asked, asked],
         )
         .await;
         idle(
@@ -130,7 +130,7 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
         idle(
             &stage,
             "notify_test",
-            async || alarm::notify_software_tests(&Call::new(&stage, now)).await,
+            async || test_reminder::notify_software_tests(&Call::new(&stage, now)).await,
             &[asked],
         )
         .await;

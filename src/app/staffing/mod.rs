@@ -27,4 +27,5 @@ pub(crate) mod sizing;
 pub mod step;
 mod task;
 pub(crate) mod test;
+pub mod test_reminder;
 pub mod wave;

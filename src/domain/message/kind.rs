@@ -199,6 +199,8 @@ kinds! {
         "短信超限"       "the cap held messages back until they were useless";
     LessonReminder     [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
         "上课提醒"       "your lessons that are about to be";
+    TestFailed         [Coach]          Always     Exempt Never Invitation   Truth::TestMissing;
+        "软件测试未通过"  "a part of the software test failed: try again";
 }
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: midnight() },
         MessageKind::TestLapsed => ClassNews::TestLapsed,
         MessageKind::TestPassed => ClassNews::TestPassed,
+        MessageKind::TestFailed => {
+            use TestPart::{Camera, Lesson, Microphone, Sound, Whiteboard};
+            let failed = vec![Camera, Sound, Microphone, Lesson, Whiteboard];
+            ClassNews::TestFailed { failed, test_by: midnight() }
+        }
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
         MessageKind::NoLongerNeeded => {
             ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }
@@ -100,13 +105,13 @@ fn lessons_of(news: LessonNews) -> Content {
         end: Some(hour(15)),
         start_before: NaiveTime::from_hms_opt(13, 0, 0),
         too_late: None,
+        is_back: false,
+        was_on_leave: false,
     };
     Content::OfLessons(news, vec![line])
 }
 
 fn shanghai() -> BusinessTime {
-        is_back: false,
-        was_on_leave: false,
     BusinessTime::new(chrono_tz::Asia::Shanghai)
 }
 
@@ -141,13 +146,6 @@ fn coaches_read_what_they_need_to_know() {
         sms_of(MessageKind::Accepted),
         "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
     );
-    assert_eq!(
-        sms_of(MessageKind::Assigned),
-        "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
-    );
-    let night = ClassFacts {
-        start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(),
-        end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
     let accepted = |test_by, again| sms(&Content::OfClass(class(), ClassNews::Accepted { test_by, again }));
     assert_eq!(
         accepted(None, false),
@@ -159,6 +157,13 @@ fn coaches_read_what_they_need_to_know() {
          请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
     );
     assert!(segments(&accepted(Some(midnight()), true)) <= 2);
+    assert_eq!(
+        sms_of(MessageKind::Assigned),
+        "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
+    );
+    let night = ClassFacts {
+        start: NaiveTime::from_hms_opt(23, 30, 0).unwrap(),
+        end: NaiveTime::from_hms_opt(0, 30, 0).unwrap(),
         ..class()
     };
     let once = ClassNews::Invitation { lessons: LessonCount { lessons: 1, ..twelve() } };
