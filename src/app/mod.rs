@@ -20,6 +20,7 @@ pub mod presence;
 pub(crate) mod pulse;
 pub mod report;
 mod sign_up;
+pub(crate) mod staff_notice;
 pub mod staffing;
 pub(crate) mod student;
 pub(crate) mod turns;

@@ -2,6 +2,7 @@
 
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
+use super::notice::NoticeArgs;
 use super::openings::OpeningArgs;
 use super::places::Places;
 use super::presence::PresenceArgs;
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Enrollment(EnrollmentArgs),
     /// Which coaches and students are present now
     Presence(PresenceArgs),
+    /// Send the people of a class a notice of your own, by SMS
+    Notice(NoticeArgs),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),

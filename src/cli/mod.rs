@@ -11,6 +11,7 @@ mod exit;
 mod fire;
 mod global;
 mod import;
+mod notice;
 mod openings;
 mod output;
 mod places;
@@ -69,6 +70,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Openings(args) => openings::run(&global, args).await,
         Command::Enrollment(args) => enrollment::run(&global, args).await,
         Command::Presence(args) => presence::run(&global, args).await,
+        Command::Notice(args) => notice::run(&global, args).await,
         Command::Places(command) => places::run(&global, command).await,
         Command::Crontab => output::print(&registry::crontab()),
         // `task()` has answered for these.

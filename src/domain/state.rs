@@ -277,6 +277,8 @@ words! {
         MessagesCapped = "MESSAGES_CAPPED",
         /// To students and the coach: lessons that are about to be.
         LessonReminder = "LESSON_REMINDER",
+        /// What staff have to say to the people of a class, in their own words.
+        StaffNotice = "STAFF_NOTICE",
     }
 }
 

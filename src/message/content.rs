@@ -27,6 +27,11 @@ pub enum Content {
         /// Of which kinds, and how many of each.
         kinds: Vec<(MessageKind, usize)>,
     },
+    /// What staff have to say to the people of a class.
+    StaffNotice {
+        /// Their own words, without the sign.
+        text: String,
+    },
 }
 
 /// A class as texts name it.
@@ -184,6 +189,7 @@ impl Content {
             Self::OfLessons(news, _) => news.kind(),
             Self::PlaceDrift { .. } => MessageKind::PlaceDrift,
             Self::MessagesCapped { .. } => MessageKind::MessagesCapped,
+            Self::StaffNotice { .. } => MessageKind::StaffNotice,
         }
     }
 }

@@ -43,6 +43,7 @@ pub fn render(content: &Content, channel: Channel, time: BusinessTime) -> Text {
                 listed(kinds, names)
             )
         }
+        Content::StaffNotice { text } => text.clone(),
     };
     match channel {
         Channel::Sms => Text { subject: String::new(), body: format!("{SIGN}{sentence}") },
@@ -58,7 +59,7 @@ fn about(content: &Content) -> Option<String> {
     match content {
         Content::OfClass(class, _) => Some(first(class)),
         Content::OfLessons(_, lines) => lesson_text::first(lines),
-        Content::PlaceDrift { .. } | Content::MessagesCapped { .. } => None,
+        Content::PlaceDrift { .. } | Content::MessagesCapped { .. } | Content::StaffNotice { .. } => None,
     }
 }
 

@@ -219,3 +219,68 @@ pub(crate) async fn class_lessons(conn: &impl ConnectionTrait, id: i64) -> Resul
     .all(conn)
     .await
 }
+
+/// Somebody of a class who may be told something.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct ClassPerson {
+    /// User name.
+    pub user_name: String,
+    /// Phone number.
+    pub phone: String,
+    /// Wants no messages; only coaches can.
+    pub opted_out: bool,
+}
+
+/// Who teaches the lessons of a class that are not over; without any, the coach of the class.
+pub(crate) async fn class_coaches_ahead(
+    conn: &impl ConnectionTrait,
+    class: &class::Model,
+    now: Instant,
+) -> Result<Vec<ClassPerson>> {
+    let teachers: Vec<ClassPerson> =
+        sql("SELECT p.user_name, p.phone, p.opted_out FROM coach p WHERE p.id IN \
+         (SELECT l.coach_id FROM lesson l WHERE l.class_id = ? AND l.state <> 'CANCELLED' AND l.end_at > ?) \
+         ORDER BY p.user_name")
+        .bind(class.id)
+        .bind(now)
+        .all(conn)
+        .await?;
+    if !teachers.is_empty() {
+        return Ok(teachers);
+    }
+    sql("SELECT user_name, phone, opted_out FROM coach WHERE id = ?").bind(class.coach_id).all(conn).await
+}
+
+/// The students of a class who have a lesson in it that is not over, now or later.
+pub(crate) async fn class_students_ahead(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    now: Instant,
+) -> Result<Vec<ClassPerson>> {
+    let students: Vec<(String, String)> = sql("SELECT s.user_name, s.phone FROM student s WHERE s.id IN \
+         (SELECT r.student_id FROM reservation r JOIN lesson l ON l.class_id = r.class_id \
+          AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+          WHERE r.class_id = ? AND r.state = 'PLACED' AND l.state <> 'CANCELLED' AND l.end_at > ?) \
+         ORDER BY s.user_name")
+    .bind(class_id)
+    .bind(now)
+    .tuples(conn)
+    .await?;
+    let person = |(user_name, phone)| ClassPerson { user_name, phone, opted_out: false };
+    Ok(students.into_iter().map(person).collect())
+}
+
+/// When the next lesson of a class that has not begun starts and ends.
+pub(crate) async fn class_next_lesson(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    now: Instant,
+) -> Result<Option<(Instant, Instant)>> {
+    let next: Vec<(Instant, Instant)> = sql("SELECT start_at, end_at FROM lesson WHERE class_id = ? \
+         AND state <> 'CANCELLED' AND start_at > ? ORDER BY start_at LIMIT 1")
+    .bind(class_id)
+    .bind(now)
+    .tuples(conn)
+    .await?;
+    Ok(next.into_iter().next())
+}

@@ -42,6 +42,16 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
                ON s.id = r.student_id WHERE s.user_name = m.person AND r.class_id = m.class_id \
                AND r.state = 'PLACED'))")
         .ids(ids.iter().copied()),
+        Truth::OfClass => sql("SELECT m.id FROM message m JOIN class c ON c.id = m.class_id \
+             WHERE m.id IN ({ids}) AND ( \
+               (m.audience = 'STUDENT' AND EXISTS (SELECT 1 FROM reservation r JOIN student s \
+                 ON s.id = r.student_id WHERE s.user_name = m.person AND r.class_id = c.id \
+                 AND r.state = 'PLACED')) \
+               OR (m.audience = 'COACH' AND EXISTS (SELECT 1 FROM coach p WHERE p.user_name = m.person \
+                 AND (p.id = c.coach_id OR EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id \
+                   AND l.coach_id = p.id AND l.state <> 'CANCELLED' AND l.end_at > ?)))))")
+        .ids(ids.iter().copied())
+        .bind(now),
         // Answered, or run out, or not this offer any more: its expiry says which it was, its
         // lesson which of several at once.
         Truth::OfferStands => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \

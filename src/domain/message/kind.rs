@@ -103,6 +103,8 @@ pub enum Truth {
     ClassOfStudent,
     /// The student still has this offer.
     OfferStands,
+    /// The person still teaches its class, or is in it.
+    OfClass,
 }
 
 /// Makes the look-up of a kind's row: a kind without a row, or with two, does not compile.
@@ -197,6 +199,8 @@ kinds! {
         "短信超限"       "the cap held messages back until they were useless";
     LessonReminder     [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
         "上课提醒"       "your lessons that are about to be";
+    StaffNotice        [Student, Coach] Notice     Holds  Again Class        Truth::OfClass;
+        "教务通知"       "what staff have to say to the class";
 }
 
 #[cfg(test)]

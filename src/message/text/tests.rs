@@ -85,6 +85,9 @@ fn content(kind: MessageKind) -> Content {
             let kinds = MessageKind::ALL.iter().map(|kind| (*kind, 1)).collect();
             return Content::MessagesCapped { people: 2, kinds };
         }
+        MessageKind::StaffNotice => {
+            return Content::StaffNotice { text: "下次课请带三角板。".to_owned() };
+        }
     };
     Content::OfClass(class(), news)
 }

@@ -108,7 +108,7 @@ twins! {
         TaskEarlyWarning, TaskShort, TaskLeftOver, AssignedWithdrawal, ClassClosed, LessonNotHeld, LessonHeld,
         WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended,
         LessonCancelled, LessonAdded, LessonMoved,
-        SignUpCancelled, PlaceDrift, MessagesCapped, LessonReminder,
+        SignUpCancelled, PlaceDrift, MessagesCapped, LessonReminder, StaffNotice,
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];

@@ -257,6 +257,14 @@ fn staffing(world: &World) -> Vec<Case> {
         operator: text("wang"),
         remark: text("by mistake"),
     };
+    let notice = pb::SendNoticeRequest {
+        class_id: world.class,
+        audiences: vec![pb::Audience::Student.into()],
+        text: text("请带三角板"),
+        operator: text("wang"),
+        request_id: none(),
+        validate_only: false,
+    };
     vec![
         case("StaffingService/ListClassTasks", pb::ListClassTasksRequest::default()),
         Case {
@@ -293,6 +301,7 @@ fn staffing(world: &World) -> Vec<Case> {
         case("PresenceService/CompleteSoftwareTest", passed(&coach(8))),
         case("ClassService/ListClasses", pb::ListClassesRequest::default()),
         case("ClassService/GetClass", pb::GetClassRequest { class_id: world.class }),
+        case("ClassService/SendNotice", notice),
         case("MessageService/ListMessages", pb::ListMessagesRequest::default()),
     ]
 }
@@ -383,7 +392,7 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         // The student cancels.
         "operator" | "remark" if method == "CancelReservation" => any,
         // Any text.
-        "name" | "real_name" | "operator" => spoil == Spoil::NonExistent,
+        "name" | "real_name" | "operator" | "text" => spoil == Spoil::NonExistent,
         "school_name" => any,
         "remark" => spoil == Spoil::NonExistent,
         // Answered, not asked for.
