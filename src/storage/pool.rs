@@ -1,5 +1,6 @@
 //! Reads what the eligibility of coaches depends on, for many coaches at once.
 
+use super::class_limit::class_limit_of_templates;
 use super::sql::sql;
 use crate::domain::calendar::{lesson_days, parse_time};
 use crate::domain::city::city;
@@ -36,6 +37,7 @@ pub async fn need_list(conn: &impl ConnectionTrait, tasks: &[TaskRow]) -> Result
     let last_days = staffing::task_last_days(conn, ids()).await?;
     let mut cities = staffing::task_cities(conn, ids()).await?;
     let spans = span_list(conn, tasks.iter().map(|task| task.template_id)).await?;
+    let limits = class_limit_of_templates(conn, tasks.iter().map(|task| task.template_id)).await?;
     tasks
         .iter()
         .map(|task| {
@@ -50,6 +52,7 @@ pub async fn need_list(conn: &impl ConnectionTrait, tasks: &[TaskRow]) -> Result
                 spans: all.iter().copied().filter(|span| task.day <= span.day && span.day <= last).collect(),
                 needed: i64::from(task.needed),
                 cities: cities.remove(&task.id).unwrap_or_default(),
+                limits: limits.get(&task.template_id).cloned().unwrap_or_default(),
             };
             Ok((task.id, need))
         })
@@ -152,6 +155,10 @@ pub async fn candidate_list(
         add_lessons(conn, ids, now, &mut candidates).await?;
         add_held(conn, ids, now, &mut candidates).await?;
         add_budgets(conn, ids, today, week, &mut candidates).await?;
+        // Nobody is asked twice, so only of answers it matters who asked.
+        if matches!(which, Which::Coaches(_)) {
+            add_by_hand(conn, ids, &mut candidates).await?;
+        }
     }
     let mut all: Vec<Candidate> = candidates.into_values().collect();
     all.sort_by(|a, b| a.user_name.cmp(&b.user_name));
@@ -179,6 +186,8 @@ fn candidate(row: coach::Model) -> Result<Candidate> {
         lessons: Vec::new(),
         held: Vec::new(),
         classes: 0,
+        by_hand: BTreeSet::new(),
+        said_yes: BTreeSet::new(),
         asked: BTreeSet::new(),
         today: 0,
         week: 0,
@@ -312,11 +321,32 @@ async fn add_held(
         let Some(candidate) = candidates.get_mut(&row.coach_id) else { continue };
         if row.state.is_held() {
             candidate.classes += 1;
+            candidate.said_yes.insert(row.task_id);
         }
         let all = spans.get(&row.template_id).map_or(&[][..], Vec::as_slice);
         let spans =
             all.iter().copied().filter(|span| row.day <= span.day && span.day <= row.last_day).collect();
         candidate.held.push(Held { task_id: row.task_id, spans, until: row.until_at });
+    }
+    Ok(())
+}
+
+/// For which open tasks staff asked them by hand.
+async fn add_by_hand(
+    conn: &impl ConnectionTrait,
+    ids: &[i64],
+    candidates: &mut HashMap<i64, Candidate>,
+) -> Result<()> {
+    let rows: Vec<(i64, i64)> =
+        sql("SELECT i.coach_id, i.task_id FROM invitation i JOIN class_task t ON t.id = i.task_id \
+         WHERE i.coach_id IN ({ids}) AND i.kind <> 'AUTO' AND t.state IN ('PENDING', 'INVITING', 'COVERED')")
+        .ids(ids.iter().copied())
+        .tuples(conn)
+        .await?;
+    for (coach, task) in rows {
+        if let Some(candidate) = candidates.get_mut(&coach) {
+            candidate.by_hand.insert(task);
+        }
     }
     Ok(())
 }

@@ -119,6 +119,13 @@ fn people(world: &World) -> Vec<Case> {
         remark: text("as before"),
         request_id: none(),
     };
+    let limits = pb::SetClassLimitsRequest {
+        season: text("spring"),
+        limits: vec![pb::ClassLimit { rank: 5, base: 2, most: 3 }],
+        operator: text("wang"),
+        remark: text("a busy term"),
+        request_id: none(),
+    };
     let offer = pb::Availability {
         period: text("p1900"),
         recurrence: text("FREQ=DAILY"),
@@ -144,6 +151,8 @@ fn people(world: &World) -> Vec<Case> {
         case("CoachService/ListCoaches", pb::ListCoachesRequest::default()),
         case("CoachService/SetCoachStatus", status),
         case("CoachService/SetAvailability", offers),
+        case("CoachService/SetClassLimits", limits),
+        case("CoachService/ListClassLimits", pb::ListClassLimitsRequest { season: text("spring") }),
         case(
             "CoachService/ListAvailability",
             pb::ListAvailabilityRequest { coach: coach(1), ..Default::default() },
@@ -402,6 +411,8 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         "user_name" => method.starts_with("Upsert") && spoil == Spoil::NonExistent,
         "code" => method.starts_with("Upsert") && spoil == Spoil::NonExistent,
         _ if path == "subject.subject_id" => spoil == Spoil::NonExistent,
+        // None at all.
+        "base" => missing,
         // Left as it is; all that is still ahead; the clock's now; in three days.
         "job_status" if method == "UpsertCoach" => missing,
         "from_day" if matches!(method, "CancelReservation" | "ChangeReservation" | "MoveStudent") => missing,

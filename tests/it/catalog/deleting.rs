@@ -75,7 +75,7 @@ fn whatever_refers_to_a_part_of_the_catalogue_is_told() {
             return;
         }
         // What is deleted with it needs no word.
-        let along = ["season_except_day", "place"];
+        let along = ["season_except_day", "class_limit", "place"];
         for part in Part::ALL {
             let found: Vec<String> =
                 sql("SELECT t.name FROM sqlite_master t, pragma_foreign_key_list(t.name) r \

@@ -285,6 +285,7 @@ fn offer_of(call: &Call<'_>, coach: &Candidate, edit: &Edit<'_>, span: Span) -> 
         spans: vec![span],
         needed: 1,
         cities: BTreeMap::new(),
+        limits: BTreeMap::new(),
     };
     if let Err(reason) = eligibility::check(call.app.rules(), coach, &need, Purpose::Answer, call.now) {
         return Ok(Err(reason));
