@@ -97,6 +97,8 @@ impl Command {
             Self::Invite(Invite::NotifyClass(when)) => (Task::InviteNotifyClass, &when.when),
             Self::Clazz(Clazz::InitPlace(when)) => (Task::ClazzInitPlace, &when.when),
             Self::Clazz(Clazz::RemoveExpiredStudents(when)) => (Task::ClazzRemoveExpiredStudents, &when.when),
+            Self::Clazz(Clazz::FreeAvailableTime(when)) => (Task::ClazzFreeAvailableTime, &when.when),
+            Self::Clazz(Clazz::CorrectCoachStatus(when)) => (Task::ClazzCorrectCoachStatus, &when.when),
             Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
             Self::Clazz(Clazz::MorningNotify(when)) => (Task::ClazzMorningNotify, &when.when),
             Self::Clazz(Clazz::NotMorningNotify(when)) => (Task::ClazzNotMorningNotify, &when.when),
@@ -180,10 +182,14 @@ pub(super) enum Clazz {
     InitPlace(WhenArgument),
     #[command(about = Task::ClazzRemoveExpiredStudents.info().description, alias = "remove-expired-students")]
     RemoveExpiredStudents(WhenArgument),
+    #[command(about = Task::ClazzFreeAvailableTime.info().description, alias = "free-available-time")]
+    FreeAvailableTime(WhenArgument),
     #[command(about = Task::ClazzAssignStudents.info().description, alias = "assign-students")]
     AssignStudents(WhenArgument),
     #[command(about = Task::ClazzOfferPlaces.info().description, alias = "offer-places")]
     OfferPlaces(WhenArgument),
+    #[command(about = Task::ClazzCorrectCoachStatus.info().description, alias = "correct-coach-status")]
+    CorrectCoachStatus(WhenArgument),
 }
 
 /// `sms …`

@@ -85,6 +85,12 @@ async fn fire(
         Task::ClazzRemoveExpiredStudents => {
             call!(connection, task, remove_expired_students, pb::RemoveExpiredStudentsRequest { firing })
         }
+        Task::ClazzFreeAvailableTime => {
+            call!(connection, task, free_availability, pb::FreeAvailabilityRequest { firing })
+        }
+        Task::ClazzCorrectCoachStatus => {
+            call!(connection, task, correct_coach_status, pb::CorrectCoachStatusRequest { firing })
+        }
         Task::ClazzAssignStudents => {
             call!(connection, task, assign_students, pb::AssignStudentsRequest { firing })
         }

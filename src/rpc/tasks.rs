@@ -92,11 +92,13 @@ fires! {
     init_places(InitPlacesRequest) -> InitPlacesResponse = ClazzInitPlace;
     remove_expired_students(RemoveExpiredStudentsRequest) -> RemoveExpiredStudentsResponse
         = ClazzRemoveExpiredStudents;
+    free_availability(FreeAvailabilityRequest) -> FreeAvailabilityResponse = ClazzFreeAvailableTime;
     notify_morning_classes(NotifyMorningClassesRequest) -> NotifyMorningClassesResponse = ClazzMorningNotify;
     notify_upcoming_classes(NotifyUpcomingClassesRequest) -> NotifyUpcomingClassesResponse
         = ClazzNotMorningNotify;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
+    correct_coach_status(CorrectCoachStatusRequest) -> CorrectCoachStatusResponse = ClazzCorrectCoachStatus;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
     purge_messages(PurgeMessagesRequest) -> PurgeMessagesResponse = MessagePurge;
 }

@@ -177,3 +177,48 @@ pub(crate) async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) 
     .all(conn)
     .await
 }
+
+/// A day of a coach's time that is used for nothing.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct NeedlessUse {
+    /// The coach.
+    pub coach_id: i64,
+    /// User name.
+    pub coach: String,
+    /// What it was taken for.
+    pub invitation_id: i64,
+    /// The class that came of it.
+    pub class_id: Option<i64>,
+    /// The day.
+    pub day: Day,
+}
+
+/// Days from `today` on that are used though no lesson of the coach and no place that the coach
+/// holds needs them, of these coaches or of all. Time is needed by who accepted or is ready, and by
+/// the coach of a lesson that is not cancelled.
+pub(crate) async fn availability_needless_list(
+    conn: &impl ConnectionTrait,
+    today: Day,
+    coach_ids: Option<&[i64]>,
+) -> Result<Vec<NeedlessUse>> {
+    macro_rules! needless {
+        ($of:literal) => {
+            sql(concat!(
+                "SELECT p.id AS coach_id, p.user_name AS coach, u.invitation_id, i.class_id, u.day \
+                 FROM availability_use u JOIN coach_availability a ON a.id = u.availability_id \
+                 JOIN coach p ON p.id = a.coach_id JOIN invitation i ON i.id = u.invitation_id \
+                 WHERE u.day >= ? AND i.state NOT IN ('ACCEPTED', 'READY') \
+                 AND NOT (i.state = 'ASSIGNED' AND EXISTS (SELECT 1 FROM lesson l \
+                   WHERE l.coach_id = a.coach_id AND l.day = u.day AND l.state <> 'CANCELLED' \
+                     AND (i.class_id IS NULL OR l.class_id = i.class_id))) ",
+                $of,
+                " ORDER BY p.user_name, u.day"
+            ))
+            .bind(today)
+        };
+    }
+    match coach_ids {
+        None => needless!("").all(conn).await,
+        Some(ids) => needless!("AND a.coach_id IN ({ids})").ids(ids.iter().copied()).all(conn).await,
+    }
+}

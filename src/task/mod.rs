@@ -4,6 +4,8 @@
 //! half-way has the same result as running it once; the runner only saves the repeated work.
 
 mod clazz_assign_students;
+mod clazz_correct_coach_status;
+mod clazz_free_available_time;
 mod clazz_init_place;
 mod clazz_morning_notify;
 mod clazz_not_morning_notify;
@@ -43,8 +45,10 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::SmsSend => sms_send::run(&call).await,
         Task::ClazzInitPlace => clazz_init_place::run(&call).await,
         Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(&call).await,
+        Task::ClazzFreeAvailableTime => clazz_free_available_time::run(&call).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(&call).await,
         Task::ClazzOfferPlaces => clazz_offer_places::run(&call).await,
+        Task::ClazzCorrectCoachStatus => clazz_correct_coach_status::run(&call).await,
         Task::MessagePurge => message_purge::run(&call).await,
     }
 }

@@ -27,10 +27,14 @@ pub enum Task {
     ClazzInitPlace,
     /// `clazz remove_expired_students`
     ClazzRemoveExpiredStudents,
+    /// `clazz free_available_time`
+    ClazzFreeAvailableTime,
     /// `clazz assign_students`
     ClazzAssignStudents,
     /// `clazz offer_places`
     ClazzOfferPlaces,
+    /// `clazz correct_coach_status`
+    ClazzCorrectCoachStatus,
     /// `message purge`
     MessagePurge,
 }
@@ -160,8 +164,10 @@ impl Task {
         Self::SmsSend,
         Self::ClazzInitPlace,
         Self::ClazzRemoveExpiredStudents,
+        Self::ClazzFreeAvailableTime,
         Self::ClazzAssignStudents,
         Self::ClazzOfferPlaces,
+        Self::ClazzCorrectCoachStatus,
         Self::MessagePurge,
     ];
 
@@ -281,6 +287,18 @@ impl Task {
                 description: "Takes students whose last day is past off the rosters, and reports classes \
                     left empty.",
             },
+            Self::ClazzFreeAvailableTime => Info {
+                name: "clazz_free_available_time",
+                words: "clazz free_available_time",
+                rpc: "FreeAvailability",
+                schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Frees the time of coaches that no lesson and no invitation needs any more, and \
+                    reports it.",
+            },
             Self::ClazzAssignStudents => Info {
                 name: "clazz_assign_students",
                 words: "clazz assign_students",
@@ -303,6 +321,18 @@ impl Task {
                 argument: Argument::Instant,
                 description: "Ends holds and offers that have run out, and offers free places to the \
                     waiting list.",
+            },
+            Self::ClazzCorrectCoachStatus => Info {
+                name: "clazz_correct_coach_status",
+                words: "clazz correct_coach_status",
+                rpc: "CorrectCoachStatus",
+                schedules: &["30 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Makes coaches on trial regular after enough lessons, and puts those who waited \
+                    for a class on trial.",
             },
             Self::MessagePurge => Info {
                 name: "message_purge",

@@ -273,6 +273,13 @@ impl TestApp {
                     .into_inner()
                     .report
             }
+            "clazz free_available_time" => {
+                tasks.free_availability(pb::FreeAvailabilityRequest { firing }).await?.into_inner().report
+            }
+            "clazz correct_coach_status" => {
+                let request = pb::CorrectCoachStatusRequest { firing };
+                tasks.correct_coach_status(request).await?.into_inner().report
+            }
             "clazz morning_notify" => {
                 let request = pb::NotifyMorningClassesRequest { firing };
                 tasks.notify_morning_classes(request).await?.into_inner().report

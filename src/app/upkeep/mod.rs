@@ -1,8 +1,11 @@
-//! Nightly upkeep: recounts places, takes students off rosters, removes what is old.
+//! Nightly upkeep: recounts places, takes students off rosters, frees time, corrects the status of
+//! coaches, removes what is old.
 
 pub(crate) mod expired;
 pub mod places;
 pub(crate) mod purge;
+pub(crate) mod status;
+pub(crate) mod time;
 
 use super::report::Report;
 

@@ -360,6 +360,8 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/NotifyUpcomingClasses", pb::NotifyUpcomingClassesRequest::default()),
         case("TaskService/InitPlaces", pb::InitPlacesRequest::default()),
         case("TaskService/RemoveExpiredStudents", pb::RemoveExpiredStudentsRequest::default()),
+        case("TaskService/FreeAvailability", pb::FreeAvailabilityRequest::default()),
+        case("TaskService/CorrectCoachStatus", pb::CorrectCoachStatusRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
         case("TaskService/OfferPlaces", pb::OfferPlacesRequest::default()),
         case("TaskService/PurgeMessages", pb::PurgeMessagesRequest::default()),

@@ -141,6 +141,12 @@ pub async fn fire(
                 .into_inner()
                 .report
         }
+        Task::ClazzFreeAvailableTime => {
+            tasks.free_availability(pb::FreeAvailabilityRequest { firing }).await?.into_inner().report
+        }
+        Task::ClazzCorrectCoachStatus => {
+            tasks.correct_coach_status(pb::CorrectCoachStatusRequest { firing }).await?.into_inner().report
+        }
         Task::ClazzMorningNotify => {
             let request = pb::NotifyMorningClassesRequest { firing };
             tasks.notify_morning_classes(request).await?.into_inner().report
