@@ -53,6 +53,9 @@ pub(super) enum Command {
     Message(Message),
     /// Import the CSV files of a folder, all or nothing
     Import(ImportArgs),
+    /// Coaches
+    #[command(subcommand)]
+    Coach(Coach),
     /// The clock of a testing server
     #[command(subcommand)]
     Clock(Clock),
@@ -119,6 +122,13 @@ pub(super) struct ImportArgs {
     /// Treat a sign-up that the rules refuse as bad data
     #[arg(long)]
     pub(super) strict: bool,
+    #[command(flatten)]
+    pub(super) file: ImportFile,
+}
+
+/// How files are read, and what becomes of them.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ImportFile {
     /// Check everything and report what would happen, without writing anything
     #[arg(long)]
     pub(super) check: bool,
@@ -129,6 +139,18 @@ pub(super) struct ImportArgs {
     /// Write every problem to a CSV file that spreadsheets can open: file, line, column, code, text
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+}
+
+/// `coach …`
+#[derive(Debug, Subcommand)]
+pub(super) enum Coach {
+    /// Import coaches from one CSV file with the columns of coaches.csv, all or nothing
+    Import {
+        /// The file, whatever its name
+        file: PathBuf,
+        #[command(flatten)]
+        how: ImportFile,
+    },
 }
 
 fn encoding(name: &str) -> Result<&'static Encoding, String> {

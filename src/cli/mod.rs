@@ -20,7 +20,7 @@ mod show;
 mod wire;
 
 use crate::task::registry;
-use args::{Args, Command};
+use args::{Args, Coach, Command};
 use clap::Parser as _;
 use exit::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,6 +62,9 @@ async fn run(args: Args) -> Result<(), Failure> {
     }
     match command {
         Command::Import(args) => import::run(&global, args).await,
+        Command::Coach(Coach::Import { file, how }) => {
+            import::run_file(&global, "coaches.csv", &file, how).await
+        }
         Command::Clock(command) => clock::run(&global, command).await,
         Command::Tasks => show::tasks(&global).await,
         Command::Runs { task, limit } => show::runs(&global, task, limit).await,
