@@ -45,12 +45,15 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
         Truth::OfClass => sql("SELECT m.id FROM message m JOIN class c ON c.id = m.class_id \
              WHERE m.id IN ({ids}) AND ( \
                (m.audience = 'STUDENT' AND EXISTS (SELECT 1 FROM reservation r JOIN student s \
-                 ON s.id = r.student_id WHERE s.user_name = m.person AND r.class_id = c.id \
-                 AND r.state = 'PLACED')) \
+                 ON s.id = r.student_id JOIN lesson l ON l.class_id = c.id \
+                 AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+                 WHERE s.user_name = m.person AND r.class_id = c.id AND r.state = 'PLACED' \
+                 AND l.state <> 'CANCELLED' AND l.end_at > ?)) \
                OR (m.audience = 'COACH' AND EXISTS (SELECT 1 FROM coach p WHERE p.user_name = m.person \
                  AND (p.id = c.coach_id OR EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id \
                    AND l.coach_id = p.id AND l.state <> 'CANCELLED' AND l.end_at > ?)))))")
         .ids(ids.iter().copied())
+        .bind(now)
         .bind(now),
         // Answered, or run out, or not this offer any more: its expiry says which it was, its
         // lesson which of several at once.

@@ -212,13 +212,13 @@ fn the_limits_of_a_season_are_two_and_a_yes_stays() {
     };
     let over = Some(Reason::RankLimit);
     let nothing = |_: &mut Candidate| {};
-    let by_hand = |coach: &mut Candidate| drop(coach.by_hand.insert(1));
+    let by_hand = |coach: &mut Candidate| coach.by_hand = BTreeSet::from([1]);
     assert_eq!([0, 1].map(|classes| refused(AUTO, classes, nothing)), [None, over]);
     assert_eq!([2, 3].map(|classes| refused(MANUAL, classes, nothing)), [None, over]);
     // An answer is judged as its invitation was.
     assert_eq!([0, 1].map(|classes| refused(Purpose::Answer, classes, nothing)), [None, over]);
     assert_eq!([2, 3].map(|classes| refused(Purpose::Answer, classes, by_hand)), [None, over]);
-    assert_eq!(refused(Purpose::Answer, 9, |coach| drop(coach.said_yes.insert(1))), None);
+    assert_eq!(refused(Purpose::Answer, 9, |coach| coach.said_yes = BTreeSet::from([1])), None);
     // Another rank keeps what the configuration says: 6 of rank 1.
     assert_eq!([5, 6].map(|classes| refused(AUTO, classes, |coach| coach.rank = 1)), [None, over]);
 }

@@ -127,7 +127,9 @@ fn by_hand_staff_give_more_and_the_answer_is_judged_alike() {
         stage.messages().await;
         // … and when the limit falls, that stays, whatever is sized again.
         set(&stage, &[(1, 0, 0)]).await.unwrap();
-        stage.academy.reserve_all(&stage, "early", 2, 2, None).await;
+        let row = pb::Coach { phone: "+99917777777".to_owned(), ..stage.academy.coaches[0].clone() };
+        let request = pb::UpsertCoachRequest { coach: Some(row), request_id: String::new() };
+        stage.coaches().upsert_coach(request).await.unwrap();
         stage.minute("2026-03-02T08:31").await;
         assert_eq!(stage.asked(early).await, each([1], "READY"));
         stage.messages().await;
