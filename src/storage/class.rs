@@ -6,7 +6,7 @@ use super::sql::sql;
 use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, Select,
@@ -26,7 +26,7 @@ pub struct ClassRow {
 }
 
 /// Which classes to list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct ClassFilter {
     /// Of this template.
     pub template_id: Option<i64>,
@@ -34,8 +34,8 @@ pub(crate) struct ClassFilter {
     pub coach_id: Option<i64>,
     /// With this student on the roster.
     pub student_id: Option<i64>,
-    /// In one of these states; none = all.
-    pub states: Vec<ClassState>,
+    /// In one of these states by then; none = all.
+    pub states: (Vec<ClassState>, Instant),
     /// With a lesson on this day.
     pub day: Option<Day>,
     /// Formed by this class task.
@@ -77,8 +77,10 @@ pub(crate) async fn class_list(
     if let Some(task_id) = filter.task_id {
         query = query.filter(Column::TaskId.eq(task_id));
     }
-    if !filter.states.is_empty() {
-        query = query.filter(Column::State.is_in(filter.states.iter().copied()));
+    let (states, now) = &filter.states;
+    if !states.is_empty() {
+        let any = states.iter().fold(Condition::any(), |any, state| any.add(is_in_state(*state, *now)));
+        query = query.filter(any);
     }
     if let Some(student_id) = filter.student_id {
         let classes = Query::select()
@@ -100,6 +102,45 @@ pub(crate) async fn class_list(
         query = query.filter(Column::Id.in_subquery(classes));
     }
     Ok(query.order_by_asc(Column::Id).limit(page.limit()).into_model::<ClassRow>().all(conn).await?)
+}
+
+/// That a class is in this state at `now`: [`ClassState::at`] as a condition.
+fn is_in_state(state: ClassState, now: Instant) -> Condition {
+    let lesson = || {
+        Query::select()
+            .column(lesson::Column::Id)
+            .from(lesson::Entity)
+            .and_where(
+                Expr::col((lesson::Entity, lesson::Column::ClassId))
+                    .equals((class::Entity, class::Column::Id)),
+            )
+            .and_where(lesson::Column::State.ne(LessonState::Cancelled))
+            .to_owned()
+    };
+    let goes_on = Condition::all()
+        .add(class::Column::State.ne(ClassState::Closed))
+        .add(Expr::exists(lesson().and_where(lesson::Column::EndAt.gt(now)).to_owned()));
+    let begun = Expr::exists(lesson().and_where(lesson::Column::StartAt.lte(now)).to_owned());
+    match state {
+        ClassState::Closed => goes_on.not(),
+        ClassState::Running => goes_on.add(begun),
+        ClassState::Open => goes_on.add(begun.not()),
+    }
+}
+
+/// From when to when classes have lessons that are not called off: start of the first and end of
+/// the last.
+pub(crate) async fn class_spans(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, (Instant, Instant)>> {
+    let rows: Vec<(i64, Instant, Instant)> =
+        sql("SELECT class_id, MIN(start_at), MAX(end_at) FROM lesson WHERE class_id IN ({ids}) \
+             AND state <> 'CANCELLED' GROUP BY class_id")
+        .ids(ids)
+        .tuples(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id, start, end)| (id, (start, end))).collect())
 }
 
 /// States of a reservation that is on a roster.
@@ -140,7 +181,7 @@ pub(crate) async fn class_sizes(
 }
 
 /// (class, template, students of the fullest lesson day from `today` on) of each class of these
-/// templates that is not closed, in the order in which they were formed.
+/// templates that is not over, in the order in which they were formed.
 pub(crate) async fn class_loads(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
@@ -152,15 +193,17 @@ pub(crate) async fn class_loads(
          LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
              AND COALESCE(r.placed_from, r.start_day) <= l.day \
              AND r.last_day >= l.day \
-         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' GROUP BY c.id, c.template_id, l.day")
+         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' AND c.last_day >= ? \
+         GROUP BY c.id, c.template_id, l.day")
     .bind(today)
     .ids(template_ids.iter().copied())
+    .bind(today)
     .tuples(conn)
     .await?;
     let mut loads: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for (class, template, _, students) in days {
         let load = loads.entry(class).or_insert((template, 0));
-        load.1 = load.1.max(students);
+        load.1 = Ord::max(load.1, students);
     }
     Ok(loads.into_iter().map(|(class, (template, students))| (class, template, students)).collect())
 }

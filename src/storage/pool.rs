@@ -258,7 +258,7 @@ async fn add_lessons(
     candidates: &mut HashMap<i64, Candidate>,
 ) -> Result<()> {
     let rows: Vec<(i64, Day, Instant, Instant)> = sql("SELECT coach_id, day, start_at, end_at FROM lesson \
-         WHERE coach_id IN ({ids}) AND start_at >= ? AND state IN ('SCHEDULED', 'RUNNING') \
+         WHERE coach_id IN ({ids}) AND start_at >= ? AND state IN ('SCHEDULED', 'RUNNING', 'DONE') \
          ORDER BY coach_id, start_at")
     .ids(ids.iter().copied())
     // A lesson lasts four hours at most, so one that began earlier is over long since.

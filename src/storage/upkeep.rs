@@ -1,9 +1,10 @@
 //! What nightly upkeep finds and puts right, in set statements: recounted places, missing lesson
-//! days, sign-ups that are over.
+//! days, sign-ups, lessons and classes that are over.
 
+use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
-use crate::domain::state::ReservationState;
 use crate::domain::state::reservation::Event;
+use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -176,4 +177,66 @@ pub(crate) async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) 
     .bind(now)
     .all(conn)
     .await
+}
+
+/// Lessons that were over by `now`, began before `before`, and are not written down as such; the
+/// oldest first.
+pub(crate) async fn lesson_list_ended(
+    conn: &impl ConnectionTrait,
+    (before, now): (Instant, Instant),
+    most: usize,
+) -> Result<Vec<i64>> {
+    sql("SELECT id FROM lesson WHERE closed_at IS NULL AND start_at < ? AND end_at <= ? \
+         ORDER BY start_at, id LIMIT ?")
+    .bind(before)
+    .bind(now)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .column(conn)
+    .await
+}
+
+/// Writes down that lessons are over; how many. One of which something else was said keeps that.
+pub(crate) async fn lesson_close_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+    sql("UPDATE lesson SET state = CASE WHEN state IN ('SCHEDULED', 'RUNNING') THEN ? ELSE state END, \
+         closed_at = ? WHERE closed_at IS NULL AND end_at <= ? AND id IN ({ids})")
+    .bind(LessonState::Done)
+    .bind(now)
+    .bind(now)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
+}
+
+/// That a class `class` is over: its last day is past, and no lesson of that night goes on.
+macro_rules! is_over {
+    () => {
+        "state IN ('OPEN', 'RUNNING') AND last_day < ? AND NOT EXISTS (SELECT 1 FROM lesson l \
+         WHERE l.class_id = class.id AND l.state <> 'CANCELLED' AND l.end_at > ?)"
+    };
+}
+
+/// Classes that are over and not CLOSED.
+pub(crate) async fn class_list_ended(
+    conn: &impl ConnectionTrait,
+    (today, now): (Day, Instant),
+    most: usize,
+) -> Result<Vec<i64>> {
+    sql(concat!("SELECT id FROM class WHERE ", is_over!(), " ORDER BY last_day, id LIMIT ?"))
+        .bind(today)
+        .bind(now)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .column(conn)
+        .await
+}
+
+/// Writes down that classes are over; how many. An edit of the catalogue may have given one another
+/// day meanwhile.
+pub(crate) async fn class_close_in_txn(txn: &Txn, ids: &[i64], today: Day, now: Instant) -> Result<u64> {
+    sql(concat!("UPDATE class SET state = ? WHERE ", is_over!(), " AND id IN ({ids})"))
+        .bind(ClassState::Closed)
+        .bind(today)
+        .bind(now)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
 }

@@ -1,5 +1,7 @@
-//! Nightly upkeep: recounts places, takes students off rosters, removes what is old.
+//! Nightly upkeep: recounts places, takes students off rosters, closes what is
+//! over, removes what is old.
 
+pub(crate) mod close;
 pub(crate) mod expired;
 pub mod places;
 pub(crate) mod purge;

@@ -20,6 +20,7 @@ mod m20261201_actor;
 mod m20261202_presence;
 mod m20261202_standing;
 mod m20261203_lesson_start;
+mod m20261204_attendance;
 mod step;
 
 pub use step::{Migration, Step};
@@ -39,6 +40,7 @@ pub const ALL: &[Migration] = &[
     m20261202_presence::MIGRATION,
     m20261202_standing::MIGRATION,
     m20261203_lesson_start::MIGRATION,
+    m20261204_attendance::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -244,6 +244,7 @@ async fn add(
                         end_at: place.end_at,
                         coach_id: class.coach_id,
                         state: LessonState::Scheduled,
+                        closed_at: None,
                     });
                 }
                 Err(reason) => refused.push((place.day, reason)),
