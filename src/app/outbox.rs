@@ -153,6 +153,15 @@ pub async fn write_about(work: Work<'_>, drafts: Vec<(Draft, Vec<(i64, Word)>)>)
     Ok(written)
 }
 
+/// Whether each of these messages has been written, to everybody for whom it is.
+pub(crate) async fn are_written(app: &App, drafts: &[Draft]) -> Result<Vec<bool>> {
+    let config = app.current();
+    let keys_of = |draft| letters_of(&config.admins, draft).map(|letter| letter.key).collect::<Vec<_>>();
+    let keys: Vec<Vec<String>> = drafts.iter().map(keys_of).collect();
+    let known = message_keys_known(app.db.reader(), &keys.iter().flatten().cloned().collect()).await?;
+    Ok(keys.iter().map(|keys| keys.iter().all(|key| known.contains(key))).collect())
+}
+
 /// The messages of these kinds about lessons that start then that nobody has handed over, to be
 /// told anew.
 pub async fn unsent(

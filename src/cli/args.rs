@@ -44,6 +44,9 @@ pub(super) enum Command {
     /// Classes and places: form classes, maintain rosters and places
     #[command(subcommand)]
     Clazz(Clazz),
+    /// Lessons that go on: tell who is missing
+    #[command(subcommand)]
+    Monitor(Monitor),
     /// SMS: send what is due
     #[command(subcommand)]
     Sms(Sms),
@@ -98,6 +101,9 @@ impl Command {
             Self::Clazz(Clazz::MorningNotify(when)) => (Task::ClazzMorningNotify, &when.when),
             Self::Clazz(Clazz::NotMorningNotify(when)) => (Task::ClazzNotMorningNotify, &when.when),
             Self::Clazz(Clazz::OfferPlaces(when)) => (Task::ClazzOfferPlaces, &when.when),
+            Self::Clazz(Clazz::CloseEnded(when)) => (Task::ClazzCloseEnded, &when.when),
+            Self::Monitor(Monitor::NotifyDisconnect(when)) => (Task::MonitorNotifyDisconnect, &when.when),
+            Self::Monitor(Monitor::NotifyEmpty(when)) => (Task::MonitorNotifyEmpty, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
             Self::Message(Message::Purge(when)) => (Task::MessagePurge, &when.when),
             _ => return None,
@@ -181,6 +187,18 @@ pub(super) enum Clazz {
     AssignStudents(WhenArgument),
     #[command(about = Task::ClazzOfferPlaces.info().description, alias = "offer-places")]
     OfferPlaces(WhenArgument),
+    #[command(about = Task::ClazzCloseEnded.info().description, alias = "close-ended")]
+    CloseEnded(WhenArgument),
+}
+
+/// `monitor …`
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Monitor {
+    #[command(about = Task::MonitorNotifyDisconnect.info().description, alias = "notify-disconnect")]
+    NotifyDisconnect(WhenArgument),
+    #[command(about = Task::MonitorNotifyEmpty.info().description, alias = "notify-empty")]
+    NotifyEmpty(WhenArgument),
 }
 
 /// `sms …`

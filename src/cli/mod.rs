@@ -72,6 +72,10 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Places(command) => places::run(&global, command).await,
         Command::Crontab => output::print(&registry::crontab()),
         // `task()` has answered for these.
-        Command::Invite(_) | Command::Clazz(_) | Command::Sms(_) | Command::Message(_) => Ok(()),
+        Command::Invite(_)
+        | Command::Clazz(_)
+        | Command::Monitor(_)
+        | Command::Sms(_)
+        | Command::Message(_) => Ok(()),
     }
 }

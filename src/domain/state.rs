@@ -277,6 +277,12 @@ words! {
         MessagesCapped = "MESSAGES_CAPPED",
         /// To students and the coach: lessons that are about to be.
         LessonReminder = "LESSON_REMINDER",
+        /// To the coach and admins: the coach has left a lesson that goes on.
+        CoachDisconnected = "COACH_DISCONNECTED",
+        /// To admins: that coach is back.
+        CoachBack = "COACH_BACK",
+        /// To the coach and admins: a lesson goes on, and no student is present.
+        LessonWithoutStudents = "LESSON_WITHOUT_STUDENTS",
     }
 }
 

@@ -143,6 +143,29 @@ pub enum ClassNews {
     ClassChanged,
     /// Nothing is left of your sign-up.
     SignUpCancelled,
+    /// Its lesson goes on, and the coach has left.
+    CoachDisconnected {
+        /// User name of the coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
+        /// When the coach was last heard of.
+        since: Instant,
+    },
+    /// That coach is back.
+    CoachBack {
+        /// User name.
+        coach: String,
+        /// Since when.
+        since: Instant,
+    },
+    /// Its lesson goes on, and no student is present.
+    LessonWithoutStudents {
+        /// User name of the coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
+        /// How many students should be there.
+        students: i64,
+        /// When that was seen.
+        seen_at: Instant,
+    },
 }
 
 /// Lessons in number.
@@ -211,6 +234,9 @@ impl ClassNews {
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,
             Self::SignUpCancelled => MessageKind::SignUpCancelled,
+            Self::CoachDisconnected { .. } => MessageKind::CoachDisconnected,
+            Self::CoachBack { .. } => MessageKind::CoachBack,
+            Self::LessonWithoutStudents { .. } => MessageKind::LessonWithoutStudents,
         }
     }
 }

@@ -172,6 +172,30 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         }
         ClassNews::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
         ClassNews::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
+        ClassNews::CoachDisconnected { coach: None, since } => {
+            format!("{first}正在上课，您自{}起已离线，请尽快重新上线。", clock(*since, time))
+        }
+        ClassNews::CoachDisconnected { coach: Some(coach), since } => {
+            format!(
+                "告警：{first}（{template}）正在上课，教练{coach}自{}起离线。请尽快联系。",
+                clock(*since, time)
+            )
+        }
+        ClassNews::CoachBack { coach, since } => {
+            format!("{first}（{template}）的教练{coach}已于{}重新上线。", clock(*since, time))
+        }
+        ClassNews::LessonWithoutStudents { coach: None, students, seen_at } => {
+            format!(
+                "{first}已开课，截至{}没有学员在线（应到{students}人）。已告知教务，请您继续等候。",
+                clock(*seen_at, time)
+            )
+        }
+        ClassNews::LessonWithoutStudents { coach: Some(coach), students, seen_at } => {
+            format!(
+                "告警：{first}（{template}，教练{coach}）已开课，截至{}没有学员在线（应到{students}人）。请联系。",
+                clock(*seen_at, time)
+            )
+        }
     }
 }
 
@@ -226,6 +250,11 @@ fn until(at: Instant, time: BusinessTime) -> String {
         return format!("{}月{}日24:00", before.month(), before.day());
     }
     format!("{}月{}日{}", local.month(), local.day(), local.format("%H:%M"))
+}
+
+/// `19:05`, of what happens now.
+fn clock(at: Instant, time: BusinessTime) -> String {
+    time.local(at).format("%H:%M").to_string()
 }
 
 /// `2小时`, `90分钟`, `1天`.

@@ -97,6 +97,11 @@ fires! {
         = ClazzNotMorningNotify;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
+    close_ended_classes(CloseEndedClassesRequest) -> CloseEndedClassesResponse = ClazzCloseEnded;
+    notify_disconnected_coaches(NotifyDisconnectedCoachesRequest) -> NotifyDisconnectedCoachesResponse
+        = MonitorNotifyDisconnect;
+    notify_empty_lessons(NotifyEmptyLessonsRequest) -> NotifyEmptyLessonsResponse
+        = MonitorNotifyEmpty;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
     purge_messages(PurgeMessagesRequest) -> PurgeMessagesResponse = MessagePurge;
 }

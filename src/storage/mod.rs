@@ -26,6 +26,7 @@ pub mod message_list;
 mod metric;
 mod migrate;
 pub mod migration;
+pub(crate) mod monitor;
 pub mod notice;
 mod open;
 pub(crate) mod opening;

@@ -4,6 +4,7 @@
 //! half-way has the same result as running it once; the runner only saves the repeated work.
 
 mod clazz_assign_students;
+mod clazz_close_ended;
 mod clazz_init_place;
 mod clazz_morning_notify;
 mod clazz_not_morning_notify;
@@ -16,6 +17,8 @@ mod invite_notify_class;
 mod invite_notify_test;
 pub(crate) mod list;
 mod message_purge;
+mod monitor_notify_disconnect;
+mod monitor_notify_empty;
 pub mod registry;
 pub mod runner;
 mod scope;
@@ -45,6 +48,9 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(&call).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(&call).await,
         Task::ClazzOfferPlaces => clazz_offer_places::run(&call).await,
+        Task::ClazzCloseEnded => clazz_close_ended::run(&call).await,
+        Task::MonitorNotifyDisconnect => monitor_notify_disconnect::run(&call).await,
+        Task::MonitorNotifyEmpty => monitor_notify_empty::run(&call).await,
         Task::MessagePurge => message_purge::run(&call).await,
     }
 }

@@ -31,6 +31,12 @@ pub enum Task {
     ClazzAssignStudents,
     /// `clazz offer_places`
     ClazzOfferPlaces,
+    /// `clazz close_ended`
+    ClazzCloseEnded,
+    /// `monitor notify_disconnect`
+    MonitorNotifyDisconnect,
+    /// `monitor notify_empty`
+    MonitorNotifyEmpty,
     /// `message purge`
     MessagePurge,
 }
@@ -89,6 +95,8 @@ pub enum UselessAfter {
     LastFreeze,
     /// A quarter of an hour before the deadline of the software test.
     TestDeadline,
+    /// The end of the lesson.
+    LessonEnd,
     /// Each message has an end of use of its own.
     PerMessage,
 }
@@ -102,6 +110,7 @@ impl UselessAfter {
             Self::Freeze => "F",
             Self::LastFreeze => "F of the day's last class",
             Self::TestDeadline => "deadline − 15 min",
+            Self::LessonEnd => "lesson end",
             Self::PerMessage => "per message",
         }
     }
@@ -162,6 +171,9 @@ impl Task {
         Self::ClazzRemoveExpiredStudents,
         Self::ClazzAssignStudents,
         Self::ClazzOfferPlaces,
+        Self::ClazzCloseEnded,
+        Self::MonitorNotifyDisconnect,
+        Self::MonitorNotifyEmpty,
         Self::MessagePurge,
     ];
 
@@ -303,6 +315,40 @@ impl Task {
                 argument: Argument::Instant,
                 description: "Ends holds and offers that have run out, and offers free places to the \
                     waiting list.",
+            },
+            Self::ClazzCloseEnded => Info {
+                name: "clazz_close_ended",
+                words: "clazz close_ended",
+                rpc: "CloseEndedClasses",
+                schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Writes down that the lessons and classes of past days are over.",
+            },
+            Self::MonitorNotifyDisconnect => Info {
+                name: "monitor_notify_disconnect",
+                words: "monitor notify_disconnect",
+                rpc: "NotifyDisconnectedCoaches",
+                schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::LessonEnd,
+                argument: Argument::Instant,
+                description: "Tells coaches and admins when a coach has left a lesson that goes on, \
+                    and admins when the coach is back.",
+            },
+            Self::MonitorNotifyEmpty => Info {
+                name: "monitor_notify_empty",
+                words: "monitor notify_empty",
+                rpc: "NotifyEmptyLessons",
+                schedules: &["*/10 * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::LessonEnd,
+                argument: Argument::Instant,
+                description: "Tells coaches and admins of lessons that go on without any student.",
             },
             Self::MessagePurge => Info {
                 name: "message_purge",

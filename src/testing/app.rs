@@ -287,6 +287,23 @@ impl TestApp {
             "clazz offer_places" => {
                 tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report
             }
+            "clazz close_ended" => {
+                tasks.close_ended_classes(pb::CloseEndedClassesRequest { firing }).await?.into_inner().report
+            }
+            "monitor notify_disconnect" => {
+                tasks
+                    .notify_disconnected_coaches(pb::NotifyDisconnectedCoachesRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "monitor notify_empty" => {
+                tasks
+                    .notify_empty_lessons(pb::NotifyEmptyLessonsRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
             "message purge" => {
                 tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report
             }

@@ -21,6 +21,7 @@ mod histories;
 mod house;
 mod import;
 mod messages;
+mod monitor;
 mod notices;
 mod openings;
 mod oulad;

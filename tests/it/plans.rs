@@ -4,6 +4,7 @@
 use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::call::Call;
 use etutor::app::enrollment::offer;
+use etutor::app::monitor::missing;
 use etutor::app::report::Report;
 use etutor::app::staffing::{alarm, check, create, remind, step, wave};
 use etutor::domain::time::Instant;
@@ -146,6 +147,20 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
             "not_morning_notify",
             async || remind::remind_of_rest(&Call::new(&stage, now)).await,
             &[open, "place_not_held", "lesson_start", "lesson_start"],
+        )
+        .await;
+        idle(
+            &stage,
+            "notify_disconnect",
+            async || missing::notify_disconnected(&Call::new(&stage, now)).await,
+            &["lesson_start"],
+        )
+        .await;
+        idle(
+            &stage,
+            "notify_empty",
+            async || missing::notify_empty(&Call::new(&stage, now)).await,
+            &["lesson_start"],
         )
         .await;
         // By when it runs out, or by its state.

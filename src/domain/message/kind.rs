@@ -197,6 +197,12 @@ kinds! {
         "短信超限"       "the cap held messages back until they were useless";
     LessonReminder     [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
         "上课提醒"       "your lessons that are about to be";
+    CoachDisconnected  [Coach, Admin]   Always     Holds  Again Class        Truth::Always;
+        "教练离线"       "the coach has left a lesson that goes on";
+    CoachBack          [Admin]          Always     Exempt Again Class        Truth::Always;
+        "教练恢复在线"    "the coach who had left is back";
+    LessonWithoutStudents [Coach, Admin] Always    Holds  Again Class        Truth::Always;
+        "上课无学员在线"  "a lesson goes on, and no student is present";
 }
 
 #[cfg(test)]

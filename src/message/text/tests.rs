@@ -72,6 +72,13 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,
         MessageKind::SignUpCancelled => ClassNews::SignUpCancelled,
+        MessageKind::CoachDisconnected => {
+            ClassNews::CoachDisconnected { coach: Some(coach), since: midnight() }
+        }
+        MessageKind::CoachBack => ClassNews::CoachBack { coach, since: midnight() },
+        MessageKind::LessonWithoutStudents => {
+            ClassNews::LessonWithoutStudents { coach: Some(coach), students: 6, seen_at: midnight() }
+        }
         MessageKind::LessonNotHeld => return lessons_of(LessonNews::NotHeld),
         MessageKind::LessonHeld => return lessons_of(LessonNews::Held),
         MessageKind::LessonEmpty => return lessons_of(LessonNews::Empty),
@@ -212,11 +219,28 @@ fn no_text_is_long_and_none_to_coaches_or_students_names_anyone() {
                 | MessageKind::TaskLeftOver
                 | MessageKind::AssignedWithdrawal
                 | MessageKind::ClassClosed
+                | MessageKind::CoachDisconnected
+                | MessageKind::CoachBack
+                | MessageKind::LessonWithoutStudents
         );
         assert!(segments(&text) <= if admins { 3 } else { 2 }, "{} parts: {text}", segments(&text));
         assert!(text.starts_with(SIGN) && !text.contains("http"));
         assert!(admins || !(text.contains("s0001") || text.contains("c0012")), "{text}");
     }
+}
+
+#[test]
+fn who_is_missing_from_a_lesson_is_named_to_admins_only() {
+    let since = midnight() - TimeDelta::minutes(7);
+    let told = |news| sms(&Content::OfClass(class(), news));
+    assert_eq!(
+        told(ClassNews::CoachDisconnected { coach: None, since }),
+        "【etutor】10月1日（周二）14:00初一数学班正在上课，您自23:53起已离线，请尽快重新上线。"
+    );
+    let text = told(ClassNews::CoachDisconnected { coach: Some("c0012".to_owned()), since });
+    assert!(text.contains("教练c0012自23:53起离线"), "{text}");
+    let text = told(ClassNews::LessonWithoutStudents { coach: None, students: 6, seen_at: since });
+    assert!(segments(&text) <= 2 && text.contains("截至23:53没有学员在线（应到6人）"), "{text}");
 }
 
 #[test]

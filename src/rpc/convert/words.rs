@@ -109,6 +109,7 @@ twins! {
         WaitlistOffer, OfferExpired, WaitlistClosed, ClassChanged, LessonEmpty, LessonAttended,
         LessonCancelled, LessonAdded, LessonMoved,
         SignUpCancelled, PlaceDrift, MessagesCapped, LessonReminder,
+        CoachDisconnected, CoachBack, LessonWithoutStudents,
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];

@@ -155,6 +155,19 @@ pub async fn fire(
         Task::ClazzOfferPlaces => {
             tasks.offer_places(pb::OfferPlacesRequest { firing }).await?.into_inner().report
         }
+        Task::ClazzCloseEnded => {
+            tasks.close_ended_classes(pb::CloseEndedClassesRequest { firing }).await?.into_inner().report
+        }
+        Task::MonitorNotifyDisconnect => {
+            tasks
+                .notify_disconnected_coaches(pb::NotifyDisconnectedCoachesRequest { firing })
+                .await?
+                .into_inner()
+                .report
+        }
+        Task::MonitorNotifyEmpty => {
+            tasks.notify_empty_lessons(pb::NotifyEmptyLessonsRequest { firing }).await?.into_inner().report
+        }
         Task::MessagePurge => {
             tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report
         }

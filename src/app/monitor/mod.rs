@@ -1,0 +1,3 @@
+//! What goes on in the lessons of now: who is missing.
+
+pub mod missing;
