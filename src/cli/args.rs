@@ -1,7 +1,9 @@
 //! The command line of `etutorctl`.
 
+use super::attendance::AttendanceArgs;
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
+use super::lessons::{LessonArgs, Which};
 use super::openings::OpeningArgs;
 use super::places::Places;
 use super::presence::PresenceArgs;
@@ -79,6 +81,12 @@ pub(super) enum Command {
     Enrollment(EnrollmentArgs),
     /// Which coaches and students are present now
     Presence(PresenceArgs),
+    /// Lessons that go on or are about to begin, and who is there
+    Lessons(LessonArgs),
+    /// The same as a table that is kept up to date; `q` ends it
+    Watch(Which),
+    /// Who came to lessons, how late, and who left early
+    Attendance(AttendanceArgs),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),

@@ -4,6 +4,7 @@
 //! nothing read that is not needed.
 
 pub mod args;
+mod attendance;
 mod clock;
 mod connect;
 mod enrollment;
@@ -11,6 +12,8 @@ mod exit;
 mod fire;
 mod global;
 mod import;
+mod keys;
+mod lessons;
 mod openings;
 mod output;
 mod places;
@@ -69,6 +72,9 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Openings(args) => openings::run(&global, args).await,
         Command::Enrollment(args) => enrollment::run(&global, args).await,
         Command::Presence(args) => presence::run(&global, args).await,
+        Command::Lessons(args) => lessons::run(&global, args).await,
+        Command::Watch(which) => lessons::watch(&global, which).await,
+        Command::Attendance(args) => attendance::run(&global, args).await,
         Command::Places(command) => places::run(&global, command).await,
         Command::Crontab => output::print(&registry::crontab()),
         // `task()` has answered for these.

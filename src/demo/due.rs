@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Whether a scheduled task is fired in the minute of an instant, by its crontab line.
 ///
-/// The demo reads as much of a line as the registry's lines have: `*`, or numbers and ranges with
+/// The demo reads as much of a line as those of its tasks have: `*`, or numbers and ranges with
 /// commas, in the fields of minute and hour.
 pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     let clock = app.time().time(now);

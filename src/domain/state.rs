@@ -350,6 +350,48 @@ words! {
 }
 
 words! {
+    /// What is said of a person and a lesson (docs/domain.md §6).
+    AttendanceState {
+        /// The person came.
+        Came = "CAME",
+        /// The person did not come.
+        Absent = "ABSENT",
+        /// The student was on leave.
+        OnLeave = "ON_LEAVE",
+        /// The lesson was not held then.
+        NotNeeded = "NOT_NEEDED",
+    }
+}
+
+words! {
+    /// Where somebody who belongs to a lesson is now.
+    WhereNow {
+        /// Present.
+        Present = "PRESENT",
+        /// Not present.
+        Missing = "MISSING",
+        /// On leave.
+        OnLeave = "ON_LEAVE",
+    }
+}
+
+words! {
+    /// What is unusual about a lesson that goes on (docs/domain.md §6).
+    LessonTrouble {
+        /// The coach has not been there since it began.
+        CoachAbsent = "COACH_ABSENT",
+        /// The coach is there, and came late.
+        CoachLate = "COACH_LATE",
+        /// The coach was there, and is not now.
+        CoachDisconnected = "COACH_DISCONNECTED",
+        /// No student is there.
+        NoStudents = "NO_STUDENTS",
+        /// Fewer than half of the students are there.
+        FewStudents = "FEW_STUDENTS",
+    }
+}
+
+words! {
     /// What an edit of the catalogue does to a lesson.
     LessonChangeKind {
         /// There is one lesson more.

@@ -94,5 +94,6 @@ text_columns!(
     Channel,
     Audience,
     PresenceState,
+    AttendanceState,
     RunState,
 );

@@ -20,6 +20,7 @@ pub(crate) mod import;
 pub mod insert;
 pub(crate) mod leave;
 pub mod ledger;
+pub(crate) mod lesson;
 pub mod message;
 pub mod message_judge;
 pub mod message_list;

@@ -174,8 +174,8 @@ pub(crate) async fn span_list(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// For each of these people, given with a time `[from, until)`, the spans that meet it: the place of
-/// the person and the span, in the order of both.
+/// For each of these people, given with a time `[from, until)`, the spans that meet it: the place
+/// of the person and the span, in the order of both.
 pub(crate) async fn spans_meeting(
     conn: &impl ConnectionTrait,
     audience: Audience,

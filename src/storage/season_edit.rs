@@ -246,8 +246,8 @@ pub(crate) async fn lesson_clash_days(
 ) -> Result<Vec<Day>> {
     sql("SELECT DISTINCT a.day FROM lesson a JOIN lesson b ON b.coach_id = a.coach_id AND b.id <> a.id \
              AND b.start_at < a.end_at + ? AND b.end_at + ? > a.start_at \
-         WHERE a.class_id IN ({ids}) AND a.state = 'SCHEDULED' AND b.state IN ('SCHEDULED', 'RUNNING', 'DONE') \
-         AND a.start_at > ? ORDER BY a.day")
+         WHERE a.class_id IN ({ids}) AND a.state = 'SCHEDULED' AND a.start_at > ? \
+         AND b.state IN ('SCHEDULED', 'RUNNING', 'DONE') ORDER BY a.day")
     .bind(gap)
     .bind(gap)
     .ids(class_ids.iter().copied())

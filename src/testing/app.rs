@@ -340,6 +340,7 @@ clients! {
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,
     classes: class_service_client::ClassServiceClient,
+    monitor: monitor_service_client::MonitorServiceClient,
     outbox: message_service_client::MessageServiceClient,
     tasks: task_service_client::TaskServiceClient,
     imports: import_service_client::ImportServiceClient,

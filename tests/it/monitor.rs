@@ -1,11 +1,14 @@
 //! Lessons as time goes on: what they read, who is missing from them, who came.
 
+mod attendance;
 mod ended;
+mod live;
 mod missing;
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::app::presence::write_gathered;
 use etutor::rpc::pb;
+use etutor::testing::academy::student;
 use etutor::testing::{TestApp, on_every_app_at};
 
 /// Thursday, 5 March, 15:00: the class of coach 1 with three students is formed; its lessons are on
@@ -54,4 +57,12 @@ async fn present(stage: &Stage, name: &str, from: &str, to: &str) {
     }
     stage.set_clock_to(to).await;
     beat(stage, name).await;
+}
+
+/// Asks for leave from the lesson of 5 March; the clock is before 17:00.
+async fn leave(stage: &Stage, number: usize) {
+    let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
+    let found = stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
+    let (reservation_id, day) = (found[0].reservation_id, "2026-03-05".to_owned());
+    stage.enrollment().request_leave(pb::RequestLeaveRequest { reservation_id, day }).await.unwrap();
 }

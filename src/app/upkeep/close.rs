@@ -1,14 +1,16 @@
-//! `clazz close_ended`: writes down that lessons and classes are over (docs/domain.md §6). They read
-//! so anyway, from their end on; nothing that is decided depends on whether this has run.
+//! `clazz close_ended`: writes down that lessons and classes are over (docs/domain.md §6). They
+//! read so anyway, from their end on; nothing that is decided depends on whether this has run. Who
+//! came to a lesson is kept with it, because presence is kept for a while only.
 
 use crate::app::call::Call;
+use crate::app::monitor::attendance;
 use crate::app::report::Report;
 use crate::error::Result;
 use crate::in_txn;
 use crate::storage::upkeep;
 
 /// Lessons, or classes, of one transaction.
-const SET: usize = 500;
+const SET: usize = 250;
 
 /// Lessons, or classes, of one run at most; the next goes on.
 const PER_RUN: usize = 50_000;
@@ -49,7 +51,10 @@ impl Part {
     /// Does it for these.
     async fn close(self, call: &Call<'_>, ids: &[i64]) -> Result<u64> {
         in_txn!(call, "class.close", |work| match self {
-            Self::Lessons => upkeep::lesson_close_in_txn(work.txn, ids, work.now).await,
+            Self::Lessons => {
+                attendance::keep(work, ids).await?;
+                upkeep::lesson_close_in_txn(work.txn, ids, work.now).await
+            }
             Self::Classes => {
                 let today = work.app.time().day(work.now);
                 upkeep::class_close_in_txn(work.txn, ids, today, work.now).await

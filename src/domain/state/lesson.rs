@@ -55,8 +55,8 @@ impl LessonState {
 }
 
 impl ClassState {
-    /// What a class is at `now` whose lessons that are not called off go from the start of the first
-    /// to the end of the last, `lessons`: RUNNING from that start, CLOSED from that end on.
+    /// What a class is at `now` whose lessons that are not called off go from the start of the
+    /// first to the end of the last, `lessons`: RUNNING from that start, CLOSED from that end on.
     #[must_use]
     pub fn at(self, lessons: Option<(Instant, Instant)>, now: Instant) -> Self {
         match (self, lessons) {

@@ -113,6 +113,9 @@ twins! {
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];
+    WhereNow = WhereNow [Present, Missing, OnLeave];
+    LessonTrouble = LessonTrouble [CoachAbsent, CoachLate, CoachDisconnected, NoStudents, FewStudents];
+    AttendanceState = AttendanceState [Came, Absent, OnLeave, NotNeeded];
     PresenceState = PresenceState [Open, Logout, Stale];
     RunState = TaskRunState [Running, Done, Failed];
     LessonChangeKind = LessonChangeKind [Added, Removed, Moved, Resized];

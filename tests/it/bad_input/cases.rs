@@ -313,6 +313,9 @@ fn presence(world: &World) -> Vec<Case> {
         of("PresenceService/Heartbeat", heartbeat.encode_to_vec()),
         of("PresenceService/GetPresence", get.encode_to_vec()),
         case("PresenceService/ListPresent", pb::ListPresentRequest::default()),
+        case("MonitorService/ListAttendance", pb::ListAttendanceRequest::default()),
+        case("MonitorService/ListLessons", pb::ListLessonsRequest::default()),
+        case("MonitorService/ListUnusual", pb::ListUnusualRequest::default()),
         of("PresenceService/RecordLogout", logout.encode_to_vec()),
     ]
 }

@@ -1,6 +1,6 @@
 //! Who is missing from a lesson that goes on is told, once.
 
-use super::{beat, on_every_class, present};
+use super::{beat, leave, on_every_class, present};
 use crate::staffing::stage::Stage;
 use etutor::rpc::pb;
 use etutor::testing::academy::{coach, student};
@@ -30,14 +30,6 @@ const EMPTY: [&str; 3] = [
     "LESSON_WITHOUT_STUDENTS wang MAIL",
 ];
 
-/// Asks for leave from the lesson of 5 March; the clock is before 17:00.
-async fn leave(stage: &Stage, number: usize) {
-    let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
-    let found = stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
-    let (reservation_id, day) = (found[0].reservation_id, "2026-03-05".to_owned());
-    stage.enrollment().request_leave(pb::RequestLeaveRequest { reservation_id, day }).await.unwrap();
-}
-
 #[test]
 fn a_coach_who_leaves_a_lesson_is_told_once_a_gap_and_the_return_too() {
     on_every_class(async |stage, _| {
@@ -60,7 +52,8 @@ fn a_coach_who_leaves_a_lesson_is_told_once_a_gap_and_the_return_too() {
         stage.set_clock("2026-03-05T19:14").await;
         beat(&stage, &student(1)).await;
         assert_eq!(told(&stage).await, LEFT);
-        // Back, gone for a moment, and back again before anybody looked: the gap that was told ends.
+        // Back, gone for a moment, and back again before anybody looked: the gap that was told
+        // ends.
         present(&stage, &coach(1), "19:15", "19:15").await;
         stage.presence().record_logout(coach_out()).await.unwrap();
         present(&stage, &coach(1), "19:16", "19:16").await;
