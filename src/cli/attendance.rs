@@ -9,7 +9,7 @@ use crate::rpc::pb;
 use crate::rpc::pb::monitor_service_client::MonitorServiceClient;
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Lessons of one call.
 const PAGE: i32 = 500;
@@ -36,7 +36,7 @@ pub(super) struct AttendanceArgs {
     #[arg(long)]
     student: Option<String>,
     /// Write CSV for a spreadsheet to this file; - is standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
     csv: Option<PathBuf>,
 }
 
@@ -156,7 +156,7 @@ fn attendance_json(lesson: &pb::LessonAttendance, person: &pb::Attendance) -> Va
 
 /// Writes CSV: UTF-8 with a byte order mark, by which Excel knows it.
 fn write_csv<'a>(
-    file: &PathBuf,
+    file: &Path,
     rows: impl Iterator<Item = (&'a pb::LessonAttendance, &'a pb::Attendance)>,
     zone: BusinessTime,
 ) -> Result<(), Failure> {

@@ -27,7 +27,7 @@ async fn formed(app: TestApp) -> (Stage, i64) {
 }
 
 /// Tells a story of that class.
-fn on_every_class(story: impl AsyncFn(Stage, i64)) {
+pub fn on_every_class(story: impl AsyncFn(Stage, i64)) {
     on_every_app_at(SATURDAY, async |app| {
         let (stage, class_id) = formed(app).await;
         story(stage, class_id).await;
@@ -47,7 +47,7 @@ async fn beat(stage: &Stage, name: &str) {
 }
 
 /// Somebody is present without a gap from one time of 5 March to another, both included.
-async fn present(stage: &Stage, name: &str, from: &str, to: &str) {
+pub async fn present(stage: &Stage, name: &str, from: &str, to: &str) {
     let at = |time: &str| stage.instant(&format!("2026-03-05T{time}"));
     let (mut now, to) = (at(from), at(to));
     while now < to {

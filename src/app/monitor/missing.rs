@@ -1,6 +1,6 @@
 //! `monitor notify_disconnect` and `monitor notify_empty`: who is missing from a lesson that goes
-//! on (docs/domain.md §6). Each thing is told once, by its key; so whoever looks again, or at the same
-//! time, tells nothing more.
+//! on (docs/domain.md §6). Each thing is told once, by its key; so whoever looks again, or at the
+//! same time, tells nothing more.
 
 use crate::app::call::Call;
 use crate::app::outbox::{self, Draft, Person};

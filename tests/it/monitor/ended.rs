@@ -100,6 +100,7 @@ fn what_was_said_of_a_lesson_stays_said() {
             ("SUBSTITUTED", "RUNNING SUBSTITUTED SCHEDULED"),
         ] {
             write_txn!(stage.db(), "test.lesson", |txn| {
+                sql("DELETE FROM attendance").execute(txn).await?;
                 sql("UPDATE lesson SET state = ?, closed_at = NULL WHERE class_id = ? AND day = '2026-03-05'")
                     .bind(said)
                     .bind(class_id)
