@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/data/oulad-2013j")
 ZONE = timezone(timedelta(hours=8))
 MINUTE = ["SendInvitations", "CheckInvitations", "NotifyUnstaffedClasses", "AssignStudents", "OfferPlaces", "SendSms"]
-MIDNIGHT = ["CreateClassTasks", "InitPlaces", "RemoveExpiredStudents"]
+MIDNIGHT = ["CreateClassTasks", "InitPlaces", "RemoveExpiredStudents", "FreeAvailability", "CorrectCoachStatus"]
 
 
 class Server:

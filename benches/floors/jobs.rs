@@ -5,7 +5,7 @@ use crate::rows::{Filled, fill, statements};
 use crate::{head, line, median, ms, ratio};
 use etutor::app::call::Call;
 use etutor::app::outbox;
-use etutor::app::staffing::{alarm, check, create, step, wave};
+use etutor::app::staffing::{alarm, check, create, step, test_reminder, wave};
 use etutor::domain::time::Day;
 use etutor::storage::sql::sql;
 use etutor::testing::database::Kind;
@@ -85,7 +85,7 @@ async fn idle_once(Filled { app, now, .. }: &Filled, task: &str) -> Duration {
     let report = match task {
         "invite exec" => wave::send_invitations(call, None).await,
         "invite check" => check::check_invitations(call, None).await,
-        "invite notify_test" => alarm::notify_software_tests(call).await,
+        "invite notify_test" => test_reminder::notify_software_tests(call).await,
         "invite notify_class" => alarm::notify_unstaffed_classes(call).await,
         "sms send" => outbox::send_due(call).await,
         _ => step::assign_students(call).await,

@@ -1,7 +1,7 @@
 //! Classes as staff and clients see them; `staffing::form` creates them.
 
 use super::App;
-use crate::domain::state::ClassState;
+use crate::domain::state::{ClassState, LessonState};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::class::{self, ClassFilter, ClassRow, LessonRow, RosterRow};
@@ -38,12 +38,14 @@ pub struct ClassView {
 
 /// Classes in the order in which they were formed.
 pub(crate) async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> Result<Paged<ClassView>> {
-    let conn = app.db.reader();
+    let (conn, now) = (app.db.reader(), app.now().await?);
     let mut filter = ClassFilter {
-        states: query.states.clone(),
+        template_id: None,
+        coach_id: None,
+        student_id: None,
+        states: (query.states.clone(), now),
         day: query.day,
         task_id: query.task_id,
-        ..Default::default()
     };
     if let Some(code) = &query.class_template {
         let found = catalog::template_by_code(conn, code).await?;
@@ -63,9 +65,13 @@ pub(crate) async fn list_classes(app: &App, query: &ClassQuery, page: &Page) -> 
         );
     }
     let rows = page.cut(class::class_list(conn, &filter, page).await?, |row| row.class.id);
-    let today = app.time().day(app.now().await?);
-    let sizes = class::class_sizes(conn, rows.items.iter().map(|row| row.class.id), today).await?;
-    Ok(rows.map(|row| ClassView { students: sizes.get(&row.class.id).copied().unwrap_or(0), row }))
+    let ids: Vec<i64> = rows.items.iter().map(|row| row.class.id).collect();
+    let sizes = class::class_sizes(conn, ids.iter().copied(), app.time().day(now)).await?;
+    let spans = class::class_spans(conn, ids).await?;
+    Ok(rows.map(|mut row| {
+        row.class.state = row.class.state.at(spans.get(&row.class.id).copied(), now);
+        ClassView { students: sizes.get(&row.class.id).copied().unwrap_or(0), row }
+    }))
 }
 
 /// A class with its roster and lessons.
@@ -81,11 +87,17 @@ pub(crate) struct WholeClass {
 
 /// One class.
 pub(crate) async fn get_class(app: &App, id: i64) -> Result<WholeClass> {
-    let conn = app.db.reader();
-    let row = class::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
-    let today = app.time().day(app.now().await?);
-    let (roster, lessons) =
+    let (conn, now) = (app.db.reader(), app.now().await?);
+    let mut row = class::class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
+    let today = app.time().day(now);
+    let (roster, mut lessons) =
         (class::class_roster(conn, id, today).await?, class::class_lessons(conn, id).await?);
+    let left = || lessons.iter().filter(|lesson| lesson.state != LessonState::Cancelled);
+    let first = left().map(|lesson| lesson.start_at).min();
+    row.class.state = row.class.state.at(first.zip(left().map(|lesson| lesson.end_at).max()), now);
+    for lesson in &mut lessons {
+        lesson.state = lesson.state.at(lesson.start_at, lesson.end_at, now);
+    }
     let students: BTreeSet<&str> = roster.iter().map(|row| row.user_name.as_str()).collect();
     let students = i64::try_from(students.len()).unwrap_or(i64::MAX);
     Ok(WholeClass { class: ClassView { row, students }, roster, lessons })

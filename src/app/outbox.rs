@@ -12,6 +12,7 @@ pub use send::send_due;
 use super::App;
 use crate::app::call::{Call, Work};
 use crate::config::Admin;
+use crate::domain::actor::Actor;
 use crate::domain::message::Timing;
 use crate::domain::notice::Word;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
@@ -151,6 +152,25 @@ pub async fn write_about(work: Work<'_>, drafts: Vec<(Draft, Vec<(i64, Word)>)>)
         said_insert_in_txn(work.txn, &said).await?;
     }
     Ok(written)
+}
+
+/// Of each of these whether it was written before, to the first of those whom it is for: then it is
+/// not written again.
+pub(crate) async fn written_before(work: Work<'_>, drafts: &[Draft]) -> Result<Vec<bool>> {
+    let config = work.app.current();
+    let first = |draft| letters_of(&config.admins, draft).next().map(|letter| letter.key);
+    let keys: Vec<Option<String>> = drafts.iter().map(first).collect();
+    let known = message_keys_known(work.txn, &keys.iter().flatten().cloned().collect()).await?;
+    Ok(keys.iter().map(|key| key.as_ref().is_some_and(|key| known.contains(key))).collect())
+}
+
+/// Whether each of these messages has been written, to everybody for whom it is.
+pub(crate) async fn are_written(app: &App, drafts: &[Draft]) -> Result<Vec<bool>> {
+    let config = app.current();
+    let keys_of = |draft| letters_of(&config.admins, draft).map(|letter| letter.key).collect::<Vec<_>>();
+    let keys: Vec<Vec<String>> = drafts.iter().map(keys_of).collect();
+    let known = message_keys_known(app.db.reader(), &keys.iter().flatten().cloned().collect()).await?;
+    Ok(keys.iter().map(|keys| keys.iter().all(|key| known.contains(key))).collect())
 }
 
 /// The messages of these kinds about lessons that start then that nobody has handed over, to be
@@ -299,6 +319,10 @@ fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
         purged_at: Set(None),
         knew: Set(draft.said.as_ref().map(|(knew, _)| knew.clone()).unwrap_or_default()),
         word: Set(draft.said.as_ref().map(|(_, word)| word.clone()).unwrap_or_default()),
+        operator: Set(match &call.actor {
+            Actor::Admin(name) => name.clone(),
+            _ => String::new(),
+        }),
     }
 }
 

@@ -1,7 +1,10 @@
 //! The command line of `etutorctl`.
 
+use super::attendance::AttendanceArgs;
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
+use super::lessons::{LessonArgs, Which};
+use super::notice::NoticeArgs;
 use super::openings::OpeningArgs;
 use super::places::Places;
 use super::presence::PresenceArgs;
@@ -44,6 +47,9 @@ pub(super) enum Command {
     /// Classes and places: form classes, maintain rosters and places
     #[command(subcommand)]
     Clazz(Clazz),
+    /// Lessons that go on: tell who is missing
+    #[command(subcommand)]
+    Monitor(Monitor),
     /// SMS: send what is due
     #[command(subcommand)]
     Sms(Sms),
@@ -52,6 +58,9 @@ pub(super) enum Command {
     Message(Message),
     /// Import the CSV files of a folder, all or nothing
     Import(ImportArgs),
+    /// Coaches
+    #[command(subcommand)]
+    Coach(Coach),
     /// The clock of a testing server
     #[command(subcommand)]
     Clock(Clock),
@@ -76,6 +85,14 @@ pub(super) enum Command {
     Enrollment(EnrollmentArgs),
     /// Which coaches and students are present now
     Presence(PresenceArgs),
+    /// Send the people of a class a notice of your own, by SMS
+    Notice(NoticeArgs),
+    /// Lessons that go on or are about to begin, and who is there
+    Lessons(LessonArgs),
+    /// The same as a table that is kept up to date; `q` ends it
+    Watch(Which),
+    /// Who came to lessons, how late, and who left early
+    Attendance(AttendanceArgs),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),
@@ -94,6 +111,8 @@ impl Command {
             Self::Invite(Invite::NotifyClass(when)) => (Task::InviteNotifyClass, &when.when),
             Self::Clazz(Clazz::InitPlace(when)) => (Task::ClazzInitPlace, &when.when),
             Self::Clazz(Clazz::RemoveExpiredStudents(when)) => (Task::ClazzRemoveExpiredStudents, &when.when),
+            Self::Clazz(Clazz::FreeAvailableTime(when)) => (Task::ClazzFreeAvailableTime, &when.when),
+            Self::Clazz(Clazz::CorrectCoachStatus(when)) => (Task::ClazzCorrectCoachStatus, &when.when),
             Self::Clazz(Clazz::AssignStudents(when)) => (Task::ClazzAssignStudents, &when.when),
             Self::Clazz(Clazz::MorningNotify(when)) => (Task::ClazzMorningNotify, &when.when),
             Self::Clazz(Clazz::NotMorningNotify(when)) => (Task::ClazzNotMorningNotify, &when.when),
@@ -101,6 +120,9 @@ impl Command {
             Self::Clazz(Clazz::CheckOnTime(when)) => (Task::ClazzCheckOnTime, &when.when),
             Self::Clazz(Clazz::AutoChangeCoach(when)) => (Task::ClazzAutoChangeCoach, &when.when),
             Self::Clazz(Clazz::CompleteCoachChanges(when)) => (Task::ClazzCompleteCoachChanges, &when.when),
+            Self::Clazz(Clazz::CloseEnded(when)) => (Task::ClazzCloseEnded, &when.when),
+            Self::Monitor(Monitor::NotifyDisconnect(when)) => (Task::MonitorNotifyDisconnect, &when.when),
+            Self::Monitor(Monitor::NotifyEmpty(when)) => (Task::MonitorNotifyEmpty, &when.when),
             Self::Sms(Sms::Send(when)) => (Task::SmsSend, &when.when),
             Self::Message(Message::Purge(when)) => (Task::MessagePurge, &when.when),
             _ => return None,
@@ -117,6 +139,13 @@ pub(super) struct ImportArgs {
     /// Treat a sign-up that the rules refuse as bad data
     #[arg(long)]
     pub(super) strict: bool,
+    #[command(flatten)]
+    pub(super) file: ImportFile,
+}
+
+/// How files are read, and what becomes of them.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ImportFile {
     /// Check everything and report what would happen, without writing anything
     #[arg(long)]
     pub(super) check: bool,
@@ -127,6 +156,18 @@ pub(super) struct ImportArgs {
     /// Write every problem to a CSV file that spreadsheets can open: file, line, column, code, text
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+}
+
+/// `coach …`
+#[derive(Debug, Subcommand)]
+pub(super) enum Coach {
+    /// Import coaches from one CSV file with the columns of coaches.csv, all or nothing
+    Import {
+        /// The file, whatever its name
+        file: PathBuf,
+        #[command(flatten)]
+        how: ImportFile,
+    },
 }
 
 fn encoding(name: &str) -> Result<&'static Encoding, String> {
@@ -180,6 +221,8 @@ pub(super) enum Clazz {
     InitPlace(WhenArgument),
     #[command(about = Task::ClazzRemoveExpiredStudents.info().description, alias = "remove-expired-students")]
     RemoveExpiredStudents(WhenArgument),
+    #[command(about = Task::ClazzFreeAvailableTime.info().description, alias = "free-available-time")]
+    FreeAvailableTime(WhenArgument),
     #[command(about = Task::ClazzAssignStudents.info().description, alias = "assign-students")]
     AssignStudents(WhenArgument),
     #[command(about = Task::ClazzOfferPlaces.info().description, alias = "offer-places")]
@@ -190,6 +233,20 @@ pub(super) enum Clazz {
     AutoChangeCoach(WhenArgument),
     #[command(about = Task::ClazzCompleteCoachChanges.info().description, alias = "complete-coach-changes")]
     CompleteCoachChanges(WhenArgument),
+    #[command(about = Task::ClazzCorrectCoachStatus.info().description, alias = "correct-coach-status")]
+    CorrectCoachStatus(WhenArgument),
+    #[command(about = Task::ClazzCloseEnded.info().description, alias = "close-ended")]
+    CloseEnded(WhenArgument),
+}
+
+/// `monitor …`
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Monitor {
+    #[command(about = Task::MonitorNotifyDisconnect.info().description, alias = "notify-disconnect")]
+    NotifyDisconnect(WhenArgument),
+    #[command(about = Task::MonitorNotifyEmpty.info().description, alias = "notify-empty")]
+    NotifyEmpty(WhenArgument),
 }
 
 /// `sms …`

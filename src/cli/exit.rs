@@ -8,7 +8,7 @@ use tonic_types::StatusExt as _;
 
 /// Fields of requests that were typed under another name: the words of the command (empty = of all
 /// others), the field, what was typed.
-const TYPED: [(&str, &str, &str); 16] = [
+const TYPED: [(&str, &str, &str); 19] = [
     ("enrollment", "class_template", "--template"),
     ("places explain", "class_template", "TEMPLATE"),
     ("task show", "class_template", "TEMPLATE"),
@@ -18,6 +18,9 @@ const TYPED: [(&str, &str, &str); 16] = [
     ("clock set", "time", "WHEN"),
     ("clock advance", "duration", "BY"),
     ("messages", "task_id", "--task"),
+    ("notice", "class_id", "CLASS"),
+    ("notice", "operator", "--operator"),
+    ("notice", "text", "TEXT"),
     ("", "from_day", "--from"),
     ("", "to_day", "--to"),
     ("", "day", "DAY"),

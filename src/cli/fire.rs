@@ -94,6 +94,12 @@ async fn fire(
         Task::ClazzRemoveExpiredStudents => {
             call!(connection, task, remove_expired_students, pb::RemoveExpiredStudentsRequest { firing })
         }
+        Task::ClazzFreeAvailableTime => {
+            call!(connection, task, free_availability, pb::FreeAvailabilityRequest { firing })
+        }
+        Task::ClazzCorrectCoachStatus => {
+            call!(connection, task, correct_coach_status, pb::CorrectCoachStatusRequest { firing })
+        }
         Task::ClazzAssignStudents => {
             call!(connection, task, assign_students, pb::AssignStudentsRequest { firing })
         }
@@ -104,6 +110,20 @@ async fn fire(
             call!(connection, task, notify_upcoming_classes, pb::NotifyUpcomingClassesRequest { firing })
         }
         Task::ClazzOfferPlaces => call!(connection, task, offer_places, pb::OfferPlacesRequest { firing }),
+        Task::MonitorNotifyDisconnect => {
+            call!(
+                connection,
+                task,
+                notify_disconnected_coaches,
+                pb::NotifyDisconnectedCoachesRequest { firing }
+            )
+        }
+        Task::MonitorNotifyEmpty => {
+            call!(connection, task, notify_empty_lessons, pb::NotifyEmptyLessonsRequest { firing })
+        }
+        Task::ClazzCloseEnded => {
+            call!(connection, task, close_ended_classes, pb::CloseEndedClassesRequest { firing })
+        }
     };
     report.ok_or_else(|| {
         Failure::new(FAILED, format!("{}: the server's answer contains no report", task.words()))

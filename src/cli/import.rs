@@ -7,7 +7,7 @@ mod read;
 mod report;
 mod text;
 
-use super::args::ImportArgs;
+use super::args::{ImportArgs, ImportFile};
 use super::connect::{Connection, WORKING_S};
 use super::exit::{BAD_DATA, Failure};
 use super::global::Global;
@@ -20,11 +20,12 @@ use read::Folder;
 use report::CsvReport;
 use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// Imports a folder, or checks it, and prints what became of it.
 pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure> {
-    let ImportArgs { dir, strict, check, encoding, report } = args;
+    let ImportArgs { dir, strict, file: ImportFile { check, encoding, report } } = args;
     let folder = read::folder(&dir, encoding)?;
     if folder.files.is_empty() {
         for problem in folder.problems {
@@ -36,6 +37,22 @@ pub(super) async fn run(global: &Global, args: ImportArgs) -> Result<(), Failure
             format!("import: {} contains none of the files {}", dir.display(), names.join(", ")),
         ));
     }
+    import(global, folder, strict, ImportFile { check, encoding, report }).await
+}
+
+/// The same of one file, whatever it is called.
+pub(super) async fn run_file(
+    global: &Global,
+    name: &'static str,
+    path: &Path,
+    args: ImportFile,
+) -> Result<(), Failure> {
+    let folder = read::one_file(name, path, args.encoding)?;
+    import(global, folder, false, args).await
+}
+
+async fn import(global: &Global, folder: Folder, strict: bool, args: ImportFile) -> Result<(), Failure> {
+    let ImportFile { check, encoding: _, report } = args;
     let report = report.map(|path| CsvReport::create(&path, &folder.paths)).transpose()?;
     let unread = folder.is_bad();
     let Folder { files, problems, paths: _ } = folder;

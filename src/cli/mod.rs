@@ -4,6 +4,7 @@
 //! nothing read that is not needed.
 
 pub mod args;
+mod attendance;
 mod clock;
 mod connect;
 mod enrollment;
@@ -11,6 +12,9 @@ mod exit;
 mod fire;
 mod global;
 mod import;
+mod keys;
+mod lessons;
+mod notice;
 mod openings;
 mod output;
 mod places;
@@ -18,8 +22,8 @@ mod presence;
 mod show;
 mod wire;
 
-use crate::task::registry;
-use args::{Args, Command};
+use crate::task::crontab;
+use args::{Args, Coach, Command};
 use clap::Parser as _;
 use exit::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,6 +65,9 @@ async fn run(args: Args) -> Result<(), Failure> {
     }
     match command {
         Command::Import(args) => import::run(&global, args).await,
+        Command::Coach(Coach::Import { file, how }) => {
+            import::run_file(&global, "coaches.csv", &file, how).await
+        }
         Command::Clock(command) => clock::run(&global, command).await,
         Command::Tasks => show::tasks(&global).await,
         Command::Runs { task, limit } => show::runs(&global, task, limit).await,
@@ -69,9 +76,17 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Openings(args) => openings::run(&global, args).await,
         Command::Enrollment(args) => enrollment::run(&global, args).await,
         Command::Presence(args) => presence::run(&global, args).await,
+        Command::Notice(args) => notice::run(&global, args).await,
+        Command::Lessons(args) => lessons::run(&global, args).await,
+        Command::Watch(which) => lessons::watch(&global, which).await,
+        Command::Attendance(args) => attendance::run(&global, args).await,
         Command::Places(command) => places::run(&global, command).await,
-        Command::Crontab => output::print(&registry::crontab()),
+        Command::Crontab => output::print(&crontab::crontab()),
         // `task()` has answered for these.
-        Command::Invite(_) | Command::Clazz(_) | Command::Sms(_) | Command::Message(_) => Ok(()),
+        Command::Invite(_)
+        | Command::Clazz(_)
+        | Command::Monitor(_)
+        | Command::Sms(_)
+        | Command::Message(_) => Ok(()),
     }
 }

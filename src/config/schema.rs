@@ -158,6 +158,7 @@ const COACH: &[Key] = &[
         ]),
     ),
     key("gap_min", Kind::Whole(0, DAY_MIN)),
+    key("trial_lessons", Kind::Whole(1, 1000)),
     key("test_valid_d", Kind::Whole(1, 3650)),
 ];
 

@@ -365,7 +365,8 @@ struct Invite {
     #[serde(deserialize_with = "words::window")]
     window: Window,
     gate_lead_h: u16,
-    after_gate: AfterGateWord,
+    #[serde(deserialize_with = "words::after_gate")]
+    after_gate: AfterGate,
     wave_factor: f64,
     budget_day: u32,
     budget_day_rescue: u32,
@@ -380,17 +381,11 @@ struct Invite {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AfterGateWord {
-    Auto,
-    Manual,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Coach {
     class_limit: BTreeMap<u8, u32>,
     gap_min: u16,
+    trial_lessons: u32,
     test_valid_d: u16,
 }
 
@@ -467,10 +462,7 @@ fn rules(zone: Tz, file: &File) -> Rules {
         morning_not_held: class.morning_not_held,
         reopen_lead: minutes(invite.reopen_lead_min),
         wave_factor: invite.wave_factor,
-        after_gate: match invite.after_gate {
-            AfterGateWord::Auto => AfterGate::Auto,
-            AfterGateWord::Manual => AfterGate::Manual,
-        },
+        after_gate: invite.after_gate,
         form_when_covered: class.form_when_covered,
         budget_day: invite.budget_day,
         budget_day_rescue: invite.budget_day_rescue,
@@ -479,6 +471,7 @@ fn rules(zone: Tz, file: &File) -> Rules {
         spacing_rescue: minutes(invite.spacing_rescue_min),
         gap: minutes(coach.gap_min),
         class_limit: coach.class_limit.clone(),
+        trial_lessons: coach.trial_lessons,
         test_valid: TimeDelta::days(coach.test_valid_d.into()),
         reminder_least: minutes(messages.reminder_least_min),
         reminder_most: minutes(messages.reminder_most_min),

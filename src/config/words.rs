@@ -1,5 +1,6 @@
-//! How times of day and windows are written in YAML.
+//! How times of day, windows and what happens after the gate are written in YAML.
 
+use crate::domain::rules::AfterGate;
 use crate::domain::time::Window;
 use chrono::NaiveTime;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -43,4 +44,18 @@ pub(super) fn window<'de, D: Deserializer<'de>>(from: D) -> Result<Window, D::Er
         to: NaiveTime,
     }
     Text::deserialize(from).map(|Text { from, to }| Window { from, to })
+}
+
+/// What happens after the gate: `auto` or `manual`.
+pub(super) fn after_gate<'de, D: Deserializer<'de>>(from: D) -> Result<AfterGate, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Text {
+        Auto,
+        Manual,
+    }
+    Text::deserialize(from).map(|text| match text {
+        Text::Auto => AfterGate::Auto,
+        Text::Manual => AfterGate::Manual,
+    })
 }

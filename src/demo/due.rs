@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Whether a scheduled task is fired in the minute of an instant, by its crontab line.
 ///
-/// The demo reads as much of a line as the registry's lines have: `*`, or numbers and ranges with
+/// The demo reads as much of a line as those of its tasks have: `*`, or numbers and ranges with
 /// commas, in the fields of minute and hour.
 pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     let clock = app.time().time(now);
@@ -47,6 +47,7 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
     let live = [InvitationState::Queued, InvitationState::Sent, InvitationState::Accepted];
     for row in invitation::Entity::find().filter(invitation::Column::State.is_in(live)).all(conn).await? {
         due.extend([Some(row.valid_until), row.expires_at, row.test_deadline].into_iter().flatten());
+        due.extend(row.test_deadline.map(|deadline| deadline - rules.reminder_most));
     }
     for row in class_task::Entity::find().all(conn).await?.into_iter().filter(|row| row.state.is_open()) {
         due.extend([row.gate_at, row.freeze_at, row.closes_at]);

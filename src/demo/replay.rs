@@ -138,8 +138,10 @@ impl<W: Write> Replay<'_, '_, W> {
             busy = true;
         }
         // Reminders form what is due as well; here the task that is there for it is to be seen.
+        // Nobody of the demo is ever present, which would be told of every lesson.
         let (reminders, rest): (Vec<Task>, Vec<Task>) = Task::ALL
             .iter()
+            .filter(|task| **task != Task::MonitorNotifyEmpty)
             .partition(|task| matches!(task, Task::ClazzMorningNotify | Task::ClazzNotMorningNotify));
         for task in rest.into_iter().chain(reminders) {
             if !due::is_scheduled(self.app, task, self.now) {

@@ -112,6 +112,10 @@ pub struct Candidate {
     pub held: Vec<Held>,
     /// Classes: running, ready and accepted.
     pub classes: u32,
+    /// Open tasks for which staff asked the coach by hand.
+    pub by_hand: BTreeSet<i64>,
+    /// Tasks for which the coach is accepted or ready: these classes are the coach's own.
+    pub said_yes: BTreeSet<i64>,
     /// Tasks the coach was asked for.
     pub asked: BTreeSet<i64>,
     /// Automatic invitations today.
@@ -126,6 +130,15 @@ pub struct Candidate {
     pub test_passed: Option<Instant>,
     /// For the optimistic check of storage.
     pub version: i64,
+}
+
+/// How many classes a coach of a rank may have in a season.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassLimit {
+    /// By automatic invitations.
+    pub base: u32,
+    /// When staff ask by hand; at least `base`.
+    pub most: u32,
 }
 
 /// What a task needs of a coach.
@@ -151,6 +164,23 @@ pub struct Need {
     pub is_a_class: bool,
     /// Coaches who are asked before all others.
     pub first: BTreeSet<i64>,
+    /// The limits that staff set for the season, by rank.
+    pub limits: BTreeMap<u8, ClassLimit>,
+}
+
+impl Need {
+    /// How many classes a coach may have to be asked, or to say yes, for this.
+    fn class_limit(&self, rules: &Rules, coach: &Candidate, purpose: Purpose) -> u32 {
+        let Some(limit) = self.limits.get(&coach.rank) else {
+            return rules.class_limit.get(&coach.rank).copied().unwrap_or(0);
+        };
+        match purpose {
+            Purpose::Auto { .. } | Purpose::Substitute => limit.base,
+            Purpose::Manual { .. } => limit.most,
+            Purpose::Answer if coach.by_hand.contains(&self.task_id) => limit.most,
+            Purpose::Answer => limit.base,
+        }
+    }
 }
 
 /// What the check is for.
@@ -207,7 +237,9 @@ pub fn check(
     {
         return Err(Reason::OverlapInvitation);
     }
-    if need.is_a_class && coach.classes >= rules.class_limit.get(&coach.rank).copied().unwrap_or(0) {
+    // A limit that was lowered takes nothing from who has said yes.
+    let is_own = purpose == Purpose::Answer && coach.said_yes.contains(&need.task_id);
+    if need.is_a_class && !is_own && coach.classes >= need.class_limit(rules, coach, purpose) {
         return Err(Reason::RankLimit);
     }
     if !overriding && !city_can_be_kept(coach, need) {

@@ -1,9 +1,10 @@
 //! The rules of one invitation: how long it lives, when the software test is due, and what a yes or
-//! a no does (docs/domain.md §3, §5).
+//! a no does, and how it stands when its lesson is back (docs/domain.md §3, §5).
 
 use super::reason::Reason;
 use super::rules::Rules;
 use super::state::InvitationState;
+use super::state::invitation::{Back, Invitation};
 use super::time::{Instant, add_days};
 use chrono::{NaiveTime, TimeDelta};
 
@@ -21,12 +22,15 @@ pub(crate) fn expiry(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
     rules.invitation_window.after(rules.time, at, life(rules, at, freeze)).min(freeze)
 }
 
+/// The hour of the deadlines in the evening.
+const SEVEN: Option<NaiveTime> = NaiveTime::from_hms_opt(19, 0, 0);
+
 /// Until when the software test must be passed after a yes (or a promotion) at `at` (docs/domain.md
 /// §3): the earlier of F and 19:00 that day, 24:00 that day, or 19:00 the next day.
 pub(crate) fn test_deadline(rules: &Rules, at: Instant, freeze: Instant) -> Instant {
     let time = rules.time;
     let (day, clock) = (time.day(at), time.time(at));
-    let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap_or(NaiveTime::MIN);
+    let seven = SEVEN.unwrap_or(NaiveTime::MIN);
     let ten = NaiveTime::from_hms_opt(22, 0, 0).unwrap_or(NaiveTime::MIN);
     let noon = NaiveTime::from_hms_opt(12, 0, 0).unwrap_or(NaiveTime::MIN);
     let deadline = if clock < noon {
@@ -39,9 +43,56 @@ pub(crate) fn test_deadline(rules: &Rules, at: Instant, freeze: Instant) -> Inst
     deadline.min(freeze)
 }
 
+/// Whether a deadline is one of those of which `invite check` reminds: at another hour than 19:00
+/// and 24:00, before which `invite notify_test` runs. A yes of the last two hours needs no
+/// reminder: its confirmation has just named the deadline.
+pub(crate) fn is_reminded_apart(rules: &Rules, stands: Invitation) -> bool {
+    let Invitation::Accepted { answered_at, test_by } = stands else { return false };
+    let clock = rules.time.time(test_by);
+    clock != NaiveTime::MIN && Some(clock) != SEVEN && answered_at + rules.reminder_most <= test_by
+}
+
 /// Whether a software test passed at `passed` still counts at `at`.
 pub(crate) fn test_is_valid(rules: &Rules, passed: Option<Instant>, at: Instant) -> bool {
     passed.is_some_and(|passed| passed + rules.test_valid > at)
+}
+
+/// An invitation whose lesson had fallen away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FellAway {
+    /// Its state before.
+    pub from: InvitationState,
+    /// Until when a question could be answered.
+    pub expires_at: Option<Instant>,
+    /// Until when the software test was to be passed.
+    pub test_by: Option<Instant>,
+    /// When the coach passed the test last.
+    pub test_passed: Option<Instant>,
+    /// What the coach knows of it is so again: nobody told the coach that it is over, and the
+    /// lesson is at the same hour.
+    pub is_as_known: bool,
+}
+
+/// How an invitation stands when its lesson is back at `now` (docs/domain.md §5); `None` for a
+/// state in which no lesson can take it away.
+///
+/// Whoever has not heard that it is over had all the time that was promised; who has heard so needs
+/// time again, as after a promotion.
+pub(crate) fn lesson_back(rules: &Rules, fell: FellAway, now: Instant, freeze: Instant) -> Option<Back> {
+    use InvitationState::*;
+    let ahead = |at: Option<Instant>| at.filter(|at| fell.is_as_known && *at > now);
+    Some(match fell.from {
+        Sent if ahead(fell.expires_at).is_some() => Back::Asked,
+        Queued | Sent => Back::AskedAnew { valid_until: expiry(rules, now, freeze) },
+        Accepted if test_is_valid(rules, fell.test_passed, now) => Back::Ready,
+        Accepted => {
+            let test_by = ahead(fell.test_by).unwrap_or_else(|| test_deadline(rules, now, freeze));
+            Back::Accepted { test_by }
+        }
+        Ready => Back::Ready,
+        Reserve => Back::Reserve,
+        Assigned | Declined | Expired | Lapsed | Withdrawn | Cancelled | Undelivered => return None,
+    })
 }
 
 /// What a yes can become, before anybody else is looked at.

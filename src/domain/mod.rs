@@ -2,6 +2,7 @@
 //! std, chrono, thiserror and pure crates.
 
 pub mod actor;
+pub(crate) mod attendance;
 pub mod calendar;
 pub(crate) mod cap;
 pub(crate) mod city;
@@ -10,6 +11,7 @@ pub mod class_task;
 pub mod eligibility;
 pub(crate) mod hold;
 pub(crate) mod invitation;
+pub(crate) mod live_lesson;
 pub mod message;
 pub mod notice;
 pub mod on_time;

@@ -8,6 +8,12 @@ use super::state::PresenceState;
 use super::time::Instant;
 use chrono::TimeDelta;
 
+/// A coach who has been away from a lesson for longer is missed.
+pub(crate) const MISSED_AFTER: TimeDelta = TimeDelta::minutes(2);
+
+/// A lesson that has run for so long with no student present is one without students.
+pub(crate) const EMPTY_AFTER: TimeDelta = TimeDelta::minutes(10);
+
 /// A time in which a person was present without a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {

@@ -135,6 +135,8 @@ reasons! {
     Held = "HELD",
     /// The student has held these days as long as is allowed for now.
     HoldLimit = "HOLD_LIMIT",
+    /// The season is over.
+    SeasonOver = "SEASON_OVER",
 }
 
 impl fmt::Display for Reason {

@@ -67,6 +67,8 @@ pub struct Rules {
     pub gap: TimeDelta,
     /// Classes a coach may have at once, by rank (§5).
     pub class_limit: BTreeMap<u8, u32>,
+    /// Lessons a coach on trial teaches before becoming regular (5, §6).
+    pub trial_lessons: u32,
     /// How long a passed software test counts (30 days).
     pub test_valid: TimeDelta,
     /// A test reminder needs at least this much time before the deadline (15 min) …
@@ -131,6 +133,7 @@ impl Rules {
             spacing_rescue: TimeDelta::minutes(10),
             gap: TimeDelta::minutes(15),
             class_limit: BTreeMap::from([(1, 6), (2, 5), (3, 4), (4, 3), (5, 2)]),
+            trial_lessons: 5,
             test_valid: TimeDelta::days(30),
             reminder_least: TimeDelta::minutes(15),
             reminder_most: TimeDelta::hours(2),

@@ -331,6 +331,16 @@ words! {
         CoachAbsent = "COACH_ABSENT",
         /// To whoever was told of trouble: there is somebody who teaches.
         LessonGoesOn = "LESSON_GOES_ON",
+        /// To a coach: a part of the software test failed; it may be taken again.
+        TestFailed = "TEST_FAILED",
+        /// What staff have to say to the people of a class, in their own words.
+        StaffNotice = "STAFF_NOTICE",
+        /// To the coach and admins: the coach has left a lesson that goes on.
+        CoachDisconnected = "COACH_DISCONNECTED",
+        /// To admins: that coach is back.
+        CoachBack = "COACH_BACK",
+        /// To the coach and admins: a lesson goes on, and no student is present.
+        LessonWithoutStudents = "LESSON_WITHOUT_STUDENTS",
     }
 }
 
@@ -394,6 +404,48 @@ words! {
         Logout = "LOGOUT",
         /// Nothing was heard any more.
         Stale = "STALE",
+    }
+}
+
+words! {
+    /// What is said of a person and a lesson (docs/domain.md §6).
+    AttendanceState {
+        /// The person came.
+        Came = "CAME",
+        /// The person did not come.
+        Absent = "ABSENT",
+        /// The student was on leave.
+        OnLeave = "ON_LEAVE",
+        /// The lesson was not held then.
+        NotNeeded = "NOT_NEEDED",
+    }
+}
+
+words! {
+    /// Where somebody who belongs to a lesson is now.
+    WhereNow {
+        /// Present.
+        Present = "PRESENT",
+        /// Not present.
+        Missing = "MISSING",
+        /// On leave.
+        OnLeave = "ON_LEAVE",
+    }
+}
+
+words! {
+    /// What is unusual about a lesson that goes on (docs/domain.md §6).
+    LessonTrouble {
+        /// The coach has not been there since it began.
+        CoachAbsent = "COACH_ABSENT",
+        /// The coach is there, and came late.
+        CoachLate = "COACH_LATE",
+        /// The coach was there, and is not now.
+        CoachDisconnected = "COACH_DISCONNECTED",
+        /// No student is there.
+        NoStudents = "NO_STUDENTS",
+        /// Fewer than half of the students are there.
+        FewStudents = "FEW_STUDENTS",
     }
 }
 

@@ -27,6 +27,11 @@ pub enum Content {
         /// Of which kinds, and how many of each.
         kinds: Vec<(MessageKind, usize)>,
     },
+    /// What staff have to say to the people of a class.
+    StaffNotice {
+        /// Their own words, without the sign.
+        text: String,
+    },
 }
 
 /// A class as texts name it.
@@ -69,6 +74,8 @@ pub enum ClassNews {
     Accepted {
         /// Until when to pass the software test; `None` when it is passed already.
         test_by: Option<Instant>,
+        /// The coach was told that it is over, and it is not.
+        again: bool,
     },
     /// You are in reserve.
     Reserved,
@@ -86,6 +93,13 @@ pub enum ClassNews {
     TestLapsed,
     /// The software test is passed.
     TestPassed,
+    /// Parts of the software test failed; it may be taken again.
+    TestFailed {
+        /// Which.
+        failed: Vec<TestPart>,
+        /// Until when to pass it.
+        test_by: Instant,
+    },
     /// It is yours.
     Assigned {
         /// What there is to teach.
@@ -143,8 +157,8 @@ pub enum ClassNews {
     WaitlistClosed(ListEnd),
     /// From this day on you are in another class of the same template.
     ClassChanged,
-    /// Nothing is left of your sign-up.
-    SignUpCancelled,
+    /// A sign-up, or a part of it, was taken away.
+    SignUpCancelled(SignUpEnd),
     /// Lessons of another coach are yours.
     SubstituteAssigned {
         /// For some days, or for good.
@@ -192,6 +206,29 @@ pub enum ClassNews {
     LessonDelayed,
     /// Nobody came to teach the lesson.
     CoachAbsent(Reader),
+    /// The lesson goes on, and the coach has left.
+    CoachDisconnected {
+        /// User name of the coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
+        /// When the coach was last heard of.
+        since: Instant,
+    },
+    /// That coach is back.
+    CoachBack {
+        /// User name.
+        coach: String,
+        /// Since when.
+        since: Instant,
+    },
+    /// The lesson goes on, and no student is present.
+    LessonWithoutStudents {
+        /// User name of the coach, for admins; `None` = the coach reads it.
+        coach: Option<String>,
+        /// How many students should be there.
+        students: i64,
+        /// When that was seen.
+        seen_at: Instant,
+    },
     /// There is somebody who teaches.
     LessonGoesOn {
         /// How many minutes late; 0 = in time.
@@ -199,6 +236,21 @@ pub enum ClassNews {
         /// User name of who teaches, for admins; `None` = a student or coach reads it.
         coach: Option<String>,
     },
+}
+
+/// A part of the software test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestPart {
+    /// The camera.
+    Camera,
+    /// The sound.
+    Sound,
+    /// The microphone.
+    Microphone,
+    /// The lesson.
+    Lesson,
+    /// The whiteboard.
+    Whiteboard,
 }
 
 /// Who reads that a standby teaches a lesson.
@@ -264,6 +316,19 @@ pub enum ListEnd {
     NoPlace,
     /// The student said yes to something else at that time.
     YesElsewhere,
+    /// Staff ended it.
+    Staff,
+}
+
+/// What took a sign-up away from its student.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignUpEnd {
+    /// The calendar changed, and nothing is left of it.
+    Calendar,
+    /// Staff cancelled it, with so many lessons.
+    Staff(LessonCount),
+    /// Staff gave the places back that were held for the student.
+    HoldByStaff,
 }
 
 impl Content {
@@ -274,6 +339,7 @@ impl Content {
             Self::OfLessons(news, _) => news.kind(),
             Self::PlaceDrift { .. } => MessageKind::PlaceDrift,
             Self::MessagesCapped { .. } => MessageKind::MessagesCapped,
+            Self::StaffNotice { .. } => MessageKind::StaffNotice,
         }
     }
 }
@@ -290,6 +356,7 @@ impl ClassNews {
             Self::TestReminder { .. } => MessageKind::TestReminder,
             Self::TestLapsed => MessageKind::TestLapsed,
             Self::TestPassed => MessageKind::TestPassed,
+            Self::TestFailed { .. } => MessageKind::TestFailed,
             Self::Assigned { .. } => MessageKind::Assigned,
             Self::NoLongerNeeded { .. } => MessageKind::NoLongerNeeded,
             Self::TaskEarlyWarning(_) => MessageKind::TaskEarlyWarning,
@@ -301,7 +368,7 @@ impl ClassNews {
             Self::OfferExpired => MessageKind::OfferExpired,
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,
-            Self::SignUpCancelled => MessageKind::SignUpCancelled,
+            Self::SignUpCancelled(_) => MessageKind::SignUpCancelled,
             Self::SubstituteAssigned { .. } => MessageKind::SubstituteAssigned,
             Self::CoachReplaced { .. } => MessageKind::CoachReplaced,
             Self::SubstituteReleased { .. } => MessageKind::SubstituteReleased,
@@ -313,6 +380,9 @@ impl ClassNews {
             Self::LessonDelayed => MessageKind::LessonDelayed,
             Self::CoachAbsent(_) => MessageKind::CoachAbsent,
             Self::LessonGoesOn { .. } => MessageKind::LessonGoesOn,
+            Self::CoachDisconnected { .. } => MessageKind::CoachDisconnected,
+            Self::CoachBack { .. } => MessageKind::CoachBack,
+            Self::LessonWithoutStudents { .. } => MessageKind::LessonWithoutStudents,
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct LessonLine {
     /// The sign-up came too late for them; with the first lesson day for which it counts, if there
     /// is one.
     pub too_late: Option<Option<Day>>,
+    /// The person was told that they fall away.
+    pub is_back: bool,
+    /// The student was on leave from them.
+    pub was_on_leave: bool,
 }
 
 impl LessonLine {
@@ -85,11 +89,18 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
             format!("更正：{which}的课有学员上课。")
         }
         LessonNews::Attended => format!("更正：{which}的课有学员上课，请按时上线。"),
-        LessonNews::Cancelled => format!("因校历调整，{which}的课取消，请留意后续安排。"),
-        LessonNews::Added => match count(lines) {
-            1 => format!("因校历调整，增加一次课：{which}，请留意。"),
-            more => format!("因校历调整，增加{more}次课：{which}，请留意。"),
-        },
+        LessonNews::Cancelled => {
+            let leave = if on_leave(lines) { "，您请的假已退回" } else { "" };
+            format!("因校历调整，{which}的课取消{leave}，请留意后续安排。")
+        }
+        LessonNews::Added => {
+            let leave = if on_leave(lines) {
+                "您请过的假已退回，如不能上课请重新请假。"
+            } else {
+                ""
+            };
+            format!("因校历调整，{}：{which}，请留意。{leave}", comes(lines))
+        }
         LessonNews::Moved => {
             let moved: Vec<String> = lines.iter().map(moved).collect();
             format!("{}，请留意。", moved.join("；"))
@@ -105,6 +116,24 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
 pub(super) fn first(lines: &[LessonLine]) -> Option<String> {
     let line = lines.first()?;
     Some(format!("{}{}{}", day(*line.days.first()?), line.start.format("%H:%M"), line.class()))
+}
+
+fn on_leave(lines: &[LessonLine]) -> bool {
+    lines.iter().any(|line| line.was_on_leave)
+}
+
+/// How lessons come: back, as new ones, or some so and some so.
+fn comes(lines: &[LessonLine]) -> String {
+    let back = lines.iter().filter(|line| line.is_back || line.was_on_leave).count();
+    let verb = match back {
+        0 => "增加",
+        _ if back == lines.len() => "恢复",
+        _ => "恢复和增加",
+    };
+    match count(lines) {
+        1 => format!("{verb}一次课"),
+        more => format!("{verb}{more}次课"),
+    }
 }
 
 fn count(lines: &[LessonLine]) -> usize {
@@ -172,6 +201,8 @@ mod tests {
             end: NaiveTime::from_hms_opt(20, 30, 0),
             start_before: None,
             too_late: None,
+            is_back: false,
+            was_on_leave: false,
         }
     }
 
@@ -209,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn a_lesson_that_was_cancelled_comes_back_and_leave_is_given_back_with_it() {
+        let back = LessonLine { is_back: true, ..line(1) };
+        assert_eq!(
+            sentence(LessonNews::Added, std::slice::from_ref(&back)),
+            "因校历调整，恢复一次课：3月5日（周四）19:00-20:30初一数学班，请留意。"
+        );
+        let new = LessonLine { subject: "英语".to_owned(), ..line(1) };
+        assert!(sentence(LessonNews::Added, &[back, new]).starts_with("因校历调整，恢复和增加2次课：3月5日"));
+        let leave = LessonLine { was_on_leave: true, ..line(1) };
+        assert_eq!(
+            sentence(LessonNews::Cancelled, std::slice::from_ref(&leave)),
+            "因校历调整，3月5日（周四）19:00初一数学班的课取消，您请的假已退回，请留意后续安排。"
+        );
+        assert_eq!(
+            sentence(LessonNews::Added, &[leave]),
+            "因校历调整，恢复一次课：3月5日（周四）19:00-20:30初一数学班，请留意。\
+             您请过的假已退回，如不能上课请重新请假。"
+        );
+    }
+
+    #[test]
     fn who_signed_up_too_late_is_told_so_and_from_when_it_counts() {
         let late = |counts_from| {
             let line = LessonLine { too_late: Some(counts_from), ..line(1) };
@@ -237,7 +289,7 @@ mod tests {
             for days in [1, 2, 3, 4, MOST_DAYS] {
                 // Real codes of templates are that long.
                 let template = "2013-autumn-aaa-g7-tu-p1400".to_owned();
-                let line = LessonLine { template, ..line(days) };
+                let line = LessonLine { template, is_back: true, was_on_leave: true, ..line(days) };
                 let text = format!("{SIGN}{}", sentence(news, &[line]));
                 assert!(segments(&text) <= 2, "{news:?}, {days} days: {text}");
             }

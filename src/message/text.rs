@@ -2,7 +2,7 @@
 //! the sign.
 
 use super::class_text::{class_name, course, first, span};
-use super::content::{ClassFacts, ClassNews, Content, LessonCount, ListEnd, Shortage};
+use super::content::{ClassFacts, ClassNews, Content, ListEnd, Shortage, SignUpEnd, TestPart};
 use super::phrase::SIGN;
 use super::{lesson_text, place_text};
 use crate::domain::class_task::Counts;
@@ -44,6 +44,7 @@ pub fn render(content: &Content, channel: Channel, time: BusinessTime) -> Text {
                 listed(kinds, names)
             )
         }
+        Content::StaffNotice { text } => text.clone(),
     };
     match channel {
         Channel::Sms => Text { subject: String::new(), body: format!("{SIGN}{sentence}") },
@@ -59,7 +60,7 @@ fn about(content: &Content) -> Option<String> {
     match content {
         Content::OfClass(class, _) => Some(first(class)),
         Content::OfLessons(_, lines) => lesson_text::first(lines),
-        Content::PlaceDrift { .. } | Content::MessagesCapped { .. } => None,
+        Content::PlaceDrift { .. } | Content::MessagesCapped { .. } | Content::StaffNotice { .. } => None,
     }
 }
 
@@ -79,14 +80,18 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::InvitationRecalled => {
             format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
         }
-        ClassNews::Accepted { test_by: Some(by) } => {
-            format!(
-                "已收到您的确认：{first}。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
-                until(*by, time)
-            )
-        }
-        ClassNews::Accepted { test_by: None } => {
-            format!("已收到您的确认：{first}。您的软件测试仍然有效，无需再测，分班结果会另行通知。")
+        ClassNews::Accepted { test_by, again } => {
+            let counts = match again {
+                true => format!("更正：{first}照常上课，您的确认有效。"),
+                false => format!("已收到您的确认：{first}。"),
+            };
+            match test_by {
+                Some(by) => format!(
+                    "{counts}请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
+                    until(*by, time)
+                ),
+                None => format!("{counts}您已通过软件测试，无需再测，分班结果会另行通知。"),
+            }
         }
         ClassNews::Reserved => {
             format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。")
@@ -108,6 +113,14 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         }
         ClassNews::TestLapsed => {
             format!("您的软件测试未在截止时间前通过，{first}的名额已释放。您仍可随时完成测试，方便下次带班。")
+        }
+        ClassNews::TestFailed { failed, test_by } => {
+            let parts: Vec<&str> = failed.iter().copied().map(part_name).collect();
+            format!(
+                "您的软件测试未通过：{}。请在{}前重新测试，逾期{first}的名额将让给其他教练。",
+                parts.join("、"),
+                until(*test_by, time)
+            )
         }
         ClassNews::TestPassed => format!("您已通过软件测试，{first}已为您保留，分班结果会另行通知。"),
         ClassNews::Assigned { lessons, students } => {
@@ -171,11 +184,46 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::WaitlistClosed(ListEnd::YesElsewhere) => {
             format!("您已约了这个时间的课，{first}的候补随之结束。")
         }
+        ClassNews::WaitlistClosed(ListEnd::Staff) => {
+            format!("您候补的{first}已由教务取消，如有疑问请联系教务。")
+        }
         ClassNews::WaitlistClosed(ListEnd::NoPlace) => {
             format!("很抱歉，您候补的{first}未能等到名额，本次候补已结束。")
         }
         ClassNews::ClassChanged => format!("您已调班：自{first}起在新的班级上课，上课时间不变。"),
-        ClassNews::SignUpCancelled => format!("因校历调整，您约的{first}已无课可上，约课已取消。"),
+        ClassNews::SignUpCancelled(SignUpEnd::Calendar) => {
+            format!("因校历调整，您约的{first}已无课可上，约课已取消。")
+        }
+        ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons)) => {
+            format!("您约的{first}起的课（{}）已由教务取消，如有疑问请联系教务。", course(lessons))
+        }
+        ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff) => {
+            format!("为您预留的{first}名额已由教务取消，如有疑问请联系教务。")
+        }
+        ClassNews::CoachDisconnected { coach: None, since } => {
+            format!("{first}正在上课，您自{}起已离线，请尽快重新上线。", clock(*since, time))
+        }
+        ClassNews::CoachDisconnected { coach: Some(coach), since } => {
+            format!(
+                "告警：{first}（{template}）正在上课，教练{coach}自{}起离线。请尽快联系。",
+                clock(*since, time)
+            )
+        }
+        ClassNews::CoachBack { coach, since } => {
+            format!("{first}（{template}）的教练{coach}已于{}重新上线。", clock(*since, time))
+        }
+        ClassNews::LessonWithoutStudents { coach: None, students, seen_at } => {
+            format!(
+                "{first}已开课，截至{}没有学员在线（应到{students}人）。已告知教务，请您继续等候。",
+                clock(*seen_at, time)
+            )
+        }
+        ClassNews::LessonWithoutStudents { coach: Some(coach), students, seen_at } => {
+            format!(
+                "告警：{first}（{template}，教练{coach}）已开课，截至{}没有学员在线（应到{students}人）。请联系。",
+                clock(*seen_at, time)
+            )
+        }
         ClassNews::SubstituteAssigned { .. }
         | ClassNews::CoachReplaced { .. }
         | ClassNews::SubstituteReleased { .. }
@@ -187,6 +235,17 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         | ClassNews::LessonDelayed
         | ClassNews::CoachAbsent(_)
         | ClassNews::LessonGoesOn { .. } => place_text::of_the_hour(class, news),
+    }
+}
+
+/// A part of the software test.
+fn part_name(part: TestPart) -> &'static str {
+    match part {
+        TestPart::Camera => "摄像头",
+        TestPart::Sound => "声音",
+        TestPart::Microphone => "麦克风",
+        TestPart::Lesson => "课堂",
+        TestPart::Whiteboard => "白板",
     }
 }
 
@@ -235,6 +294,11 @@ fn until(at: Instant, time: BusinessTime) -> String {
         return format!("{}月{}日24:00", before.month(), before.day());
     }
     format!("{}月{}日{}", local.month(), local.day(), local.format("%H:%M"))
+}
+
+/// `19:05`, of what happens now.
+fn clock(at: Instant, time: BusinessTime) -> String {
+    time.local(at).format("%H:%M").to_string()
 }
 
 /// `2小时`, `90分钟`, `1天`.

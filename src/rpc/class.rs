@@ -3,6 +3,7 @@
 use super::{convert, pb};
 use crate::app::App;
 use crate::app::class::{self, ClassQuery, WholeClass};
+use crate::app::staff_notice::{self, Addressee, SentNotice};
 use tonic::{Request, Response, Status};
 
 /// Classes, their rosters and lessons.
@@ -60,5 +61,28 @@ impl pb::class_service_server::ClassService for ClassRpc {
         let roster = roster.into_iter().map(Into::into).collect();
         let lessons = lessons.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetClassResponse { class: Some(class.into()), roster, lessons }))
+    }
+    async fn send_notice(
+        &self,
+        request: Request<pb::SendNoticeRequest>,
+    ) -> Result<Response<pb::SendNoticeResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let validate_only = request.validate_only;
+        let (operator, notice) = convert::message::staff_notice(request)?;
+        let call = self.app.call().await?.keyed(key).operated(operator, String::new());
+        let sent = staff_notice::send_notice(&call.rehearsed(validate_only), &notice).await?;
+        let SentNotice { people, body, parts } = sent;
+        let recipients = people.into_iter().map(Into::into).collect();
+        let sms_parts = convert::count(parts as i64);
+        Ok(Response::new(pb::SendNoticeResponse { recipients, body, sms_parts }))
+    }
+}
+
+impl From<Addressee> for pb::NoticeRecipient {
+    fn from(one: Addressee) -> Self {
+        let Addressee { user_name, is_coach, told_before, opted_out } = one;
+        let audience = if is_coach { pb::Audience::Coach } else { pb::Audience::Student };
+        Self { user_name, audience: audience.into(), told_before, opted_out }
     }
 }

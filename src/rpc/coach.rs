@@ -97,4 +97,28 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         let availability = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListAvailabilityResponse { availability, next_page_token }))
     }
+    async fn set_class_limits(
+        &self,
+        request: Request<pb::SetClassLimitsRequest>,
+    ) -> Result<Response<pb::SetClassLimitsResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let pb::SetClassLimitsRequest { season, limits, operator, remark, request_id: _ } = request;
+        let (season, limits) = (convert::code("season", season)?, convert::people::class_limits(limits)?);
+        let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
+        let call = self.app.call().await?.keyed(key).operated(operator, remark);
+        let limits = coach::set_class_limits(&call, &season, &limits).await?;
+        let limits = limits.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::SetClassLimitsResponse { limits }))
+    }
+
+    async fn list_class_limits(
+        &self,
+        request: Request<pb::ListClassLimitsRequest>,
+    ) -> Result<Response<pb::ListClassLimitsResponse>, Status> {
+        let pb::ListClassLimitsRequest { season } = request.into_inner();
+        let found = coach::list_class_limits(&self.app, &convert::code("season", season)?).await?;
+        let limits = found.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListClassLimitsResponse { limits }))
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod invitation;
 mod kind;
 pub(crate) mod message;
+pub(crate) mod monitor;
 pub(crate) mod opening;
 #[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
 pub mod pb;

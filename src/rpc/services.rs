@@ -3,7 +3,7 @@
 use super::kind::kinds;
 use super::{
     DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message,
-    opening, pb, place, presence, staffing, student, substitution, tasks, waitlist,
+    monitor, opening, pb, place, presence, staffing, student, substitution, tasks, waitlist,
 };
 use crate::app::App;
 use crate::app::presence::write_gathered;
@@ -81,6 +81,7 @@ fn routes(app: &App) -> Routes {
     use pb::import_service_server::ImportServiceServer;
     use pb::invitation_service_server::InvitationServiceServer;
     use pb::message_service_server::MessageServiceServer;
+    use pb::monitor_service_server::MonitorServiceServer;
     use pb::opening_service_server::OpeningServiceServer;
     use pb::place_service_server::PlaceServiceServer;
     use pb::presence_service_server::PresenceServiceServer;
@@ -112,6 +113,7 @@ fn routes(app: &App) -> Routes {
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
         .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
         .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))
+        .add_service(limited!(MonitorServiceServer::new(monitor::MonitorRpc::new(app.clone()))))
         .add_service(limited!(ClassServiceServer::new(class::ClassRpc::new(app.clone()))))
         .add_service(limited!(TaskServiceServer::new(tasks::TaskRpc::new(app.clone()))))
         .add_service(limited!(ClockServiceServer::new(clock::ClockRpc::new(app.clone()))))

@@ -92,11 +92,18 @@ fires! {
     init_places(InitPlacesRequest) -> InitPlacesResponse = ClazzInitPlace;
     remove_expired_students(RemoveExpiredStudentsRequest) -> RemoveExpiredStudentsResponse
         = ClazzRemoveExpiredStudents;
+    free_availability(FreeAvailabilityRequest) -> FreeAvailabilityResponse = ClazzFreeAvailableTime;
     notify_morning_classes(NotifyMorningClassesRequest) -> NotifyMorningClassesResponse = ClazzMorningNotify;
     notify_upcoming_classes(NotifyUpcomingClassesRequest) -> NotifyUpcomingClassesResponse
         = ClazzNotMorningNotify;
     assign_students(AssignStudentsRequest) -> AssignStudentsResponse = ClazzAssignStudents;
     offer_places(OfferPlacesRequest) -> OfferPlacesResponse = ClazzOfferPlaces;
+    correct_coach_status(CorrectCoachStatusRequest) -> CorrectCoachStatusResponse = ClazzCorrectCoachStatus;
+    close_ended_classes(CloseEndedClassesRequest) -> CloseEndedClassesResponse = ClazzCloseEnded;
+    notify_disconnected_coaches(NotifyDisconnectedCoachesRequest) -> NotifyDisconnectedCoachesResponse
+        = MonitorNotifyDisconnect;
+    notify_empty_lessons(NotifyEmptyLessonsRequest) -> NotifyEmptyLessonsResponse
+        = MonitorNotifyEmpty;
     send_sms(SendSmsRequest) -> SendSmsResponse = SmsSend;
     check_coaches_on_time(CheckCoachesOnTimeRequest) -> CheckCoachesOnTimeResponse
         = ClazzCheckOnTime;

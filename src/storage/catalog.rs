@@ -115,6 +115,7 @@ pub(crate) async fn season_except_days_replace_in_txn(
 /// Deletes a season that nothing refers to but its excepted days; how many there were.
 pub(crate) async fn season_delete_in_txn(txn: &Txn, id: i64) -> Result<u64> {
     sql("DELETE FROM season_except_day WHERE season_id = ?").bind(id).execute(txn).await?;
+    sql("DELETE FROM class_limit WHERE season_id = ?").bind(id).execute(txn).await?;
     Ok(season::Entity::delete_by_id(id).exec(txn).await?.rows_affected)
 }
 

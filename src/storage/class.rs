@@ -6,7 +6,7 @@ use super::sql::sql;
 use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, Select,
@@ -26,7 +26,7 @@ pub struct ClassRow {
 }
 
 /// Which classes to list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct ClassFilter {
     /// Of this template.
     pub template_id: Option<i64>,
@@ -34,8 +34,8 @@ pub(crate) struct ClassFilter {
     pub coach_id: Option<i64>,
     /// With this student on the roster.
     pub student_id: Option<i64>,
-    /// In one of these states; none = all.
-    pub states: Vec<ClassState>,
+    /// In one of these states by then; none = all.
+    pub states: (Vec<ClassState>, Instant),
     /// With a lesson on this day.
     pub day: Option<Day>,
     /// Formed by this class task.
@@ -77,8 +77,10 @@ pub(crate) async fn class_list(
     if let Some(task_id) = filter.task_id {
         query = query.filter(Column::TaskId.eq(task_id));
     }
-    if !filter.states.is_empty() {
-        query = query.filter(Column::State.is_in(filter.states.iter().copied()));
+    let (states, now) = &filter.states;
+    if !states.is_empty() {
+        let any = states.iter().fold(Condition::any(), |any, state| any.add(is_in_state(*state, *now)));
+        query = query.filter(any);
     }
     if let Some(student_id) = filter.student_id {
         let classes = Query::select()
@@ -100,6 +102,45 @@ pub(crate) async fn class_list(
         query = query.filter(Column::Id.in_subquery(classes));
     }
     Ok(query.order_by_asc(Column::Id).limit(page.limit()).into_model::<ClassRow>().all(conn).await?)
+}
+
+/// That a class is in this state at `now`: [`ClassState::at`] as a condition.
+fn is_in_state(state: ClassState, now: Instant) -> Condition {
+    let lesson = || {
+        Query::select()
+            .column(lesson::Column::Id)
+            .from(lesson::Entity)
+            .and_where(
+                Expr::col((lesson::Entity, lesson::Column::ClassId))
+                    .equals((class::Entity, class::Column::Id)),
+            )
+            .and_where(lesson::Column::State.ne(LessonState::Cancelled))
+            .to_owned()
+    };
+    let goes_on = Condition::all()
+        .add(class::Column::State.ne(ClassState::Closed))
+        .add(Expr::exists(lesson().and_where(lesson::Column::EndAt.gt(now)).to_owned()));
+    let begun = Expr::exists(lesson().and_where(lesson::Column::StartAt.lte(now)).to_owned());
+    match state {
+        ClassState::Closed => goes_on.not(),
+        ClassState::Running => goes_on.add(begun),
+        ClassState::Open => goes_on.add(begun.not()),
+    }
+}
+
+/// From when to when classes have lessons that are not called off: start of the first and end of
+/// the last.
+pub(crate) async fn class_spans(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, (Instant, Instant)>> {
+    let rows: Vec<(i64, Instant, Instant)> =
+        sql("SELECT class_id, MIN(start_at), MAX(end_at) FROM lesson WHERE class_id IN ({ids}) \
+             AND state <> 'CANCELLED' GROUP BY class_id")
+        .ids(ids)
+        .tuples(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id, start, end)| (id, (start, end))).collect())
 }
 
 /// States of a reservation that is on a roster.
@@ -140,7 +181,7 @@ pub(crate) async fn class_sizes(
 }
 
 /// (class, template, students of the fullest lesson day from `today` on) of each class of these
-/// templates that is not closed, in the order in which they were formed.
+/// templates that is not over, in the order in which they were formed.
 pub(crate) async fn class_loads(
     conn: &impl ConnectionTrait,
     template_ids: &[i64],
@@ -152,15 +193,17 @@ pub(crate) async fn class_loads(
          LEFT JOIN reservation r ON r.class_id = c.id AND r.state = 'PLACED' \
              AND COALESCE(r.placed_from, r.start_day) <= l.day \
              AND r.last_day >= l.day \
-         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' GROUP BY c.id, c.template_id, l.day")
+         WHERE c.template_id IN ({ids}) AND c.state <> 'CLOSED' AND c.last_day >= ? \
+         GROUP BY c.id, c.template_id, l.day")
     .bind(today)
     .ids(template_ids.iter().copied())
+    .bind(today)
     .tuples(conn)
     .await?;
     let mut loads: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for (class, template, _, students) in days {
         let load = loads.entry(class).or_insert((template, 0));
-        load.1 = load.1.max(students);
+        load.1 = Ord::max(load.1, students);
     }
     Ok(loads.into_iter().map(|(class, (template, students))| (class, template, students)).collect())
 }
@@ -218,4 +261,69 @@ pub(crate) async fn class_lessons(conn: &impl ConnectionTrait, id: i64) -> Resul
     .bind(id)
     .all(conn)
     .await
+}
+
+/// Somebody of a class who may be told something.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct ClassPerson {
+    /// User name.
+    pub user_name: String,
+    /// Phone number.
+    pub phone: String,
+    /// Wants no messages; only coaches can.
+    pub opted_out: bool,
+}
+
+/// Who teaches the lessons of a class that are not over; without any, the coach of the class.
+pub(crate) async fn class_coaches_ahead(
+    conn: &impl ConnectionTrait,
+    class: &class::Model,
+    now: Instant,
+) -> Result<Vec<ClassPerson>> {
+    let teachers: Vec<ClassPerson> =
+        sql("SELECT p.user_name, p.phone, p.opted_out FROM coach p WHERE p.id IN \
+         (SELECT l.coach_id FROM lesson l WHERE l.class_id = ? AND l.state <> 'CANCELLED' AND l.end_at > ?) \
+         ORDER BY p.user_name")
+        .bind(class.id)
+        .bind(now)
+        .all(conn)
+        .await?;
+    if !teachers.is_empty() {
+        return Ok(teachers);
+    }
+    sql("SELECT user_name, phone, opted_out FROM coach WHERE id = ?").bind(class.coach_id).all(conn).await
+}
+
+/// The students of a class who have a lesson in it that is not over, now or later.
+pub(crate) async fn class_students_ahead(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    now: Instant,
+) -> Result<Vec<ClassPerson>> {
+    let students: Vec<(String, String)> = sql("SELECT s.user_name, s.phone FROM student s WHERE s.id IN \
+         (SELECT r.student_id FROM reservation r JOIN lesson l ON l.class_id = r.class_id \
+          AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+          WHERE r.class_id = ? AND r.state = 'PLACED' AND l.state <> 'CANCELLED' AND l.end_at > ?) \
+         ORDER BY s.user_name")
+    .bind(class_id)
+    .bind(now)
+    .tuples(conn)
+    .await?;
+    let person = |(user_name, phone)| ClassPerson { user_name, phone, opted_out: false };
+    Ok(students.into_iter().map(person).collect())
+}
+
+/// When the next lesson of a class that has not begun starts and ends.
+pub(crate) async fn class_next_lesson(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    now: Instant,
+) -> Result<Option<(Instant, Instant)>> {
+    let next: Vec<(Instant, Instant)> = sql("SELECT start_at, end_at FROM lesson WHERE class_id = ? \
+         AND state <> 'CANCELLED' AND start_at > ? ORDER BY start_at LIMIT 1")
+    .bind(class_id)
+    .bind(now)
+    .tuples(conn)
+    .await?;
+    Ok(next.into_iter().next())
 }

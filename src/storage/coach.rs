@@ -72,6 +72,95 @@ pub(crate) async fn coach_status_in_txn(txn: &Txn, id: i64, from: JobStatus, to:
     Ok(done.bind(to).bind(id).bind(from).execute(txn).await? == 1)
 }
 
+/// Changes the status of coaches from one to another; how many still had that one.
+pub(crate) async fn coach_status_set_in_txn(
+    txn: &Txn,
+    ids: &[i64],
+    from: JobStatus,
+    to: JobStatus,
+) -> Result<u64> {
+    sql("UPDATE coach SET job_status = ?, version = version + 1 WHERE id IN ({ids}) AND job_status = ?")
+        .bind(to)
+        .ids(ids.iter().copied())
+        .bind(from)
+        .execute(txn)
+        .await
+}
+
+/// When the coach `c` last got a status; 0 = has had it from the beginning.
+macro_rules! status_since {
+    ($status:literal) => {
+        concat!(
+            "(SELECT COALESCE(MAX(h.changed_at), 0) FROM coach_status_change h WHERE h.coach_id = c.id \
+             AND h.to_status = '",
+            $status,
+            "')"
+        )
+    };
+}
+
+/// Those on trial, of these coaches or of all, who have taught so many lessons since the trial
+/// began.
+pub(crate) async fn coach_tried_list(
+    conn: &impl ConnectionTrait,
+    lessons: u32,
+    now: Instant,
+    ids: Option<&[i64]>,
+) -> Result<Vec<i64>> {
+    macro_rules! tried {
+        ($of:literal) => {
+            sql(concat!(
+                "SELECT c.id FROM coach c WHERE c.job_status = 'trial' AND (SELECT COUNT(*) FROM lesson l \
+                 WHERE l.coach_id = c.id AND l.end_at <= ? \
+                   AND l.state NOT IN ('CANCELLED', 'COACH_ABSENT', 'MADE_UP') \
+                   AND l.start_at >= ",
+                status_since!("trial"),
+                ") >= ? ",
+                $of,
+                " ORDER BY c.id"
+            ))
+            .bind(now)
+            .bind(i64::from(lessons))
+        };
+    }
+    match ids {
+        None => tried!("").column(conn).await,
+        Some(ids) => tried!("AND c.id IN ({ids})").ids(ids.iter().copied()).column(conn).await,
+    }
+}
+
+/// Those who wait, of these coaches or of all, to whom a class with lessons ahead was given since
+/// they wait.
+pub(crate) async fn coach_assigned_list(
+    conn: &impl ConnectionTrait,
+    now: Instant,
+    ids: Option<&[i64]>,
+) -> Result<Vec<i64>> {
+    macro_rules! assigned {
+        ($of:literal) => {
+            sql(concat!(
+                "SELECT c.id FROM coach c WHERE c.job_status = 'waiting' AND EXISTS (SELECT 1 FROM class k \
+                 JOIN lesson l ON l.class_id = k.id AND l.coach_id = k.coach_id WHERE k.coach_id = c.id \
+                   AND k.state <> 'CLOSED' AND l.state <> 'CANCELLED' AND l.end_at > ?) \
+                 AND (EXISTS (SELECT 1 FROM class k WHERE k.coach_id = c.id AND k.state <> 'CLOSED' \
+                     AND k.formed_at >= ",
+                status_since!("waiting"),
+                ") OR EXISTS (SELECT 1 FROM invitation i WHERE i.coach_id = c.id AND i.kind = 'CHANGE' \
+                     AND i.state = 'ASSIGNED' AND i.answered_at >= ",
+                status_since!("waiting"),
+                ")) ",
+                $of,
+                " ORDER BY c.id"
+            ))
+            .bind(now)
+        };
+    }
+    match ids {
+        None => assigned!("").column(conn).await,
+        Some(ids) => assigned!("AND c.id IN ({ids})").ids(ids.iter().copied()).column(conn).await,
+    }
+}
+
 /// Writes when a coach passed the software test last.
 pub(crate) async fn coach_test_passed_in_txn(txn: &Txn, id: i64, now: Instant) -> Result<()> {
     sql("UPDATE coach SET test_passed_at = ? WHERE id = ?").bind(now).bind(id).execute(txn).await.map(drop)
@@ -102,6 +191,14 @@ pub(crate) async fn coach_status_change_insert_in_txn(
 ) -> Result<()> {
     coach_status_change::Entity::insert(row).exec_without_returning(txn).await?;
     Ok(())
+}
+
+/// The same for many coaches.
+pub(crate) async fn coach_status_change_insert_set_in_txn(
+    txn: &Txn,
+    rows: Vec<coach_status_change::ActiveModel>,
+) -> Result<()> {
+    Ok(insert_rows(txn, rows).await?)
 }
 
 /// The history of a coach's status, latest first.

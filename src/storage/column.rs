@@ -95,5 +95,6 @@ text_columns!(
     Channel,
     Audience,
     PresenceState,
+    AttendanceState,
     RunState,
 );

@@ -19,10 +19,13 @@ use std::collections::{BTreeSet, HashSet};
 const KEYS: usize = 5_000;
 
 /// Which of these keys exist.
-pub(crate) async fn message_keys_known(txn: &Txn, keys: &HashSet<String>) -> Result<HashSet<String>> {
+pub(crate) async fn message_keys_known(
+    conn: &impl ConnectionTrait,
+    keys: &HashSet<String>,
+) -> Result<HashSet<String>> {
     let known: Vec<(String,)> = sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})")
         .texts(keys.iter().map(String::as_str))
-        .tuples_in_parts(txn)
+        .tuples_in_parts(conn)
         .await?;
     Ok(known.into_iter().map(|(key,)| key).collect())
 }

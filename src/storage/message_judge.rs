@@ -10,8 +10,8 @@ use crate::domain::time::Instant;
 use crate::error::Result;
 use std::collections::BTreeSet;
 
-/// Whether the coach of a message `m` teaches a lesson of its class, from the one that it names until
-/// its last one begins.
+/// Whether the coach of a message `m` teaches a lesson of its class, from the one that it names
+/// until its last one begins.
 macro_rules! teaches {
     () => {
         "EXISTS (SELECT 1 FROM lesson l JOIN coach p ON p.id = l.coach_id WHERE l.class_id = m.class_id \
@@ -80,6 +80,19 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
                ON s.id = r.student_id WHERE s.user_name = m.person AND r.class_id = m.class_id \
                AND r.state = 'PLACED'))")
         .ids(ids.iter().copied()),
+        Truth::OfClass => sql("SELECT m.id FROM message m JOIN class c ON c.id = m.class_id \
+             WHERE m.id IN ({ids}) AND ( \
+               (m.audience = 'STUDENT' AND EXISTS (SELECT 1 FROM reservation r JOIN student s \
+                 ON s.id = r.student_id JOIN lesson l ON l.class_id = c.id \
+                 AND l.day BETWEEN COALESCE(r.placed_from, r.start_day) AND r.last_day \
+                 WHERE s.user_name = m.person AND r.class_id = c.id AND r.state = 'PLACED' \
+                 AND l.state <> 'CANCELLED' AND l.end_at > ?)) \
+               OR (m.audience = 'COACH' AND EXISTS (SELECT 1 FROM coach p WHERE p.user_name = m.person \
+                 AND (p.id = c.coach_id OR EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id \
+                   AND l.coach_id = p.id AND l.state <> 'CANCELLED' AND l.end_at > ?)))))")
+        .ids(ids.iter().copied())
+        .bind(now)
+        .bind(now),
         // Answered, or run out, or not this offer any more: its expiry says which it was, its
         // lesson which of several at once.
         Truth::OfferStands => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
@@ -90,6 +103,14 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
                   AND p.start_at = m.lesson_at)")
         .ids(ids.iter().copied())
         .bind(now),
+        // The key names the template; the student may have another lesson at that time by now.
+        Truth::SignUpGone => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
+               (SELECT 1 FROM student s JOIN reservation r ON r.student_id = s.id \
+                JOIN class_template t ON t.id = r.template_id \
+                JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
+                WHERE s.user_name = m.person AND r.state IN ('BOOKED', 'PLACED') \
+                  AND p.start_at = m.lesson_at AND REPLACE(m.dedup_key, t.code, '') <> m.dedup_key)")
+        .ids(ids.iter().copied()),
     };
     query.column(txn).await.map(Some)
 }

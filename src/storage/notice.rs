@@ -12,7 +12,7 @@ use crate::domain::state::{Audience, LessonState, MessageKind, MessageState, Res
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, FromQueryResult};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A topic of which something was told or is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,6 +263,25 @@ pub(crate) async fn reminded_list(txn: &Txn, topic_ids: impl IntoIterator<Item =
     .ids(topic_ids)
     .column(txn)
     .await
+}
+
+/// Those of these topics of which the person has heard, or may have, that the lesson falls away.
+pub(crate) async fn cancelled_list(
+    txn: &Txn,
+    topic_ids: impl IntoIterator<Item = i64>,
+) -> Result<HashSet<i64>> {
+    let ids: Vec<i64> = topic_ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let found: Vec<i64> =
+        sql("SELECT DISTINCT a.topic_id FROM message_topic a JOIN message m ON m.id = a.message_id \
+             WHERE a.topic_id IN ({ids}) AND m.kind = 'LESSON_CANCELLED' AND m.state IN ({texts})")
+        .ids(ids)
+        .texts(MessageState::MAY_HAVE_GONE_OUT.iter().map(|state| state.as_str()))
+        .column(txn)
+        .await?;
+    Ok(HashSet::from_iter(found))
 }
 
 /// All that these messages say.

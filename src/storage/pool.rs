@@ -1,5 +1,6 @@
 //! Reads what the eligibility of coaches depends on, for many coaches at once.
 
+use super::class_limit::class_limit_of_templates;
 use super::sql::sql;
 use crate::domain::calendar::{lesson_days, parse_time};
 use crate::domain::city::city;
@@ -36,6 +37,8 @@ pub enum Which {
 pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Result<HashMap<i64, Need>> {
     let (tasks, others): (Vec<&Vacancy>, Vec<&Vacancy>) =
         vacancies.iter().partition(|vacancy| vacancy.is_of_task());
+    let limits = class_limit_of_templates(conn, vacancies.iter().map(|one| one.template_id)).await?;
+    let limits = |of: &Vacancy| limits.get(&of.template_id).cloned().unwrap_or_default();
     let mut needs = HashMap::with_capacity(vacancies.len());
     if !tasks.is_empty() {
         let ids = || tasks.iter().map(|task| task.id);
@@ -47,7 +50,7 @@ pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Re
             let all = spans.get(&task.template_id).map_or(&[][..], Vec::as_slice);
             let spans = all.iter().copied().filter(|span| task.day <= span.day && span.day <= last);
             let cities = cities.remove(&task.id).unwrap_or_default();
-            needs.insert(task.id, need(task, spans.collect(), cities, BTreeSet::new())?);
+            needs.insert(task.id, Need { limits: limits(task), ..need(task, spans.collect(), cities)? });
         }
     }
     if !others.is_empty() {
@@ -59,18 +62,14 @@ pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Re
             let spans = spans.remove(&vacancy.id).unwrap_or_default();
             let cities = cities.remove(&vacancy.id).unwrap_or_default();
             let first = first.remove(&vacancy.id).unwrap_or_default();
-            needs.insert(vacancy.id, need(vacancy, spans, cities, first)?);
+            let need = Need { limits: limits(vacancy), first, ..need(vacancy, spans, cities)? };
+            needs.insert(vacancy.id, need);
         }
     }
     Ok(needs)
 }
 
-fn need(
-    vacancy: &Vacancy,
-    spans: Vec<Span>,
-    cities: BTreeMap<String, i64>,
-    first: BTreeSet<i64>,
-) -> Result<Need> {
+fn need(vacancy: &Vacancy, spans: Vec<Span>, cities: BTreeMap<String, i64>) -> Result<Need> {
     Ok(Need {
         task_id: vacancy.id,
         subject_id: vacancy.subject_id,
@@ -81,7 +80,8 @@ fn need(
         needed: i64::from(vacancy.needed),
         cities,
         is_a_class: vacancy.kind.is_a_class(),
-        first,
+        first: BTreeSet::new(),
+        limits: BTreeMap::new(),
     })
 }
 
@@ -181,6 +181,10 @@ pub async fn candidate_list(
         add_lessons(conn, ids, now, &mut candidates).await?;
         add_held(conn, ids, now, &mut candidates).await?;
         add_budgets(conn, ids, today, week, &mut candidates).await?;
+        // Nobody is asked twice, so only of answers it matters who asked.
+        if matches!(which, Which::Coaches(_)) {
+            add_by_hand(conn, ids, &mut candidates).await?;
+        }
     }
     let mut all: Vec<Candidate> = candidates.into_values().collect();
     all.sort_by(|a, b| a.user_name.cmp(&b.user_name));
@@ -208,6 +212,8 @@ fn candidate(row: coach::Model) -> Result<Candidate> {
         lessons: Vec::new(),
         held: Vec::new(),
         classes: 0,
+        by_hand: BTreeSet::new(),
+        said_yes: BTreeSet::new(),
         asked: BTreeSet::new(),
         today: 0,
         week: 0,
@@ -288,7 +294,7 @@ async fn add_lessons(
 ) -> Result<()> {
     let rows: Vec<(i64, Day, Instant, Instant)> = sql("SELECT coach_id, day, start_at, end_at FROM lesson \
          WHERE coach_id IN ({ids}) AND start_at >= ? \
-         AND state IN ('SCHEDULED', 'RUNNING', 'COACH_LATE', 'SUBSTITUTED') \
+         AND state IN ('SCHEDULED', 'RUNNING', 'DONE', 'COACH_LATE', 'SUBSTITUTED') \
          ORDER BY coach_id, start_at")
     .ids(ids.iter().copied())
     // A lesson lasts four hours at most, so one that began earlier is over long since.
@@ -342,6 +348,7 @@ async fn add_held(
         let Some(candidate) = candidates.get_mut(&row.coach_id) else { continue };
         if row.state.is_held() {
             candidate.classes += 1;
+            candidate.said_yes.insert(row.task_id);
         }
         let all = spans.get(&row.template_id).map_or(&[][..], Vec::as_slice);
         let spans =
@@ -357,9 +364,30 @@ async fn add_held(
         let Some(candidate) = candidates.get_mut(&row.coach_id) else { continue };
         if row.state.is_held() && row.kind.is_a_class() {
             candidate.classes += 1;
+            candidate.said_yes.insert(row.task_id);
         }
         let spans = spans.get(&row.task_id).cloned().unwrap_or_default();
         candidate.held.push(Held { task_id: row.task_id, spans, until: row.until_at });
+    }
+    Ok(())
+}
+
+/// For which open tasks staff asked them by hand.
+async fn add_by_hand(
+    conn: &impl ConnectionTrait,
+    ids: &[i64],
+    candidates: &mut HashMap<i64, Candidate>,
+) -> Result<()> {
+    let rows: Vec<(i64, i64)> =
+        sql("SELECT i.coach_id, i.task_id FROM invitation i JOIN class_task t ON t.id = i.task_id \
+         WHERE i.coach_id IN ({ids}) AND i.kind <> 'AUTO' AND t.state IN ('PENDING', 'INVITING', 'COVERED')")
+        .ids(ids.iter().copied())
+        .tuples(conn)
+        .await?;
+    for (coach, task) in rows {
+        if let Some(candidate) = candidates.get_mut(&coach) {
+            candidate.by_hand.insert(task);
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::entity::presence_span::Model;
 use super::page::Page;
 use super::sql::{Cell, insert_rows, sql, update_by_rows};
 use crate::domain::presence::Span;
-use crate::domain::state::Audience;
+use crate::domain::state::{Audience, PresenceState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -172,6 +172,32 @@ pub(crate) async fn span_list(
     .all(conn)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// For each of these people, given with a time `[from, until)`, the spans that meet it: the place
+/// of the person and the span, in the order of both.
+pub(crate) async fn spans_meeting(
+    conn: &impl ConnectionTrait,
+    audience: Audience,
+    wanted: &[(i64, Instant, Instant)],
+) -> Result<Vec<(i64, Span)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    // From the last that began before, which is the only one that can reach into it: so that a long
+    // history costs nothing.
+    let rows: Vec<(i64, Instant, Instant, PresenceState)> = sql("SELECT q.n, s.from_at, s.to_at, s.state \
+         FROM {rows:n:i, audience:t, person_id:i, since:i, till:i} q {join} presence_span s \
+         ON s.audience = q.audience AND s.person_id = q.person_id AND s.from_at < q.till \
+         AND s.from_at >= COALESCE((SELECT MAX(b.from_at) FROM presence_span b \
+           WHERE b.audience = q.audience AND b.person_id = q.person_id AND b.from_at <= q.since), q.since) \
+         AND s.to_at >= q.since ORDER BY q.n, s.from_at, s.id")
+    .rows((0..).zip(wanted).map(|(n, (person, from, until))| {
+        [Cell::from(n), audience.as_str().into(), (*person).into(), (*from).into(), (*until).into()]
+    }))
+    .tuples_in_parts(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(n, from, to, state)| (n, Span { from, to, state })).collect())
 }
 
 /// People who were heard later than `since`, no later than `until`, and have not logged out, in the

@@ -10,7 +10,7 @@ use crate::error::{Error, Reason, Result};
 pub enum Part {
     /// A subject.
     Subject,
-    /// A season; its excepted days go with it.
+    /// A season; its excepted days and its limits on classes go with it.
     Season,
     /// A period.
     Period,

@@ -81,6 +81,11 @@ pub(crate) async fn unreminded_coach_list(
              AND r.placed_from <= l.day AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 \
                FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day) LIMIT 1) IS NOT NULL",
         not_reminded!("COACH", "l.class_id", "o.user_name"),
+        // Who was just told of the class, with this as its first lesson, is not reminded beside.
+        " AND NOT EXISTS (SELECT 1 FROM class_task t JOIN message g ON g.task_id = t.id \
+           WHERE t.id = c.task_id AND g.class_id = c.id AND g.kind = 'ASSIGNED' AND g.person = o.user_name \
+             AND g.lesson_at = l.start_at AND g.created_at >= t.freeze_at \
+             AND g.state NOT IN ('CANCELLED', 'EXPIRED', 'FAILED', 'SUPPRESSED'))",
         " ORDER BY o.user_name, l.start_at LIMIT ?"
     ));
     query.bind(from).bind(to).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await

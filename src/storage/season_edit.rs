@@ -172,6 +172,7 @@ pub(crate) async fn lesson_insert_in_txn(txn: &Txn, lessons: &[lesson::Model]) -
         end_at: Set(row.end_at),
         coach_id: Set(row.coach_id),
         state: Set(LessonState::Scheduled),
+        closed_at: NotSet,
     });
     Ok(insert_rows(txn, rows).await?)
 }
@@ -246,7 +247,7 @@ pub(crate) async fn lesson_clash_days(
     sql("SELECT DISTINCT a.day FROM lesson a JOIN lesson b ON b.coach_id = a.coach_id AND b.id <> a.id \
              AND b.start_at < a.end_at + ? AND b.end_at + ? > a.start_at \
          WHERE a.class_id IN ({ids}) AND a.state = 'SCHEDULED' \
-         AND b.state IN ('SCHEDULED', 'RUNNING', 'COACH_LATE', 'SUBSTITUTED') \
+         AND b.state IN ('SCHEDULED', 'RUNNING', 'DONE', 'COACH_LATE', 'SUBSTITUTED') \
          AND a.start_at > ? ORDER BY a.day")
     .bind(gap)
     .bind(gap)

@@ -2,6 +2,7 @@
 //! (docs/domain.md §§4, 5).
 
 mod invitation;
+mod lesson_back;
 mod marks;
 mod roster;
 mod students;
@@ -9,6 +10,7 @@ mod task;
 mod vacancy;
 
 pub use invitation::*;
+pub(crate) use lesson_back::*;
 pub(crate) use marks::*;
 pub(crate) use roster::*;
 pub(crate) use students::*;

@@ -70,7 +70,7 @@ pub(crate) async fn invitation_now_list(
     rows.into_iter().map(InvitationNow::try_from).collect()
 }
 
-/// A message about how a coach stands with an invitation.
+/// A message about how a coach stands with an invitation, or its question.
 #[derive(Clone, Debug)]
 pub(crate) struct InvitationSaid {
     /// The invitation.
@@ -105,6 +105,7 @@ impl TryFrom<SaidRow> for InvitationSaid {
             Standing::parse(text).ok_or_else(corrupt)
         };
         let says = match (knew.as_str(), word.as_str()) {
+            _ if kind == MessageKind::Invitation => Some((Standing::Unasked, Standing::Asked)),
             (_, "") => None,
             (knew, word) => Some((parse(knew, "knew")?, parse(word, "word")?)),
         };
@@ -119,7 +120,8 @@ impl TryFrom<SaidRow> for InvitationSaid {
     }
 }
 
-/// The messages of these kinds about invitations, in the order in which they were written.
+/// The messages of these kinds about invitations and their questions, in the order in which they
+/// were written.
 pub(crate) async fn invitation_said_list(
     txn: &Txn,
     kinds: &[MessageKind],
@@ -129,7 +131,7 @@ pub(crate) async fn invitation_said_list(
         sql("SELECT id, invitation_id, kind, knew, word, lesson_at, state, handed_at FROM message \
              WHERE invitation_id IN ({ids}) AND kind IN ({texts}) ORDER BY id")
         .ids(invitation_ids)
-        .texts(kinds.iter().map(|kind| kind.as_str()))
+        .texts(kinds.iter().chain([&MessageKind::Invitation]).map(|kind| kind.as_str()))
         .all(txn)
         .await?;
     rows.into_iter().map(InvitationSaid::try_from).collect()

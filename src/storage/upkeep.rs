@@ -1,9 +1,10 @@
 //! What nightly upkeep finds and puts right, in set statements: recounted places, missing lesson
-//! days, sign-ups that are over.
+//! days, sign-ups, lessons and classes that are over.
 
+use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
-use crate::domain::state::ReservationState;
 use crate::domain::state::reservation::Event;
+use crate::domain::state::{ClassState, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -176,4 +177,111 @@ pub(crate) async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) 
     .bind(now)
     .all(conn)
     .await
+}
+
+/// A day of a coach's time that is used for nothing.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct NeedlessUse {
+    /// The coach.
+    pub coach_id: i64,
+    /// User name.
+    pub coach: String,
+    /// What it was taken for.
+    pub invitation_id: i64,
+    /// The class that came of it.
+    pub class_id: Option<i64>,
+    /// The day.
+    pub day: Day,
+}
+
+/// Days from `today` on that are used though no lesson of the coach and no place that the coach
+/// holds needs them, of these coaches or of all. Time is needed by who accepted or is ready, and by
+/// the coach of a lesson that is not cancelled.
+pub(crate) async fn availability_needless_list(
+    conn: &impl ConnectionTrait,
+    today: Day,
+    coach_ids: Option<&[i64]>,
+) -> Result<Vec<NeedlessUse>> {
+    macro_rules! needless {
+        ($of:literal) => {
+            sql(concat!(
+                "SELECT p.id AS coach_id, p.user_name AS coach, u.invitation_id, i.class_id, u.day \
+                 FROM availability_use u JOIN coach_availability a ON a.id = u.availability_id \
+                 JOIN coach p ON p.id = a.coach_id JOIN invitation i ON i.id = u.invitation_id \
+                 WHERE u.day >= ? AND i.state NOT IN ('ACCEPTED', 'READY') \
+                 AND NOT (i.state = 'ASSIGNED' AND EXISTS (SELECT 1 FROM lesson l \
+                   WHERE l.coach_id = a.coach_id AND l.day = u.day AND l.state <> 'CANCELLED' \
+                     AND (i.class_id IS NULL OR l.class_id = i.class_id))) ",
+                $of,
+                " ORDER BY p.user_name, u.day"
+            ))
+            .bind(today)
+        };
+    }
+    match coach_ids {
+        None => needless!("").all(conn).await,
+        Some(ids) => needless!("AND a.coach_id IN ({ids})").ids(ids.iter().copied()).all(conn).await,
+    }
+}
+
+/// Lessons that were over by `now`, began before `before`, and are not written down as such; the
+/// oldest first.
+pub(crate) async fn lesson_list_ended(
+    conn: &impl ConnectionTrait,
+    (before, now): (Instant, Instant),
+    most: usize,
+) -> Result<Vec<i64>> {
+    sql("SELECT id FROM lesson WHERE closed_at IS NULL AND start_at < ? AND end_at <= ? \
+         ORDER BY start_at, id LIMIT ?")
+    .bind(before)
+    .bind(now)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .column(conn)
+    .await
+}
+
+/// Writes down that lessons are over; how many. One of which something else was said keeps that.
+pub(crate) async fn lesson_close_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
+    sql("UPDATE lesson SET state = CASE WHEN state IN ('SCHEDULED', 'RUNNING') THEN ? ELSE state END, \
+         closed_at = ? WHERE closed_at IS NULL AND end_at <= ? AND id IN ({ids})")
+    .bind(LessonState::Done)
+    .bind(now)
+    .bind(now)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
+}
+
+/// That a class `class` is over: its last day is past, and no lesson of that night goes on.
+macro_rules! is_over {
+    () => {
+        "state IN ('OPEN', 'RUNNING') AND last_day < ? AND NOT EXISTS (SELECT 1 FROM lesson l \
+         WHERE l.class_id = class.id AND l.state <> 'CANCELLED' AND l.end_at > ?)"
+    };
+}
+
+/// Classes that are over and not CLOSED.
+pub(crate) async fn class_list_ended(
+    conn: &impl ConnectionTrait,
+    (today, now): (Day, Instant),
+    most: usize,
+) -> Result<Vec<i64>> {
+    sql(concat!("SELECT id FROM class WHERE ", is_over!(), " ORDER BY last_day, id LIMIT ?"))
+        .bind(today)
+        .bind(now)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .column(conn)
+        .await
+}
+
+/// Writes down that classes are over; how many. An edit of the catalogue may have given one another
+/// day meanwhile.
+pub(crate) async fn class_close_in_txn(txn: &Txn, ids: &[i64], today: Day, now: Instant) -> Result<u64> {
+    sql(concat!("UPDATE class SET state = ? WHERE ", is_over!(), " AND id IN ({ids})"))
+        .bind(ClassState::Closed)
+        .bind(today)
+        .bind(now)
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
 }

@@ -3,10 +3,10 @@
 
 use crate::app::call::Call;
 use crate::app::report::Report;
-use crate::app::staffing::alarm;
+use crate::app::staffing::test_reminder;
 use crate::error::Result;
 
 /// At the run's `now`.
 pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
-    alarm::notify_software_tests(call).await
+    test_reminder::notify_software_tests(call).await
 }

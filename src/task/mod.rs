@@ -6,12 +6,16 @@
 mod clazz_assign_students;
 mod clazz_auto_change_coach;
 mod clazz_check_on_time;
+mod clazz_close_ended;
 mod clazz_complete_coach_changes;
+mod clazz_correct_coach_status;
+mod clazz_free_available_time;
 mod clazz_init_place;
 mod clazz_morning_notify;
 mod clazz_not_morning_notify;
 mod clazz_offer_places;
 mod clazz_remove_expired_students;
+pub mod crontab;
 mod invite_check;
 mod invite_create;
 mod invite_exec;
@@ -19,6 +23,8 @@ mod invite_notify_class;
 mod invite_notify_test;
 pub(crate) mod list;
 mod message_purge;
+mod monitor_notify_disconnect;
+mod monitor_notify_empty;
 pub mod registry;
 pub mod runner;
 mod scope;
@@ -46,11 +52,16 @@ async fn work(app: &App, task: Task, scope: Scope) -> Result<Report> {
         Task::SmsSend => sms_send::run(&call).await,
         Task::ClazzInitPlace => clazz_init_place::run(&call).await,
         Task::ClazzRemoveExpiredStudents => clazz_remove_expired_students::run(&call).await,
+        Task::ClazzFreeAvailableTime => clazz_free_available_time::run(&call).await,
         Task::ClazzAssignStudents => clazz_assign_students::run(&call).await,
         Task::ClazzOfferPlaces => clazz_offer_places::run(&call).await,
         Task::ClazzCheckOnTime => clazz_check_on_time::run(&call).await,
         Task::ClazzAutoChangeCoach => clazz_auto_change_coach::run(&call).await,
         Task::ClazzCompleteCoachChanges => clazz_complete_coach_changes::run(&call).await,
+        Task::ClazzCorrectCoachStatus => clazz_correct_coach_status::run(&call).await,
+        Task::ClazzCloseEnded => clazz_close_ended::run(&call).await,
+        Task::MonitorNotifyDisconnect => monitor_notify_disconnect::run(&call).await,
+        Task::MonitorNotifyEmpty => monitor_notify_empty::run(&call).await,
         Task::MessagePurge => message_purge::run(&call).await,
     }
 }

@@ -29,6 +29,8 @@ pub enum Task {
     ClazzInitPlace,
     /// `clazz remove_expired_students`
     ClazzRemoveExpiredStudents,
+    /// `clazz free_available_time`
+    ClazzFreeAvailableTime,
     /// `clazz assign_students`
     ClazzAssignStudents,
     /// `clazz offer_places`
@@ -37,6 +39,14 @@ pub enum Task {
     ClazzAutoChangeCoach,
     /// `clazz complete_coach_changes`
     ClazzCompleteCoachChanges,
+    /// `clazz close_ended`
+    ClazzCloseEnded,
+    /// `clazz correct_coach_status`
+    ClazzCorrectCoachStatus,
+    /// `monitor notify_disconnect`
+    MonitorNotifyDisconnect,
+    /// `monitor notify_empty`
+    MonitorNotifyEmpty,
     /// `message purge`
     MessagePurge,
 }
@@ -105,6 +115,8 @@ pub enum UselessAfter {
     LastStage,
     /// When admins are told that nobody takes over a class.
     ChangeAlarm,
+    /// The end of the lesson.
+    LessonEnd,
     /// Each message has an end of use of its own.
     PerMessage,
 }
@@ -120,6 +132,7 @@ impl UselessAfter {
             Self::TestDeadline => "deadline − 15 min",
             Self::LastStage => "s + 15 min",
             Self::ChangeAlarm => "the 6-day alarm",
+            Self::LessonEnd => "lesson end",
             Self::PerMessage => "per message",
         }
     }
@@ -179,10 +192,15 @@ impl Task {
         Self::SmsSend,
         Self::ClazzInitPlace,
         Self::ClazzRemoveExpiredStudents,
+        Self::ClazzFreeAvailableTime,
         Self::ClazzAssignStudents,
         Self::ClazzOfferPlaces,
         Self::ClazzAutoChangeCoach,
         Self::ClazzCompleteCoachChanges,
+        Self::ClazzCloseEnded,
+        Self::ClazzCorrectCoachStatus,
+        Self::MonitorNotifyDisconnect,
+        Self::MonitorNotifyEmpty,
         Self::MessagePurge,
     ];
 
@@ -302,6 +320,18 @@ impl Task {
                 description: "Takes students whose last day is past off the rosters, and reports classes \
                     left empty.",
             },
+            Self::ClazzFreeAvailableTime => Info {
+                name: "clazz_free_available_time",
+                words: "clazz free_available_time",
+                rpc: "FreeAvailability",
+                schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Frees the time of coaches that no lesson and no invitation needs any more, and \
+                    reports it.",
+            },
             Self::ClazzAssignStudents => Info {
                 name: "clazz_assign_students",
                 words: "clazz assign_students",
@@ -358,6 +388,52 @@ impl Task {
                 argument: Argument::Instant,
                 description: "Gives classes to their new coaches on the day of a coach change.",
             },
+            Self::ClazzCorrectCoachStatus => Info {
+                name: "clazz_correct_coach_status",
+                words: "clazz correct_coach_status",
+                rpc: "CorrectCoachStatus",
+                schedules: &["30 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Makes coaches on trial regular after enough lessons, and puts those who waited \
+                    for a class on trial.",
+            },
+            Self::ClazzCloseEnded => Info {
+                name: "clazz_close_ended",
+                words: "clazz close_ended",
+                rpc: "CloseEndedClasses",
+                schedules: &["0 0 * * *"],
+                window: None,
+                after_outage: AfterOutage::Once,
+                useless_after: UselessAfter::Never,
+                argument: Argument::Instant,
+                description: "Writes down that the lessons and classes of past days are over.",
+            },
+            Self::MonitorNotifyDisconnect => Info {
+                name: "monitor_notify_disconnect",
+                words: "monitor notify_disconnect",
+                rpc: "NotifyDisconnectedCoaches",
+                schedules: &["* * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::LessonEnd,
+                argument: Argument::Instant,
+                description: "Tells coaches and admins when a coach has left a lesson that goes on, \
+                    and admins when the coach is back.",
+            },
+            Self::MonitorNotifyEmpty => Info {
+                name: "monitor_notify_empty",
+                words: "monitor notify_empty",
+                rpc: "NotifyEmptyLessons",
+                schedules: &["*/10 * * * *"],
+                window: None,
+                after_outage: AfterOutage::ByState,
+                useless_after: UselessAfter::LessonEnd,
+                argument: Argument::Instant,
+                description: "Tells coaches and admins of lessons that go on without any student.",
+            },
             Self::MessagePurge => Info {
                 name: "message_purge",
                 words: "message purge",
@@ -398,35 +474,4 @@ impl Argument {
             Self::Instant => "[WHEN]",
         }
     }
-}
-
-/// The top of the crontab: what cron cannot know.
-const CRONTAB_HEAD: &str = "\
-# etutor: the scheduled tasks, in system form (/etc/cron.d/etutor; the sixth field is the user). Made by \
-`etutorctl crontab`.
-#
-# The times are meant in the zone of the service (`zone`, by default Asia/Shanghai), but cron counts in the \
-zone of its host
-# (Debian's ignores CRON_TZ): set the host's zone to it.
-#
-# Each line names its tick, the current minute, and a tick runs once: two hosts may have this crontab. A \
-line is silent when
-# all went well; what cron mails needs a person (or says that the server is in testing mode).
-SHELL=/bin/sh
-ETUTOR_SERVER=http://127.0.0.1:50051
-
-";
-
-/// The file `crontab`: one line per task and schedule.
-pub fn crontab() -> String {
-    let mut text = CRONTAB_HEAD.to_owned();
-    for task in Task::ALL {
-        for schedule in task.info().schedules {
-            text.push_str(&format!(
-                "{schedule:<14} etutor  /usr/local/bin/etutorctl --tick now {}\n",
-                task.words()
-            ));
-        }
-    }
-    text
 }

@@ -273,6 +273,13 @@ impl TestApp {
                     .into_inner()
                     .report
             }
+            "clazz free_available_time" => {
+                tasks.free_availability(pb::FreeAvailabilityRequest { firing }).await?.into_inner().report
+            }
+            "clazz correct_coach_status" => {
+                let request = pb::CorrectCoachStatusRequest { firing };
+                tasks.correct_coach_status(request).await?.into_inner().report
+            }
             "clazz morning_notify" => {
                 let request = pb::NotifyMorningClassesRequest { firing };
                 tasks.notify_morning_classes(request).await?.into_inner().report
@@ -304,6 +311,23 @@ impl TestApp {
             "clazz complete_coach_changes" => {
                 tasks
                     .complete_coach_changes(pb::CompleteCoachChangesRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "clazz close_ended" => {
+                tasks.close_ended_classes(pb::CloseEndedClassesRequest { firing }).await?.into_inner().report
+            }
+            "monitor notify_disconnect" => {
+                tasks
+                    .notify_disconnected_coaches(pb::NotifyDisconnectedCoachesRequest { firing })
+                    .await?
+                    .into_inner()
+                    .report
+            }
+            "monitor notify_empty" => {
+                tasks
+                    .notify_empty_lessons(pb::NotifyEmptyLessonsRequest { firing })
                     .await?
                     .into_inner()
                     .report
@@ -345,6 +369,7 @@ clients! {
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,
     classes: class_service_client::ClassServiceClient,
+    monitor: monitor_service_client::MonitorServiceClient,
     outbox: message_service_client::MessageServiceClient,
     tasks: task_service_client::TaskServiceClient,
     imports: import_service_client::ImportServiceClient,

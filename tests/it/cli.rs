@@ -3,6 +3,8 @@
 mod day_one;
 mod peers;
 mod reading;
+mod staff;
+mod watching;
 
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
 use etutor::rpc::{self, pb, tasks};

@@ -21,6 +21,7 @@ mod histories;
 mod house;
 mod import;
 mod messages;
+mod monitor;
 mod notices;
 mod on_time;
 mod openings;

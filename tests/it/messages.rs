@@ -5,6 +5,7 @@ mod cap;
 mod kinds;
 mod listing;
 mod sending;
+mod staff;
 mod words;
 mod world;
 

@@ -1,6 +1,7 @@
 //! Notices about lessons: however something comes about, everybody concerned is told once, and the
 //! last word they got is true (docs/domain.md §7).
 
+mod by_staff;
 mod history;
 mod reminders;
 mod standing;
@@ -225,7 +226,7 @@ fn a_week_of_holiday_is_one_message_with_its_days() {
             who(&back),
             ["LESSON_ADDED coach-001", "LESSON_ADDED student-001", "LESSON_ADDED student-002"]
         );
-        assert!(back.iter().all(|(_, text)| text.contains("增加一次课：4月5日（周日）19:00")), "{back:?}");
+        assert!(back.iter().all(|(_, text)| text.contains("恢复一次课：4月5日（周日）19:00")), "{back:?}");
     });
 }
 
@@ -327,5 +328,45 @@ fn a_late_yes_says_that_the_coach_knows_the_hour_of_then() {
         assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
         lessons_at(&stage, "18:30", "20:00").await;
         assert!(who(&sent(&stage).await).contains(&"LESSON_MOVED coach-001"));
+    });
+}
+
+#[test]
+fn leave_that_a_holiday_gives_back_is_said_to_be() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 2).await;
+        leave(&stage, 1, "2026-03-19").await;
+        excepted(&stage, &["2026-03-19"]).await;
+        let told = sent(&stage).await;
+        let everybody =
+            |kind: &str| ["coach-001", "student-001", "student-002"].map(|who| format!("{kind} {who}"));
+        assert_eq!(who(&told), everybody("LESSON_CANCELLED"));
+        let given_back: Vec<bool> = told.iter().map(|(_, text)| text.contains("您请的假已退回")).collect();
+        assert_eq!(given_back, [false, true, false]);
+        excepted(&stage, &[]).await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), everybody("LESSON_ADDED"));
+        assert!(told.iter().all(|(_, text)| text.contains("恢复一次课：3月19日")), "{told:?}");
+        // Taken back before anybody heard of it: only the leave is gone.
+        leave(&stage, 1, "2026-03-19").await;
+        stage.set_clock("2026-03-06T23:00").await;
+        excepted(&stage, &["2026-03-19"]).await;
+        excepted(&stage, &[]).await;
+        stage.set_clock("2026-03-07T07:00").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["LESSON_ADDED student-001"]);
+        assert!(told[0].1.contains("恢复一次课") && told[0].1.contains("如不能上课请重新请假"), "{told:?}");
+        // A lesson that nobody knew of is one more.
+        let sundays = pb::ClassTemplate {
+            recurrence: "FREQ=WEEKLY;BYDAY=TH,SU".to_owned(),
+            ..stage.academy.templates[0].clone()
+        };
+        let request = pb::UpsertClassTemplateRequest { class_template: Some(sundays), ..Default::default() };
+        stage.catalog().upsert_class_template(request).await.unwrap();
+        let told = sent(&stage).await;
+        assert!(
+            told.iter().all(|(line, text)| line.starts_with("LESSON_ADDED") && text.contains("增加17次课")),
+            "{told:?}"
+        );
     });
 }

@@ -76,7 +76,7 @@ fn a_standby_takes_over_at_the_start_and_the_coach_keeps_the_later_lessons() {
         let report = stage.fire("clazz check_on_time", None).await;
         let standby = "math@2026-03-12/STANDBY-1-1: asked to stand by";
         assert_eq!(report.notes, [format!("{standby}: coach-003, coach-002; coach-004 TEST_NOT_VALID")]);
-        assert_eq!(minute(&stage, "18:55").await, ["STANDBY_REQUEST coach-003", "STANDBY_REQUEST coach-002"]);
+        assert_eq!(minute(&stage, "18:55").await, ["STANDBY_REQUEST coach-002", "STANDBY_REQUEST coach-003"]);
         assert_eq!(yes(&stage, 3).await, "READY");
         assert_eq!(yes(&stage, 2).await, "RESERVE");
         stage.told().await;
@@ -119,7 +119,7 @@ fn a_coach_who_comes_in_time_ends_the_ladder_and_admins_hear_it() {
         for at in ["18:55", "19:00", "19:05", "19:15"] {
             assert_eq!(minute(&stage, at).await, none(), "{at}");
         }
-        assert_eq!(state(&stage).await, "SCHEDULED");
+        assert_eq!(state(&stage).await, "RUNNING");
     });
 }
 
@@ -246,6 +246,6 @@ fn a_lesson_to_which_nobody_comes_needs_no_coach() {
             let told = minute(&stage, at).await;
             assert!(told.iter().all(|line| line.starts_with("LESSON_EMPTY")), "{at}: {told:?}");
         }
-        assert_eq!(state(&stage).await, "SCHEDULED");
+        assert_eq!(state(&stage).await, "RUNNING");
     });
 }

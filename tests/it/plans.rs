@@ -4,8 +4,9 @@
 use crate::staffing::stage::{SATURDAY, Stage};
 use etutor::app::call::Call;
 use etutor::app::enrollment::offer;
+use etutor::app::monitor::missing;
 use etutor::app::report::Report;
-use etutor::app::staffing::{alarm, check, create, on_time, remind, step, wave};
+use etutor::app::staffing::{alarm, check, create, on_time, remind, step, test_reminder, wave};
 use etutor::domain::time::Instant;
 use etutor::error::Result;
 use etutor::storage::sql::sql;
@@ -101,7 +102,7 @@ async fn idle(stage: &Stage, what: &str, run: impl AsyncFnOnce() -> Result<Repor
     for (statement, index) in sent.iter().zip(indexes) {
         let plan = explain(stage.db(), statement).await;
         assert!(plan.contains(index), "{what}: {}\n{plan}", statement.sql);
-        let others = statement.sql.contains("FROM vacancy") && !plan.contains("vacancy_state");
+        let others = statement.sql.contains("FROM vacancy") && !plan.contains("vacancy_");
         assert!(!others, "{what}: {}\n{plan}", statement.sql);
     }
 }
@@ -119,7 +120,7 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
             &stage,
             "check",
             async || check::check_invitations(&Call::new(&stage, now), None).await,
-            &[asked, open, asked],
+            &[asked, open, asked, asked],
         )
         .await;
         idle(
@@ -139,7 +140,7 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
         idle(
             &stage,
             "notify_test",
-            async || alarm::notify_software_tests(&Call::new(&stage, now)).await,
+            async || test_reminder::notify_software_tests(&Call::new(&stage, now)).await,
             &[asked],
         )
         .await;
@@ -162,6 +163,20 @@ fn a_tick_with_nothing_to_do_looks_through_indexes_only() {
             "check_on_time",
             async || on_time::check_on_time(&Call::new(&stage, now)).await,
             &["lesson_start", "lesson_start"],
+        )
+        .await;
+        idle(
+            &stage,
+            "notify_disconnect",
+            async || missing::notify_disconnected(&Call::new(&stage, now)).await,
+            &["lesson_start"],
+        )
+        .await;
+        idle(
+            &stage,
+            "notify_empty",
+            async || missing::notify_empty(&Call::new(&stage, now)).await,
+            &["lesson_start"],
         )
         .await;
         // By when it runs out, or by its state.

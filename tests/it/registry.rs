@@ -3,7 +3,8 @@
 
 use clap::CommandFactory as _;
 use etutor::rpc::pb;
-use etutor::task::registry::{Argument, Task, crontab};
+use etutor::task::crontab::crontab;
+use etutor::task::registry::{Argument, Task};
 use prost::Message as _;
 use std::collections::BTreeSet;
 

@@ -2,6 +2,7 @@
 //! lessons, or not at all, and a preview shows the effect.
 
 mod holidays;
+mod mistakes;
 mod nights;
 mod periods;
 mod sizes;

@@ -5,6 +5,7 @@ mod alarms;
 mod asking;
 mod budgets;
 mod creating;
+mod limits;
 mod memory;
 mod next_day;
 mod resizing;

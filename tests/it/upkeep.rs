@@ -2,6 +2,8 @@
 //! repaired; students whose last day is past leave the rosters.
 
 mod purge;
+mod status;
+mod time;
 
 use crate::replay::import_through_rpc;
 use etutor::app::import::{ImportData, ImportFile, ImportRow};

@@ -1,8 +1,10 @@
 //! Coaches and their job status; their availability is in `availability`.
 
 mod availability;
+mod limits;
 
 pub(crate) use availability::{AvailabilitySpec, Offer, list_availability, offer_end, set_availability};
+pub(crate) use limits::{NewLimits, RankLimit, list_class_limits, set_class_limits};
 
 use super::App;
 use super::input::{Change, Fields};

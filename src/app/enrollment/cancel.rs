@@ -3,8 +3,10 @@
 
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
+use super::tell::taken_away;
 use super::{get_reservation, offer, stored};
 use crate::app::call::{Call, Work};
+use crate::domain::actor::Actor;
 use crate::domain::state::reservation::Event;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::{Day, Instant, add_days};
@@ -41,7 +43,11 @@ pub(crate) async fn cancel_reservation(call: &Call<'_>, cancel: &Cancel) -> Resu
     in_txn!(call, "reservation.cancel", |work| {
         let before = lock_in_txn(work.txn, template_id, cancel.id).await?;
         if work.claimed(CANCEL).await?.is_none() {
-            end_in_txn(work, &before, cancel.from_day).await?;
+            let lost = end_in_txn(work, &before, cancel.from_day).await?;
+            if let Actor::Admin(_) = work.actor {
+                // What students do themselves they know.
+                taken_away(work, &before, &lost).await?;
+            }
             work.record(CANCEL, cancel.id).await?;
         }
         Ok(())
@@ -81,29 +87,33 @@ pub(crate) async fn leave_waitlist(call: &Call<'_>, id: i64) -> Result<Reservati
     give_up(call, id, &[ReservationState::Waitlisted, ReservationState::Offered]).await
 }
 
-/// Ends a locked reservation from a day on; the places that come free go to the waiting list.
-async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Option<Day>) -> Result<()> {
+/// Ends a locked reservation from a day on; the places that come free go to the waiting list. The
+/// lessons that the student has no more.
+async fn end_in_txn(
+    work: Work<'_>,
+    before: &reservation::Model,
+    from_day: Option<Day>,
+) -> Result<Vec<(Day, Instant)>> {
+    let days = place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
     let cause = match before.state.at(before.expires_at, work.now) {
         ReservationState::Booked | ReservationState::Placed => PlaceCause::Cancel,
         ReservationState::Held => PlaceCause::HoldReleased,
         ReservationState::Offered => PlaceCause::OfferDeclined,
         ReservationState::Waitlisted => {
-            return waiting_cancel_set_in_txn(
-                work.txn,
-                &[(before.id, add_days(before.start_day, -1))],
-                work.now,
-            )
-            .await;
+            let nothing = add_days(before.start_day, -1);
+            waiting_cancel_set_in_txn(work.txn, &[(before.id, nothing)], work.now).await?;
+            return Ok(days);
         }
-        ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => return Ok(()),
+        ReservationState::Ended | ReservationState::Cancelled | ReservationState::Expired => {
+            return Ok(Vec::new());
+        }
     };
     let whole = cause != PlaceCause::Cancel;
-    let days = place_days(work.txn, before.template_id, before.start_day, before.last_day).await?;
     let ahead = |(day, start_at): &&(Day, Instant)| {
         whole || (*start_at > work.now && from_day.is_none_or(|from| from <= *day))
     };
     let Some(from) = days.iter().find(ahead).map(|(day, _)| *day) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let something_left = days.iter().any(|(day, _)| *day < from);
     let (from, state) = if something_left {
@@ -115,5 +125,6 @@ async fn end_in_txn(work: Work<'_>, before: &reservation::Model, from_day: Optio
     if cause == PlaceCause::HoldReleased {
         held_time_end_in_txn(work.txn, &[before.id], work.now).await?;
     }
-    offer::refresh_in_txn(work, &[before.template_id]).await.map(drop)
+    offer::refresh_in_txn(work, &[before.template_id]).await?;
+    Ok(days.into_iter().filter(|(day, _)| from <= *day).collect())
 }

@@ -96,7 +96,9 @@ pub(crate) async fn student_schedule(
     }
     let lessons = rows
         .into_iter()
-        .map(|row| {
+        .map(|mut row| {
+            let (start, end) = (row.start_at, row.end_at);
+            row.lesson_state = row.lesson_state.map(|state| state.at(start, end, call.now));
             let on_leave = on_leave.contains(&(row.reservation_id, row.day));
             let may_leave = leaves.get(&row.season).is_none_or(|taken| *taken < limit);
             let actions = actions(call, &row, on_leave, may_leave);

@@ -12,7 +12,7 @@ mod write;
 
 pub use look::Asked;
 pub use remind::{Starts, remind};
-pub(crate) use standing::{class_of, look_at_answered, look_at_invitations};
+pub(crate) use standing::{class_of, heard_of_end, look_at_answered, look_at_invitations};
 
 use crate::app::call::Work;
 use crate::domain::notice::{LessonNews, Word};

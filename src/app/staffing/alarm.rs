@@ -1,5 +1,4 @@
-//! `invite notify_test` and `invite notify_class`: reminds coaches whose test is due, and warns
-//! admins of tasks without enough coaches (docs/domain.md §3).
+//! `invite notify_class`: warns admins of tasks without enough coaches (docs/domain.md §3).
 
 use super::{check, hold::budget_starts, notice};
 use crate::app::call::Call;
@@ -14,37 +13,6 @@ use crate::in_txn;
 use crate::message::content::{ClassNews, Shortage};
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, Vacancy};
-
-/// 17:00 and 22:00: coaches who accepted and have not passed the test, with a deadline at least 15
-/// minutes and at most 2 hours ahead; once per (invitation, deadline).
-pub async fn notify_software_tests(call: &Call<'_>) -> Result<Report> {
-    let rules = call.app.rules();
-    let due = staffing::invited_list_deadline_in(
-        call.app.db.reader(),
-        call.now + rules.reminder_least,
-        call.now + rules.reminder_most,
-    )
-    .await?;
-    let mut report = Report { examined: due.len() as u64, ..Report::default() };
-    if due.is_empty() {
-        return Ok(report);
-    }
-    let tasks =
-        staffing::vacancy_list_by_ids(call.app.db.reader(), due.iter().map(|coach| coach.task_id)).await?;
-    let drafts: Vec<outbox::Draft> = due
-        .iter()
-        .filter_map(|coach| {
-            let task = tasks.iter().find(|task| task.id == coach.task_id)?;
-            let deadline = coach.stands.test_by()?;
-            let news = ClassNews::TestReminder { test_by: deadline };
-            let draft = notice::to_coach(task, coach, deadline.unix(), news);
-            Some(outbox::Draft { valid_until: deadline, ..draft })
-        })
-        .collect();
-    report.messages = in_txn!(call, "invitation.remind", |work| outbox::write(work, drafts.clone()).await)?;
-    report.changed = report.messages;
-    Ok(report)
-}
 
 /// What is to be told of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

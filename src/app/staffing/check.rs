@@ -1,6 +1,7 @@
 //! `invite check`: the effects of time on invitations and tasks (docs/domain.md §§3–5).
 
 use super::step::{resize_in_txn, settle};
+use super::test_reminder::remind_of_other_deadlines;
 use crate::app::call::Call;
 use crate::app::outbox;
 use crate::app::report::Report;
@@ -12,10 +13,13 @@ use crate::in_txn;
 use crate::storage::staffing;
 
 /// Invitations run out, tests lapse, the reserve moves up, tasks are sized again where sign-ups or
-/// coaches changed, and their states follow. With a day only that day's tasks.
+/// coaches changed, and their states follow; coaches are reminded of tests that are due at odd
+/// hours. With a day only that day's tasks.
 pub async fn check_invitations(call: &Call<'_>, day: Option<Day>) -> Result<Report> {
     let mut report = expire(call, day).await?;
     report.add(bring_in_line(call, day).await?);
+    // Whose test has lapsed by now is not reminded.
+    report.messages += remind_of_other_deadlines(call, day).await?;
     Ok(report)
 }
 

@@ -17,6 +17,7 @@ use crate::storage::entity::coach;
 use crate::storage::on_time::{present_of, starting_of};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use crate::storage::vacancy;
+use crate::storage::vacancy_list::day_list;
 use sea_orm::EntityTrait;
 
 /// READY → ASSIGNED: the lessons that the locked vacancy is about are this coach's from now on, and
@@ -139,7 +140,7 @@ pub(super) async fn standby_who_is_there(
 pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: i64) -> Result<u64> {
     let (class_id, replaces_id) = places(vacancy)?;
     let lessons = vacancy::class_lesson_list(work.txn, class_id).await?;
-    let listed = vacancy::day_list(work.txn, [-vacancy.id]).await?.remove(&-vacancy.id).unwrap_or_default();
+    let listed = day_list(work.txn, [-vacancy.id]).await?.remove(&-vacancy.id).unwrap_or_default();
     let is_theirs = |lesson: &&vacancy::ClassLesson| {
         listed.contains(&lesson.day)
             && lesson.start_at > work.now

@@ -130,6 +130,7 @@ async fn make_classes(
             end_at: Set(span.end),
             coach_id: Set(coach.coach_id),
             state: Set(LessonState::Scheduled),
+            closed_at: NotSet,
         }));
         placed.extend(members.iter().map(|student| (student.reservation_id, class_id)));
         assigned.push((coach.id, class_id));

@@ -16,9 +16,13 @@ use crate::storage::staffing::{self, InvitedCoach};
 /// An invitation in any state that counts → CANCELLED; a QUEUED one's message is cancelled. How the
 /// coach stood before: the caller looks at all that it has let go in one go.
 pub(crate) async fn cancel(work: Work<'_>, coach: &InvitedCoach, reason: Reason) -> Result<(i64, Standing)> {
+    end(work, coach, Event::Cancelled(reason)).await
+}
+
+/// The same, by what happened to it.
+pub(super) async fn end(work: Work<'_>, coach: &InvitedCoach, event: Event) -> Result<(i64, Standing)> {
     let from = coach.stands.state();
-    staffing::invitation_step_one_in_txn(work.txn, coach.id, from, Event::Cancelled(reason), work.now)
-        .await?;
+    staffing::invitation_step_one_in_txn(work.txn, coach.id, from, event, work.now).await?;
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
     let is_out = match from {
         InvitationState::Queued => {

@@ -7,7 +7,7 @@
 
 use super::demand::demand_changed;
 use super::form::form;
-use super::release::{cancel, drop_ineligible, let_go};
+use super::release::{cancel, drop_ineligible, end, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
 use super::sizing::{Size, attach_in_txn, size_in_txn};
 use super::{cover, next_day, notice, roster, task, vacancy};
@@ -37,8 +37,8 @@ pub async fn settle(work: Work<'_>, id: i64) -> Result<u64> {
     Ok(messages)
 }
 
-/// Fills a locked open vacancy as far as it may be filled now: the one place that knows what is done
-/// when coaches are ready, by what they were looked for. Messages written.
+/// Fills a locked open vacancy as far as it may be filled now: the one place that knows what is
+/// done when coaches are ready, by what they were looked for. Messages written.
 async fn fill(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
     let covered = vacancy.state == TaskState::Covered;
     let may_fill = match vacancy.kind {
@@ -148,9 +148,14 @@ pub(crate) async fn cancel_in_txn(work: Work<'_>, task_id: i64, why: Cancellatio
     if !task.state.is_open() {
         return Ok(0);
     }
+    let event = match why {
+        // It may come back, and they with it.
+        Cancellation::NoLesson => invitation::Event::LessonOff,
+        Cancellation::NoDemand | Cancellation::Admin => invitation::Event::Cancelled(Reason::TaskClosed),
+    };
     let mut gone = Vec::new();
     for coach in staffing::invited_of_task(work.txn, task_id).await? {
-        gone.push(cancel(work, &coach, Reason::TaskClosed).await?);
+        gone.push(end(work, &coach, event).await?);
     }
     let messages = look_at_invitations(work, &gone).await?;
     staffing::vacancy_step_in_txn(work.txn, &[task_id], task.state, Event::Cancelled(why)).await?;

@@ -20,9 +20,9 @@ use crate::storage::entity::class;
 use crate::storage::page::{Page, Paged};
 use crate::storage::staffing;
 use crate::storage::vacancy::{
-    self, ClassLesson, NewVacancy, VacancyFilter, VacancyRow, class_lesson_list, vacancy_insert_in_txn,
-    vacancy_row,
+    self, ClassLesson, NewVacancy, class_lesson_list, vacancy_insert_in_txn, vacancy_row,
 };
+use crate::storage::vacancy_list::{VacancyFilter, VacancyRow, day_list, vacancy_page};
 use sea_orm::ActiveValue::Set;
 use std::collections::BTreeSet;
 
@@ -309,17 +309,17 @@ pub(crate) async fn list(call: &Call<'_>, query: &Query, page: &Page) -> Result<
     };
     let Query { kinds, class_id, coach: _, states } = query.clone();
     let filter = VacancyFilter { kinds, class_id, coach_id, states, ids: Vec::new() };
-    let rows = page.cut(vacancy::vacancy_page(conn, &filter, page).await?, |row| row.row.id);
-    let mut days = vacancy::day_list(conn, rows.items.iter().map(|row| row.row.id)).await?;
+    let rows = page.cut(vacancy_page(conn, &filter, page).await?, |row| row.row.id);
+    let mut days = day_list(conn, rows.items.iter().map(|row| row.row.id)).await?;
     Ok(rows.map(|row| Opened { days: days.remove(&row.row.id).unwrap_or_default(), row }))
 }
 
 async fn one(call: &Call<'_>, key: i64) -> Result<Opened> {
     let conn = call.app.db.reader();
     let filter = VacancyFilter { ids: vec![-key], ..VacancyFilter::default() };
-    let row = vacancy::vacancy_page(conn, &filter, &Page { after: None, size: 1 }).await?.pop();
+    let row = vacancy_page(conn, &filter, &Page { after: None, size: 1 }).await?.pop();
     let row = row.ok_or_else(|| Error::not_found("substitution", -key))?;
-    let days = vacancy::day_list(conn, [-key]).await?.remove(&-key).unwrap_or_default();
+    let days = day_list(conn, [-key]).await?.remove(&-key).unwrap_or_default();
     Ok(Opened { row, days })
 }
 

@@ -1,15 +1,17 @@
 //! The software test: a coach who passes it becomes ready for every class accepted in time.
 
 use super::hold::coach_lock_in_txn;
+use super::notice;
 use super::step::settle;
 use crate::app::call::{Call, Work};
-use crate::app::outbox::notice::look_at_invitations;
+use crate::app::outbox::{self, Draft, notice::look_at_invitations};
 use crate::domain::actor::Actor;
 use crate::domain::notice::Standing;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
 use crate::error::{Error, Result};
 use crate::in_txn;
+use crate::message::content::{ClassNews, TestPart};
 use crate::storage::entity::{coach, software_test};
 use crate::storage::staffing::{self, InvitedCoach};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -32,7 +34,20 @@ pub(crate) struct TestParts {
 impl TestParts {
     /// All parts passed.
     pub(crate) fn passed(self) -> bool {
-        self.camera && self.sound && self.microphone && self.lesson && self.whiteboard
+        self.failed().is_empty()
+    }
+
+    /// Those that failed.
+    fn failed(self) -> Vec<TestPart> {
+        let Self { camera, sound, microphone, lesson, whiteboard } = self;
+        let parts = [
+            (camera, TestPart::Camera),
+            (sound, TestPart::Sound),
+            (microphone, TestPart::Microphone),
+            (lesson, TestPart::Lesson),
+            (whiteboard, TestPart::Whiteboard),
+        ];
+        parts.into_iter().filter(|(passed, _)| !passed).map(|(_, part)| part).collect()
     }
 }
 
@@ -101,11 +116,26 @@ pub(crate) async fn complete_software_test(
                 passed(work, invited).await?;
                 ready.push(invited.id);
             }
+        } else {
+            tell_failed(work, parts, &again).await?;
         }
         let result = ready.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         work.record(SCOPE, result).await?;
         Ok(TestOutcome { passed: parts.passed(), ready })
     })
+}
+
+/// Tells a coach at once which parts failed, and until when the test may be taken again for the
+/// acceptance that ends first, if one waits for it.
+async fn tell_failed(work: Work<'_>, parts: TestParts, accepted: &[InvitedCoach]) -> Result<()> {
+    let first = accepted.iter().filter_map(|coach| Some((coach.stands.test_by()?, coach)));
+    let Some((test_by, coach)) = first.min_by_key(|(test_by, coach)| (*test_by, coach.id)) else {
+        return Ok(());
+    };
+    let task = staffing::vacancy_by_id(work.txn, coach.task_id).await?;
+    let news = ClassNews::TestFailed { failed: parts.failed(), test_by };
+    let draft = notice::to_coach(&task, coach, work.now.unix(), news);
+    outbox::write(work, vec![Draft { valid_until: test_by, ..draft }]).await.map(drop)
 }
 
 async fn passed(work: Work<'_>, invited: &InvitedCoach) -> Result<()> {

@@ -295,6 +295,7 @@ pub(super) fn new_invitation(
         ended_at: Set(None),
         class_id: Set(None),
         reason: Set(String::new()),
+        fell_from: Set(String::new()),
         operator: Set(String::new()),
         remark: Set(String::new()),
         version: Set(0),

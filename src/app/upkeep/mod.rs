@@ -1,8 +1,12 @@
-//! Nightly upkeep: recounts places, takes students off rosters, removes what is old.
+//! Nightly upkeep: recounts places, takes students off rosters, closes what is over, frees time,
+//! corrects the status of coaches, removes what is old.
 
+pub(crate) mod close;
 pub(crate) mod expired;
 pub mod places;
 pub(crate) mod purge;
+pub(crate) mod status;
+pub(crate) mod time;
 
 use super::report::Report;
 

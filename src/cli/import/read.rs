@@ -91,6 +91,20 @@ pub(super) fn folder(dir: &Path, encoding: &'static Encoding) -> Result<Folder, 
     Ok(folder)
 }
 
+/// Reads one file as the one of this name.
+pub(super) fn one_file(
+    name: &'static str,
+    path: &Path,
+    encoding: &'static Encoding,
+) -> Result<Folder, Failure> {
+    let unreadable = |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let mut problems = Problems { file: name, found: Vec::new() };
+    let files = FILES.iter().filter(|(of, _)| *of == name);
+    let files = files.map(|file| read_file(*file, &bytes, encoding, &mut problems)).collect();
+    Ok(Folder { files, problems: problems.found, paths: vec![path.to_owned()] })
+}
+
 /// What to say of a file that looks as if it should be read, and is not.
 fn why_unread(file: &str) -> Option<String> {
     let lower = file.to_lowercase();

@@ -34,6 +34,7 @@ fn need() -> Need {
         cities: BTreeMap::from([("1101".to_owned(), 8), ("3101".to_owned(), 4)]),
         is_a_class: true,
         first: BTreeSet::new(),
+        limits: BTreeMap::new(),
     }
 }
 fn coach() -> Candidate {
@@ -60,6 +61,8 @@ fn coach() -> Candidate {
         lessons: Vec::new(),
         held: Vec::new(),
         classes: 0,
+        by_hand: BTreeSet::new(),
+        said_yes: BTreeSet::new(),
         asked: BTreeSet::new(),
         today: 0,
         week: 0,
@@ -197,4 +200,27 @@ fn coaches_are_asked_by_rank_then_fewest_classes_then_longest_since_then_name() 
         ordered.iter().map(|coach| coach.user_name.as_str()).collect::<Vec<_>>(),
         ["a", "b", "c", "d", "e"]
     );
+}
+
+#[test]
+fn the_limits_of_a_season_are_two_and_a_yes_stays() {
+    const MANUAL: Purpose = Purpose::Manual { overriding: true };
+    let refused = |purpose, classes, change: fn(&mut Candidate)| {
+        let mut coach = Candidate { classes, ..coach() };
+        change(&mut coach);
+        let limits = BTreeMap::from([(2, ClassLimit { base: 1, most: 3 })]);
+        let need = Need { limits, ..need() };
+        check(&rules(), &coach, &need, purpose, at("2026-03-02 09:00")).err()
+    };
+    let over = Some(Reason::RankLimit);
+    let nothing = |_: &mut Candidate| {};
+    let by_hand = |coach: &mut Candidate| coach.by_hand = BTreeSet::from([1]);
+    assert_eq!([0, 1].map(|classes| refused(AUTO, classes, nothing)), [None, over]);
+    assert_eq!([2, 3].map(|classes| refused(MANUAL, classes, nothing)), [None, over]);
+    // An answer is judged as its invitation was.
+    assert_eq!([0, 1].map(|classes| refused(Purpose::Answer, classes, nothing)), [None, over]);
+    assert_eq!([2, 3].map(|classes| refused(Purpose::Answer, classes, by_hand)), [None, over]);
+    assert_eq!(refused(Purpose::Answer, 9, |coach| coach.said_yes = BTreeSet::from([1])), None);
+    // Another rank keeps what the configuration says: 6 of rank 1.
+    assert_eq!([5, 6].map(|classes| refused(AUTO, classes, |coach| coach.rank = 1)), [None, over]);
 }

@@ -117,6 +117,10 @@ pub enum Truth {
     CoachMissing,
     /// The student still has this offer.
     OfferStands,
+    /// The student has no sign-up for its lesson.
+    SignUpGone,
+    /// The person still teaches its class, or is in it.
+    OfClass,
 }
 
 /// Makes the look-up of a kind's row: a kind without a row, or with two, does not compile.
@@ -190,7 +194,7 @@ kinds! {
     OfferExpired       [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
         "候补名额过期"    "the place has gone to the next";
     WaitlistClosed     [Student]        Notice     Holds  Never WaitingPlace Truth::Always;
-        "候补结束"       "no place came free";
+        "候补结束"       "your place on the list has ended";
     ClassChanged       [Student]        Notice     Holds  Again Class        Truth::ClassOfStudent;
         "调班通知"       "you are in another class from now on";
     LessonEmpty        [Coach, Admin]   Notice     Holds  Again Lesson       Truth::Topic;
@@ -203,8 +207,8 @@ kinds! {
         "加课通知"       "the calendar changed: there is one more lesson";
     LessonMoved        [Student, Coach] Notice     Holds  Again Lesson       Truth::Topic;
         "上课时间调整"    "the lesson is at another time";
-    SignUpCancelled    [Student]        Notice     Holds  Again SignUp       Truth::Always;
-        "约课取消"       "nothing is left of the sign-up";
+    SignUpCancelled    [Student]        Notice     Holds  Again SignUp       Truth::SignUpGone;
+        "约课取消"       "the sign-up was taken away";
     PlaceDrift         [Admin]          Always     Exempt Again Service      Truth::Always;
         "名额核对有误"    "places were repaired";
     MessagesCapped     [Admin]          NightMail  Exempt Again Service      Truth::Always;
@@ -235,6 +239,16 @@ kinds! {
         "教练缺席" "nobody came to teach the lesson";
     LessonGoesOn       [Student, Coach, Admin] Always     Exempt Again Class        Truth::Always;
         "教练已到" "somebody teaches the lesson now";
+    TestFailed         [Coach]          Always     Exempt Never Invitation   Truth::TestMissing;
+        "软件测试未通过"  "a part of the software test failed: try again";
+    StaffNotice        [Student, Coach] Notice     Holds  Again Class        Truth::OfClass;
+        "教务通知"       "what staff have to say to the class";
+    CoachDisconnected  [Coach, Admin]   Always     Holds  Again Class        Truth::Always;
+        "教练离线"       "the coach has left a lesson that goes on";
+    CoachBack          [Admin]          Always     Exempt Again Class        Truth::Always;
+        "教练恢复在线"    "the coach who had left is back";
+    LessonWithoutStudents [Coach, Admin] Always    Holds  Again Class        Truth::Always;
+        "上课无学员在线"  "a lesson goes on, and no student is present";
 }
 
 #[cfg(test)]

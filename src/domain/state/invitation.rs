@@ -167,8 +167,27 @@ pub(crate) enum Event {
     Withdrawn,
     /// The service or staff took it back.
     Cancelled(Reason),
+    /// An edit of the catalogue took its lesson away.
+    LessonOff,
+    /// That lesson is back.
+    LessonBack(Back),
     /// The class is formed.
     Formed,
+}
+
+/// How an invitation stands again whose lesson had fallen away and is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Back {
+    /// The question stands as it did.
+    Asked,
+    /// The coach is asked anew; `valid_until`: the use of the message ends then.
+    AskedAnew { valid_until: Instant },
+    /// The yes counts; the software test must be passed until then.
+    Accepted { test_by: Instant },
+    /// The yes counts, and the test is passed.
+    Ready,
+    /// The yes is in reserve.
+    Reserve,
 }
 
 /// Where a yes is one: asked, or ended by anything but the service. A late yes counts as one in
@@ -198,7 +217,13 @@ impl InvitationState {
             Event::TestOverdue => (&[Accepted], Lapsed),
             Event::Declined => (&[Queued, Sent, Expired, Undelivered], Declined),
             Event::Withdrawn => (&[Accepted, Ready, Reserve], Withdrawn),
-            Event::Cancelled(_) => (&[Queued, Sent, Accepted, Ready, Reserve], Cancelled),
+            Event::Cancelled(_) | Event::LessonOff => (&[Queued, Sent, Accepted, Ready, Reserve], Cancelled),
+            // Storage asks besides that the lesson was why it ended.
+            Event::LessonBack(Back::Asked) => (&[Cancelled], Sent),
+            Event::LessonBack(Back::AskedAnew { .. }) => (&[Cancelled], Queued),
+            Event::LessonBack(Back::Accepted { .. }) => (&[Cancelled], Accepted),
+            Event::LessonBack(Back::Ready) => (&[Cancelled], Ready),
+            Event::LessonBack(Back::Reserve) => (&[Cancelled], Reserve),
             Event::Formed => (&[Ready], Assigned),
         };
         if from.contains(&self) { Ok(to) } else { Err(Impossible::new("invitation", self, event)) }
@@ -218,6 +243,7 @@ impl Event {
             Self::TestOverdue => Some(Reason::Lapsed),
             Self::Declined => Some(Reason::Declined),
             Self::Cancelled(reason) => Some(*reason),
+            Self::LessonOff => Some(Reason::TaskClosed),
             _ => None,
         }
     }
@@ -251,6 +277,24 @@ mod tests {
     }
 
     #[test]
+    fn what_fell_away_with_its_lesson_comes_back_with_it_and_nothing_else_does() {
+        let at = Instant::from_unix(0);
+        for (back, state) in [
+            (Back::Asked, Sent),
+            (Back::AskedAnew { valid_until: at }, Queued),
+            (Back::Accepted { test_by: at }, Accepted),
+            (Back::Ready, Ready),
+            (Back::Reserve, Reserve),
+        ] {
+            for from in InvitationState::ALL {
+                let after = from.after(Event::LessonBack(back)).ok();
+                assert_eq!(after, (*from == Cancelled).then_some(state), "{from}");
+            }
+            assert_eq!(state.after(Event::LessonOff), Ok(Cancelled), "it may fall away again");
+        }
+    }
+
+    #[test]
     fn what_has_ended_comes_back_by_a_late_yes_only_and_what_was_taken_back_never() {
         let events = [
             Event::MessageOut,
@@ -265,6 +309,7 @@ mod tests {
             Event::Declined,
             Event::Withdrawn,
             Event::Cancelled(Reason::TaskClosed),
+            Event::LessonOff,
             Event::Formed,
         ];
         for event in events {

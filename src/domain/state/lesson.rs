@@ -36,7 +36,37 @@ super::words! {
     }
 }
 
+impl LessonState {
+    /// Those of a lesson that time has moved, or may move.
+    pub(crate) const BY_TIME: [Self; 2] = [Self::Scheduled, Self::Running];
+
+    /// What a lesson in `[start, end)` is at `now`: RUNNING from its start, DONE from its end on,
+    /// whether or not anybody has written that down. What was said of its coach or of its place in
+    /// the calendar stays said.
+    #[must_use]
+    pub fn at(self, start: Instant, end: Instant, now: Instant) -> Self {
+        match self {
+            _ if !Self::BY_TIME.contains(&self) => self,
+            _ if end <= now => Self::Done,
+            _ if start <= now => Self::Running,
+            _ => Self::Scheduled,
+        }
+    }
+}
+
 impl ClassState {
+    /// What a class is at `now` whose lessons that are not called off go from the start of the
+    /// first to the end of the last, `lessons`: RUNNING from that start, CLOSED from that end on.
+    #[must_use]
+    pub fn at(self, lessons: Option<(Instant, Instant)>, now: Instant) -> Self {
+        match (self, lessons) {
+            (Self::Closed, _) | (_, None) => Self::Closed,
+            (_, Some((_, end))) if end <= now => Self::Closed,
+            (_, Some((start, _))) if start <= now => Self::Running,
+            _ => Self::Open,
+        }
+    }
+
     /// What a class is whose SCHEDULED lessons these are, by their starts and ends: CLOSED when
     /// none is ahead. One that was closed and has lessons again is OPEN, or RUNNING when one of
     /// them has begun.
@@ -49,5 +79,40 @@ impl ClassState {
             Self::Closed => Self::Open,
             state => state,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_unix(seconds)
+    }
+
+    #[test]
+    fn a_lesson_runs_from_its_start_and_is_done_from_its_end_on() {
+        use LessonState::*;
+        for stored in [Scheduled, Running] {
+            let found: Vec<_> = [99, 100, 199, 200].map(|now| stored.at(at(100), at(200), at(now))).to_vec();
+            assert_eq!(found, [Scheduled, Running, Running, Done], "stored as {stored}");
+        }
+        for stored in [Done, CoachLate, CoachAbsent, Substituted, Cancelled, MadeUp] {
+            for now in [99, 100, 200] {
+                assert_eq!(stored.at(at(100), at(200), at(now)), stored);
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_runs_from_its_first_lesson_and_is_closed_after_its_last() {
+        use ClassState::*;
+        let lessons = Some((at(100), at(900)));
+        for stored in [Open, Running] {
+            let found: Vec<_> = [99, 100, 899, 900].map(|now| stored.at(lessons, at(now))).to_vec();
+            assert_eq!(found, [Open, Running, Running, Closed], "stored as {stored}");
+            assert_eq!(stored.at(None, at(0)), Closed, "nothing is left of it");
+        }
+        assert_eq!(Closed.at(lessons, at(0)), Closed);
     }
 }

@@ -49,12 +49,17 @@ fn content(kind: MessageKind) -> Content {
     let news = match kind {
         MessageKind::Invitation => ClassNews::Invitation { to: VacancyKind::NewClasses, lessons },
         MessageKind::InvitationRecalled => ClassNews::InvitationRecalled,
-        MessageKind::Accepted => ClassNews::Accepted { test_by },
+        MessageKind::Accepted => ClassNews::Accepted { test_by, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
         MessageKind::Promoted => ClassNews::Promoted { test_by },
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: midnight() },
         MessageKind::TestLapsed => ClassNews::TestLapsed,
         MessageKind::TestPassed => ClassNews::TestPassed,
+        MessageKind::TestFailed => {
+            use TestPart::{Camera, Lesson, Microphone, Sound, Whiteboard};
+            let failed = vec![Camera, Sound, Microphone, Lesson, Whiteboard];
+            ClassNews::TestFailed { failed, test_by: midnight() }
+        }
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
         MessageKind::NoLongerNeeded => {
             ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }
@@ -73,7 +78,6 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::OfferExpired => ClassNews::OfferExpired,
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,
-        MessageKind::SignUpCancelled => ClassNews::SignUpCancelled,
         MessageKind::SubstituteAssigned => {
             ClassNews::SubstituteAssigned { to: VacancyKind::Substitution, lessons }
         }
@@ -92,6 +96,14 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::LessonDelayed => ClassNews::LessonDelayed,
         MessageKind::CoachAbsent => ClassNews::CoachAbsent(Reader::Admins { coach, students: 6 }),
         MessageKind::LessonGoesOn => ClassNews::LessonGoesOn { late_minutes: 7, coach: Some(coach) },
+        MessageKind::SignUpCancelled => ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons)),
+        MessageKind::CoachDisconnected => {
+            ClassNews::CoachDisconnected { coach: Some(coach), since: midnight() }
+        }
+        MessageKind::CoachBack => ClassNews::CoachBack { coach, since: midnight() },
+        MessageKind::LessonWithoutStudents => {
+            ClassNews::LessonWithoutStudents { coach: Some(coach), students: 6, seen_at: midnight() }
+        }
         MessageKind::LessonNotHeld => return lessons_of(LessonNews::NotHeld),
         MessageKind::LessonHeld => return lessons_of(LessonNews::Held),
         MessageKind::LessonEmpty => return lessons_of(LessonNews::Empty),
@@ -104,6 +116,9 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::MessagesCapped => {
             let kinds = MessageKind::ALL.iter().map(|kind| (*kind, 1)).collect();
             return Content::MessagesCapped { people: 2, kinds };
+        }
+        MessageKind::StaffNotice => {
+            return Content::StaffNotice { text: "下次课请带三角板。".to_owned() };
         }
     };
     Content::OfClass(class(), news)
@@ -120,6 +135,8 @@ fn lessons_of(news: LessonNews) -> Content {
         end: Some(hour(15)),
         start_before: NaiveTime::from_hms_opt(13, 0, 0),
         too_late: None,
+        is_back: false,
+        was_on_leave: false,
     };
     Content::OfLessons(news, vec![line])
 }
@@ -159,6 +176,17 @@ fn coaches_read_what_they_need_to_know() {
         sms_of(MessageKind::Accepted),
         "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
     );
+    let accepted = |test_by, again| sms(&Content::OfClass(class(), ClassNews::Accepted { test_by, again }));
+    assert_eq!(
+        accepted(None, false),
+        "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。您已通过软件测试，无需再测，分班结果会另行通知。"
+    );
+    assert_eq!(
+        accepted(Some(midnight()), true),
+        "【etutor】更正：10月1日（周二）14:00初一数学班照常上课，您的确认有效。\
+         请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
+    );
+    assert!(segments(&accepted(Some(midnight()), true)) <= 2);
     assert_eq!(
         sms_of(MessageKind::Assigned),
         "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"
@@ -235,11 +263,34 @@ fn no_text_is_long_and_none_to_coaches_or_students_names_anyone() {
                 | MessageKind::TaskLeftOver
                 | MessageKind::AssignedWithdrawal
                 | MessageKind::ClassClosed
+                | MessageKind::CoachDisconnected
+                | MessageKind::CoachBack
+                | MessageKind::LessonWithoutStudents
+                | MessageKind::SubstituteMissing
+                | MessageKind::CoachNotOnline
+                | MessageKind::CoachLate
+                | MessageKind::LessonTakenOver
+                | MessageKind::CoachAbsent
+                | MessageKind::LessonGoesOn
         );
         assert!(segments(&text) <= if admins { 3 } else { 2 }, "{} parts: {text}", segments(&text));
         assert!(text.starts_with(SIGN) && !text.contains("http"));
         assert!(admins || !(text.contains("s0001") || text.contains("c0012")), "{text}");
     }
+}
+
+#[test]
+fn who_is_missing_from_a_lesson_is_named_to_admins_only() {
+    let since = midnight() - TimeDelta::minutes(7);
+    let told = |news| sms(&Content::OfClass(class(), news));
+    assert_eq!(
+        told(ClassNews::CoachDisconnected { coach: None, since }),
+        "【etutor】10月1日（周二）14:00初一数学班正在上课，您自23:53起已离线，请尽快重新上线。"
+    );
+    let text = told(ClassNews::CoachDisconnected { coach: Some("c0012".to_owned()), since });
+    assert!(text.contains("教练c0012自23:53起离线"), "{text}");
+    let text = told(ClassNews::LessonWithoutStudents { coach: None, students: 6, seen_at: since });
+    assert!(segments(&text) <= 2 && text.contains("截至23:53没有学员在线（应到6人）"), "{text}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Converts messages between protobuf and the domain.
 
 use super::{
-    REQUEST, number, optional_id, optional_instant, optional_timestamp, optional_word, timestamp, words,
+    REQUEST, id, number, operator, optional_id, optional_instant, optional_timestamp, optional_word,
+    timestamp, words,
 };
+use crate::app::staff_notice::StaffNotice;
 use crate::domain::message::NEVER;
-use crate::domain::state::MessageState;
+use crate::domain::state::{Audience, MessageState};
 use crate::error::{Error, Result};
 use crate::rpc::pb;
 use crate::storage::entity::message;
@@ -46,6 +48,22 @@ pub(crate) fn filter(request: pb::ListMessagesRequest) -> Result<MessageFilter> 
     Ok(filter)
 }
 
+/// What staff have to say, and who of them.
+pub(crate) fn staff_notice(request: pb::SendNoticeRequest) -> Result<(String, StaffNotice)> {
+    let pb::SendNoticeRequest { class_id, audiences, text, operator: by, request_id: _, validate_only: _ } =
+        request;
+    let class_id = id("class_id", class_id)?;
+    let to: Vec<Audience> = words("audiences", &audiences)?;
+    if to.is_empty() {
+        return Err(Error::invalid("audiences", "is missing"));
+    }
+    if to.contains(&Audience::Admin) {
+        return Err(Error::invalid("audiences", "must be AUDIENCE_STUDENT, AUDIENCE_COACH or both"));
+    }
+    let (to_coach, to_students) = (to.contains(&Audience::Coach), to.contains(&Audience::Student));
+    Ok((operator(by)?, StaffNotice { class_id, to_coach, to_students, text }))
+}
+
 impl From<message::Model> for pb::Message {
     fn from(row: message::Model) -> Self {
         let message::Model {
@@ -75,6 +93,7 @@ impl From<message::Model> for pb::Message {
             purged_at,
             knew: _,
             word: _,
+            operator,
         } = row;
         let waits = match state {
             MessageState::Queued | MessageState::Retry | MessageState::Deferred => true,
@@ -103,6 +122,7 @@ impl From<message::Model> for pb::Message {
             attempts,
             error,
             purge_time: optional_timestamp(purged_at),
+            operator,
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 mod catalog_change;
 pub(crate) mod enrollment;
 pub(crate) mod message;
+mod monitor;
 mod paging;
 pub(crate) mod people;
 pub(crate) mod presence;

@@ -4,9 +4,10 @@
 use super::REQUEST;
 use crate::app::idempotency;
 use crate::domain::calendar::parse_day;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::rpc::pb;
+use crate::storage::lesson::LessonKey;
 use crate::storage::page::Page;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -62,6 +63,8 @@ lists!(
     ListPresentRequest,
     ListSubstitutionsRequest,
     ListCoachChangesRequest,
+    ListAttendanceRequest,
+    ListLessonsRequest,
 );
 
 /// What lists are in order of.
@@ -91,6 +94,17 @@ impl PageKey for Day {
     }
     fn read(text: &str) -> Option<Self> {
         parse_day(text)
+    }
+}
+
+impl PageKey for LessonKey {
+    const SORT: char = 'l';
+    fn write(&self) -> String {
+        format!("{}:{}", self.0.unix(), self.1)
+    }
+    fn read(text: &str) -> Option<Self> {
+        let (start, id) = text.split_once(':')?;
+        Some((Instant::from_unix(start.parse().ok()?), id.parse().ok()?))
     }
 }
 

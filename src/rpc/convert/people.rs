@@ -1,12 +1,17 @@
 //! Converts coaches, their availability, and students between protobuf and the domain.
 
-use super::{REQUEST, code, day, number, optional_timestamp, optional_word, required, timestamp, word};
-use crate::app::coach::{AvailabilitySpec, CoachSpec, NewStatus, Offer};
+use super::{
+    REQUEST, code, count, day, number, optional_timestamp, optional_word, required, timestamp, word,
+};
+use crate::app::coach::{AvailabilitySpec, CoachSpec, NewLimits, NewStatus, Offer, RankLimit};
+use crate::app::input::Fields;
 use crate::app::student::StudentSpec;
+use crate::domain::eligibility::ClassLimit;
 use crate::error::{Error, Result};
 use crate::rpc::pb;
 use crate::storage::coach::CoachFilter;
 use crate::storage::entity::{coach, coach_status_change, student};
+use std::collections::BTreeSet;
 
 /// Offers in one request at most.
 const OFFERS_MAX: usize = 200;
@@ -85,6 +90,30 @@ pub(crate) fn availability(offers: Vec<pb::Availability>) -> Result<Vec<Availabi
     offers.into_iter().enumerate().map(convert).collect()
 }
 
+/// Classes of one coach at most, whoever sets the limit.
+const CLASSES_MAX: i32 = 100;
+
+/// Limits on classes, each rank at most once.
+pub(crate) fn class_limits(limits: Vec<pb::ClassLimit>) -> Result<NewLimits> {
+    if limits.is_empty() {
+        return Err(Error::invalid("limits", "is missing"));
+    }
+    let mut ranks = BTreeSet::new();
+    let convert = |(index, limit): (usize, pb::ClassLimit)| {
+        let pb::ClassLimit { rank, base, most } = limit;
+        let path = format!("limits[{index}].");
+        let fields = Fields { path: &path };
+        fields.range("rank", rank, 1, 5)?;
+        if !ranks.insert(rank) {
+            return Err(fields.invalid("rank", "is named twice"));
+        }
+        fields.range("base", base, 0, CLASSES_MAX)?;
+        fields.range("most", most, base, CLASSES_MAX)?;
+        Ok((rank, ClassLimit { base: base.unsigned_abs(), most: most.unsigned_abs() }))
+    };
+    limits.into_iter().enumerate().map(convert).collect()
+}
+
 /// A grade to list; 0 = all.
 pub(crate) fn optional_grade(grade: i32) -> Result<Option<i32>> {
     REQUEST.range("grade", grade, 0, 12)?;
@@ -152,6 +181,15 @@ impl From<coach_status_change::Model> for pb::CoachStatusChange {
             remark,
             change_time: Some(timestamp(changed_at)),
         }
+    }
+}
+
+impl From<RankLimit> for pb::RankLimit {
+    fn from(RankLimit { rank, limit: ClassLimit { base, most }, set }: RankLimit) -> Self {
+        let limit = pb::ClassLimit { rank, base: count(base.into()), most: count(most.into()) };
+        let set_time = set.as_ref().map(|(_, _, at)| timestamp(*at));
+        let (operator, remark) = set.map(|(operator, remark, _)| (operator, remark)).unwrap_or_default();
+        Self { limit: Some(limit), operator, remark, set_time }
     }
 }
 

@@ -124,6 +124,7 @@ impl From<InvitationRow> for pb::Invitation {
             ended_at,
             class_id,
             reason,
+            fell_from: _,
             operator,
             remark,
             version: _,

@@ -7,7 +7,7 @@ use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::rpc::pb;
 use crate::storage::entity::vacancy;
-use crate::storage::vacancy::VacancyRow;
+use crate::storage::vacancy_list::VacancyRow;
 use std::collections::BTreeSet;
 
 /// Days of one substitution at most.

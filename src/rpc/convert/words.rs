@@ -111,10 +111,14 @@ twins! {
         SignUpCancelled, PlaceDrift, MessagesCapped, LessonReminder,
         SubstituteAssigned, CoachReplaced, SubstituteReleased, LessonsReturned, SubstituteMissing,
         StandbyRequest, CoachNotOnline, CoachLate, LessonTakenOver, LessonDelayed, CoachAbsent,
-        LessonGoesOn,
+        LessonGoesOn, TestFailed, StaffNotice,
+        CoachDisconnected, CoachBack, LessonWithoutStudents,
     ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];
+    WhereNow = WhereNow [Present, Missing, OnLeave];
+    LessonTrouble = LessonTrouble [CoachAbsent, CoachLate, CoachDisconnected, NoStudents, FewStudents];
+    AttendanceState = AttendanceState [Came, Absent, OnLeave, NotNeeded];
     PresenceState = PresenceState [Open, Logout, Stale];
     RunState = TaskRunState [Running, Done, Failed];
     LessonChangeKind = LessonChangeKind [Added, Removed, Moved, Resized];

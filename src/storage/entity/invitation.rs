@@ -25,6 +25,7 @@ pub struct Model {
     pub ended_at: Option<Instant>,
     pub class_id: Option<i64>,
     pub reason: String,
+    pub fell_from: String,
     pub operator: String,
     pub remark: String,
     pub version: i64,

@@ -17,6 +17,7 @@ pub struct Model {
     pub end_at: Instant,
     pub coach_id: i64,
     pub state: LessonState,
+    pub closed_at: Option<Instant>,
 }
 
 /// Joins are written out where they are needed.

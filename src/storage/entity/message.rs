@@ -36,6 +36,7 @@ pub struct Model {
     pub purged_at: Option<Instant>,
     pub knew: String,
     pub word: String,
+    pub operator: String,
 }
 
 /// Joins are written out where they are needed.

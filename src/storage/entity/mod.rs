@@ -3,6 +3,7 @@
 
 pub mod availability_use;
 pub mod class;
+pub(crate) mod class_limit;
 pub mod class_task;
 pub mod class_template;
 pub mod coach;

@@ -20,6 +20,10 @@ mod m20261201_actor;
 mod m20261202_presence;
 mod m20261202_standing;
 mod m20261203_lesson_start;
+mod m20261204_attendance;
+mod m20261204_class_limits;
+mod m20261204_lesson_back;
+mod m20261204_message_operator;
 mod m20261204_vacancies;
 mod m20261205_lesson_check;
 mod step;
@@ -41,6 +45,10 @@ pub const ALL: &[Migration] = &[
     m20261202_presence::MIGRATION,
     m20261202_standing::MIGRATION,
     m20261203_lesson_start::MIGRATION,
+    m20261204_attendance::MIGRATION,
+    m20261204_class_limits::MIGRATION,
+    m20261204_message_operator::MIGRATION,
+    m20261204_lesson_back::MIGRATION,
     m20261204_vacancies::MIGRATION,
     m20261205_lesson_check::MIGRATION,
 ];

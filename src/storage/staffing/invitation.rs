@@ -2,7 +2,7 @@
 
 use crate::domain::reason::Reason;
 use crate::domain::state::InvitationState;
-use crate::domain::state::invitation::{Event, Invitation};
+use crate::domain::state::invitation::{Back, Event, Invitation};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::Txn;
@@ -219,12 +219,37 @@ pub(crate) async fn invitation_step_in_txn(
             .bind(reason)
             .bind(now)
         }
+        Event::LessonOff => sql("UPDATE invitation SET state = ?, reason = ?, ended_at = ?, fell_from = ?, \
+             version = version + 1 WHERE state = ? AND id IN ({ids})")
+        .bind(to)
+        .bind(reason)
+        .bind(now)
+        .bind(from),
+        Event::LessonBack(back) => again(to, back),
         Event::Formed => {
             sql("UPDATE invitation SET state = ?, version = version + 1 WHERE state = ? AND id IN ({ids})")
                 .bind(to)
         }
     };
     step.bind(from).ids(ids.iter().copied()).execute(txn).await
+}
+
+/// What fell away with its lesson stands again.
+fn again(to: InvitationState, back: Back) -> Sql {
+    let test_by = if let Back::Accepted { test_by } = back { Some(test_by) } else { None };
+    match back {
+        Back::AskedAnew { valid_until } => {
+            sql("UPDATE invitation SET state = ?, valid_until = ?, sent_at = NULL, expires_at = NULL, \
+                 ended_at = NULL, reason = '', fell_from = '', version = version + 1 \
+                 WHERE state = ? AND fell_from <> '' AND id IN ({ids})")
+            .bind(to)
+            .bind(valid_until)
+        }
+        _ => sql("UPDATE invitation SET state = ?, test_deadline = ?, ended_at = NULL, reason = '', \
+             fell_from = '', version = version + 1 WHERE state = ? AND fell_from <> '' AND id IN ({ids})")
+        .bind(to)
+        .bind(test_by),
+    }
 }
 
 /// The same for one that is locked and must be in the state in which it was read.

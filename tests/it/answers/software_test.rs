@@ -143,7 +143,7 @@ fn one_test_makes_all_acceptances_ready_and_a_failed_one_none() {
         stage.fire("sms send", None).await;
         assert_eq!(stage.test(1, false).await, 0);
         assert_eq!(stage.asked(MATH).await, each([1], "ACCEPTED"));
-        assert_eq!(stage.told().await, Vec::<String>::new());
+        assert_eq!(stage.told().await, ["TEST_FAILED coach-001"], "once for both");
         assert_eq!(stage.test(1, true).await, 2);
         assert_eq!(
             (stage.state(MATH).await, stage.state(art).await),
@@ -213,5 +213,57 @@ fn who_has_not_passed_at_the_freeze_gets_no_class() {
             stage.told().await,
             ["TEST_LAPSED coach-001", "TASK_LEFT_OVER wang SMS", "TASK_LEFT_OVER wang MAIL"]
         );
+    });
+}
+
+#[test]
+fn a_deadline_at_the_freeze_is_reminded_of_two_hours_before() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().coaches(3).students(7), 7).await;
+        stage.minute("2026-03-05T08:00").await;
+        // F is at 15:00, before the 17:00 of the others.
+        assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
+        stage.fire("sms send", None).await;
+        let check = async |at: &str| {
+            stage.told().await;
+            stage.set_clock(at).await;
+            stage.fire("invite check", None).await;
+            stage.told().await
+        };
+        assert_eq!(check("2026-03-05T12:59").await, Vec::<String>::new());
+        assert_eq!(check("2026-03-05T13:00").await, ["TEST_REMINDER coach-001"]);
+        // Whose confirmation has just named it is not reminded; nobody is twice.
+        stage.set_clock("2026-03-05T13:30").await;
+        assert_eq!(stage.yes(2, MATH).await, "ACCEPTED");
+        for at in ["2026-03-05T13:31", "2026-03-05T14:45"] {
+            assert_eq!(check(at).await, Vec::<String>::new(), "{at}");
+        }
+    });
+}
+
+#[test]
+fn a_coach_hears_at_once_which_part_failed() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = Stage::monday(app, evening().coaches(2).students(1), 1).await;
+        stage.minute("2026-03-02T08:00").await;
+        stage.told().await;
+        // Nothing waits for it.
+        stage.test(1, false).await;
+        assert_eq!(stage.told().await, Vec::<String>::new());
+        assert_eq!(stage.yes(1, MATH).await, "ACCEPTED");
+        stage.fire("sms send", None).await;
+        stage.told().await;
+        stage.set_clock("2026-03-02T09:00").await;
+        stage.test(1, false).await;
+        let failed = stage.messages().await;
+        let told: Vec<(String, &str)> =
+            failed.iter().map(|row| (row.kind.to_string(), row.body.as_str())).collect();
+        let text = "【etutor】您的软件测试未通过：白板。请在3月2日19:00前重新测试，逾期3月5日（周四）19:00初一学科1班的名额将让给其他教练。";
+        assert_eq!(told, [("TEST_FAILED".to_owned(), text)]);
+        // Who tries again before the message goes out hears how it ended.
+        stage.test(1, true).await;
+        stage.fire("sms send", None).await;
+        let rows = stage.messages().await;
+        assert_eq!(rows.iter().map(|row| row.kind.to_string()).collect::<Vec<_>>(), ["TEST_PASSED"]);
     });
 }

@@ -120,6 +120,13 @@ fn people(world: &World) -> Vec<Case> {
         remark: text("as before"),
         request_id: none(),
     };
+    let limits = pb::SetClassLimitsRequest {
+        season: text("spring"),
+        limits: vec![pb::ClassLimit { rank: 5, base: 2, most: 3 }],
+        operator: text("wang"),
+        remark: text("a busy term"),
+        request_id: none(),
+    };
     let offer = pb::Availability {
         period: text("p1900"),
         recurrence: text("FREQ=DAILY"),
@@ -145,6 +152,8 @@ fn people(world: &World) -> Vec<Case> {
         case("CoachService/ListCoaches", pb::ListCoachesRequest::default()),
         case("CoachService/SetCoachStatus", status),
         case("CoachService/SetAvailability", offers),
+        case("CoachService/SetClassLimits", limits),
+        case("CoachService/ListClassLimits", pb::ListClassLimitsRequest { season: text("spring") }),
         case(
             "CoachService/ListAvailability",
             pb::ListAvailabilityRequest { coach: coach(1), ..Default::default() },
@@ -258,6 +267,14 @@ fn staffing(world: &World) -> Vec<Case> {
         operator: text("wang"),
         remark: text("by mistake"),
     };
+    let notice = pb::SendNoticeRequest {
+        class_id: world.class,
+        audiences: vec![pb::Audience::Student.into()],
+        text: text("请带三角板"),
+        operator: text("wang"),
+        request_id: none(),
+        validate_only: false,
+    };
     vec![
         case("StaffingService/ListClassTasks", pb::ListClassTasksRequest::default()),
         Case {
@@ -294,6 +311,7 @@ fn staffing(world: &World) -> Vec<Case> {
         case("PresenceService/CompleteSoftwareTest", passed(&coach(8))),
         case("ClassService/ListClasses", pb::ListClassesRequest::default()),
         case("ClassService/GetClass", pb::GetClassRequest { class_id: world.class }),
+        case("ClassService/SendNotice", notice),
         case("MessageService/ListMessages", pb::ListMessagesRequest::default()),
     ]
 }
@@ -344,6 +362,9 @@ fn presence(world: &World) -> Vec<Case> {
         of("PresenceService/Heartbeat", heartbeat.encode_to_vec()),
         of("PresenceService/GetPresence", get.encode_to_vec()),
         case("PresenceService/ListPresent", pb::ListPresentRequest::default()),
+        case("MonitorService/ListAttendance", pb::ListAttendanceRequest::default()),
+        case("MonitorService/ListLessons", pb::ListLessonsRequest::default()),
+        case("MonitorService/ListUnusual", pb::ListUnusualRequest::default()),
         of("PresenceService/RecordLogout", logout.encode_to_vec()),
     ]
 }
@@ -373,11 +394,16 @@ fn running(world: &World) -> Vec<Case> {
         case("TaskService/NotifyUpcomingClasses", pb::NotifyUpcomingClassesRequest::default()),
         case("TaskService/InitPlaces", pb::InitPlacesRequest::default()),
         case("TaskService/RemoveExpiredStudents", pb::RemoveExpiredStudentsRequest::default()),
+        case("TaskService/FreeAvailability", pb::FreeAvailabilityRequest::default()),
+        case("TaskService/CorrectCoachStatus", pb::CorrectCoachStatusRequest::default()),
         case("TaskService/AssignStudents", pb::AssignStudentsRequest::default()),
         case("TaskService/OfferPlaces", pb::OfferPlacesRequest::default()),
         case("TaskService/CheckCoachesOnTime", pb::CheckCoachesOnTimeRequest::default()),
         case("TaskService/StartDueCoachChanges", pb::StartDueCoachChangesRequest::default()),
         case("TaskService/CompleteCoachChanges", pb::CompleteCoachChangesRequest::default()),
+        case("TaskService/CloseEndedClasses", pb::CloseEndedClassesRequest::default()),
+        case("TaskService/NotifyDisconnectedCoaches", pb::NotifyDisconnectedCoachesRequest::default()),
+        case("TaskService/NotifyEmptyLessons", pb::NotifyEmptyLessonsRequest::default()),
         case("TaskService/PurgeMessages", pb::PurgeMessagesRequest::default()),
         case("TaskService/SendSms", pb::SendSmsRequest::default()),
         case("TaskService/ListTasks", pb::ListTasksRequest::default()),
@@ -417,7 +443,7 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         // The student cancels.
         "operator" | "remark" if method == "CancelReservation" => any,
         // Any text.
-        "name" | "real_name" | "operator" => spoil == Spoil::NonExistent,
+        "name" | "real_name" | "operator" | "text" => spoil == Spoil::NonExistent,
         "school_name" => any,
         "remark" => spoil == Spoil::NonExistent,
         // Answered, not asked for.
@@ -427,6 +453,8 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         "user_name" => method.starts_with("Upsert") && spoil == Spoil::NonExistent,
         "code" => method.starts_with("Upsert") && spoil == Spoil::NonExistent,
         _ if path == "subject.subject_id" => spoil == Spoil::NonExistent,
+        // None at all.
+        "base" => missing,
         // Left as it is; all that is still ahead; the clock's now; in three days.
         "job_status" if method == "UpsertCoach" => missing,
         "from_day" if matches!(method, "CancelReservation" | "ChangeReservation" | "MoveStudent") => missing,

@@ -18,7 +18,7 @@ use tonic::{Code, Response, Status};
 /// The hours of a day at which the tasks are fired.
 const HOURS: [u32; 13] = [0, 8, 9, 11, 12, 14, 15, 17, 18, 19, 20, 21, 22];
 /// What is fired at each of them, in this order.
-const TASKS: [Task; 16] = [
+const TASKS: [Task; 21] = [
     Task::InviteCreate,
     Task::InviteNotifyTest,
     Task::InviteCheck,
@@ -30,10 +30,15 @@ const TASKS: [Task; 16] = [
     Task::ClazzAssignStudents,
     Task::ClazzOfferPlaces,
     Task::ClazzRemoveExpiredStudents,
+    Task::ClazzFreeAvailableTime,
+    Task::ClazzCorrectCoachStatus,
     Task::ClazzInitPlace,
     Task::ClazzCheckOnTime,
     Task::ClazzAutoChangeCoach,
     Task::ClazzCompleteCoachChanges,
+    Task::ClazzCloseEnded,
+    Task::MonitorNotifyDisconnect,
+    Task::MonitorNotifyEmpty,
     Task::MessagePurge,
 ];
 const HABITS: Behaviour =

@@ -141,6 +141,12 @@ pub async fn fire(
                 .into_inner()
                 .report
         }
+        Task::ClazzFreeAvailableTime => {
+            tasks.free_availability(pb::FreeAvailabilityRequest { firing }).await?.into_inner().report
+        }
+        Task::ClazzCorrectCoachStatus => {
+            tasks.correct_coach_status(pb::CorrectCoachStatusRequest { firing }).await?.into_inner().report
+        }
         Task::ClazzMorningNotify => {
             let request = pb::NotifyMorningClassesRequest { firing };
             tasks.notify_morning_classes(request).await?.into_inner().report
@@ -171,6 +177,19 @@ pub async fn fire(
                 .await?
                 .into_inner()
                 .report
+        }
+        Task::ClazzCloseEnded => {
+            tasks.close_ended_classes(pb::CloseEndedClassesRequest { firing }).await?.into_inner().report
+        }
+        Task::MonitorNotifyDisconnect => {
+            tasks
+                .notify_disconnected_coaches(pb::NotifyDisconnectedCoachesRequest { firing })
+                .await?
+                .into_inner()
+                .report
+        }
+        Task::MonitorNotifyEmpty => {
+            tasks.notify_empty_lessons(pb::NotifyEmptyLessonsRequest { firing }).await?.into_inner().report
         }
         Task::MessagePurge => {
             tasks.purge_messages(pb::PurgeMessagesRequest { firing }).await?.into_inner().report

@@ -49,7 +49,7 @@ pub fn content(kind: MessageKind) -> Content {
     };
     let news = match kind {
         MessageKind::Invitation => ClassNews::Invitation { to: VacancyKind::NewClasses, lessons },
-        MessageKind::Accepted => ClassNews::Accepted { test_by: None },
+        MessageKind::Accepted => ClassNews::Accepted { test_by: None, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
         MessageKind::Promoted => ClassNews::Promoted { test_by: None },
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: at("19:00") },
@@ -213,6 +213,7 @@ impl World {
                 ended_at: Set(None),
                 class_id: Set(None),
                 reason: Set(String::new()),
+                fell_from: Set(String::new()),
                 operator: Set(String::new()),
                 remark: Set(String::new()),
                 version: Set(0),

@@ -70,13 +70,20 @@ impl<'a> Player<'a> {
         let clock = self.app.time().time(now);
         if (clock.hour(), clock.minute()) == (0, 0) {
             // Jobs of one minute start in any order (docs/domain.md §3): another one each night.
-            let mut jobs = ["invite create", "clazz init_place", "clazz remove_expired_students"];
+            let mut jobs = [
+                "invite create",
+                "clazz init_place",
+                "clazz remove_expired_students",
+                "clazz free_available_time",
+            ];
             self.turn += 1;
-            jobs.rotate_left((self.turn % 3) as usize);
+            jobs.rotate_left((self.turn % 4) as usize);
             for job in jobs {
                 let report = self.app.fire(job, None).await;
                 // Admins are told when places did not agree with the sign-ups.
                 assert_eq!(report.messages, 0, "{job}: {report:?}");
+                // Whatever ended freed its time by itself.
+                assert!(job != "clazz free_available_time" || report.examined == 0, "{report:?}");
             }
         }
         if matches!((clock.hour(), clock.minute()), (17 | 22, 0)) {

@@ -38,7 +38,7 @@ fn a_period_takes_classes_tasks_and_students_with_it() {
         assert_eq!(starts, ["19:00", "19:00", "18:00"], "what is over stays as it was");
         assert_eq!(
             class_lessons(&stage, "2026-03-12", 2).await,
-            ["2026-03-12 19:00 SCHEDULED", "2026-03-19 18:00 SCHEDULED"]
+            ["2026-03-12 19:00 DONE", "2026-03-19 18:00 SCHEDULED"]
         );
         let task = stage.task("math@2026-03-19").await;
         assert_eq!(stage.local(&task.freeze_time), "2026-03-19 14:00");

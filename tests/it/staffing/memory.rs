@@ -45,6 +45,7 @@ enum Deed {
     Status(usize, bool),
     Offer(usize, bool),
     Rank(usize, i32),
+    Limits(i32, i32, i32),
     OptOut(usize, bool),
     SignOff(usize, i64),
     SignUp(usize, usize),
@@ -68,6 +69,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => (coach.clone(), any::<bool>()).prop_map(|(coach, on)| Deed::Status(coach, on)),
         3 => (coach.clone(), any::<bool>()).prop_map(|(coach, on)| Deed::Offer(coach, on)),
         1 => (coach.clone(), 1..=5).prop_map(|(coach, rank)| Deed::Rank(coach, rank)),
+        2 => (1..=3, 0..3, 0..3).prop_map(|(rank, base, more)| Deed::Limits(rank, base, base + more)),
         1 => (coach.clone(), any::<bool>()).prop_map(|(coach, on)| Deed::OptOut(coach, on)),
         2 => (0..STUDENTS, 0_i64..6).prop_map(|(student, day)| Deed::SignOff(student, day)),
         2 => (0..STUDENTS, 0_usize..4).prop_map(|(student, template)| Deed::SignUp(student, template)),
@@ -209,6 +211,16 @@ impl History {
             Deed::Rank(number, rank) => {
                 self.upsert(number, |coach| coach.rank = rank).await;
                 String::new()
+            }
+            Deed::Limits(rank, base, most) => {
+                let request = pb::SetClassLimitsRequest {
+                    season: "spring".to_owned(),
+                    limits: vec![pb::ClassLimit { rank, base, most }],
+                    operator: "wang".to_owned(),
+                    remark: "开学季".to_owned(),
+                    request_id: String::new(),
+                };
+                code(stage.coaches().set_class_limits(request).await.map(drop))
             }
             Deed::OptOut(number, out) => {
                 self.upsert(number, |coach| coach.opted_out = Some(out)).await;

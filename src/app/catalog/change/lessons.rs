@@ -264,6 +264,7 @@ async fn add(
                         end_at: place.end_at,
                         coach_id: class.coach_id,
                         state: LessonState::Scheduled,
+                        closed_at: None,
                     });
                 }
                 Err(reason) => refused.push((place.day, reason)),
@@ -307,6 +308,7 @@ fn offer_of(call: &Call<'_>, coach: &Candidate, edit: &Edit<'_>, span: Span) -> 
         cities: BTreeMap::new(),
         is_a_class: true,
         first: BTreeSet::new(),
+        limits: BTreeMap::new(),
     };
     if let Err(reason) = eligibility::check(call.app.rules(), coach, &need, Purpose::Answer, call.now) {
         return Ok(Err(reason));

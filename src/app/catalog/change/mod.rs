@@ -82,14 +82,15 @@ pub(crate) async fn carry_out(
         .collect();
     place_replace_in_txn(work.txn, &ids, &rows).await?;
     reservations::write_ledger(work, &scene).await?;
-    let moved = tasks::follow(work, &scene, &mut change).await?;
+    let mut followed_tasks = tasks::follow(work, &scene, &mut change).await?;
     let class_lessons = lessons::follow(work, &scene, cause).await?;
     clashes(work.txn, &scene).await?;
     change.lessons = lessons::changes(&scene, &class_lessons);
     let followed = reservations::follow(work, &scene).await?;
     change.reservations = reservations::changes(&scene, &followed.gone);
     change.messages += tasks::pass_on(work, &scene, &change.tasks).await?;
-    change.messages += tell::tell(work, &scene, &class_lessons, &followed, &moved).await?;
+    change.messages += tasks::lesson_back(work, &mut followed_tasks).await?;
+    change.messages += tell::tell(work, &scene, &class_lessons, &followed, &followed_tasks.moved).await?;
     change.messages += places_came_free(work, &scene).await?;
     sort(&mut change);
     Ok(change)

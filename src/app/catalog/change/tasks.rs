@@ -6,21 +6,32 @@ use super::scene::{CatalogChange, Scene, TaskChange, span};
 use crate::app::App;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft};
+use crate::app::staffing::lesson_back::{Reopened, lesson_back_in_txn};
 use crate::app::staffing::{step, wave};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
 use crate::domain::state::{Cancellation, InvitationState, TaskChangeKind, TaskState};
-use crate::domain::time::add_days;
+use crate::domain::time::{Instant, add_days};
 use crate::error::{Reason, Result};
 use crate::storage::pool;
 use crate::storage::season_edit::{self, TaskTimes};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
+use std::collections::HashMap;
 
 /// A task whose lesson is at another time, as it is now, with the coaches who know of the old one.
 #[derive(Debug)]
 pub(super) struct MovedTask {
     pub task: Vacancy,
+    pub start_before: Instant,
     pub coaches: Vec<InvitedCoach>,
+}
+
+/// Tasks that follow their lessons.
+#[derive(Debug, Default)]
+pub(super) struct FollowedTasks {
+    pub moved: Vec<MovedTask>,
+    /// Their lesson is back.
+    pub reopened: Vec<Reopened>,
 }
 
 /// Tasks of the edited templates that are of today or ahead, or of a changed day.
@@ -91,9 +102,10 @@ pub(super) async fn follow(
     work: Work<'_>,
     scene: &Scene<'_>,
     change_to: &mut CatalogChange,
-) -> Result<Vec<MovedTask>> {
+) -> Result<FollowedTasks> {
     let tasks = list(work, scene).await?;
     let (mut times, mut reopened, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+    let before: HashMap<i64, Instant> = tasks.iter().map(|task| (task.id, task.start_at)).collect();
     for task in &tasks {
         let Some(edit) = scene.edit_of(task.template_id) else { continue };
         let kind = if edit.moved.contains_key(&task.day) {
@@ -125,12 +137,34 @@ pub(super) async fn follow(
     if !reopened.is_empty() {
         staffing::task_lesson_back_in_txn(work.txn, &reopened).await?;
     }
-    if moved.is_empty() {
-        return Ok(Vec::new());
+    let mut followed = FollowedTasks::default();
+    let start_before = |task: &Vacancy| before.get(&task.id).copied().unwrap_or(task.start_at);
+    if !reopened.is_empty() {
+        let tasks = staffing::vacancy_list_by_ids(work.txn, reopened).await?.into_iter();
+        followed.reopened = tasks.map(|task| Reopened { start_before: start_before(&task), task }).collect();
     }
-    let (known, messages) = invite_anew(work, staffing::vacancy_list_by_ids(work.txn, moved).await?).await?;
-    change_to.messages += messages;
-    Ok(known)
+    if !moved.is_empty() {
+        let moved = staffing::vacancy_list_by_ids(work.txn, moved).await?;
+        let (known, messages) = invite_anew(work, moved, start_before).await?;
+        change_to.messages += messages;
+        followed.moved = known;
+    }
+    Ok(followed)
+}
+
+/// Who had said yes, or was asked, for a lesson that is back; those whom it finds at another hour
+/// are added to the moved tasks. Sign-ups and places are as they will be.
+pub(super) async fn lesson_back(work: Work<'_>, followed: &mut FollowedTasks) -> Result<u64> {
+    let messages = lesson_back_in_txn(work, &followed.reopened).await?;
+    for Reopened { task, start_before } in &followed.reopened {
+        if *start_before != task.start_at {
+            let mut coaches = staffing::invited_of_task(work.txn, task.id).await?;
+            // Who is asked anew reads the new hour there.
+            coaches.retain(|coach| coach.stands.answered_at().is_some());
+            followed.moved.push(MovedTask { task: task.clone(), start_before: *start_before, coaches });
+        }
+    }
+    Ok(messages)
 }
 
 fn times_of(app: &App, edit: &Edit<'_>, task: &Vacancy) -> Option<TaskTimes> {
@@ -150,7 +184,11 @@ fn moved_times(call: &Call<'_>, edit: &Edit<'_>, task: &Vacancy) -> Result<TaskT
 
 /// An invitation that has not gone out names the old time: its message is withdrawn and written
 /// anew. Those who know the old time are returned.
-async fn invite_anew(work: Work<'_>, tasks: Vec<Vacancy>) -> Result<(Vec<MovedTask>, u64)> {
+async fn invite_anew(
+    work: Work<'_>,
+    tasks: Vec<Vacancy>,
+    start_before: impl Fn(&Vacancy) -> Instant,
+) -> Result<(Vec<MovedTask>, u64)> {
     let needs = pool::need_list(work.txn, &tasks).await?;
     let (mut known, mut drafts) = (Vec::new(), Vec::new());
     for task in tasks {
@@ -165,7 +203,7 @@ async fn invite_anew(work: Work<'_>, tasks: Vec<Vacancy>) -> Result<(Vec<MovedTa
                 coaches.push(coach);
             }
         }
-        known.push(MovedTask { task, coaches });
+        known.push(MovedTask { start_before: start_before(&task), task, coaches });
     }
     let messages = outbox::write(work, drafts).await?;
     Ok((known, messages))

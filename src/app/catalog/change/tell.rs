@@ -17,7 +17,7 @@ use crate::domain::places::PlaceDay;
 use crate::domain::state::{LessonState, MessageKind, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
-use crate::message::content::{ClassFacts, ClassNews, LessonCount};
+use crate::message::content::{ClassFacts, ClassNews, LessonCount, SignUpEnd};
 use crate::storage::Txn;
 use crate::storage::catalog;
 use crate::storage::entity::{lesson, message};
@@ -85,13 +85,11 @@ pub(super) async fn tell(
     let assigned = assigned_anew(&teller, work.txn, scene, lessons).await?;
     asked.extend(coaches(scene, lessons, &assigned));
     drafts.extend(assigned.into_values());
-    drafts.extend(reminders_anew(work, scene, moved).await?);
+    drafts.extend(reminders_anew(work, moved).await?);
     // Coaches who were asked, or have said yes, and have no class yet.
-    for MovedTask { task, coaches } in moved {
-        let before = scene.edit_of(task.template_id).and_then(|edit| edit.moved.get(&task.day));
-        let Some(before) = before else { continue };
+    for MovedTask { task, start_before, coaches } in moved {
         asked.extend(coaches.iter().map(|coach| {
-            let known = Word::At(before.start_at);
+            let known = Word::At(*start_before);
             Asked::invited(&coach.user_name, task.template_id, task.day, known)
         }));
     }
@@ -241,20 +239,18 @@ async fn assigned_anew(
 
 /// Reminders of the software test that nobody has handed over yet, with the time that the lesson
 /// has now.
-async fn reminders_anew(work: Work<'_>, scene: &Scene<'_>, moved: &[MovedTask]) -> Result<Vec<Draft>> {
+async fn reminders_anew(work: Work<'_>, moved: &[MovedTask]) -> Result<Vec<Draft>> {
     let invited: HashMap<i64, (&Vacancy, &InvitedCoach)> = moved
         .iter()
-        .flat_map(|MovedTask { task, coaches }| coaches.iter().map(move |coach| (coach.id, (task, coach))))
+        .flat_map(|MovedTask { task, coaches, .. }| {
+            coaches.iter().map(move |coach| (coach.id, (task, coach)))
+        })
         .collect();
     if invited.is_empty() {
         return Ok(Vec::new());
     }
-    let before = |MovedTask { task, .. }: &MovedTask| {
-        Some(scene.edit_of(task.template_id)?.moved.get(&task.day)?.start_at)
-    };
-    let mut rows =
-        outbox::unsent(work.txn, &[MessageKind::TestReminder], &moved.iter().filter_map(before).collect())
-            .await?;
+    let before = moved.iter().map(|one| one.start_before).collect();
+    let mut rows = outbox::unsent(work.txn, &[MessageKind::TestReminder], &before).await?;
     rows.retain(|row| row.invitation_id.is_some_and(|id| invited.contains_key(&id)));
     outbox::withdraw(work, &rows).await?;
     let anew = |row: &message::Model| {
@@ -291,8 +287,8 @@ fn students(
                 phone: reservation.phone.clone(),
             };
             let first = touched.lost.first().and_then(|day| edit.removed.get(day));
-            drafts
-                .extend(first.map(|row| teller.draft(person, edit, row.into(), ClassNews::SignUpCancelled)));
+            let news = ClassNews::SignUpCancelled(SignUpEnd::Calendar);
+            drafts.extend(first.map(|row| teller.draft(person, edit, row.into(), news)));
             continue;
         }
         if !takes(reservation) {

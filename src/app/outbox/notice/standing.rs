@@ -40,6 +40,28 @@ fn kinds() -> Vec<MessageKind> {
     MessageKind::ALL.iter().copied().filter(of_standing).collect()
 }
 
+/// What the messages about one invitation say, as far as it tells what its coach knows. The first
+/// question is no news: that the coach was asked is how the coach stood before whatever is told.
+/// One that was asked anew is, once it has gone out.
+fn told_of(of: &[&InvitationSaid]) -> Vec<Told> {
+    let is_question = |said: &&&InvitationSaid| said.kind == MessageKind::Invitation;
+    let since = of.iter().skip_while(is_question);
+    since
+        .filter(|said| !is_question(said) || matches!(said.told.went, Went::At(_)))
+        .map(|said| said.told)
+        .collect()
+}
+
+/// Of invitations that ended: those whose coaches have heard, or may have, that it is over.
+pub(crate) async fn heard_of_end(work: Work<'_>, ids: &[i64]) -> Result<HashSet<i64>> {
+    let said = invitation_said_list(work.txn, &kinds(), ids.iter().copied()).await?;
+    let has_heard = |id: &i64| {
+        let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == *id).collect();
+        matches!(known(&told_of(&of), Standing::Closed, None), Standing::LetGo(_))
+    };
+    Ok(ids.iter().copied().filter(has_heard).collect())
+}
+
 /// Looks at invitations, each with how its coach stood before the change that makes us look. What
 /// waits to be sent and is no longer so is withdrawn, what there is to tell is written. Messages
 /// written.
@@ -69,7 +91,9 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
     for (id, before) in before.iter().copied() {
         let Some(row) = rows.remove(&id) else { continue };
         let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == row.id).collect();
-        let told: Vec<Told> = of.iter().map(|said| said.told).collect();
+        let told = told_of(&of);
+        let of: Vec<&InvitationSaid> =
+            of.into_iter().filter(|said| said.kind != MessageKind::Invitation).collect();
         let known = if is_answer { before } else { known(&told, before, None) };
         let kind = standing_to_tell(known, row.stands);
         let mut is_told = false;
@@ -142,7 +166,9 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
 fn says(kind: MessageKind, (known, before): (Standing, Standing), now: Standing) -> Option<ClassNews> {
     let test_by = now.test_by();
     Some(match (kind, now) {
-        (MessageKind::Accepted, _) => ClassNews::Accepted { test_by },
+        (MessageKind::Accepted, _) => {
+            ClassNews::Accepted { test_by, again: matches!(known, Standing::LetGo(_)) }
+        }
         (MessageKind::Promoted, _) => ClassNews::Promoted { test_by },
         (MessageKind::Reserved, _) => ClassNews::Reserved,
         (MessageKind::TestPassed, _) => ClassNews::TestPassed,
@@ -177,7 +203,7 @@ pub(super) async fn untrue(work: Work<'_>, rows: &[message::Model]) -> Result<Ha
         let now = now.iter().find(|now| now.id == *id)?;
         let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == *id).collect();
         let one = of.iter().find(|said| said.told.id == row.id)?;
-        let told: Vec<Told> = of.iter().map(|said| said.told).collect();
+        let told = told_of(&of);
         // A server of before has noted nothing that it could be judged by any further.
         let is_news =
             |(knew, _)| standing_to_tell(known(&told, knew, Some(row.id)), now.stands) == Some(row.kind);

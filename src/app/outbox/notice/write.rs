@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::message::content::Content;
 use crate::message::lesson_text::{LessonLine, MOST_AHEAD, MOST_DAYS, MOST_LINES};
 use crate::storage::catalog::{Course, course_list};
-use crate::storage::notice::{Known, topic_insert_in_txn, topic_list, topic_set_in_txn};
+use crate::storage::notice::{Known, cancelled_list, topic_insert_in_txn, topic_list, topic_set_in_txn};
 use crate::storage::pool;
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -73,6 +73,9 @@ pub(super) async fn write(
     let late = tell.iter().map(|(one, _)| one).filter(|one| one.now == Word::TooLate);
     let late = late.map(|one| one.topic.template_id);
     let lessons = pool::span_list(work.txn, late).await?;
+    let added = tell.iter().filter(|(_, news)| *news == LessonNews::Added);
+    let added = added.filter_map(|(one, _)| one.kept.as_ref()).map(|kept| kept.id);
+    let cancelled = cancelled_list(work.txn, added).await?;
     // The admins of one subject are told of its lessons only, and of one class at a time.
     let mut groups: BTreeMap<(Audience, &str, LessonNews, bool, i64), Vec<&Looked>> = BTreeMap::new();
     for (one, news) in tell {
@@ -95,6 +98,7 @@ pub(super) async fn write(
                 let lessons = lessons.get(&one.topic.template_id).map_or(&[][..], Vec::as_slice);
                 line.too_late = Some(late.counts_from(work.app.time(), one.topic.day, lessons));
             }
+            line.is_back = one.kept.as_ref().is_some_and(|kept| cancelled.contains(&kept.id));
             // Of lessons that have begun there is nothing to tell.
             if start.at > work.now {
                 add(&mut parts, news, one, line, start);
@@ -201,6 +205,8 @@ fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
         end: (local == start).then_some(end),
         start_before: before,
         too_late: None,
+        is_back: false,
+        was_on_leave: matches!(one.known, Word::OnLeave(_)),
     };
     let first = at(one.known).map_or(start_at, |known| known.min(start_at));
     (line, Start { at: start_at, first })

@@ -1,0 +1,12 @@
+//! `monitor notify_disconnect`: tells when a coach has left a lesson that goes on
+//! (docs/domain.md §6).
+
+use crate::app::call::Call;
+use crate::app::monitor::missing;
+use crate::app::report::Report;
+use crate::error::Result;
+
+/// At the run's `now`.
+pub(super) async fn run(call: &Call<'_>) -> Result<Report> {
+    missing::notify_disconnected(call).await
+}

@@ -1,0 +1,92 @@
+//! The commands with which staff tell a class something, and bring in coaches.
+
+use super::*;
+use etutor::testing::academy::{coach, student};
+
+#[test]
+fn a_notice_is_looked_at_and_then_sent() {
+    on_every_app_at("2026-02-28T12:00", async |app: TestApp| {
+        app.ignore_messages("this is about the command");
+        let academy = Academy::new().period("19:00", "20:30").template("t", "FREQ=WEEKLY;BYDAY=TH");
+        let academy = academy.coaches(1).students(2).build(&app).await;
+        academy.reserve_all(&app, "t", 1, 2, None).await;
+        app.set_clock("2026-03-02T08:00").await;
+        for task in ["invite create", "invite exec", "sms send"] {
+            app.fire(task, None).await;
+        }
+        let asked = pb::ListInvitationsRequest { coach: coach(1), ..Default::default() };
+        let asked = app.invitations().list_invitations(asked).await.unwrap().into_inner().invitations;
+        let yes = pb::AcceptInvitationRequest { invitation_id: asked[0].invitation_id, coach: coach(1) };
+        app.invitations().accept_invitation(yes).await.unwrap();
+        let passed = i32::from(pb::TestResult::Passed);
+        let test = pb::CompleteSoftwareTestRequest {
+            coach: coach(1),
+            camera: passed,
+            sound: passed,
+            microphone: passed,
+            lesson: passed,
+            whiteboard: passed,
+            request_id: String::new(),
+        };
+        app.presence().complete_software_test(test).await.unwrap();
+        app.set_clock("2026-03-05T15:00").await;
+        app.fire("clazz assign_students", None).await;
+        let classes = app.classes().list_classes(pb::ListClassesRequest::default()).await.unwrap();
+        let class = classes.into_inner().classes[0].class_id;
+
+        let server = Served::new(&app).await;
+        let look = server.run(&format!("notice {class} 请带三角板 --operator wang --check")).await;
+        let told = text(&look.stdout);
+        assert_eq!(code(&look), 0, "{look:?}");
+        assert!(told.contains("coach-001") && told.contains("student-002"), "{told}");
+        assert!(told.ends_with("【etutor】请带三角板\n3 people would get it, 1 SMS part each\n"), "{told}");
+        let done = server.json(&format!("notice {class} 请带三角板 --operator wang --to students")).await;
+        assert_eq!(done["sent"], true);
+        assert_eq!(done["recipients"][0]["user_name"], student(1));
+        let again = text(&server.run(&format!("notice {class} 请带三角板 --operator wang")).await.stdout);
+        assert!(again.contains("has it already") && again.contains("1 person gets it"), "{again}");
+
+        let wrong = server.run(&format!("notice {class} 【x】 --operator wang")).await;
+        assert_eq!(code(&wrong), 64);
+        assert!(text(&wrong.stderr).contains("notice: TEXT: must not contain"), "{wrong:?}");
+        assert_eq!(code(&server.run(&format!("notice {class} x")).await), 64, "somebody says it");
+        assert_eq!(code(&server.run("notice 999 x --operator wang").await), 70);
+    });
+}
+
+#[test]
+fn coaches_come_from_a_file_of_any_name() {
+    on_every_app(async |app: TestApp| {
+        Academy::new().build(&app).await;
+        let server = Served::new(&app).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new-coaches.txt");
+        let header = "user_name,real_name,area_code,school_name,grade_type,subject_id,phone,job_status,rank,\
+            forbid_same_city";
+        let good = "c1,王一,110100,,junior,1,+999100000001,regular,1,false";
+        std::fs::write(&file, format!("{header}\n{good}\n")).unwrap();
+        let import = format!("coach import {}", file.display());
+        let coaches = async || {
+            let all = app.coaches().list_coaches(pb::ListCoachesRequest::default()).await.unwrap();
+            all.into_inner().coaches.len()
+        };
+        let check = server.json(&format!("{import} --check")).await;
+        assert_eq!((&check["files"][0]["created"], coaches().await), (&1.into(), 0), "{check}");
+        let done = server.json(&import).await;
+        assert_eq!((&done["files"][0]["created"], coaches().await), (&1.into(), 1));
+        assert_eq!(server.json(&import).await["files"][0]["unchanged"], 1);
+
+        std::fs::write(&file, format!("{header}\n{good}\nc2,王二,110100,,junior,1,123,regular,9,false\n"))
+            .unwrap();
+        let report = folder.path().join("report.csv");
+        let output = server.run(&format!("{import} --report {}", report.display())).await;
+        assert_eq!((code(&output), coaches().await), (65, 1), "{output:?}");
+        let told = text(&output.stdout);
+        for field in ["phone", "rank"] {
+            let place = format!("coaches.csv:3: {field}: ");
+            assert!(told.lines().any(|line| line.starts_with(&place)), "{place}: {told}");
+        }
+        assert!(std::fs::read_to_string(&report).unwrap().contains("phone"));
+        assert_eq!(code(&server.run("coach import /nowhere.csv").await), 64);
+    });
+}

@@ -1,0 +1,116 @@
+//! What staff take away from a student, the student is told (docs/domain.md §6).
+
+use super::{cancel_from, formed, reservation_of, sent, who};
+use crate::staffing::stage::{SATURDAY, Stage, evening};
+use etutor::rpc::pb;
+use etutor::testing::academy::student;
+use etutor::testing::{Academy, on_every_app_at};
+
+/// Staff cancel a reservation from a day on.
+async fn staff_cancel(stage: &Stage, reservation_id: i64, from_day: &str) {
+    let request = pb::CancelReservationRequest {
+        reservation_id,
+        from_day: from_day.to_owned(),
+        operator: "wang".to_owned(),
+        remark: "家长来电".to_owned(),
+        request_id: String::new(),
+    };
+    stage.enrollment().cancel_reservation(request).await.unwrap();
+}
+
+#[test]
+fn a_student_hears_once_that_staff_have_cancelled_the_sign_up() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 4).await;
+        let id = reservation_of(&stage, 1, "2026-03-19").await;
+        staff_cancel(&stage, id, "2026-03-19").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["SIGN_UP_CANCELLED student-001"]);
+        let text = "您约的3月19日（周四）19:00初一学科1班起的课（共15次课至6月25日）已由教务取消";
+        assert!(told[0].1.contains(text), "{}", told[0].1);
+        // Nothing more is taken, and the rest is the student's until staff take it too.
+        staff_cancel(&stage, id, "2026-03-19").await;
+        assert_eq!(sent(&stage).await, []);
+        staff_cancel(&stage, id, "").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["SIGN_UP_CANCELLED student-001"]);
+        assert!(told[0].1.contains("3月12日（周四）19:00初一学科1班起的课（共1次课）"), "{}", told[0].1);
+        // What students do themselves they know.
+        cancel_from(&stage, 2, "2026-03-19").await;
+        assert_eq!(sent(&stage).await, []);
+    });
+}
+
+#[test]
+fn who_was_reminded_hears_it_before_the_lesson_and_who_was_to_be_is_not_reminded() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 4).await;
+        stage.set_clock("2026-03-12T15:00").await;
+        stage.fire("clazz not_morning_notify", None).await;
+        // Before the reminder went out.
+        let id = reservation_of(&stage, 1, "2026-03-12").await;
+        staff_cancel(&stage, id, "").await;
+        let told = sent(&stage).await;
+        assert!(who(&told).contains(&"SIGN_UP_CANCELLED student-001"), "{told:?}");
+        assert!(!who(&told).contains(&"LESSON_REMINDER student-001"), "{told:?}");
+        assert!(who(&told).contains(&"LESSON_REMINDER student-002"), "{told:?}");
+        stage.set_clock("2026-03-12T18:40").await;
+        let id = reservation_of(&stage, 2, "2026-03-12").await;
+        staff_cancel(&stage, id, "").await;
+        assert_eq!(who(&sent(&stage).await), ["SIGN_UP_CANCELLED student-002"]);
+    });
+}
+
+#[test]
+fn a_sign_up_that_is_made_anew_before_it_was_told_was_never_cancelled() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 4).await;
+        stage.set_clock("2026-03-06T23:00").await;
+        let id = reservation_of(&stage, 1, "2026-03-19").await;
+        staff_cancel(&stage, id, "2026-03-19").await;
+        let id = reservation_of(&stage, 2, "2026-03-19").await;
+        staff_cancel(&stage, id, "2026-03-19").await;
+        assert_eq!(sent(&stage).await, []);
+        stage.academy.reserve(&stage, &student(1), "math", Some(("2026-03-19", "2026-06-28"))).await.unwrap();
+        stage.set_clock("2026-03-07T07:00").await;
+        assert_eq!(who(&sent(&stage).await), ["SIGN_UP_CANCELLED student-002"]);
+    });
+}
+
+#[test]
+fn a_hold_and_a_place_on_the_waiting_list_are_taken_with_a_word_too() {
+    on_every_app_at(SATURDAY, async |app| {
+        let academy = Academy::new().period("19:00", "20:00").template("one", "FREQ=WEEKLY;BYDAY=SA");
+        let stage = Stage::set(app, academy.classes(1, 1).students(2)).await;
+        let (start_day, end_day) = ("2026-03-07".to_owned(), "2026-03-14".to_owned());
+        let request = pb::HoldPlacesRequest {
+            student: student(1),
+            class_template: "one".to_owned(),
+            start_day: start_day.clone(),
+            end_day: end_day.clone(),
+            ..Default::default()
+        };
+        let held = stage.enrollment().hold_places(request).await.unwrap().into_inner().reservation.unwrap();
+        let request = pb::JoinWaitlistRequest {
+            student: student(2),
+            class_template: "one".to_owned(),
+            start_day,
+            end_day,
+            request_id: String::new(),
+        };
+        let waits = stage.waitlist().join_waitlist(request).await.unwrap().into_inner().entry.unwrap();
+        let waits = waits.reservation.unwrap().reservation_id;
+        staff_cancel(&stage, waits, "").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["WAITLIST_CLOSED student-002"]);
+        assert!(told[0].1.contains("您候补的3月7日（周六）19:00初一学科1班已由教务取消"), "{}", told[0].1);
+        staff_cancel(&stage, held.reservation_id, "").await;
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["SIGN_UP_CANCELLED student-001"]);
+        assert!(
+            told[0].1.contains("为您预留的3月7日（周六）19:00初一学科1班名额已由教务取消"),
+            "{}",
+            told[0].1
+        );
+    });
+}
