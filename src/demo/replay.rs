@@ -141,7 +141,7 @@ impl<W: Write> Replay<'_, '_, W> {
         // Nobody of the demo is ever present, which would be told of every lesson.
         let (reminders, rest): (Vec<Task>, Vec<Task>) = Task::ALL
             .iter()
-            .filter(|task| **task != Task::MonitorNotifyEmpty)
+            .filter(|task| !matches!(task, Task::MonitorNotifyEmpty | Task::ClazzCheckOnTime))
             .partition(|task| matches!(task, Task::ClazzMorningNotify | Task::ClazzNotMorningNotify));
         for task in rest.into_iter().chain(reminders) {
             if !due::is_scheduled(self.app, task, self.now) {

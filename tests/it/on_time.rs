@@ -187,6 +187,14 @@ fn a_lesson_that_nobody_teaches_is_not_held_and_everybody_is_told_once() {
         }
         assert_eq!(minute(&stage, "19:14").await, none());
         let mut told = minute(&stage, "19:15").await;
+        // Whom nobody needs any more hears it though the lesson has begun.
+        let request = pb::ListMessagesRequest {
+            kinds: vec![pb::MessageKind::InvitationRecalled.into()],
+            person: coach(2),
+            ..Default::default()
+        };
+        let found = stage.outbox().list_messages(request).await.unwrap().into_inner().messages;
+        assert_eq!(found.last().unwrap().state(), pb::MessageState::Captured);
         told.retain(|line| line.starts_with("COACH_ABSENT"));
         assert_eq!(told.len(), 3 + 1 + 2, "{told:?}");
         assert_eq!(state(&stage).await, "COACH_ABSENT");

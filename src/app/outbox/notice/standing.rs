@@ -10,13 +10,14 @@ use crate::app::outbox::{self, Draft, Person};
 use crate::domain::calendar::parse_time;
 use crate::domain::message::{TopicKind, Truth};
 use crate::domain::notice::{Standing, Told, Went, WhyLetGo, fits, known, standing_to_tell};
-use crate::domain::state::MessageKind;
+use crate::domain::state::{MessageKind, VacancyKind};
 use crate::error::{Error, Result};
 use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::message;
 use crate::storage::message::message_cancel_in_txn;
 use crate::storage::staffing::{self, Vacancy};
 use crate::storage::standing::{InvitationNow, InvitationSaid, invitation_now_list, invitation_said_list};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The class that coaches are looked for.
@@ -125,6 +126,9 @@ fn is_so(said: &InvitationSaid, now: &InvitationNow) -> bool {
     }
 }
 
+/// How long after the last minute in which a lesson can be taken over its standbys are told.
+const STANDBY_LIFE: TimeDelta = TimeDelta::minutes(30);
+
 /// Something to tell of an invitation.
 struct News {
     row: InvitationNow,
@@ -149,9 +153,13 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
         let news = says(*kind, (*known, *before), row.stands)?;
         // An answer goes at once; what the coach did nothing for wakes nobody.
         let is_answer = *known == Standing::SaidYes || *kind == MessageKind::TestPassed;
+        // A standby's lesson has begun when it is over for those who were asked.
+        let is_standby = vacancy.kind == VacancyKind::Standby;
+        let valid_until = if is_standby { vacancy.closes_at + STANDBY_LIFE } else { vacancy.start_at };
         Some(Draft {
             about: vacancy.about(),
             version: number.to_string(),
+            valid_until,
             task_id: vacancy.task_id(),
             invitation_id: Some(row.id),
             as_notice: !is_answer,
