@@ -169,6 +169,22 @@ fn a_named_substitute_has_the_lesson_at_once_if_that_coach_may() {
 }
 
 #[test]
+fn staff_may_name_somebody_until_the_lesson_begins() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        stage.test(2, true).await;
+        stage.set_clock("2026-03-12T18:59").await;
+        assert_eq!(reason(&start(&stage, &["2026-03-12"], None).await.unwrap_err()), "TOO_LATE");
+        let made = start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
+        assert_eq!((state(made.state()).as_str(), made.coach.as_str()), ("FORMED", "coach-002"));
+        assert_eq!(teaches(&stage, &[12]).await, ["12 coach-002"]);
+        assert_eq!(stage.told().await, ["SUBSTITUTE_ASSIGNED coach-002", "COACH_REPLACED coach-001"]);
+        stage.set_clock("2026-03-19T19:00").await;
+        assert_eq!(reason(&start(&stage, &["2026-03-19"], Some(2)).await.unwrap_err()), "TOO_LATE");
+    });
+}
+
+#[test]
 fn what_cannot_be_substituted_is_refused_with_the_days() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = formed(app).await;

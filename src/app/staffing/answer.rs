@@ -140,7 +140,12 @@ fn open_for_yes(task: &Vacancy, now: Instant) -> Result<()> {
         return Ok(());
     }
     let reason = if task.state == TaskState::Formed { Reason::TaskFormed } else { Reason::TaskClosed };
-    Err(Error::precondition(reason, format!("the classes of {} take no more answers", task.about())))
+    let what = if task.is_of_task() {
+        format!("the classes of {}", task.about())
+    } else {
+        "these lessons".to_owned()
+    };
+    Err(Error::precondition(reason, format!("{what} take no more answers")))
 }
 
 /// Writes an answer that gives the coach no place.

@@ -95,7 +95,7 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
                 id: work.key.request_id.clone(),
             });
         }
-        let id = open(work, opening.class_id, &opening.wanted).await?;
+        let id = open_for(work, opening.class_id, &opening.wanted, coach_id.is_some()).await?;
         if let Some(coach_id) = coach_id {
             fill_with(work, id, coach_id).await?;
         }
@@ -105,12 +105,16 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
     one(call, id).await
 }
 
-/// Opens a vacancy for a class; its key.
+/// Opens a vacancy for a class, for which coaches are asked; its key.
 pub(crate) async fn open(work: Work<'_>, class_id: i64, wanted: &Wanted) -> Result<i64> {
+    open_for(work, class_id, wanted, false).await
+}
+
+async fn open_for(work: Work<'_>, class_id: i64, wanted: &Wanted, is_named: bool) -> Result<i64> {
     let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
     let all = class_lesson_list(work.txn, class_id).await?;
     let lessons = match wanted {
-        Wanted::Substitute(days) => listed(&work, &class, &all, days)?,
+        Wanted::Substitute(days) => listed(&work, &class, &all, days, is_named)?,
         Wanted::Change(from) => from_day(&work, &class, &all, *from)?,
     };
     let taken: Vec<Day> =
@@ -155,6 +159,7 @@ fn listed<'a>(
     class: &class::Model,
     all: &'a [ClassLesson],
     days: &BTreeSet<Day>,
+    is_named: bool,
 ) -> Result<Vec<&'a ClassLesson>> {
     let refuse = |reason, text: &str, days: Vec<Day>| {
         Err(Error::refused_on(reason, format!("{text} {}", show_days(&days)), days))
@@ -168,7 +173,8 @@ fn listed<'a>(
     let lessons: Vec<&ClassLesson> = all.iter().filter(|lesson| days.contains(&lesson.day)).collect();
     let late = |lesson: &&&ClassLesson| {
         let times = times(work.app.rules(), VacancyKind::Substitution, lesson.day, lesson.start_at);
-        times.closes_at <= work.now
+        // Whom staff have found needs no time to be asked.
+        if is_named { lesson.start_at <= work.now } else { times.closes_at <= work.now }
     };
     let late: Vec<Day> = lessons.iter().filter(late).map(|lesson| lesson.day).collect();
     if !late.is_empty() {
