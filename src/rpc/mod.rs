@@ -14,6 +14,7 @@ mod kind;
 pub(crate) mod message;
 pub(crate) mod monitor;
 pub(crate) mod opening;
+mod page;
 #[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
 pub mod pb;
 pub(crate) mod place;

@@ -1,5 +1,6 @@
 //! The gRPC service `MonitorService`: what goes on in lessons, and who came to them.
 
+use super::page::{OpenPages, Page};
 use super::{convert, pb};
 use crate::app::App;
 use crate::app::monitor::attendance::{self, AttendanceQuery};
@@ -7,11 +8,6 @@ use crate::app::monitor::live::{self, LiveQuery, When};
 use crate::app::monitor::watch::{LessonNews, LessonPage, LessonPages};
 use crate::domain::state::LessonState;
 use crate::error::{Error, Result};
-use crate::serve::status;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -23,26 +19,14 @@ const WATCHES_MAX: usize = 200;
 pub(crate) struct MonitorRpc {
     app: App,
     pages: LessonPages,
-    watches: Arc<Semaphore>,
-    times: Times,
-}
-
-/// The times of an open page.
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    /// After this without news it says that there is none.
-    quiet: Duration,
-    /// It is closed when its reader does not read for so long.
-    unread: Duration,
+    open: OpenPages,
 }
 
 impl MonitorRpc {
     /// The service of an application.
     pub(crate) fn new(app: App) -> Self {
-        let server = &app.config.server;
-        let times = Times { quiet: server.watch_quiet(), unread: server.unread_timeout() };
-        let (pages, watches) = (LessonPages::new(app.clone()), Arc::new(Semaphore::new(WATCHES_MAX)));
-        Self { app, pages, watches, times }
+        let (pages, open) = (LessonPages::new(app.clone()), OpenPages::new(&app, WATCHES_MAX));
+        Self { app, pages, open }
     }
 }
 
@@ -98,14 +82,10 @@ impl pb::monitor_service_server::MonitorService for MonitorRpc {
     ) -> Result<Response<Self::WatchLessonsStream>, Status> {
         let pb::WatchLessonsRequest { subject_id, grade, coach } = request.into_inner();
         let query = query(When::Soon, (subject_id, grade), coach, Vec::new())?;
-        let Ok(permit) = self.watches.clone().try_acquire_owned() else {
-            return Err(status::shed("as many pages are open as the server takes; try again"));
-        };
+        let room = self.open.room()?;
         // What is wrong with the request is its answer, not the end of a stream.
         let (page, first) = self.pages.open(query).await?;
-        let (say, heard) = mpsc::channel(1);
-        tokio::spawn(show(page, first, say, self.times, permit));
-        Ok(Response::new(ReceiverStream::new(heard)))
+        Ok(Response::new(self.open.show(page, first, room)))
     }
 
     async fn list_attendance(
@@ -156,25 +136,10 @@ fn query(
     })
 }
 
-/// Shows a page until its reader has gone or the page cannot be looked at any more.
-async fn show(
-    mut page: LessonPage,
-    first: LessonNews,
-    say: mpsc::Sender<Result<pb::WatchLessonsResponse, Status>>,
-    times: Times,
-    _permit: OwnedSemaphorePermit,
-) {
-    let mut news = Ok(first);
-    while let Ok(shown) = news {
-        let Ok(Ok(())) = timeout(times.unread, say.send(Ok(shown.into()))).await else { return };
-        news = tokio::select! {
-            () = say.closed() => return,
-            // No news is said too: proxies close what is silent.
-            news = timeout(times.quiet, page.next()) => news.unwrap_or_else(|_| Ok(LessonNews::default())),
-        };
-    }
-    if let Err(error) = news {
-        // The reader may have gone meanwhile.
-        let _heard = timeout(times.unread, say.send(Err(error.into()))).await;
+impl Page for LessonPage {
+    type News = LessonNews;
+
+    async fn next(&mut self) -> Result<LessonNews> {
+        Self::next(self).await
     }
 }

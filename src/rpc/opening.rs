@@ -1,6 +1,7 @@
 //! The gRPC service `OpeningService`: openings as a list, and as pages that stay open.
 
 use super::convert::{self, timestamp};
+use super::page::{OpenPages, Page};
 use super::pb;
 use crate::app::App;
 use crate::app::opening::share::{Boards, Reader};
@@ -8,12 +9,7 @@ use crate::app::opening::watch::News;
 use crate::app::opening::{self, Opening, OpeningClass, OpeningDay, OpeningQuery};
 use crate::domain::opening::LessonDay;
 use crate::error::{Error, Result};
-use crate::serve::status;
 use crate::storage::opening::{RunningClass, TemplateRow};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -27,25 +23,14 @@ const WATCHED_MAX: u64 = 200;
 pub(crate) struct OpeningRpc {
     app: App,
     boards: Boards,
-    watches: Arc<Semaphore>,
-    times: Times,
-}
-
-/// The times of an open page.
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    /// After this without news it says that there is none.
-    quiet: Duration,
-    /// It is closed when its reader does not read for so long.
-    unread: Duration,
+    open: OpenPages,
 }
 
 impl OpeningRpc {
     /// The service of an application.
     pub(crate) fn new(app: App) -> Self {
-        let times =
-            Times { quiet: app.config.server.watch_quiet(), unread: app.config.server.unread_timeout() };
-        Self { boards: Boards::new(app.clone()), app, watches: Arc::new(Semaphore::new(WATCHES_MAX)), times }
+        let open = OpenPages::new(&app, WATCHES_MAX);
+        Self { boards: Boards::new(app.clone()), app, open }
     }
 }
 
@@ -87,39 +72,18 @@ impl pb::opening_service_server::OpeningService for OpeningRpc {
         if size > WATCHED_MAX {
             return Err(Error::invalid("page_size", format!("must be from 0 to {WATCHED_MAX}")).into());
         }
-        let Ok(permit) = self.watches.clone().try_acquire_owned() else {
-            return Err(status::shed("as many pages are open as the server takes; try again"));
-        };
+        let room = self.open.room()?;
         // What is wrong with the request is its answer, not the end of a stream.
         let (reader, first) = self.boards.open(query, size).await?;
-        // One message that waits to be read: a slow reader is shown what has changed since what it
-        // has read.
-        let (say, heard) = mpsc::channel(1);
-        tokio::spawn(show(reader, first, say, self.times, permit));
-        Ok(Response::new(ReceiverStream::new(heard)))
+        Ok(Response::new(self.open.show(reader, first, room)))
     }
 }
 
-/// Shows a page until its reader has gone or the page cannot be looked at any more.
-async fn show(
-    mut reader: Reader,
-    first: News,
-    say: mpsc::Sender<Result<pb::WatchOpeningsResponse, Status>>,
-    times: Times,
-    _permit: OwnedSemaphorePermit,
-) {
-    let mut news = Ok(first);
-    while let Ok(shown) = news {
-        let Ok(Ok(())) = timeout(times.unread, say.send(Ok(shown.into()))).await else { return };
-        news = tokio::select! {
-            () = say.closed() => return,
-            // No news is said too: proxies close what is silent.
-            news = timeout(times.quiet, reader.next()) => news.unwrap_or_else(|_| Ok(News::default())),
-        };
-    }
-    if let Err(error) = news {
-        // The reader may have gone meanwhile.
-        let _heard = timeout(times.unread, say.send(Err(error.into()))).await;
+impl Page for Reader {
+    type News = News;
+
+    async fn next(&mut self) -> Result<News> {
+        Self::next(self).await
     }
 }
 

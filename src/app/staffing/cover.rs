@@ -18,6 +18,7 @@ use crate::storage::on_time::{present_of, starting_of};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use crate::storage::vacancy;
 use crate::storage::vacancy_list::day_list;
+use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
 /// READY → ASSIGNED: the lessons that the locked vacancy is about are this coach's from now on, and
@@ -74,15 +75,14 @@ async fn taken_over(
     coach: &InvitedCoach,
     replaced: &coach::Model,
 ) -> Result<u64> {
-    let class_id = vacancy.class_id.unwrap_or_default();
     let of = |person: Person, news: TakenOver| Draft {
         about: vacancy.about(),
-        class_id: Some(class_id),
+        class_id: vacancy.class_id,
         ..Draft::of_class(
             person,
             notice::class_of(vacancy),
             ClassNews::LessonTakenOver(news),
-            vacancy.closes_at.max(work.now + chrono::TimeDelta::minutes(10)),
+            vacancy.closes_at.max(work.now + TimeDelta::minutes(10)),
         )
     };
     let admins = TakenOver::Admins { coach: replaced.user_name.clone(), standby: coach.user_name.clone() };

@@ -11,6 +11,7 @@ use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::message::message_cancel_in_txn;
 use crate::storage::on_time::{Trouble, trouble_list};
 use crate::storage::staffing::Vacancy;
+use chrono::TimeDelta;
 
 /// The kinds that tell of trouble with a lesson that may still be held.
 const TROUBLE: &[MessageKind] =
@@ -79,7 +80,7 @@ pub(super) async fn withdraw(work: Work<'_>, lessons: &[(i64, Instant)]) -> Resu
 pub(super) async fn over(work: Work<'_>, lesson: &Lesson, coach: Option<(&str, i64)>) -> Result<u64> {
     let heard = withdraw(work, &[(lesson.class_id, lesson.start_at)]).await?;
     let late_minutes = coach.map_or(0, |(_, late)| late);
-    let until = work.now.max(lesson.start_at) + chrono::TimeDelta::minutes(30);
+    let until = work.now.max(lesson.start_at) + TimeDelta::minutes(30);
     let mut drafts = Vec::new();
     for row in heard.iter().filter(|row| row.audience == Audience::Student) {
         let person = Person::Student { user_name: row.person.clone(), phone: row.address.clone() };
