@@ -46,15 +46,45 @@ fn step() -> impl Strategy<Value = Step> {
 /// What everybody knows of each lesson, by person and day: its time, or that there is none for
 /// them.
 #[derive(Debug, Default)]
-struct Minds(BTreeMap<(String, String), String>);
+struct Minds {
+    known: BTreeMap<(String, String), String>,
+    /// What those on leave knew before.
+    before_leave: BTreeMap<(String, String), String>,
+}
 
 impl Minds {
     fn learn(&mut self, person: &str, day: &str, word: &str) {
-        self.0.insert((person.to_owned(), day.to_owned()), word.to_owned());
+        let key = (person.to_owned(), day.to_owned());
+        self.before_leave.remove(&key);
+        self.known.insert(key, word.to_owned());
+    }
+
+    /// On leave from a lesson, whose time stays in mind.
+    fn leave(&mut self, person: &str, day: &str) {
+        let key = (person.to_owned(), day.to_owned());
+        match self.known.insert(key.clone(), "leave".to_owned()) {
+            Some(word) if word.contains(':') => {
+                self.before_leave.insert(key, word);
+            }
+            _ => {}
+        }
+    }
+
+    /// Back from leave, by an act that says nothing of another hour: what was in mind still is.
+    fn back(&mut self, person: &str, day: &str, word: &str) {
+        let key = (person.to_owned(), day.to_owned());
+        let known = self.before_leave.remove(&key).unwrap_or_else(|| word.to_owned());
+        self.known.insert(key, known);
+    }
+
+    fn forget(&mut self, person: &str, day: &str) {
+        let key = (person.to_owned(), day.to_owned());
+        self.before_leave.remove(&key);
+        self.known.remove(&key);
     }
 
     fn of(&self, person: &str, day: &str) -> Option<&str> {
-        self.0.get(&(person.to_owned(), day.to_owned())).map(String::as_str)
+        self.known.get(&(person.to_owned(), day.to_owned())).map(String::as_str)
     }
 }
 
@@ -110,7 +140,7 @@ impl History {
                 let Some((_, id)) = self.lessons(*number).await.remove(DAYS[*day]) else { return };
                 let request = pb::RequestLeaveRequest { reservation_id: id, day: DAYS[*day].to_owned() };
                 if self.stage.enrollment().request_leave(request).await.is_ok() {
-                    self.minds.learn(&student(*number), DAYS[*day], "leave");
+                    self.minds.leave(&student(*number), DAYS[*day]);
                 }
             }
             Step::EndLeave { student: number, day } => {
@@ -120,7 +150,10 @@ impl History {
                 }
                 let request = pb::CancelLeaveRequest { reservation_id: id, day: DAYS[*day].to_owned() };
                 if self.stage.enrollment().cancel_leave(request).await.is_ok() {
-                    self.learn_schedule(*number, &[*day]).await;
+                    match self.lessons(*number).await.get(DAYS[*day]) {
+                        Some((word, _)) => self.minds.back(&student(*number), DAYS[*day], word),
+                        None => self.minds.learn(&student(*number), DAYS[*day], "off"),
+                    }
                 }
             }
             Step::SignUp { student: number, from, to } => {
@@ -147,7 +180,7 @@ impl History {
                     let others = self.lessons(*number).await;
                     for day in DAYS.iter().filter(|one| **one >= from.as_str() && !others.contains_key(**one))
                     {
-                        self.minds.0.remove(&(student(*number), (*day).to_owned()));
+                        self.minds.forget(&student(*number), day);
                     }
                 }
             }
@@ -309,4 +342,22 @@ fn who_signed_up_for_a_holiday_that_is_taken_back_comes_to_that_lesson_too() {
             history.end().await;
         });
     }
+}
+
+#[test]
+fn who_takes_leave_back_is_told_of_the_hour_that_has_moved_meanwhile() {
+    let steps = [
+        Step::Hours { at: 1 },
+        Step::Leave { student: 2, day: 2 },
+        Step::EndLeave { student: 2, day: 2 },
+        Step::Send,
+    ];
+    on_every_app_at(SATURDAY, async |app| {
+        let mut history = History::begin(app).await;
+        for step in &steps {
+            history.play(step).await;
+        }
+        assert_eq!(history.minds.of("student-002", DAYS[2]), Some(HOURS[1].0));
+        history.end().await;
+    });
 }
