@@ -1,5 +1,9 @@
 //! Two weeks of a small academy with lessons every day and every other day, at dawn, at noon,
-//! shortly before midnight and across it: running classes meet new sign-ups, and students leave.
+//! shortly before midnight and across it: running classes meet new sign-ups, and students leave. In
+//! `season` the academy is a real one. These stories are the longest: by their name they begin
+//! first, so that none of them is left running alone at the end.
+
+mod season;
 
 use crate::replay::player::Player;
 use etutor::demo::behaviour::Behaviour;

@@ -34,7 +34,6 @@ mod races;
 mod recurrences;
 mod registry;
 mod replay;
-mod season;
 mod season_edits;
 mod serving;
 mod sign_ups;
