@@ -4,6 +4,7 @@
 mod columns;
 
 use crate::error::{Error, Result};
+pub(crate) use columns::{CELL_MOST, TEXT_MOST, fits};
 use columns::{Column, Kind};
 use sea_orm::DbBackend;
 
@@ -59,6 +60,7 @@ pub(crate) fn statement(backend: DbBackend, text: &str, widths: &[usize]) -> Res
         DbBackend::Sqlite => "SELECT value FROM json_each(?)",
         DbBackend::Postgres => "SELECT v FROM unnest(CAST(? AS TEXT[])) AS v",
         _ => {
+            // As wide as `TEXT_MOST`.
             "SELECT j.v FROM JSON_TABLE(?, '$[*]' COLUMNS (v VARCHAR(190) CHARACTER \
              SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS j"
         }
@@ -168,6 +170,7 @@ fn rows(backend: DbBackend, columns: &[Column<'_>]) -> String {
                 let of = match kind {
                     Kind::Number => "BIGINT",
                     Kind::Day => "DATE",
+                    // As wide as `CELL_MOST`.
                     Kind::Text => "VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
                 };
                 format!("{name} {of} PATH '$[{n}]'")

@@ -4,6 +4,21 @@ use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+/// Most characters of a text in a column of `{rows:…}`. MariaDB cuts what is longer without a word,
+/// in strict mode too.
+pub(crate) const CELL_MOST: usize = 500;
+/// Most characters of a text of `{texts}`, as wide as the columns that are keys.
+pub(crate) const TEXT_MOST: usize = 190;
+
+/// Refuses a text that would be cut by one database, on all of them.
+pub(crate) fn fits(text: &str, most: usize) -> Result<()> {
+    // Bytes first: most texts are far shorter.
+    if text.len() <= most || text.chars().count() <= most {
+        return Ok(());
+    }
+    Err(Error::internal(format!("a text of a set has more than {most} characters")))
+}
+
 /// A column of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Column<'a> {

@@ -152,6 +152,30 @@ fn a_set_of_rows_comes_as_it_was_given() {
 }
 
 #[test]
+fn a_text_is_never_cut() {
+    on_every_database(async |db: TestDb| {
+        let text = "SELECT q.number, q.text FROM {rows:number:i, text:t} q WHERE q.text IN ({texts})";
+        let ask = async |length: usize| {
+            let text_of = "课".repeat(length);
+            let rows = [[Cell::from(1), Cell::from(text_of.as_str())]];
+            let found = sql(text).rows(rows).texts([text_of.as_str()]);
+            found.tuples::<(i64, String)>(db.reader()).await.map(|found| found == [(1, text_of)])
+        };
+        assert!(ask(190).await.unwrap());
+        let refused = ask(191).await.unwrap_err().to_string();
+        assert!(refused.contains("more than 190 characters"), "{refused}");
+        let store = async |length: usize| {
+            let rows = [[Cell::from(1), Cell::from("课".repeat(length).as_str())]];
+            let found = sql("SELECT q.number, q.text FROM {rows:number:i, text:t} q").rows(rows);
+            found.tuples::<(i64, String)>(db.reader()).await.map(|found| found[0].1.chars().count())
+        };
+        assert_eq!(store(500).await.unwrap(), 500);
+        let refused = store(501).await.unwrap_err().to_string();
+        assert!(refused.contains("more than 500 characters"), "{refused}");
+    });
+}
+
+#[test]
 fn each_row_gets_its_own_value_in_one_statement() {
     on_every_database(async |db: TestDb| {
         let touched = write_txn!(&db, "test.pairs", |txn| {
