@@ -114,6 +114,15 @@ impl Error {
         self
     }
 
+    /// The same refusal, with the first day that would be possible instead, if there is one.
+    #[must_use]
+    pub(crate) fn first_possible(mut self, day: Option<Day>) -> Self {
+        if let Self::Precondition { days, .. } = &mut self {
+            days.first_possible = day;
+        }
+        self
+    }
+
     /// The same refusal, with the ids of the reservations that stand in the way.
     #[must_use]
     pub(crate) fn of_reservations(mut self, ids: Vec<i64>) -> Self {

@@ -72,6 +72,8 @@ pub enum ClassNews {
     InvitationRecalled,
     /// Your yes counts.
     Accepted {
+        /// What it is for.
+        to: VacancyKind,
         /// Until when to pass the software test; `None` when it is passed already.
         test_by: Option<Instant>,
         /// The coach was told that it is over, and it is not.
@@ -81,6 +83,8 @@ pub enum ClassNews {
     Reserved,
     /// You were in reserve, and a place is yours.
     Promoted {
+        /// What it is for.
+        to: VacancyKind,
         /// Until when to pass the software test; `None` when it is passed already.
         test_by: Option<Instant>,
     },
@@ -92,7 +96,10 @@ pub enum ClassNews {
     /// The software test was not passed in time.
     TestLapsed,
     /// The software test is passed.
-    TestPassed,
+    TestPassed {
+        /// What the yes is for.
+        to: VacancyKind,
+    },
     /// Parts of the software test failed; it may be taken again.
     TestFailed {
         /// Which.
@@ -355,7 +362,7 @@ impl ClassNews {
             Self::Promoted { .. } => MessageKind::Promoted,
             Self::TestReminder { .. } => MessageKind::TestReminder,
             Self::TestLapsed => MessageKind::TestLapsed,
-            Self::TestPassed => MessageKind::TestPassed,
+            Self::TestPassed { .. } => MessageKind::TestPassed,
             Self::TestFailed { .. } => MessageKind::TestFailed,
             Self::Assigned { .. } => MessageKind::Assigned,
             Self::NoLongerNeeded { .. } => MessageKind::NoLongerNeeded,

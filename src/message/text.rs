@@ -80,30 +80,32 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::InvitationRecalled => {
             format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
         }
-        ClassNews::Accepted { test_by, again } => {
-            let counts = match again {
-                true => format!("更正：{first}照常上课，您的确认有效。"),
-                false => format!("已收到您的确认：{first}。"),
+        ClassNews::Accepted { to, test_by, again } => {
+            let counts = match (again, to) {
+                (true, _) => format!("更正：{first}照常上课，您的确认有效。"),
+                (false, VacancyKind::Change) => format!("已确认由您接任：自{first}起。"),
+                (false, VacancyKind::Substitution) => format!("已收到您的代课确认：{first}。"),
+                (false, _) => format!("已收到您的确认：{first}。"),
             };
             match test_by {
                 Some(by) => format!(
                     "{counts}请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
                     until(*by, time)
                 ),
-                None => format!("{counts}您已通过软件测试，无需再测，分班结果会另行通知。"),
+                None => format!("{counts}您已通过软件测试，无需再测，{}。", what_follows(*to)),
             }
         }
         ClassNews::Reserved => {
             format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。")
         }
-        ClassNews::Promoted { test_by: Some(by) } => {
+        ClassNews::Promoted { to: _, test_by: Some(by) } => {
             format!(
                 "{first}有了空缺，您已由候补转为正式教练。请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
                 until(*by, time)
             )
         }
-        ClassNews::Promoted { test_by: None } => {
-            format!("{first}有了空缺，您已由候补转为正式教练，分班结果会另行通知。")
+        ClassNews::Promoted { to, test_by: None } => {
+            format!("{first}有了空缺，您已由候补转为正式教练，{}。", what_follows(*to))
         }
         ClassNews::TestReminder { test_by } => {
             format!(
@@ -122,7 +124,9 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 until(*test_by, time)
             )
         }
-        ClassNews::TestPassed => format!("您已通过软件测试，{first}已为您保留，分班结果会另行通知。"),
+        ClassNews::TestPassed { to } => {
+            format!("您已通过软件测试，{first}已为您保留，{}。", what_follows(*to))
+        }
         ClassNews::Assigned { lessons, students } => {
             format!(
                 "您将担任{name}教练：首课{span}，{}，学员{students}人。请提前10分钟上线。",
@@ -256,6 +260,16 @@ fn asks(to: VacancyKind, class: &str) -> String {
         VacancyKind::Substitution => format!("邀请您为{class}代课"),
         VacancyKind::Change => format!("邀请您接任{class}教练"),
         VacancyKind::Standby => format!("紧急：{class}的教练尚未上线，请您准备接替上课"),
+    }
+}
+
+/// What comes after a yes that counts.
+fn what_follows(to: VacancyKind) -> &'static str {
+    match to {
+        VacancyKind::NewClasses => "分班结果会另行通知",
+        VacancyKind::Substitution => "代课安排会另行通知",
+        VacancyKind::Change => "接任当日会另行通知",
+        VacancyKind::Standby => "需要您接替时会马上通知，请保持在线",
     }
 }
 

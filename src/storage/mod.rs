@@ -8,6 +8,7 @@
 mod away;
 pub mod catalog;
 pub(crate) mod class;
+pub(crate) mod class_lesson;
 pub(crate) mod class_limit;
 pub mod coach;
 pub(crate) mod column;

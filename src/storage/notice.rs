@@ -8,7 +8,7 @@ use super::insert::insert_rows;
 use super::sql::{Cell, sql, update_by_rows};
 use super::unique_violation;
 use crate::domain::notice::{Topic, Word};
-use crate::domain::state::{Audience, LessonState, MessageKind, MessageState, ReservationState};
+use crate::domain::state::{Audience, JobStatus, LessonState, MessageKind, MessageState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, FromQueryResult};
@@ -361,37 +361,6 @@ pub async fn student_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Ve
     .await
 }
 
-/// What is so of a coach who was asked to teach on a lesson day of a template.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct InvitedLesson {
-    /// Which of those asked for, from 0.
-    pub n: i64,
-    /// The coach's phone number.
-    pub phone: String,
-    /// Start of the lesson; `None` = the coach is no longer asked.
-    pub start_at: Option<Instant>,
-    /// When the coach answered last, and so knew of the lesson.
-    pub answered_at: Option<Instant>,
-}
-
-/// What is so of coaches (user name) and lesson days of templates whose tasks asked them.
-pub async fn invited_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Vec<InvitedLesson>> {
-    sql("SELECT q.n AS n, o.phone, (SELECT MAX(t.start_at) FROM class_task t JOIN invitation i \
-           ON i.task_id = t.id AND i.coach_id = o.id WHERE t.template_id = q.template_id AND t.day = q.day \
-           AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
-           AND (i.state IN ('SENT', 'ACCEPTED', 'READY', 'RESERVE') OR (i.state = 'QUEUED' \
-             AND EXISTS (SELECT 1 FROM message m WHERE m.invitation_id = i.id AND m.kind = 'INVITATION' \
-             AND m.state = 'LEASED')))) AS start_at, \
-         (SELECT MAX(i.answered_at) FROM class_task t JOIN invitation i ON i.task_id = t.id \
-           AND i.coach_id = o.id WHERE t.template_id = q.template_id AND t.day = q.day) AS answered_at \
-         FROM {rows:n:i, user_name:t, template_id:i, day:d} q {join} coach o ON o.user_name = q.user_name")
-    .rows((0..).zip(asked).map(|(n, (coach, template_id, day))| {
-        [Cell::from(n), (*coach).into(), (*template_id).into(), (*day).into()]
-    }))
-    .all(txn)
-    .await
-}
-
 /// What is so of a class and a day.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct ClassLesson {
@@ -405,6 +374,8 @@ pub struct ClassLesson {
     pub coach: String,
     /// The coach's phone number.
     pub phone: String,
+    /// The coach's job status.
+    pub job_status: JobStatus,
     /// State of the lesson; `None` = the class has none on that day.
     pub state: Option<LessonState>,
     /// Its start.
@@ -417,7 +388,8 @@ pub struct ClassLesson {
 
 /// What is so of classes and days.
 pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassLesson>> {
-    sql("SELECT q.n AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, l.state, l.start_at, \
+    sql("SELECT q.n AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, o.job_status, \
+         l.state, l.start_at, \
          (SELECT COUNT(*) FROM reservation r WHERE r.class_id = c.id AND r.state = 'PLACED' \
            AND r.placed_from <= q.day AND r.last_day >= q.day AND NOT EXISTS (SELECT 1 FROM student_leave v \
            WHERE v.reservation_id = r.id AND v.day = q.day)) AS attending, \

@@ -5,7 +5,7 @@ use super::Txn;
 use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::on_time::{FIRST_LEAD, LAST_SPAN, Seen};
 use crate::domain::presence;
-use crate::domain::state::{Audience, LessonState, MessageKind, MessageState, PresenceState};
+use crate::domain::state::{Audience, JobStatus, LessonState, MessageKind, MessageState, PresenceState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use chrono::TimeDelta;
@@ -40,6 +40,8 @@ pub(crate) struct Starting {
     pub coach: String,
     /// The coach's phone number.
     pub phone: String,
+    /// Whether the coach was dismissed, who then is never there.
+    pub is_dismissed: bool,
     /// What is known of the coach.
     pub seen: Seen,
     /// Since when the coach is there, or was last.
@@ -67,6 +69,7 @@ struct Row {
     coach_id: i64,
     coach: String,
     phone: String,
+    job_status: JobStatus,
     last_login_at: Option<Instant>,
     from_at: Option<Instant>,
     to_at: Option<Instant>,
@@ -94,6 +97,7 @@ impl Row {
             gone_at,
             teaches_until: self.teaches_until,
         };
+        let is_dismissed = self.job_status == JobStatus::Dismissed;
         Starting {
             id: self.id,
             class_id: self.class_id,
@@ -108,7 +112,8 @@ impl Row {
             coach_id: self.coach_id,
             coach: self.coach,
             phone: self.phone,
-            seen,
+            is_dismissed,
+            seen: if is_dismissed { Seen::default() } else { seen },
             since: span.map(|span| span.from),
             stages: self.stages,
             came_at: self.came_at,
@@ -122,7 +127,7 @@ macro_rules! starting {
     ($start:literal) => {
         concat!(
             "SELECT l.id, l.class_id, c.template_id, y.code, y.subject_id, u.name AS subject_name, y.grade, \
-             l.day, l.start_at, l.end_at, l.coach_id, \
+             l.day, l.start_at, l.end_at, l.coach_id, o.job_status, \
              o.user_name AS coach, o.phone, o.last_login_at, p.from_at, p.to_at, p.state AS presence, \
              (SELECT MAX(t.end_at) FROM lesson t WHERE t.coach_id = l.coach_id AND t.start_at <= ? \
                AND t.start_at > ? AND t.end_at > ? AND t.id <> l.id \

@@ -64,7 +64,7 @@ pub(crate) async fn unreminded_student_list(
     query.bind(from).bind(to).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX)).all(conn).await
 }
 
-/// The same of coaches who teach them, if somebody comes.
+/// The same of coaches who teach them, if somebody comes; of those who were dismissed none.
 pub(crate) async fn unreminded_coach_list(
     conn: &impl ConnectionTrait,
     (from, to): (Instant, Instant),
@@ -75,7 +75,7 @@ pub(crate) async fn unreminded_coach_list(
         "SELECT o.user_name AS person, c.template_id, l.class_id, l.day, l.start_at \
          FROM lesson l \
          {join} class c ON c.id = l.class_id {join} coach o ON o.id = l.coach_id \
-         WHERE l.start_at >= ? AND l.start_at < ? AND l.state = 'SCHEDULED' \
+         WHERE l.start_at >= ? AND l.start_at < ? AND l.state = 'SCHEDULED' AND o.job_status <> 'dismissed' \
            AND COALESCE(o.user_name, '') > ? \
            AND (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
              AND r.placed_from <= l.day AND r.last_day >= l.day AND NOT EXISTS (SELECT 1 \

@@ -21,6 +21,16 @@ pub(crate) async fn period_tasks_dirty_in_txn(txn: &Txn, period_id: i64) -> Resu
     .await
 }
 
+/// The same of other vacancies, once their classes are locked.
+pub(crate) async fn period_vacancies_dirty_in_txn(txn: &Txn, period_id: i64) -> Result<u64> {
+    sql("UPDATE vacancy SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') AND id IN \
+         (SELECT -i.task_id FROM invitation i JOIN availability_use u ON u.invitation_id = i.id \
+          JOIN coach_availability a ON a.id = u.availability_id WHERE a.period_id = ?)")
+    .bind(period_id)
+    .execute(txn)
+    .await
+}
+
 /// A reservation that counts on days, or waits for them.
 #[derive(Clone, Debug, FromQueryResult)]
 pub(crate) struct EditedReservation {
@@ -104,6 +114,22 @@ pub(crate) struct EditedClass {
     pub last_day: Day,
     /// The invitation.
     pub invitation_id: Option<i64>,
+}
+
+/// The coaches of the classes of templates, and those who teach lessons of them after `now`, or did
+/// before these fell away.
+pub(crate) async fn coach_ids_of_templates(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    now: Instant,
+) -> Result<Vec<i64>> {
+    sql("SELECT c.coach_id FROM class c WHERE c.template_id IN ({ids}) UNION SELECT l.coach_id FROM class c \
+         JOIN lesson l ON l.class_id = c.id AND l.start_at > ? WHERE c.template_id IN ({ids})")
+    .ids(template_ids.iter().copied())
+    .bind(now)
+    .ids(template_ids.iter().copied())
+    .column(conn)
+    .await
 }
 
 /// The classes of templates, in the order in which they were formed.
@@ -200,7 +226,8 @@ pub(crate) async fn availability_free_days_in_txn(txn: &Txn, uses: &[(i64, Day)]
     .await
 }
 
-/// A day of an offer in one period that a class in another period uses.
+/// A day of an offer in one period that a class in another period uses, by its coach or another in
+/// that coach's place.
 #[derive(Clone, Debug, FromQueryResult)]
 pub(crate) struct ForeignUse {
     /// The day.
@@ -223,8 +250,9 @@ pub(crate) async fn foreign_use_list(
 ) -> Result<Vec<ForeignUse>> {
     sql("SELECT u.day, o.start_time AS offer_start, o.end_time AS offer_end, p.start_time, p.end_time \
          FROM coach_availability a JOIN availability_use u ON u.availability_id = a.id JOIN invitation i \
-         ON i.id = u.invitation_id \
-         JOIN class c ON c.id = i.class_id JOIN lesson l ON l.class_id = c.id AND l.day = u.day \
+         ON i.id = u.invitation_id LEFT JOIN vacancy v ON v.id = -i.task_id \
+         JOIN class c ON c.id = COALESCE(i.class_id, v.class_id) \
+         JOIN lesson l ON l.class_id = c.id AND l.day = u.day \
          JOIN class_template t ON t.id = c.template_id JOIN period o ON o.id = a.period_id JOIN period p \
          ON p.id = t.period_id \
          WHERE a.period_id <> t.period_id AND (a.period_id = ? OR t.period_id = ?) AND l.state = 'SCHEDULED' \
@@ -395,6 +423,13 @@ pub(crate) async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u
         }))
         .execute(txn)
         .await?;
+    let ends: Vec<(i64, Instant)> = tasks.iter().map(|task| (task.id, task.closes_at)).collect();
+    invitation_ends_by_in_txn(txn, &ends).await?;
+    Ok(moved)
+}
+
+/// Whatever was to end later than its vacancy ends with it: (key of the vacancy, its end).
+pub(crate) async fn invitation_ends_by_in_txn(txn: &Txn, ends: &[(i64, Instant)]) -> Result<()> {
     for (on, set) in [
         (
             "invitation.task_id = p.task_id AND invitation.state = 'QUEUED' \
@@ -413,9 +448,9 @@ pub(crate) async fn task_move_in_txn(txn: &Txn, tasks: &[TaskTimes]) -> Result<u
         ),
     ] {
         update_by_rows(txn, "invitation", "{rows:task_id:i, closes_at:i}", on, set)
-            .rows(tasks.iter().map(|task| -> [Cell; 2] { [task.id.into(), task.closes_at.into()] }))
+            .rows(ends.iter().map(|(id, at)| -> [Cell; 2] { [(*id).into(), (*at).into()] }))
             .execute(txn)
             .await?;
     }
-    Ok(moved)
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! Queries for notices about invitations: how coaches stand, and which messages tell of it.
 
 use super::Txn;
-use super::sql::sql;
+use super::sql::{Cell, sql};
 use crate::domain::notice::{Standing, Told, Went};
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Invitation;
 use crate::domain::state::{InvitationState, MessageKind, MessageState};
-use crate::domain::time::Instant;
+use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::FromQueryResult;
 
@@ -135,4 +135,65 @@ pub(crate) async fn invitation_said_list(
         .all(txn)
         .await?;
     rows.into_iter().map(InvitationSaid::try_from).collect()
+}
+
+/// Of a coach `o` and a day of a template `q`: something of the class task `t`, or else of another
+/// vacancy, with an invitation `i` of that coach.
+macro_rules! asked_for {
+    ($what:literal $where:literal) => {
+        concat!(
+            "COALESCE(",
+            asked_for!("class_task", "", $what, $where),
+            ", ",
+            asked_for!("vacancy", "-", $what, $where),
+            ")"
+        )
+    };
+    ($table:literal, $sign:literal, $what:literal, $where:literal) => {
+        concat!(
+            "(SELECT ",
+            $what,
+            " FROM ",
+            $table,
+            " t JOIN invitation i ON i.task_id = ",
+            $sign,
+            "t.id AND i.coach_id = o.id WHERE t.template_id = q.template_id AND t.day = q.day",
+            $where,
+            ")"
+        )
+    };
+}
+
+/// What is so of a coach who was asked to teach on a lesson day of a template.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct InvitedLesson {
+    /// Which of those asked for, from 0.
+    pub n: i64,
+    /// The coach's phone number.
+    pub phone: String,
+    /// Start of the lesson; `None` = the coach is no longer asked.
+    pub start_at: Option<Instant>,
+    /// When the coach answered last, and so knew of the lesson.
+    pub answered_at: Option<Instant>,
+}
+
+/// What is so of coaches (user name) and lesson days of templates for which they were asked: by the
+/// task of the day, or by what is wanted in the place of a class's coach from that day on.
+pub(crate) async fn invited_lessons(txn: &Txn, asked: &[(&str, i64, Day)]) -> Result<Vec<InvitedLesson>> {
+    sql(concat!(
+        "SELECT q.n AS n, o.phone, ",
+        asked_for!("MAX(t.start_at)" " AND t.state IN ('PENDING', 'INVITING', 'COVERED') \
+           AND (i.state IN ('SENT', 'ACCEPTED', 'READY', 'RESERVE') OR (i.state = 'QUEUED' \
+             AND EXISTS (SELECT 1 FROM message m WHERE m.invitation_id = i.id AND m.kind = 'INVITATION' \
+             AND m.state = 'LEASED')))"),
+        " AS start_at, ",
+        asked_for!("MAX(i.answered_at)" ""),
+        " AS answered_at FROM {rows:n:i, user_name:t, template_id:i, day:d} q \
+         {join} coach o ON o.user_name = q.user_name"
+    ))
+    .rows((0..).zip(asked).map(|(n, (coach, template_id, day))| {
+        [Cell::from(n), (*coach).into(), (*template_id).into(), (*day).into()]
+    }))
+    .all(txn)
+    .await
 }

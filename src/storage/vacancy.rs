@@ -9,24 +9,40 @@ use super::sql::{Cell, sql};
 use crate::domain::actor::Actor;
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
-use crate::domain::state::{Cancellation, InvitationState, LessonState, TaskState, VacancyKind};
+use crate::domain::state::{InvitationState, LessonState, TaskState, VacancyKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, EntityTrait, FromQueryResult};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The lessons `l` that vacancies `v` are about and that nobody has begun or called off: on the
-/// listed days that are left, or from the first day on. COACH_LATE is one whose coach is waited
-/// for.
+/// listed days that are left, or from the first day on; with `ever` also on days before the one
+/// that comes next by now. COACH_LATE is one whose coach is waited for.
 macro_rules! lessons_of {
     ($columns:literal, $where:literal) => {
+        lessons_of!(
+            " AND l.day >= v.day AND (v.kind = 'CHANGE' OR l.day IN \
+               (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id)) ",
+            $columns,
+            $where
+        )
+    };
+    (ever $columns:literal, $where:literal) => {
+        lessons_of!(
+            " AND ((v.kind = 'CHANGE' AND l.day >= COALESCE((SELECT MIN(d.day) FROM vacancy_day d \
+                 WHERE d.vacancy_id = v.id), v.day)) \
+               OR l.day IN (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id)) ",
+            $columns,
+            $where
+        )
+    };
+    ($days:literal, $columns:literal, $where:literal) => {
         concat!(
             "SELECT ",
             $columns,
             " FROM vacancy v JOIN lesson l ON l.class_id = v.class_id \
-             AND l.state IN ('SCHEDULED', 'COACH_LATE') \
-             AND l.coach_id = v.replaces_id AND l.day >= v.day AND (v.kind = 'CHANGE' OR l.day IN \
-               (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id)) ",
+             AND l.state IN ('SCHEDULED', 'COACH_LATE') AND l.coach_id = v.replaces_id",
+            $days,
             $where
         )
     };
@@ -47,6 +63,16 @@ pub(crate) async fn span_list(
         spans.entry(id).or_default().push(Span { day, start, end });
     }
     Ok(spans)
+}
+
+/// The same of one vacancy, with lessons of days that it had given up: they fell away and are back.
+pub(crate) async fn span_list_ever(conn: &impl ConnectionTrait, id: i64) -> Result<Vec<Span>> {
+    let rows: Vec<(Day, Instant, Instant)> =
+        sql(lessons_of!(ever "l.day, l.start_at, l.end_at", "WHERE v.id = ? ORDER BY l.day"))
+            .bind(-id)
+            .tuples(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(day, start, end)| Span { day, start, end }).collect())
 }
 
 /// How many students of their classes come from each city, of those who have a lesson that is to be
@@ -154,7 +180,7 @@ pub(crate) struct NewVacancy {
     pub waits: bool,
     /// Students concerned.
     pub students: i32,
-    /// The listed days; none of a change.
+    /// The listed days; of a change the first.
     pub days: Vec<Day>,
 }
 
@@ -263,14 +289,40 @@ pub(crate) async fn vacancy_filled_in_txn(txn: &Txn, id: i64, coach_id: i64, now
         .map(drop)
 }
 
-/// The lessons of a locked vacancy have gone back to the coach who was replaced.
-pub(crate) async fn vacancy_given_back_in_txn(txn: &Txn, id: i64) -> Result<()> {
-    sql("UPDATE vacancy SET coach_id = NULL, cancelled_by = ? WHERE id = ?")
-        .bind(Cancellation::Admin.as_str())
+/// How many students a locked vacancy concerns.
+pub(crate) async fn vacancy_students_in_txn(txn: &Txn, id: i64, students: i64) -> Result<()> {
+    sql("UPDATE vacancy SET students = ? WHERE id = ?").bind(students).bind(-id).execute(txn).await.map(drop)
+}
+
+/// A locked substitution is no longer about these of its days.
+pub(crate) async fn vacancy_day_delete_in_txn(txn: &Txn, id: i64, days: &[Day]) -> Result<()> {
+    sql("DELETE FROM vacancy_day WHERE vacancy_id = ? AND day IN (SELECT q.day FROM {rows:day:d} q)")
         .bind(-id)
+        .rows(days.iter().map(|day| -> [Cell; 1] { [(*day).into()] }))
         .execute(txn)
         .await
         .map(drop)
+}
+
+/// A class is another coach's: the open substitutions of its lessons replace that one now.
+pub(crate) async fn vacancy_replaces_set_in_txn(
+    txn: &Txn,
+    class_id: i64,
+    (from, to): (i64, i64),
+) -> Result<()> {
+    sql("UPDATE vacancy SET replaces_id = ?, version = version + 1 WHERE class_id = ? AND replaces_id = ? \
+         AND kind = 'SUBSTITUTION' AND state IN ('PENDING', 'INVITING', 'COVERED')")
+    .bind(to)
+    .bind(class_id)
+    .bind(from)
+    .execute(txn)
+    .await
+    .map(drop)
+}
+
+/// The lessons of a locked vacancy are nobody's any more who fills it.
+pub(crate) async fn vacancy_given_back_in_txn(txn: &Txn, id: i64) -> Result<()> {
+    sql("UPDATE vacancy SET coach_id = NULL WHERE id = ?").bind(-id).execute(txn).await.map(drop)
 }
 
 /// One row.
@@ -321,57 +373,6 @@ pub(crate) async fn availability_free_of_class_in_txn(
     crate::storage::import::coach_bump_set_in_txn(txn, &[coach_id]).await
 }
 
-/// The latest invitation by which a coach has had lessons of a class: of the class itself, or in
-/// another's place.
-pub(crate) async fn invitation_of_class(
-    conn: &impl ConnectionTrait,
-    class_id: i64,
-    coach_id: i64,
-) -> Result<Option<i64>> {
-    let found: Vec<i64> = sql("SELECT i.id FROM invitation i WHERE i.class_id = ? AND i.coach_id = ? \
-         UNION SELECT i.id FROM invitation i JOIN vacancy v ON v.id = -i.task_id \
-         WHERE v.class_id = ? AND i.coach_id = ? AND i.state = 'ASSIGNED'")
-    .bind(class_id)
-    .bind(coach_id)
-    .bind(class_id)
-    .bind(coach_id)
-    .column(conn)
-    .await?;
-    Ok(found.into_iter().max())
-}
-
-/// A lesson of a class, as substitutions see it.
-#[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct ClassLesson {
-    /// The day.
-    pub day: Day,
-    /// Its start.
-    pub start_at: Instant,
-    /// Its end.
-    pub end_at: Instant,
-    /// Who teaches it.
-    pub coach_id: i64,
-    /// Its state.
-    pub state: LessonState,
-    /// The open vacancy that it belongs to already, by its key in `vacancy`.
-    pub vacancy_id: Option<i64>,
-}
-
-/// The lessons of a class, by day.
-pub(crate) async fn class_lesson_list(
-    conn: &impl ConnectionTrait,
-    class_id: i64,
-) -> Result<Vec<ClassLesson>> {
-    sql("SELECT l.day, l.start_at, l.end_at, l.coach_id, l.state, (SELECT MIN(v.id) FROM vacancy v \
-           WHERE v.class_id = l.class_id AND v.state IN ('PENDING', 'INVITING', 'COVERED') \
-           AND l.coach_id = v.replaces_id AND l.day >= v.day AND (v.kind = 'CHANGE' OR l.day IN \
-             (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id))) AS vacancy_id \
-         FROM lesson l WHERE l.class_id = ? ORDER BY l.day")
-    .bind(class_id)
-    .all(conn)
-    .await
-}
-
 /// The changes that wait for their time to ask, of lessons that begin before `until`: their keys.
 pub(crate) async fn change_list_waiting(conn: &impl ConnectionTrait, until: Instant) -> Result<Vec<i64>> {
     sql("SELECT -id FROM vacancy WHERE kind = 'CHANGE' AND waits = TRUE AND start_at < ? \
@@ -405,18 +406,4 @@ pub(crate) async fn class_coach_set_in_txn(
         .execute(txn)
         .await
         .map(drop)
-}
-
-/// The classes in which a coach has lessons ahead, each with its own coach.
-pub(crate) async fn classes_taught(
-    conn: &impl ConnectionTrait,
-    coach_id: i64,
-    now: Instant,
-) -> Result<Vec<(i64, i64)>> {
-    sql("SELECT DISTINCT c.id, c.coach_id FROM lesson l JOIN class c ON c.id = l.class_id \
-         WHERE l.coach_id = ? AND l.start_at > ? AND l.state = 'SCHEDULED' ORDER BY c.id")
-    .bind(coach_id)
-    .bind(now)
-    .tuples(conn)
-    .await
 }

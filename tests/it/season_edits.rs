@@ -2,7 +2,7 @@
 //! lessons, or not at all, and a preview shows the effect.
 
 mod holidays;
-mod mistakes;
+pub mod mistakes;
 mod nights;
 mod periods;
 mod sizes;
@@ -57,7 +57,7 @@ async fn running(app: TestApp) -> Stage {
     stage
 }
 
-async fn edit_season(
+pub async fn edit_season(
     app: &TestApp,
     season: &pb::Season,
     validate_only: bool,
@@ -69,7 +69,7 @@ async fn edit_season(
     Ok(answer.change.unwrap())
 }
 
-async fn edit_period(
+pub async fn edit_period(
     app: &TestApp,
     period: &pb::Period,
     validate_only: bool,

@@ -1,16 +1,26 @@
 //! Substitutes for lessons, and changes of the coach of a class (docs/domain.md §6).
 
+mod back;
+mod dismissed;
+mod moved;
+mod named;
+
 use crate::grpc::reason;
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::rpc::pb;
 use etutor::testing::academy::coach;
-use etutor::testing::{TestApp, on_every_app_at};
+use etutor::testing::{Academy, TestApp, on_every_app_at};
 use tonic::Status;
+use tonic_types::StatusExt;
 
 /// A class of three students with coach 1 on Thursdays at 19:00 from 2026-03-05; there are four
 /// coaches. It is the Friday after, 10:00, and nobody has unread messages.
 pub async fn formed(app: TestApp) -> Stage {
-    let stage = Stage::set(app, evening().classes(1, 4).coaches(4).students(3)).await;
+    formed_of(app, evening().classes(1, 4).coaches(4).students(3)).await
+}
+
+async fn formed_of(app: TestApp, academy: Academy) -> Stage {
+    let stage = Stage::set(app, academy).await;
     let season = Some(("2026-03-05", "2026-06-28"));
     stage.academy.reserve_all(&stage, "math", 1, 3, season).await;
     stage.set_clock("2026-03-02T00:00").await;
@@ -54,6 +64,14 @@ async fn substitution(stage: &Stage) -> String {
     let found = stage.substitutions().list_substitutions(request).await.unwrap().into_inner().substitutions;
     assert_eq!(found.len(), 1);
     format!("{} {}", state(found[0].state()), found[0].coach)
+}
+
+/// All substitutions: state, coach and days.
+async fn all(stage: &Stage) -> Vec<String> {
+    let request = pb::ListSubstitutionsRequest::default();
+    let found = stage.substitutions().list_substitutions(request).await.unwrap().into_inner().substitutions;
+    let days = |one: &pb::Substitution| one.days.iter().map(|day| day[8..].to_owned()).collect::<Vec<_>>();
+    found.iter().map(|one| format!("{} {} {}", state(one.state()), one.coach, days(one).join(","))).collect()
 }
 
 async fn changed(stage: &Stage) -> String {
@@ -144,7 +162,7 @@ fn a_named_substitute_has_the_lesson_at_once_if_that_coach_may() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = formed(app).await;
         let refused = async |named| reason(&start(&stage, &["2026-03-12"], Some(named)).await.unwrap_err());
-        assert_eq!(refused(1).await, "NO_AVAILABILITY", "the coach of the class");
+        assert_eq!(refused(1).await, "OVERLAP_CLASS", "the coach of the class");
         assert_eq!(refused(2).await, "TEST_NOT_VALID");
         stage.test(2, true).await;
         let made = start(&stage, &["2026-03-12", "2026-03-19"], Some(2)).await.unwrap();
@@ -158,6 +176,8 @@ fn a_named_substitute_has_the_lesson_at_once_if_that_coach_may() {
             remark: "教练好了".to_owned(),
         };
         stage.substitutions().cancel_substitution(request.clone()).await.unwrap();
+        assert_eq!(substitution(&stage).await, "CANCELLED ");
+        assert_eq!(asked(&stage, 2).await[0].1, "SUBSTITUTE CANCELLED");
         assert_eq!(teaches(&stage, &[12, 19]).await, ["12 coach-001", "19 coach-001"]);
         stage.substitutions().cancel_substitution(request).await.unwrap();
         assert_eq!(stage.told().await, ["SUBSTITUTE_RELEASED coach-002", "LESSONS_RETURNED coach-001"]);
@@ -191,6 +211,8 @@ fn what_cannot_be_substituted_is_refused_with_the_days() {
         let refused = async |days: &[&str]| reason(&start(&stage, days, None).await.unwrap_err());
         assert_eq!(refused(&["2026-03-13"]).await, "NOT_A_LESSON_DAY");
         assert_eq!(refused(&["2026-03-05"]).await, "TOO_LATE");
+        stage.fire("clazz close_ended", None).await;
+        assert_eq!(refused(&["2026-03-05"]).await, "TOO_LATE", "a lesson that is over");
         stage.set_clock("2026-03-12T18:30").await;
         assert_eq!(refused(&["2026-03-12"]).await, "TOO_LATE");
         start(&stage, &["2026-03-19"], None).await.unwrap();
@@ -198,6 +220,9 @@ fn what_cannot_be_substituted_is_refused_with_the_days() {
         stage.set_clock("2026-03-12T19:01").await;
         let changed = async |day| reason(&change(&stage, day, None).await.unwrap_err());
         assert_eq!(changed("2026-03-19").await, "TOO_LATE");
+        let refused = change(&stage, "2026-03-19", None).await.unwrap_err();
+        let info = refused.get_details_error_info().unwrap();
+        assert_eq!(info.metadata["first_possible_day"], "2026-03-26");
         assert_eq!(changed("2026-06-30").await, "NOT_A_LESSON_DAY");
     });
 }

@@ -78,6 +78,7 @@ async fn upsert_period_in_txn(work: Work<'_>, spec: &PeriodSpec) -> Result<Catal
     let cause = EditCause { field: "period.start_time", other_period: false };
     let change = carry_out(work, &templates, cause).await?;
     offers_still_cover(work, before.id).await?;
+    season_edit::period_vacancies_dirty_in_txn(work.txn, before.id).await?;
     catalog::catalog_changed_in_txn(work.txn).await?;
     Ok(change)
 }

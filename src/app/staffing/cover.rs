@@ -9,10 +9,13 @@ use crate::domain::eligibility::{self, Need, Purpose, Span};
 use crate::domain::on_time::is_there;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, LessonState, VacancyKind};
+use crate::domain::state::{InvitationState, JobStatus, LessonState, VacancyKind, task};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::message::content::{ClassNews, TakenOver};
+use crate::storage::class_lesson::{
+    ClassLesson, class_lesson_list, invitation_assigned, invitation_of_class,
+};
 use crate::storage::entity::coach;
 use crate::storage::on_time::{present_of, starting_of};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
@@ -45,6 +48,8 @@ pub(super) async fn take_over(
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, replaces_id, &days).await?;
     if vacancy.kind == VacancyKind::Change {
         vacancy::class_coach_set_in_txn(work.txn, class_id, coach.coach_id, coach.id).await?;
+        // A substitute who is looked for is wanted in the new coach's place.
+        vacancy::vacancy_replaces_set_in_txn(work.txn, class_id, (replaces_id, coach.coach_id)).await?;
     }
     let (from, event) = (InvitationState::Ready, Event::Formed);
     staffing::invitation_step_one_in_txn(work.txn, coach.id, from, event, work.now).await?;
@@ -86,11 +91,13 @@ async fn taken_over(
         )
     };
     let admins = TakenOver::Admins { coach: replaced.user_name.clone(), standby: coach.user_name.clone() };
-    let drafts = vec![
+    let mut drafts = vec![
         of(person(&coach.user_name, &coach.phone), TakenOver::Standby),
-        of(person(&replaced.user_name, &replaced.phone), TakenOver::Replaced),
         of(Person::Admins { subject_id: vacancy.subject_id }, admins),
     ];
+    if replaced.job_status != JobStatus::Dismissed {
+        drafts.insert(1, of(person(&replaced.user_name, &replaced.phone), TakenOver::Replaced));
+    }
     let written = outbox::write(work, drafts).await?;
     Ok(written + trouble::over(work, &trouble::Lesson::of(vacancy), None).await?)
 }
@@ -139,9 +146,9 @@ pub(super) async fn standby_who_is_there(
 /// The reason why that coach cannot teach them.
 pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: i64) -> Result<u64> {
     let (class_id, replaces_id) = places(vacancy)?;
-    let lessons = vacancy::class_lesson_list(work.txn, class_id).await?;
+    let lessons = class_lesson_list(work.txn, class_id).await?;
     let listed = day_list(work.txn, [-vacancy.id]).await?.remove(&-vacancy.id).unwrap_or_default();
-    let is_theirs = |lesson: &&vacancy::ClassLesson| {
+    let is_theirs = |lesson: &&ClassLesson| {
         listed.contains(&lesson.day)
             && lesson.start_at > work.now
             && lesson.state == LessonState::Scheduled
@@ -161,14 +168,14 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now).map_err(refused)?;
     let uses = eligibility::offers_for(&candidate, &need).ok_or_else(|| refused(Reason::NoAvailability))?;
     let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
-    let invitation = vacancy::invitation_of_class(work.txn, class_id, replaces_id).await?;
+    let invitation = invitation_of_class(work.txn, class_id, replaces_id).await?;
     let Some(invitation) = invitation.filter(|_| class.coach_id == replaces_id) else {
         return Err(Error::precondition(Reason::InUse, "the class is another coach's by now"));
     };
     staffing::availability_take_in_txn(work.txn, invitation, &uses).await?;
     vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, replaces_id, LessonState::Scheduled).await?;
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
-    vacancy::vacancy_given_back_in_txn(work.txn, vacancy.id).await?;
+    end_filled(work, vacancy, substitute_id).await?;
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
     let counted = notice::count_of(vacancy, &spans);
     let mut drafts = Vec::new();
@@ -181,6 +188,32 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
         drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &spans));
     }
     outbox::write(work, drafts).await
+}
+
+/// A substitute has these lessons no more, and is told.
+pub(super) async fn released(
+    work: Work<'_>,
+    vacancy: &Vacancy,
+    coach_id: i64,
+    spans: &[Span],
+) -> Result<u64> {
+    let row = coach::Entity::find_by_id(coach_id).one(work.txn).await?;
+    let row = row.ok_or_else(|| Error::not_found("coach", coach_id))?;
+    let news = ClassNews::SubstituteReleased { lessons: notice::count_of(vacancy, spans) };
+    let draft = of_lessons(vacancy, person(&row.user_name, &row.phone), news, spans);
+    // One edit may take one day of it, another the next.
+    let version = spans.first().map_or(vacancy.day, |span| span.day).to_string();
+    outbox::write(work, vec![Draft { version, ..draft }]).await
+}
+
+/// A filled substitution is over before its lessons: CANCELLED, and so is the invitation.
+pub(super) async fn end_filled(work: Work<'_>, vacancy: &Vacancy, substitute_id: i64) -> Result<()> {
+    if let Some(id) = invitation_assigned(work.txn, vacancy.id, substitute_id).await? {
+        let (from, event) = (InvitationState::Assigned, Event::GivenBack);
+        staffing::invitation_step_one_in_txn(work.txn, id, from, event, work.now).await?;
+    }
+    staffing::vacancy_step_in_txn(work.txn, &[vacancy.id], vacancy.state, task::Event::GivenBack).await?;
+    vacancy::vacancy_given_back_in_txn(work.txn, vacancy.id).await
 }
 
 /// Nobody was found in time for the first lesson of a vacancy.

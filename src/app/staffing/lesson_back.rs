@@ -1,5 +1,6 @@
-//! Lets class tasks go on whose lesson had fallen away and is back (docs/domain.md §5): who had
-//! said yes has the yes again, who was asked is asked still, or anew.
+//! Lets class tasks, and what is wanted in the place of a class's coach, go on whose lesson had
+//! fallen away and is back (docs/domain.md §5): who had said yes has the yes again, who was asked
+//! is asked still, or anew.
 
 use super::step::resize_in_txn;
 use super::wave;
@@ -17,12 +18,12 @@ use crate::storage::pool;
 use crate::storage::staffing::{self, FellAwayRow, InvitedCoach, Vacancy};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// A task that was reopened because its lesson is back.
+/// A task or other vacancy whose lesson is back, or at another time.
 #[derive(Debug)]
 pub(crate) struct Reopened {
     /// As it is now.
     pub task: Vacancy,
-    /// Start of its lesson as it was when it fell away.
+    /// Start of its lesson as it was before.
     pub start_before: Instant,
 }
 

@@ -176,17 +176,20 @@ fn subject_of(call: &Call<'_>, lesson: &Starting) -> trouble::Lesson {
     }
 }
 
-/// A message to the coach, and one to the admins that names the coach.
+/// A message to the coach, who hears nothing when dismissed, and one to the admins that names the
+/// coach.
 fn to_both(
     call: &Call<'_>,
     lesson: &Starting,
     until: Instant,
     news: impl Fn(Option<String>) -> ClassNews,
-) -> [Draft; 2] {
+) -> Vec<Draft> {
     let of = subject_of(call, lesson);
     let coach = Person::Coach { user_name: lesson.coach.clone(), phone: lesson.phone.clone() };
     let admins = Person::Admins { subject_id: lesson.subject_id };
-    [of.draft(coach, news(None), until), of.draft(admins, news(Some(lesson.coach.clone())), until)]
+    let to_coach = (!lesson.is_dismissed).then(|| of.draft(coach, news(None), until));
+    let to_admins = of.draft(admins, news(Some(lesson.coach.clone())), until);
+    to_coach.into_iter().chain([to_admins]).collect()
 }
 
 fn to_students(

@@ -1,12 +1,12 @@
 //! A coach who is dismissed is replaced in every class (docs/domain.md §6).
 
-use super::substitution::{Wanted, open};
+use super::opening::{Wanted, open};
 use super::vacancy::{CHANGE_LATEST, times};
 use crate::app::call::Work;
 use crate::domain::state::{LessonState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::Result;
-use crate::storage::vacancy::{class_lesson_list, classes_taught};
+use crate::storage::class_lesson::{ClassLesson, class_lesson_list, classes_taught};
 use std::collections::BTreeSet;
 
 /// Opens what is needed for every class in which a coach has lessons ahead: a change from the first
@@ -18,12 +18,11 @@ pub(crate) async fn replace_everywhere(work: Work<'_>, coach_id: i64) -> Result<
         let lessons = class_lesson_list(work.txn, class_id).await?;
         // A change takes all lessons from its day on, so where somebody is looked for already, the
         // others are single days.
-        let is_looked_for =
-            lessons.iter().any(|lesson| lesson.coach_id == coach_id && lesson.vacancy_id.is_some());
+        let has_vacancy =
+            |lesson: &ClassLesson| lesson.substitution_id.is_some() || lesson.change_id.is_some();
+        let is_looked_for = lessons.iter().any(|lesson| lesson.coach_id == coach_id && has_vacancy(lesson));
         let theirs = lessons.iter().filter(|lesson| {
-            lesson.coach_id == coach_id
-                && lesson.state == LessonState::Scheduled
-                && lesson.vacancy_id.is_none()
+            lesson.coach_id == coach_id && lesson.state == LessonState::Scheduled && !has_vacancy(lesson)
         });
         let (mut soon, mut change_from): (BTreeSet<Day>, Option<Day>) = (BTreeSet::new(), None);
         for lesson in theirs {
@@ -39,10 +38,10 @@ pub(crate) async fn replace_everywhere(work: Work<'_>, coach_id: i64) -> Result<
             }
         }
         if !soon.is_empty() {
-            open(work, class_id, &Wanted::Substitute(soon)).await?;
+            open(work, class_id, &Wanted::Substitute(soon), false).await?;
         }
         if let Some(day) = change_from {
-            open(work, class_id, &Wanted::Change(day)).await?;
+            open(work, class_id, &Wanted::Change(day), false).await?;
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::form::form;
 use super::release::{cancel, drop_ineligible, end, let_go};
 use super::settle::{lapse, lapse_overdue, promote, refresh};
 use super::sizing::{Size, attach_in_txn, size_in_txn};
-use super::{cover, next_day, notice, roster, task, vacancy};
+use super::{cover, next_day, notice, opening, roster, task, vacancy};
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::app::outbox::notice::{look_at_invitations, look_at_seated};
@@ -18,7 +18,7 @@ use crate::app::report::Report;
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
 use crate::domain::state::{Cancellation, InvitationState, TaskState, VacancyKind, invitation};
-use crate::domain::time::{Day, add_days};
+use crate::domain::time::Day;
 use crate::error::{Reason, Result};
 use crate::in_txn;
 use crate::message::content::ClassNews;
@@ -132,7 +132,7 @@ async fn resize_other(work: Work<'_>, vacancy: &Vacancy, answering: Option<i64>)
     let is_left = match vacancy.kind {
         // Its lesson has begun, and is looked for by the ladder.
         VacancyKind::Standby => vacancy::standby_is_left(work, vacancy).await?,
-        _ => vacancy::resize(work, vacancy, vacancy.day).await?,
+        _ => vacancy::resize(work, vacancy, Some(vacancy.day)).await?,
     };
     if !is_left {
         return Ok(messages + cancel_in_txn(work, vacancy.id, Cancellation::NoLesson).await?);
@@ -266,7 +266,11 @@ async fn close_other(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
     // The ladder tells of a standby.
     if vacancy.kind != VacancyKind::Standby {
         messages += cover::tell_missing(work, &vacancy).await?;
-        if vacancy::resize(work, &vacancy, add_days(vacancy.day, 1)).await? {
+        if vacancy.kind == VacancyKind::Change {
+            opening::open_for_first_day(work, &vacancy).await?;
+        }
+        if vacancy::resize(work, &vacancy, None).await? {
+            let vacancy = staffing::vacancy_by_id(work.txn, vacancy.id).await?;
             return Ok(messages + resize_other(work, &vacancy, None).await?);
         }
     }

@@ -1,39 +1,32 @@
 //! Substitutions and coach changes: somebody is wanted in the place of a class's coach, for listed
 //! lesson days or from a day on (docs/domain.md §6).
 
+pub(crate) use super::opening::Wanted;
+
 use super::cover::give_back;
 use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
+use super::opening::open;
 use super::step::{cancel_in_txn, resize_in_txn, settle};
-use super::vacancy::{CHANGE_ASKS, CHANGE_LATEST, times};
-use super::wave;
+use super::vacancy::CHANGE_ASKS;
+use super::{release, wave};
 use crate::app::call::{Call, Work};
+use crate::app::outbox::notice::look_at_invitations;
 use crate::app::report::Report;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::test_is_valid;
-use crate::domain::places::show_days;
-use crate::domain::state::{Cancellation, LessonState, TaskState, VacancyKind};
+use crate::domain::notice::Standing;
+use crate::domain::state::{Cancellation, TaskState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
+use crate::storage::class_lesson::{ClassLesson, class_lesson_list};
 use crate::storage::coach;
-use crate::storage::entity::class;
 use crate::storage::page::{Page, Paged};
 use crate::storage::staffing;
-use crate::storage::vacancy::{
-    self, ClassLesson, NewVacancy, class_lesson_list, vacancy_insert_in_txn, vacancy_row,
-};
+use crate::storage::vacancy::{self, vacancy_row};
 use crate::storage::vacancy_list::{VacancyFilter, VacancyRow, day_list, vacancy_page};
 use sea_orm::ActiveValue::Set;
 use std::collections::BTreeSet;
-
-/// What is wanted in the place of a class's coach.
-#[derive(Clone, Debug)]
-pub(crate) enum Wanted {
-    /// A substitute on these lesson days.
-    Substitute(BTreeSet<Day>),
-    /// Another coach from the first lesson on or after this day on.
-    Change(Day),
-}
 
 /// A vacancy to be opened.
 #[derive(Clone, Debug)]
@@ -55,20 +48,11 @@ pub(crate) struct Opened {
     pub days: Vec<Day>,
 }
 
-impl Wanted {
-    fn kind(&self) -> VacancyKind {
-        match self {
-            Self::Substitute(_) => VacancyKind::Substitution,
-            Self::Change(_) => VacancyKind::Change,
-        }
-    }
-
-    /// Request ids are those of this call.
-    fn scope(&self) -> &'static str {
-        match self {
-            Self::Substitute(_) => "StartSubstitution",
-            Self::Change(_) => "StartCoachChange",
-        }
+/// Request ids are those of this call.
+fn scope(wanted: &Wanted) -> &'static str {
+    match wanted {
+        Wanted::Substitute(_) => "StartSubstitution",
+        Wanted::Change(_) => "StartCoachChange",
     }
 }
 
@@ -86,7 +70,7 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
             Some(found.ok_or_else(|| Error::not_found("coach", name))?.id)
         }
     };
-    let scope = opening.wanted.scope();
+    let scope = scope(&opening.wanted);
     let id = in_txn!(call, "vacancy.start", |work| {
         if let Some(id) = work.claimed(scope).await? {
             return id.parse().map_err(|_| Error::Corrupt {
@@ -95,134 +79,76 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
                 id: work.key.request_id.clone(),
             });
         }
-        let id = open_for(work, opening.class_id, &opening.wanted, coach_id.is_some()).await?;
-        if let Some(coach_id) = coach_id {
-            fill_with(work, id, coach_id).await?;
-        }
+        let id = match coach_id {
+            None => open(work, opening.class_id, &opening.wanted, false).await?,
+            Some(coach_id) => {
+                give_way(work, opening.class_id, &opening.wanted, coach_id).await?;
+                let id = open(work, opening.class_id, &opening.wanted, true).await?;
+                fill_with(work, id, coach_id).await?;
+                id
+            }
+        };
+        settle(work, id).await?;
         work.record(scope, id).await?;
         Ok(id)
     })?;
     one(call, id).await
 }
 
-/// Opens a vacancy for a class, for which coaches are asked; its key.
-pub(crate) async fn open(work: Work<'_>, class_id: i64, wanted: &Wanted) -> Result<i64> {
-    open_for(work, class_id, wanted, false).await
-}
-
-async fn open_for(work: Work<'_>, class_id: i64, wanted: &Wanted, is_named: bool) -> Result<i64> {
-    let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
-    let all = class_lesson_list(work.txn, class_id).await?;
-    let lessons = match wanted {
-        Wanted::Substitute(days) => listed(&work, &class, &all, days, is_named)?,
-        Wanted::Change(from) => from_day(&work, &class, &all, *from)?,
+/// Staff have found somebody for lessons for which coaches are being asked: that search ends, or
+/// goes on for its other days. Who was asked, or said yes, is told, but for the one who has the
+/// lessons now.
+async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64) -> Result<()> {
+    staffing::class_lock_in_txn(work.txn, class_id).await?;
+    let lessons = class_lesson_list(work.txn, class_id).await?;
+    let is_wanted = |lesson: &ClassLesson| match wanted {
+        Wanted::Substitute(days) => days.contains(&lesson.day),
+        Wanted::Change(from) => lesson.day >= *from,
     };
-    let taken: Vec<Day> =
-        lessons.iter().filter(|lesson| lesson.vacancy_id.is_some()).map(|lesson| lesson.day).collect();
-    if !taken.is_empty() {
-        let text = format!("somebody is already looked for, on {}", show_days(&taken));
-        return Err(Error::refused_on(Reason::InUse, text, taken));
-    }
-    let Some(first) = lessons.first() else {
-        return Err(Error::precondition(
-            Reason::NotALessonDay,
-            "the class has no lesson ahead from that day on",
-        ));
+    let search = |lesson: &ClassLesson| match wanted {
+        Wanted::Substitute(_) => lesson.substitution_id,
+        Wanted::Change(_) => lesson.change_id,
     };
-    let kind = wanted.kind();
-    let new = NewVacancy {
-        kind,
-        class_id,
-        template_id: class.template_id,
-        replaces_id: first.coach_id,
-        day: first.day,
-        times: times(work.app.rules(), kind, first.day, first.start_at),
-        asks_until: None,
-        waits: kind == VacancyKind::Change && first.start_at >= work.now + CHANGE_ASKS,
-        students: 1,
-        days: match wanted {
-            Wanted::Substitute(_) => lessons.iter().map(|lesson| lesson.day).collect(),
-            Wanted::Change(_) => Vec::new(),
-        },
-    };
-    let id = vacancy_insert_in_txn(work.txn, &new, (&work.actor, &work.remark), work.now).await?;
-    // How many students there are, and from where, is read with its lessons.
-    let made = staffing::vacancy_by_id(work.txn, id).await?;
-    super::vacancy::resize(work, &made, made.day).await?;
-    settle(work, id).await?;
-    Ok(id)
-}
-
-/// The lessons of a substitution: all that are listed, which must be ahead, and one coach's.
-fn listed<'a>(
-    work: &Work<'_>,
-    class: &class::Model,
-    all: &'a [ClassLesson],
-    days: &BTreeSet<Day>,
-    is_named: bool,
-) -> Result<Vec<&'a ClassLesson>> {
-    let refuse = |reason, text: &str, days: Vec<Day>| {
-        Err(Error::refused_on(reason, format!("{text} {}", show_days(&days)), days))
-    };
-    let held =
-        |day: &&Day| all.iter().any(|lesson| lesson.day == **day && lesson.state == LessonState::Scheduled);
-    let none: Vec<Day> = days.iter().filter(|day| !held(day)).copied().collect();
-    if !none.is_empty() {
-        return refuse(Reason::NotALessonDay, "the class has no lesson on", none);
-    }
-    let lessons: Vec<&ClassLesson> = all.iter().filter(|lesson| days.contains(&lesson.day)).collect();
-    let late = |lesson: &&&ClassLesson| {
-        let times = times(work.app.rules(), VacancyKind::Substitution, lesson.day, lesson.start_at);
-        // Whom staff have found needs no time to be asked.
-        if is_named { lesson.start_at <= work.now } else { times.closes_at <= work.now }
-    };
-    let late: Vec<Day> = lessons.iter().filter(late).map(|lesson| lesson.day).collect();
-    if !late.is_empty() {
-        return refuse(Reason::TooLate, "no coach can be found any more for", late);
-    }
-    let coach = lessons.first().map_or(class.coach_id, |lesson| lesson.coach_id);
-    let others: Vec<Day> =
-        lessons.iter().filter(|lesson| lesson.coach_id != coach).map(|lesson| lesson.day).collect();
-    if !others.is_empty() {
-        return refuse(Reason::InUse, "another coach than on the first of these days teaches on", others);
-    }
-    Ok(lessons)
-}
-
-/// The lessons of a change: those of the class's coach from a day on, of which the first is far
-/// enough ahead.
-fn from_day<'a>(
-    work: &Work<'_>,
-    class: &class::Model,
-    all: &'a [ClassLesson],
-    from: Day,
-) -> Result<Vec<&'a ClassLesson>> {
-    let ahead = |lesson: &&ClassLesson| {
-        lesson.state == LessonState::Scheduled && lesson.day >= from && lesson.start_at > work.now
-    };
-    let lessons: Vec<&ClassLesson> = all.iter().filter(ahead).collect();
-    let first_in_time =
-        all.iter().find(|lesson| ahead(lesson) && lesson.start_at >= work.now + CHANGE_LATEST);
-    match lessons.first() {
-        Some(first) if first.start_at < work.now + CHANGE_LATEST => {
-            let possible =
-                first_in_time.map_or_else(String::new, |lesson| format!("; possible from {}", lesson.day));
+    let searches: BTreeSet<i64> =
+        lessons.iter().filter(|lesson| is_wanted(lesson)).filter_map(search).collect();
+    for search_id in searches {
+        let (found, left): (Vec<&ClassLesson>, Vec<&ClassLesson>) = lessons
+            .iter()
+            .filter(|lesson| search(lesson) == Some(search_id) && lesson.start_at > work.now)
+            .partition(|lesson| is_wanted(lesson));
+        let key = -search_id;
+        if left.is_empty() {
+            // Who was asked before is told of the lessons, not that nobody is wanted any more.
+            for invited in staffing::invited_of_task(work.txn, key).await? {
+                if invited.coach_id == coach_id {
+                    release::cancel(work, &invited, Reason::TaskCovered).await?;
+                }
+            }
+            cancel_in_txn(work, key, Cancellation::Admin).await?;
+            continue;
+        }
+        if let (Wanted::Change(_), Some(first)) = (wanted, left.first()) {
             let text = format!(
-                "a change begins with a lesson at least 7 days ahead, not {} (a substitution may come \
-                 before it){possible}",
+                "another coach is looked for from {} on: name somebody from then on, or cancel that change",
                 first.day
             );
-            Err(Error::refused_on(Reason::TooLate, text, vec![first.day]))
+            return Err(Error::refused_on(Reason::InUse, text, vec![first.day]));
         }
-        // Who teaches in the coach's place meanwhile goes on doing so.
-        _ => Ok(lessons.into_iter().filter(|lesson| lesson.coach_id == class.coach_id).collect()),
+        let days: Vec<Day> = found.iter().map(|lesson| lesson.day).collect();
+        vacancy::vacancy_day_delete_in_txn(work.txn, key, &days).await?;
+        resize_in_txn(work, key, None).await?;
     }
+    Ok(())
 }
 
 /// Staff have found somebody: the coach has the lessons at once, a change from its day on.
 async fn fill_with(work: Work<'_>, id: i64, coach_id: i64) -> Result<()> {
     coach_lock_in_txn(work.txn, &[coach_id]).await?;
     let vacancy = staffing::vacancy_by_id(work.txn, id).await?;
+    if vacancy.replaces_id == Some(coach_id) {
+        let text = "the coach to be replaced, who has the lesson, was named";
+        return Err(Error::precondition(Reason::OverlapClass, text));
+    }
     let need = need_of(work.txn, &vacancy).await?;
     let mut candidate = candidate_of(work, coach_id).await?;
     let purpose = Purpose::Manual { overriding: true };
@@ -243,7 +169,10 @@ async fn fill_with(work: Work<'_>, id: i64, coach_id: i64) -> Result<()> {
         .ok_or_else(|| Error::internal("an invitation just made is missing"))?;
     // By the word of staff: no question was asked, so there is nothing to answer.
     hold(work, (&vacancy, &need), &mut candidate, invited, work.now).await?;
-    settle(work, id).await?;
+    if vacancy.kind == VacancyKind::Change {
+        // Its day may be far: who has the lessons at once is told of them.
+        look_at_invitations(work, &[(invited.id, Standing::Unasked)]).await?;
+    }
     Ok(())
 }
 
@@ -258,7 +187,7 @@ pub(crate) async fn cancel(call: &Call<'_>, kind: VacancyKind, id: i64) -> Resul
     in_txn!(call, "vacancy.cancel", |work| {
         let vacancy = staffing::vacancy_lock_in_txn(work.txn, key).await?;
         if vacancy.kind != kind {
-            return Err(missing(kind, id));
+            return Err(is_another(kind, vacancy.kind));
         }
         match vacancy.state {
             state if state.is_open() => {
@@ -285,9 +214,17 @@ pub(crate) async fn cancel(call: &Call<'_>, kind: VacancyKind, id: i64) -> Resul
     one(call, key).await
 }
 
-fn missing(kind: VacancyKind, id: i64) -> Error {
-    let what = if kind == VacancyKind::Change { "coach change" } else { "substitution" };
-    Error::not_found(what, id)
+/// What the key is of, where it is not of what it should be.
+fn is_another(wanted: VacancyKind, found: VacancyKind) -> Error {
+    let field = if wanted == VacancyKind::Change { "coach_change_id" } else { "substitution_id" };
+    let what = match found {
+        VacancyKind::Standby => "is of a standby, which ends with its lesson and cannot be cancelled",
+        VacancyKind::Change => "is of a coach change: CancelCoachChange ends it",
+        VacancyKind::Substitution | VacancyKind::NewClasses => {
+            "is of a substitution: CancelSubstitution ends it"
+        }
+    };
+    Error::invalid(field, what)
 }
 
 /// Which vacancies to list, by names.

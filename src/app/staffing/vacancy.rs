@@ -2,6 +2,7 @@
 
 use crate::app::call::Work;
 use crate::domain::calendar::Timeline;
+use crate::domain::eligibility::Span;
 use crate::domain::on_time::LAST_SPAN;
 use crate::domain::rules::Rules;
 use crate::domain::state::VacancyKind;
@@ -42,18 +43,30 @@ pub(super) async fn standby_is_left(work: Work<'_>, vacancy: &Vacancy) -> Result
     Ok(true)
 }
 
-/// Brings a locked vacancy in line with the lessons that are left of it, from a day on. Whether any
-/// is left.
-pub(super) async fn resize(work: Work<'_>, vacancy: &Vacancy, from: Day) -> Result<bool> {
-    let spans = vacancy::span_list(work.txn, [vacancy.id]).await?.remove(&vacancy.id).unwrap_or_default();
+/// Brings a locked vacancy in line with its lessons for which there is time left; also with those
+/// that had fallen away and are back. The lesson of the day `due`, which may be filled at this
+/// moment, counts until it begins. Whether there is any.
+pub(super) async fn resize(work: Work<'_>, vacancy: &Vacancy, due: Option<Day>) -> Result<bool> {
     let rules = work.app.rules();
-    let ahead = |day: Day, start: Instant| times(rules, vacancy.kind, day, start).closes_at > work.now;
-    let Some(first) = spans.iter().find(|span| span.day >= from && ahead(span.day, span.start)) else {
-        return Ok(false);
+    let is_in_time = |span: &Span| {
+        times(rules, vacancy.kind, span.day, span.start).closes_at > work.now
+            || (Some(span.day) == due && span.start > work.now)
     };
+    let spans = vacancy::span_list_ever(work.txn, vacancy.id).await?;
+    let Some(first) = spans.iter().copied().find(is_in_time) else { return Ok(false) };
+    let times = times(rules, vacancy.kind, first.day, first.start);
+    let students = i64::from(vacancy.students);
+    vacancy::vacancy_about_in_txn(work.txn, vacancy.id, first.day, times, students).await?;
+    count_students(work, vacancy).await?;
+    Ok(true)
+}
+
+/// Counts the students of the lessons that a locked vacancy is about by now.
+pub(super) async fn count_students(work: Work<'_>, vacancy: &Vacancy) -> Result<()> {
     let cities = vacancy::city_list(work.txn, [vacancy.id]).await?;
     let students = cities.get(&vacancy.id).map_or(0, |cities| cities.values().sum());
-    let times = times(rules, vacancy.kind, first.day, first.start);
-    vacancy::vacancy_about_in_txn(work.txn, vacancy.id, first.day, times, students).await?;
-    Ok(true)
+    if students == i64::from(vacancy.students) {
+        return Ok(());
+    }
+    vacancy::vacancy_students_in_txn(work.txn, vacancy.id, students).await
 }

@@ -173,6 +173,8 @@ pub(crate) enum Event {
     LessonBack(Back),
     /// The class is formed.
     Formed,
+    /// The lessons are the coach's again in whose place they were taught.
+    GivenBack,
 }
 
 /// How an invitation stands again whose lesson had fallen away and is back.
@@ -225,6 +227,7 @@ impl InvitationState {
             Event::LessonBack(Back::Ready) => (&[Cancelled], Ready),
             Event::LessonBack(Back::Reserve) => (&[Cancelled], Reserve),
             Event::Formed => (&[Ready], Assigned),
+            Event::GivenBack => (&[Assigned], Cancelled),
         };
         if from.contains(&self) { Ok(to) } else { Err(Impossible::new("invitation", self, event)) }
     }
@@ -243,7 +246,7 @@ impl Event {
             Self::TestOverdue => Some(Reason::Lapsed),
             Self::Declined => Some(Reason::Declined),
             Self::Cancelled(reason) => Some(*reason),
-            Self::LessonOff => Some(Reason::TaskClosed),
+            Self::LessonOff | Self::GivenBack => Some(Reason::TaskClosed),
             _ => None,
         }
     }
@@ -319,7 +322,7 @@ mod tests {
                 assert_eq!(state.after(event).is_ok(), late || late_no, "{state} {event:?}");
             }
             assert!(Cancelled.after(event).is_err(), "{event:?}");
-            assert!(Assigned.after(event).is_err(), "only a coach change ends it: {event:?}");
+            assert!(Assigned.after(event).is_err(), "only staff end it, of a substitution: {event:?}");
         }
     }
 }

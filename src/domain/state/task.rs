@@ -51,6 +51,8 @@ pub(crate) enum Event {
     Cancelled(Cancellation),
     /// There is demand again.
     WantedAgain,
+    /// What was filled is the coach's again who was replaced: staff took it back.
+    GivenBack,
 }
 
 /// Why a task was cancelled. It is stored in `class_task.cancelled_by`, in the words that every
@@ -109,6 +111,8 @@ impl TaskState {
                 (&[Pending, Inviting, Covered, Partial, Failed, Cancelled], Cancelled)
             }
             Event::WantedAgain => (&[Cancelled], Pending),
+            // Of a substitution: storage knows no other that goes back.
+            Event::GivenBack => (&[Formed], Cancelled),
         };
         if from.contains(&self) { Ok(to) } else { Err(Impossible::new("class task", self, event)) }
     }

@@ -44,17 +44,17 @@ fn shortage() -> Shortage {
 
 /// What a message of a kind may say.
 fn content(kind: MessageKind) -> Content {
-    let (lessons, test_by) = (twelve(), Some(midnight()));
+    let (to, lessons, test_by) = (VacancyKind::NewClasses, twelve(), Some(midnight()));
     let coach = "c0012".to_owned();
     let news = match kind {
-        MessageKind::Invitation => ClassNews::Invitation { to: VacancyKind::NewClasses, lessons },
+        MessageKind::Invitation => ClassNews::Invitation { to, lessons },
         MessageKind::InvitationRecalled => ClassNews::InvitationRecalled,
-        MessageKind::Accepted => ClassNews::Accepted { test_by, again: false },
+        MessageKind::Accepted => ClassNews::Accepted { to, test_by, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
-        MessageKind::Promoted => ClassNews::Promoted { test_by },
+        MessageKind::Promoted => ClassNews::Promoted { to, test_by },
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: midnight() },
         MessageKind::TestLapsed => ClassNews::TestLapsed,
-        MessageKind::TestPassed => ClassNews::TestPassed,
+        MessageKind::TestPassed => ClassNews::TestPassed { to },
         MessageKind::TestFailed => {
             use TestPart::{Camera, Lesson, Microphone, Sound, Whiteboard};
             let failed = vec![Camera, Sound, Microphone, Lesson, Whiteboard];
@@ -176,7 +176,10 @@ fn coaches_read_what_they_need_to_know() {
         sms_of(MessageKind::Accepted),
         "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
     );
-    let accepted = |test_by, again| sms(&Content::OfClass(class(), ClassNews::Accepted { test_by, again }));
+    let accepted = |test_by, again| {
+        let to = VacancyKind::NewClasses;
+        sms(&Content::OfClass(class(), ClassNews::Accepted { to, test_by, again }))
+    };
     assert_eq!(
         accepted(None, false),
         "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。您已通过软件测试，无需再测，分班结果会另行通知。"
@@ -187,6 +190,25 @@ fn coaches_read_what_they_need_to_know() {
          请在9月28日24:00前通过客户端的软件测试，逾期名额将让给其他教练。"
     );
     assert!(segments(&accepted(Some(midnight()), true)) <= 2);
+    let in_place =
+        |to| sms(&Content::OfClass(class(), ClassNews::Accepted { to, test_by: None, again: false }));
+    for (to, text) in [
+        (
+            VacancyKind::Substitution,
+            "【etutor】已收到您的代课确认：10月1日（周二）14:00初一数学班。您已通过软件测试，无需再测，代课安排会另行通知。",
+        ),
+        (
+            VacancyKind::Change,
+            "【etutor】已确认由您接任：自10月1日（周二）14:00初一数学班起。您已通过软件测试，无需再测，接任当日会另行通知。",
+        ),
+        (
+            VacancyKind::Standby,
+            "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。\
+             您已通过软件测试，无需再测，需要您接替时会马上通知，请保持在线。",
+        ),
+    ] {
+        assert_eq!(in_place(to), text);
+    }
     assert_eq!(
         sms_of(MessageKind::Assigned),
         "【etutor】您将担任初一数学班教练：首课10月1日（周二）14:00-15:00，共12次课至12月17日，学员6人。请提前10分钟上线。"

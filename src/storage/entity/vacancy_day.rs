@@ -1,5 +1,5 @@
-//! Table `vacancy_day`: the lesson days that a vacancy is about. The columns are explained in the
-//! migration that creates it.
+//! Table `vacancy_day`: the lesson days that a vacancy is about; of a coach change the first for
+//! which it was wanted. The columns are explained in the migration that creates it.
 
 use crate::domain::time::Day;
 use sea_orm::entity::prelude::*;

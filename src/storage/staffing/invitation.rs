@@ -212,7 +212,7 @@ pub(crate) async fn invitation_step_in_txn(
             .bind(now)
             .bind(reason)
         }
-        Event::MessageLost | Event::TimeUp | Event::TestOverdue | Event::Cancelled(_) => {
+        Event::MessageLost | Event::TimeUp | Event::TestOverdue | Event::Cancelled(_) | Event::GivenBack => {
             sql("UPDATE invitation SET state = ?, reason = ?, ended_at = ?, version = version + 1 \
              WHERE state = ? AND id IN ({ids})")
             .bind(to)

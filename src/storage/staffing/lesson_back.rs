@@ -1,11 +1,13 @@
-//! Invitations that ended because their lesson fell away.
+//! Invitations that ended because their lesson fell away, and what is wanted, or was found, in the
+//! place of the coach of a lesson that is back.
 
+use super::vacancy::{Vacancy, in_order, vacancies};
 use crate::domain::state::InvitationState;
-use crate::domain::time::Instant;
+use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::sql::sql;
-use sea_orm::FromQueryResult;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 /// One of them, as it was, with its coach.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -45,5 +47,36 @@ pub(crate) async fn invitation_list_fell_away(txn: &Txn, task_ids: &[i64]) -> Re
          WHERE i.task_id IN ({ids}) AND i.state = 'CANCELLED' AND i.fell_from <> '' ORDER BY i.id")
     .ids(task_ids.iter().copied())
     .all(txn)
+    .await
+}
+
+/// The substitutions and coach changes in classes of templates that are open, or ended because
+/// their lessons fell away; and the substitutions that are filled. Of those with listed days, only
+/// with days from this one on.
+pub(crate) async fn vacancy_list_in_place(
+    conn: &impl ConnectionTrait,
+    template_ids: &[i64],
+    from: Day,
+) -> Result<Vec<Vacancy>> {
+    let found = sql(vacancies!(
+        others "t.template_id IN ({ids}) AND t.kind IN ('SUBSTITUTION', 'CHANGE') \
+         AND (t.state IN ('PENDING', 'INVITING', 'COVERED') \
+           OR (t.state = 'CANCELLED' AND t.cancelled_by = 'catalogue') \
+           OR (t.state = 'FORMED' AND t.kind = 'SUBSTITUTION')) \
+         AND (t.kind = 'CHANGE' OR EXISTS (SELECT 1 FROM vacancy_day d WHERE d.vacancy_id = t.id \
+           AND d.day >= ?))"
+    ));
+    Ok(in_order(found.ids(template_ids.iter().copied()).bind(from).all(conn).await?))
+}
+
+/// Who fills these vacancies: (key, coach, invitation).
+pub(crate) async fn vacancy_filled_by(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<(i64, i64, i64)>> {
+    sql("SELECT -v.id, v.coach_id, i.id FROM vacancy v JOIN invitation i ON i.task_id = -v.id \
+         AND i.coach_id = v.coach_id AND i.state = 'ASSIGNED' WHERE v.id IN ({ids})")
+    .ids(ids.into_iter().map(|id| -id))
+    .tuples(conn)
     .await
 }

@@ -371,6 +371,7 @@ pub(crate) async fn vacancy_step_in_txn(
     let (texts, why) = match event {
         Event::Cancelled(why) => (steps!("cancelled_by = ?, "), Some(why.as_str())),
         Event::WantedAgain => (steps!("cancelled_by = ?, "), Some("")),
+        Event::GivenBack => (steps!("cancelled_by = ?, "), Some(Cancellation::Admin.as_str())),
         _ => (steps!(""), None),
     };
     let (tasks, others) = apart(ids.iter().copied());

@@ -47,11 +47,12 @@ pub fn content(kind: MessageKind) -> Content {
         closes_at: at("10:00"),
         to: VacancyKind::NewClasses,
     };
+    let to = VacancyKind::NewClasses;
     let news = match kind {
-        MessageKind::Invitation => ClassNews::Invitation { to: VacancyKind::NewClasses, lessons },
-        MessageKind::Accepted => ClassNews::Accepted { test_by: None, again: false },
+        MessageKind::Invitation => ClassNews::Invitation { to, lessons },
+        MessageKind::Accepted => ClassNews::Accepted { to, test_by: None, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
-        MessageKind::Promoted => ClassNews::Promoted { test_by: None },
+        MessageKind::Promoted => ClassNews::Promoted { to, test_by: None },
         MessageKind::TestReminder => ClassNews::TestReminder { test_by: at("19:00") },
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
         MessageKind::NoLongerNeeded => {

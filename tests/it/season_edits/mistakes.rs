@@ -19,7 +19,7 @@ async fn taken_back(stage: &Stage) -> pb::CatalogChange {
 }
 
 /// What coaches are sent in a run of the crontab at this time: `KIND coach-001`, and the text.
-async fn minute(stage: &Stage, at: &str) -> Vec<(String, String)> {
+pub async fn minute(stage: &Stage, at: &str) -> Vec<(String, String)> {
     stage.minute(at).await;
     stage.told().await;
     let now = stage.now().await.unwrap();
@@ -32,7 +32,7 @@ async fn minute(stage: &Stage, at: &str) -> Vec<(String, String)> {
     sent
 }
 
-fn who(sent: &[(String, String)]) -> Vec<&str> {
+pub fn who(sent: &[(String, String)]) -> Vec<&str> {
     sent.iter().map(|(line, _)| line.as_str()).collect()
 }
 

@@ -5,6 +5,7 @@ use super::plan::Edit;
 use super::scene::{EditCause, LessonChange, Scene};
 use crate::app::call::{Call, Work};
 use crate::app::staffing::hold::budget_starts;
+use crate::app::staffing::in_place::{InPlace, Lost, Teacher};
 use crate::domain::eligibility::{self, Candidate, Need, Purpose, Span};
 use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::state::{LessonChangeKind, LessonState, ReservationState};
@@ -26,6 +27,10 @@ pub(super) struct ClassLessons {
     pub moved: Vec<(lesson::Model, PlaceDay)>,
     /// They come; the key is 0 for one that was never there.
     pub added: Vec<lesson::Model>,
+    /// Of these, what their substitutes do not have again.
+    pub lost: Vec<Lost>,
+    /// What is wanted, or was found, in the place of coaches of lessons that come.
+    pub in_place: InPlace,
 }
 
 /// Cancels, moves and adds the lessons of classes.
@@ -111,7 +116,7 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, cause: EditCause<'
         }
     }
     if !wanted.is_empty() {
-        found.added = add(work, scene, wanted).await?;
+        add(work, scene, wanted, &mut found).await?;
     }
     set_spans(work, scene, &found).await?;
     let touched: BTreeSet<i64> = found
@@ -223,52 +228,95 @@ fn wanted(scene: &Scene<'_>) -> Result<Wanted> {
     Ok(Wanted { lessons, earlier })
 }
 
-/// Adds lessons, with their coach, whose availability is taken.
+/// Adds lessons, with their coach, whose availability is taken: who had one that is back, if that
+/// was a substitute who still can; otherwise the coach of the class.
 async fn add(
     work: Work<'_>,
     scene: &Scene<'_>,
     wanted: BTreeMap<i64, Vec<Day>>,
-) -> Result<Vec<lesson::Model>> {
+    found: &mut ClassLessons,
+) -> Result<()> {
     let (today, week) = budget_starts(&work);
     let classes: Vec<&EditedClass> =
         scene.classes.all.iter().filter(|class| wanted.contains_key(&class.id)).collect();
-    let mut coaches: Vec<i64> = classes.iter().map(|class| class.coach_id).collect();
-    coaches.sort_unstable();
-    coaches.dedup();
-    let candidates = pool::candidate_list(work.txn, &Which::Coaches(coaches), work.now, today, week).await?;
+    let had: HashMap<(i64, Day), &lesson::Model> =
+        scene.classes.lessons.iter().map(|row| ((row.class_id, row.day), row)).collect();
+    let templates = BTreeSet::from_iter(classes.iter().map(|class| class.template_id));
+    let from = wanted.values().flatten().min().copied().unwrap_or_default();
+    found.in_place = InPlace::load(work, &Vec::from_iter(templates), from).await?;
+    let taught = wanted.iter().flat_map(|(class, days)| days.iter().map(move |day| (*class, *day)));
+    let taught = taught.filter_map(|key| Some(had.get(&key)?.coach_id));
+    let coaches: BTreeSet<i64> = classes.iter().map(|class| class.coach_id).chain(taught).collect();
+    let which = Which::Coaches(Vec::from_iter(coaches));
+    let candidates = pool::candidate_list(work.txn, &which, work.now, today, week).await?;
     let mut candidates: HashMap<i64, Candidate> =
         candidates.into_iter().map(|candidate| (candidate.id, candidate)).collect();
-    let had: HashMap<(i64, Day), i64> =
-        scene.classes.lessons.iter().map(|row| ((row.class_id, row.day), row.id)).collect();
+    // They have the class already: neither the rank's limit nor a block on new ones counts.
+    candidates.values_mut().for_each(|coach| (coach.classes, coach.blocked) = (0, false));
     let (mut added, mut uses) = (Vec::new(), Vec::new());
     for class in classes {
         let (Some(edit), Some(days)) = (scene.edit_of(class.template_id), wanted.get(&class.id)) else {
             continue;
         };
-        let candidate =
-            candidates.get_mut(&class.coach_id).ok_or_else(|| Error::not_found("coach", class.coach_id))?;
-        // The coach has the class already: neither the rank's limit nor a block on new ones counts.
-        (candidate.classes, candidate.blocked) = (0, false);
         let mut refused = Vec::new();
         for place in days.iter().filter_map(|day| edit.places.get(day)) {
             let span = Span { day: place.day, start: place.start_at, end: place.end_at };
-            match offer_of(&work, candidate, edit, span)? {
-                Ok(offer) => {
-                    take(candidate, offer, span);
-                    uses.extend(class.invitation_id.map(|invitation| (offer, place.day, invitation)));
-                    added.push(lesson::Model {
-                        id: had.get(&(class.id, place.day)).copied().unwrap_or(0),
-                        class_id: class.id,
-                        day: place.day,
-                        start_at: place.start_at,
-                        end_at: place.end_at,
-                        coach_id: class.coach_id,
-                        state: LessonState::Scheduled,
-                        closed_at: None,
-                    });
+            let row = had.get(&(class.id, place.day));
+            let before = row.map_or(class.coach_id, |row| row.coach_id);
+            let key = (class.id, place.day, place.start_at);
+            let teacher = found.in_place.teacher(&work, key, (before, class.coach_id));
+            let mut offered = |coach_id: i64, invitation: Option<i64>| -> Result<Result<(), Reason>> {
+                let coach =
+                    candidates.get_mut(&coach_id).ok_or_else(|| Error::not_found("coach", coach_id))?;
+                Ok(offer_of(&work, coach, edit, span)?.map(|offer| {
+                    take(coach, offer, span);
+                    uses.extend(invitation.map(|invitation| (offer, place.day, invitation)));
+                }))
+            };
+            let lost = |vacancy_id: i64, coach_id: Option<i64>| Lost {
+                vacancy_id,
+                coach_id,
+                class_coach_id: class.coach_id,
+                span,
+            };
+            let substitute = match teacher {
+                Teacher::Substitute { coach_id, vacancy_id, invitation_id } => {
+                    let has_it = offered(coach_id, Some(invitation_id))?.is_ok();
+                    if !has_it {
+                        found.lost.push(lost(vacancy_id, Some(coach_id)));
+                    }
+                    has_it.then_some(coach_id)
                 }
-                Err(reason) => refused.push((place.day, reason)),
+                Teacher::Unfilled { vacancy_id } => {
+                    found.lost.push(lost(vacancy_id, None));
+                    None
+                }
+                Teacher::Sought { coach_id } => Some(coach_id).filter(|coach| *coach != class.coach_id),
+                Teacher::Class => None,
+            };
+            let is_refused = match substitute {
+                Some(_) => None,
+                None => offered(class.coach_id, class.invitation_id)?.err(),
+            };
+            let may_be_sought = match teacher {
+                Teacher::Class => false,
+                Teacher::Sought { .. } => true,
+                _ => InPlace::may_be_sought(&work, span),
+            };
+            if let Some(reason) = is_refused.filter(|_| !may_be_sought) {
+                refused.push((place.day, reason));
+                continue;
             }
+            added.push(lesson::Model {
+                id: row.map_or(0, |row| row.id),
+                class_id: class.id,
+                day: place.day,
+                start_at: place.start_at,
+                end_at: place.end_at,
+                coach_id: substitute.unwrap_or(class.coach_id),
+                state: LessonState::Scheduled,
+                closed_at: None,
+            });
         }
         if let Some((_, reason)) = refused.first() {
             let days: Vec<Day> = refused.iter().map(|(day, _)| *day).collect();
@@ -292,7 +340,8 @@ async fn add(
     let new: Vec<lesson::Model> = added.iter().filter(|row| row.id == 0).cloned().collect();
     season_edit::lesson_insert_in_txn(work.txn, &new).await?;
     staffing::availability_take_set_in_txn(work.txn, &uses).await?;
-    Ok(added)
+    found.added = added;
+    Ok(())
 }
 
 /// The offer that a coach can use for one more lesson, or why not.

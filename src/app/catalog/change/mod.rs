@@ -15,6 +15,7 @@ mod tell;
 use crate::app::call::Work;
 use crate::app::enrollment::offer;
 use crate::app::staffing::hold::coach_lock_in_txn;
+use crate::app::staffing::in_place;
 use crate::domain::places::{PlaceDay, show_days, show_ids};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
@@ -51,7 +52,7 @@ pub(crate) async fn carry_out(
     let edits = compare(templates, &wanted, &place_list(work.txn, &ids).await?, work.now);
     let Some((first, last)) = span(&edits) else { return Ok(CatalogChange::default()) };
     let ids: Vec<i64> = edits.iter().map(|edit| edit.template.id).collect();
-    let reservations = lock(work.txn, &ids, first, last).await?;
+    let reservations = lock(work, &ids, first, last).await?;
     // Only now nobody takes or frees places any more.
     let old = place_list(work.txn, &ids).await?;
     let mut edits = compare(templates, &wanted, &old, work.now);
@@ -84,12 +85,14 @@ pub(crate) async fn carry_out(
     reservations::write_ledger(work, &scene).await?;
     let mut followed_tasks = tasks::follow(work, &scene, &mut change).await?;
     let class_lessons = lessons::follow(work, &scene, cause).await?;
+    followed_tasks.in_place(work, &scene, &class_lessons, &mut change).await?;
     clashes(work.txn, &scene).await?;
     change.lessons = lessons::changes(&scene, &class_lessons);
     let followed = reservations::follow(work, &scene).await?;
     change.reservations = reservations::changes(&scene, &followed.gone);
     change.messages += tasks::pass_on(work, &scene, &change.tasks).await?;
     change.messages += tasks::lesson_back(work, &mut followed_tasks).await?;
+    change.messages += in_place::look_again(work, &class_lessons.lost).await?;
     change.messages += tell::tell(work, &scene, &class_lessons, &followed, &followed_tasks.moved).await?;
     change.messages += places_came_free(work, &scene).await?;
     sort(&mut change);
@@ -135,7 +138,8 @@ fn of<T>(all: &HashMap<i64, Vec<T>>, template_id: i64) -> &[T] {
 
 /// Locks whoever stands on the lesson days of templates, places last; the reservations as they are
 /// then.
-async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<EditedReservation>> {
+async fn lock(work: Work<'_>, ids: &[i64], first: Day, last: Day) -> Result<Vec<EditedReservation>> {
+    let txn = work.txn;
     let mut students: Vec<i64> = season_edit::reservation_list_of_templates(txn, ids, first, last)
         .await?
         .iter()
@@ -146,12 +150,7 @@ async fn lock(txn: &Txn, ids: &[i64], first: Day, last: Day) -> Result<Vec<Edite
     if !students.is_empty() {
         season_edit::student_lock_set_in_txn(txn, &students).await?;
         season_edit::class_lock_of_templates_in_txn(txn, ids).await?;
-        let coaches: BTreeSet<i64> = season_edit::class_list_of_templates(txn, ids)
-            .await?
-            .iter()
-            .map(|class| class.coach_id)
-            .collect();
-        coach_lock_in_txn(txn, &Vec::from_iter(coaches)).await?;
+        coach_lock_in_txn(txn, &season_edit::coach_ids_of_templates(txn, ids, work.now).await?).await?;
     }
     place_lock_in_txn(txn, ids).await?;
     season_edit::reservation_list_of_templates(txn, ids, first, last).await

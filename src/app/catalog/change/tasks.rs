@@ -1,13 +1,14 @@
 //! Makes class tasks follow their lessons: cancelled, moved and reopened with them. `invite check`
 //! sizes the rest again.
 
+use super::lessons::ClassLessons;
 use super::plan::Edit;
 use super::scene::{CatalogChange, Scene, TaskChange, span};
 use crate::app::App;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft};
 use crate::app::staffing::lesson_back::{Reopened, lesson_back_in_txn};
-use crate::app::staffing::{step, wave};
+use crate::app::staffing::{in_place, step, wave};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
 use crate::domain::state::{Cancellation, InvitationState, TaskChangeKind, TaskState};
@@ -32,6 +33,31 @@ pub(super) struct FollowedTasks {
     pub moved: Vec<MovedTask>,
     /// Their lesson is back.
     pub reopened: Vec<Reopened>,
+}
+
+impl FollowedTasks {
+    /// The same of what is wanted in the place of coaches of classes, whose lessons have followed.
+    pub(super) async fn in_place(
+        &mut self,
+        work: Work<'_>,
+        scene: &Scene<'_>,
+        lessons: &ClassLessons,
+        change_to: &mut CatalogChange,
+    ) -> Result<()> {
+        self.reopened.extend(lessons.in_place.reopen(work, &lessons.added).await?);
+        if lessons.moved.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
+        let moved = in_place::follow(work, &ids).await?;
+        let before: HashMap<i64, Instant> = moved.iter().map(|one| (one.task.id, one.start_before)).collect();
+        let moved = moved.into_iter().map(|one| one.task).collect();
+        let start_before = |task: &Vacancy| before.get(&task.id).copied().unwrap_or(task.start_at);
+        let (known, messages) = invite_anew(work, moved, start_before).await?;
+        change_to.messages += messages;
+        self.moved.extend(known);
+        Ok(())
+    }
 }
 
 /// Tasks of the edited templates that are of today or ahead, or of a changed day.

@@ -176,7 +176,7 @@ async fn assigned_anew(
     scene: &Scene<'_>,
     lessons: &ClassLessons,
 ) -> Result<BTreeMap<i64, Draft>> {
-    let ClassLessons { cancelled, moved, added } = lessons;
+    let ClassLessons { cancelled, moved, added, .. } = lessons;
     let classes: HashSet<i64> = moved.iter().map(|(row, _)| row.class_id).collect();
     if classes.is_empty() {
         return Ok(BTreeMap::new());
@@ -313,7 +313,7 @@ fn students(
 /// The lessons of classes that changed. Whose message about the class has not gone out is told of
 /// the new time by that.
 fn coaches(scene: &Scene<'_>, lessons: &ClassLessons, assigned: &BTreeMap<i64, Draft>) -> Vec<Asked> {
-    let ClassLessons { cancelled, moved, added } = lessons;
+    let ClassLessons { cancelled, moved, added, .. } = lessons;
     let of = |row: &lesson::Model, known| {
         let template_id = scene.classes.template_of(row.class_id)?;
         Some(Asked::class(row.class_id, template_id, row.day, known))

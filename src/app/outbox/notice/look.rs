@@ -4,13 +4,13 @@ use crate::app::call::Work;
 use crate::domain::calendar::cut_off;
 use crate::domain::eligibility::Span;
 use crate::domain::notice::{LessonNews, Topic, Word, by_own_act, to_tell};
-use crate::domain::state::{Audience, LessonState, MessageKind, ReservationState};
+use crate::domain::state::{Audience, JobStatus, LessonState, MessageKind, ReservationState};
 use crate::domain::time::{BusinessTime, Day, Instant};
 use crate::error::Result;
 use crate::storage::notice::{
-    ClassLesson, InvitedLesson, Kept, StudentLesson, class_lessons, invited_lessons, student_lessons,
-    topic_list, topic_lock,
+    ClassLesson, Kept, StudentLesson, class_lessons, student_lessons, topic_list, topic_lock,
 };
+use crate::storage::standing::{InvitedLesson, invited_lessons};
 use std::collections::{HashMap, HashSet};
 
 /// A topic to be looked at.
@@ -192,7 +192,9 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
                 asked.topic.person.clone_from(&row.coach);
             }
             since.push(Some(row.formed_at));
-            let word = class_word(&row);
+            // Who was dismissed hears nothing of lessons: others are asked for them.
+            let is_gone = asked.topic.audience == Audience::Coach && row.job_status == JobStatus::Dismissed;
+            let word = if is_gone { Word::Gone } else { class_word(&row) };
             looked.push(Looked { coach: row.coach, ..of(asked, word, row.phone) });
         }
     }

@@ -150,7 +150,7 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
     let draft = |News { row, before, known, kind, number }: &News| {
         let vacancy = vacancies.iter().find(|vacancy| vacancy.id == row.task_id)?;
         let person = Person::Coach { user_name: row.user_name.clone(), phone: row.phone.clone() };
-        let news = says(*kind, (*known, *before), row.stands)?;
+        let news = says(*kind, vacancy.kind, (*known, *before), row.stands)?;
         // An answer goes at once; what the coach did nothing for wakes nobody.
         let is_answer = *known == Standing::SaidYes || *kind == MessageKind::TestPassed;
         // A standby's lesson has begun when it is over for those who were asked.
@@ -171,15 +171,20 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
 }
 
 /// What a message of a kind says.
-fn says(kind: MessageKind, (known, before): (Standing, Standing), now: Standing) -> Option<ClassNews> {
+fn says(
+    kind: MessageKind,
+    to: VacancyKind,
+    (known, before): (Standing, Standing),
+    now: Standing,
+) -> Option<ClassNews> {
     let test_by = now.test_by();
     Some(match (kind, now) {
         (MessageKind::Accepted, _) => {
-            ClassNews::Accepted { test_by, again: matches!(known, Standing::LetGo(_)) }
+            ClassNews::Accepted { to, test_by, again: matches!(known, Standing::LetGo(_)) }
         }
-        (MessageKind::Promoted, _) => ClassNews::Promoted { test_by },
+        (MessageKind::Promoted, _) => ClassNews::Promoted { to, test_by },
         (MessageKind::Reserved, _) => ClassNews::Reserved,
-        (MessageKind::TestPassed, _) => ClassNews::TestPassed,
+        (MessageKind::TestPassed, _) => ClassNews::TestPassed { to },
         (MessageKind::TestLapsed, _) => ClassNews::TestLapsed,
         (MessageKind::InvitationRecalled, _) => ClassNews::InvitationRecalled,
         (MessageKind::NoLongerNeeded, Standing::LetGo(why)) => {
