@@ -41,7 +41,8 @@ fn a_substitute_has_the_lesson_again_and_hears_it_only_after_the_wrong_word() {
         assert_eq!(all(&stage).await, ["FORMED coach-002 12"]);
         // The time is the substitute's as before, and not that of the coach of the class.
         let used = async |number| {
-            let request = pb::ListAvailabilityRequest { coach: coach(number), season: "spring".to_owned() };
+            let (coach, season) = (coach(number), "spring".to_owned());
+            let request = pb::ListAvailabilityRequest { coach, season, ..Default::default() };
             let found = stage.coaches().list_availability(request).await.unwrap().into_inner().availability;
             found.iter().any(|offer| offer.used_days.contains(&"2026-03-12".to_owned()))
         };
