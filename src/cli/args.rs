@@ -8,6 +8,7 @@ use super::notice::NoticeArgs;
 use super::openings::OpeningArgs;
 use super::places::Places;
 use super::presence::PresenceArgs;
+use super::timeline::TimelineArgs;
 use crate::task::registry::Task;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use encoding_rs::Encoding;
@@ -93,6 +94,8 @@ pub(super) enum Command {
     Watch(Which),
     /// Who came to lessons, how late, and who left early
     Attendance(AttendanceArgs),
+    /// All that a coach or student was sent, answered, and what was decided about them, with causes
+    Timeline(TimelineArgs),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),

@@ -2,13 +2,12 @@
 
 use super::args::Clock;
 use super::connect::{Connection, READING_S, zone};
-use super::exit::{FAILED, Failure, USAGE};
+use super::exit::{FAILED, Failure};
 use super::global::Global;
 use super::output::{self, json_time};
-use crate::domain::time::{BusinessTime, Day, Instant};
+use super::when::read;
 use crate::rpc::pb;
 use crate::rpc::pb::clock_service_client::ClockServiceClient;
-use chrono::{DateTime, NaiveDateTime};
 use serde_json::json;
 
 /// Reads, sets or moves it, and prints what it shows then.
@@ -18,7 +17,7 @@ pub(super) async fn run(global: &Global, command: Clock) -> Result<(), Failure> 
     let clock = match command {
         Clock::Get => Some(connection.clock().await?),
         Clock::Set { when, running } => {
-            let to = read(&when, zone(&connection.clock().await?)?)?;
+            let to = read("clock set", &when, zone(&connection.clock().await?)?)?;
             let time = Some(prost_types::Timestamp { seconds: to.unix(), nanos: 0 });
             let request = pb::SetClockRequest { time, running };
             connection
@@ -49,23 +48,4 @@ pub(super) async fn run(global: &Global, command: Clock) -> Result<(), Failure> 
         (true, false) => "set, standing still",
     };
     output::print(&format!("{local_time} {zone} ({how})"))
-}
-
-fn read(text: &str, zone: BusinessTime) -> Result<Instant, Failure> {
-    let local =
-        |format| NaiveDateTime::parse_from_str(text, format).ok().map(|at| zone.at(at.date(), at.time()));
-    Day::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .map(|day| zone.midnight(day))
-        .or_else(|| local("%Y-%m-%dT%H:%M"))
-        .or_else(|| local("%Y-%m-%dT%H:%M:%S"))
-        .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| Instant::from_utc(at.to_utc())))
-        .ok_or_else(|| {
-            Failure::new(
-                USAGE,
-                format!(
-                    "clock set: {text:?} is neither YYYY-MM-DD nor YYYY-MM-DDTHH:MM nor an RFC 3339 instant"
-                ),
-            )
-        })
 }

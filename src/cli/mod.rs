@@ -20,6 +20,8 @@ mod output;
 mod places;
 mod presence;
 mod show;
+mod timeline;
+mod when;
 mod wire;
 
 use crate::task::crontab;
@@ -80,6 +82,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Lessons(args) => lessons::run(&global, args).await,
         Command::Watch(which) => lessons::watch(&global, which).await,
         Command::Attendance(args) => attendance::run(&global, args).await,
+        Command::Timeline(args) => timeline::run(&global, args).await,
         Command::Places(command) => places::run(&global, command).await,
         Command::Crontab => output::print(&crontab::crontab()),
         // `task()` has answered for these.

@@ -48,6 +48,17 @@ impl Stage {
         }
     }
 
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Told => "TOLD",
+            Self::Asked => "ASKED",
+            Self::Late => "LATE",
+            Self::Delayed => "DELAYED",
+            Self::Absent => "ABSENT",
+        }
+    }
+
     /// Its bit in what is stored.
     pub(crate) fn bit(self) -> i32 {
         1 << (self as i32)

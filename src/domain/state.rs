@@ -5,12 +5,14 @@ pub mod invitation;
 pub(crate) mod lesson;
 pub(crate) mod reservation;
 pub(crate) mod task;
+mod timeline;
 
 pub use invitation::InvitationState;
 pub use lesson::{ClassState, LessonState};
 pub use reservation::ReservationState;
 use std::fmt;
 pub use task::{Cancellation, TaskState};
+pub use timeline::TimelineKind;
 
 /// Something cannot happen to a thing in its state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

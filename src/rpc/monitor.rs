@@ -5,6 +5,7 @@ use super::{convert, pb};
 use crate::app::App;
 use crate::app::monitor::attendance::{self, AttendanceQuery};
 use crate::app::monitor::live::{self, LiveQuery, When};
+use crate::app::monitor::timeline;
 use crate::app::monitor::watch::{LessonNews, LessonPage, LessonPages};
 use crate::domain::state::LessonState;
 use crate::error::{Error, Result};
@@ -117,6 +118,21 @@ impl pb::monitor_service_server::MonitorService for MonitorRpc {
         let next_page_token = paging.next(found.next);
         let lessons = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListAttendanceResponse { lessons, next_page_token }))
+    }
+
+    async fn list_timeline(
+        &self,
+        request: Request<pb::ListTimelineRequest>,
+    ) -> Result<Response<pb::ListTimelineResponse>, Status> {
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let query = convert::timeline::query(request)?;
+        let (audience, found) =
+            timeline::list_timeline(&self.app.call().await?, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
+        let events = found.items.into_iter().map(Into::into).collect();
+        let audience = convert::number(audience);
+        Ok(Response::new(pb::ListTimelineResponse { audience, events, next_page_token }))
     }
 }
 

@@ -60,6 +60,7 @@ pub mod student;
 pub(crate) mod task_look;
 pub mod task_run;
 pub(crate) mod test_clock;
+pub(crate) mod timeline;
 mod txn;
 pub mod upkeep;
 pub(crate) mod vacancy;

@@ -4,6 +4,7 @@ mod attendance;
 mod ended;
 mod live;
 mod missing;
+mod timeline;
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::app::presence::write_gathered;

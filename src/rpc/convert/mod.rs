@@ -12,6 +12,7 @@ pub(crate) mod people;
 pub(crate) mod presence;
 pub(crate) mod staffing;
 pub(crate) mod substitution;
+pub(crate) mod timeline;
 mod words;
 
 pub(crate) use paging::{page_size, paging};

@@ -1,14 +1,17 @@
 //! Pages of lists on the wire. A page token says where the next page begins and belongs to one list
 //! with one set of filters; used with any other, it is refused.
 
-use super::REQUEST;
+use super::words::Word;
+use super::{REQUEST, number};
 use crate::app::idempotency;
 use crate::domain::calendar::parse_day;
+use crate::domain::state::TimelineKind;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::rpc::pb;
 use crate::storage::lesson::LessonKey;
 use crate::storage::page::Page;
+use crate::storage::timeline::EventKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
@@ -65,6 +68,7 @@ lists!(
     ListCoachChangesRequest,
     ListAttendanceRequest,
     ListLessonsRequest,
+    ListTimelineRequest,
 );
 
 /// What lists are in order of.
@@ -105,6 +109,19 @@ impl PageKey for LessonKey {
     fn read(text: &str) -> Option<Self> {
         let (start, id) = text.split_once(':')?;
         Some((Instant::from_unix(start.parse().ok()?), id.parse().ok()?))
+    }
+}
+
+impl PageKey for EventKey {
+    const SORT: char = 't';
+    fn write(&self) -> String {
+        format!("{}:{}:{}", self.0.unix(), number(self.1), self.2)
+    }
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ':');
+        let (at, kind, id) = (parts.next()?, parts.next()?, parts.next()?);
+        let kind = TimelineKind::of_number(kind.parse().ok()?).ok()??;
+        Some((Instant::from_unix(at.parse().ok()?), kind, id.parse().ok()?))
     }
 }
 

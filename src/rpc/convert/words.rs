@@ -114,6 +114,11 @@ twins! {
         LessonGoesOn, TestFailed, StaffNotice,
         CoachDisconnected, CoachBack, LessonWithoutStudents,
     ];
+    TimelineKind = TimelineKind [
+        Places, SignedUp, WaitlistJoined, WaitlistEnded, StatusChanged, VacancyOpened, Invited,
+        InvitationSent, Answered, SoftwareTest, InvitationEnded, ClassFormed, VacancyFilled, ClassJoined,
+        Present, NotOnTime, Attendance, ClassLeft, Message,
+    ];
     Channel = Channel [Sms, Mail];
     Audience = Audience [Coach, Student, Admin];
     WhereNow = WhereNow [Present, Missing, OnLeave];

@@ -26,6 +26,7 @@ mod m20261204_lesson_back;
 mod m20261204_message_operator;
 mod m20261204_vacancies;
 mod m20261205_lesson_check;
+mod m20261206_timeline;
 mod step;
 
 pub use step::{Migration, Step};
@@ -51,6 +52,7 @@ pub const ALL: &[Migration] = &[
     m20261204_lesson_back::MIGRATION,
     m20261204_vacancies::MIGRATION,
     m20261205_lesson_check::MIGRATION,
+    m20261206_timeline::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -357,6 +357,13 @@ fn presence(world: &World) -> Vec<Case> {
         from_time: Some(Timestamp { seconds: world.now - 3600, nanos: 0 }),
         to_time: Some(Timestamp { seconds: world.now, nanos: 0 }),
     };
+    let timeline = pb::ListTimelineRequest {
+        person: coach(8),
+        audience: pb::Audience::Coach.into(),
+        from_time: Some(Timestamp { seconds: world.now - 3600, nanos: 0 }),
+        to_time: Some(Timestamp { seconds: world.now, nanos: 0 }),
+        ..Default::default()
+    };
     vec![
         of("PresenceService/RecordLogin", login.encode_to_vec()),
         of("PresenceService/Heartbeat", heartbeat.encode_to_vec()),
@@ -364,6 +371,7 @@ fn presence(world: &World) -> Vec<Case> {
         case("PresenceService/ListPresent", pb::ListPresentRequest::default()),
         case("MonitorService/ListAttendance", pb::ListAttendanceRequest::default()),
         case("MonitorService/ListLessons", pb::ListLessonsRequest::default()),
+        case("MonitorService/ListTimeline", timeline),
         case("MonitorService/ListUnusual", pb::ListUnusualRequest::default()),
         of("PresenceService/RecordLogout", logout.encode_to_vec()),
     ]

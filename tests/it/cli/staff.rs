@@ -55,6 +55,29 @@ fn a_notice_is_looked_at_and_then_sent() {
 }
 
 #[test]
+fn what_happened_to_somebody_is_told_as_a_table_or_as_json() {
+    on_every_app_at("2026-02-28T12:00", async |app: TestApp| {
+        let academy = Academy::new().period("19:00", "20:30").template("t", "FREQ=WEEKLY;BYDAY=TH");
+        let academy = academy.coaches(1).students(1).build(&app).await;
+        academy.reserve_all(&app, "t", 1, 1, None).await;
+        let server = Served::new(&app).await;
+        let told = text(&server.run("timeline student-001").await.stdout);
+        assert!(told.starts_with("TIME"), "{told}");
+        assert!(told.contains("2026-02-28 12:00") && told.contains("SIGN_UP (+1 place)"), "{told}");
+        assert!(told.contains("t · 2026-") && told.contains("sign-up 1"), "{told}");
+        assert!(told.contains("student student-001"), "who did it: {told}");
+        let json = server.json("timeline student-001 --student --from 2026-02-28T12:00").await;
+        assert_eq!(json["audience"], "STUDENT");
+        assert_eq!(json["events"][0]["kind"], "PLACES");
+        assert_eq!(json["events"][0]["actor_kind"], "STUDENT");
+        let before = server.json("timeline student-001 --to 2026-02-28").await;
+        assert_eq!(before["events"], serde_json::json!([]));
+        assert_eq!(code(&server.run("timeline student-001 --coach").await), 70);
+        assert_eq!(code(&server.run("timeline student-001 --from yesterday").await), 64);
+    });
+}
+
+#[test]
 fn coaches_come_from_a_file_of_any_name() {
     on_every_app(async |app: TestApp| {
         Academy::new().build(&app).await;
