@@ -33,6 +33,7 @@ const FILES: [(&str, &str); 8] = [
     ("reservations.csv", include_str!("../../etc/demo/reservations.csv")),
 ];
 const BEHAVIOUR: &str = include_str!("../../etc/demo/coach_behaviour.csv");
+const AT_LESSONS: &str = include_str!("../../etc/demo/lesson_behaviour.csv");
 
 /// The one admin.
 pub(super) fn admins() -> Vec<Admin> {
@@ -102,6 +103,53 @@ pub(super) fn habits() -> Result<HashMap<String, Habits>> {
         Ok((coach.to_owned(), Habits { answer, test, withdraw: minutes(withdraw) }))
     };
     rows(BEHAVIOUR)?.iter().skip(1).map(read).collect()
+}
+
+/// What somebody does when the lesson is about to begin; who has no such habit comes in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AtLesson {
+    /// Comes so long after the start.
+    Late(TimeDelta),
+    /// Never comes, and says nothing.
+    Absent,
+    /// Asks for leave as soon as the class is formed.
+    Leave,
+    /// Has no lesson, but is online from so long after the start of one of this template on, or
+    /// before it.
+    Online { class_template: String, after: TimeDelta },
+}
+
+impl AtLesson {
+    /// From when on a coach without a lesson is online beside those of a template.
+    pub(super) fn beside(&self, code: &str) -> Option<TimeDelta> {
+        match self {
+            Self::Online { class_template, after } if class_template == code => Some(*after),
+            _ => None,
+        }
+    }
+}
+
+/// Those habits by user name (etc/demo/lesson_behaviour.csv).
+pub(super) fn at_lessons() -> Result<HashMap<String, AtLesson>> {
+    let read = |row: &ImportRow| {
+        let habit = match row.values.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [_, _, "late", minutes] => {
+                minutes.parse().ok().map(|after| AtLesson::Late(TimeDelta::minutes(after)))
+            }
+            [_, _, "absent", _] => Some(AtLesson::Absent),
+            [_, _, "leave", _] => Some(AtLesson::Leave),
+            [_, code, "online", minutes] => minutes.parse().ok().map(|after| AtLesson::Online {
+                class_template: code.to_owned(),
+                after: TimeDelta::minutes(after),
+            }),
+            _ => None,
+        };
+        let habit = habit.zip(row.values.first().cloned());
+        habit.map(|(habit, who)| (who, habit)).ok_or_else(|| {
+            Error::internal(format!("etc/demo/lesson_behaviour.csv:{}: cannot be read", row.line))
+        })
+    };
+    rows(AT_LESSONS)?.iter().skip(1).map(read).collect()
 }
 
 #[cfg(test)]

@@ -4,21 +4,26 @@
 use crate::app::App;
 use crate::domain::calendar::{REMINDER_LEAD, Timeline};
 use crate::domain::message::NEVER;
+use crate::domain::on_time::{ASK_SPAN, FIRST_LEAD, LAST_SPAN};
+use crate::domain::presence::EMPTY_AFTER;
 use crate::domain::state::{InvitationState, MessageState};
 use crate::domain::time::{Instant, add_days};
 use crate::error::Result;
-use crate::storage::entity::{class_task, coach, invitation, lesson, message, place};
+use crate::storage::entity::{class_task, coach, invitation, lesson, message, place, vacancy};
 use crate::task::registry::Task;
 use chrono::{NaiveTime, TimeDelta, Timelike};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// Whether a scheduled task is fired in the minute of an instant, by its crontab line.
 ///
-/// The demo reads as much of a line as those of its tasks have: `*`, or numbers and ranges with
-/// commas, in the fields of minute and hour.
+/// The demo reads as much of a line as those of its tasks have: `*`, steps of it, or numbers and
+/// ranges with commas, in the fields of minute and hour.
 pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     let clock = app.time().time(now);
     let is_in = |part: &str, value: u32| {
+        if let Some(step) = part.strip_prefix("*/").and_then(|step| step.parse::<u32>().ok()) {
+            return step > 0 && value.is_multiple_of(step);
+        }
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let bound = |text: &str| text.parse::<u32>().ok();
         bound(from).zip(bound(to)).is_some_and(|(from, to)| (from..=to).contains(&value))
@@ -31,6 +36,12 @@ pub(super) fn is_scheduled(app: &App, task: Task, now: Instant) -> bool {
     })
 }
 
+/// Whether a line fires at any hour, several times: then it is said by state what is due.
+fn is_often(line: &str) -> bool {
+    let mut fields = line.split(' ');
+    fields.next().is_some_and(|minute| minute.starts_with('*')) && fields.next() == Some("*")
+}
+
 /// The first full minute after `now` in which a task may have something to do: when what is stored
 /// runs out, opens or closes, and the few fixed times of day. Coaches' own doings are not in it.
 pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
@@ -41,7 +52,8 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
         let at = time.at(today, NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default());
         let fixed = Task::ALL
             .iter()
-            .any(|task| !task.info().schedules.contains(&"* * * * *") && is_scheduled(app, *task, at));
+            .filter(|task| !task.info().schedules.iter().any(|line| is_often(line)))
+            .any(|task| is_scheduled(app, *task, at));
         due.extend(fixed.then_some(at));
     }
     let live = [InvitationState::Queued, InvitationState::Sent, InvitationState::Accepted];
@@ -55,6 +67,22 @@ pub(super) async fn next(app: &App, now: Instant) -> Result<Instant> {
     }
     for row in lesson::Entity::find().filter(lesson::Column::StartAt.gt(now)).all(conn).await? {
         due.push(row.start_at - REMINDER_LEAD);
+    }
+    // The ladder, and the first look whether a lesson is without students.
+    let started = lesson::Column::StartAt.gt(now - LAST_SPAN - TimeDelta::minutes(10));
+    for row in lesson::Entity::find().filter(started).all(conn).await? {
+        let start = row.start_at;
+        due.extend([
+            start - FIRST_LEAD,
+            start - TimeDelta::minutes(5),
+            start,
+            start + ASK_SPAN,
+            start + LAST_SPAN,
+        ]);
+        due.push(start + EMPTY_AFTER);
+    }
+    for row in vacancy::Entity::find().all(conn).await?.into_iter().filter(|row| row.state.is_open()) {
+        due.extend([row.gate_at, row.closes_at]);
     }
     for row in place::Entity::find().filter(place::Column::NotHeldTold.eq(false)).all(conn).await? {
         due.push(row.not_held_at);

@@ -1,5 +1,5 @@
 //! `etutord demo`: a small academy, replayed on the test clock, with coaches who answer, refuse,
-//! stay silent and fail the test.
+//! stay silent and fail the test, and the lessons to which they and the students come, or not.
 //!
 //! It uses its own database in a new folder, which is removed at the end. Nothing is ever handed to
 //! a gateway.
@@ -7,6 +7,7 @@
 mod academy;
 pub mod behaviour;
 mod due;
+mod lesson_hour;
 mod replay;
 mod summary;
 mod timeline;
@@ -46,7 +47,8 @@ impl Options {
     }
 }
 
-/// Replays D−4 to D and writes what happens; with `serve` it then serves the academy until `stop`.
+/// Replays D−4 to the end of the last lesson of D and writes what happens; with `serve` it then
+/// serves the academy until `stop`.
 ///
 /// # Errors
 /// The address to serve on is taken or refused; a folder for the database cannot be made; the

@@ -3,10 +3,12 @@
 
 use super::academy::{self, Habits};
 use super::due;
+use super::lesson_hour::LessonHour;
 use super::summary::Tally;
 use super::timeline::{Line, Timeline, Tone};
 use super::watch::{News, Watch, short, until};
 use crate::app::call::Call;
+use crate::app::enrollment::leave::request_leave;
 use crate::app::enrollment::{NewReservation, create_reservation};
 use crate::app::import::import;
 use crate::app::input::RequestKey;
@@ -36,6 +38,8 @@ enum Act {
     Test { passes: bool },
     /// A student signs up from a first day on.
     SignUp { start: crate::domain::time::Day },
+    /// A student asks for leave from the lesson of D.
+    Leave { reservation_id: i64, about: String },
 }
 
 struct Replay<'a, 't, W> {
@@ -44,20 +48,23 @@ struct Replay<'a, 't, W> {
     habits: HashMap<String, Habits>,
     watch: Watch,
     tally: Tally,
+    hour: LessonHour,
     /// What people are about to do: when, in which order, who.
     acts: BTreeMap<(Instant, u32), (String, Act)>,
     order: u32,
     now: Instant,
 }
 
-/// Imports the academy on D−4 and lets everything happen until the end of D.
+/// Imports the academy on D−4 and lets everything happen until the lessons of D are over.
 pub(super) async fn run<'a, W: Write>(
     app: &'a App,
     timeline: &mut Timeline<'a, W>,
     every_minute: bool,
 ) -> Result<(), Stopped> {
     let time = app.time();
-    let (from, to) = (time.midnight(add_days(academy::D, -4)), time.midnight(add_days(academy::D, 1)));
+    let from = time.midnight(add_days(academy::D, -4));
+    // The last lesson of D goes on over midnight.
+    let to = time.midnight(add_days(academy::D, 1)) + TimeDelta::hours(1);
     clock::set(app, from, false).await?;
     timeline.say(&format!(
         "A small academy, and the lesson day D = {}. Times are in {}; messages are captured, none is sent.",
@@ -103,6 +110,7 @@ pub(super) async fn run<'a, W: Write>(
         habits: academy::habits()?,
         watch: Watch::new(app).await?,
         tally: Tally::default(),
+        hour: LessonHour::new()?,
         acts: BTreeMap::new(),
         order: 0,
         now: from,
@@ -116,9 +124,10 @@ pub(super) async fn run<'a, W: Write>(
     while replay.now < to {
         let busy = replay.minute().await?;
         let minute = replay.now + TimeDelta::minutes(1);
-        let act = replay.acts.keys().next().map(|(at, _)| due::full_minute(*at));
+        let acts = replay.acts.keys().next().map(|(at, _)| due::full_minute(*at));
         let next = if busy || every_minute { minute } else { due::next(app, replay.now).await? };
-        replay.now = act.map_or(next, |act| act.min(next)).max(minute);
+        let next = acts.into_iter().chain(replay.hour.next()).fold(next, Instant::min).max(minute);
+        replay.pass(next).await?;
     }
     clock::set(app, to, false).await?;
     let summary = replay.tally.summary(app, &replay.watch).await?;
@@ -128,20 +137,35 @@ pub(super) async fn run<'a, W: Write>(
 }
 
 impl<W: Write> Replay<'_, '_, W> {
+    /// Lets time pass in which nothing is due: clients of who is online go on.
+    async fn pass(&mut self, until: Instant) -> Result<(), Stopped> {
+        let minute = TimeDelta::minutes(1);
+        while self.hour.is_anybody_online() && self.now + minute < until {
+            self.now = self.now + minute;
+            clock::set(self.app, self.now, false).await?;
+            self.hour.beat(self.app).await?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
     /// One minute: what people do, then the scheduled tasks. Whether anything happened.
     async fn minute(&mut self) -> Result<bool, Stopped> {
         clock::set(self.app, self.now, false).await?;
-        let mut busy = false;
+        self.hour.beat(self.app).await?;
+        let visits = self.hour.visit(self.app, self.now).await?;
+        let mut busy = !visits.is_empty();
+        for line in visits {
+            self.timeline.line(line)?;
+        }
         while let Some(entry) = self.acts.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (who, act) = entry.remove();
             self.act(&who, act).await?;
             busy = true;
         }
         // Reminders form what is due as well; here the task that is there for it is to be seen.
-        // Nobody of the demo is ever present, which would be told of every lesson.
         let (reminders, rest): (Vec<Task>, Vec<Task>) = Task::ALL
             .iter()
-            .filter(|task| !matches!(task, Task::MonitorNotifyEmpty | Task::ClazzCheckOnTime))
             .partition(|task| matches!(task, Task::ClazzMorningNotify | Task::ClazzNotMorningNotify));
         for task in rest.into_iter().chain(reminders) {
             if !due::is_scheduled(self.app, task, self.now) {
@@ -149,8 +173,12 @@ impl<W: Write> Replay<'_, '_, W> {
             }
             let report =
                 fire(self.app, task, Firing { tick: Some(Tick::Now), ..Firing::default() }).await?.report;
-            let news = self.watch.look(self.app, self.now, task.words(), None).await?;
-            let asked = news.moved.iter().any(|(before, _)| before.is_none());
+            // Looking at everything takes longer than most tasks.
+            let news = match report.changed + report.messages + report.failed {
+                0 => News::default(),
+                _ => self.watch.look(self.app, self.now, task.words(), None).await?,
+            };
+            let asked = news.moved.iter().any(|(before, row)| before.is_none() && row.task_id > 0);
             busy |= report.changed > 0 || report.messages > 0 || !news.lines.is_empty();
             self.tell(news)?;
             if asked {
@@ -183,10 +211,25 @@ impl<W: Write> Replay<'_, '_, W> {
         for task in news.covered {
             self.tally.covered(task, self.now);
         }
+        for class in news.formed {
+            for student in self.hour.plan(&class) {
+                if let Some(reservation_id) = class.reservation(&student) {
+                    let leave = Act::Leave { reservation_id, about: class.code.clone() };
+                    self.plan(self.now + TimeDelta::seconds(30), &student, leave);
+                }
+            }
+        }
         for (before, row) in news.moved {
-            let Some(habits) = self.habits.get(self.watch.coach(row.coach_id)).copied() else { continue };
+            let Some(habits) = self.habits.get(self.watch.coach(row.coach_id)).copied() else {
+                continue;
+            };
             let who = self.watch.coach(row.coach_id).to_owned();
             match (before, row.state) {
+                // Who stands by has no time to think.
+                (_, InvitationState::Sent) if row.task_id < 0 => {
+                    let yes = Act::Answer { invitation: row.id, yes: true };
+                    self.plan(self.now + TimeDelta::minutes(1), &who, yes);
+                }
                 (_, InvitationState::Sent) => {
                     if let Some((yes, after)) = habits.answer {
                         self.plan(self.now + after, &who, Act::Answer { invitation: row.id, yes });
@@ -235,6 +278,12 @@ impl<W: Write> Replay<'_, '_, W> {
             }
             Act::Test { passes } => self.takes_test(who, passes).await,
             Act::SignUp { start } => self.signs_up(who, start).await,
+            Act::Leave { reservation_id, about } => {
+                let left = request_leave(&Call::new(self.app, self.now), reservation_id, academy::D).await?;
+                let text = format!("asks for leave from this lesson → on leave; {left} more this season");
+                self.say(who, &about, Tone::Plain, text)?;
+                self.look(who, None).await
+            }
         }
     }
 
@@ -290,7 +339,9 @@ impl<W: Write> Replay<'_, '_, W> {
         };
         self.tally.yes(after.task_id, after.state == InvitationState::Reserve);
         self.say(who, &about, tone, format!("{yes} → {}{why}", after.state))?;
-        if let Some(after) = self.habits.get(who).and_then(|habits| habits.withdraw) {
+        if let Some(after) =
+            self.habits.get(who).and_then(|habits| habits.withdraw).filter(|_| after.task_id > 0)
+        {
             self.plan(self.now + after, who, Act::Withdraw { invitation });
         }
         self.look(who, Some(invitation)).await

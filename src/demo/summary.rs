@@ -1,11 +1,15 @@
-//! The demo's result: one row per class task, and one per kind of message.
+//! The demo's result: one row per class task, one per lesson of D, and one per kind of message.
 
 use super::watch::Watch;
 use crate::app::App;
-use crate::domain::state::{Channel, MessageKind, ReservationState};
+use crate::app::call::Call;
+use crate::app::monitor::attendance::{AttendanceQuery, LessonAttendance, list_attendance};
+use crate::domain::state::{AttendanceState, Audience, Channel, MessageKind, ReservationState};
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::storage::entity::{class, message, reservation};
+use crate::storage::page::Page;
+use chrono::TimeDelta;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -69,7 +73,11 @@ impl Tally {
                 Channel::Mail => counts.1 += 1,
             }
         }
-        Ok(Summary { tasks, messages })
+        let day = AttendanceQuery { from_day: Some(super::academy::D), ..AttendanceQuery::default() };
+        let page = Page { after: None, size: 100 };
+        let lessons = list_attendance(&Call::new(app, app.now().await?), &day, &page).await?.items;
+        let lessons = lessons.iter().map(|lesson| LessonSummary::of(app, watch, lesson)).collect();
+        Ok(Summary { tasks, lessons, messages })
     }
 }
 
@@ -77,8 +85,61 @@ impl Tally {
 #[derive(Clone, Debug)]
 pub(super) struct Summary {
     tasks: Vec<TaskSummary>,
+    lessons: Vec<LessonSummary>,
     /// SMS and mails by kind.
     messages: BTreeMap<MessageKind, (u32, u32)>,
+}
+
+/// Who came to a lesson of D.
+#[derive(Clone, Debug)]
+struct LessonSummary {
+    template: String,
+    state: &'static str,
+    /// Who taught it, and in whose place.
+    coach: String,
+    /// Since when the coach was there, and how late.
+    came: String,
+    in_time: Vec<String>,
+    late: Vec<String>,
+    absent: Vec<String>,
+    on_leave: Vec<String>,
+}
+
+impl LessonSummary {
+    fn of(app: &App, watch: &Watch, LessonAttendance { lesson, people }: &LessonAttendance) -> Self {
+        let minutes = |late: TimeDelta| (late.num_seconds() + 59) / 60;
+        let mut row = Self {
+            template: lesson.class_template.clone(),
+            state: lesson.state.as_str(),
+            coach: match watch.replaced(lesson.id) {
+                Some(replaced) => format!("{} for {replaced}", lesson.coach),
+                None => lesson.coach.clone(),
+            },
+            came: "never".to_owned(),
+            in_time: Vec::new(),
+            late: Vec::new(),
+            absent: Vec::new(),
+            on_leave: Vec::new(),
+        };
+        for person in people {
+            let (said, name) = (&person.attendance, person.user_name.clone());
+            let late = minutes(said.late);
+            match (person.audience, said.state) {
+                (Audience::Coach, _) => {
+                    if let Some(first) = said.first {
+                        let at = app.time().time(first).format("%H:%M");
+                        row.came = if late > 0 { format!("{at}, {late} min late") } else { at.to_string() };
+                    }
+                }
+                (_, AttendanceState::Came) if late > 0 => row.late.push(format!("{name} ({late} min)")),
+                (_, AttendanceState::Came) => row.in_time.push(name),
+                (_, AttendanceState::OnLeave) => row.on_leave.push(name),
+                (_, AttendanceState::Absent) => row.absent.push(name),
+                (_, AttendanceState::NotNeeded) => {}
+            }
+        }
+        row
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -110,7 +171,7 @@ impl TaskSummary {
 }
 
 impl Summary {
-    /// Two tables.
+    /// Three tables.
     pub(super) fn text(&self) -> String {
         let right = |table: &mut Table, from: usize| {
             for column in table.column_iter_mut().skip(from) {
@@ -152,13 +213,36 @@ impl Summary {
             ]);
         }
         right(&mut tasks, 2);
+        let mut lessons = Table::new();
+        lessons.load_style(presets::UTF8_FULL_CONDENSED).set_header([
+            "lesson of D",
+            "coach",
+            "lesson",
+            "coach online",
+            "students in time",
+            "late",
+            "absent",
+            "on leave",
+        ]);
+        for lesson in &self.lessons {
+            lessons.add_row([
+                lesson.template.clone(),
+                lesson.coach.clone(),
+                lesson.state.to_owned(),
+                lesson.came.clone(),
+                lesson.in_time.len().to_string(),
+                lesson.late.join(", "),
+                lesson.absent.join(", "),
+                lesson.on_leave.join(", "),
+            ]);
+        }
         let mut messages = Table::new();
         messages.load_style(presets::UTF8_FULL_CONDENSED).set_header(["message", "SMS", "mail"]);
         for (kind, (sms, mail)) in &self.messages {
             messages.add_row([Cell::new(kind), Cell::new(sms), Cell::new(mail)]);
         }
         right(&mut messages, 1);
-        format!("\n{tasks}\n\n{messages}")
+        format!("\n{tasks}\n\n{lessons}\n\n{messages}")
     }
 
     /// The same for scripts.
@@ -173,10 +257,20 @@ impl Summary {
                 "minutes_to_cover": task.minutes_to_cover,
             })
         });
+        let lessons = self.lessons.iter().map(|lesson| {
+            json!({
+                "class_template": lesson.template, "coach": lesson.coach, "state": lesson.state,
+                "coach_online": lesson.came, "in_time": lesson.in_time, "late": lesson.late,
+                "absent": lesson.absent, "on_leave": lesson.on_leave,
+            })
+        });
         let messages = self
             .messages
             .iter()
             .map(|(kind, (sms, mail))| json!({ "kind": kind.as_str(), "sms": sms, "mail": mail }));
-        json!({ "summary": { "tasks": tasks.collect::<Vec<_>>(), "messages": messages.collect::<Vec<_>>() } })
+        json!({ "summary": {
+            "tasks": tasks.collect::<Vec<_>>(), "lessons": lessons.collect::<Vec<_>>(),
+            "messages": messages.collect::<Vec<_>>(),
+        } })
     }
 }

@@ -123,9 +123,11 @@ impl<'a, W: Write> Timeline<'a, W> {
         let next = super::academy::NEXT;
         writeln!(
             self.out,
-            "\nThe academy is served on {address} until Ctrl-C; its clock stands at the end of D. Try, in \
-             another terminal:\n\n\
+            "\nThe academy is served on {address} until Ctrl-C; its clock stands at 01:00 on the day after \
+             D. Try, in another terminal:\n\n\
              \x20 cargo run --bin etutorctl -- --server {server} task show math7-0900 {day}\n\
+             \x20 cargo run --bin etutorctl -- --server {server} attendance {day}\n\
+             \x20 cargo run --bin etutorctl -- --server {server} timeline ou.yang\n\
              \x20 cargo run --bin etutorctl -- --server {server} invite create {next}\n\
              \x20 grpcurl -plaintext -d '{{\"class_template\":\"math8-1900\"}}' {address} \
              etutor.v1.ClassService/ListClasses"

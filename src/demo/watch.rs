@@ -3,12 +3,12 @@
 use super::timeline::{Line, Tone};
 use crate::app::App;
 use crate::domain::state::{
-    Audience, Channel, InvitationState, MessageKind, MessageState, ReservationState, TaskState,
+    Audience, Channel, InvitationState, LessonState, MessageKind, MessageState, ReservationState, TaskState,
 };
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
 use crate::storage::entity::{
-    class, class_task, class_template, coach, invitation, lesson, message, reservation,
+    class, class_task, class_template, coach, invitation, lesson, message, reservation, student, vacancy,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -26,6 +26,37 @@ pub(super) struct Watch {
     invitations: BTreeMap<i64, invitation::Model>,
     messages: HashSet<i64>,
     classes: HashSet<i64>,
+    /// What is to be filled besides new classes: the template.
+    vacancies: HashMap<i64, i64>,
+    /// The lessons of D: who teaches them, and their state.
+    lessons: HashMap<i64, (i64, LessonState)>,
+    /// In whose place somebody taught a lesson.
+    replaced: HashMap<i64, i64>,
+}
+
+/// A class that was formed, with its lesson on D.
+#[derive(Clone, Debug)]
+pub(super) struct Formed {
+    /// Code of the template.
+    pub(super) code: String,
+    /// User name of the coach.
+    pub(super) coach: String,
+    /// User names of the students.
+    pub(super) students: Vec<String>,
+    /// Their sign-ups, in the same order.
+    reservations: Vec<i64>,
+    /// The lesson.
+    pub(super) start: Instant,
+    /// Its end.
+    pub(super) end: Instant,
+}
+
+impl Formed {
+    /// The sign-up of a student.
+    pub(super) fn reservation(&self, student: &str) -> Option<i64> {
+        let place = self.students.iter().position(|name| name == student)?;
+        self.reservations.get(place).copied()
+    }
 }
 
 /// News.
@@ -37,6 +68,8 @@ pub(super) struct News {
     pub(super) moved: Vec<(Option<InvitationState>, invitation::Model)>,
     /// Tasks that became covered.
     pub(super) covered: Vec<i64>,
+    /// Classes that were formed.
+    pub(super) formed: Vec<Formed>,
 }
 
 impl Watch {
@@ -56,12 +89,14 @@ impl Watch {
         self.coaches.get(&id).map_or("?", String::as_str)
     }
 
-    /// Code of a task's template.
+    /// Code of the template of what coaches are asked for.
     pub(super) fn code(&self, task_id: i64) -> &str {
-        self.tasks
-            .get(&task_id)
-            .and_then(|task| self.templates.get(&task.template_id))
-            .map_or("", |(code, _)| code)
+        let of_task = self.tasks.get(&task_id).map(|task| task.template_id);
+        self.code_of(of_task.or_else(|| self.vacancies.get(&-task_id).copied()).unwrap_or(0))
+    }
+
+    fn code_of(&self, template_id: i64) -> &str {
+        self.templates.get(&template_id).map_or("", |(code, _)| code)
     }
 
     /// The task as it was last seen.
@@ -82,6 +117,11 @@ impl Watch {
     /// An invitation as it was last seen.
     pub(super) fn invitation(&self, id: i64) -> Option<&invitation::Model> {
         self.invitations.get(&id)
+    }
+
+    /// Who was to teach a lesson that another taught.
+    pub(super) fn replaced(&self, lesson_id: i64) -> Option<&str> {
+        self.replaced.get(&lesson_id).map(|coach_id| self.coach(*coach_id))
     }
 
     /// Coaches who hold a place of a task at an instant, accepted or ready.
@@ -113,6 +153,12 @@ impl Watch {
         let old: BTreeMap<i64, class_task::Model> =
             tasks.iter().filter_map(|task| Some((task.id, self.tasks.get(&task.id)?.clone()))).collect();
         self.tasks = tasks.into_iter().map(|task| (task.id, task)).collect();
+        self.vacancies = vacancy::Entity::find()
+            .all(conn)
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row.template_id))
+            .collect();
         for row in invitation::Entity::find().order_by_asc(invitation::Column::Id).all(conn).await? {
             let before = self.invitations.insert(row.id, row.clone()).map(|before| before.state);
             if before != Some(row.state) {
@@ -134,7 +180,9 @@ impl Watch {
         }
         for class in class::Entity::find().order_by_asc(class::Column::Id).all(conn).await? {
             if self.classes.insert(class.id) {
-                news.lines.push(line(self.code(class.task_id), Tone::Good, self.formed(app, &class).await?));
+                let (text, formed) = self.formed(app, &class).await?;
+                news.lines.push(line(self.code(class.task_id), Tone::Good, text));
+                news.formed.extend(formed);
             }
         }
         for task in self.tasks.values() {
@@ -158,6 +206,9 @@ impl Watch {
                 tone,
                 format!("the task goes from {} to {}: {why}", before.state, task.state),
             ));
+        }
+        for (about, tone, text) in self.lessons(app).await? {
+            news.lines.push(line(&about, tone, text));
         }
         for (about, tone, text) in self.messages(app).await? {
             news.lines.push(line(&about, tone, text));
@@ -198,6 +249,8 @@ impl Watch {
         for ((_, task_id, before, after), rows) in groups {
             let who = rows.iter().map(|row| self.coach(row.coach_id)).collect::<Vec<_>>().join(", ");
             let (tone, text) = match (before, after) {
+                // Who is asked to stand by, and why, the run says.
+                (None, _) if task_id < 0 => continue,
                 (None, _) => {
                     let needed = self.task(task_id).map_or(0, |task| task.needed as usize);
                     let missing = needed.saturating_sub(self.held(task_id, now));
@@ -232,19 +285,61 @@ impl Watch {
         told
     }
 
-    async fn formed(&self, app: &App, class: &class::Model) -> Result<String> {
+    async fn formed(&self, app: &App, class: &class::Model) -> Result<(String, Option<Formed>)> {
         let conn = app.db.reader();
         let lessons = lesson::Entity::find().filter(lesson::Column::ClassId.eq(class.id)).all(conn).await?;
         let placed = reservation::Entity::find().filter(reservation::Column::ClassId.eq(class.id));
         let roster = placed.filter(reservation::Column::State.eq(ReservationState::Placed)).all(conn).await?;
         let last = lessons.iter().map(|lesson| lesson.day).max().unwrap_or(class.last_day);
-        Ok(format!(
+        let text = format!(
             "class formed: {} with {} students, {} lessons until {}",
             self.coach(class.coach_id),
             roster.len(),
             lessons.len(),
             last.format("%-d %b")
-        ))
+        );
+        let ids: Vec<i64> = roster.iter().map(|row| row.student_id).collect();
+        let names = student::Entity::find().filter(student::Column::Id.is_in(ids)).all(conn).await?;
+        let names: HashMap<i64, String> = names.into_iter().map(|row| (row.id, row.user_name)).collect();
+        let formed = lessons.iter().find(|lesson| lesson.day == super::academy::D).map(|lesson| Formed {
+            code: self.code(class.task_id).to_owned(),
+            coach: self.coach(class.coach_id).to_owned(),
+            students: roster.iter().filter_map(|row| names.get(&row.student_id).cloned()).collect(),
+            reservations: roster.iter().map(|row| row.id).collect(),
+            start: lesson.start_at,
+            end: lesson.end_at,
+        });
+        Ok((text, formed))
+    }
+
+    /// Lessons of D that begin without their coach, or with another.
+    async fn lessons(&mut self, app: &App) -> Result<Vec<(String, Tone, String)>> {
+        let conn = app.db.reader();
+        let classes = class::Entity::find().all(conn).await?;
+        let of_day = lesson::Entity::find().filter(lesson::Column::Day.eq(super::academy::D));
+        let mut told = Vec::new();
+        for row in of_day.order_by_asc(lesson::Column::Id).all(conn).await? {
+            let Some(before) = self.lessons.insert(row.id, (row.coach_id, row.state)) else {
+                continue;
+            };
+            let (now, then) = (self.coach(row.coach_id).to_owned(), self.coach(before.0).to_owned());
+            let (tone, text) = match row.state {
+                _ if row.coach_id != before.0 => {
+                    self.replaced.insert(row.id, before.0);
+                    (Tone::Good, format!("{now} teaches this lesson in the place of {then} → {}", row.state))
+                }
+                _ if row.state == before.1 => continue,
+                LessonState::CoachLate => {
+                    (Tone::Bad, format!("the lesson begins without {now} → {}", row.state))
+                }
+                LessonState::CoachAbsent => (Tone::Bad, format!("nobody came to teach → {}", row.state)),
+                _ => continue,
+            };
+            let template = classes.iter().find(|class| class.id == row.class_id);
+            let about = template.map_or("", |class| self.code_of(class.template_id)).to_owned();
+            told.push((about, tone, text));
+        }
+        Ok(told)
     }
 
     /// Messages that went out (were captured), those of one kind about one task in one line.
@@ -289,6 +384,7 @@ impl Watch {
                     .map_or(by, |task| format!(", {} of {} coaches ready", self.ready(task.id), task.needed));
             }
             let tone = match rows.first().map(|row| row.audience) {
+                _ if matches!(kind, MessageKind::LessonReminder | MessageKind::LessonGoesOn) => Tone::Message,
                 Some(Audience::Admin | Audience::Student) => Tone::Bad,
                 _ => Tone::Message,
             };
@@ -301,7 +397,7 @@ impl Watch {
     fn until_when(&self, row: &message::Model) -> Option<Named> {
         let invitation = self.invitations.get(&row.invitation_id?)?;
         let (named, at) = match row.kind {
-            MessageKind::Invitation => ("Answer by", invitation.expires_at),
+            MessageKind::Invitation | MessageKind::StandbyRequest => ("Answer by", invitation.expires_at),
             MessageKind::Accepted | MessageKind::Promoted => ("software test by", invitation.test_deadline),
             MessageKind::TestReminder => ("by", invitation.test_deadline),
             _ => return None,

@@ -48,12 +48,40 @@ fn the_story_is_the_same_every_time_and_has_everything_in_it() {
         "✉ TASK_LEFT_OVER to admin.wang",
         "✉ LESSON_NOT_HELD to s09, s10, s11, s12",
         "Thursday 3 September 2026 · D",
+        // One coach is late, and those whom it concerns are told the truth.
+        "08:45  fang.min               math7-0900  comes online",
+        "08:50  sms send               math7-0900  ✉ COACH_NOT_ONLINE to admin.wang, bai.lu (SMS, mail)",
+        "nobody who is online can stand by",
+        "09:00  clazz check_on_time    math7-0900  the lesson begins without bai.lu → COACH_LATE",
+        "09:05  sms send               math7-0900  ✉ LESSON_DELAYED to s05, s06, s07, s08",
+        "09:07  bai.lu                 math7-0900  comes online, 7 min after the start",
+        "✉ LESSON_GOES_ON to admin.wang, s05, s06, s07, s08 (SMS, mail): somebody teaches the lesson now",
         "class formed: ou.yang with 5 students",
+        // One student is on leave, and is not reminded.
+        "15:01  s14                    math8-1900  asks for leave from this lesson → on leave",
+        "✉ LESSON_REMINDER to s13, s15, s16,",
+        // One coach never comes, and the standby teaches.
+        "18:48  kong.fei               math8-1900  is online too, without a lesson",
+        "asked to stand by: kong.fei;",
+        "jia.ming TEST_NOT_VALID",
+        "✉ STANDBY_REQUEST to kong.fei: can you take over a lesson at once? Answer by Thu 19:05",
+        "18:56  kong.fei               math8-1900  says yes → READY",
+        "kong.fei teaches this lesson in the place of ou.yang → SUBSTITUTED",
+        "✉ LESSON_TAKEN_OVER to admin.wang, kong.fei, ou.yang (SMS, mail)",
         "class formed: qin.mo with 8 students",
+        "Friday 4 September 2026 · D+1",
+        "00:31                         eng11-2330  the lesson is over, everybody goes offline",
         "│ class task",
         "│ math7-0900 ┆ PARTIAL",
         "│ math8-1900 ┆ FORMED",
         "│ eng11-2330 ┆ FORMED",
+        "│ lesson of D",
+        "bai.lu               ┆ COACH_LATE  ┆ 09:07, 7 min late ┆ 3                ┆ s06 (12 min)",
+        "hou.lan              ┆ DONE        ┆ 18:45             ┆ 4 ",
+        "┆ s14 ",
+        "liu.xin              ┆ DONE        ┆ 18:45             ┆ 4 ",
+        "┆ s20 ",
+        "kong.fei for ou.yang ┆ SUBSTITUTED ┆ 18:48 ",
         "│ LESSON_NOT_HELD",
     ] {
         let at = rest
@@ -89,6 +117,10 @@ fn for_scripts_each_line_is_an_object() {
     let (summary, events) = lines.split_last().unwrap();
     assert!(events.iter().all(|event| event["at"].is_string() && event["actor"].is_string()));
     assert_eq!(summary["summary"]["tasks"][0]["left_over"], 4);
+    let lessons = summary["summary"]["lessons"].as_array().unwrap();
+    let of = |coach: &str| lessons.iter().find(|lesson| lesson["coach"] == coach).unwrap();
+    assert_eq!(of("hou.lan")["on_leave"], serde_json::json!(["s14"]));
+    assert_eq!(of("kong.fei for ou.yang")["in_time"].as_array().unwrap().len(), 5);
 }
 
 #[test]
