@@ -121,6 +121,27 @@ fn who_is_named_minutes_before_a_lesson_also_has_those_after_it() {
 }
 
 #[test]
+fn who_is_named_minutes_before_a_lesson_ends_the_question_to_stand_by() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        for number in [2, 3] {
+            stage.test(number, true).await;
+        }
+        stage.set_clock("2026-03-12T18:55").await;
+        let person = Some(pb::record_login_request::Person::Coach(coach(2)));
+        stage.presence().record_login(pb::RecordLoginRequest { person }).await.unwrap();
+        stage.fire("clazz check_on_time", None).await;
+        stage.fire("sms send", None).await;
+        assert_eq!(stage.told_of("STANDBY_REQUEST").await, ["coach-002"]);
+        start(&stage, &["2026-03-12"], Some(3)).await.unwrap();
+        assert_eq!(teaches(&stage, &[12]).await, ["12 coach-003"]);
+        stage.fire("invite check", None).await;
+        assert_eq!(asked(&stage, 2).await[0].1, "SUBSTITUTE CANCELLED");
+        assert_eq!(stage.told_of("INVITATION_RECALLED").await, ["coach-002"]);
+    });
+}
+
+#[test]
 fn what_cannot_be_cancelled_is_named() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = formed(app).await;
