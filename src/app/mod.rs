@@ -13,6 +13,7 @@ mod group_commit;
 pub(crate) mod idempotency;
 pub mod import;
 pub(crate) mod input;
+pub(crate) mod make_up;
 pub mod monitor;
 pub mod opening;
 pub mod outbox;

@@ -4,6 +4,7 @@ use super::attendance::AttendanceArgs;
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
 use super::lessons::{LessonArgs, Which};
+use super::make_up::MakeUp;
 use super::notice::NoticeArgs;
 use super::openings::OpeningArgs;
 use super::places::Places;
@@ -96,6 +97,9 @@ pub(super) enum Command {
     Attendance(AttendanceArgs),
     /// All that a coach or student was sent, answered, and what was decided about them, with causes
     Timeline(TimelineArgs),
+    /// Lessons that are owed to students (补课)
+    #[command(subcommand)]
+    Makeup(MakeUp),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),

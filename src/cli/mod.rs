@@ -14,6 +14,7 @@ mod global;
 mod import;
 mod keys;
 mod lessons;
+mod make_up;
 mod notice;
 mod openings;
 mod output;
@@ -80,6 +81,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Presence(args) => presence::run(&global, args).await,
         Command::Notice(args) => notice::run(&global, args).await,
         Command::Lessons(args) => lessons::run(&global, args).await,
+        Command::Makeup(command) => make_up::run(&global, command).await,
         Command::Watch(which) => lessons::watch(&global, which).await,
         Command::Attendance(args) => attendance::run(&global, args).await,
         Command::Timeline(args) => timeline::run(&global, args).await,

@@ -3,12 +3,14 @@
 
 pub mod invitation;
 pub(crate) mod lesson;
+mod make_up;
 pub(crate) mod reservation;
 pub(crate) mod task;
 mod timeline;
 
 pub use invitation::InvitationState;
 pub use lesson::{ClassState, LessonState};
+pub use make_up::{MakeUpCause, MakeUpState};
 pub use reservation::ReservationState;
 use std::fmt;
 pub use task::{Cancellation, TaskState};

@@ -11,6 +11,7 @@ mod health;
 pub(crate) mod import;
 pub(crate) mod invitation;
 mod kind;
+mod make_up;
 pub(crate) mod message;
 pub(crate) mod monitor;
 pub(crate) mod opening;

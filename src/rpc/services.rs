@@ -2,8 +2,8 @@
 
 use super::kind::kinds;
 use super::{
-    DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, message,
-    monitor, opening, pb, place, presence, staffing, student, substitution, tasks, waitlist,
+    DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, make_up,
+    message, monitor, opening, pb, place, presence, staffing, student, substitution, tasks, waitlist,
 };
 use crate::app::App;
 use crate::app::presence::write_gathered;
@@ -80,6 +80,7 @@ fn routes(app: &App) -> Routes {
     use pb::enrollment_service_server::EnrollmentServiceServer;
     use pb::import_service_server::ImportServiceServer;
     use pb::invitation_service_server::InvitationServiceServer;
+    use pb::make_up_service_server::MakeUpServiceServer;
     use pb::message_service_server::MessageServiceServer;
     use pb::monitor_service_server::MonitorServiceServer;
     use pb::opening_service_server::OpeningServiceServer;
@@ -110,6 +111,7 @@ fn routes(app: &App) -> Routes {
         .add_service(limited!(SubstitutionServiceServer::new(substitution::SubstitutionRpc::new(
             app.clone()
         ))))
+        .add_service(limited!(MakeUpServiceServer::new(make_up::MakeUpRpc::new(app.clone()))))
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
         .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
         .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))

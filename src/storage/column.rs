@@ -96,5 +96,7 @@ text_columns!(
     Audience,
     PresenceState,
     AttendanceState,
+    MakeUpCause,
+    MakeUpState,
     RunState,
 );

@@ -23,6 +23,7 @@ pub mod insert;
 pub(crate) mod leave;
 pub mod ledger;
 pub(crate) mod lesson;
+pub(crate) mod make_up;
 pub mod message;
 pub mod message_judge;
 pub mod message_list;

@@ -365,6 +365,7 @@ clients! {
     openings: opening_service_client::OpeningServiceClient,
     places: place_service_client::PlaceServiceClient,
     staffing: staffing_service_client::StaffingServiceClient,
+    make_ups: make_up_service_client::MakeUpServiceClient,
     substitutions: substitution_service_client::SubstitutionServiceClient,
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,

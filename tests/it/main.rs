@@ -20,6 +20,7 @@ mod harness;
 mod histories;
 mod house;
 mod import;
+mod make_ups;
 mod messages;
 mod monitor;
 mod notices;

@@ -8,11 +8,12 @@ use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::domain::on_time::{Due, LAST_SPAN, Stage, due, is_there};
-use crate::domain::state::{Cancellation, LessonState};
+use crate::domain::state::{Cancellation, LessonState, MakeUpCause};
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::in_txn;
 use crate::message::content::{ClassFacts, ClassNews, Reader};
+use crate::storage::make_up::{comers, make_up_owe_in_txn};
 use crate::storage::on_time::{
     Climbed, Starting, Waiting, climb_in_txn, lesson_state_set_in_txn, starting_list, waiting_list,
 };
@@ -124,6 +125,10 @@ async fn climb(work: Work<'_>, found: &[Starting]) -> Result<(Report, BTreeMap<i
     let (late, absent) = (of(Stage::Late), of(Stage::Absent));
     lesson_state_set_in_txn(work.txn, &ids(late), LessonState::CoachLate).await?;
     lesson_state_set_in_txn(work.txn, &ids(absent), LessonState::CoachAbsent).await?;
+    if !absent.is_empty() {
+        let owed = comers(work.txn, &ids(absent)).await?;
+        make_up_owe_in_txn(work.txn, &owed, MakeUpCause::CoachAbsent, work.now).await?;
+    }
     // What is no longer to be said by the time it would go.
     trouble::withdraw(work, &absent.iter().map(|one| (one.class_id, one.start_at)).collect::<Vec<_>>())
         .await?;

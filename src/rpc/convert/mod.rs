@@ -5,6 +5,7 @@
 pub(crate) mod catalog;
 mod catalog_change;
 pub(crate) mod enrollment;
+pub(crate) mod make_up;
 pub(crate) mod message;
 mod monitor;
 mod paging;

@@ -69,6 +69,7 @@ lists!(
     ListAttendanceRequest,
     ListLessonsRequest,
     ListTimelineRequest,
+    ListMakeUpsRequest,
 );
 
 /// What lists are in order of.

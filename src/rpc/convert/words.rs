@@ -123,6 +123,8 @@ twins! {
     Audience = Audience [Coach, Student, Admin];
     WhereNow = WhereNow [Present, Missing, OnLeave];
     LessonTrouble = LessonTrouble [CoachAbsent, CoachLate, CoachDisconnected, NoStudents, FewStudents];
+    MakeUpCause = MakeUpCause [CoachAbsent, LessonCancelled];
+    MakeUpState = MakeUpState [Owed, Waived, Returned];
     AttendanceState = AttendanceState [Came, Absent, OnLeave, NotNeeded];
     PresenceState = PresenceState [Open, Logout, Stale];
     RunState = TaskRunState [Running, Done, Failed];

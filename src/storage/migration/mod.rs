@@ -27,6 +27,7 @@ mod m20261204_message_operator;
 mod m20261204_vacancies;
 mod m20261205_lesson_check;
 mod m20261206_timeline;
+mod m20261206_make_ups;
 mod step;
 
 pub use step::{Migration, Step};
@@ -53,6 +54,7 @@ pub const ALL: &[Migration] = &[
     m20261204_vacancies::MIGRATION,
     m20261205_lesson_check::MIGRATION,
     m20261206_timeline::MIGRATION,
+    m20261206_make_ups::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -38,6 +38,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(sign_ups(world));
     cases.extend(staffing(world));
     cases.extend(substitutions(world));
+    cases.extend(make_ups(world));
     cases.extend(places());
     cases.extend(presence(world));
     cases.extend(running(world));
@@ -343,6 +344,18 @@ fn substitutions(world: &World) -> Vec<Case> {
         case("SubstitutionService/ListCoachChanges", pb::ListCoachChangesRequest::default()),
         case("SubstitutionService/CancelSubstitution", cancel),
         case("SubstitutionService/CancelCoachChange", cancel_change),
+    ]
+}
+
+fn make_ups(world: &World) -> Vec<Case> {
+    let waive = pb::WaiveMakeUpRequest {
+        make_up_id: world.make_up,
+        operator: text("wang"),
+        remark: text("agreed with the family"),
+    };
+    vec![
+        case("MakeUpService/ListMakeUps", pb::ListMakeUpsRequest::default()),
+        case("MakeUpService/WaiveMakeUp", waive),
     ]
 }
 

@@ -18,6 +18,8 @@ pub struct World {
     pub stays: i64,
     pub hold: i64,
     pub offer: i64,
+    /// A lesson that is owed.
+    pub make_up: i64,
 }
 
 /// A hold, and an offer from a waiting list.
@@ -111,10 +113,12 @@ impl World {
         };
         let task = app.staffing().get_class_task(by_name).await.unwrap().into_inner().class_task.unwrap();
         let (hold, offer) = promised(app, &academy).await;
+        let make_up = owed(app, &academy).await;
         Self {
             stays: made[1].reservation_id,
             hold,
             offer,
+            make_up,
             academy,
             now: app.now().await.unwrap().unix(),
             reservation: made[0].reservation_id,
@@ -127,6 +131,15 @@ impl World {
     pub fn invitation(&self, index: usize) -> (i64, String) {
         self.invitations.get(index).cloned().unwrap_or_default()
     }
+}
+
+/// A Saturday class loses a lesson in June by a holiday.
+async fn owed(app: &TestApp, academy: &Academy) -> i64 {
+    let season = pb::Season { except_days: vec![text("2026-06-06")], ..academy.season.clone() };
+    let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };
+    app.catalog().upsert_season(request).await.unwrap();
+    let found = app.make_ups().list_make_ups(pb::ListMakeUpsRequest::default()).await.unwrap();
+    found.into_inner().make_ups[0].make_up_id
 }
 
 async fn asked(app: &TestApp, template: &str) -> Vec<(i64, String)> {

@@ -6,6 +6,7 @@
 //! and coaches, and places last.
 
 mod lessons;
+mod make_ups;
 mod plan;
 mod reservations;
 mod scene;
@@ -86,6 +87,8 @@ pub(crate) async fn carry_out(
     let mut followed_tasks = tasks::follow(work, &scene, &mut change).await?;
     let class_lessons = lessons::follow(work, &scene, cause).await?;
     followed_tasks.in_place(work, &scene, &class_lessons, &mut change).await?;
+    // Before leave for lessons that fall away is given back.
+    make_ups::follow(work, &scene, &class_lessons).await?;
     clashes(work.txn, &scene).await?;
     change.lessons = lessons::changes(&scene, &class_lessons);
     let followed = reservations::follow(work, &scene).await?;

@@ -1,0 +1,162 @@
+//! `etutorctl makeup`: lessons that are owed to students.
+
+use super::connect::{Connection, READING_S, WORKING_S};
+use super::exit::Failure;
+use super::global::Global;
+use super::output::{self, json_time, shown_time, table, word};
+use crate::domain::time::BusinessTime;
+use crate::rpc::pb;
+use crate::rpc::pb::make_up_service_client::MakeUpServiceClient;
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+/// Make-ups of one call.
+const PAGE: i32 = 500;
+
+/// `makeup …`
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum MakeUp {
+    /// Lessons that are, or were, owed to students, because one of theirs was not held
+    List(ListArgs),
+    /// Waive lessons that are owed
+    Waive {
+        /// The make-ups, by the numbers that `makeup list` shows
+        #[arg(required = true)]
+        id: Vec<i64>,
+        /// Who waives them: your name
+        #[arg(long, value_name = "NAME")]
+        operator: String,
+        /// Why
+        #[arg(long)]
+        remark: String,
+    },
+}
+
+/// `makeup list …`
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ListArgs {
+    /// Only of lessons of this class, by its number
+    #[arg(long, value_name = "CLASS_ID")]
+    class: Option<i64>,
+    /// Only of lessons of classes of this class template, by its code
+    #[arg(long)]
+    template: Option<String>,
+    /// Only owed to this student, by user name
+    #[arg(long)]
+    student: Option<String>,
+    /// Only in this state; may be given more than once
+    #[arg(long)]
+    state: Vec<State>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    Owed,
+    Waived,
+    Returned,
+}
+
+impl From<State> for pb::MakeUpState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Owed => Self::Owed,
+            State::Waived => Self::Waived,
+            State::Returned => Self::Returned,
+        }
+    }
+}
+
+fn client(connection: &Connection) -> MakeUpServiceClient<super::wire::Line> {
+    MakeUpServiceClient::new(connection.channel.clone())
+        .max_decoding_message_size(crate::rpc::MAX_RESPONSE_BYTES)
+}
+
+/// Lists or waives make-ups, and prints them.
+pub(super) async fn run(global: &Global, command: MakeUp) -> Result<(), Failure> {
+    match command {
+        MakeUp::List(args) => {
+            let connection = Connection::open(global, READING_S).await?;
+            let found = list(&connection, args).await?;
+            print(global, &connection, &found).await
+        }
+        MakeUp::Waive { id, operator, remark } => {
+            let connection = Connection::open(global, WORKING_S).await?;
+            let mut waived = Vec::new();
+            for make_up_id in id {
+                let mut client = client(&connection);
+                let (operator, remark) = (operator.clone(), remark.clone());
+                let request = pb::WaiveMakeUpRequest { make_up_id, operator, remark };
+                let call = async move |request| client.waive_make_up(request).await;
+                waived.extend(connection.call("makeup waive", request, call).await?.make_up);
+            }
+            print(global, &connection, &waived).await
+        }
+    }
+}
+
+async fn list(connection: &Connection, args: ListArgs) -> Result<Vec<pb::MakeUp>, Failure> {
+    let ListArgs { class, template, student, state } = args;
+    let mut request = pb::ListMakeUpsRequest {
+        class_id: class.unwrap_or_default(),
+        class_template: template.unwrap_or_default(),
+        student: student.unwrap_or_default(),
+        states: state.into_iter().map(|state| pb::MakeUpState::from(state).into()).collect(),
+        page_size: PAGE,
+        page_token: String::new(),
+    };
+    let mut found = Vec::new();
+    loop {
+        let mut client = client(connection);
+        let call = async move |request| client.list_make_ups(request).await;
+        let answer = connection.call("makeup list", request.clone(), call).await?;
+        found.extend(answer.make_ups);
+        request.page_token = answer.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(found);
+        }
+    }
+}
+
+async fn print(global: &Global, connection: &Connection, found: &[pb::MakeUp]) -> Result<(), Failure> {
+    if global.json {
+        let list: Vec<Value> = found.iter().map(make_up_json).collect();
+        return output::print_json(&json!({ "make_ups": list }));
+    }
+    let zone = connection.zone().await?;
+    let header = ["ID", "STUDENT", "TEMPLATE", "CLASS", "LESSON", "CAUSE", "STATE", "REMARK"];
+    output::print(&table(header, found.iter().map(|one| cells(one, zone))))
+}
+
+fn cause(one: &pb::MakeUp) -> String {
+    word(one.cause().as_str_name(), "MAKE_UP_CAUSE_")
+}
+
+fn state(one: &pb::MakeUp) -> String {
+    word(one.state().as_str_name(), "MAKE_UP_STATE_")
+}
+
+fn cells(one: &pb::MakeUp, zone: BusinessTime) -> [String; 8] {
+    let remark =
+        if one.operator.is_empty() { String::new() } else { format!("{}: {}", one.operator, one.remark) };
+    [
+        one.make_up_id.to_string(),
+        one.student.clone(),
+        one.class_template.clone(),
+        one.class_id.to_string(),
+        shown_time(zone, one.start_time),
+        cause(one),
+        state(one),
+        remark,
+    ]
+}
+
+fn make_up_json(one: &pb::MakeUp) -> Value {
+    json!({
+        "make_up_id": one.make_up_id, "student": one.student, "class_id": one.class_id,
+        "class_template": one.class_template, "lesson_id": one.lesson_id, "day": one.day,
+        "start_time": json_time(one.start_time),
+        "lesson_state": word(one.lesson_state().as_str_name(), "LESSON_STATE_"),
+        "cause": cause(one), "state": state(one), "owed_time": json_time(one.owed_time),
+        "settle_time": json_time(one.settle_time), "operator": one.operator, "remark": one.remark,
+    })
+}

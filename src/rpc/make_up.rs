@@ -1,0 +1,55 @@
+//! The gRPC service `MakeUpService`: lessons that are owed to students.
+
+use super::{convert, pb};
+use crate::app::App;
+use crate::app::make_up::{self, MakeUpQuery};
+use crate::error::Result;
+use tonic::{Request, Response, Status};
+
+/// Lessons that are owed, and what becomes of them.
+#[derive(Clone, Debug)]
+pub(crate) struct MakeUpRpc {
+    app: App,
+}
+
+impl MakeUpRpc {
+    /// The service of an application.
+    pub(crate) fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::make_up_service_server::MakeUpService for MakeUpRpc {
+    async fn list_make_ups(
+        &self,
+        request: Request<pb::ListMakeUpsRequest>,
+    ) -> Result<Response<pb::ListMakeUpsResponse>, Status> {
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListMakeUpsRequest { class_id, class_template, student, states, page_size: _, page_token: _ } =
+            request;
+        let query = MakeUpQuery {
+            class_id: convert::optional_id("class_id", class_id)?,
+            class_template: convert::optional_code("class_template", class_template)?,
+            student: convert::optional_code("student", student)?,
+            states: convert::words("states", &states)?,
+        };
+        let found = make_up::list_make_ups(&self.app.call().await?, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
+        let make_ups = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListMakeUpsResponse { make_ups, next_page_token }))
+    }
+
+    async fn waive_make_up(
+        &self,
+        request: Request<pb::WaiveMakeUpRequest>,
+    ) -> Result<Response<pb::WaiveMakeUpResponse>, Status> {
+        let pb::WaiveMakeUpRequest { make_up_id, operator, remark } = request.into_inner();
+        let id = convert::id("make_up_id", make_up_id)?;
+        let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
+        let call = self.app.call().await?.operated(operator, remark);
+        let make_up = Some(make_up::waive_make_up(&call, id).await?.into());
+        Ok(Response::new(pb::WaiveMakeUpResponse { make_up }))
+    }
+}
