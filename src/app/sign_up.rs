@@ -22,6 +22,8 @@ pub(crate) enum Wish {
     Change(Option<i64>),
     /// A place on the waiting list.
     Wait,
+    /// A sign-up for the make-up of a lesson that is owed, by who was asked.
+    MakeUp,
 }
 
 impl Wish {
@@ -32,13 +34,14 @@ impl Wish {
             Self::Hold => "HoldPlaces",
             Self::Change(_) => "ChangeReservation",
             Self::Wait => "JoinWaitlist",
+            Self::MakeUp => "AnswerMakeUp",
         }
     }
 
     /// What the ledger says of its places.
     pub(super) fn cause(self) -> PlaceCause {
         match self {
-            Self::SignUp => PlaceCause::SignUp,
+            Self::SignUp | Self::MakeUp => PlaceCause::SignUp,
             Self::Hold => PlaceCause::Hold,
             Self::Change(_) => PlaceCause::Change,
             Self::Wait => PlaceCause::Offer,

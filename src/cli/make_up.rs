@@ -18,6 +18,32 @@ const PAGE: i32 = 500;
 pub(super) enum MakeUp {
     /// Lessons that are, or were, owed to students, because one of theirs was not held
     List(ListArgs),
+    /// Plan a day on which lessons of a class are made up, and ask everybody to whom one is owed
+    Schedule {
+        /// The class whose lessons are made up, by its number
+        class: i64,
+        /// The day on which they are made up, YYYY-MM-DD, at least today + 4
+        day: String,
+        /// The period of that day, by its code in the season of the class
+        period: String,
+        /// The day of a lesson that was not held; may be given more than once
+        #[arg(long, value_name = "DAY", required = true)]
+        lesson: Vec<String>,
+        /// Who plans it: your name
+        #[arg(long, value_name = "NAME")]
+        operator: String,
+        /// Why
+        #[arg(long)]
+        remark: String,
+    },
+    /// Answer for a student whether to come to a make-up
+    Answer {
+        /// The make-up, by the number that `makeup list` shows
+        id: i64,
+        /// Whether the student comes
+        #[arg(value_enum)]
+        answer: Answer,
+    },
     /// Waive lessons that are owed
     Waive {
         /// The make-ups, by the numbers that `makeup list` shows
@@ -49,9 +75,28 @@ pub(super) struct ListArgs {
     state: Vec<State>,
 }
 
+/// Whether a student comes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Answer {
+    Yes,
+    No,
+}
+
+impl From<Answer> for pb::MakeUpAnswer {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Yes => Self::Yes,
+            Answer::No => Self::No,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum State {
     Owed,
+    Offered,
+    Accepted,
+    MadeUp,
     Waived,
     Returned,
 }
@@ -60,6 +105,9 @@ impl From<State> for pb::MakeUpState {
     fn from(state: State) -> Self {
         match state {
             State::Owed => Self::Owed,
+            State::Offered => Self::Offered,
+            State::Accepted => Self::Accepted,
+            State::MadeUp => Self::MadeUp,
             State::Waived => Self::Waived,
             State::Returned => Self::Returned,
         }
@@ -78,6 +126,35 @@ pub(super) async fn run(global: &Global, command: MakeUp) -> Result<(), Failure>
             let connection = Connection::open(global, READING_S).await?;
             let found = list(&connection, args).await?;
             print(global, &connection, &found).await
+        }
+        MakeUp::Schedule { class, day, period, lesson, operator, remark } => {
+            let connection = Connection::open(global, WORKING_S).await?;
+            let mut client = client(&connection);
+            let request = pb::ScheduleMakeUpRequest {
+                class_id: class,
+                lesson_days: lesson,
+                day,
+                period,
+                operator,
+                remark,
+                // Asked again, nobody is offered anything twice.
+                request_id: String::new(),
+            };
+            let call = async move |request| client.schedule_make_up(request).await;
+            let answer = connection.call("makeup schedule", request, call).await?;
+            for student in &answer.busy_students {
+                output::talk(&format!("{student} has another lesson at that time, and is not asked"));
+            }
+            print(global, &connection, &answer.make_ups).await
+        }
+        MakeUp::Answer { id, answer } => {
+            let connection = Connection::open(global, WORKING_S).await?;
+            let mut client = client(&connection);
+            let answer = pb::MakeUpAnswer::from(answer).into();
+            let request = pb::AnswerMakeUpRequest { make_up_id: id, answer };
+            let call = async move |request| client.answer_make_up(request).await;
+            let answered = connection.call("makeup answer", request, call).await?.make_up;
+            print(global, &connection, &Vec::from_iter(answered)).await
         }
         MakeUp::Waive { id, operator, remark } => {
             let connection = Connection::open(global, WORKING_S).await?;
@@ -123,7 +200,8 @@ async fn print(global: &Global, connection: &Connection, found: &[pb::MakeUp]) -
         return output::print_json(&json!({ "make_ups": list }));
     }
     let zone = connection.zone().await?;
-    let header = ["ID", "STUDENT", "TEMPLATE", "CLASS", "LESSON", "CAUSE", "STATE", "REMARK"];
+    let header =
+        ["ID", "STUDENT", "TEMPLATE", "CLASS", "LESSON", "CAUSE", "STATE", "OFFERED", "ANSWER BY", "REMARK"];
     output::print(&table(header, found.iter().map(|one| cells(one, zone))))
 }
 
@@ -135,7 +213,7 @@ fn state(one: &pb::MakeUp) -> String {
     word(one.state().as_str_name(), "MAKE_UP_STATE_")
 }
 
-fn cells(one: &pb::MakeUp, zone: BusinessTime) -> [String; 8] {
+fn cells(one: &pb::MakeUp, zone: BusinessTime) -> [String; 10] {
     let remark =
         if one.operator.is_empty() { String::new() } else { format!("{}: {}", one.operator, one.remark) };
     [
@@ -146,6 +224,8 @@ fn cells(one: &pb::MakeUp, zone: BusinessTime) -> [String; 8] {
         shown_time(zone, one.start_time),
         cause(one),
         state(one),
+        shown_time(zone, one.offered_start_time),
+        shown_time(zone, one.answer_time),
         remark,
     ]
 }
@@ -158,5 +238,8 @@ fn make_up_json(one: &pb::MakeUp) -> Value {
         "lesson_state": word(one.lesson_state().as_str_name(), "LESSON_STATE_"),
         "cause": cause(one), "state": state(one), "owed_time": json_time(one.owed_time),
         "settle_time": json_time(one.settle_time), "operator": one.operator, "remark": one.remark,
+        "offered_template": one.offered_template, "offered_day": one.offered_day,
+        "offered_start_time": json_time(one.offered_start_time), "answer_time": json_time(one.answer_time),
+        "reservation_id": one.reservation_id,
     })
 }

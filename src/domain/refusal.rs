@@ -29,6 +29,12 @@ impl Refusal {
         )
     }
 
+    /// The class template is for make-ups.
+    pub(crate) fn for_make_ups() -> Self {
+        let detail = "the class template is for make-ups: who is owed a lesson is asked to come";
+        Self::on(Reason::NotOpen, &[], detail.to_owned())
+    }
+
     /// No lesson day in the range.
     pub(crate) fn no_lesson_day(first: Day, last: Day) -> Self {
         if first == last {

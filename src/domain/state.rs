@@ -101,6 +101,8 @@ words! {
     VacancyKind {
         /// New classes of a class task.
         NewClasses = "NEW_CLASSES",
+        /// The lesson of a class task by which others are made up.
+        MakeUp = "MAKE_UP",
         /// Listed lesson days of one class.
         Substitution = "SUBSTITUTION",
         /// A class from a day on.
@@ -115,7 +117,7 @@ impl VacancyKind {
     pub(crate) fn invitation(self) -> InvitationKind {
         match self {
             Self::NewClasses => InvitationKind::Auto,
-            Self::Substitution | Self::Standby => InvitationKind::Substitute,
+            Self::Substitution | Self::Standby | Self::MakeUp => InvitationKind::Substitute,
             Self::Change => InvitationKind::Change,
         }
     }
@@ -345,6 +347,8 @@ words! {
         CoachBack = "COACH_BACK",
         /// To the coach and admins: a lesson goes on, and no student is present.
         LessonWithoutStudents = "LESSON_WITHOUT_STUDENTS",
+        /// To a student: a lesson that is owed can be made up on a day; will you come?
+        MakeUpOffer = "MAKE_UP_OFFER",
     }
 }
 

@@ -158,6 +158,13 @@ pub enum ClassNews {
         /// Until when to take it.
         take_by: Instant,
     },
+    /// A lesson that is owed can be made up on the day of the class.
+    MakeUpOffer {
+        /// Day of the lesson that was not held.
+        missed: Day,
+        /// Until when to answer.
+        answer_by: Instant,
+    },
     /// The place that was offered has gone to the next.
     OfferExpired,
     /// Your place on the waiting list has ended.
@@ -372,6 +379,7 @@ impl ClassNews {
             Self::AssignedWithdrawal { .. } => MessageKind::AssignedWithdrawal,
             Self::ClassClosed { .. } => MessageKind::ClassClosed,
             Self::WaitlistOffer { .. } => MessageKind::WaitlistOffer,
+            Self::MakeUpOffer { .. } => MessageKind::MakeUpOffer,
             Self::OfferExpired => MessageKind::OfferExpired,
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,

@@ -3,7 +3,7 @@
 
 use super::class_text::{class_name, course, first, span};
 use super::content::{ClassFacts, ClassNews, Content, ListEnd, Shortage, SignUpEnd, TestPart};
-use super::phrase::SIGN;
+use super::phrase::{SIGN, day};
 use super::{lesson_text, place_text};
 use crate::domain::class_task::Counts;
 use crate::domain::notice::WhyLetGo;
@@ -184,6 +184,13 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 until(*take_by, time)
             )
         }
+        ClassNews::MakeUpOffer { missed, answer_by } => {
+            format!(
+                "{}未上的{name}课，拟于{span}补课。请在{}前到客户端答复，或回复Y参加、N不参加。",
+                day(*missed),
+                until(*answer_by, time)
+            )
+        }
         ClassNews::OfferExpired => format!("您候补的{first}名额未在截止时间前确认，已让给下一位。"),
         ClassNews::WaitlistClosed(ListEnd::YesElsewhere) => {
             format!("您已约了这个时间的课，{first}的候补随之结束。")
@@ -258,6 +265,7 @@ fn asks(to: VacancyKind, class: &str) -> String {
     match to {
         VacancyKind::NewClasses => format!("邀请您担任{class}教练"),
         VacancyKind::Substitution => format!("邀请您为{class}代课"),
+        VacancyKind::MakeUp => format!("邀请您为{class}补课"),
         VacancyKind::Change => format!("邀请您接任{class}教练"),
         VacancyKind::Standby => format!("紧急：{class}的教练尚未上线，请您准备接替上课"),
     }
@@ -266,7 +274,7 @@ fn asks(to: VacancyKind, class: &str) -> String {
 /// What comes after a yes that counts.
 fn what_follows(to: VacancyKind) -> &'static str {
     match to {
-        VacancyKind::NewClasses => "分班结果会另行通知",
+        VacancyKind::NewClasses | VacancyKind::MakeUp => "分班结果会另行通知",
         VacancyKind::Substitution => "代课安排会另行通知",
         VacancyKind::Change => "接任当日会另行通知",
         VacancyKind::Standby => "需要您接替时会马上通知，请保持在线",
@@ -278,6 +286,7 @@ fn wanted(to: VacancyKind) -> &'static str {
     match to {
         VacancyKind::NewClasses => "教练",
         VacancyKind::Substitution | VacancyKind::Standby => "代课教练",
+        VacancyKind::MakeUp => "补课教练",
         VacancyKind::Change => "接任教练",
     }
 }

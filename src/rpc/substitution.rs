@@ -41,7 +41,7 @@ impl pb::substitution_service_server::SubstitutionService for SubstitutionRpc {
         let pb::StartSubstitutionRequest { class_id, days, coach, operator, remark, request_id: _ } = request;
         let opening = Opening {
             class_id: convert::id("class_id", class_id)?,
-            wanted: Wanted::Substitute(convert::substitution::days(&days)?),
+            wanted: Wanted::Substitute(convert::substitution::days("days", &days)?),
             coach: convert::optional_code("coach", coach)?,
         };
         let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);

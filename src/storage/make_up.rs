@@ -2,22 +2,26 @@
 
 use super::Txn;
 use super::page::Page;
-use super::sql::{Cell, sql};
+use super::sql::{Cell, sql, update_by_rows};
 use crate::domain::actor::Actor;
 use crate::domain::state::{LessonState, MakeUpCause, MakeUpState};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::collections::{BTreeSet, HashMap};
 
 /// A lesson and a student to whom it is owed, by their keys.
 pub(crate) type Owed = (i64, i64);
 
-/// Who comes to lessons: on the roster of that day, and not on leave.
+/// Who comes to lessons: on the roster of that day, and not on leave. Of a lesson by which others
+/// are made up nobody is listed: those are owed as before.
 pub(crate) async fn comers(txn: &Txn, lesson_ids: &[i64]) -> Result<Vec<Owed>> {
     sql("SELECT l.id, r.student_id FROM lesson l JOIN reservation r ON r.class_id = l.class_id \
          AND r.state = 'PLACED' AND r.placed_from <= l.day AND r.last_day >= l.day \
          WHERE l.id IN ({ids}) AND NOT EXISTS (SELECT 1 FROM student_leave v \
-         WHERE v.reservation_id = r.id AND v.day = l.day) ORDER BY l.id, r.student_id")
+         WHERE v.reservation_id = r.id AND v.day = l.day) \
+         AND NOT EXISTS (SELECT 1 FROM make_up_day u WHERE u.template_id = r.template_id) \
+         ORDER BY l.id, r.student_id")
     .ids(lesson_ids.iter().copied())
     .tuples(txn)
     .await
@@ -55,16 +59,30 @@ pub(crate) async fn make_up_owe_in_txn(
     Ok(())
 }
 
-/// Lessons are held after all: they are owed to nobody.
-pub(crate) async fn make_up_returned_in_txn(txn: &Txn, lesson_ids: &[i64], now: Instant) -> Result<u64> {
-    sql("UPDATE make_up SET state = 'RETURNED', settled_at = ? WHERE state = 'OWED' AND lesson_id IN ({ids})")
-        .bind(now)
-        .ids(lesson_ids.iter().copied())
-        .execute(txn)
-        .await
+/// Lessons are held after all: they are owed to nobody, but to those who have said yes to a
+/// make-up. What was owed of them.
+pub(crate) async fn make_up_returned_in_txn(
+    txn: &Txn,
+    lesson_ids: &[i64],
+    now: Instant,
+) -> Result<Vec<Owed>> {
+    let owed: Vec<(i64, i64, i64)> = sql("SELECT m.id, m.lesson_id, m.student_id FROM make_up m \
+         LEFT JOIN reservation r ON r.id = m.reservation_id AND r.state IN ('BOOKED', 'PLACED', 'ENDED') \
+         WHERE m.lesson_id IN ({ids}) AND m.state = 'OWED' AND r.id IS NULL ORDER BY m.id")
+    .ids(lesson_ids.iter().copied())
+    .tuples(txn)
+    .await?;
+    if !owed.is_empty() {
+        sql("UPDATE make_up SET state = 'RETURNED', settled_at = ? WHERE state = 'OWED' AND id IN ({ids})")
+            .bind(now)
+            .ids(owed.iter().map(|(id, ..)| *id))
+            .execute(txn)
+            .await?;
+    }
+    Ok(owed.into_iter().map(|(_, lesson, student)| (lesson, student)).collect())
 }
 
-/// What is owed is owed no more; nothing if it was settled before.
+/// What is owed to a locked student is owed no more.
 pub(crate) async fn make_up_waive_in_txn(
     txn: &Txn,
     id: i64,
@@ -81,13 +99,99 @@ pub(crate) async fn make_up_waive_in_txn(
     .await
 }
 
+/// Locked students are asked whether to come to a make-up.
+pub(crate) async fn make_up_offer_in_txn(
+    txn: &Txn,
+    ids: &[i64],
+    template_id: i64,
+    answer_until: Instant,
+) -> Result<u64> {
+    sql("UPDATE make_up SET template_id = ?, answer_until = ?, answered_at = NULL, reservation_id = NULL \
+         WHERE state = 'OWED' AND id IN ({ids})")
+    .bind(template_id)
+    .bind(answer_until)
+    .ids(ids.iter().copied())
+    .execute(txn)
+    .await
+}
+
+/// The answer of a locked student; of a yes, the sign-up that it made.
+pub(crate) async fn make_up_answer_in_txn(
+    txn: &Txn,
+    id: i64,
+    reservation_id: Option<i64>,
+    now: Instant,
+) -> Result<u64> {
+    sql("UPDATE make_up SET answered_at = ?, reservation_id = ? WHERE id = ? AND state = 'OWED'")
+        .bind(now)
+        .bind(reservation_id)
+        .bind(id)
+        .execute(txn)
+        .await
+}
+
+/// That a lesson `x`, which is over, made up for another by the sign-up `r`: it was held, and the
+/// student was not on leave.
+macro_rules! made_up {
+    () => {
+        "x.state NOT IN ('CANCELLED', 'COACH_ABSENT') AND r.state IN ('PLACED', 'ENDED') \
+         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = x.day)"
+    };
+}
+
+/// Writes down what lessons that are over have made up for, and which lessons are thereby made up.
+pub(crate) async fn make_up_settle_in_txn(txn: &Txn, lesson_ids: &[i64], now: Instant) -> Result<()> {
+    let found: Vec<(i64, i64, Instant)> = sql(concat!(
+        "SELECT m.id, m.lesson_id, x.end_at FROM lesson x JOIN class c ON c.id = x.class_id \
+         JOIN make_up_day u ON u.template_id = c.template_id \
+         JOIN reservation r ON r.class_id = x.class_id AND r.start_day <= x.day AND r.last_day >= x.day \
+         JOIN make_up m ON m.reservation_id = r.id AND m.state = 'OWED' \
+         WHERE x.id IN ({ids}) AND x.end_at <= ? AND ",
+        made_up!(),
+        " ORDER BY m.id"
+    ))
+    .ids(lesson_ids.iter().copied())
+    .bind(now)
+    .tuples(txn)
+    .await?;
+    if !found.is_empty() {
+        let on = "make_up.id = p.id AND make_up.state = 'OWED'";
+        let set = "state = 'MADE_UP', settled_at = p.settled_at";
+        update_by_rows(txn, "make_up", "{rows:id:i, settled_at:i}", on, set)
+            .rows(found.iter().map(|(id, _, end)| -> [Cell; 2] { [(*id).into(), (*end).into()] }))
+            .execute_in_parts(txn)
+            .await?;
+    }
+    // One that was made up before its own time is so once that has passed.
+    let made_up = found.into_iter().map(|(_, lesson, _)| lesson).chain(lesson_ids.iter().copied());
+    lesson_made_up_in_txn(txn, &made_up.collect::<Vec<_>>(), now).await
+}
+
+/// Lessons that were not held are made up when nothing of them is owed any more, and at least one
+/// student had another in their place.
+pub(crate) async fn lesson_made_up_in_txn(txn: &Txn, lesson_ids: &[i64], now: Instant) -> Result<()> {
+    sql("UPDATE lesson SET state = 'MADE_UP' WHERE state IN ('CANCELLED', 'COACH_ABSENT') AND end_at <= ? \
+         AND id IN ({ids}) \
+         AND EXISTS (SELECT 1 FROM make_up m WHERE m.lesson_id = lesson.id AND m.state = 'MADE_UP') \
+         AND NOT EXISTS (SELECT 1 FROM make_up m WHERE m.lesson_id = lesson.id AND m.state = 'OWED')")
+    .bind(now)
+    .ids(lesson_ids.iter().copied())
+    .execute(txn)
+    .await
+    .map(drop)
+}
+
 /// A lesson that is, or was, owed, with the names of what it belongs to.
 #[derive(Clone, Debug, FromQueryResult)]
 pub(crate) struct MakeUpRow {
     /// Key.
     pub id: i64,
+    /// The student.
+    pub student_id: i64,
     /// User name of the student.
     pub student: String,
+    /// Phone number of the student.
+    pub phone: String,
     /// The lesson that was not held.
     pub lesson_id: i64,
     /// Its class.
@@ -102,12 +206,22 @@ pub(crate) struct MakeUpRow {
     pub lesson_state: LessonState,
     /// Why it is owed.
     pub cause: MakeUpCause,
-    /// What became of it.
+    /// What has become of it.
     pub state: MakeUpState,
     /// Since when it is owed.
     pub owed_at: Instant,
     /// Since when it is owed no more.
     pub settled_at: Option<Instant>,
+    /// What was offered last: code of the template by which it would be made up.
+    pub offered: Option<String>,
+    /// On which day.
+    pub offered_day: Option<Day>,
+    /// When it would start; none = that lesson has fallen away.
+    pub offered_at: Option<Instant>,
+    /// Until when to answer.
+    pub answer_until: Option<Instant>,
+    /// The sign-up that a yes made.
+    pub reservation_id: Option<i64>,
     /// Who waived it.
     pub operator: String,
     /// Why.
@@ -125,38 +239,149 @@ pub(crate) struct MakeUpFilter {
     pub template_id: Option<i64>,
     /// Only owed to this student.
     pub student_id: Option<i64>,
+    /// Only those of which this make-up was offered last.
+    pub offered_id: Option<i64>,
     /// Only in one of these states; none = all.
     pub states: Vec<MakeUpState>,
 }
 
-/// Lessons that are, or were, owed, in the order in which that became known.
+/// Lessons that are, or were, owed, in the order in which that became known, as they stand at
+/// `now`: time alone ends an offer, and makes up for a lesson.
 pub(crate) async fn make_up_list(
     conn: &impl ConnectionTrait,
     filter: &MakeUpFilter,
+    now: Instant,
     page: &Page,
 ) -> Result<Vec<MakeUpRow>> {
-    let MakeUpFilter { id, class_id, template_id, student_id, states } = filter;
+    let MakeUpFilter { id, class_id, template_id, student_id, offered_id, states } = filter;
     let any = |id: &Option<i64>| id.unwrap_or(0);
-    sql("SELECT m.id, s.user_name AS student, m.lesson_id, l.class_id, t.code AS class_template, l.day, \
-             l.start_at, l.state AS lesson_state, m.cause, m.state, m.owed_at, m.settled_at, m.operator, \
-             m.remark \
+    sql(concat!(
+        "SELECT q.* FROM (SELECT m.id, m.student_id, s.user_name AS student, s.phone, m.lesson_id, \
+             l.class_id, t.code AS class_template, l.day, l.start_at, l.state AS lesson_state, m.cause, \
+             CASE WHEN m.state <> 'OWED' THEN m.state \
+               WHEN x.end_at <= ? AND ",
+        made_up!(),
+        "  THEN 'MADE_UP' \
+               WHEN r.state IN ('BOOKED', 'PLACED') AND (SELECT MAX(p.end_at) FROM place p \
+                 WHERE p.template_id = r.template_id AND p.day = r.start_day) > ? THEN 'ACCEPTED' \
+               WHEN m.answered_at IS NULL AND m.answer_until > ? THEN 'OFFERED' ELSE 'OWED' END AS state, \
+             m.owed_at, COALESCE(m.settled_at, CASE WHEN x.end_at <= ? AND ",
+        made_up!(),
+        " THEN x.end_at END) AS settled_at, o.code AS offered, u.day AS offered_day, \
+             (SELECT MIN(p.start_at) FROM place p WHERE p.template_id = m.template_id AND p.day = u.day) \
+               AS offered_at, m.answer_until, m.reservation_id, m.operator, m.remark \
          FROM make_up m JOIN student s ON s.id = m.student_id JOIN lesson l ON l.id = m.lesson_id \
          JOIN class c ON c.id = l.class_id JOIN class_template t ON t.id = c.template_id \
-         WHERE m.id > ? AND (? = 0 OR m.id = ?) AND (? = 0 OR l.class_id = ?) \
+         LEFT JOIN make_up_day u ON u.template_id = m.template_id \
+         LEFT JOIN class_template o ON o.id = m.template_id \
+         LEFT JOIN reservation r ON r.id = m.reservation_id \
+         LEFT JOIN lesson x ON x.class_id = r.class_id AND x.day = r.start_day \
+         WHERE m.id > ? AND m.id <= ? AND (? = 0 OR l.class_id = ?) \
          AND (? = 0 OR c.template_id = ?) AND (? = 0 OR m.student_id = ?) \
-         AND (? = 0 OR m.state IN ({texts})) ORDER BY m.id LIMIT ?")
-    .bind(page.after.unwrap_or(0))
-    .bind(any(id))
-    .bind(any(id))
+         AND (? = 0 OR m.template_id = ?)) q \
+         WHERE (? = 0 OR q.state IN ({texts})) ORDER BY q.id LIMIT ?"
+    ))
+    .bind(now)
+    .bind(now)
+    .bind(now)
+    .bind(now)
+    // One of them is a range too, which every database finds by the key.
+    .bind(page.after.unwrap_or(0).max(id.map_or(0, |id| id - 1)))
+    .bind(id.unwrap_or(i64::MAX))
     .bind(any(class_id))
     .bind(any(class_id))
     .bind(any(template_id))
     .bind(any(template_id))
     .bind(any(student_id))
     .bind(any(student_id))
+    .bind(any(offered_id))
+    .bind(any(offered_id))
     .bind(i64::from(!states.is_empty()))
     .texts(states.iter().map(|state| state.as_str()))
     .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
     .all(conn)
     .await
+}
+
+/// Those of these students who have another lesson at that time, or are held a place in one.
+pub(crate) async fn busy_list(
+    txn: &Txn,
+    student_ids: &[i64],
+    (start_at, end_at): (Instant, Instant),
+    now: Instant,
+) -> Result<Vec<i64>> {
+    sql("SELECT DISTINCT r.student_id FROM reservation r JOIN place p ON p.template_id = r.template_id \
+         AND p.day BETWEEN r.start_day AND r.last_day WHERE r.student_id IN ({ids}) \
+         AND p.start_at < ? AND p.end_at > ? AND (r.state IN ('BOOKED', 'PLACED') \
+           OR (r.state IN ('HELD', 'OFFERED') AND r.expires_at > ?)) \
+         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = p.day)")
+    .ids(student_ids.iter().copied())
+    .bind(end_at)
+    .bind(start_at)
+    .bind(now)
+    .column(txn)
+    .await
+}
+
+/// A day of a class template by which lessons of a class are made up.
+#[derive(Clone, Debug)]
+pub(crate) struct NewMakeUpDay {
+    /// The template.
+    pub template_id: i64,
+    /// The class.
+    pub class_id: i64,
+    /// Its one day.
+    pub day: Day,
+}
+
+/// Makes it known.
+pub(crate) async fn make_up_day_insert_in_txn(
+    txn: &Txn,
+    new: &NewMakeUpDay,
+    (actor, remark): (&Actor, &str),
+    now: Instant,
+) -> Result<()> {
+    sql("INSERT INTO make_up_day (template_id, class_id, day, operator, remark, created_at) \
+         VALUES (?, ?, ?, ?, ?, ?)")
+    .bind(new.template_id)
+    .bind(new.class_id)
+    .bind(new.day)
+    .bind(actor.name())
+    .bind(remark)
+    .bind(now)
+    .execute(txn)
+    .await
+    .map(drop)
+}
+
+/// The class whose lessons are made up by a template; none if that is for no make-ups.
+pub(crate) async fn make_up_day_class(conn: &impl ConnectionTrait, template_id: i64) -> Result<Option<i64>> {
+    let found: Vec<i64> =
+        sql("SELECT class_id FROM make_up_day WHERE template_id = ?").bind(template_id).column(conn).await?;
+    Ok(found.into_iter().next())
+}
+
+/// Who is asked before all others to teach make-ups, by template: the coach of the class, and
+/// whoever has taught it.
+pub(crate) async fn coach_list_first(
+    conn: &impl ConnectionTrait,
+    template_ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, BTreeSet<i64>>> {
+    let ids = Vec::from_iter(template_ids);
+    let mut first: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(first);
+    }
+    let rows: Vec<(i64, i64)> = sql("SELECT u.template_id, c.coach_id FROM make_up_day u \
+         JOIN class c ON c.id = u.class_id WHERE u.template_id IN ({ids}) \
+         UNION SELECT u.template_id, l.coach_id FROM make_up_day u JOIN lesson l ON l.class_id = u.class_id \
+         WHERE u.template_id IN ({ids}) AND l.state NOT IN ('CANCELLED', 'COACH_ABSENT', 'MADE_UP')")
+    .ids(ids.iter().copied())
+    .ids(ids.iter().copied())
+    .tuples(conn)
+    .await?;
+    for (template, coach) in rows {
+        first.entry(template).or_default().insert(coach);
+    }
+    Ok(first)
 }

@@ -103,6 +103,15 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
                   AND p.start_at = m.lesson_at)")
         .ids(ids.iter().copied())
         .bind(now),
+        // Answered, or run out, or held after all, or not this offer any more.
+        Truth::MakeUpStands => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND EXISTS \
+               (SELECT 1 FROM make_up u JOIN student s ON s.id = u.student_id \
+                JOIN place p ON p.template_id = u.template_id \
+                WHERE s.user_name = m.person AND u.state = 'OWED' AND u.answered_at IS NULL \
+                  AND u.answer_until = m.valid_until AND u.answer_until > ? \
+                  AND p.start_at = m.lesson_at)")
+        .ids(ids.iter().copied())
+        .bind(now),
         // The key names the template; the student may have another lesson at that time by now.
         Truth::SignUpGone => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
                (SELECT 1 FROM student s JOIN reservation r ON r.student_id = s.id \

@@ -95,6 +95,7 @@ macro_rules! template_page {
          WHERE t.id > ? AND (? = '' OR s.code = ?) AND (? OR s.end_day >= ?) AND (? = 0 OR t.subject_id = ?) \
          AND (? = 0 OR t.grade = ?) AND (? = 0 OR t.id = ?) \
          AND EXISTS (SELECT 1 FROM place d WHERE d.template_id = t.id AND d.day BETWEEN ? AND ?) \
+         AND NOT EXISTS (SELECT 1 FROM make_up_day u WHERE u.template_id = t.id) \
          ORDER BY t.id LIMIT ?"
     };
 }

@@ -5,12 +5,12 @@ use super::sql::sql;
 use crate::domain::calendar::{lesson_days, parse_time};
 use crate::domain::city::city;
 use crate::domain::eligibility::{Candidate, Held, Need, Offer, Span};
-use crate::domain::state::{GradeType, InvitationState};
+use crate::domain::state::{GradeType, InvitationState, VacancyKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::storage::entity::{coach, season};
 use crate::storage::staffing::{self, Vacancy};
-use crate::storage::vacancy;
+use crate::storage::{make_up, vacancy};
 use chrono::NaiveTime;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -45,12 +45,16 @@ pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Re
         let last_days = staffing::task_last_days(conn, ids()).await?;
         let mut cities = staffing::task_cities(conn, ids()).await?;
         let spans = span_list(conn, tasks.iter().map(|task| task.template_id)).await?;
+        let make_ups = tasks.iter().filter(|task| task.kind == VacancyKind::MakeUp);
+        let mut first = make_up::coach_list_first(conn, make_ups.map(|task| task.template_id)).await?;
         for task in tasks {
             let last = last_days.get(&task.id).copied().unwrap_or(task.day);
             let all = spans.get(&task.template_id).map_or(&[][..], Vec::as_slice);
             let spans = all.iter().copied().filter(|span| task.day <= span.day && span.day <= last);
             let cities = cities.remove(&task.id).unwrap_or_default();
-            needs.insert(task.id, Need { limits: limits(task), ..need(task, spans.collect(), cities)? });
+            let first = first.remove(&task.template_id).unwrap_or_default();
+            let need = Need { limits: limits(task), first, ..need(task, spans.collect(), cities)? };
+            needs.insert(task.id, need);
         }
     }
     if !others.is_empty() {
@@ -145,6 +149,8 @@ struct HeldRow {
     day: Day,
     last_day: Day,
     until_at: Option<Instant>,
+    /// 1 = of a make-up, which is no class more.
+    make_ups: i64,
 }
 
 /// Coaches as the rules see them at `now`. Versions are read first: a writer that repeats them
@@ -311,6 +317,7 @@ async fn add_lessons(
              AND c.state IN ('OPEN', 'RUNNING') \
              AND EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = c.id AND l.end_at > ? \
              AND l.state IN ('SCHEDULED', 'RUNNING')) \
+             AND NOT EXISTS (SELECT 1 FROM make_up_day u WHERE u.template_id = c.template_id) \
              GROUP BY c.coach_id")
         .ids(ids.iter().copied())
         .bind(now)
@@ -332,7 +339,8 @@ async fn add_held(
 ) -> Result<()> {
     let rows: Vec<HeldRow> = sql("SELECT i.coach_id, i.task_id, i.state, t.template_id, t.day, i.last_day, \
              CASE i.state WHEN 'QUEUED' THEN i.valid_until WHEN 'SENT' THEN i.expires_at WHEN 'ACCEPTED' \
-         THEN i.test_deadline END AS until_at \
+         THEN i.test_deadline END AS until_at, \
+             (SELECT COUNT(*) FROM make_up_day u WHERE u.template_id = t.template_id) AS make_ups \
          FROM invitation i JOIN class_task t ON t.id = i.task_id WHERE i.coach_id IN ({ids}) AND ( \
              (i.state = 'QUEUED' AND i.valid_until > ?) OR (i.state = 'SENT' AND i.expires_at > ?) \
              OR (i.state = 'ACCEPTED' AND i.test_deadline > ?) OR i.state = 'READY')")
@@ -346,7 +354,7 @@ async fn add_held(
     let spans = if templates.is_empty() { HashMap::new() } else { span_list(conn, templates).await? };
     for row in rows {
         let Some(candidate) = candidates.get_mut(&row.coach_id) else { continue };
-        if row.state.is_held() {
+        if row.state.is_held() && row.make_ups == 0 {
             candidate.classes += 1;
             candidate.said_yes.insert(row.task_id);
         }

@@ -32,6 +32,8 @@ pub struct WantedTemplate {
     pub max_students_per_class: i32,
     /// There are class tasks that are not closed.
     pub has_open_tasks: bool,
+    /// It is for make-ups: only who is owed a lesson, and is asked, signs up.
+    pub is_make_up: bool,
 }
 
 /// A student who signs up.

@@ -17,6 +17,7 @@ pub(crate) use spec::{MAX_SUBJECT_ID, PeriodSpec, SeasonSpec, SubjectSpec, Templ
 pub(crate) use subject::{delete_subject, get_subject, list_subjects, upsert_subject};
 pub(crate) use template::{
     TemplateQuery, delete_template, get_template, list_lesson_days, list_templates, upsert_template,
+    upsert_template_in_txn,
 };
 
 use crate::error::Result;

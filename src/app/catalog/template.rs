@@ -51,7 +51,7 @@ pub(crate) async fn upsert_template(
 }
 
 /// Makes or changes a class template that was checked.
-async fn upsert_template_in_txn(work: Work<'_>, spec: &TemplateSpec) -> Result<CatalogChange> {
+pub(crate) async fn upsert_template_in_txn(work: Work<'_>, spec: &TemplateSpec) -> Result<CatalogChange> {
     let before = catalog::template_by_code(work.txn, &spec.code).await?;
     if let Some(before) = &before {
         // Tasks are locked before places.

@@ -126,6 +126,9 @@ impl Decider<'_> {
         let Some(template) = known.templates.get(&ask.class_template) else {
             return Ok(Err(Error::not_found("class template", &ask.class_template)));
         };
+        if template.is_make_up && ask.wish != Wish::MakeUp {
+            return Ok(Err(Refusal::for_make_ups().into()));
+        }
         if student.grade != template.grade {
             return Ok(Err(Refusal::grade(student.grade, template.grade).into()));
         }

@@ -16,6 +16,7 @@ mod free;
 mod hold;
 mod known;
 pub(crate) mod leave;
+pub(crate) mod make_up;
 pub mod offer;
 pub(crate) mod schedule;
 mod seat;
@@ -99,7 +100,7 @@ fn still_there(wish: Wish, row: ReservationRow) -> Result<ReservationRow> {
         (Wish::Hold, _) => ("hold", Reason::HoldExpired),
         (Wish::Wait, ReservationState::Expired) => ("place on the waiting list", Reason::Expired),
         (Wish::Wait, _) => ("place on the waiting list", Reason::Cancelled),
-        (Wish::SignUp | Wish::Change(_), _) => ("sign-up", Reason::Cancelled),
+        (Wish::SignUp | Wish::Change(_) | Wish::MakeUp, _) => ("sign-up", Reason::Cancelled),
     };
     let detail = format!("the {what} that this request made {how} since; to ask again, use a new request_id");
     Err(Error::precondition(reason, detail).of_reservations(vec![row.reservation.id]))

@@ -15,7 +15,8 @@ pub(super) async fn take_turns_at_cut_off<'a>(work: Work<'a>, asks: &[Ask]) -> R
     // Any cut-off is a midnight, whichever day the first lesson is.
     let next = work.app.time().midnight(add_days(work.app.time().day(work.now), 1));
     let concerned = |ask: &Ask| {
-        matches!(ask.wish, Wish::SignUp | Wish::Change(_)) && work.now < cut_off(work.app.time(), ask.end_day)
+        matches!(ask.wish, Wish::SignUp | Wish::Change(_) | Wish::MakeUp)
+            && work.now < cut_off(work.app.time(), ask.end_day)
     };
     if next - work.now >= TimeDelta::minutes(1) || !asks.iter().any(concerned) {
         return Ok((*work).clone());

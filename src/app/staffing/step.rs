@@ -43,7 +43,7 @@ async fn fill(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
     let covered = vacancy.state == TaskState::Covered;
     let may_fill = match vacancy.kind {
         // Otherwise at F.
-        VacancyKind::NewClasses => {
+        VacancyKind::NewClasses | VacancyKind::MakeUp => {
             return if (work.app.rules().form_when_covered && covered) || vacancy.waits {
                 form_ready(work, &vacancy).await
             } else {

@@ -220,7 +220,7 @@ fn is_another(wanted: VacancyKind, found: VacancyKind) -> Error {
     let what = match found {
         VacancyKind::Standby => "is of a standby, which ends with its lesson and cannot be cancelled",
         VacancyKind::Change => "is of a coach change: CancelCoachChange ends it",
-        VacancyKind::Substitution | VacancyKind::NewClasses => {
+        VacancyKind::Substitution | VacancyKind::NewClasses | VacancyKind::MakeUp => {
             "is of a substitution: CancelSubstitution ends it"
         }
     };

@@ -28,7 +28,9 @@ pub(super) fn times(rules: &Rules, kind: VacancyKind, day: Day, start_at: Instan
     let (gate_at, closes_at) = match kind {
         VacancyKind::Change => (start_at - CHANGE_ALARM, rules.time.at(day, EFFECT).min(line.reopen_until)),
         VacancyKind::Standby => (start_at, start_at + LAST_SPAN),
-        VacancyKind::NewClasses | VacancyKind::Substitution => (line.gate_at, line.reopen_until),
+        VacancyKind::NewClasses | VacancyKind::MakeUp | VacancyKind::Substitution => {
+            (line.gate_at, line.reopen_until)
+        }
     };
     Times { start_at, gate_at, closes_at }
 }

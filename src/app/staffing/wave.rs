@@ -11,7 +11,7 @@ use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::expiry;
 use crate::domain::rules::{AfterGate, Rules};
-use crate::domain::state::{InvitationKind, InvitationState};
+use crate::domain::state::{InvitationKind, InvitationState, VacancyKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
@@ -176,7 +176,9 @@ fn plan(
             continue;
         };
         let rescue = now >= task.gate_at;
-        let purpose = if task.is_of_task() { Purpose::Auto { rescue } } else { Purpose::Substitute };
+        // Only new classes are rationed.
+        let is_rationed = task.kind == VacancyKind::NewClasses;
+        let purpose = if is_rationed { Purpose::Auto { rescue } } else { Purpose::Substitute };
         let mut refusals: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut eligible: Vec<&Candidate> = Vec::new();
         for candidate in
@@ -203,7 +205,7 @@ fn plan(
             let candidate = &mut candidates[index];
             candidate.asked.insert(task.id);
             candidate.held.push(Held { task_id: task.id, spans: need.spans.clone(), until: None });
-            if task.is_of_task() {
+            if is_rationed {
                 candidate.today += 1;
                 candidate.week += 1;
                 candidate.last_auto = Some(now);

@@ -7,6 +7,7 @@ use crate::app::monitor::attendance;
 use crate::app::report::Report;
 use crate::error::Result;
 use crate::in_txn;
+use crate::storage::make_up::make_up_settle_in_txn;
 use crate::storage::upkeep;
 
 /// Lessons, or classes, of one transaction.
@@ -53,7 +54,9 @@ impl Part {
         in_txn!(call, "class.close", |work| match self {
             Self::Lessons => {
                 attendance::keep(work, ids).await?;
-                upkeep::lesson_close_in_txn(work.txn, ids, work.now).await
+                let closed = upkeep::lesson_close_in_txn(work.txn, ids, work.now).await?;
+                make_up_settle_in_txn(work.txn, ids, work.now).await?;
+                Ok(closed)
             }
             Self::Classes => {
                 let today = work.app.time().day(work.now);

@@ -117,6 +117,8 @@ pub enum Truth {
     CoachMissing,
     /// The student still has this offer.
     OfferStands,
+    /// The student is still asked to come to this make-up.
+    MakeUpStands,
     /// The student has no sign-up for its lesson.
     SignUpGone,
     /// The person still teaches its class, or is in it.
@@ -249,6 +251,8 @@ kinds! {
         "教练恢复在线"    "the coach who had left is back";
     LessonWithoutStudents [Coach, Admin] Always    Holds  Again Class        Truth::Always;
         "上课无学员在线"  "a lesson goes on, and no student is present";
+    MakeUpOffer        [Student]        Notice     Exempt Again Class        Truth::MakeUpStands;
+        "补课邀请"       "a lesson that is owed can be made up on a day: will you come?";
 }
 
 #[cfg(test)]

@@ -15,6 +15,12 @@ super::words! {
     MakeUpState {
         /// It is owed.
         Owed = "OWED",
+        /// The student is asked whether to come on a day.
+        Offered = "OFFERED",
+        /// The student has said yes to a day.
+        Accepted = "ACCEPTED",
+        /// It was held on another day.
+        MadeUp = "MADE_UP",
         /// Staff have waived it.
         Waived = "WAIVED",
         /// The lesson is held after all.

@@ -75,6 +75,9 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::AssignedWithdrawal => ClassNews::AssignedWithdrawal { coach },
         MessageKind::ClassClosed => ClassNews::ClassClosed { coach: Some(coach) },
         MessageKind::WaitlistOffer => ClassNews::WaitlistOffer { lessons, take_by: midnight() },
+        MessageKind::MakeUpOffer => {
+            ClassNews::MakeUpOffer { missed: Day::from_ymd_opt(2013, 9, 29).unwrap(), answer_by: midnight() }
+        }
         MessageKind::OfferExpired => ClassNews::OfferExpired,
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,

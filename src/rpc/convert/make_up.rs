@@ -8,7 +8,9 @@ impl From<MakeUpRow> for pb::MakeUp {
     fn from(row: MakeUpRow) -> Self {
         let MakeUpRow {
             id,
+            student_id: _,
             student,
+            phone: _,
             lesson_id,
             class_id,
             class_template,
@@ -19,6 +21,11 @@ impl From<MakeUpRow> for pb::MakeUp {
             state,
             owed_at,
             settled_at,
+            offered,
+            offered_day,
+            offered_at,
+            answer_until,
+            reservation_id,
             operator,
             remark,
         } = row;
@@ -37,6 +44,11 @@ impl From<MakeUpRow> for pb::MakeUp {
             settle_time: optional_timestamp(settled_at),
             operator,
             remark,
+            offered_template: offered.unwrap_or_default(),
+            offered_day: offered_day.map(|day| day.to_string()).unwrap_or_default(),
+            offered_start_time: optional_timestamp(offered_at),
+            answer_time: optional_timestamp(answer_until),
+            reservation_id: reservation_id.unwrap_or_default(),
         }
     }
 }

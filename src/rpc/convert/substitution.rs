@@ -13,17 +13,17 @@ use std::collections::BTreeSet;
 /// Days of one substitution at most.
 const DAYS_MAX: usize = 100;
 
-/// The lesson days of a substitution; each once, at least one.
-pub(crate) fn days(texts: &[String]) -> Result<BTreeSet<Day>> {
+/// Lesson days of a class; each once, at least one.
+pub(crate) fn days(field: &str, texts: &[String]) -> Result<BTreeSet<Day>> {
     match texts.len() {
-        0 => return Err(Error::invalid("days", "is missing")),
+        0 => return Err(Error::invalid(field, "is missing")),
         1..=DAYS_MAX => {}
-        _ => return Err(Error::invalid("days", format!("has more than {DAYS_MAX} days"))),
+        _ => return Err(Error::invalid(field, format!("has more than {DAYS_MAX} days"))),
     }
     let mut days = BTreeSet::new();
     for text in texts {
-        if !days.insert(day("days", text)?) {
-            return Err(Error::invalid("days", format!("names {text} twice")));
+        if !days.insert(day(field, text)?) {
+            return Err(Error::invalid(field, format!("names {text} twice")));
         }
     }
     Ok(days)

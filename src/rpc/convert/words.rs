@@ -112,7 +112,7 @@ twins! {
         SubstituteAssigned, CoachReplaced, SubstituteReleased, LessonsReturned, SubstituteMissing,
         StandbyRequest, CoachNotOnline, CoachLate, LessonTakenOver, LessonDelayed, CoachAbsent,
         LessonGoesOn, TestFailed, StaffNotice,
-        CoachDisconnected, CoachBack, LessonWithoutStudents,
+        CoachDisconnected, CoachBack, LessonWithoutStudents, MakeUpOffer,
     ];
     TimelineKind = TimelineKind [
         Places, SignedUp, WaitlistJoined, WaitlistEnded, StatusChanged, VacancyOpened, Invited,
@@ -124,7 +124,7 @@ twins! {
     WhereNow = WhereNow [Present, Missing, OnLeave];
     LessonTrouble = LessonTrouble [CoachAbsent, CoachLate, CoachDisconnected, NoStudents, FewStudents];
     MakeUpCause = MakeUpCause [CoachAbsent, LessonCancelled];
-    MakeUpState = MakeUpState [Owed, Waived, Returned];
+    MakeUpState = MakeUpState [Owed, Offered, Accepted, MadeUp, Waived, Returned];
     AttendanceState = AttendanceState [Came, Absent, OnLeave, NotNeeded];
     PresenceState = PresenceState [Open, Logout, Stale];
     RunState = TaskRunState [Running, Done, Failed];

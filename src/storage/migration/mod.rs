@@ -26,8 +26,8 @@ mod m20261204_lesson_back;
 mod m20261204_message_operator;
 mod m20261204_vacancies;
 mod m20261205_lesson_check;
-mod m20261206_timeline;
 mod m20261206_make_ups;
+mod m20261206_timeline;
 mod step;
 
 pub use step::{Migration, Step};

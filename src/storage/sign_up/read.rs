@@ -33,7 +33,8 @@ macro_rules! templates {
         // Not EXISTS, for which PostgreSQL may read the tasks of all templates.
         "SELECT 1 AS part, t.id, t.code AS name, t.grade, t.max_students_per_class AS most, '' AS area_code, \
              (SELECT 1 FROM class_task k WHERE k.template_id = t.id \
-         AND k.state IN ('PENDING', 'INVITING', 'COVERED') LIMIT 1) IS NOT NULL AS has_open \
+         AND k.state IN ('PENDING', 'INVITING', 'COVERED') LIMIT 1) IS NOT NULL AS has_open, \
+             (SELECT 1 FROM make_up_day u WHERE u.template_id = t.id) IS NOT NULL AS is_make_up \
          FROM {rows:code:t} q {look_up:class_template t ON t.code = q.code}"
     };
 }
@@ -41,7 +42,8 @@ macro_rules! templates {
 macro_rules! students {
     ($where:literal) => {
         concat!(
-            "SELECT 2 AS part, s.id, s.user_name AS name, s.grade, 0 AS most, s.area_code, FALSE AS has_open \
+            "SELECT 2 AS part, s.id, s.user_name AS name, s.grade, 0 AS most, s.area_code, \
+             FALSE AS has_open, FALSE AS is_make_up \
              FROM {rows:user_name:t} q {join} student s ON s.user_name = q.user_name ",
             $where,
             " ORDER BY s.id {lock:s}"
@@ -86,6 +88,7 @@ pub(crate) async fn who(txn: &Txn, codes: &BTreeSet<&str>, names: &BTreeSet<&str
             grade: at(&row, 3)?,
             max_students_per_class: at(&row, 4)?,
             has_open_tasks: at(&row, 6)?,
+            is_make_up: at(&row, 7)?,
         });
     }
     let has_open_tasks = templates.iter().any(|template| template.has_open_tasks);

@@ -88,12 +88,12 @@ impl Vacancy {
         }
     }
 
-    /// Whether new classes are wanted.
+    /// Whether classes are wanted, by a class task.
     pub(crate) fn is_of_task(&self) -> bool {
-        self.kind == VacancyKind::NewClasses
+        matches!(self.kind, VacancyKind::NewClasses | VacancyKind::MakeUp)
     }
 
-    /// The class task, where new classes are wanted.
+    /// The class task, where classes are wanted.
     pub(crate) fn task_id(&self) -> Option<i64> {
         self.is_of_task().then_some(self.id)
     }
@@ -113,7 +113,8 @@ impl Vacancy {
 macro_rules! vacancies {
     (tasks $where:literal) => {
         concat!(
-            "SELECT t.id, 'NEW_CLASSES' AS kind, CAST(NULL AS {bigint}) AS class_id, \
+            "SELECT t.id, CASE WHEN EXISTS (SELECT 1 FROM make_up_day u WHERE u.template_id = t.template_id) \
+             THEN 'MAKE_UP' ELSE 'NEW_CLASSES' END AS kind, CAST(NULL AS {bigint}) AS class_id, \
              CAST(NULL AS {bigint}) AS replaces_id, CAST(NULL AS {bigint}) AS asks_until, \
              t.reopened AS waits, ",
             vacancies!(),

@@ -1,5 +1,7 @@
 //! One good request for every RPC, and which of its fields may be wrong without being refused.
 
+mod lessons;
+
 use super::wire::Spoil;
 use super::world::World;
 use etutor::rpc::pb;
@@ -37,8 +39,8 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(people(world));
     cases.extend(sign_ups(world));
     cases.extend(staffing(world));
-    cases.extend(substitutions(world));
-    cases.extend(make_ups(world));
+    cases.extend(lessons::substitutions(world));
+    cases.extend(lessons::make_ups(world));
     cases.extend(places());
     cases.extend(presence(world));
     cases.extend(running(world));
@@ -314,48 +316,6 @@ fn staffing(world: &World) -> Vec<Case> {
         case("ClassService/GetClass", pb::GetClassRequest { class_id: world.class }),
         case("ClassService/SendNotice", notice),
         case("MessageService/ListMessages", pb::ListMessagesRequest::default()),
-    ]
-}
-
-fn substitutions(world: &World) -> Vec<Case> {
-    let (operator, remark) = (|| text("wang"), || text("coach is ill"));
-    let start = pb::StartSubstitutionRequest {
-        class_id: world.class,
-        days: vec![text("2026-03-21")],
-        operator: operator(),
-        remark: remark(),
-        ..Default::default()
-    };
-    let change = pb::StartCoachChangeRequest {
-        class_id: world.class,
-        from_day: text("2026-03-28"),
-        operator: operator(),
-        remark: remark(),
-        ..Default::default()
-    };
-    // The first two of a new database.
-    let cancel = pb::CancelSubstitutionRequest { substitution_id: 1, operator: operator(), remark: remark() };
-    let cancel_change =
-        pb::CancelCoachChangeRequest { coach_change_id: 2, operator: operator(), remark: remark() };
-    vec![
-        Case { needless: &["coach"], ..case("SubstitutionService/StartSubstitution", start) },
-        Case { needless: &["coach"], ..case("SubstitutionService/StartCoachChange", change) },
-        case("SubstitutionService/ListSubstitutions", pb::ListSubstitutionsRequest::default()),
-        case("SubstitutionService/ListCoachChanges", pb::ListCoachChangesRequest::default()),
-        case("SubstitutionService/CancelSubstitution", cancel),
-        case("SubstitutionService/CancelCoachChange", cancel_change),
-    ]
-}
-
-fn make_ups(world: &World) -> Vec<Case> {
-    let waive = pb::WaiveMakeUpRequest {
-        make_up_id: world.make_up,
-        operator: text("wang"),
-        remark: text("agreed with the family"),
-    };
-    vec![
-        case("MakeUpService/ListMakeUps", pb::ListMakeUpsRequest::default()),
-        case("MakeUpService/WaiveMakeUp", waive),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The commands with which staff tell a class something, and bring in coaches.
 
 use super::*;
+use crate::monitor::on_every_class;
 use etutor::testing::academy::{coach, student};
 
 #[test]
@@ -111,5 +112,43 @@ fn coaches_come_from_a_file_of_any_name() {
         }
         assert!(std::fs::read_to_string(&report).unwrap().contains("phone"));
         assert_eq!(code(&server.run("coach import /nowhere.csv").await), 64);
+    });
+}
+
+#[test]
+fn lessons_that_are_owed_are_listed_planned_answered_and_waived() {
+    on_every_class(async |stage, class_id| {
+        stage.ignore_messages("this is about the command");
+        let season =
+            pb::Season { except_days: vec!["2026-03-26".to_owned()], ..stage.academy.season.clone() };
+        let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };
+        stage.catalog().upsert_season(request).await.unwrap();
+        let server = Served::new(&stage).await;
+        let table = text(&server.run("makeup list").await.stdout);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[0].starts_with("ID") && lines.len() == 4, "{table}");
+        for part in ["student-001", "math", "2026-03-26 19:00", "LESSON_CANCELLED", "OWED"] {
+            assert!(lines[1].contains(part), "{part}: {table}");
+        }
+        let by = "--operator wang --remark 节假日";
+        let plan = format!("makeup schedule {class_id} 2026-03-25 p1900 --lesson 2026-03-26 {by}");
+        let planned = server.json(&plan).await;
+        assert_eq!(planned["make_ups"][0]["state"], "OFFERED");
+        assert_eq!(planned["make_ups"][0]["offered_day"], "2026-03-25");
+        let again = server.run(&plan).await;
+        assert_eq!(code(&again), 70, "{again:?}");
+        assert!(text(&again.stderr).contains("NOT_A_LESSON_DAY"), "{again:?}");
+        let ids: Vec<i64> = (0..3).filter_map(|at| planned["make_ups"][at]["make_up_id"].as_i64()).collect();
+        let yes = server.json(&format!("makeup answer {} yes", ids[0])).await;
+        assert_eq!(yes["make_ups"][0]["state"], "ACCEPTED");
+        let no = text(&server.run(&format!("makeup answer {} no", ids[1])).await.stdout);
+        assert!(no.lines().last().is_some_and(|line| line.contains(" OWED ")), "{no}");
+        let waived = server.json(&format!("makeup waive {} {} {by}", ids[1], ids[2])).await;
+        assert_eq!(waived["make_ups"][1]["state"], "WAIVED");
+        assert_eq!(waived["make_ups"][1]["operator"], "wang");
+        let accepted = server.json("makeup list --state accepted --student student-001").await;
+        assert_eq!(accepted["make_ups"].as_array().unwrap().len(), 1);
+        assert_eq!(code(&server.run("makeup waive 1").await), 64, "somebody says it");
+        assert_eq!(code(&server.run("makeup answer 999 yes").await), 70);
     });
 }

@@ -7,27 +7,30 @@ use crate::app::call::Work;
 use crate::domain::state::{MakeUpCause, ReservationState};
 use crate::error::Result;
 use crate::storage::entity::lesson;
-use crate::storage::make_up::{comers, make_up_owe_in_txn, make_up_returned_in_txn};
-use std::collections::HashMap;
+use crate::storage::make_up::{Owed, comers, make_up_owe_in_txn, make_up_returned_in_txn};
+use std::collections::{HashMap, HashSet};
 
 /// Each student is owed the lessons of classes that fall away, the latest of them, as far as the
 /// same edit does not bring others instead.
 pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, found: &ClassLessons) -> Result<()> {
     let back: Vec<i64> = found.added.iter().map(|row| row.id).filter(|id| *id != 0).collect();
-    if !back.is_empty() {
-        make_up_returned_in_txn(work.txn, &back, work.now).await?;
-    }
+    let returned = match back.is_empty() {
+        true => Vec::new(),
+        false => make_up_returned_in_txn(work.txn, &back, work.now).await?,
+    };
     if found.cancelled.is_empty() {
         return Ok(());
     }
+    let returned: HashSet<Owed> = returned.into_iter().collect();
     let mut instead: HashMap<i64, usize> = HashMap::new();
-    let new: Vec<&lesson::Model> = found.added.iter().filter(|row| row.id == 0).collect();
     for reservation in scene.reservations.iter().filter(|one| one.state == ReservationState::Placed) {
         let from = reservation.placed_from.unwrap_or(reservation.start_day);
-        let comes = |row: &&&lesson::Model| {
+        let comes = |row: &&lesson::Model| {
             Some(row.class_id) == reservation.class_id && from <= row.day && row.day <= reservation.last_day
         };
-        *instead.entry(reservation.student_id).or_default() += new.iter().filter(comes).count();
+        let is_new = |row: &&lesson::Model| !returned.contains(&(row.id, reservation.student_id));
+        *instead.entry(reservation.student_id).or_default() +=
+            found.added.iter().filter(comes).filter(is_new).count();
     }
     let mut lost: Vec<&lesson::Model> = found.cancelled.iter().collect();
     lost.sort_by_key(|row| row.start_at);

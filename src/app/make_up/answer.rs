@@ -1,0 +1,54 @@
+//! Whether a student comes to a make-up: a yes is a sign-up for it, a no leaves the lesson owed.
+
+use super::{lock_in_txn, one};
+use crate::app::call::Call;
+use crate::app::enrollment::make_up::sign_up_in_txn;
+use crate::domain::state::MakeUpState;
+use crate::error::{Error, Reason, Result};
+use crate::in_txn;
+use crate::storage::make_up::{MakeUpRow, make_up_answer_in_txn};
+use crate::storage::reservation::template_of_code;
+
+/// Takes an answer. The same twice changes nothing.
+///
+/// # Errors
+/// `NotFound`; EXPIRED when nothing is offered (any more); ALREADY_RESERVED for a no after a yes;
+/// for a yes those of a sign-up.
+pub(crate) async fn answer_make_up(call: &Call<'_>, id: i64, comes: bool) -> Result<MakeUpRow> {
+    let conn = call.app.db.reader();
+    let known = one(call, conn, id).await?;
+    let template = match &known.offered {
+        Some(code) => template_of_code(conn, code).await?,
+        None => None,
+    };
+    let _turn = match template {
+        Some(template) => Some(call.app.turns.of_template(template.id).await?),
+        None => None,
+    };
+    let call = &call.or_student(&known.student).after_turn().await?;
+    in_txn!(call, "make_up.answer", |work| {
+        let row = lock_in_txn(work, id).await?;
+        let gone =
+            || Error::precondition(Reason::Expired, "no make-up is offered, or it is too late to answer");
+        let (code, day) = match (row.state, row.offered.clone(), row.offered_day) {
+            (MakeUpState::Offered, Some(code), Some(day)) => (code, day),
+            (MakeUpState::Accepted | MakeUpState::MadeUp, ..) if comes => return Ok(row),
+            (MakeUpState::Accepted, ..) => {
+                let text = "the student has said yes: the sign-up is cancelled by CancelReservation";
+                let taken = row.reservation_id.into_iter().collect();
+                return Err(Error::precondition(Reason::AlreadyReserved, text).of_reservations(taken));
+            }
+            // A no to what is offered no more changes nothing.
+            (MakeUpState::Owed, Some(_), _) if !comes => return Ok(row),
+            _ => return Err(gone()),
+        };
+        let reservation = match comes {
+            true => Some(sign_up_in_txn(work, &row.student, &code, day).await?),
+            false => None,
+        };
+        if make_up_answer_in_txn(work.txn, id, reservation, work.now).await? == 0 {
+            return Err(gone());
+        }
+        one(&work, work.txn, id).await
+    })
+}
