@@ -63,6 +63,9 @@ const SCOPE: &str = "SendNotice";
 /// # Errors
 /// NOT_FOUND; `text` that is empty, too long, or not plain.
 pub(crate) async fn send_notice(call: &Call<'_>, notice: &StaffNotice) -> Result<SentNotice> {
+    // Blanks around it are nothing that anybody reads: with them it is the same text.
+    let blank = |c: char| c.is_whitespace() && !c.is_control();
+    let notice = &StaffNotice { text: notice.text.trim_matches(blank).to_owned(), ..notice.clone() };
     let content = Content::StaffNotice { text: notice.text.clone() };
     let body = text::render(&content, Channel::Sms, call.app.time()).body;
     let parts = check(&notice.text, &body)?;

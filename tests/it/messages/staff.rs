@@ -128,6 +128,9 @@ fn the_same_text_goes_to_nobody_twice_a_day() {
         assert_eq!(people(&first), [vec![coach(1)], marked.to_vec()].concat(), "the coach had not heard it");
         assert_eq!(stage.told_of("STAFF_NOTICE").await, [student(1), student(2), student(3), coach(1)]);
         assert_eq!(send(&stage, keyed.clone()).await.unwrap(), first, "a retry has the first answer");
+        // Blanks around it make no other text of it.
+        let spaced = send(&stage, to_students(" 请提前十分钟上线。\u{3000} ")).await.unwrap();
+        assert_eq!((people(&spaced), spaced.body), (marked.to_vec(), first.body.clone()));
 
         // On another day it may be said again, but not by a retry.
         stage.set_clock("2026-03-06T08:00").await;
