@@ -146,6 +146,11 @@ impl Error {
         Self::Internal(cause.to_string())
     }
 
+    /// Whether nothing else would work either: the database is away, or a run has lost its lease.
+    pub(crate) fn ends_all(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::TakenOver)
+    }
+
     /// The reason code, where the rules refused.
     pub fn reason(&self) -> Option<Reason> {
         match self {

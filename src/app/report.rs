@@ -1,6 +1,6 @@
 //! What one run of a scheduled task did.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ impl Report {
     pub fn or_failed<T>(&mut self, about: &str, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error @ (Error::Unavailable(_) | Error::TakenOver)) => Err(error),
+            Err(error) if error.ends_all() => Err(error),
             Err(error) => {
                 tracing::error!(about, %error, "failed; the run goes on with the next");
                 self.failed += 1;

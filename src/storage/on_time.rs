@@ -54,6 +54,13 @@ pub(crate) struct Starting {
     pub standby_id: Option<i64>,
 }
 
+impl Starting {
+    /// As it is named in reports.
+    pub(crate) fn about(&self) -> String {
+        format!("{}@{} of class {}", self.code, self.day, self.class_id)
+    }
+}
+
 #[derive(FromQueryResult)]
 struct Row {
     id: i64,

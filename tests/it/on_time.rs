@@ -1,28 +1,30 @@
 //! `clazz check_on_time`: what is done when a coach is not there (docs/domain.md §3).
 
-use crate::staffing::stage::{SATURDAY, Stage};
+use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, evening};
 use crate::substitutions::{asked, formed, teaches, yes};
 use etutor::rpc::pb;
+use etutor::storage::sql::sql;
 use etutor::testing::academy::coach;
-use etutor::testing::on_every_app_at;
+use etutor::testing::{TestApp, on_every_app_at};
+use etutor::write_txn;
 
 /// The evening of the lesson of 2026-03-12 at 19:00, some minutes before.
-async fn evening_of(stage: &Stage, at: &str) {
+pub async fn evening_of(stage: &Stage, at: &str) {
     stage.set_clock(&format!("2026-03-12T{at}")).await;
 }
 
-async fn login(stage: &Stage, number: usize) {
+pub async fn login(stage: &Stage, number: usize) {
     let person = Some(pb::record_login_request::Person::Coach(coach(number)));
     stage.presence().record_login(pb::RecordLoginRequest { person }).await.unwrap();
 }
 
-async fn logout(stage: &Stage, number: usize) {
+pub async fn logout(stage: &Stage, number: usize) {
     let person = Some(pb::record_logout_request::Person::Coach(coach(number)));
     stage.presence().record_logout(pb::RecordLogoutRequest { person }).await.unwrap();
 }
 
 /// The minute's run, and what it wrote: who was told what.
-async fn minute(stage: &Stage, at: &str) -> Vec<String> {
+pub async fn minute(stage: &Stage, at: &str) -> Vec<String> {
     evening_of(stage, at).await;
     let report = stage.fire("clazz check_on_time", None).await;
     assert_eq!(report.failed, 0, "{report:?}");
@@ -255,5 +257,58 @@ fn a_lesson_to_which_nobody_comes_needs_no_coach() {
             assert!(told.iter().all(|line| line.starts_with("LESSON_EMPTY")), "{at}: {told:?}");
         }
         assert_eq!(state(&stage).await, "RUNNING");
+    });
+}
+
+/// Two classes at the same time: coach 1 teaches `math`, coach 3 `two`.
+async fn two_classes(app: TestApp) -> Stage {
+    let academy = evening().classes(1, 4).template("two", TH).classes(1, 4).coaches(4).students(4);
+    let stage = Stage::set(app, academy).await;
+    let season = Some(("2026-03-05", "2026-06-28"));
+    stage.academy.reserve_all(&stage, "math", 1, 2, season).await;
+    stage.academy.reserve_all(&stage, "two", 3, 4, season).await;
+    stage.set_clock("2026-03-02T00:00").await;
+    stage.fire("invite create", None).await;
+    stage.minute("2026-03-02T08:00").await;
+    stage.ready(&[1], MATH).await;
+    stage.ready(&[3], "two@2026-03-05").await;
+    stage.minute("2026-03-05T15:00").await;
+    stage.set_clock("2026-03-06T10:00").await;
+    stage.told().await;
+    stage
+}
+
+#[test]
+fn a_lesson_of_which_something_is_corrupt_does_not_stop_the_ladder_of_the_others() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = two_classes(app).await;
+        let told = minute(&stage, "18:50").await;
+        assert_eq!(told.iter().filter(|line| line.starts_with("COACH_NOT_ONLINE coach")).count(), 2);
+        evening_of(&stage, "18:54").await;
+        stage.test(2, true).await;
+        login(&stage, 2).await;
+        let broken = "UPDATE class_template SET grade = 99 WHERE code = 'two'";
+        write_txn!(stage.db(), "test.broken", |txn| sql(broken).execute(txn).await).unwrap();
+        evening_of(&stage, "18:55").await;
+        let report = stage.fire("clazz check_on_time", None).await;
+        let asked = |note: &String| {
+            note.starts_with("math@2026-03-12/STANDBY-1-") && note.ends_with("asked to stand by: coach-002")
+        };
+        assert!(report.notes.iter().any(asked), "{report:?}");
+        let failed: Vec<&String> =
+            report.notes.iter().filter(|note| note.starts_with("two@2026-03-12")).collect();
+        assert_eq!((report.failed, failed.len(), report.examined), (1, 1, 2), "{report:?}");
+        assert_eq!(stage.told().await, ["STANDBY_REQUEST coach-002"]);
+        // It goes on so, minute by minute.
+        evening_of(&stage, "19:00").await;
+        assert_eq!(stage.fire("clazz check_on_time", None).await.failed, 1);
+        assert_eq!(state(&stage).await, "COACH_LATE");
+        let mended = "UPDATE class_template SET grade = 7 WHERE code = 'two'";
+        write_txn!(stage.db(), "test.mended", |txn| sql(mended).execute(txn).await).unwrap();
+        evening_of(&stage, "19:01").await;
+        assert_eq!(stage.fire("clazz check_on_time", None).await.failed, 0);
+        let late: Vec<String> =
+            stage.told().await.into_iter().filter(|line| line.starts_with("COACH_LATE coach")).collect();
+        assert_eq!(late, ["COACH_LATE coach-001", "COACH_LATE coach-003"]);
     });
 }

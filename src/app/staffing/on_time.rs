@@ -19,7 +19,7 @@ use crate::storage::on_time::{
 };
 use crate::storage::staffing::{mutex_lock_in_txn, vacancy_lock_in_txn};
 use chrono::TimeDelta;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An alarm about a coach who is not there is of no use after this.
 const ALARM_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -35,13 +35,31 @@ pub async fn check_on_time(call: &Call<'_>) -> Result<Report> {
     if found.iter().all(|lesson| Look::at(lesson, call.now).is_nothing(lesson)) {
         return Ok(Report { examined, ..Report::default() });
     }
-    let (mut report, standbys) = in_txn!(call, "lesson.on_time", |work| {
-        // Whoever makes invitations takes this turn, before anything else is locked.
-        mutex_lock_in_txn(work.txn, "invite").await?;
-        let found = starting_list(work.txn, work.now, stale).await?;
-        climb(work, &found).await
-    })?;
-    report.examined = examined;
+    let mut report = Report { examined, ..Report::default() };
+    let mut standbys = BTreeMap::new();
+    // All lessons in one go. When that fails, halves of them, down to the one by which it fails:
+    // the others have their stages all the same.
+    let mut sets: Vec<&[Starting]> = vec![&found];
+    while let Some(set) = sets.pop() {
+        let ids: BTreeSet<i64> = set.iter().map(|lesson| lesson.id).collect();
+        let done = in_txn!(call, "lesson.on_time", |work| {
+            // Whoever makes invitations takes this turn, before anything else is locked.
+            mutex_lock_in_txn(work.txn, "invite").await?;
+            let mut found = starting_list(work.txn, work.now, stale).await?;
+            found.retain(|lesson| ids.contains(&lesson.id));
+            climb(work, &found).await
+        });
+        if set.len() > 1 && done.as_ref().is_err_and(|error| !error.ends_all()) {
+            let (first, second) = set.split_at(set.len() / 2);
+            // The last of them is taken next: those that begin first.
+            sets.extend([second, first]);
+            continue;
+        }
+        let about = set.first().map(Starting::about).unwrap_or_default();
+        let Some((climbed, found)) = report.or_failed(&about, done)? else { continue };
+        report.add(climbed);
+        standbys.extend(found);
+    }
     // One by one: each is locked with its class, and takes over, or is let go.
     for (id, is_wanted) in standbys {
         let done = in_txn!(call, "lesson.standby", |work| {
