@@ -27,9 +27,9 @@ pub(crate) struct Attended {
 pub(crate) struct Attendance {
     /// Whether the person came.
     pub state: AttendanceState,
-    /// When the presence began by which the person came; of CAME only.
+    /// When the presence began by which the person came; of CAME, and of a coach who did not teach.
     pub first: Option<Instant>,
-    /// Until when the person was there, at the latest the end of the lesson; of CAME only.
+    /// Until when the person was there, at the latest the end of the lesson; as `first`.
     pub last: Option<Instant>,
     /// How long after the start the person came.
     pub late: TimeDelta,
@@ -81,6 +81,20 @@ impl Attended {
             last,
             late: (came - self.start).max(TimeDelta::zero()),
             left_early: if early > LEAVES_BEFORE { early } else { TimeDelta::zero() },
+        }
+    }
+}
+
+impl Attendance {
+    /// The same of a coach who did not teach the lesson, because a standby had taken over or it was
+    /// not held: absent, with what was heard all the same.
+    #[must_use]
+    pub(crate) fn without_teaching(self) -> Self {
+        match self.state {
+            AttendanceState::Came => {
+                Self { state: AttendanceState::Absent, left_early: TimeDelta::zero(), ..self }
+            }
+            _ => self,
         }
     }
 }
@@ -154,6 +168,23 @@ mod tests {
             said(&[Span { from: at(-300), to: seconds(89, 0), state: Open }], seconds(90, 20)),
             "CAME 0 0"
         );
+    }
+
+    #[test]
+    fn who_did_not_teach_is_absent_with_what_was_heard() {
+        let of = |spans: &[Span], state| {
+            let lesson = Attended { start: at(0), end: at(90), state };
+            lesson.by(false, spans.iter().copied(), at(500), STALE).without_teaching()
+        };
+        let late = of(&[span(20, 40, Logout)], LessonState::CoachAbsent);
+        assert_eq!(
+            (late.state, late.first, late.last),
+            (AttendanceState::Absent, Some(at(20)), Some(at(40)))
+        );
+        assert_eq!((late.late, late.left_early), (TimeDelta::minutes(20), TimeDelta::zero()));
+        assert_eq!(of(&[], LessonState::Substituted).first, None);
+        let state = of(&[span(0, 90, Logout)], LessonState::Cancelled).state;
+        assert_eq!(state, AttendanceState::NotNeeded);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) struct LessonFilter {
     pub grade: Option<i32>,
     /// Only those that this coach teaches.
     pub coach_id: Option<i64>,
+    /// Of a coach also those that a standby taught in that coach's place.
+    pub or_replaced: bool,
     /// Only those on whose roster this student is.
     pub student_id: Option<i64>,
     /// Only those in one of these states by the instant; none = all.
@@ -83,6 +85,14 @@ macro_rules! on_roster {
     };
 }
 
+/// That a standby taught a lesson `l` by a vacancy `v`.
+macro_rules! stood_in {
+    () => {
+        "v.class_id = l.class_id AND v.day = l.day AND v.kind = 'STANDBY' AND v.state = 'FORMED' \
+         AND v.replaces_id <> l.coach_id"
+    };
+}
+
 /// Lessons by start and key.
 pub(crate) async fn lesson_list(
     conn: &impl ConnectionTrait,
@@ -97,6 +107,7 @@ pub(crate) async fn lesson_list(
         subject_id,
         grade,
         coach_id,
+        or_replaced,
         student_id,
         states: (states, now),
     } = filter;
@@ -106,7 +117,9 @@ pub(crate) async fn lesson_list(
         lesson_rows!(),
         "WHERE l.start_at >= ? AND l.start_at < ? AND (l.start_at > ? OR l.id > ?) AND l.end_at > ? \
          AND (? = 0 OR c.template_id = ?) AND (? = 0 OR l.class_id = ?) AND (? = 0 OR t.subject_id = ?) \
-         AND (? = 0 OR t.grade = ?) AND (? = 0 OR l.coach_id = ?) \
+         AND (? = 0 OR t.grade = ?) AND (? = 0 OR l.coach_id = ? OR EXISTS (SELECT 1 FROM vacancy v WHERE ",
+        stood_in!(),
+        " AND v.replaces_id = ?)) \
          AND (? = 0 OR EXISTS (SELECT 1 FROM reservation r WHERE r.student_id = ? AND ",
         on_roster!(),
         ")) AND (? = 0 OR CASE WHEN l.state NOT IN ('SCHEDULED', 'RUNNING') THEN l.state \
@@ -129,6 +142,8 @@ pub(crate) async fn lesson_list(
     .bind(grade.unwrap_or(0))
     .bind(any(coach_id))
     .bind(any(coach_id))
+    // Nobody has the key 0.
+    .bind(if *or_replaced { any(coach_id) } else { 0 })
     .bind(any(student_id))
     .bind(any(student_id))
     .bind(i64::from(!states.is_empty()))
@@ -148,6 +163,33 @@ pub(crate) async fn lesson_lock_open_in_txn(txn: &Txn, ids: &[i64]) -> Result<Ve
             .column(txn)
             .await?;
     sql(concat!(lesson_rows!(), "WHERE l.id IN ({ids}) ORDER BY l.id")).ids(open).all(txn).await
+}
+
+/// A coach in whose place a standby taught a lesson.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct Replaced {
+    /// The lesson.
+    pub lesson_id: i64,
+    /// The coach.
+    pub coach_id: i64,
+    /// User name.
+    pub coach: String,
+}
+
+/// The coaches in whose place standbys taught these lessons.
+pub(crate) async fn coach_list_replaced(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Replaced>> {
+    sql(concat!(
+        "SELECT DISTINCT l.id AS lesson_id, v.replaces_id AS coach_id, o.user_name AS coach \
+         FROM lesson l {join} vacancy v ON ",
+        stood_in!(),
+        " {join} coach o ON o.id = v.replaces_id WHERE l.id IN ({ids})"
+    ))
+    .ids(ids)
+    .all(conn)
+    .await
 }
 
 /// A student who is, or was, on the roster of a lesson.
@@ -214,17 +256,20 @@ impl KeptRow {
     }
 }
 
-/// The attendance that is kept of lessons: of each its coach first, then students by user name.
+/// The attendance that is kept of lessons: of each its coach first, then whoever was replaced, then
+/// students by user name.
 pub(crate) async fn attendance_kept(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<KeptRow>> {
     sql("SELECT a.lesson_id, a.audience, a.person_id, COALESCE(o.user_name, s.user_name) AS user_name, \
          a.state, a.first_at, a.last_at, a.late_s, a.left_early_s FROM attendance a \
+         JOIN lesson l ON l.id = a.lesson_id \
          LEFT JOIN coach o ON a.audience = 'COACH' AND o.id = a.person_id \
          LEFT JOIN student s ON a.audience = 'STUDENT' AND s.id = a.person_id \
          WHERE a.lesson_id IN ({ids}) AND COALESCE(o.user_name, s.user_name) IS NOT NULL \
-         ORDER BY a.lesson_id, a.audience, user_name")
+         ORDER BY a.lesson_id, a.audience, CASE WHEN a.audience = 'COACH' AND a.person_id = l.coach_id \
+           THEN 0 ELSE 1 END, user_name")
     .ids(ids)
     .all(conn)
     .await

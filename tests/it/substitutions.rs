@@ -8,7 +8,7 @@ mod named;
 use crate::grpc::reason;
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::rpc::pb;
-use etutor::testing::academy::coach;
+use etutor::testing::academy::{coach, student};
 use etutor::testing::{Academy, TestApp, on_every_app_at};
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -323,5 +323,57 @@ fn a_class_goes_to_another_coach_at_three_in_the_morning_of_its_day() {
         assert_eq!(stage.told().await, ["SUBSTITUTE_ASSIGNED coach-003", "COACH_REPLACED coach-001"]);
         let fired = stage.fire("clazz complete_coach_changes", None).await;
         assert_eq!((fired.changed, fired.messages), (0, 0), "twice is once");
+    });
+}
+
+/// A student asks for leave from the lesson of 12 March, or takes it back.
+async fn leave(stage: &Stage, number: usize, back: bool) {
+    let request = pb::ListReservationsRequest { student: student(number), ..Default::default() };
+    let found = stage.enrollment().list_reservations(request).await.unwrap().into_inner().reservations;
+    let (reservation_id, day) = (found[0].reservation_id, "2026-03-12".to_owned());
+    if back {
+        stage.enrollment().cancel_leave(pb::CancelLeaveRequest { reservation_id, day }).await.unwrap();
+    } else {
+        stage.enrollment().request_leave(pb::RequestLeaveRequest { reservation_id, day }).await.unwrap();
+    }
+}
+
+#[test]
+fn that_nobody_comes_is_known_to_whoever_has_the_lesson() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        for number in 1..=3 {
+            leave(&stage, number, false).await;
+        }
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        assert_eq!(told, ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]);
+        // The substitute hears it with the lesson.
+        stage.test(2, true).await;
+        let made = start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        let all = ["SUBSTITUTE_ASSIGNED coach-002", "COACH_REPLACED coach-001", "LESSON_EMPTY coach-002"];
+        assert_eq!(told, all);
+        // That somebody comes is not the other's business any more, nor that nobody does.
+        leave(&stage, 1, true).await;
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        assert_eq!(
+            told,
+            ["LESSON_ATTENDED coach-002", "LESSON_ATTENDED wang SMS", "LESSON_ATTENDED wang MAIL"]
+        );
+        // The lesson goes back, and its coach, who heard of nobody, hears of somebody.
+        let request = pb::CancelSubstitutionRequest {
+            substitution_id: made.substitution_id,
+            operator: "wang".to_owned(),
+            remark: "教练好了".to_owned(),
+        };
+        stage.substitutions().cancel_substitution(request).await.unwrap();
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        let all =
+            ["SUBSTITUTE_RELEASED coach-002", "LESSONS_RETURNED coach-001", "LESSON_ATTENDED coach-001"];
+        assert_eq!(told, all);
     });
 }

@@ -3,9 +3,10 @@
 
 use crate::app::call::{Call, Work};
 use crate::domain::attendance::{Attendance, Attended};
-use crate::domain::state::Audience;
+use crate::domain::state::{Audience, LessonState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
+use crate::storage::class::class_by_id;
 use crate::storage::lesson::{self, LessonFilter, LessonKey, LessonRow};
 use crate::storage::page::{Page, Paged};
 use crate::storage::{catalog, coach, presence, student};
@@ -27,7 +28,7 @@ pub(crate) struct AttendanceQuery {
     pub class_template: Option<String>,
     /// Of this class.
     pub class_id: Option<i64>,
-    /// That this coach teaches.
+    /// That this coach teaches, or was replaced in by a standby.
     pub coach: Option<String>,
     /// On whose roster this student is; nobody else is listed then.
     pub student: Option<String>,
@@ -46,7 +47,8 @@ pub(crate) struct PersonAttendance {
     pub attendance: Attendance,
 }
 
-/// A lesson with the attendance of everybody who belongs to it: the coach first.
+/// A lesson with the attendance of everybody who belongs to it: the coach first, then the coach in
+/// whose place a standby taught.
 #[derive(Clone, Debug)]
 pub(crate) struct LessonAttendance {
     /// The lesson; its state as it reads now.
@@ -81,12 +83,17 @@ pub(crate) async fn list_attendance(
         subject_id: None,
         grade: None,
         coach_id: None,
+        // Whoever was replaced was absent from it.
+        or_replaced: true,
         student_id: None,
         states: (Vec::new(), call.now),
     };
     if let Some(code) = &query.class_template {
         let found = catalog::template_by_code(conn, code).await?;
         filter.template_id = Some(found.ok_or_else(|| Error::not_found("class template", code))?.id);
+    }
+    if let Some(id) = query.class_id {
+        class_by_id(conn, id).await?.ok_or_else(|| Error::not_found("class", id))?;
     }
     if let Some(name) = &query.coach {
         let found = coach::coach_by_user_name(conn, name).await?;
@@ -167,7 +174,9 @@ async fn computed(
         let (from, to) = lesson.counts();
         (id, from, to)
     };
-    let coaches: Vec<_> = rows.iter().map(|row| wanted(&attended(row), row.coach_id)).collect();
+    let replaced = lesson::coach_list_replaced(conn, rows.iter().map(|row| row.id)).await?;
+    let mut coaches: Vec<_> = rows.iter().map(|row| wanted(&attended(row), row.coach_id)).collect();
+    coaches.extend(replaced.iter().filter_map(|row| Some(wanted(of.get(&row.lesson_id)?, row.coach_id))));
     let of_coaches = presence::spans_meeting(conn, Audience::Coach, &coaches).await?;
     let students: Vec<_> =
         rosters.iter().filter_map(|row| Some(wanted(of.get(&row.lesson_id)?, row.student_id))).collect();
@@ -178,9 +187,19 @@ async fn computed(
     let mut people = People::new();
     for (n, row) in rows.iter().enumerate() {
         let attendance = attended(row).by(false, spans_of(&of_coaches, n), now, stale);
+        let is_held = row.state != LessonState::CoachAbsent;
+        let attendance = if is_held { attendance } else { attendance.without_teaching() };
         let user_name = row.coach.clone();
         let coach = PersonAttendance { audience: Audience::Coach, id: row.coach_id, user_name, attendance };
         people.insert(row.id, vec![coach]);
+    }
+    for (n, row) in (rows.len()..).zip(replaced) {
+        let (Some(lesson), Some(people)) = (of.get(&row.lesson_id), people.get_mut(&row.lesson_id)) else {
+            continue;
+        };
+        let attendance = lesson.by(false, spans_of(&of_coaches, n), now, stale).without_teaching();
+        let (audience, id, user_name) = (Audience::Coach, row.coach_id, row.coach);
+        people.push(PersonAttendance { audience, id, user_name, attendance });
     }
     for (n, row) in rosters.into_iter().enumerate() {
         let (Some(lesson), Some(people)) = (of.get(&row.lesson_id), people.get_mut(&row.lesson_id)) else {

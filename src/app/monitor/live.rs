@@ -123,6 +123,7 @@ async fn filter(call: &Call<'_>, query: &LiveQuery) -> Result<LessonFilter> {
         subject_id: *subject_id,
         grade: *grade,
         coach_id,
+        or_replaced: false,
         student_id: None,
         states: (states.clone(), now),
     })

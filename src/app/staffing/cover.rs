@@ -4,6 +4,7 @@
 use super::hold::{candidate_of, need_of, refused};
 use super::{notice, trouble};
 use crate::app::call::Work;
+use crate::app::outbox::notice::look_at_classes;
 use crate::app::outbox::{self, Draft, Person};
 use crate::domain::eligibility::{self, Need, Purpose, Span};
 use crate::domain::on_time::is_there;
@@ -69,7 +70,9 @@ pub(super) async fn take_over(
         of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), not_yours, &spans),
     ];
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
-    outbox::write(work, drafts).await.map(Some)
+    let written = outbox::write(work, drafts).await?;
+    // To some of them nobody may come: whoever has them by now is to know.
+    Ok(Some(written + look_at_classes(work, [class_id]).await?))
 }
 
 /// A standby teaches a lesson that has begun: both coaches and admins are told, and students who
@@ -187,7 +190,7 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
         let row = row.ok_or_else(|| Error::not_found("coach", id))?;
         drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &spans));
     }
-    outbox::write(work, drafts).await
+    Ok(outbox::write(work, drafts).await? + look_at_classes(work, [class_id]).await?)
 }
 
 /// A substitute has these lessons no more, and is told.

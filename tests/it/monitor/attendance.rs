@@ -2,6 +2,7 @@
 
 use super::{formed, leave, on_every_class, present};
 use crate::staffing::stage::{SATURDAY, Stage};
+use crate::{on_time, substitutions};
 use etutor::rpc::pb;
 use etutor::testing::academy::{coach, student};
 use etutor::testing::on_every_app_at;
@@ -109,6 +110,63 @@ fn nobody_is_needed_in_a_lesson_that_is_cancelled() {
     });
 }
 
+/// The coaches of the lesson of 12 March, in the order in which they are listed.
+async fn coaches(stage: &Stage, of: &str) -> Vec<String> {
+    let day = "2026-03-12".to_owned();
+    let request = pb::ListAttendanceRequest { from_day: day, coach: of.to_owned(), ..Default::default() };
+    let found = list(stage, request).await.unwrap().lessons;
+    let lines = found.iter().flat_map(shown);
+    lines.filter(|line| line.starts_with("coach")).collect()
+}
+
+/// The same while presence is known and once it is kept.
+async fn coaches_are(stage: &Stage, expected: &[&str]) {
+    for night in [false, true] {
+        stage.set_clock(if night { "2026-03-13" } else { "2026-03-12T21:00" }).await;
+        if night {
+            stage.fire("clazz close_ended", None).await;
+        }
+        for of in ["", &coach(1)] {
+            assert_eq!(coaches(stage, of).await, expected, "{of}, written down: {night}");
+        }
+    }
+}
+
+#[test]
+fn a_coach_who_did_not_teach_was_absent_whatever_was_heard() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = substitutions::formed(app).await;
+        stage.ignore_messages("this story is about attendance");
+        stage.set_clock("2026-03-12T18:30").await;
+        stage.test(2, true).await;
+        on_time::evening_of(&stage, "18:54").await;
+        on_time::login(&stage, 2).await;
+        on_time::minute(&stage, "18:55").await;
+        assert_eq!(substitutions::yes(&stage, 2).await, "READY");
+        on_time::evening_of(&stage, "18:59").await;
+        on_time::login(&stage, 2).await;
+        on_time::minute(&stage, "19:00").await;
+        // Twenty minutes late, and another teaches.
+        on_time::evening_of(&stage, "19:20").await;
+        on_time::login(&stage, 1).await;
+        on_time::evening_of(&stage, "19:30").await;
+        on_time::logout(&stage, 1).await;
+        coaches_are(&stage, &["coach-002 CAME 0 91", "coach-001 ABSENT 20 0"]).await;
+    });
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = substitutions::formed(app).await;
+        stage.ignore_messages("this story is about attendance");
+        for at in ["18:50", "18:55", "19:00", "19:05", "19:15"] {
+            on_time::minute(&stage, at).await;
+        }
+        on_time::evening_of(&stage, "19:16").await;
+        on_time::login(&stage, 1).await;
+        on_time::evening_of(&stage, "19:30").await;
+        on_time::logout(&stage, 1).await;
+        coaches_are(&stage, &["coach-001 ABSENT 16 0"]).await;
+    });
+}
+
 #[test]
 fn lists_are_of_days_and_people_page_by_page() {
     on_every_class(async |stage, class_id| {
@@ -155,6 +213,7 @@ fn lists_are_of_days_and_people_page_by_page() {
         assert_eq!(code(of("", "nobody")).await, Code::NotFound);
         let class_template = "none".to_owned();
         assert_eq!(code(pb::ListAttendanceRequest { class_template, ..all.clone() }).await, Code::NotFound);
+        assert_eq!(code(pb::ListAttendanceRequest { class_id: 99, ..all.clone() }).await, Code::NotFound);
         let to_day = "2027-04-06".to_owned();
         assert_eq!(code(pb::ListAttendanceRequest { to_day, ..all.clone() }).await, Code::InvalidArgument);
     });
