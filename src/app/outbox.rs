@@ -24,7 +24,7 @@ use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message::{
     message_cancel_in_txn, message_cancel_of_invitations, message_insert, message_keys_known,
-    message_of_invitation_is_out, message_unsent_about_class, message_unsent_list,
+    message_of_invitation_is_out, message_unsent_about_class, message_unsent_list, message_unsent_of_person,
 };
 use crate::storage::message_list::{MessageFilter, message_list};
 use crate::storage::notice::said_insert_in_txn;
@@ -86,8 +86,8 @@ pub struct Draft {
     /// Whether it waits for the window of notices, though its kind as a rule answers what the
     /// person has just done.
     pub as_notice: bool,
-    /// Of a message about how a coach stands with an invitation, or about the class of a student:
-    /// what the person knew, and what it says, as stored.
+    /// Of a message about how a coach stands with an invitation, or about the class or a sign-up of
+    /// a student: what the person knew, and what it says, as stored.
     pub said: Option<(String, String)>,
 }
 
@@ -191,6 +191,17 @@ pub(crate) async fn unsent_about_class(
     class_id: i64,
 ) -> Result<Vec<message::Model>> {
     message_unsent_about_class(txn, kind, person, class_id).await
+}
+
+/// The messages of these kinds to this person, with this word ([`Draft::said`]), that nobody has
+/// handed over.
+pub(crate) async fn unsent_of_person(
+    txn: &Txn,
+    kinds: &[MessageKind],
+    person: &str,
+    word: &str,
+) -> Result<Vec<message::Model>> {
+    message_unsent_of_person(txn, kinds, person, word).await
 }
 
 /// Withdraws messages that nobody has handed over.

@@ -349,6 +349,8 @@ words! {
         LessonWithoutStudents = "LESSON_WITHOUT_STUDENTS",
         /// To a student: a lesson that is owed can be made up on a day; will you come?
         MakeUpOffer = "MAKE_UP_OFFER",
+        /// To a student: staff signed the student up for these lessons.
+        SignUpAdded = "SIGN_UP_ADDED",
     }
 }
 

@@ -173,6 +173,11 @@ pub enum ClassNews {
     ClassChanged,
     /// A sign-up, or a part of it, was taken away.
     SignUpCancelled(SignUpEnd),
+    /// Staff signed the student up for these lessons.
+    SignUpAdded {
+        /// What there is to attend.
+        lessons: LessonCount,
+    },
     /// Lessons of another coach are yours.
     SubstituteAssigned {
         /// For some days, or for good.
@@ -384,6 +389,7 @@ impl ClassNews {
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,
             Self::SignUpCancelled(_) => MessageKind::SignUpCancelled,
+            Self::SignUpAdded { .. } => MessageKind::SignUpAdded,
             Self::SubstituteAssigned { .. } => MessageKind::SubstituteAssigned,
             Self::CoachReplaced { .. } => MessageKind::CoachReplaced,
             Self::SubstituteReleased { .. } => MessageKind::SubstituteReleased,

@@ -209,6 +209,9 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             format!("您约的{first}起的课（{}）已由教务取消，如有疑问请联系教务。", course(lessons))
         }
         ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff) => {
+        ClassNews::SignUpAdded { lessons } => {
+            format!("教务已为您约了{first}起的课（{}），如有疑问请联系教务。", course(lessons))
+        }
             format!("为您预留的{first}名额已由教务取消，如有疑问请联系教务。")
         }
         ClassNews::CoachDisconnected { coach: None, since } => {

@@ -149,6 +149,8 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
             from_day,
             end_day,
             request_id: _,
+            operator,
+            remark,
         } = request;
         let (from_day, end_day) = convert::day_range(("from_day", &from_day), ("end_day", &end_day))?;
         let change = Change {
@@ -158,7 +160,10 @@ impl pb::enrollment_service_server::EnrollmentService for EnrollmentRpc {
             from_day,
             end_day,
         };
-        let parts = change::change_reservation(&self.app.call().await?.keyed(key), &change).await?;
+        let call = self.app.call().await?.keyed(key);
+        let operator = if operator.is_empty() { operator } else { convert::operator(operator)? };
+        let call = call.operated(operator, convert::remark(remark, false)?);
+        let parts = change::change_reservation(&call, &change).await?;
         let (reservation, before) = (Some(parts.after.into()), Some(parts.before.into()));
         Ok(Response::new(pb::ChangeReservationResponse { reservation, before }))
     }

@@ -141,6 +141,19 @@ pub(crate) async fn message_unsent_about_class(
     Ok(query.order_by_asc(Column::Id).all(txn).await?)
 }
 
+/// The messages of these kinds to this person, with this word, that nobody has handed over.
+pub(crate) async fn message_unsent_of_person(
+    txn: &Txn,
+    kinds: &[MessageKind],
+    person: &str,
+    word: &str,
+) -> Result<Vec<message::Model>> {
+    use message::Column;
+    let query = message::Entity::find().filter(unsent()).filter(Column::Person.eq(person));
+    let query = query.filter(Column::Kind.is_in(kinds.iter().copied())).filter(Column::Word.eq(word));
+    Ok(query.order_by_asc(Column::Id).all(txn).await?)
+}
+
 /// A message that a sender should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Due {

@@ -20,6 +20,18 @@ macro_rules! teaches {
     };
 }
 
+/// Whether the student of a message `m` is signed up for the lesson that it names. The key names
+/// the template; the student may have another lesson at that time by now.
+macro_rules! signed_up {
+    () => {
+        "EXISTS (SELECT 1 FROM student s JOIN reservation r ON r.student_id = s.id \
+         JOIN class_template t ON t.id = r.template_id \
+         JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
+         WHERE s.user_name = m.person AND r.state IN ('BOOKED', 'PLACED') \
+           AND p.start_at = m.lesson_at AND REPLACE(m.dedup_key, t.code, '') <> m.dedup_key)"
+    };
+}
+
 /// Makes a SELECT of messages by the lesson `l` that they name and its coach `p`.
 macro_rules! lesson_of_message {
     ($is_so:literal) => {
@@ -112,14 +124,14 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
                   AND p.start_at = m.lesson_at)")
         .ids(ids.iter().copied())
         .bind(now),
-        // The key names the template; the student may have another lesson at that time by now.
-        Truth::SignUpGone => sql("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT EXISTS \
-               (SELECT 1 FROM student s JOIN reservation r ON r.student_id = s.id \
-                JOIN class_template t ON t.id = r.template_id \
-                JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
-                WHERE s.user_name = m.person AND r.state IN ('BOOKED', 'PLACED') \
-                  AND p.start_at = m.lesson_at AND REPLACE(m.dedup_key, t.code, '') <> m.dedup_key)")
-        .ids(ids.iter().copied()),
+        Truth::SignUpGone => {
+            sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT ", signed_up!()))
+                .ids(ids.iter().copied())
+        }
+        Truth::SignUpStands => {
+            sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", signed_up!()))
+                .ids(ids.iter().copied())
+        }
     };
     query.column(txn).await.map(Some)
 }

@@ -258,6 +258,23 @@ pub(crate) async fn place_days(
         .await
 }
 
+/// The lessons ahead of a template for which a student is signed up.
+pub(crate) async fn lesson_list_signed_up(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    template_id: i64,
+    now: Instant,
+) -> Result<Vec<(Day, Instant)>> {
+    sql("SELECT p.day, p.start_at FROM reservation r JOIN place p ON p.template_id = r.template_id \
+         AND p.day BETWEEN r.start_day AND r.last_day WHERE r.student_id = ? AND r.template_id = ? \
+         AND r.state IN ('BOOKED', 'PLACED') AND p.start_at > ? ORDER BY p.day")
+    .bind(student_id)
+    .bind(template_id)
+    .bind(now)
+    .tuples(conn)
+    .await
+}
+
 /// The first lesson day of a template on or after `from`: with a free place, or any for who waits
 /// for one.
 pub(crate) async fn place_first_day(

@@ -3,7 +3,7 @@
 
 use super::confirm::lock_in_txn;
 use super::free::{GivenBack, give_back_in_txn};
-use super::tell::taken_away;
+use super::tell::{SignedUp, taken_away};
 use super::{get_reservation, offer, stored};
 use crate::app::call::{Call, Work};
 use crate::domain::actor::Actor;
@@ -43,11 +43,15 @@ pub(crate) async fn cancel_reservation(call: &Call<'_>, cancel: &Cancel) -> Resu
     in_txn!(call, "reservation.cancel", |work| {
         let before = lock_in_txn(work.txn, template_id, cancel.id).await?;
         if work.claimed(CANCEL).await?.is_none() {
+            let signed_up = SignedUp::read(work, before.student_id, &[template_id]).await?;
             let lost = end_in_txn(work, &before, cancel.from_day).await?;
-            if let Actor::Admin(_) = work.actor {
-                // What students do themselves they know.
+            // What students do themselves they know.
+            if let Actor::Admin(_) = work.actor
+                && !matches!(before.state, ReservationState::Booked | ReservationState::Placed)
+            {
                 taken_away(work, &before, &lost).await?;
             }
+            signed_up.tell_change(work, &before).await?;
             work.record(CANCEL, cancel.id).await?;
         }
         Ok(())

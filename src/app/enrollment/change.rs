@@ -9,7 +9,7 @@ use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;
 use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
-use super::tell::class_from;
+use super::tell::{SignedUp, class_from};
 use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
 use crate::app::call::{Call, Work};
@@ -143,11 +143,12 @@ pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Resu
             return Err(Error::refused_on(Reason::NotALessonDay, detail, [ask.end_day]));
         }
         // Classes before places, whichever of them the change comes to need.
-        seat::seat_lock_in_txn(work.txn, &concerned_by(&before, other), work.app.time().day(work.now))
-            .await?;
+        let concerned = concerned_by(&before, other);
+        seat::seat_lock_in_txn(work.txn, &concerned, work.app.time().day(work.now)).await?;
+        let had = SignedUp::read(work, before.student_id, &concerned).await?;
         // The list first: who waits was promised what is free. What is given up now is free when
         // the new part is there.
-        offer::refresh_in_txn(work, &concerned_by(&before, other)).await?;
+        offer::refresh_in_txn(work, &concerned).await?;
         let in_both = from.is_some_and(|from| other.is_none() && from <= ask.end_day);
         let made = if in_both {
             keep_in_txn(work, &before, change, &ask).await?
@@ -165,6 +166,7 @@ pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Resu
         work.record(SCOPE, made).await?;
         offer::refresh_in_txn(work, &[before.template_id]).await?;
         Ok(made)
+        had.tell_change(work, &before).await?;
     })?;
     parts(call.app, id, change.id).await
 }

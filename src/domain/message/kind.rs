@@ -121,6 +121,8 @@ pub enum Truth {
     MakeUpStands,
     /// The student has no sign-up for its lesson.
     SignUpGone,
+    /// The student has one.
+    SignUpStands,
     /// The person still teaches its class, or is in it.
     OfClass,
 }
@@ -253,6 +255,8 @@ kinds! {
         "上课无学员在线"  "a lesson goes on, and no student is present";
     MakeUpOffer        [Student]        Notice     Exempt Again Class        Truth::MakeUpStands;
         "补课邀请"       "a lesson that is owed can be made up on a day: will you come?";
+    SignUpAdded        [Student]        Notice     Holds  Again SignUp       Truth::SignUpStands;
+        "约课通知"       "staff signed you up for these lessons";
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::CoachAbsent => ClassNews::CoachAbsent(Reader::Admins { coach, students: 6 }),
         MessageKind::LessonGoesOn => ClassNews::LessonGoesOn { late_minutes: 7, coach: Some(coach) },
         MessageKind::SignUpCancelled => ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons)),
+        MessageKind::SignUpAdded => ClassNews::SignUpAdded { lessons },
         MessageKind::CoachDisconnected => {
             ClassNews::CoachDisconnected { coach: Some(coach), since: midnight() }
         }

@@ -112,7 +112,7 @@ twins! {
         SubstituteAssigned, CoachReplaced, SubstituteReleased, LessonsReturned, SubstituteMissing,
         StandbyRequest, CoachNotOnline, CoachLate, LessonTakenOver, LessonDelayed, CoachAbsent,
         LessonGoesOn, TestFailed, StaffNotice,
-        CoachDisconnected, CoachBack, LessonWithoutStudents, MakeUpOffer,
+        CoachDisconnected, CoachBack, LessonWithoutStudents, MakeUpOffer, SignUpAdded,
     ];
     TimelineKind = TimelineKind [
         Places, SignedUp, WaitlistJoined, WaitlistEnded, StatusChanged, VacancyOpened, Invited,

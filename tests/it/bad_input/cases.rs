@@ -224,6 +224,8 @@ fn sign_ups(world: &World) -> Vec<Case> {
     let schedule = pb::GetStudentScheduleRequest {
         student: student(1),
         from_day: text("2026-03-12"),
+        operator: text("wang"),
+        remark: text("asked for it"),
         to_day: text("2026-04-12"),
     };
     vec![
@@ -422,7 +424,7 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         "page_size" | "page_token" => missing,
         "request_id" => any,
         // The student cancels.
-        "operator" | "remark" if method == "CancelReservation" => any,
+        "operator" | "remark" if matches!(method, "CancelReservation" | "ChangeReservation") => any,
         // Any text.
         "name" | "real_name" | "operator" | "text" => spoil == Spoil::NonExistent,
         "school_name" => any,
