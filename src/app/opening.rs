@@ -6,6 +6,7 @@ pub mod watch;
 
 use super::App;
 use crate::app::call::Call;
+use crate::domain::apart::Pupil;
 use crate::domain::city::city;
 use crate::domain::opening::{LessonDay, Offer, OwnLesson, open_from};
 use crate::domain::time::{Day, add_days};
@@ -184,7 +185,7 @@ struct Findings {
     queues: HashMap<i64, Queue>,
     classes: HashMap<i64, RunningClasses>,
     own: Vec<OwnLesson>,
-    city: String,
+    pupil: Pupil,
     open_from: Day,
 }
 
@@ -218,10 +219,14 @@ async fn paint(call: &Call<'_>, wanted: &Wanted, rows: Vec<OpeningRow>) -> Resul
         queues: queues?,
         classes: classes?,
         own: own?,
-        city: wanted.student.as_ref().map(|student| city(&student.area_code)).unwrap_or_default(),
+        pupil: wanted.student.as_ref().map(pupil).unwrap_or_default(),
         open_from: open_from(call.app.rules(), call.now),
     };
     Ok(rows.into_iter().map(|row| findings.opening(call, row.template)).collect())
+}
+
+fn pupil(student: &student::Model) -> Pupil {
+    Pupil { student_id: student.id, city: city(&student.area_code) }
 }
 
 impl Findings {
@@ -235,7 +240,7 @@ impl Findings {
             max_students: i64::from(template.max_students_per_class),
             classes: classes.map_or(&[], |classes| classes.seats.as_slice()),
             own: &self.own,
-            city: &self.city,
+            pupil: &self.pupil,
             open_from: self.open_from,
         };
         let judge = |place: &LessonDay| {

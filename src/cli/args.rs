@@ -1,6 +1,7 @@
 //! The command line of `etutorctl`.
 
 use super::attendance::AttendanceArgs;
+use super::blocks::{BlockArgs, BlocksArgs, UnblockArgs};
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
 use super::lessons::{LessonArgs, Which};
@@ -175,6 +176,12 @@ pub(super) enum Coach {
         #[command(flatten)]
         how: ImportFile,
     },
+    /// Keep a coach from a student, from a class, or from being invited at all
+    Block(BlockArgs),
+    /// End a block
+    Unblock(UnblockArgs),
+    /// The blocks there are
+    Blocks(BlocksArgs),
 }
 
 fn encoding(name: &str) -> Result<&'static Encoding, String> {

@@ -8,7 +8,7 @@ use tonic_types::StatusExt as _;
 
 /// Fields of requests that were typed under another name: the words of the command (empty = of all
 /// others), the field, what was typed.
-const TYPED: [(&str, &str, &str); 19] = [
+const TYPED: [(&str, &str, &str); 24] = [
     ("enrollment", "class_template", "--template"),
     ("places explain", "class_template", "TEMPLATE"),
     ("task show", "class_template", "TEMPLATE"),
@@ -19,8 +19,13 @@ const TYPED: [(&str, &str, &str); 19] = [
     ("clock advance", "duration", "BY"),
     ("messages", "task_id", "--task"),
     ("notice", "class_id", "CLASS"),
-    ("notice", "operator", "--operator"),
     ("notice", "text", "TEXT"),
+    ("coach block", "coach", "COACH"),
+    ("coach block", "class_id", "--class"),
+    ("coach unblock", "block_id", "BLOCK"),
+    ("coach blocks", "class_id", "--class"),
+    ("", "operator", "--operator"),
+    ("", "remark", "--remark"),
     ("", "from_day", "--from"),
     ("", "to_day", "--to"),
     ("", "day", "DAY"),

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod attendance;
+mod blocks;
 mod clock;
 mod connect;
 mod enrollment;
@@ -71,6 +72,9 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Coach(Coach::Import { file, how }) => {
             import::run_file(&global, "coaches.csv", &file, how).await
         }
+        Command::Coach(Coach::Block(args)) => blocks::block(&global, args).await,
+        Command::Coach(Coach::Unblock(args)) => blocks::unblock(&global, args).await,
+        Command::Coach(Coach::Blocks(args)) => blocks::list(&global, args).await,
         Command::Clock(command) => clock::run(&global, command).await,
         Command::Tasks => show::tasks(&global).await,
         Command::Runs { task, limit } => show::runs(&global, task, limit).await,

@@ -1,6 +1,7 @@
 //! Sizing a class task: how many new classes it needs, who fills free seats, how many coaches to
 //! ask, and who is let go when the task shrinks (docs/domain.md §§4, 5).
 
+use super::apart::{Apart, Pupil};
 use super::state::InvitationState;
 use super::time::{Day, Instant};
 use std::collections::BTreeMap;
@@ -61,8 +62,8 @@ pub(crate) struct Seats {
     pub class_id: i64,
     /// Its lesson days from D on, each with how many students it has.
     pub rosters: BTreeMap<Day, i64>,
-    /// The city whose students the coach does not take.
-    pub forbidden_city: Option<String>,
+    /// Whom its coach does not teach.
+    pub apart: Apart,
 }
 
 /// A student who looks for a free seat.
@@ -70,16 +71,16 @@ pub(crate) struct Seats {
 pub(crate) struct Seeker {
     /// The reservation.
     pub reservation_id: i64,
-    /// The student's city.
-    pub city: String,
+    /// The student.
+    pub pupil: Pupil,
     /// The lesson days of the reservation from D on.
     pub days: Vec<Day>,
 }
 
 impl Seats {
-    /// Whether there is a free seat on all these days for a student of a city.
-    pub(crate) fn is_free(&self, city: &str, days: &[Day], max_students: i64) -> bool {
-        self.forbidden_city.as_deref() != Some(city)
+    /// Whether there is a free seat on all these days for a student.
+    pub(crate) fn is_free(&self, pupil: &Pupil, days: &[Day], max_students: i64) -> bool {
+        self.apart.why(pupil).is_none()
             && days.iter().all(|day| self.rosters.get(day).is_some_and(|roster| *roster < max_students))
     }
 
@@ -93,9 +94,9 @@ impl Seats {
 
 /// The class with a free seat on every one of these days (in order, at least one), the fullest
 /// first: its position.
-pub(crate) fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_students: i64) -> Option<usize> {
+pub(crate) fn find_seat(classes: &[Seats], pupil: &Pupil, days: &[Day], max_students: i64) -> Option<usize> {
     let first = days.first()?;
-    let free = classes.iter().enumerate().filter(|(_, class)| class.is_free(city, days, max_students));
+    let free = classes.iter().enumerate().filter(|(_, class)| class.is_free(pupil, days, max_students));
     let fullest = free.max_by_key(|(_, class)| {
         (class.rosters.get(first).copied().unwrap_or(0), std::cmp::Reverse(class.class_id))
     });
@@ -107,7 +108,7 @@ pub(crate) fn find_seat(classes: &[Seats], city: &str, days: &[Day], max_student
 pub(crate) fn fill_seats(classes: &mut [Seats], seekers: &[Seeker], max_students: i64) -> Vec<(i64, i64)> {
     let mut filled = Vec::new();
     for seeker in seekers {
-        let found = find_seat(classes, &seeker.city, &seeker.days, max_students);
+        let found = find_seat(classes, &seeker.pupil, &seeker.days, max_students);
         if let Some(class) = found.and_then(|position| classes.get_mut(position)) {
             class.take(&seeker.days);
             filled.push((seeker.reservation_id, class.class_id));
@@ -198,11 +199,11 @@ mod tests {
         let class = |class_id, first, second| Seats {
             class_id,
             rosters: BTreeMap::from([(days[0], first), (days[1], second)]),
-            forbidden_city: None,
+            apart: Apart::default(),
         };
         let seeker = |reservation_id, days: &[Day]| Seeker {
             reservation_id,
-            city: "1101".to_owned(),
+            pupil: Pupil { student_id: reservation_id, city: "1101".to_owned() },
             days: days.to_vec(),
         };
         let mut classes = [class(1, 3, 3), class(2, 5, 6), class(3, 4, 4)];
@@ -212,8 +213,11 @@ mod tests {
             6,
         );
         assert_eq!(filled, [(10, 3), (11, 2), (12, 3), (13, 1)]);
-        let mut at_home = [Seats { forbidden_city: Some("1101".to_owned()), ..class(4, 0, 0) }];
-        assert_eq!(fill_seats(&mut at_home, &[seeker(14, &days)], 6), []);
+        let at_home = Apart { city: Some("1101".to_owned()), ..Apart::default() };
+        let blocked = Apart { students: [14].into(), ..Apart::default() };
+        for apart in [at_home, blocked] {
+            assert_eq!(fill_seats(&mut [Seats { apart, ..class(4, 0, 0) }], &[seeker(14, &days)], 6), []);
+        }
     }
 
     #[test]

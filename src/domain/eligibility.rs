@@ -100,7 +100,7 @@ pub struct Candidate {
     pub city: String,
     /// Takes no students of the same city.
     pub forbid_same_city: bool,
-    /// Blocked by staff.
+    /// Blocked by staff as a whole.
     pub blocked: bool,
     /// Wants no messages.
     pub opted_out: bool,
@@ -130,6 +130,15 @@ pub struct Candidate {
     pub test_passed: Option<Instant>,
     /// For the optimistic check of storage.
     pub version: i64,
+}
+
+/// A block of a coach that concerns a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its key.
+    pub id: i64,
+    /// The city of the student whom it is about; `None` = it is about the class.
+    pub city: Option<String>,
 }
 
 /// How many classes a coach of a rank may have in a season.
@@ -166,6 +175,8 @@ pub struct Need {
     pub first: BTreeSet<i64>,
     /// The limits that staff set for the season, by rank.
     pub limits: BTreeMap<u8, ClassLimit>,
+    /// The blocks with the class, or with students of the task, by coach.
+    pub blocks: BTreeMap<i64, Vec<Block>>,
 }
 
 impl Need {
@@ -176,7 +187,7 @@ impl Need {
         };
         match purpose {
             Purpose::Auto { .. } | Purpose::Substitute => limit.base,
-            Purpose::Manual { .. } => limit.most,
+            Purpose::Manual { .. } | Purpose::Named => limit.most,
             Purpose::Answer if coach.by_hand.contains(&self.task_id) => limit.most,
             Purpose::Answer => limit.base,
         }
@@ -193,12 +204,15 @@ pub enum Purpose {
     },
     /// An automatic invitation to teach in another coach's place: budgets do not count.
     Substitute,
-    /// By staff; with `override` the city rule and the blocks of messages do not count, overlap and
-    /// dismissal always do.
+    /// By staff; with `override` the city rule and blocks do not count, overlap and dismissal
+    /// always do.
     Manual {
         /// Whether staff said so.
         overriding: bool,
     },
+    /// Staff have spoken to the coach, who is to teach in another's place: the city rule does not
+    /// count, blocks do.
+    Named,
     /// A yes or a promotion: the invitation itself, budgets and spacing do not count.
     Answer,
 }
@@ -242,10 +256,11 @@ pub fn check(
     if need.is_a_class && !is_own && coach.classes >= need.class_limit(rules, coach, purpose) {
         return Err(Reason::RankLimit);
     }
-    if !overriding && !city_can_be_kept(coach, need) {
+    let counts_city = !overriding && purpose != Purpose::Named;
+    if counts_city && !city_can_be_kept(coach, need) {
         return Err(Reason::SameCity);
     }
-    if coach.blocked && !overriding {
+    if !overriding && (coach.blocked || !blocks_can_be_kept(coach, need, counts_city)) {
         return Err(Reason::Blocked);
     }
     if coach.opted_out && purpose != Purpose::Answer {
@@ -332,6 +347,25 @@ fn city_can_be_kept(coach: &Candidate, need: &Need) -> bool {
     let all: i64 = need.cities.values().sum();
     let same = need.cities.get(&coach.city).copied().unwrap_or(0);
     all - same >= all / need.needed.max(1)
+}
+
+/// The blocks can be kept as the city rule can: enough students of the task may be taught by the
+/// coach; a class with which the coach is blocked never.
+fn blocks_can_be_kept(coach: &Candidate, need: &Need, counts_city: bool) -> bool {
+    let Some(blocks) = need.blocks.get(&coach.id) else { return true };
+    let forbidden = Some(coach.city.as_str()).filter(|_| counts_city && coach.forbid_same_city);
+    let same = forbidden.and_then(|city| need.cities.get(city)).copied().unwrap_or(0);
+    let all: i64 = need.cities.values().sum();
+    let mut kept_out = same;
+    for block in blocks {
+        match &block.city {
+            None => return false,
+            // Kept out already.
+            Some(city) if Some(city.as_str()) == forbidden => {}
+            Some(_) => kept_out += 1,
+        }
+    }
+    all - kept_out >= all / need.needed.max(1)
 }
 
 /// The order in which coaches are asked (docs/domain.md §5): who is to be asked first, then by

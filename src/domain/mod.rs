@@ -2,6 +2,7 @@
 //! std, chrono, thiserror and pure crates.
 
 pub mod actor;
+pub(crate) mod apart;
 pub(crate) mod attendance;
 pub mod calendar;
 pub(crate) mod cap;

@@ -1,6 +1,7 @@
 //! Openings: on which lesson days of a template a sign-up made now could start, and why not on the
 //! others (docs/domain.md §3, §6).
 
+use super::apart::Pupil;
 use super::calendar::{Timeline, cut_off};
 use super::claim::Claim;
 use super::class_task::Seats;
@@ -58,8 +59,8 @@ pub(crate) struct Offer<'a> {
     pub classes: &'a [Seats],
     /// The student's lessons of these days and the days beside them; none without a student.
     pub own: &'a [OwnLesson],
-    /// The student's city; empty without a student.
-    pub city: &'a str,
+    /// The student; nobody without one.
+    pub pupil: &'a Pupil,
     /// See [`open_from`]. Asked once for a page: each answer takes a look into the zone's history.
     pub open_from: Day,
 }
@@ -96,17 +97,17 @@ impl Offer<'_> {
 
     fn has_seat(&self, day: Day) -> bool {
         let free = |seats: &Seats| seats.rosters.get(&day).is_some_and(|roster| *roster < self.max_students);
-        self.classes.iter().any(|seats| self.takes_city(seats) && free(seats))
+        self.classes.iter().any(|seats| self.takes(seats) && free(seats))
     }
 
-    fn takes_city(&self, seats: &Seats) -> bool {
-        seats.forbidden_city.as_deref().is_none_or(|city| city != self.city)
+    fn takes(&self, seats: &Seats) -> bool {
+        seats.apart.why(self.pupil).is_none()
     }
 
     /// The running classes with a free seat on each of their lesson days from `first` on: (class,
     /// free seats on the fullest of them).
     pub(crate) fn free_classes(&self, first: Day) -> Vec<(i64, i64)> {
-        let free = self.classes.iter().filter(|seats| self.takes_city(seats)).filter_map(|seats| {
+        let free = self.classes.iter().filter(|seats| self.takes(seats)).filter_map(|seats| {
             let fullest = seats.rosters.range(first..).map(|(_, roster)| *roster).max()?;
             (fullest < self.max_students).then_some((seats.class_id, self.max_students - fullest))
         });
@@ -139,6 +140,7 @@ pub(crate) fn next_turn<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::apart::Apart;
     use crate::domain::calendar::{parse_day, parse_time};
     use chrono::TimeDelta;
     use chrono_tz::Asia::Shanghai;
@@ -167,17 +169,22 @@ mod tests {
 
     fn seats(class_id: i64, rosters: &[(&str, i64)], forbidden_city: Option<&str>) -> Seats {
         let rosters: BTreeMap<Day, i64> = rosters.iter().map(|(text, roster)| (day(text), *roster)).collect();
-        Seats { class_id, rosters, forbidden_city: forbidden_city.map(str::to_owned) }
+        let apart = Apart { city: forbidden_city.map(str::to_owned), ..Apart::default() };
+        Seats { class_id, rosters, apart }
+    }
+
+    fn from(city: &str) -> Pupil {
+        Pupil { student_id: 4, city: city.to_owned() }
     }
 
     /// Template 1, with classes of six, at an instant.
-    fn offer<'a>(classes: &'a [Seats], own: &'a [OwnLesson], city: &'a str, now: Instant) -> Offer<'a> {
+    fn offer<'a>(classes: &'a [Seats], own: &'a [OwnLesson], pupil: &'a Pupil, now: Instant) -> Offer<'a> {
         Offer {
             template_id: 1,
             max_students: 6,
             classes,
             own,
-            city,
+            pupil,
             open_from: open_from(&Rules::new(Shanghai), now),
         }
     }
@@ -206,7 +213,11 @@ mod tests {
             ("over", &evening, &with_seat, "2026-07-01 00:00", Some(Reason::NotOpen)),
         ];
         for (what, lesson, classes, now, expected) in table {
-            assert_eq!(offer(classes, &[], "", at(now)).why_not(&rules, lesson, at(now)), expected, "{what}");
+            assert_eq!(
+                offer(classes, &[], &from(""), at(now)).why_not(&rules, lesson, at(now)),
+                expected,
+                "{what}"
+            );
         }
     }
 
@@ -244,10 +255,11 @@ mod tests {
             ),
         ];
         for (what, lesson, own, expected) in table {
-            assert_eq!(offer(&[], own, "4101", now).why_not(&rules, &lesson, now), expected, "{what}");
+            assert_eq!(offer(&[], own, &from("4101"), now).why_not(&rules, &lesson, now), expected, "{what}");
         }
         let both = [own(2, "2026-03-05 18:00"), own(1, "2026-03-05 19:00")];
-        let reason = offer(&[], &both, "4101", now).why_not(&rules, &lesson("2026-03-05 19:00", 0), now);
+        let reason =
+            offer(&[], &both, &from("4101"), now).why_not(&rules, &lesson("2026-03-05 19:00", 0), now);
         assert_eq!(reason, Some(Reason::AlreadyReserved), "what is reserved already is told first");
     }
 
@@ -259,19 +271,23 @@ mod tests {
             seats(9, &[("2026-03-05", 2)], Some("4101")),
         ];
         let now = at("2026-03-04 12:00");
-        let free = |city: &str, first: &str| offer(&classes, &[], city, now).free_classes(day(first));
+        let free = |city: &str, first: &str| offer(&classes, &[], &from(city), now).free_classes(day(first));
         assert_eq!(free("3201", "2026-03-05"), [(9, 4)]);
         assert_eq!(free("4101", "2026-03-05"), [], "the coach of class 9 takes nobody of the own city");
         assert_eq!(free("", "2026-03-06"), [(7, 1)]);
         assert_eq!(free("", "2026-03-20"), [], "no lesson is left");
         let rules = Rules::new(Shanghai);
         let lesson = lesson("2026-03-05 19:00", 0);
-        let reason =
-            |classes: &[Seats], city: &str| offer(classes, &[], city, now).why_not(&rules, &lesson, now);
+        let reason = |classes: &[Seats], city: &str| {
+            offer(classes, &[], &from(city), now).why_not(&rules, &lesson, now)
+        };
         assert_eq!(
             (reason(&classes[2..], "3201"), reason(&classes[2..], "4101")),
             (None, Some(Reason::TooLate))
         );
+        let blocked = Apart { students: [4].into(), ..Apart::default() };
+        let blocked = [Seats { apart: blocked, ..classes[1].clone() }];
+        assert_eq!(reason(&blocked, "3201"), Some(Reason::TooLate), "nor whom staff keep from the coach");
     }
 
     #[test]

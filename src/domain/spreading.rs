@@ -1,27 +1,8 @@
-//! Spreading students over new classes (docs/domain.md §4): evenly, and never with a coach of the
-//! same city who is marked `forbid_same_city`.
+//! Spreading students over new classes (docs/domain.md §4): evenly, and never with a coach who does
+//! not teach them, be it for the city or for a block.
 
-/// A student to be placed; the slice they come in is the order of priority (created_at, then id).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pupil {
-    /// The reservation.
-    pub id: i64,
-    /// The student's city.
-    pub city: String,
-}
-
-/// A class to be filled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
-    /// The city whose students the coach does not take.
-    pub forbidden_city: Option<String>,
-}
-
-impl Group {
-    fn takes(&self, pupil: &Pupil) -> bool {
-        self.forbidden_city.as_deref() != Some(pupil.city.as_str())
-    }
-}
+use super::apart::{Apart, Pupil};
+use super::reason::Reason;
 
 /// Who goes where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,22 +11,23 @@ pub(crate) struct Spread {
     pub groups: Vec<Vec<usize>>,
     /// Positions of those who find no class at all because it is full.
     pub full: Vec<usize>,
-    /// Positions of those who find none because of the city rule.
-    pub same_city: Vec<usize>,
+    /// Positions of those whom the coaches of the classes do not teach, and why.
+    pub apart: Vec<(usize, Reason)>,
 }
 
-/// Spreads students over classes of at most `max` each.
+/// Spreads students over classes of at most `max` each; each group is whom its coach does not
+/// teach. The slice that the students come in is the order of priority (created_at, then id).
 ///
 /// As many as possible find a place (a maximum matching), earlier students before later ones; sizes
-/// differ by at most one unless the city rule makes that impossible.
-pub(crate) fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
+/// differ by at most one unless the coaches make that impossible.
+pub(crate) fn spread(pupils: &[Pupil], groups: &[Apart], max: usize) -> Spread {
     // Who finds a place at all: greedy by priority with augmenting paths, every class at its full
     // size.
     let mut matching = Matching::new(pupils, groups);
     matching.sizes = vec![max; groups.len()];
     let chosen: Vec<usize> = (0..pupils.len()).filter(|&pupil| matching.place(pupil)).collect();
     // Where: the same students again, classes growing together one seat at a time, so that they
-    // stay as even as the city rule lets them.
+    // stay as even as the coaches let them.
     let mut even = Matching::new(pupils, groups);
     let mut waiting = chosen.clone();
     let floor = chosen.len().checked_div(groups.len()).unwrap_or(0);
@@ -58,33 +40,43 @@ pub(crate) fn spread(pupils: &[Pupil], groups: &[Group], max: usize) -> Spread {
     }
     let mut spread = Spread { groups: vec![Vec::new(); groups.len()], ..Spread::default() };
     for (pupil, group) in even.of.iter().enumerate() {
-        match group {
-            Some(group) => spread.groups[*group].push(pupil),
-            None if groups.iter().any(|group| group.takes(&pupils[pupil])) => spread.full.push(pupil),
-            None if groups.is_empty() => spread.full.push(pupil),
-            None => spread.same_city.push(pupil),
+        if let Some(group) = group {
+            spread.groups[*group].push(pupil);
         }
     }
-    // A student with room left somewhere was kept out by the city rule, even where another class
-    // would have taken the city.
-    let room = spread.groups.iter().any(|group| group.len() < max);
-    if room {
-        spread.same_city.append(&mut spread.full);
-        spread.same_city.sort_unstable();
+    // Who finds no class while one has room is kept out by its coach, even where another coach,
+    // whose class is full, would have taken the student.
+    let open: Vec<&Apart> = groups
+        .iter()
+        .zip(&spread.groups)
+        .filter(|(_, members)| members.len() < max)
+        .map(|(of, _)| of)
+        .collect();
+    let of = if open.is_empty() { groups.iter().collect() } else { open };
+    for pupil in (0..pupils.len()).filter(|pupil| even.of[*pupil].is_none()) {
+        let reasons: Option<Vec<Reason>> = of.iter().map(|group| group.why(&pupils[pupil])).collect();
+        match reasons {
+            // Without the block there would be a place.
+            Some(reasons) if reasons.contains(&Reason::Blocked) => {
+                spread.apart.push((pupil, Reason::Blocked))
+            }
+            Some(reasons) if !reasons.is_empty() => spread.apart.push((pupil, Reason::SameCity)),
+            _ => spread.full.push(pupil),
+        }
     }
     spread
 }
 
 struct Matching<'a> {
     pupils: &'a [Pupil],
-    groups: &'a [Group],
+    groups: &'a [Apart],
     sizes: Vec<usize>,
     of: Vec<Option<usize>>,
     members: Vec<Vec<usize>>,
 }
 
 impl<'a> Matching<'a> {
-    fn new(pupils: &'a [Pupil], groups: &'a [Group]) -> Self {
+    fn new(pupils: &'a [Pupil], groups: &'a [Apart]) -> Self {
         Self {
             pupils,
             groups,
@@ -104,7 +96,7 @@ impl<'a> Matching<'a> {
             for group in 0..self.groups.len() {
                 if came[group].is_some()
                     || self.of[moving] == Some(group)
-                    || !self.groups[group].takes(&self.pupils[moving])
+                    || self.groups[group].why(&self.pupils[moving]).is_some()
                 {
                     continue;
                 }
@@ -143,16 +135,20 @@ impl<'a> Matching<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn pupils(cities: &[&str]) -> Vec<Pupil> {
         cities
             .iter()
             .enumerate()
-            .map(|(id, city)| Pupil { id: id as i64, city: (*city).to_owned() })
+            .map(|(id, city)| Pupil { student_id: id as i64, city: (*city).to_owned() })
             .collect()
     }
-    fn group(forbidden: &str) -> Group {
-        Group { forbidden_city: (!forbidden.is_empty()).then(|| forbidden.to_owned()) }
+    fn group(forbidden: &str) -> Apart {
+        Apart { city: (!forbidden.is_empty()).then(|| forbidden.to_owned()), students: BTreeSet::new() }
+    }
+    fn blocked(students: &[i64]) -> Apart {
+        Apart { city: None, students: students.iter().copied().collect() }
     }
     fn sizes(spread: &Spread) -> Vec<usize> {
         spread.groups.iter().map(Vec::len).collect()
@@ -170,7 +166,7 @@ mod tests {
         let spread =
             spread(&pupils(&["1101", "1101", "1101", "1101", "3101"]), &[group("1101"), group("")], 6);
         assert_eq!(sizes(&spread), [1, 4]);
-        assert!(spread.same_city.is_empty());
+        assert!(spread.apart.is_empty());
     }
 
     #[test]
@@ -184,10 +180,27 @@ mod tests {
     #[test]
     fn who_cannot_be_placed_is_told_why() {
         let all_at_home = spread(&pupils(&["1101", "1101"]), &[group("1101")], 6);
-        assert_eq!((all_at_home.same_city, all_at_home.full), (vec![0, 1], vec![]));
+        let home = |pupil| (pupil, Reason::SameCity);
+        assert_eq!((all_at_home.apart, all_at_home.full), (vec![home(0), home(1)], vec![]));
         let too_many = spread(&pupils(&["1101", "1101", "1101"]), &[group("")], 2);
-        assert_eq!((too_many.full, too_many.same_city), (vec![2], vec![]));
+        assert_eq!((too_many.full, too_many.apart), (vec![2], vec![]));
         assert_eq!(spread(&pupils(&["1101"]), &[], 6).full, [0]);
+    }
+
+    #[test]
+    fn a_block_is_kept_as_the_city_is() {
+        let three = pupils(&["1101", "1101", "3101"]);
+        // The first student may only go to the second class.
+        let kept = spread(&three, &[blocked(&[0]), group("")], 2);
+        assert_eq!(kept.groups, [vec![1, 2], vec![0]]);
+        assert_eq!(spread(&three, &[blocked(&[0])], 6).apart, [(0, Reason::Blocked)]);
+        // Kept out by the city of one and by a block of the other: staff can lift the block.
+        assert_eq!(spread(&three[..1], &[blocked(&[0]), group("1101")], 6).apart, [(0, Reason::Blocked)]);
+        let both = Apart { city: Some("1101".to_owned()), ..blocked(&[0, 2]) };
+        let home = |pupil| (pupil, Reason::SameCity);
+        assert_eq!(spread(&three, &[both], 6).apart, [home(0), home(1), (2, Reason::Blocked)]);
+        // No class has room: the coach of a full one would have taken the student.
+        assert_eq!(spread(&three, &[blocked(&[2]), group("")], 1).full, [2]);
     }
 
     proptest! {
@@ -196,28 +209,31 @@ mod tests {
         #[test]
         fn as_many_as_possible_find_a_place(
             cities in prop::collection::vec(0..3u8, 0..8),
-            forbidden in prop::collection::vec(0..4u8, 0..4),
+            forbidden in prop::collection::vec((0..4u8, prop::collection::btree_set(0..8i64, 0..3)), 0..4),
             max in 1..4usize,
         ) {
-            let pupil = |(id, city): (usize, &u8)| Pupil { id: id as i64, city: city.to_string() };
+            let pupil = |(id, city): (usize, &u8)| Pupil { student_id: id as i64, city: city.to_string() };
             let pupils: Vec<Pupil> = cities.iter().enumerate().map(pupil).collect();
-            let group = |city: &u8| Group { forbidden_city: (*city < 3).then(|| city.to_string()) };
-            let groups: Vec<Group> = forbidden.iter().map(group).collect();
+            let group = |(city, students): &(u8, BTreeSet<i64>)| Apart {
+                city: (*city < 3).then(|| city.to_string()),
+                students: students.clone(),
+            };
+            let groups: Vec<Apart> = forbidden.iter().map(group).collect();
             let spread = spread(&pupils, &groups, max);
             let placed = spread.groups.iter().flatten();
-            let mut seen: Vec<usize> =
-                placed.chain(&spread.full).chain(&spread.same_city).copied().collect();
+            let apart = spread.apart.iter().map(|(pupil, _)| pupil);
+            let mut seen: Vec<usize> = placed.chain(&spread.full).chain(apart).copied().collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..pupils.len()).collect::<Vec<_>>());
             for (group, members) in groups.iter().zip(&spread.groups) {
                 prop_assert!(members.len() <= max);
-                prop_assert!(members.iter().all(|&pupil| group.takes(&pupils[pupil])));
+                prop_assert!(members.iter().all(|&pupil| group.why(&pupils[pupil]).is_none()));
             }
-            fn best(pupils: &[Pupil], groups: &[Group], room: &mut Vec<usize>, next: usize) -> usize {
+            fn best(pupils: &[Pupil], groups: &[Apart], room: &mut Vec<usize>, next: usize) -> usize {
                 if next == pupils.len() { return 0; }
                 let mut most = best(pupils, groups, room, next + 1);
                 for group in 0..groups.len() {
-                    if room[group] > 0 && groups[group].takes(&pupils[next]) {
+                    if room[group] > 0 && groups[group].why(&pupils[next]).is_none() {
                         room[group] -= 1;
                         most = most.max(1 + best(pupils, groups, room, next + 1));
                         room[group] += 1;
@@ -227,7 +243,7 @@ mod tests {
             }
             let placed: usize = spread.groups.iter().map(Vec::len).sum();
             prop_assert_eq!(placed, best(&pupils, &groups, &mut vec![max; groups.len()], 0));
-            if groups.iter().all(|group| group.forbidden_city.is_none()) && !groups.is_empty() {
+            if groups.iter().all(|group| *group == Apart::default()) && !groups.is_empty() {
                 let sizes = spread.groups.iter().map(Vec::len);
                 let (least, most) = (sizes.clone().min().unwrap(), sizes.max().unwrap());
                 prop_assert!(most - least <= 1);

@@ -160,6 +160,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             let reason = match reason {
                 None => String::new(),
                 Some(Reason::SameCity) => "（同城限制）".to_owned(),
+                Some(Reason::Blocked) => "（教练须回避）".to_owned(),
                 Some(reason) => format!("（{reason}）"),
             };
             format!(
@@ -208,10 +209,10 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons)) => {
             format!("您约的{first}起的课（{}）已由教务取消，如有疑问请联系教务。", course(lessons))
         }
-        ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff) => {
         ClassNews::SignUpAdded { lessons } => {
             format!("教务已为您约了{first}起的课（{}），如有疑问请联系教务。", course(lessons))
         }
+        ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff) => {
             format!("为您预留的{first}名额已由教务取消，如有疑问请联系教务。")
         }
         ClassNews::CoachDisconnected { coach: None, since } => {

@@ -2,7 +2,7 @@
 
 use super::{convert, pb};
 use crate::app::App;
-use crate::app::coach;
+use crate::app::coach::{self, BlockQuery};
 use tonic::{Request, Response, Status};
 
 /// Coaches and what they offer.
@@ -97,6 +97,59 @@ impl pb::coach_service_server::CoachService for CoachRpc {
         let availability = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListAvailabilityResponse { availability, next_page_token }))
     }
+
+    async fn set_block(
+        &self,
+        request: Request<pb::SetBlockRequest>,
+    ) -> Result<Response<pb::SetBlockResponse>, Status> {
+        let request = request.into_inner();
+        let key = convert::request_key(&request.request_id, &request)?;
+        let pb::SetBlockRequest { coach: user_name, student, class_id, operator, remark, request_id: _ } =
+            request;
+        let new = convert::people::new_block(user_name, student, class_id)?;
+        let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
+        let call = self.app.call().await?.keyed(key).operated(operator, remark);
+        let (block, class_ids) = coach::set_block(&call, &new).await?;
+        Ok(Response::new(pb::SetBlockResponse { block: Some(block.into()), class_ids }))
+    }
+
+    async fn remove_block(
+        &self,
+        request: Request<pb::RemoveBlockRequest>,
+    ) -> Result<Response<pb::RemoveBlockResponse>, Status> {
+        let pb::RemoveBlockRequest { block_id, operator, remark } = request.into_inner();
+        let id = convert::id("block_id", block_id)?;
+        let (operator, remark) = (convert::operator(operator)?, convert::remark(remark, true)?);
+        let removed = coach::remove_block(&self.app.call().await?.operated(operator, remark), id).await?;
+        Ok(Response::new(pb::RemoveBlockResponse { block: Some(removed.into()) }))
+    }
+
+    async fn list_blocks(
+        &self,
+        request: Request<pb::ListBlocksRequest>,
+    ) -> Result<Response<pb::ListBlocksResponse>, Status> {
+        let request = request.into_inner();
+        let paging = convert::paging(&request)?;
+        let pb::ListBlocksRequest {
+            coach: user_name,
+            student,
+            class_id,
+            include_removed,
+            page_size: _,
+            page_token: _,
+        } = request;
+        let query = BlockQuery {
+            coach: convert::optional_code("coach", user_name)?,
+            student: convert::optional_code("student", student)?,
+            class_id: convert::optional_id("class_id", class_id)?,
+            removed: include_removed,
+        };
+        let found = coach::list_blocks(&self.app, &query, &paging.page).await?;
+        let next_page_token = paging.next(found.next);
+        let blocks = found.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListBlocksResponse { blocks, next_page_token }))
+    }
+
     async fn set_class_limits(
         &self,
         request: Request<pb::SetClassLimitsRequest>,

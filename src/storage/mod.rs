@@ -6,6 +6,7 @@
 //! transaction are called `…_in_txn`.
 
 mod away;
+pub(crate) mod block;
 pub mod catalog;
 pub(crate) mod class;
 pub(crate) mod class_lesson;

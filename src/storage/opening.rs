@@ -2,9 +2,11 @@
 //! of statements, and their cost depends on its templates and lesson days, not on the number of
 //! reservations.
 
+use super::block::student_list_blocked_of_classes;
 use super::page::Page;
 use super::seat::roster_fill;
 use super::sql::{Sql, sql};
+use crate::domain::apart::Apart;
 use crate::domain::city::city;
 use crate::domain::class_task::Seats;
 use crate::domain::opening::{LessonDay, OwnLesson};
@@ -382,16 +384,18 @@ pub(crate) async fn running_classes(
             .insert(class_id, RunningClass { coach: user_name, first_day, last_day })
             .is_none()
         {
-            let forbidden_city = forbid_same_city.then(|| city(&area_code));
-            of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), forbidden_city });
+            let apart = Apart { city: forbid_same_city.then(|| city(&area_code)), ..Apart::default() };
+            of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), apart });
         }
     }
     if rosters.is_empty() {
         return Ok(found);
     }
     roster_fill(conn, &mut rosters, first, now).await?;
+    let mut blocked = student_list_blocked_of_classes(conn, rosters.keys().copied()).await?;
     for seats in found.values_mut().flat_map(|classes| &mut classes.seats) {
         seats.rosters = rosters.remove(&seats.class_id).unwrap_or_default();
+        seats.apart.students = blocked.remove(&seats.class_id).unwrap_or_default();
     }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! Reads what the eligibility of coaches depends on, for many coaches at once.
 
+use super::block::block_list_of_tasks;
 use super::class_limit::class_limit_of_templates;
 use super::sql::sql;
 use crate::domain::calendar::{lesson_days, parse_time};
@@ -44,6 +45,7 @@ pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Re
         let ids = || tasks.iter().map(|task| task.id);
         let last_days = staffing::task_last_days(conn, ids()).await?;
         let mut cities = staffing::task_cities(conn, ids()).await?;
+        let mut blocks = block_list_of_tasks(conn, ids()).await?;
         let spans = span_list(conn, tasks.iter().map(|task| task.template_id)).await?;
         let make_ups = tasks.iter().filter(|task| task.kind == VacancyKind::MakeUp);
         let mut first = make_up::coach_list_first(conn, make_ups.map(|task| task.template_id)).await?;
@@ -53,7 +55,8 @@ pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Re
             let spans = all.iter().copied().filter(|span| task.day <= span.day && span.day <= last);
             let cities = cities.remove(&task.id).unwrap_or_default();
             let first = first.remove(&task.template_id).unwrap_or_default();
-            let need = Need { limits: limits(task), first, ..need(task, spans.collect(), cities)? };
+            let blocks = blocks.remove(&task.id).unwrap_or_default();
+            let need = Need { limits: limits(task), first, blocks, ..need(task, spans.collect(), cities)? };
             needs.insert(task.id, need);
         }
     }
@@ -62,11 +65,13 @@ pub async fn need_list(conn: &impl ConnectionTrait, vacancies: &[Vacancy]) -> Re
         let mut spans = vacancy::span_list(conn, ids()).await?;
         let mut cities = vacancy::city_list(conn, ids()).await?;
         let mut first = vacancy::coach_list_first(conn, ids()).await?;
+        let mut blocks = vacancy::block_list(conn, ids()).await?;
         for vacancy in others {
             let spans = spans.remove(&vacancy.id).unwrap_or_default();
             let cities = cities.remove(&vacancy.id).unwrap_or_default();
             let first = first.remove(&vacancy.id).unwrap_or_default();
-            let need = Need { limits: limits(vacancy), first, ..need(vacancy, spans, cities)? };
+            let blocks = blocks.remove(&vacancy.id).unwrap_or_default();
+            let need = Need { limits: limits(vacancy), first, blocks, ..need(vacancy, spans, cities)? };
             needs.insert(vacancy.id, need);
         }
     }
@@ -86,6 +91,7 @@ fn need(vacancy: &Vacancy, spans: Vec<Span>, cities: BTreeMap<String, i64>) -> R
         is_a_class: vacancy.kind.is_a_class(),
         first: BTreeSet::new(),
         limits: BTreeMap::new(),
+        blocks: BTreeMap::new(),
     })
 }
 

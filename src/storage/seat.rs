@@ -1,7 +1,9 @@
 //! Seats of running classes: who has one on which lesson day.
 
 use super::Txn;
+use super::block::student_list_blocked_of_classes;
 use super::sql::sql;
+use crate::domain::apart::Apart;
 use crate::domain::city::city;
 use crate::domain::class_task::Seats;
 use crate::domain::time::{Day, Instant};
@@ -58,8 +60,9 @@ pub(crate) async fn seat_list(
     let mut classes: BTreeMap<i64, (i64, Seats)> = BTreeMap::new();
     for row in rows {
         let (_, seats) = classes.entry(row.class_id).or_insert_with(|| {
-            let forbidden_city = row.forbid_same_city.then(|| city(&row.area_code));
-            (row.template_id, Seats { class_id: row.class_id, rosters: BTreeMap::new(), forbidden_city })
+            let city = row.forbid_same_city.then(|| city(&row.area_code));
+            let apart = Apart { city, ..Apart::default() };
+            (row.template_id, Seats { class_id: row.class_id, rosters: BTreeMap::new(), apart })
         });
         seats.rosters.insert(row.day, 0);
     }
@@ -70,7 +73,9 @@ pub(crate) async fn seat_list(
         classes.iter_mut().map(|(id, (_, seats))| (*id, std::mem::take(&mut seats.rosters))).collect();
     // What has run out sits there until it is reaped: those who decide by this reap first.
     roster_fill(conn, &mut rosters, from, Instant::from_unix(0)).await?;
+    let mut blocked = student_list_blocked_of_classes(conn, classes.keys().copied()).await?;
     for (id, (_, seats)) in &mut classes {
+        seats.apart.students = blocked.remove(id).unwrap_or_default();
         seats.rosters = rosters.remove(id).unwrap_or_default();
     }
     let mut of_template = HashMap::<i64, Vec<Seats>>::new();

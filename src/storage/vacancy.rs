@@ -3,6 +3,7 @@
 //! [`Vacancy`](super::staffing::Vacancy) that is no class task.
 
 use super::Txn;
+use super::block::{BlockCells, Blocks, by_coach};
 use super::entity::{vacancy, vacancy_day};
 use super::insert::insert_rows;
 use super::sql::{Cell, sql};
@@ -95,6 +96,31 @@ pub(crate) async fn city_list(
         *cities.entry(id).or_default().entry(city(&area_code)).or_default() += count;
     }
     Ok(cities)
+}
+
+/// The blocks with their classes, and with the students of these who have a lesson that is to be
+/// taught.
+pub(super) async fn block_list(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Blocks> {
+    let ids = Vec::from_iter(ids.into_iter().map(|id| -id));
+    let rows: Vec<BlockCells> = sql(concat!(
+        "SELECT -v.id, b.coach_id, b.id, '' AS area_code FROM vacancy v JOIN coach_block b \
+         ON b.class_id = v.class_id AND b.removed_at IS NULL WHERE v.id IN ({ids}) UNION ",
+        lessons_of!(
+            "-v.id, b.coach_id, b.id, s.area_code",
+            "JOIN reservation r ON r.class_id = v.class_id AND r.state = 'PLACED' \
+             AND COALESCE(r.placed_from, r.start_day) <= l.day AND r.last_day >= l.day \
+             JOIN coach_block b ON b.student_id = r.student_id AND b.removed_at IS NULL \
+             JOIN student s ON s.id = r.student_id WHERE v.id IN ({ids})"
+        )
+    ))
+    .ids(ids.iter().copied())
+    .ids(ids.iter().copied())
+    .tuples(conn)
+    .await?;
+    Ok(by_coach(rows))
 }
 
 /// Who is asked before all others: coaches who have taught the class before; of a standby, whose

@@ -68,12 +68,12 @@ fn a_coach_is_made_changed_and_listed() {
         let academy = academy().build(&app).await;
         let made = get_coach(&app, "coach-001").await.coach.unwrap();
         assert_eq!((made.blocked, made.opted_out, made.test_passed_time), (Some(false), Some(false), None));
-        let wanted = pb::Coach { blocked: Some(true), rank: 3, ..academy.coaches[0].clone() };
+        let wanted = pb::Coach { opted_out: Some(true), rank: 3, ..academy.coaches[0].clone() };
         put_coach(&app, wanted.clone()).await.unwrap();
         // What the caller does not speak of stays.
-        let changed = put_coach(&app, pb::Coach { blocked: None, job_status: 0, ..wanted }).await.unwrap();
+        let changed = put_coach(&app, pb::Coach { opted_out: None, job_status: 0, ..wanted }).await.unwrap();
         assert_eq!(
-            (changed.blocked, changed.rank, changed.job_status()),
+            (changed.opted_out, changed.rank, changed.job_status()),
             (Some(true), 3, pb::JobStatus::Regular)
         );
         let request = pb::ListCoachesRequest { page_size: 2, ..Default::default() };

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod asking;
+pub mod blocks;
 mod budgets;
 mod creating;
 mod limits;

@@ -33,7 +33,7 @@ async fn formed_of(app: TestApp, academy: Academy) -> Stage {
     stage
 }
 
-async fn start(stage: &Stage, days: &[&str], named: Option<usize>) -> Result<pb::Substitution, Status> {
+pub async fn start(stage: &Stage, days: &[&str], named: Option<usize>) -> Result<pb::Substitution, Status> {
     let request = pb::StartSubstitutionRequest {
         class_id: 1,
         days: days.iter().map(|day| (*day).to_owned()).collect(),

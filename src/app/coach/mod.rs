@@ -1,22 +1,25 @@
 //! Coaches and their job status; their availability is in `availability`.
 
 mod availability;
+mod block;
 mod limits;
 
 pub(crate) use availability::{AvailabilitySpec, Offer, list_availability, offer_end, set_availability};
+pub(crate) use block::{BlockQuery, KeptFrom, NewBlock, list_blocks, remove_block, set_block};
 pub(crate) use limits::{NewLimits, RankLimit, list_class_limits, set_class_limits};
 
 use super::App;
 use super::input::{Change, Fields};
 use super::staffing::demand::coach_changed;
 use super::staffing::replace::replace_everywhere;
-use crate::app::call::Call;
+use crate::app::call::{Call, Work};
 use crate::domain::state::{GradeType, JobStatus};
 use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::storage::catalog::subject_by_id;
 use crate::storage::coach::{self, CoachFilter};
 use crate::storage::page::{Page, Paged};
+use crate::storage::staffing::{class_list_of_coach, class_lock_set_in_txn, task_mark_of_coaches_in_txn};
 use crate::storage::{Txn, entity};
 use sea_orm::ActiveValue::{NotSet, Set};
 
@@ -46,7 +49,7 @@ pub(crate) struct CoachSpec {
     pub rank: i32,
     /// Never with students of the same city.
     pub forbid_same_city: bool,
-    /// Kept from being invited; none = as it is, false for a new coach.
+    /// Kept from being invited, as the caller believes; none = as it is. Only a block changes it.
     pub blocked: Option<bool>,
     /// Wants no messages; none = as it is, false for a new coach.
     pub opted_out: Option<bool>,
@@ -81,7 +84,7 @@ impl CoachSpec {
             job_status: self.job_status.map_or(NotSet, Set),
             coach_rank: Set(self.rank),
             forbid_same_city: Set(self.forbid_same_city),
-            blocked: Set(self.blocked.unwrap_or(false)),
+            blocked: Set(false),
             opted_out: Set(self.opted_out.unwrap_or(false)),
             ..Default::default()
         }
@@ -99,7 +102,6 @@ impl CoachSpec {
             phone: self.phone.clone(),
             coach_rank: self.rank,
             forbid_same_city: self.forbid_same_city,
-            blocked: self.blocked.unwrap_or(before.blocked),
             opted_out: self.opted_out.unwrap_or(before.opted_out),
             ..before.clone()
         }
@@ -109,8 +111,8 @@ impl CoachSpec {
 /// Makes or changes a coach.
 ///
 /// # Errors
-/// `NotFound` for the subject; `Invalid` for a new coach without status, or one whose status would
-/// change.
+/// `NotFound` for the subject; `Invalid` for a new coach without status, and where the status or
+/// the block of a coach would change.
 pub(crate) async fn upsert_coach(call: &Call<'_>, spec: &CoachSpec) -> Result<entity::coach::Model> {
     const SCOPE: &str = "UpsertCoach";
     spec.check("coach.")?;
@@ -132,6 +134,12 @@ pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str)
         && subject_by_id(txn, spec.subject_id).await?.is_none()
     {
         return Err(Error::not_found("subject", spec.subject_id));
+    }
+    let is_blocked = before.as_ref().is_some_and(|before| before.blocked);
+    if spec.blocked.is_some_and(|blocked| blocked != is_blocked) {
+        return Err(
+            fields.invalid("blocked", format!("is {is_blocked}; only SetBlock and RemoveBlock change it"))
+        );
     }
     let Some(before) = before else {
         if spec.job_status.is_none() {
@@ -156,7 +164,7 @@ pub(crate) async fn upsert_coach_in_txn(txn: &Txn, spec: &CoachSpec, path: &str)
     let row = entity::coach::ActiveModel {
         id: Set(before.id),
         job_status: NotSet,
-        blocked: Set(after.blocked),
+        blocked: NotSet,
         opted_out: Set(after.opted_out),
         ..spec.row()
     };
@@ -185,6 +193,8 @@ pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result
             .await?
             .ok_or_else(|| Error::not_found("coach", &new.user_name))?;
         if before.job_status != new.job_status {
+            let is_dismissed = new.job_status == JobStatus::Dismissed;
+            let classes = if is_dismissed { lock_classes(work, before.id).await? } else { Vec::new() };
             coach_changed(work.txn, &[before.id]).await?;
             if !coach::coach_status_in_txn(work.txn, before.id, before.job_status, new.job_status).await? {
                 return Err(Error::Contended("coach.set_status"));
@@ -202,13 +212,40 @@ pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result
                 ..Default::default()
             };
             coach::coach_status_change_insert_in_txn(work.txn, change).await?;
-            if new.job_status == JobStatus::Dismissed {
+            if is_dismissed {
+                lock_coach(work, before.id, &classes).await?;
                 replace_everywhere(work, before.id).await?;
             }
         }
         work.record(SCOPE, &new.user_name).await
     })?;
     coach_by_user_name(call.app, &new.user_name).await
+}
+
+/// Locks the classes of a coach: they come before coaches in the order of locks, and tasks before
+/// them. Which they are.
+async fn lock_classes(work: Work<'_>, coach_id: i64) -> Result<Vec<i64>> {
+    task_mark_of_coaches_in_txn(work.txn, &[coach_id]).await?;
+    let classes = class_list_of_coach(work.txn, coach_id, work.now).await?;
+    class_lock_set_in_txn(work.txn, &classes).await?;
+    Ok(classes)
+}
+
+/// Locks a coach whose classes are locked; open vacancies are to look at the coach again.
+///
+/// # Errors
+/// `Contended` when the coach has got another class meanwhile.
+async fn lock_coach(work: Work<'_>, coach_id: i64, classes: &[i64]) -> Result<()> {
+    coach_changed(work.txn, &[coach_id]).await?;
+    coach::coach_lock_in_txn(work.txn, coach_id).await?;
+    // Again under the lock: an invitation or a late yes may have come between.
+    coach_changed(work.txn, &[coach_id]).await?;
+    let now = class_list_of_coach(work.txn, coach_id, work.now).await?;
+    if now.iter().all(|class| classes.contains(class)) {
+        Ok(())
+    } else {
+        Err(Error::Contended("class.coach"))
+    }
 }
 
 /// One coach.

@@ -16,6 +16,7 @@ use crate::app::call::Work;
 use crate::app::group_commit::{Committer, Limits};
 use crate::app::outbox::notice;
 use crate::app::sign_up::{Ask, Decision, Wish};
+use crate::domain::apart::Pupil;
 use crate::domain::city::city;
 use crate::domain::class_task::find_seat;
 use crate::domain::places::{Claim, Refusal, first_possible_day, places_between};
@@ -271,15 +272,16 @@ impl Decider<'_> {
         days: &[Day],
     ) -> Result<Option<usize>> {
         let classes = self.seats.get(&template.id).map_or(&[][..], Vec::as_slice);
-        let (city, max) = (city(&student.area_code), i64::from(template.max_students_per_class));
+        let pupil = Pupil { student_id: student.id, city: city(&student.area_code) };
+        let max = i64::from(template.max_students_per_class);
         match ask.wish {
             Wish::Change(Some(class_id)) => {
                 let position = classes.iter().position(|class| class.class_id == class_id);
                 let position = position.ok_or_else(|| Error::not_found("running class", class_id))?;
-                super::seat::check(&classes[position], &city, days, max)?;
+                super::seat::check(&classes[position], &pupil, days, max)?;
                 Ok(Some(position))
             }
-            _ => Ok(find_seat(classes, &city, days, max)),
+            _ => Ok(find_seat(classes, &pupil, days, max)),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::app::sign_up::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
 use crate::app::{App, outbox};
+use crate::domain::apart::Pupil;
 use crate::domain::calendar::Timeline;
 use crate::domain::city::city;
 use crate::domain::places::Refusal;
@@ -71,10 +72,11 @@ pub(crate) struct Parts {
     pub before: ReservationRow,
 }
 
-/// Changes a sign-up; the student keeps the old one when the new one is refused.
+/// Changes a sign-up; the student keeps the old one when the new one is refused, and is told what
+/// staff have changed.
 ///
 /// # Errors
-/// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY for a class in
+/// `NotFound`; those of a sign-up; CLASS_FULL, SAME_CITY, BLOCKED, NOT_A_LESSON_DAY for a class in
 /// particular; CANCELLED when it is no sign-up (any more).
 pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Result<Parts> {
     const SCOPE: &str = "ChangeReservation";
@@ -164,9 +166,9 @@ pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Resu
             sign_up_in_txn(work, &ask).await?
         };
         work.record(SCOPE, made).await?;
+        had.tell_change(work, &before).await?;
         offer::refresh_in_txn(work, &[before.template_id]).await?;
         Ok(made)
-        had.tell_change(work, &before).await?;
     })?;
     parts(call.app, id, change.id).await
 }
@@ -254,8 +256,8 @@ fn signed_up(state: ReservationState) -> Result<()> {
 /// Puts a student into another class of the same template.
 ///
 /// # Errors
-/// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, NOT_A_LESSON_DAY,
-/// TOO_LATE.
+/// `NotFound`; NO_CLASS when the student is in none; CLASS_FULL, SAME_CITY, BLOCKED,
+/// NOT_A_LESSON_DAY, TOO_LATE.
 pub(crate) async fn move_student(call: &Call<'_>, wanted: &Move) -> Result<Parts> {
     const SCOPE: &str = "MoveStudent";
     let known = stored(call.app, wanted.id).await?;
@@ -329,7 +331,8 @@ async fn move_in_txn(
         wanted.iter().map(|(day, _)| *day).filter(|day| *day >= from && !on_leave.contains(day)).collect();
     let person = crate::storage::entity::student::Entity::find_by_id(before.student_id).one(work.txn).await?;
     let person = person.ok_or_else(|| Error::not_found("student", student))?;
-    one_seat::check(target, &city(&person.area_code), &stay, i64::from(template.max_students_per_class))?;
+    let pupil = Pupil { student_id: person.id, city: city(&person.area_code) };
+    one_seat::check(target, &pupil, &stay, i64::from(template.max_students_per_class))?;
     // In a class: lessons with it. In none: lessons ahead, for which the student waits to be placed
     // as before.
     let stays = |day: Day, start: Instant| match before.class_id {

@@ -102,7 +102,7 @@ async fn has_seat(
         .pop()
         .ok_or_else(|| Error::not_found("class template", id))?;
     let max = i64::from(template.max_students_per_class);
-    // The student is in it already: a rule about cities has nothing to say.
+    // The student is in it already: rules about cities and blocks have nothing to say.
     Ok(days.iter().all(|(day, _)| class.rosters.get(day).is_some_and(|roster| *roster < max)))
 }
 

@@ -14,6 +14,7 @@ use crate::app::report::Report;
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
 use crate::domain::actor::Actor;
+use crate::domain::apart::Pupil;
 use crate::domain::city::city;
 use crate::domain::class_task::{Seats, find_seat};
 use crate::domain::places::{Claim, places_between};
@@ -270,8 +271,8 @@ impl Round {
         let first = places.first().copied()?;
         let days: Vec<Day> = places.iter().map(|place| place.day).collect();
         let mut classes = self.seats.get_mut(&template);
-        let seat =
-            classes.as_deref().and_then(|classes| find_seat(classes, &city(&one.area_code), &days, max));
+        let pupil = Pupil { student_id: student, city: city(&one.area_code) };
+        let seat = classes.as_deref().and_then(|classes| find_seat(classes, &pupil, &days, max));
         let rule = start_rule(call.app.rules(), first.day, first.start_at, call.now);
         let may = rule == Start::Open || (rule == Start::SeatOnly && seat.is_some());
         let expires_at = offer_until(call.app.rules(), first.day, first.start_at, seat.is_some(), call.now);

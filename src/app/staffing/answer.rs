@@ -1,6 +1,6 @@
 //! A coach's yes or no to an invitation (docs/domain.md §5).
 
-use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
+use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused_for};
 use super::notice;
 use super::step::{resize_in_txn, settle, task_lock_up_to_date};
 use crate::app::call::{Call, Work};
@@ -53,7 +53,7 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
         }
         let mut candidate = candidate_of(work, person.id).await?;
         eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now)
-            .map_err(refused)?;
+            .map_err(refused_for(&candidate, &need))?;
         if before.state == InvitationState::Queued {
             // The coach saw it in the client: the message would only ask again.
             outbox::invitation_messages_cancel(work, &[invitation_id]).await?;

@@ -1,7 +1,7 @@
 //! What is done when a vacancy in the place of a class's coach is covered: the lessons are the new
 //! coach's (docs/domain.md §6). `step` says when.
 
-use super::hold::{candidate_of, need_of, refused};
+use super::hold::{candidate_of, need_of, refused, refused_for};
 use super::{notice, trouble};
 use crate::app::call::Work;
 use crate::app::outbox::notice::look_at_classes;
@@ -168,7 +168,8 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     let days: Vec<Day> = spans.iter().map(|span| span.day).collect();
     let need = Need { spans: spans.clone(), is_a_class: false, ..need_of(work.txn, vacancy).await? };
     let candidate = candidate_of(work, replaces_id).await?;
-    eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now).map_err(refused)?;
+    eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now)
+        .map_err(refused_for(&candidate, &need))?;
     let uses = eligibility::offers_for(&candidate, &need).ok_or_else(|| refused(Reason::NoAvailability))?;
     let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
     let invitation = invitation_of_class(work.txn, class_id, replaces_id).await?;

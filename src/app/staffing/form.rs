@@ -7,12 +7,14 @@ use crate::app::call::Work;
 use crate::app::outbox;
 use crate::app::outbox::Draft;
 use crate::app::outbox::notice::look_at_seated;
+use crate::domain::apart::{Apart, Pupil};
 use crate::domain::city::city;
 use crate::domain::eligibility::Span;
-use crate::domain::spreading::{self, Group, Pupil};
+use crate::domain::spreading;
 use crate::domain::state::{ClassState, InvitationState, LessonState};
 use crate::error::{Error, Reason, Result};
 use crate::message::content::ClassNews;
+use crate::storage::block::student_list_blocked;
 use crate::storage::entity::{class, coach, lesson};
 use crate::storage::insert::insert_rows;
 use crate::storage::pool;
@@ -49,30 +51,37 @@ pub(super) async fn form(work: Work<'_>, task: &Vacancy) -> Result<Formed> {
         .collect();
     let pupils: Vec<Pupil> = students
         .iter()
-        .map(|student| Pupil { id: student.reservation_id, city: city(&student.area_code) })
+        .map(|student| Pupil { student_id: student.student_id, city: city(&student.area_code) })
         .collect();
-    let group = |coach: &InvitedCoach| Group {
-        forbidden_city: coaches
-            .get(&coach.coach_id)
-            .filter(|row| row.forbid_same_city)
-            .map(|row| city(&row.area_code)),
-    };
-    let groups: Vec<Group> = ready.iter().map(group).collect();
+    let mut blocked = student_list_blocked(work.txn, coaches.keys().copied()).await?;
+    let groups: Vec<Apart> = ready
+        .iter()
+        .map(|coach| Apart {
+            city: coaches
+                .get(&coach.coach_id)
+                .filter(|row| row.forbid_same_city)
+                .map(|row| city(&row.area_code)),
+            students: blocked.remove(&coach.coach_id).unwrap_or_default(),
+        })
+        .collect();
     let spread =
         spreading::spread(&pupils, &groups, usize::try_from(task.max_students_per_class).unwrap_or(0));
-    // A coach whom the city rule leaves without students gets no class.
+    // A coach whom the city rule or blocks leave without students gets no class.
     let filled: Vec<(&InvitedCoach, Vec<&CountedStudent>)> = ready
         .iter()
         .zip(&spread.groups)
         .map(|(coach, members)| (coach, members.iter().map(|member| &students[*member]).collect::<Vec<_>>()))
         .filter(|(_, members)| !members.is_empty())
         .collect();
-    let mut left: Vec<usize> = spread.full.iter().chain(&spread.same_city).copied().collect();
+    let apart = spread.apart.iter().map(|(position, _)| position);
+    let mut left: Vec<usize> = spread.full.iter().chain(apart).copied().collect();
     left.sort_unstable();
+    // Of several reasons the one that staff can do something about.
+    let reason = spread.apart.iter().map(|(_, reason)| *reason).max_by_key(|one| *one == Reason::Blocked);
     let mut formed = Formed {
         classes: filled.len() as i64,
         left: left.into_iter().map(|position| students[position].clone()).collect(),
-        reason: (!spread.same_city.is_empty()).then_some(Reason::SameCity),
+        reason,
         messages: 0,
     };
     if !filled.is_empty() {

@@ -6,6 +6,7 @@ use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::{test_deadline, test_is_valid};
 use crate::domain::notice::Standing;
+use crate::domain::places::show_ids;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::time::Instant;
@@ -125,6 +126,20 @@ pub(crate) async fn candidate_of(work: Work<'_>, coach_id: i64) -> Result<Candid
 pub(crate) fn budget_starts(call: &Call<'_>) -> (Instant, Instant) {
     let (time, day) = (call.app.time(), call.app.time().day(call.now));
     (time.midnight(day), time.midnight(time.week_start(day)))
+}
+
+/// A refusal of a coach who was looked at for a need; of a block it says which.
+pub(super) fn refused_for(coach: &Candidate, need: &Need) -> impl Fn(Reason) -> Error {
+    let ids: Vec<i64> = need.blocks.get(&coach.id).into_iter().flatten().map(|block| block.id).collect();
+    let is_whole = coach.blocked;
+    move |reason| match (reason, is_whole) {
+        (Reason::Blocked, true) => Error::precondition(reason, "staff have blocked the coach as a whole"),
+        (Reason::Blocked, false) => {
+            let text = "staff have blocked the coach with the class or with its students: block";
+            Error::precondition(reason, format!("{text} {}", show_ids(&ids)))
+        }
+        _ => refused(reason),
+    }
 }
 
 /// A refusal of a coach, with its reason code.

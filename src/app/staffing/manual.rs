@@ -1,7 +1,7 @@
 //! What staff do by hand: invite a coach, even after F, and take an invitation back (docs/domain.md
 //! §§4, 5).
 
-use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused};
+use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused_for};
 use super::step::{settle, task_lock_up_to_date};
 use super::{release, sizing, wave};
 use crate::app::call::{Call, Work};
@@ -74,7 +74,8 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
         let mut candidates = vec![candidate_of(work, person.id).await?];
         crate::storage::pool::asked_add(work.txn, [task.id], &mut candidates).await?;
         let purpose = Purpose::Manual { overriding: wanted.overriding };
-        eligibility::check(work.app.rules(), &candidates[0], &need, purpose, work.now).map_err(refused)?;
+        eligibility::check(work.app.rules(), &candidates[0], &need, purpose, work.now)
+            .map_err(refused_for(&candidates[0], &need))?;
         let last_day = need.spans.last().map_or(task.day, |span| span.day);
         let row = invitation::ActiveModel {
             operator: Set(work.actor.name().to_owned()),

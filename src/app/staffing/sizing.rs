@@ -4,6 +4,7 @@
 //! The number of statements does not depend on the number of students.
 
 use crate::app::call::Work;
+use crate::domain::apart::Pupil;
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
 use crate::domain::class_task::{self, Seats, Seeker};
@@ -101,7 +102,7 @@ async fn seat(
         let days = days.filter(|lesson| day <= *lesson && *lesson <= row.last_day).collect();
         seekers.entry(row.task_id).or_default().push(Seeker {
             reservation_id: row.reservation_id,
-            city: city(&row.area_code),
+            pupil: Pupil { student_id: row.student_id, city: city(&row.area_code) },
             days,
         });
     }

@@ -4,7 +4,7 @@
 pub(crate) use super::opening::Wanted;
 
 use super::cover::give_back;
-use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused};
+use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused, refused_for};
 use super::opening::open;
 use super::step::{cancel_in_txn, resize_in_txn, settle};
 use super::vacancy::CHANGE_ASKS;
@@ -151,8 +151,8 @@ async fn fill_with(work: Work<'_>, id: i64, coach_id: i64) -> Result<()> {
     }
     let need = need_of(work.txn, &vacancy).await?;
     let mut candidate = candidate_of(work, coach_id).await?;
-    let purpose = Purpose::Manual { overriding: true };
-    eligibility::check(work.app.rules(), &candidate, &need, purpose, work.now).map_err(refused)?;
+    eligibility::check(work.app.rules(), &candidate, &need, Purpose::Named, work.now)
+        .map_err(refused_for(&candidate, &need))?;
     if !test_is_valid(work.app.rules(), candidate.test_passed, work.now) {
         return Err(refused(Reason::TestNotValid));
     }

@@ -35,6 +35,7 @@ fn need() -> Need {
         is_a_class: true,
         first: BTreeSet::new(),
         limits: BTreeMap::new(),
+        blocks: BTreeMap::new(),
     }
 }
 fn coach() -> Candidate {

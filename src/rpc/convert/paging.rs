@@ -70,6 +70,7 @@ lists!(
     ListLessonsRequest,
     ListTimelineRequest,
     ListMakeUpsRequest,
+    ListBlocksRequest,
 );
 
 /// What lists are in order of.

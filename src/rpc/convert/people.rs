@@ -1,16 +1,20 @@
 //! Converts coaches, their availability, and students between protobuf and the domain.
 
 use super::{
-    REQUEST, code, count, day, number, optional_timestamp, optional_word, required, timestamp, word,
+    REQUEST, code, count, day, number, optional_code, optional_id, optional_timestamp, optional_word,
+    required, timestamp, word,
 };
-use crate::app::coach::{AvailabilitySpec, CoachSpec, NewLimits, NewStatus, Offer, RankLimit};
+use crate::app::coach::{
+    AvailabilitySpec, CoachSpec, KeptFrom, NewBlock, NewLimits, NewStatus, Offer, RankLimit,
+};
 use crate::app::input::Fields;
 use crate::app::student::StudentSpec;
 use crate::domain::eligibility::ClassLimit;
 use crate::error::{Error, Result};
 use crate::rpc::pb;
+use crate::storage::block::BlockRow;
 use crate::storage::coach::CoachFilter;
-use crate::storage::entity::{coach, coach_status_change, student};
+use crate::storage::entity::{coach, coach_block, coach_status_change, student};
 use std::collections::BTreeSet;
 
 /// Offers in one request at most.
@@ -64,10 +68,23 @@ pub(crate) fn new_status(user_name: String, job_status: i32) -> Result<NewStatus
     Ok(NewStatus { user_name: code("user_name", user_name)?, job_status: word("job_status", job_status)? })
 }
 
+/// A block to be set.
+pub(crate) fn new_block(coach: String, student: String, class_id: i64) -> Result<NewBlock> {
+    let coach = code("coach", coach)?;
+    let student = optional_code("student", student)?;
+    let from = match (student, optional_id("class_id", class_id)?) {
+        (Some(_), Some(_)) => return Err(Error::invalid("class_id", "must not be given beside student")),
+        (Some(student), None) => KeptFrom::Student(student),
+        (None, Some(class)) => KeptFrom::Class(class),
+        (None, None) => KeptFrom::Everything,
+    };
+    Ok(NewBlock { coach, from })
+}
+
 /// Which coaches to list.
 pub(crate) fn coach_filter(subject_id: i64, grade_type: i32, job_status: i32) -> Result<CoachFilter> {
     Ok(CoachFilter {
-        subject_id: super::optional_id("subject_id", subject_id)?,
+        subject_id: optional_id("subject_id", subject_id)?,
         grade_type: optional_word("grade_type", grade_type)?,
         job_status: optional_word("job_status", job_status)?,
     })
@@ -180,6 +197,35 @@ impl From<coach_status_change::Model> for pb::CoachStatusChange {
             operator_kind: number(operator_kind),
             remark,
             change_time: Some(timestamp(changed_at)),
+        }
+    }
+}
+
+impl From<BlockRow> for pb::Block {
+    fn from(BlockRow { row, coach, student }: BlockRow) -> Self {
+        let coach_block::Model {
+            id,
+            coach_id: _,
+            student_id: _,
+            class_id,
+            operator,
+            remark,
+            set_at,
+            removed_by,
+            removal_remark,
+            removed_at,
+        } = row;
+        Self {
+            block_id: id,
+            coach,
+            student: student.unwrap_or_default(),
+            class_id: class_id.unwrap_or_default(),
+            operator,
+            remark,
+            set_time: optional_timestamp(set_at),
+            removed_by,
+            removal_remark,
+            remove_time: optional_timestamp(removed_at),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod class_task;
 pub mod class_template;
 pub mod coach;
 pub mod coach_availability;
+pub(crate) mod coach_block;
 pub mod coach_status_change;
 pub mod invitation;
 pub mod lesson;

@@ -26,6 +26,7 @@ mod m20261204_lesson_back;
 mod m20261204_message_operator;
 mod m20261204_vacancies;
 mod m20261205_lesson_check;
+mod m20261206_coach_blocks;
 mod m20261206_make_ups;
 mod m20261206_timeline;
 mod step;
@@ -55,6 +56,7 @@ pub const ALL: &[Migration] = &[
     m20261205_lesson_check::MIGRATION,
     m20261206_timeline::MIGRATION,
     m20261206_make_ups::MIGRATION,
+    m20261206_coach_blocks::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

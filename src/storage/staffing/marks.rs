@@ -19,29 +19,43 @@ pub(crate) async fn task_mark_of_templates_in_txn(txn: &Txn, template_ids: &[i64
 
 /// Open vacancies that count on these coaches are to look at them again.
 pub(crate) async fn vacancy_mark_of_coaches_in_txn(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
+    let (tasks, others) = counting_on(txn, coach_ids).await?;
+    mark_tasks(txn, tasks).await?;
+    if !others.is_empty() {
+        sql("UPDATE vacancy SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') \
+             AND id IN ({ids})")
+        .ids(others)
+        .execute(txn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Of these only class tasks, which are locked before classes.
+pub(crate) async fn task_mark_of_coaches_in_txn(txn: &Txn, coach_ids: &[i64]) -> Result<()> {
+    mark_tasks(txn, counting_on(txn, coach_ids).await?.0).await
+}
+
+/// The class tasks, and the other vacancies, that count on these coaches.
+async fn counting_on(txn: &Txn, coach_ids: &[i64]) -> Result<(Vec<i64>, Vec<i64>)> {
     let asked: Vec<i64> = sql("SELECT DISTINCT task_id FROM invitation WHERE coach_id IN ({ids}) \
          AND state IN ('QUEUED', 'SENT', 'ACCEPTED', 'READY', 'RESERVE')")
     .ids(coach_ids.iter().copied())
     .column(txn)
     .await?;
-    let (tasks, others) = apart(asked);
-    for (text, ids) in [
-        (
-            "UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') \
-             AND id IN ({ids})",
-            tasks,
-        ),
-        (
-            "UPDATE vacancy SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') \
-             AND id IN ({ids})",
-            others,
-        ),
-    ] {
-        if !ids.is_empty() {
-            sql(text).ids(ids).execute(txn).await?;
-        }
+    Ok(apart(asked))
+}
+
+async fn mark_tasks(txn: &Txn, ids: Vec<i64>) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    sql("UPDATE class_task SET dirty = TRUE WHERE state IN ('PENDING', 'INVITING', 'COVERED') \
+         AND id IN ({ids})")
+    .ids(ids)
+    .execute(txn)
+    .await
+    .map(drop)
 }
 
 /// Open vacancies of classes are to be looked at again: lessons or rosters have changed.

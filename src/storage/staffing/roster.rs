@@ -67,6 +67,34 @@ pub(crate) async fn class_lock_in_txn(txn: &Txn, id: i64) -> Result<class::Model
     class::Entity::find_by_id(id).one(txn).await?.ok_or_else(|| Error::not_found("class", id))
 }
 
+/// Locks classes.
+pub(crate) async fn class_lock_set_in_txn(txn: &Txn, ids: &[i64]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sql("UPDATE class SET version = version + 1 WHERE id IN ({ids})")
+        .ids(ids.iter().copied())
+        .execute(txn)
+        .await
+        .map(drop)
+}
+
+/// The classes of a coach, and those of others in which the coach has lessons ahead.
+pub(crate) async fn class_list_of_coach(
+    conn: &impl ConnectionTrait,
+    coach_id: i64,
+    now: Instant,
+) -> Result<Vec<i64>> {
+    sql("SELECT c.id FROM class c WHERE c.coach_id = ? AND c.state IN ('OPEN', 'RUNNING') \
+         UNION SELECT l.class_id FROM lesson l WHERE l.coach_id = ? AND l.start_at > ? \
+         AND l.state = 'SCHEDULED'")
+    .bind(coach_id)
+    .bind(coach_id)
+    .bind(now)
+    .column(conn)
+    .await
+}
+
 /// The last day of who stays longest in a class; `None` = nobody stays.
 pub(crate) async fn class_last_stay(conn: &impl ConnectionTrait, class_id: i64) -> Result<Option<Day>> {
     let stays: Vec<Option<Day>> =

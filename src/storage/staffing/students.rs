@@ -189,6 +189,8 @@ pub(crate) struct CountedStudent {
     pub task_id: i64,
     /// Last day of the reservation.
     pub last_day: Day,
+    /// The student.
+    pub student_id: i64,
     /// The student's user name.
     pub user_name: String,
     /// Where the student lives.
@@ -200,8 +202,9 @@ pub(crate) async fn student_list(
     conn: &impl ConnectionTrait,
     task_ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<CountedStudent>> {
-    sql("SELECT r.id AS reservation_id, r.task_id, r.last_day, s.user_name, s.area_code FROM reservation r \
-         JOIN student s ON s.id = r.student_id WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' \
+    sql("SELECT r.id AS reservation_id, r.task_id, r.last_day, r.student_id, s.user_name, s.area_code \
+         FROM reservation r JOIN student s ON s.id = r.student_id \
+         WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' \
          ORDER BY r.created_at, r.id")
     .ids(task_ids)
     .all(conn)

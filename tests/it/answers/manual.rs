@@ -1,6 +1,7 @@
 //! Inviting by hand, and taking invitations back.
 
 use crate::grpc::{invalid_field, reason};
+use crate::staffing::blocks;
 use crate::staffing::stage::{MATH, SATURDAY, Stage, each, evening};
 use etutor::rpc::pb;
 use etutor::testing::on_every_app_at;
@@ -20,7 +21,6 @@ fn staff_may_ask_out_of_turn_but_not_against_the_rules() {
     on_every_app_at(SATURDAY, async |app| {
         let academy = evening().coaches(8).students(6).change_coaches(|number, coach| match number {
             5 => coach.forbid_same_city = true,
-            6 => coach.blocked = Some(true),
             7 => coach.opted_out = Some(true),
             8 => coach.job_status = pb::JobStatus::Waiting.into(),
             _ => {}
@@ -31,6 +31,7 @@ fn staff_may_ask_out_of_turn_but_not_against_the_rules() {
         }
         let stage = Stage::monday(app, academy, 6).await;
         stage.ignore_messages("this story is about refusals");
+        blocks::set(&stage, 6, blocks::From::Everything).await;
         // At any hour; the message waits for eight o'clock.
         stage.set_clock("2026-03-02T06:00").await;
         assert_eq!(stage.invite(4, MATH, None).await, "QUEUED");

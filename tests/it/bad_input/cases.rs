@@ -139,6 +139,15 @@ fn people(world: &World) -> Vec<Case> {
     };
     let offers =
         pb::SetAvailabilityRequest { coach: coach(8), season: text("spring"), availability: vec![offer] };
+    let blocked = pb::SetBlockRequest {
+        coach: coach(7),
+        student: student(12),
+        operator: text("wang"),
+        remark: text("complaint"),
+        ..Default::default()
+    };
+    // The first of a new database.
+    let unblocked = pb::RemoveBlockRequest { block_id: 1, operator: text("wang"), remark: text("over") };
     let signed_up = pb::CreateReservationRequest {
         student: student(1),
         class_template: text("mon"),
@@ -156,6 +165,9 @@ fn people(world: &World) -> Vec<Case> {
         case("CoachService/SetCoachStatus", status),
         case("CoachService/SetAvailability", offers),
         case("CoachService/SetClassLimits", limits),
+        Case { needless: &["student", "class_id"], ..case("CoachService/SetBlock", blocked) },
+        case("CoachService/ListBlocks", pb::ListBlocksRequest::default()),
+        case("CoachService/RemoveBlock", unblocked),
         case("CoachService/ListClassLimits", pb::ListClassLimitsRequest { season: text("spring") }),
         case(
             "CoachService/ListAvailability",
@@ -212,6 +224,8 @@ fn sign_ups(world: &World) -> Vec<Case> {
         from_day: text("2026-06-13"),
         end_day: text("2026-06-28"),
         request_id: none(),
+        operator: text("wang"),
+        remark: text("asked for it"),
     };
     let moved = pb::MoveStudentRequest {
         reservation_id: world.stays,
@@ -224,8 +238,6 @@ fn sign_ups(world: &World) -> Vec<Case> {
     let schedule = pb::GetStudentScheduleRequest {
         student: student(1),
         from_day: text("2026-03-12"),
-        operator: text("wang"),
-        remark: text("asked for it"),
         to_day: text("2026-04-12"),
     };
     vec![

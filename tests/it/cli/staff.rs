@@ -152,3 +152,34 @@ fn lessons_that_are_owed_are_listed_planned_answered_and_waived() {
         assert_eq!(code(&server.run("makeup answer 999 yes").await), 70);
     });
 }
+
+#[test]
+fn a_coach_is_kept_from_a_student_and_let_again() {
+    on_every_app_at("2026-02-28T12:00", async |app: TestApp| {
+        Academy::new().coaches(2).students(2).build(&app).await;
+        let server = Served::new(&app).await;
+        let by = "--operator wang --remark 家长投诉";
+        let made = server.json(&format!("coach block coach-001 --student student-002 {by}")).await;
+        assert_eq!((&made["block_id"], &made["student"]), (&1.into(), &"student-002".into()), "{made}");
+        assert_eq!(made["class_ids"].as_array().unwrap().len(), 0);
+        let whole = server.run(&format!("coach block coach-002 --all {by}")).await;
+        assert_eq!(code(&whole), 0, "{whole:?}");
+        assert!(text(&whole.stdout).contains("everything"), "{whole:?}");
+        for what in ["", "--all --student student-001", "--class x"] {
+            assert_eq!(code(&server.run(&format!("coach block coach-001 {what} {by}")).await), 64, "{what}");
+        }
+        assert_eq!(code(&server.run(&format!("coach block coach-009 --all {by}")).await), 70);
+
+        let gone = server.run("coach unblock 1 --operator li --remark 已和好").await;
+        assert!(text(&gone.stdout).contains("2026-02-28 12:00 li: 已和好"), "{gone:?}");
+        let blocks = server.json("coach blocks").await;
+        assert_eq!(blocks["blocks"].as_array().unwrap().len(), 1, "{blocks}");
+        assert_eq!(blocks["blocks"][0]["coach"], "coach-002");
+        let all = server.json("coach blocks --removed").await;
+        assert_eq!(all["blocks"][0]["removed_by"], "li", "{all}");
+        let none = server.json("coach blocks coach-001 --student student-002").await;
+        assert_eq!(none["blocks"].as_array().unwrap().len(), 0, "{none}");
+        let table = text(&server.run("coach blocks").await.stdout);
+        assert!(table.starts_with("BLOCK") && table.contains("家长投诉"), "{table}");
+    });
+}

@@ -358,6 +358,7 @@ fn offer_of(call: &Call<'_>, coach: &Candidate, edit: &Edit<'_>, span: Span) -> 
         is_a_class: true,
         first: BTreeSet::new(),
         limits: BTreeMap::new(),
+        blocks: BTreeMap::new(),
     };
     if let Err(reason) = eligibility::check(call.app.rules(), coach, &need, Purpose::Answer, call.now) {
         return Ok(Err(reason));
