@@ -5,6 +5,7 @@
 use crate::app::call::Call;
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
+use crate::domain::presence::MISSED_AFTER;
 use crate::domain::state::Audience;
 use crate::domain::time::{BusinessTime, Instant};
 use crate::error::Result;
@@ -19,8 +20,10 @@ use std::collections::BTreeMap;
 pub async fn notify_disconnected(call: &Call<'_>) -> Result<Report> {
     let found = monitor::coaches_left_or_back(call.app.db.reader(), call.now).await?;
     let (stale, time) = (call.app.config.presence.stale(), call.app.time());
-    let (back, left): (Vec<&LeftOrBack>, Vec<&LeftOrBack>) =
+    let (back, mut left): (Vec<&LeftOrBack>, Vec<&LeftOrBack>) =
         found.iter().partition(|one| one.span().is_open(call.now, stale));
+    // Whose span began after the start may have gone this very moment.
+    left.retain(|one| one.to_at < call.now - MISSED_AFTER);
     let mut drafts: Vec<Draft> =
         left.iter().flat_map(|one| disconnected(one, one.from_at, one.to_at, time)).collect();
     drafts.extend(back_after(call, &back).await?.into_iter().map(|(one, gap)| is_back(one, gap, time)));

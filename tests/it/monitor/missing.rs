@@ -80,8 +80,13 @@ fn a_coach_who_was_not_there_is_not_one_who_has_left() {
         beat(&stage, &student(1)).await;
         beat(&stage, &coach(1)).await;
         assert_eq!(told(&stage).await, NOTHING, "late, and not back");
-        // A logout is a gap too.
+        // A logout is a gap too, when it has lasted for two minutes.
         stage.presence().record_logout(coach_out()).await.unwrap();
+        for time in ["2026-03-05T19:06", "2026-03-05T19:08"] {
+            stage.set_clock(time).await;
+            beat(&stage, &student(1)).await;
+            assert_eq!(told(&stage).await, NOTHING, "{time}");
+        }
         stage.set_clock("2026-03-05T19:09").await;
         beat(&stage, &student(1)).await;
         assert_eq!(told(&stage).await, LEFT);
