@@ -237,8 +237,8 @@ pub async fn invitation_messages_cancel(work: Work<'_>, invitation_ids: &[i64]) 
     message_cancel_of_invitations(work.txn, invitation_ids, work.now).await
 }
 
-/// Whether a gateway has the INVITATION message of an invitation at this moment: handed over, and
-/// not settled yet.
+/// Whether the coach has heard a question of an invitation, or may have: a gateway has it at this
+/// moment, or it has gone out.
 pub(crate) async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
     message_of_invitation_is_out(txn, invitation_id).await
 }

@@ -398,16 +398,17 @@ pub(crate) async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now
     .await
 }
 
-/// Whether the INVITATION message of an invitation is with a gateway: handed over, and not settled
-/// yet.
+/// Whether a question of an invitation has gone out, or may have, or is with a gateway at this
+/// moment.
 pub(crate) async fn message_of_invitation_is_out(
     conn: &impl ConnectionTrait,
     invitation_id: i64,
 ) -> Result<bool> {
     let out: Vec<i64> =
         sql("SELECT id FROM message WHERE invitation_id = ? AND kind IN ('INVITATION', 'STANDBY_REQUEST') \
-            AND state = 'LEASED' AND handed_at IS NOT NULL")
+            AND handed_at IS NOT NULL AND (state = 'LEASED' OR state IN ({texts})) LIMIT 1")
         .bind(invitation_id)
+        .texts(MessageState::MAY_HAVE_GONE_OUT.map(|state| state.as_str()))
         .column(conn)
         .await?;
     Ok(!out.is_empty())

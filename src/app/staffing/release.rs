@@ -26,9 +26,9 @@ pub(super) async fn end(work: Work<'_>, coach: &InvitedCoach, event: Event) -> R
     staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
     let is_out = match from {
         InvitationState::Queued => {
-            outbox::invitation_messages_cancel(work, &[coach.id]).await? == 0
-                // A gateway has it already: as good as sent.
-                && outbox::invitation_message_is_out(work.txn, coach.id).await?
+            outbox::invitation_messages_cancel(work, &[coach.id]).await?;
+            // A gateway has it already: as good as sent. Or it would have asked anew.
+            outbox::invitation_message_is_out(work.txn, coach.id).await?
         }
         _ => true,
     };

@@ -42,6 +42,10 @@ enum Step {
     Hours {
         at: usize,
     },
+    /// The day of the lesson becomes a holiday, or is none any more.
+    Holiday {
+        on: bool,
+    },
     Wait {
         minutes: i64,
     },
@@ -58,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => coach.prop_map(|coach| Step::Dismiss { coach }),
         3 => (1_usize..=12).prop_map(|number| Step::Student { number }),
         1 => (0..HOURS.len()).prop_map(|at| Step::Hours { at }),
+        3 => any::<bool>().prop_map(|on| Step::Holiday { on }),
         4 => (1_i64..800).prop_map(|minutes| Step::Wait { minutes }),
         4 => Just(Step::Send),
     ]
@@ -129,6 +134,12 @@ impl History {
                 let request = pb::UpsertPeriodRequest { period: Some(period), ..Default::default() };
                 // An edit may be refused; then nothing has changed.
                 drop(self.stage.catalog().upsert_period(request).await);
+            }
+            Step::Holiday { on } => {
+                let except_days = if on { vec!["2026-03-05".to_owned()] } else { Vec::new() };
+                let season = pb::Season { except_days, ..self.stage.academy.season.clone() };
+                let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };
+                self.stage.catalog().upsert_season(request).await.unwrap();
             }
             Step::Wait { minutes } => {
                 // F stays ahead.

@@ -224,6 +224,28 @@ fn a_lesson_that_comes_back_at_another_hour_is_told_to_who_said_yes() {
 }
 
 #[test]
+fn who_is_let_go_before_being_asked_anew_hears_that_the_first_question_is_taken_back() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = staffed(app, "2026-03-02T21:30").await;
+        stage.test(2, true).await;
+        stage.set_clock("2026-03-02T22:30").await;
+        holiday(&stage).await;
+        let (start_time, end_time) = ("19:30".to_owned(), "21:00".to_owned());
+        let period = pb::Period { start_time, end_time, ..stage.academy.periods[0].clone() };
+        edit_period(&stage, &period, false).await.unwrap();
+        taken_back(&stage).await;
+        // Coach 5 knows the question of the evening, coach 7 none.
+        for coach in [5, 7] {
+            assert_eq!(stage.take_back(coach, MATH).await, "CANCELLED");
+        }
+        let told = minute(&stage, "2026-03-03T07:00").await;
+        assert_eq!(who(&told)[0], "INVITATION_RECALLED coach-005");
+        assert!(who(&told)[1..].iter().all(|line| !line.starts_with("INVITATION")), "{told:?}");
+        assert_eq!(who(&minute(&stage, "2026-03-03T08:00").await), ["INVITATION coach-006"]);
+    });
+}
+
+#[test]
 fn after_the_rosters_are_frozen_nothing_comes_back() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = staffed(app, "2026-03-03T09:00").await;
