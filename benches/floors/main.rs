@@ -2,10 +2,10 @@
 //! asserts a time; it prints.
 //!
 //! `cargo bench --bench floors -- [create] [idle] [exhausted] [places] [openings] [import]
-//! [reserve] [ladder] [presence] [rpc] [cli]`; all of them when none is named. All but the last two
-//! run on every database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large number of
-//! rows (1,000,000), `ETUTOR_BENCH_CALLS` the most sign-ups of a round (8,000). Figures are in
-//! benches/RESULTS.md.
+//! [reserve] [ladder] [presence] [ticks] [rpc] [cli]`; all of them when none is named. All but the
+//! last two run on every database of `ETUTOR_TEST_DATABASE_URLS`. `ETUTOR_BENCH_ROWS` is the large
+//! number of rows (1,000,000), `ETUTOR_BENCH_CALLS` the most sign-ups of a round (8,000). Figures
+//! are in benches/RESULTS.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends in a panic")]
 #![expect(unreachable_pub, reason = "nobody uses a binary of benches; `pub` is what its other files use")]
 
@@ -19,6 +19,7 @@ mod presence;
 mod reserve;
 mod rows;
 mod rpc;
+mod ticks;
 
 use std::time::Duration;
 
@@ -57,6 +58,9 @@ fn main() {
     }
     if wanted("presence") {
         runtime.block_on(presence::run(if quick { 100 } else { 12_450 }, if quick { 1 } else { 5 }));
+    }
+    if wanted("ticks") {
+        runtime.block_on(ticks::run(large, quick));
     }
     if wanted("places") {
         runtime.block_on(places::run(large));
