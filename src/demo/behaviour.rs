@@ -80,8 +80,8 @@ fn seconds(minutes: f64) -> TimeDelta {
     TimeDelta::seconds((minutes * 60.0) as i64)
 }
 
-/// A uniform draw in (0, 1) from SHA-256(coach ‖ template ‖ day ‖ n).
-fn uniform(coach: &str, template: &str, day: Day, n: u8) -> f64 {
+/// A uniform draw in (0, 1) from SHA-256(coach ‖ template ‖ day ‖ n). Answers take n from 1 to 4.
+pub fn uniform(coach: &str, template: &str, day: Day, n: u8) -> f64 {
     let hash = Sha256::digest(format!("{coach}{template}{day}{n}"));
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hash[..8]);

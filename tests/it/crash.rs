@@ -1,11 +1,12 @@
 //! The real program killed and started again, ended by SIGTERM while it works, and running twice on
 //! one database.
 
-mod killer;
+pub mod killer;
+pub mod mortal;
 mod player;
-mod process;
+pub mod process;
 mod sign_ups;
-mod snapshot;
+pub mod snapshot;
 
 use etutor::domain::calendar::parse_day;
 use etutor::rpc::pb;
@@ -66,8 +67,9 @@ async fn replay(kind: &Kind, killer: Killer) -> Played {
         player.plan_at(day, 16, &student(number), deed);
     }
     player.play(monday, etutor::domain::time::add_days(friday, 1)).await;
-    let (kills, unanswered, taken_over) = (player.kills(), player.unanswered, player.taken_over);
-    let Player { answers, calls, .. } = player;
+    let Player { server, answers, taken_over, .. } = player;
+    let (kills, unanswered, calls) = (server.kills(), server.unanswered, server.calls.clone());
+    drop(server);
 
     let db = db.replica().await;
     let open: Vec<String> =

@@ -14,6 +14,7 @@ mod demo;
 mod enrollment;
 mod faults;
 mod forming;
+mod fortnight;
 mod frames;
 mod grpc;
 mod harness;

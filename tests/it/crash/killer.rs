@@ -10,6 +10,8 @@ pub type Calls = HashMap<String, (Duration, bool)>;
 /// Draws the calls during which the server is killed, each once.
 pub struct Killer {
     seed: u64,
+    /// Of calls that change something one in so many; of the others one in ten times as many.
+    one_in: u64,
     calls: Calls,
     struck: HashSet<String>,
 }
@@ -23,7 +25,12 @@ impl Killer {
     /// Kills during the calls of a replay that was watched: of those that changed something one in
     /// four, of the others one in forty.
     pub fn new(seed: u64, calls: Calls) -> Self {
-        Self { seed, calls, struck: HashSet::new() }
+        Self { seed, one_in: 4, calls, struck: HashSet::new() }
+    }
+
+    /// The same of a long replay: of calls that changed something one in thirty.
+    pub fn few(seed: u64, calls: Calls) -> Self {
+        Self { one_in: 30, ..Self::new(seed, calls) }
     }
 
     /// How often it has killed.
@@ -36,7 +43,7 @@ impl Killer {
     pub fn strikes(&mut self, call: &str) -> Option<Duration> {
         let (took, changed) = *self.calls.get(call)?;
         let drawn = draw(self.seed, call);
-        let one_in = if changed { 4 } else { 40 };
+        let one_in = if changed { self.one_in } else { 10 * self.one_in };
         if !drawn.is_multiple_of(one_in) || !self.struck.insert(call.to_owned()) {
             return None;
         }

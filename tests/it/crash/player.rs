@@ -1,9 +1,9 @@
 //! Plays days against the real program as cron and people's clients would: a call that fails
 //! because the server is gone is repeated.
 
-use super::killer::{Calls, Killer};
-use super::process::{Server, fire};
-use super::snapshot;
+use super::killer::Killer;
+use super::mortal::Mortal;
+use super::process::fire;
 use chrono::{NaiveTime, TimeDelta};
 use etutor::config::Config;
 use etutor::demo::behaviour::{Answer, Behaviour, answer};
@@ -11,9 +11,7 @@ use etutor::domain::time::{BusinessTime, Day, Instant, add_days};
 use etutor::rpc::pb;
 use etutor::task::registry::Task;
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
-use tonic::transport::Channel;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Response};
 
 /// The hours of a day at which the tasks are fired.
 const HOURS: [u32; 13] = [0, 8, 9, 11, 12, 14, 15, 17, 18, 19, 20, 21, 22];
@@ -56,18 +54,12 @@ pub enum Deed {
 
 /// Plays an academy.
 pub struct Player {
-    url: String,
-    server: Server,
-    killer: Killer,
+    pub server: Mortal,
     time: BusinessTime,
     deeds: BTreeMap<(Instant, String), Deed>,
     seen: HashSet<i64>,
-    /// What was called.
-    pub calls: Calls,
     /// What people were answered, in the order of their deeds.
     pub answers: Vec<String>,
-    /// Calls that were never answered because the server was killed.
-    pub unanswered: usize,
     /// Ticks whose run was killed, so that they were taken over after their lease.
     pub taken_over: usize,
 }
@@ -78,21 +70,13 @@ impl Player {
         let missing: Vec<&Task> = Task::ALL.iter().filter(|task| !TASKS.contains(task)).collect();
         assert!(missing.is_empty(), "{missing:?} are not fired");
         Self {
-            url: url.to_owned(),
-            server: Server::start(url).await,
-            killer,
+            server: Mortal::start(url, killer).await,
             time,
             deeds: BTreeMap::new(),
             seen: HashSet::new(),
-            calls: Calls::new(),
             answers: Vec::new(),
-            unanswered: 0,
             taken_over: 0,
         }
-    }
-
-    pub fn kills(&self) -> usize {
-        self.killer.kills()
     }
 
     /// Something that will be done at a local hour.
@@ -139,10 +123,10 @@ impl Player {
     async fn fire(&mut self, task: Task, tick: Instant) {
         let call = format!("{} {}", task.words(), self.time.show(tick));
         loop {
-            let report = self.call(&call, move |channel| fire(channel, task, tick)).await.unwrap();
+            let report = self.server.call(&call, move |channel| fire(channel, task, tick)).await.unwrap();
             if report.state() == pb::TaskRunState::Done {
                 assert_eq!((report.failed, report.error.as_str()), (0, ""), "{call}");
-                self.changed(&call, report.changed + report.messages > 0);
+                self.server.changed(&call, report.changed + report.messages > 0);
                 return;
             }
             assert!(report.already_done && report.state() == pb::TaskRunState::Running, "{call}: {report:?}");
@@ -153,7 +137,7 @@ impl Player {
                 let mut clock = pb::clock_service_client::ClockServiceClient::new(channel);
                 clock.advance_clock(pb::AdvanceClockRequest { duration }).await.map(Response::into_inner)
             };
-            self.call("advance", advance).await.unwrap();
+            self.server.call("advance", advance).await.unwrap();
         }
     }
 
@@ -163,7 +147,7 @@ impl Player {
             let mut clock = pb::clock_service_client::ClockServiceClient::new(channel);
             clock.set_clock(pb::SetClockRequest { time, running: false }).await.map(Response::into_inner)
         };
-        self.call(&format!("set clock {}", self.time.show(at)), set).await.unwrap();
+        self.server.call(&format!("set clock {}", self.time.show(at)), set).await.unwrap();
     }
 
     /// Coaches read what was sent and make up their minds.
@@ -175,7 +159,8 @@ impl Player {
             let mut staffing = pb::staffing_service_client::StaffingServiceClient::new(channel);
             staffing.list_invitations(request).await.map(Response::into_inner)
         };
-        let page = self.call(&format!("list invitations {}", self.time.show(now)), list).await.unwrap();
+        let page =
+            self.server.call(&format!("list invitations {}", self.time.show(now)), list).await.unwrap();
         assert_eq!(page.next_page_token, "");
         for invitation in page.invitations {
             if self.seen.insert(invitation.invitation_id) {
@@ -215,6 +200,7 @@ impl Player {
         let call = format!("{who} {}", self.time.show(at));
         let request_id = call.replace(' ', "_");
         let done = self
+            .server
             .call(&call, move |channel| {
                 let (deed, request_id) = (deed.clone(), request_id.clone());
                 async move {
@@ -285,49 +271,11 @@ impl Player {
                 }
             })
             .await;
-        self.changed(&call, true);
+        self.server.changed(&call, true);
         let told = done.unwrap_or_else(|status| {
             assert_eq!(status.code(), Code::FailedPrecondition, "{call}: {status:?}");
             status.message().to_owned()
         });
         self.answers.push(format!("{call}: {told}"));
-    }
-
-    fn changed(&mut self, call: &str, changed: bool) {
-        self.calls.get_mut(call).unwrap().1 = changed;
-    }
-
-    /// Makes a call. When its moment has come the server is killed amid it, started again, and
-    /// asked again.
-    async fn call<T, F>(&mut self, name: &str, rpc: impl Fn(Channel) -> F) -> Result<T, Status>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Status>> + Send + 'static,
-    {
-        if let Some(moment) = self.killer.strikes(name) {
-            let call = tokio::spawn(rpc(self.server.channel()));
-            tokio::time::sleep(moment).await;
-            self.server.kill();
-            snapshot::is_whole(&self.url).await;
-            self.unanswered += usize::from(
-                call.await.unwrap().is_err_and(|status| status.code() != Code::FailedPrecondition),
-            );
-            self.server = Server::start(&self.url).await;
-        }
-        let mut tried = 0;
-        loop {
-            let begun = std::time::Instant::now();
-            match rpc(self.server.channel()).await {
-                // What the killed server's connections have not let go of yet.
-                Err(status) if tried < 20 && matches!(status.code(), Code::Unavailable | Code::Aborted) => {
-                    tried += 1
-                }
-                answer => {
-                    self.calls.insert(name.to_owned(), (begun.elapsed(), false));
-                    return answer;
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
 }

@@ -109,7 +109,16 @@ pub async fn fire(
     tick: etutor::domain::time::Instant,
 ) -> Result<pb::TaskReport, tonic::Status> {
     let tick_at = pb::firing::Tick::TickAt(prost_types::Timestamp { seconds: tick.unix(), nanos: 0 });
-    let firing = Some(pb::Firing { tick: Some(tick_at), when: tick.to_utc().to_rfc3339() });
+    fire_as(channel, task, pb::Firing { tick: Some(tick_at), when: tick.to_utc().to_rfc3339() }).await
+}
+
+/// Fires a task.
+pub async fn fire_as(
+    channel: Channel,
+    task: Task,
+    firing: pb::Firing,
+) -> Result<pb::TaskReport, tonic::Status> {
+    let firing = Some(firing);
     let (mut tasks, day) = (pb::task_service_client::TaskServiceClient::new(channel), String::new());
     let report = match task {
         Task::InviteCreate => {
