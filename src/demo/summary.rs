@@ -125,12 +125,14 @@ impl LessonSummary {
             let (said, name) = (&person.attendance, person.user_name.clone());
             let late = minutes(said.late);
             match (person.audience, said.state) {
-                (Audience::Coach, _) => {
+                // Not one who did not teach.
+                (Audience::Coach, AttendanceState::Came) => {
                     if let Some(first) = said.first {
                         let at = app.time().time(first).format("%H:%M");
                         row.came = if late > 0 { format!("{at}, {late} min late") } else { at.to_string() };
                     }
                 }
+                (Audience::Coach, _) => {}
                 (_, AttendanceState::Came) if late > 0 => row.late.push(format!("{name} ({late} min)")),
                 (_, AttendanceState::Came) => row.in_time.push(name),
                 (_, AttendanceState::OnLeave) => row.on_leave.push(name),

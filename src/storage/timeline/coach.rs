@@ -308,7 +308,8 @@ pub(super) async fn not_on_time(
         .await
 }
 
-/// Attendance that is kept, at the end of its lesson.
+/// Attendance that is kept, at the end of its lesson: also of lessons that a standby taught in the
+/// coach's place.
 pub(super) async fn attendance(
     conn: &impl ConnectionTrait,
     coach_id: i64,
@@ -316,12 +317,18 @@ pub(super) async fn attendance(
 ) -> Result<Vec<Event>> {
     let query = sql(page!(
         "SELECT l.id, l.end_at AS happened_at, a.state, l.state AS lesson_state, l.day, l.class_id, \
-         a.late_s, a.left_early_s, t.code FROM lesson l \
-         {join} attendance a ON a.lesson_id = l.id AND a.audience = 'COACH' AND a.person_id = l.coach_id \
+         a.late_s, a.left_early_s, t.code \
+         FROM (SELECT m.id FROM lesson m WHERE m.coach_id = ? \
+           UNION SELECT m.id FROM vacancy v JOIN lesson m ON m.class_id = v.class_id AND m.day = v.day \
+             WHERE v.replaces_id = ? AND v.kind = 'STANDBY') q \
+         {join} lesson l ON l.id = q.id {join} attendance a ON a.lesson_id = l.id AND a.audience = 'COACH' \
          {join} class c ON c.id = l.class_id {join} class_template t ON t.id = c.template_id \
-         WHERE l.coach_id = ?",
+         WHERE a.person_id = ?",
         "l.end_at",
         "l.id"
-    ));
-    window.events(conn, TimelineKind::Attendance, query.bind(coach_id), attended).await
+    ))
+    .bind(coach_id)
+    .bind(coach_id)
+    .bind(coach_id);
+    window.events(conn, TimelineKind::Attendance, query, attended).await
 }

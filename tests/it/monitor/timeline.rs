@@ -135,6 +135,7 @@ fn a_coach_who_does_not_come_and_the_standby_who_does() {
                 "03-12 19:00 NOT_ON_TIME SUBSTITUTED (TOLD, ASKED, LATE)",
                 "03-12 19:00 MESSAGE COACH_LATE CANCELLED",
                 "03-12 19:00 MESSAGE LESSON_TAKEN_OVER CAPTURED",
+                "03-12 20:30 ATTENDANCE ABSENT SUBSTITUTED",
             ]
         );
         let mut standby = lines(&stage, &coach(3)).await;
