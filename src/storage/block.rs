@@ -58,29 +58,11 @@ pub(crate) async fn student_list_blocked(
     .ids(coach_ids)
     .tuples(conn)
     .await?;
-    Ok(sets(rows))
-}
-
-/// The students with whom the coaches of classes are blocked, by class.
-pub(super) async fn student_list_blocked_of_classes(
-    conn: &impl ConnectionTrait,
-    class_ids: impl IntoIterator<Item = i64>,
-) -> Result<HashMap<i64, BTreeSet<i64>>> {
-    let rows: Vec<(i64, i64)> = sql("SELECT c.id, b.student_id FROM class c \
-         JOIN coach_block b ON b.coach_id = c.coach_id AND b.student_id IS NOT NULL \
-           AND b.removed_at IS NULL WHERE c.id IN ({ids})")
-    .ids(class_ids)
-    .tuples(conn)
-    .await?;
-    Ok(sets(rows))
-}
-
-fn sets(rows: Vec<(i64, i64)>) -> HashMap<i64, BTreeSet<i64>> {
-    let mut sets: HashMap<i64, BTreeSet<i64>> = HashMap::new();
-    for (key, student) in rows {
-        sets.entry(key).or_default().insert(student);
+    let mut students: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    for (coach, student) in rows {
+        students.entry(coach).or_default().insert(student);
     }
-    sets
+    Ok(students)
 }
 
 /// A block as staff see it.

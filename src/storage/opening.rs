@@ -2,7 +2,6 @@
 //! of statements, and their cost depends on its templates and lesson days, not on the number of
 //! reservations.
 
-use super::block::student_list_blocked_of_classes;
 use super::page::Page;
 use super::seat::roster_fill;
 use super::sql::{Sql, sql};
@@ -343,6 +342,7 @@ struct ClassDay {
     forbid_same_city: bool,
     area_code: String,
     day: Day,
+    blocked_id: Option<i64>,
 }
 
 /// The running classes of templates with their rosters from `first` on. A hold or an offer keeps
@@ -355,8 +355,10 @@ pub(crate) async fn running_classes(
 ) -> Result<HashMap<i64, RunningClasses>> {
     let rows: Vec<ClassDay> = sql("SELECT c.id AS class_id, c.template_id, c.first_day, c.last_day, \
          co.user_name, co.forbid_same_city, \
-         co.area_code, l.day FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l \
-         ON l.class_id = c.id \
+         co.area_code, l.day, b.student_id AS blocked_id \
+         FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
+         LEFT JOIN coach_block b ON b.coach_id = co.id AND b.student_id IS NOT NULL \
+           AND b.removed_at IS NULL \
          WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
          AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
     .ids(template_ids.iter().copied())
@@ -376,6 +378,7 @@ pub(crate) async fn running_classes(
             forbid_same_city,
             area_code,
             day,
+            blocked_id,
         } = row;
         let of_template = found.entry(template_id).or_default();
         rosters.entry(class_id).or_default().insert(day, 0);
@@ -387,15 +390,17 @@ pub(crate) async fn running_classes(
             let apart = Apart { city: forbid_same_city.then(|| city(&area_code)), ..Apart::default() };
             of_template.seats.push(Seats { class_id, rosters: BTreeMap::new(), apart });
         }
+        // A row for each student whom staff keep from the coach, and day; they come class by class.
+        if let Some(seats) = of_template.seats.last_mut() {
+            seats.apart.students.extend(blocked_id);
+        }
     }
     if rosters.is_empty() {
         return Ok(found);
     }
     roster_fill(conn, &mut rosters, first, now).await?;
-    let mut blocked = student_list_blocked_of_classes(conn, rosters.keys().copied()).await?;
     for seats in found.values_mut().flat_map(|classes| &mut classes.seats) {
         seats.rosters = rosters.remove(&seats.class_id).unwrap_or_default();
-        seats.apart.students = blocked.remove(&seats.class_id).unwrap_or_default();
     }
     Ok(found)
 }

@@ -1,7 +1,6 @@
 //! Seats of running classes: who has one on which lesson day.
 
 use super::Txn;
-use super::block::student_list_blocked_of_classes;
 use super::sql::sql;
 use crate::domain::apart::Apart;
 use crate::domain::city::city;
@@ -29,6 +28,7 @@ struct ClassDay {
     forbid_same_city: bool,
     area_code: String,
     day: Day,
+    blocked_id: Option<i64>,
 }
 
 #[derive(FromQueryResult)]
@@ -48,8 +48,11 @@ pub(crate) async fn seat_list(
     from: Day,
 ) -> Result<HashMap<i64, Vec<Seats>>> {
     let rows: Vec<ClassDay> =
-        sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day \
+        sql("SELECT c.id AS class_id, c.template_id, co.forbid_same_city, co.area_code, l.day, \
+         b.student_id AS blocked_id \
          FROM class c JOIN coach co ON co.id = c.coach_id JOIN lesson l ON l.class_id = c.id \
+         LEFT JOIN coach_block b ON b.coach_id = co.id AND b.student_id IS NOT NULL \
+           AND b.removed_at IS NULL \
          WHERE c.template_id IN ({ids}) AND c.state IN ('OPEN', 'RUNNING') AND c.last_day >= ? \
          AND l.day >= ? AND l.state IN ('SCHEDULED', 'RUNNING') ORDER BY c.id, l.day")
         .ids(template_ids.iter().copied())
@@ -65,6 +68,8 @@ pub(crate) async fn seat_list(
             (row.template_id, Seats { class_id: row.class_id, rosters: BTreeMap::new(), apart })
         });
         seats.rosters.insert(row.day, 0);
+        // A row for each student whom staff keep from the coach, and day.
+        seats.apart.students.extend(row.blocked_id);
     }
     if classes.is_empty() {
         return Ok(HashMap::new());
@@ -73,9 +78,7 @@ pub(crate) async fn seat_list(
         classes.iter_mut().map(|(id, (_, seats))| (*id, std::mem::take(&mut seats.rosters))).collect();
     // What has run out sits there until it is reaped: those who decide by this reap first.
     roster_fill(conn, &mut rosters, from, Instant::from_unix(0)).await?;
-    let mut blocked = student_list_blocked_of_classes(conn, classes.keys().copied()).await?;
     for (id, (_, seats)) in &mut classes {
-        seats.apart.students = blocked.remove(id).unwrap_or_default();
         seats.rosters = rosters.remove(id).unwrap_or_default();
     }
     let mut of_template = HashMap::<i64, Vec<Seats>>::new();
