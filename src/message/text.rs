@@ -187,7 +187,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         }
         ClassNews::MakeUpOffer { missed, answer_by } => {
             format!(
-                "{}未上的{name}课，拟于{span}补课。请在{}前到客户端答复，或回复Y参加、N不参加。",
+                "{}未上的{name}课，拟于{span}补课。请在{}前到客户端答复是否参加。",
                 day(*missed),
                 until(*answer_by, time)
             )

@@ -105,7 +105,7 @@ fn a_lesson_that_is_owed_is_made_up_by_who_says_yes() {
         let asked: Vec<String> = told.iter().map(|row| format!("{} {}", row.kind, row.person)).collect();
         assert_eq!(asked, [1, 2, 3].map(|number| format!("MAKE_UP_OFFER {}", student(number))));
         let text = "【etutor】3月12日（周四）未上的初一学科1班课，拟于3月18日（周三）19:00-20:30补课。\
-            请在3月14日24:00前到客户端答复，或回复Y参加、N不参加。";
+            请在3月14日24:00前到客户端答复是否参加。";
         assert_eq!(told[0].body, text);
 
         assert_eq!(yes(&stage, 1).await, "ACCEPTED");
