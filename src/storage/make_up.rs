@@ -361,6 +361,18 @@ pub(crate) async fn make_up_day_class(conn: &impl ConnectionTrait, template_id: 
     Ok(found.into_iter().next())
 }
 
+/// Those of these templates that are for make-ups.
+pub(crate) async fn make_up_template_list(
+    conn: &impl ConnectionTrait,
+    template_ids: impl IntoIterator<Item = i64>,
+) -> Result<BTreeSet<i64>> {
+    let found: Vec<i64> = sql("SELECT template_id FROM make_up_day WHERE template_id IN ({ids})")
+        .ids(template_ids)
+        .column(conn)
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
 /// Who is asked before all others to teach make-ups, by template: the coach of the class, and
 /// whoever has taught it.
 pub(crate) async fn coach_list_first(

@@ -11,12 +11,14 @@ use crate::app::enrollment::days::around;
 use crate::app::enrollment::elsewhere::{Yes, said_yes_in_txn};
 use crate::domain::actor::Actor;
 use crate::domain::places::Claim;
+use crate::domain::refusal::Refusal;
 use crate::domain::state::{PlaceCause, ReservationState};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::storage::entity::{class_template, reservation, student};
 use crate::storage::import;
 use crate::storage::ledger::{By, place_change_write_new_in_txn};
+use crate::storage::make_up::make_up_template_list;
 use crate::storage::reservation::ReservationInsert;
 use crate::storage::sign_up::{Taking, place_change_in_txn};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -54,11 +56,17 @@ impl Run<'_> {
             .map(|held| held.student_id)
             .collect();
         let mut book = self.load_book(&asked, &held).await?;
+        let templates: BTreeSet<i64> = asked.iter().map(|ask| ask.template.id).collect();
+        let for_make_ups = make_up_template_list(self.work.txn, templates).await?;
 
         let (mut inserts, mut refused) = (Vec::with_capacity(asked.len()), Vec::new());
         for ask in &asked {
             let (template, first, last) = ask.range();
-            match book.take(ask.student.id, template, Claim::SignUp, first, last) {
+            let taken = match for_make_ups.contains(&template) {
+                true => Err(Refusal::for_make_ups()),
+                false => book.take(ask.student.id, template, Claim::SignUp, first, last),
+            };
+            match taken {
                 Ok(days) => {
                     self.outcome.places += days as u64;
                     inserts.push(ask.insert());

@@ -4,6 +4,7 @@ use super::{absent, holidays, made_up, owed};
 use crate::grpc::reason;
 use crate::staffing::stage::{SATURDAY, Stage, evening};
 use crate::substitutions::formed;
+use etutor::app::import::ImportData;
 use etutor::rpc::pb;
 use etutor::testing::academy::student;
 use etutor::testing::on_every_app_at;
@@ -360,5 +361,23 @@ fn who_has_another_lesson_then_is_named_and_not_asked() {
         assert_eq!(states(&stage).await, ["OFFERED"; 3]);
         stage.fire("sms send", None).await;
         assert_eq!(stage.told_of("MAKE_UP_OFFER").await, [student(3)]);
+    });
+}
+
+#[test]
+fn no_import_signs_anybody_up_for_a_make_up() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        planned(&stage).await;
+        let row = format!(
+            "created_at,student,class_template,start_day,end_day\n\
+             2026-03-13T10:00,{},math-20260318-1,2026-03-18,2026-03-18\n",
+            student(3)
+        );
+        let data = ImportData { files: vec![crate::import::file("reservations.csv", &row)] };
+        let outcome = crate::replay::import_through_rpc(&stage, &data).await;
+        let codes: Vec<&str> = outcome.problems.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!(codes, ["NOT_OPEN"]);
+        assert_eq!(states(&stage).await, ["OFFERED"; 3]);
     });
 }
