@@ -119,7 +119,7 @@ fn client(connection: &Connection) -> MakeUpServiceClient<super::wire::Line> {
         .max_decoding_message_size(crate::rpc::MAX_RESPONSE_BYTES)
 }
 
-/// Lists or waives make-ups, and prints them.
+/// Lists, plans, answers and waives make-ups, and prints them.
 pub(super) async fn run(global: &Global, command: MakeUp) -> Result<(), Failure> {
     match command {
         MakeUp::List(args) => {

@@ -1,6 +1,7 @@
 //! The gRPC service `MakeUpService`: lessons that are owed to students.
 
-use super::{convert, pb};
+use super::convert;
+use super::pb::{self, ListMakeUpsRequest, ScheduleMakeUpRequest};
 use crate::app::App;
 use crate::app::make_up::schedule::{Plan, Planned, schedule_make_up};
 use crate::app::make_up::{self, MakeUpQuery, answer};
@@ -28,7 +29,8 @@ impl pb::make_up_service_server::MakeUpService for MakeUpRpc {
     ) -> Result<Response<pb::ListMakeUpsResponse>, Status> {
         let request = request.into_inner();
         let paging = convert::paging(&request)?;
-        let pb::ListMakeUpsRequest { class_id, class_template, student, states, .. } = request;
+        let ListMakeUpsRequest { class_id, class_template, student, states, page_size: _, page_token: _ } =
+            request;
         let query = MakeUpQuery {
             class_id: convert::optional_id("class_id", class_id)?,
             class_template: convert::optional_code("class_template", class_template)?,
@@ -47,7 +49,8 @@ impl pb::make_up_service_server::MakeUpService for MakeUpRpc {
     ) -> Result<Response<pb::ScheduleMakeUpResponse>, Status> {
         let request = request.into_inner();
         let key = convert::request_key(&request.request_id, &request)?;
-        let pb::ScheduleMakeUpRequest { class_id, lesson_days, day, period, operator, remark, .. } = request;
+        let ScheduleMakeUpRequest { class_id, lesson_days, day, period, operator, remark, request_id: _ } =
+            request;
         let plan = Plan {
             class_id: convert::id("class_id", class_id)?,
             lesson_days: convert::substitution::days("lesson_days", &lesson_days)?,

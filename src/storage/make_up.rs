@@ -13,6 +13,23 @@ use std::collections::{BTreeSet, HashMap};
 /// A lesson and a student to whom it is owed, by their keys.
 pub(crate) type Owed = (i64, i64);
 
+/// That the sign-up `r` that a yes made is for a lesson ahead.
+macro_rules! accepted {
+    () => {
+        "r.state IN ('BOOKED', 'PLACED') AND (SELECT MAX(p.end_at) FROM place p \
+         WHERE p.template_id = r.template_id AND p.day = r.start_day) > ?"
+    };
+}
+
+/// That a lesson `x`, which is over, made up for another by the sign-up `r`: it was held, and the
+/// student was not on leave.
+macro_rules! made_up {
+    () => {
+        "x.state NOT IN ('CANCELLED', 'COACH_ABSENT') AND r.state IN ('PLACED', 'ENDED') \
+         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = x.day)"
+    };
+}
+
 /// Who comes to lessons: on the roster of that day, and not on leave. Of a lesson by which others
 /// are made up nobody is listed: those are owed as before.
 pub(crate) async fn comers(txn: &Txn, lesson_ids: &[i64]) -> Result<Vec<Owed>> {
@@ -66,10 +83,26 @@ pub(crate) async fn make_up_returned_in_txn(
     lesson_ids: &[i64],
     now: Instant,
 ) -> Result<Vec<Owed>> {
-    let owed: Vec<(i64, i64, i64)> = sql("SELECT m.id, m.lesson_id, m.student_id FROM make_up m \
-         LEFT JOIN reservation r ON r.id = m.reservation_id AND r.state IN ('BOOKED', 'PLACED', 'ENDED') \
-         WHERE m.lesson_id IN ({ids}) AND m.state = 'OWED' AND r.id IS NULL ORDER BY m.id")
+    // First they are locked: who is saying yes at this moment has said so then, or finds nothing
+    // owed.
+    sql("SELECT m.id, m.lesson_id FROM make_up m WHERE m.lesson_id IN ({ids}) AND m.state = 'OWED' \
+         ORDER BY m.id {lock:m}")
     .ids(lesson_ids.iter().copied())
+    .tuples::<(i64, i64)>(txn)
+    .await?;
+    let owed: Vec<(i64, i64, i64)> = sql(concat!(
+        "SELECT m.id, m.lesson_id, m.student_id FROM make_up m \
+         LEFT JOIN reservation r ON r.id = m.reservation_id \
+         LEFT JOIN lesson x ON x.class_id = r.class_id AND x.day = r.start_day \
+         WHERE m.lesson_id IN ({ids}) AND m.state = 'OWED' AND NOT COALESCE((",
+        accepted!(),
+        ") OR (x.end_at <= ? AND ",
+        made_up!(),
+        "), FALSE) ORDER BY m.id"
+    ))
+    .ids(lesson_ids.iter().copied())
+    .bind(now)
+    .bind(now)
     .tuples(txn)
     .await?;
     if !owed.is_empty() {
@@ -128,15 +161,6 @@ pub(crate) async fn make_up_answer_in_txn(
         .bind(id)
         .execute(txn)
         .await
-}
-
-/// That a lesson `x`, which is over, made up for another by the sign-up `r`: it was held, and the
-/// student was not on leave.
-macro_rules! made_up {
-    () => {
-        "x.state NOT IN ('CANCELLED', 'COACH_ABSENT') AND r.state IN ('PLACED', 'ENDED') \
-         AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id AND v.day = x.day)"
-    };
 }
 
 /// Writes down what lessons that are over have made up for, and which lessons are thereby made up.
@@ -262,9 +286,12 @@ pub(crate) async fn make_up_list(
                WHEN x.end_at <= ? AND ",
         made_up!(),
         "  THEN 'MADE_UP' \
-               WHEN r.state IN ('BOOKED', 'PLACED') AND (SELECT MAX(p.end_at) FROM place p \
-                 WHERE p.template_id = r.template_id AND p.day = r.start_day) > ? THEN 'ACCEPTED' \
-               WHEN m.answered_at IS NULL AND m.answer_until > ? THEN 'OFFERED' ELSE 'OWED' END AS state, \
+               WHEN ",
+        accepted!(),
+        " THEN 'ACCEPTED' \
+               WHEN m.answered_at IS NULL AND m.answer_until > ? AND EXISTS (SELECT 1 FROM place p \
+                 WHERE p.template_id = m.template_id AND p.day = u.day) THEN 'OFFERED' \
+               ELSE 'OWED' END AS state, \
              m.owed_at, COALESCE(m.settled_at, CASE WHEN x.end_at <= ? AND ",
         made_up!(),
         " THEN x.end_at END) AS settled_at, o.code AS offered, u.day AS offered_day, \

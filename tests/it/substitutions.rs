@@ -16,13 +16,14 @@ use tonic_types::StatusExt;
 /// A class of three students with coach 1 on Thursdays at 19:00 from 2026-03-05; there are four
 /// coaches. It is the Friday after, 10:00, and nobody has unread messages.
 pub async fn formed(app: TestApp) -> Stage {
-    formed_of(app, evening().classes(1, 4).coaches(4).students(3)).await
+    formed_of(app, evening().classes(1, 4).coaches(4).students(3), 3).await
 }
 
-async fn formed_of(app: TestApp, academy: Academy) -> Stage {
+/// The same of another academy, with a class of its first students.
+pub async fn formed_of(app: TestApp, academy: Academy, students: usize) -> Stage {
     let stage = Stage::set(app, academy).await;
     let season = Some(("2026-03-05", "2026-06-28"));
-    stage.academy.reserve_all(&stage, "math", 1, 3, season).await;
+    stage.academy.reserve_all(&stage, "math", 1, students, season).await;
     stage.set_clock("2026-03-02T00:00").await;
     stage.fire("invite create", None).await;
     stage.minute("2026-03-02T08:00").await;

@@ -15,6 +15,7 @@ use crate::in_txn;
 use crate::storage::catalog::{self, TemplateFilter};
 use crate::storage::class::class_loads;
 use crate::storage::entity::{class_template, place};
+use crate::storage::make_up::make_up_day_class;
 use crate::storage::page::{Page, Paged};
 use crate::storage::referrers::{Part, refuse_if_used};
 use crate::write_txn;
@@ -105,6 +106,9 @@ async fn check_change(
 ) -> Result<()> {
     if before.season_id != wanted.season_id {
         return Err(FIELDS.invalid("season", "cannot be changed"));
+    }
+    if before.recurrence != wanted.recurrence && make_up_day_class(work.txn, before.id).await?.is_some() {
+        return Err(FIELDS.invalid("recurrence", "cannot be changed: it is the day of a make-up"));
     }
     let of_other = (before.subject_id, before.grade) != (wanted.subject_id, wanted.grade);
     if of_other {

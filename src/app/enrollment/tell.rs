@@ -66,7 +66,7 @@ impl SignedUp {
             };
             let lost = |lessons| ClassNews::SignUpCancelled(SignUpEnd::Staff(lessons));
             let new = |lessons| ClassNews::SignUpAdded { lessons };
-            let version = format!("{}.{}", work.now.unix(), before.version);
+            let version = format!("{}.{}.{}", work.now.unix(), before.id, before.version);
             for draft in [to.draft(&without(&known, &has), lost), to.draft(&without(&has, &known), new)] {
                 let draft = draft.map(|draft| Draft {
                     version: version.clone(),
@@ -95,7 +95,7 @@ pub(super) async fn taken_away(
     };
     let to = Told::of(work, before.student_id, before.template_id).await?;
     // The student may ask for it again, and lose it again.
-    let version = format!("{}.{}", work.now.unix(), before.version);
+    let version = format!("{}.{}.{}", work.now.unix(), before.id, before.version);
     let draft = to.draft(&ahead, news).map(|draft| Draft { version, ..draft });
     outbox::write(work, draft.into_iter().collect()).await.map(drop)
 }

@@ -81,8 +81,8 @@ pub(crate) async fn waive_make_up(call: &Call<'_>, id: i64) -> Result<MakeUpRow>
     })
 }
 
-/// A make-up as it stands now, of a student who is locked then: whoever changes what is owed to a
-/// student takes this turn.
+/// A make-up as it stands now, of a student who is locked then: students' answers and staff's words
+/// about what is owed take turns.
 async fn lock_in_txn(work: Work<'_>, id: i64) -> Result<MakeUpRow> {
     let student_id = one(&work, work.txn, id).await?.student_id;
     student_lock_set_in_txn(work.txn, &[student_id]).await?;

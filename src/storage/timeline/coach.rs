@@ -104,7 +104,9 @@ pub(super) async fn answered(
 ) -> Result<Vec<Event>> {
     let query = sql(invitations!(
         "i.answered_at",
-        "i.answered_at IS NOT NULL AND i.state NOT IN ('QUEUED', 'SENT', 'EXPIRED', 'UNDELIVERED')"
+        // Whom staff have named was not asked.
+        "i.answered_at IS NOT NULL AND i.state NOT IN ('QUEUED', 'SENT', 'EXPIRED', 'UNDELIVERED') \
+         AND NOT (i.kind IN ('SUBSTITUTE', 'CHANGE') AND i.operator <> '')"
     ));
     window
         .events(conn, TimelineKind::Answered, query.bind(coach_id), |event, row| {

@@ -381,3 +381,38 @@ fn no_import_signs_anybody_up_for_a_make_up() {
         assert_eq!(states(&stage).await, ["OFFERED"; 3]);
     });
 }
+
+#[test]
+fn the_day_of_a_make_up_may_become_a_holiday() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        planned(&stage).await;
+        assert_eq!(yes(&stage, 1).await, "ACCEPTED");
+        holidays(&stage, &["2026-03-18"]).await;
+        assert_eq!(states(&stage).await, ["OWED"; 3]);
+        assert_eq!(yes(&stage, 2).await, "EXPIRED");
+        // Another day is planned instead.
+        plan(&stage, request("2026-03-20")).await.unwrap();
+        assert_eq!(yes(&stage, 2).await, "ACCEPTED");
+        assert_eq!(states(&stage).await, ["OFFERED", "ACCEPTED", "OFFERED"]);
+        stage.fire("sms send", None).await;
+        stage.told().await;
+    });
+}
+
+#[test]
+fn a_lesson_that_is_back_after_its_make_up_was_not_held_is_owed_no_more() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        holidays(&stage, &["2026-03-26"]).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        let lesson_days = vec!["2026-03-26".to_owned()];
+        plan(&stage, pb::ScheduleMakeUpRequest { lesson_days, ..request("2026-03-18") }).await.unwrap();
+        assert_eq!(yes(&stage, 1).await, "ACCEPTED");
+        // No class task was made, so that nobody taught it.
+        stage.set_clock("2026-03-19T10:00").await;
+        assert_eq!(states(&stage).await, ["OWED"; 3]);
+        holidays(&stage, &[]).await;
+        assert_eq!(states(&stage).await, ["RETURNED"; 3]);
+    });
+}

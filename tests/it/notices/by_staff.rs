@@ -216,3 +216,21 @@ fn of_changes_that_nobody_has_told_yet_the_student_hears_what_came_of_them() {
         assert!(of(4)[1].contains("3月20日（周五）19:00初一学科1班起的课（共2次课至3月27日）"), "{told:?}");
     });
 }
+
+#[test]
+fn two_sign_ups_that_staff_cancel_in_the_same_second_are_told_together() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app, evening(), 2).await;
+        for day in ["2026-03-19", "2026-04-02"] {
+            stage.academy.reserve(&stage, &student(3), "math", Some((day, day))).await.unwrap();
+        }
+        sent(&stage).await;
+        for day in ["2026-03-19", "2026-04-02"] {
+            let id = reservation_of(&stage, 3, day).await;
+            staff_cancel(&stage, id, "").await;
+        }
+        let told = sent(&stage).await;
+        assert_eq!(who(&told), ["SIGN_UP_CANCELLED student-003"]);
+        assert!(told[0].1.contains("共2次课至4月2日"), "{}", told[0].1);
+    });
+}

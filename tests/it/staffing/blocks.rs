@@ -3,7 +3,7 @@
 
 use super::stage::{MATH, SATURDAY, Stage, each, evening};
 use crate::grpc::{invalid_field, reason};
-use crate::substitutions;
+use crate::substitutions::{self, formed_of};
 use etutor::rpc::pb;
 use etutor::testing::academy::{coach, student};
 use etutor::testing::on_every_app_at;
@@ -135,16 +135,8 @@ async fn seat(stage: &Stage, number: usize) -> (i64, i64) {
 #[test]
 fn a_free_seat_is_none_for_a_student_whom_the_coach_is_kept_from() {
     on_every_app_at(SATURDAY, async |app| {
-        let stage = Stage::set(app, evening().classes(2, 4).coaches(4).students(6)).await;
+        let stage = formed_of(app, evening().classes(2, 4).coaches(4).students(6), 2).await;
         stage.ignore_messages("this story is about seats");
-        let season = Some(("2026-03-05", "2026-06-28"));
-        stage.academy.reserve_all(&stage, "math", 1, 2, season).await;
-        stage.set_clock("2026-03-02T00:00").await;
-        stage.fire("invite create", None).await;
-        stage.minute("2026-03-02T08:00").await;
-        stage.ready(&[1], MATH).await;
-        stage.minute("2026-03-05T15:00").await;
-        stage.set_clock("2026-03-06T10:00").await;
         let (block, classes) = set(&stage, 1, From::Student(4)).await;
         assert!(classes.is_empty(), "the student is in none of the coach's classes");
         let free = async |number: usize| {

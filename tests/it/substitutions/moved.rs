@@ -59,7 +59,7 @@ fn a_question_that_has_not_gone_out_is_written_anew() {
 fn a_period_stays_where_the_offer_of_a_substitute_would_not_cover_the_lesson() {
     on_every_app_at(SATURDAY, async |app| {
         let academy = evening().classes(1, 4).period("18:00", "21:00").coaches(4).students(3);
-        let stage = formed_of(app, academy).await;
+        let stage = formed_of(app, academy, 3).await;
         stage.test(2, true).await;
         // Coach 2 offers the wide period only.
         let offer = pb::Availability {

@@ -22,6 +22,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::storage::Txn;
 use crate::storage::entity::{class_template, place};
+use crate::storage::make_up::make_up_template_list;
 use crate::storage::place::{
     place_list, place_lock_in_txn, place_replace_in_txn, place_rows, template_slots,
 };
@@ -105,6 +106,7 @@ pub(crate) async fn carry_out(
 /// The places that the catalogue wants, by template.
 async fn wanted(work: Work<'_>, ids: &[i64], field: &str) -> Result<HashMap<i64, Vec<PlaceDay>>> {
     let mut wanted = HashMap::with_capacity(ids.len());
+    let for_make_ups = make_up_template_list(work.txn, ids.iter().copied()).await?;
     for slot in template_slots(work.txn, ids).await? {
         let code = &slot.template.code;
         // Some rules are good by themselves and not in this season, as one whose UNTIL is before
@@ -112,7 +114,8 @@ async fn wanted(work: Work<'_>, ids: &[i64], field: &str) -> Result<HashMap<i64,
         let days = slot
             .wanted(work.app.rules())?
             .map_err(|error| Error::invalid(field, format!("class template {code:?}: {error}")))?;
-        if days.is_empty() {
+        // The one day of a make-up may fall away: what it was for is owed as before.
+        if days.is_empty() && !for_make_ups.contains(&slot.template.id) {
             return Err(Error::invalid(field, format!("leaves class template {code:?} without lesson days")));
         }
         wanted.insert(slot.template.id, days);
