@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod coach;
 pub mod enrollment;
 mod group_commit;
+mod halves;
 pub(crate) mod idempotency;
 pub mod import;
 pub(crate) mod input;

@@ -24,7 +24,7 @@ use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message::{
     message_cancel_in_txn, message_cancel_of_invitations, message_insert, message_keys_known,
-    message_of_invitation_is_out, message_unsent_about_class, message_unsent_list, message_unsent_of_person,
+    message_unsent_about_class, message_unsent_list, message_unsent_of_person, messages_of_invitations_out,
 };
 use crate::storage::message_list::{MessageFilter, message_list};
 use crate::storage::notice::said_insert_in_txn;
@@ -237,10 +237,10 @@ pub async fn invitation_messages_cancel(work: Work<'_>, invitation_ids: &[i64]) 
     message_cancel_of_invitations(work.txn, invitation_ids, work.now).await
 }
 
-/// Whether the coach has heard a question of an invitation, or may have: a gateway has it at this
-/// moment, or it has gone out.
-pub(crate) async fn invitation_message_is_out(txn: &Txn, invitation_id: i64) -> Result<bool> {
-    message_of_invitation_is_out(txn, invitation_id).await
+/// Of these invitations those of which the coach has heard a question, or may have: a gateway has
+/// it at this moment, or it has gone out.
+pub(crate) async fn invitation_messages_out(txn: &Txn, invitation_ids: &[i64]) -> Result<Vec<i64>> {
+    messages_of_invitations_out(txn, invitation_ids).await
 }
 
 /// Messages in the order in which they were written.
@@ -322,7 +322,7 @@ fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
         due_at: Set(opens.min(draft.valid_until.max(call.now))),
         valid_until: Set(draft.valid_until),
         attempts: Set(0),
-        lease_token: Set(None),
+        lease_token: NotSet,
         lease_until: Set(None),
         handed_at: Set(None),
         settled_at: Set(None),

@@ -1,14 +1,14 @@
 //! Queries of the outbox.
 
 use super::Txn;
+use super::dialect::{CELL_MOST, fits};
 use super::entity::message;
+use super::import::insert_set_in_txn;
 use super::insert::insert_rows;
 use super::sql::{Cell, sql, update_by_pairs, update_by_rows};
-use super::unique_violation;
 use crate::domain::state::{MessageKind, MessageState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Result};
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect,
@@ -23,18 +23,26 @@ pub(crate) async fn message_keys_known(
     conn: &impl ConnectionTrait,
     keys: &HashSet<String>,
 ) -> Result<HashSet<String>> {
-    let known: Vec<(String,)> = sql("SELECT dedup_key FROM message WHERE dedup_key IN ({texts})")
-        .texts(keys.iter().map(String::as_str))
-        .tuples_in_parts(conn)
-        .await?;
+    let known: Vec<(String,)> =
+        sql("SELECT m.dedup_key FROM {rows:key_text:t} q {look_up:message m ON m.dedup_key = q.key_text}")
+            .rows(keys.iter().map(|key| [Cell::from(key.as_str())]))
+            .tuples_in_parts(conn)
+            .await?;
     Ok(known.into_iter().map(|(key,)| key).collect())
 }
 
 /// Inserts messages. A key that another transaction has written meanwhile is [`Error::Contended`].
 pub(crate) async fn message_insert(txn: &Txn, rows: Vec<message::ActiveModel>) -> Result<()> {
-    match insert_rows(txn, rows).await {
-        Err(error) if unique_violation(&error) => Err(Error::Contended("message")),
-        done => Ok(done?),
+    // A set takes no text that is longer, such as a long mail.
+    let is_long = |row: &message::ActiveModel| fits(row.body.as_ref(), CELL_MOST).is_err();
+    let done = if rows.iter().any(is_long) {
+        insert_rows(txn, rows).await.map_err(Error::from)
+    } else {
+        insert_set_in_txn(txn, rows).await
+    };
+    match done {
+        Err(Error::AlreadyExists { .. }) => Err(Error::Contended("message")),
+        done => done,
     }
 }
 
@@ -58,24 +66,13 @@ pub(crate) async fn message_cancel_of_invitations(
 
 /// Withdraws those of these messages that nobody has handed over.
 pub(crate) async fn message_cancel_in_txn(txn: &Txn, ids: &[i64], now: Instant) -> Result<u64> {
-    let mut cancelled = 0;
-    for some in ids.chunks(KEYS) {
-        cancelled +=
-            cancel(txn, Condition::all().add(message::Column::Id.is_in(some.iter().copied())), now).await?;
-    }
-    Ok(cancelled)
-}
-
-async fn cancel(txn: &Txn, of: Condition, now: Instant) -> Result<u64> {
-    use message::Column;
-    let update = message::Entity::update_many()
-        .col_expr(Column::State, Expr::value(MessageState::Cancelled))
-        .col_expr(Column::SettledAt, Expr::value(now))
-        .col_expr(Column::LeaseToken, Expr::value(None::<String>))
-        .col_expr(Column::LeaseUntil, Expr::value(None::<Instant>))
-        .filter(of)
-        .filter(unsent());
-    Ok(update.exec(txn).await?.rows_affected)
+    sql("UPDATE message SET state = 'CANCELLED', settled_at = ?, lease_token = NULL, lease_until = NULL \
+         WHERE id IN ({ids}) \
+           AND (state IN ('QUEUED', 'DEFERRED', 'RETRY') OR (state = 'LEASED' AND handed_at IS NULL))")
+    .bind(now)
+    .ids(ids.iter().copied())
+    .execute_in_parts(txn)
+    .await
 }
 
 /// Nobody has handed it over.
@@ -398,18 +395,17 @@ pub(crate) async fn message_unknown(txn: &Txn, ids: &[i64], due_at: Instant, now
     .await
 }
 
-/// Whether a question of an invitation has gone out, or may have, or is with a gateway at this
-/// moment.
-pub(crate) async fn message_of_invitation_is_out(
+/// Of these invitations those of which a question has gone out, or may have, or is with a gateway
+/// at this moment.
+pub(crate) async fn messages_of_invitations_out(
     conn: &impl ConnectionTrait,
-    invitation_id: i64,
-) -> Result<bool> {
-    let out: Vec<i64> =
-        sql("SELECT id FROM message WHERE invitation_id = ? AND kind IN ('INVITATION', 'STANDBY_REQUEST') \
-            AND handed_at IS NOT NULL AND (state = 'LEASED' OR state IN ({texts})) LIMIT 1")
-        .bind(invitation_id)
-        .texts(MessageState::MAY_HAVE_GONE_OUT.map(|state| state.as_str()))
-        .column(conn)
-        .await?;
-    Ok(!out.is_empty())
+    invitation_ids: &[i64],
+) -> Result<Vec<i64>> {
+    sql("SELECT DISTINCT invitation_id FROM message WHERE invitation_id IN ({ids}) \
+         AND kind IN ('INVITATION', 'STANDBY_REQUEST') \
+         AND handed_at IS NOT NULL AND (state = 'LEASED' OR state IN ({texts}))")
+    .ids(invitation_ids.iter().copied())
+    .texts(MessageState::MAY_HAVE_GONE_OUT.map(|state| state.as_str()))
+    .column(conn)
+    .await
 }

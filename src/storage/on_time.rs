@@ -10,6 +10,7 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::collections::HashMap;
 
 /// A lesson whose coach is looked for.
 #[derive(Clone, Debug)]
@@ -159,6 +160,22 @@ macro_rules! starting {
 /// The longest lesson.
 const LONGEST: TimeDelta = TimeDelta::hours(4);
 
+/// Whether there is any lesson that [`starting_list`] could list: a look-up by index, and a second
+/// when that finds none.
+pub(crate) async fn starting_is_any(conn: &impl ConnectionTrait, now: Instant) -> Result<bool> {
+    let found: Vec<i64> = sql("SELECT CAST(COALESCE((SELECT 1 FROM lesson l WHERE l.start_at >= ? \
+         AND l.start_at <= ? AND l.state IN ('SCHEDULED', 'COACH_LATE') LIMIT 1), \
+         (SELECT 1 FROM lesson l WHERE l.start_at >= ? AND l.start_at < ? AND l.state = 'COACH_LATE' \
+         LIMIT 1), 0) AS {bigint})")
+    .bind(now - LAST_SPAN)
+    .bind(now + FIRST_LEAD)
+    .bind(now - LONGEST)
+    .bind(now - LAST_SPAN)
+    .column(conn)
+    .await?;
+    Ok(found.first().is_some_and(|any| *any != 0))
+}
+
 /// The lessons to which somebody comes that begin at most 10 minutes from now, or began at most 15
 /// minutes ago; and those of which is known that their coach was late, until they are over.
 pub(crate) async fn starting_list(
@@ -266,6 +283,9 @@ pub(crate) async fn climb_in_txn(txn: &Txn, climbed: &[Climbed]) -> Result<()> {
 /// # Errors
 /// `Contended` when another has taken one over, or it was called off, since it was read.
 pub(crate) async fn lesson_state_set_in_txn(txn: &Txn, ids: &[i64], state: LessonState) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let done =
         sql("UPDATE lesson SET state = ? WHERE state IN ('SCHEDULED', 'COACH_LATE') AND id IN ({ids})")
             .bind(state)
@@ -286,19 +306,28 @@ pub(crate) struct Waiting {
     pub phone: String,
 }
 
-/// The students who come to these lessons: on the roster, and not on leave.
+/// The students who come to these lessons, by lesson: on the roster, and not on leave.
 pub(crate) async fn waiting_list(
     conn: &impl ConnectionTrait,
     lesson_ids: impl IntoIterator<Item = i64>,
-) -> Result<Vec<Waiting>> {
-    sql("SELECT l.id AS lesson_id, s.user_name, s.phone FROM lesson l \
+) -> Result<HashMap<i64, Vec<Waiting>>> {
+    let lesson_ids: Vec<i64> = lesson_ids.into_iter().collect();
+    if lesson_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Waiting> = sql("SELECT l.id AS lesson_id, s.user_name, s.phone FROM lesson l \
          JOIN reservation r ON r.class_id = l.class_id AND r.state = 'PLACED' \
            AND r.placed_from <= l.day AND r.last_day >= l.day \
          JOIN student s ON s.id = r.student_id WHERE l.id IN ({ids}) AND NOT EXISTS (SELECT 1 \
            FROM student_leave v WHERE v.reservation_id = r.id AND v.day = l.day) ORDER BY l.id, s.id")
     .ids(lesson_ids)
     .all(conn)
-    .await
+    .await?;
+    let mut waiting: HashMap<i64, Vec<Waiting>> = HashMap::new();
+    for row in rows {
+        waiting.entry(row.lesson_id).or_default().push(row);
+    }
+    Ok(waiting)
 }
 
 /// Coaches who are present now, of these.
@@ -315,10 +344,33 @@ pub(crate) async fn present_of(
         .ids(coach_ids)
         .tuples(conn)
         .await?;
-    let is_open = |(_, from, to, state): &(i64, Instant, Instant, PresenceState)| {
+    Ok(open_at(&rows, now, stale))
+}
+
+/// Coaches on duty of these subjects who are present now.
+pub(crate) async fn present_of_subjects(
+    conn: &impl ConnectionTrait,
+    subject_ids: impl IntoIterator<Item = i64>,
+    now: Instant,
+    stale: TimeDelta,
+) -> Result<Vec<i64>> {
+    let rows: Vec<(i64, Instant, Instant, PresenceState)> =
+        sql("SELECT p.person_id, p.from_at, p.to_at, p.state FROM presence_span p \
+             {join} coach o ON o.id = p.person_id WHERE p.audience = 'COACH' AND p.latest = 1 \
+             AND p.state = 'OPEN' AND p.to_at > ? AND o.job_status IN ('regular', 'trial') \
+             AND o.subject_id IN ({ids})")
+        .bind(now - stale)
+        .ids(subject_ids)
+        .tuples(conn)
+        .await?;
+    Ok(open_at(&rows, now, stale))
+}
+
+fn open_at(rows: &[(i64, Instant, Instant, PresenceState)], now: Instant, stale: TimeDelta) -> Vec<i64> {
+    let is_open = |(_, from, to, state): &&(i64, Instant, Instant, PresenceState)| {
         presence::Span { from: *from, to: *to, state: *state }.is_open(now, stale)
     };
-    Ok(rows.iter().filter(|row| is_open(row)).map(|(id, ..)| *id).collect())
+    rows.iter().filter(is_open).map(|(id, ..)| *id).collect()
 }
 
 /// A message that told of trouble with a lesson.
@@ -326,6 +378,10 @@ pub(crate) async fn present_of(
 pub(crate) struct Trouble {
     /// Its key.
     pub id: i64,
+    /// The class of the lesson.
+    pub class_id: i64,
+    /// The start of the lesson.
+    pub lesson_at: Instant,
     /// Whom it was for.
     pub audience: Audience,
     /// User name.
@@ -342,11 +398,14 @@ pub(crate) async fn trouble_list(
     kinds: &[MessageKind],
     lessons: &[(i64, Instant)],
 ) -> Result<Vec<Trouble>> {
-    sql("SELECT m.id, m.audience, m.person, m.address, m.state \
+    if lessons.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT m.id, m.class_id, m.lesson_at, m.audience, m.person, m.address, m.state \
          FROM {rows:class_id:i, lesson_at:i} q {join} message m ON m.class_id = q.class_id \
          AND m.lesson_at = q.lesson_at WHERE m.kind IN ({texts}) ORDER BY m.id")
     .rows(lessons.iter().map(|(class, start)| -> [Cell; 2] { [(*class).into(), (*start).into()] }))
     .texts(kinds.iter().map(|kind| kind.as_str()))
-    .all(txn)
+    .all_in_parts(txn)
     .await
 }

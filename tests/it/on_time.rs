@@ -1,5 +1,7 @@
 //! `clazz check_on_time`: what is done when a coach is not there (docs/domain.md §3).
 
+mod many;
+
 use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, evening};
 use crate::substitutions::{asked, formed, teaches, yes};
 use etutor::rpc::pb;

@@ -102,7 +102,7 @@ async fn taken_over(
         drafts.insert(1, of(person(&replaced.user_name, &replaced.phone), TakenOver::Replaced));
     }
     let written = outbox::write(work, drafts).await?;
-    Ok(written + trouble::over(work, &trouble::Lesson::of(vacancy), None).await?)
+    Ok(written + trouble::over(work, trouble::Lesson::of(vacancy), None).await?)
 }
 
 /// Whether the lesson of a locked standby has begun, is not given up yet, and is without its coach.

@@ -2,24 +2,25 @@
 //! (docs/domain.md §3). What is due at which minute is decided in `domain/on_time.rs`; who is asked
 //! to stand by, in `standby`.
 
-use super::step::{cancel_in_txn, settle};
 use super::{standby, trouble};
 use crate::app::call::{Call, Work};
+use crate::app::halves::Halves;
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::domain::on_time::{Due, LAST_SPAN, Stage, due, is_there};
-use crate::domain::state::{Cancellation, LessonState, MakeUpCause};
+use crate::domain::state::{LessonState, MakeUpCause};
 use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::in_txn;
 use crate::message::content::{ClassFacts, ClassNews, Reader};
 use crate::storage::make_up::{comers, make_up_owe_in_txn};
 use crate::storage::on_time::{
-    Climbed, Starting, Waiting, climb_in_txn, lesson_state_set_in_txn, starting_list, waiting_list,
+    Climbed, Starting, Waiting, climb_in_txn, lesson_state_set_in_txn, starting_is_any, starting_list,
+    waiting_list,
 };
-use crate::storage::staffing::{mutex_lock_in_txn, vacancy_lock_in_txn};
+use crate::storage::staffing::mutex_lock_in_txn;
 use chrono::TimeDelta;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// An alarm about a coach who is not there is of no use after this.
 const ALARM_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -29,18 +30,19 @@ const ABSENT_LIFE: TimeDelta = TimeDelta::hours(24);
 /// Every minute: looks which lessons that are about to begin, or have begun, are without their
 /// coach, and takes the stages of the ladder that are due.
 pub async fn check_on_time(call: &Call<'_>) -> Result<Report> {
+    // Most minutes no lesson is near.
+    if !starting_is_any(call.app.db.reader(), call.now).await? {
+        return Ok(Report::default());
+    }
     let stale = call.app.config.presence.stale();
     let found = starting_list(call.app.db.reader(), call.now, stale).await?;
-    let examined = found.len() as u64;
-    if found.iter().all(|lesson| Look::at(lesson, call.now).is_nothing(lesson)) {
-        return Ok(Report { examined, ..Report::default() });
-    }
-    let mut report = Report { examined, ..Report::default() };
-    let mut standbys = BTreeMap::new();
-    // All lessons in one go. When that fails, halves of them, down to the one by which it fails:
-    // the others have their stages all the same.
-    let mut sets: Vec<&[Starting]> = vec![&found];
-    while let Some(set) = sets.pop() {
+    let mut report = Report { examined: found.len() as u64, ..Report::default() };
+    let (due, others): (Vec<Starting>, Vec<Starting>) =
+        found.into_iter().partition(|lesson| !Look::at(lesson, call.now).is_nothing(lesson));
+    let mut standbys: BTreeMap<i64, bool> =
+        others.iter().filter_map(|lesson| Look::at(lesson, call.now).standby(lesson)).collect();
+    let mut halves = Halves::of(&due);
+    while let Some(set) = halves.next_set() {
         let ids: BTreeSet<i64> = set.iter().map(|lesson| lesson.id).collect();
         let done = in_txn!(call, "lesson.on_time", |work| {
             // Whoever makes invitations takes this turn, before anything else is locked.
@@ -49,10 +51,7 @@ pub async fn check_on_time(call: &Call<'_>) -> Result<Report> {
             found.retain(|lesson| ids.contains(&lesson.id));
             climb(work, &found).await
         });
-        if set.len() > 1 && done.as_ref().is_err_and(|error| !error.ends_all()) {
-            let (first, second) = set.split_at(set.len() / 2);
-            // The last of them is taken next: those that begin first.
-            sets.extend([second, first]);
+        if halves.are_taken(set, &done) {
             continue;
         }
         let about = set.first().map(Starting::about).unwrap_or_default();
@@ -60,19 +59,7 @@ pub async fn check_on_time(call: &Call<'_>) -> Result<Report> {
         report.add(climbed);
         standbys.extend(found);
     }
-    // One by one: each is locked with its class, and takes over, or is let go.
-    for (id, is_wanted) in standbys {
-        let done = in_txn!(call, "lesson.standby", |work| {
-            let standby = vacancy_lock_in_txn(work.txn, id).await?;
-            match (standby.state.is_open(), is_wanted) {
-                (true, true) => settle(work, id).await,
-                (true, false) => cancel_in_txn(work, id, Cancellation::NoDemand).await,
-                (false, _) => Ok(0),
-            }
-        });
-        let Some(written) = report.or_failed("a standby", done)? else { continue };
-        report.messages += written;
-    }
+    standby::attend(call, &standbys, &mut report).await?;
     Ok(report)
 }
 
@@ -95,8 +82,14 @@ impl Look {
     }
 
     fn is_nothing(&self, lesson: &Starting) -> bool {
-        // A standby may take over at any minute, or is to be let go.
-        self.due == Due::default() && !self.came(lesson) && lesson.standby_id.is_none()
+        self.due == Due::default() && !self.came(lesson)
+    }
+
+    /// The key of the open standby, and whether it is still wanted: it may take over at any minute,
+    /// or is to be let go.
+    fn standby(&self, lesson: &Starting) -> Option<(i64, bool)> {
+        let is_wanted = !self.is_there && !self.due.take.contains(&Stage::Absent);
+        lesson.standby_id.map(|id| (-id, is_wanted))
     }
 }
 
@@ -104,22 +97,21 @@ impl Look {
 /// looked at, and whether they are still wanted.
 async fn climb(work: Work<'_>, found: &[Starting]) -> Result<(Report, BTreeMap<i64, bool>)> {
     let mut report = Report::default();
-    let (mut climbed, mut drafts) = (Vec::new(), Vec::new());
+    let (mut climbed, mut over, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
     let mut taken: BTreeMap<Stage, Vec<&Starting>> = BTreeMap::new();
     let mut standbys = BTreeMap::new();
     for lesson in found {
         let look = Look::at(lesson, work.now);
+        standbys.extend(look.standby(lesson));
         if look.is_nothing(lesson) {
             continue;
         }
-        let is_wanted = !look.is_there && !look.due.take.contains(&Stage::Absent);
-        standbys.extend(lesson.standby_id.map(|id| (-id, is_wanted)));
         if look.came(lesson) {
             report.changed += 1;
             let (before, stages) = (lesson.stages, lesson.stages.unwrap_or(0));
             climbed.push(Climbed { lesson_id: lesson.id, before, stages, came_at: Some(work.now) });
             let coach = Some((lesson.coach.as_str(), minutes_late(lesson, work.now)));
-            report.messages += trouble::over(work, &subject_of(&work, lesson), coach).await?;
+            over.push((subject_of(&work, lesson), coach));
             continue;
         }
         report.skip("STAGE_TOO_LATE", look.due.skip.len() as u64);
@@ -138,6 +130,7 @@ async fn climb(work: Work<'_>, found: &[Starting]) -> Result<(Report, BTreeMap<i
         }
         report.changed += u64::from(!look.due.take.is_empty());
     }
+    report.messages += trouble::over_set(work, &over).await?;
     climb_in_txn(work.txn, &climbed).await?;
     let of = |stage: Stage| taken.get(&stage).map_or(&[][..], Vec::as_slice);
     let (late, absent) = (of(Stage::Late), of(Stage::Absent));
@@ -218,12 +211,12 @@ fn to_both(
 fn to_students(
     call: &Call<'_>,
     lesson: &Starting,
-    waiting: &[Waiting],
+    waiting: &HashMap<i64, Vec<Waiting>>,
     news: &ClassNews,
     until: Instant,
 ) -> Vec<Draft> {
     let of = subject_of(call, lesson);
-    let students = waiting.iter().filter(|student| student.lesson_id == lesson.id);
+    let students = waiting.get(&lesson.id).into_iter().flatten();
     let draft = |student: &Waiting| {
         let Waiting { lesson_id: _, user_name, phone } = student.clone();
         of.draft(Person::Student { user_name, phone }, news.clone(), until)
@@ -232,7 +225,7 @@ fn to_students(
 }
 
 /// That nobody came to teach the lesson.
-fn of_absence(call: &Call<'_>, lesson: &Starting, waiting: &[Waiting]) -> Vec<Draft> {
+fn of_absence(call: &Call<'_>, lesson: &Starting, waiting: &HashMap<i64, Vec<Waiting>>) -> Vec<Draft> {
     let until = call.now + ABSENT_LIFE;
     let students = ClassNews::CoachAbsent(Reader::Student);
     let mut drafts = to_students(call, lesson, waiting, &students, until);

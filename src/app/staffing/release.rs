@@ -9,9 +9,10 @@ use crate::domain::eligibility::{self, Need, Purpose};
 use crate::domain::notice::Standing;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::Event;
-use crate::error::{Reason, Result};
+use crate::error::{Error, Reason, Result};
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, InvitedCoach};
+use std::collections::BTreeMap;
 
 /// An invitation in any state that counts → CANCELLED; a QUEUED one's message is cancelled. How the
 /// coach stood before: the caller looks at all that it has let go in one go.
@@ -21,18 +22,37 @@ pub(crate) async fn cancel(work: Work<'_>, coach: &InvitedCoach, reason: Reason)
 
 /// The same, by what happened to it.
 pub(super) async fn end(work: Work<'_>, coach: &InvitedCoach, event: Event) -> Result<(i64, Standing)> {
-    let from = coach.stands.state();
-    staffing::invitation_step_one_in_txn(work.txn, coach.id, from, event, work.now).await?;
-    staffing::availability_free_in_txn(work.txn, &[coach.id]).await?;
-    let is_out = match from {
-        InvitationState::Queued => {
-            outbox::invitation_messages_cancel(work, &[coach.id]).await?;
-            // A gateway has it already: as good as sent. Or it would have asked anew.
-            outbox::invitation_message_is_out(work.txn, coach.id).await?
+    let gone = end_set(work, &[coach], event).await?;
+    gone.first().copied().ok_or_else(|| Error::internal("an invitation that ended is gone"))
+}
+
+/// The same of many, by what happened to all of them.
+pub(super) async fn end_set(
+    work: Work<'_>,
+    coaches: &[&InvitedCoach],
+    event: Event,
+) -> Result<Vec<(i64, Standing)>> {
+    let mut of_state: BTreeMap<InvitationState, Vec<i64>> = BTreeMap::new();
+    for coach in coaches {
+        of_state.entry(coach.stands.state()).or_default().push(coach.id);
+    }
+    for (from, ids) in &of_state {
+        let ended = staffing::invitation_step_in_txn(work.txn, ids, *from, event, work.now).await?;
+        if ended != ids.len() as u64 {
+            return Err(Error::Contended("invitation.state"));
         }
-        _ => true,
-    };
-    Ok((coach.id, Standing::of(coach.stands, None, is_out)))
+    }
+    let ids: Vec<i64> = coaches.iter().map(|coach| coach.id).collect();
+    staffing::availability_free_in_txn(work.txn, &ids).await?;
+    let queued = of_state.remove(&InvitationState::Queued).unwrap_or_default();
+    // A gateway has it already: as good as sent. Or it would have asked anew.
+    let mut out = Vec::new();
+    if !queued.is_empty() {
+        outbox::invitation_messages_cancel(work, &queued).await?;
+        out = outbox::invitation_messages_out(work.txn, &queued).await?;
+    }
+    let is_out = |coach: &InvitedCoach| !queued.contains(&coach.id) || out.contains(&coach.id);
+    Ok(coaches.iter().map(|coach| (coach.id, Standing::of(coach.stands, None, is_out(coach)))).collect())
 }
 
 /// Coaches who are no longer eligible for what the task has become, or were dismissed: CANCELLED,

@@ -12,6 +12,7 @@ use crate::storage::message::message_cancel_in_txn;
 use crate::storage::on_time::{Trouble, trouble_list};
 use crate::storage::staffing::Vacancy;
 use chrono::TimeDelta;
+use std::collections::HashMap;
 
 /// The kinds that tell of trouble with a lesson that may still be held.
 const TROUBLE: &[MessageKind] =
@@ -77,22 +78,38 @@ pub(super) async fn withdraw(work: Work<'_>, lessons: &[(i64, Instant)]) -> Resu
 
 /// Somebody teaches the lesson: students who were told to wait hear of it, and with `coach` (user
 /// name, minutes late) the admins who were told that the coach is missing. Messages written.
-pub(super) async fn over(work: Work<'_>, lesson: &Lesson, coach: Option<(&str, i64)>) -> Result<u64> {
-    let heard = withdraw(work, &[(lesson.class_id, lesson.start_at)]).await?;
-    let late_minutes = coach.map_or(0, |(_, late)| late);
-    let until = work.now.max(lesson.start_at) + TimeDelta::minutes(30);
-    let mut drafts = Vec::new();
-    for row in heard.iter().filter(|row| row.audience == Audience::Student) {
-        let person = Person::Student { user_name: row.person.clone(), phone: row.address.clone() };
-        drafts.push(lesson.draft(person, ClassNews::LessonGoesOn { late_minutes, coach: None }, until));
+pub(super) async fn over(work: Work<'_>, lesson: Lesson, coach: Option<(&str, i64)>) -> Result<u64> {
+    over_set(work, &[(lesson, coach)]).await
+}
+
+/// The same of many lessons.
+pub(super) async fn over_set(work: Work<'_>, lessons: &[(Lesson, Option<(&str, i64)>)]) -> Result<u64> {
+    if lessons.is_empty() {
+        return Ok(0);
     }
-    if let Some((coach, late_minutes)) = coach
-        && heard.iter().any(|row| row.audience == Audience::Admin)
-    {
-        let news = ClassNews::LessonGoesOn { late_minutes, coach: Some(coach.to_owned()) };
-        // Whoever was there before the start and went again may come a second time.
-        let draft = lesson.draft(Person::Admins { subject_id: lesson.subject_id }, news, until);
-        drafts.push(Draft { version: work.now.unix().to_string(), ..draft });
+    let key = |lesson: &Lesson| (lesson.class_id, lesson.start_at);
+    let keys: Vec<(i64, Instant)> = lessons.iter().map(|(lesson, _)| key(lesson)).collect();
+    let mut heard: HashMap<(i64, Instant), Vec<Trouble>> = HashMap::new();
+    for row in withdraw(work, &keys).await? {
+        heard.entry((row.class_id, row.lesson_at)).or_default().push(row);
+    }
+    let mut drafts = Vec::new();
+    for (lesson, coach) in lessons {
+        let heard = heard.get(&key(lesson)).map_or(&[][..], Vec::as_slice);
+        let late_minutes = coach.map_or(0, |(_, late)| late);
+        let until = work.now.max(lesson.start_at) + TimeDelta::minutes(30);
+        for row in heard.iter().filter(|row| row.audience == Audience::Student) {
+            let person = Person::Student { user_name: row.person.clone(), phone: row.address.clone() };
+            drafts.push(lesson.draft(person, ClassNews::LessonGoesOn { late_minutes, coach: None }, until));
+        }
+        if let Some((coach, late_minutes)) = *coach
+            && heard.iter().any(|row| row.audience == Audience::Admin)
+        {
+            let news = ClassNews::LessonGoesOn { late_minutes, coach: Some(coach.to_owned()) };
+            // Whoever was there before the start and went again may come a second time.
+            let draft = lesson.draft(Person::Admins { subject_id: lesson.subject_id }, news, until);
+            drafts.push(Draft { version: work.now.unix().to_string(), ..draft });
+        }
     }
     outbox::write(work, drafts).await
 }

@@ -29,6 +29,7 @@ mod m20261205_lesson_check;
 mod m20261206_coach_blocks;
 mod m20261206_make_ups;
 mod m20261206_timeline;
+mod m20261207_lesson_state;
 mod step;
 
 pub use step::{Migration, Step};
@@ -57,6 +58,7 @@ pub const ALL: &[Migration] = &[
     m20261206_timeline::MIGRATION,
     m20261206_make_ups::MIGRATION,
     m20261206_coach_blocks::MIGRATION,
+    m20261207_lesson_state::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -52,6 +52,7 @@ macro_rules! invited_select {
         )
     };
 }
+pub(super) use invited_select;
 
 #[derive(FromQueryResult)]
 struct InvitedRow {
@@ -117,7 +118,7 @@ impl TryFrom<InvitedRow> for InvitedCoach {
     }
 }
 
-async fn invited(statement: Sql, conn: &impl ConnectionTrait) -> Result<Vec<InvitedCoach>> {
+pub(super) async fn invited(statement: Sql, conn: &impl ConnectionTrait) -> Result<Vec<InvitedCoach>> {
     statement.all::<InvitedRow>(conn).await?.into_iter().map(InvitedCoach::try_from).collect()
 }
 

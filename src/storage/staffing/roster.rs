@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 /// The longest lead is from 21:00 to noon; what is older was told or is over, so that history costs
 /// nothing.
-const NOT_HELD_SPAN: TimeDelta = TimeDelta::days(1);
+pub(crate) const NOT_HELD_SPAN: TimeDelta = TimeDelta::days(1);
 
 /// Whether it is time to tell students of a lesson that it does not take place.
 pub(crate) async fn not_held_is_due(conn: &impl ConnectionTrait, now: Instant) -> Result<bool> {
