@@ -1,6 +1,7 @@
 //! Queries for reminders of lessons: who has a lesson and was not reminded of it.
 
 use super::sql::sql;
+use super::staffing::NOT_HELD_SPAN;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -18,6 +19,35 @@ pub(crate) struct Unreminded {
     pub day: Day,
     /// Its start.
     pub start_at: Instant,
+}
+
+/// Whether the minute's run may find anything: a vacancy whose end has come, a lesson of which
+/// students are to be told that it is not held, or one that starts in `[from, to)`. Each is a
+/// look-up by index, and all are one statement.
+pub(crate) async fn is_anything_due(
+    conn: &impl ConnectionTrait,
+    now: Instant,
+    (from, to): (Instant, Instant),
+) -> Result<bool> {
+    let found: Vec<i64> = sql("SELECT CAST(COALESCE( \
+         (SELECT 1 FROM class_task t WHERE t.state IN ('PENDING', 'INVITING', 'COVERED') \
+           AND t.closes_at <= ? LIMIT 1), \
+         (SELECT 1 FROM vacancy t WHERE t.state IN ('PENDING', 'INVITING', 'COVERED') \
+           AND t.closes_at <= ? LIMIT 1), \
+         (SELECT 1 FROM place p WHERE p.not_held_told = FALSE AND p.not_held_at > ? \
+           AND p.not_held_at <= ? AND p.start_at > ? LIMIT 1), \
+         (SELECT 1 FROM lesson l WHERE l.state = 'SCHEDULED' AND l.start_at >= ? AND l.start_at < ? \
+           LIMIT 1), 0) AS {bigint})")
+    .bind(now)
+    .bind(now)
+    .bind(now - NOT_HELD_SPAN)
+    .bind(now)
+    .bind(now)
+    .bind(from)
+    .bind(to)
+    .column(conn)
+    .await?;
+    Ok(found.first().is_some_and(|any| *any != 0))
 }
 
 // From lessons on, in this order: by the names of people a database would read all of them. The

@@ -10,34 +10,43 @@ use crate::domain::calendar::{MORNING_REMINDER, REMINDER_LEAD, noon_of};
 use crate::domain::rules::Rules;
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::Result;
+use crate::storage::reminder::is_anything_due;
 use chrono::TimeDelta;
 
 /// 20:00: the morning classes of tomorrow; late, those that are left of today.
 pub async fn remind_of_mornings(call: &Call<'_>) -> Result<Report> {
-    let mut report = step::assign_students(call).await?;
-    remind(call, &mornings(call, TimeDelta::zero()), &mut report).await?;
-    Ok(report)
+    assign_and_remind(call, &mornings(call, TimeDelta::zero())).await
 }
 
 /// Every minute: the other classes whose lesson is at most 4 h ahead. (A lesson after midnight is a
 /// morning lesson of the next day.)
 pub async fn remind_of_rest(call: &Call<'_>) -> Result<Report> {
-    let mut report = step::assign_students(call).await?;
     let (from, to) = afternoon(call);
     let within = call.now + REMINDER_LEAD + TimeDelta::seconds(1);
-    remind(call, &spans([(from, to.min(within))]), &mut report).await?;
-    Ok(report)
+    assign_and_remind(call, &spans([(from, to.min(within))])).await
 }
 
 /// `clazz assign_students`; and whoever has come to a lesson since its reminders were written, or
 /// was not reminded when it was time, is reminded.
 pub async fn assign_students(call: &Call<'_>) -> Result<Report> {
-    let mut report = step::assign_students(call).await?;
     let minute = TimeDelta::minutes(1);
-    remind(call, &mornings(call, minute), &mut report).await?;
+    let mut starts = mornings(call, minute);
     if evening_of(call.app.rules(), call.app.time().day(call.now)) + minute <= call.now {
-        remind(call, &spans([afternoon(call)]), &mut report).await?;
+        starts.extend(spans([afternoon(call)]));
     }
+    assign_and_remind(call, &starts).await
+}
+
+/// Forms what is due, and reminds of the lessons that start in these spans.
+async fn assign_and_remind(call: &Call<'_>, starts: &[Starts]) -> Result<Report> {
+    // Most minutes there is nothing to do, which one statement tells.
+    let from = starts.iter().map(|(from, _)| *from).min().unwrap_or(call.now);
+    let to = starts.iter().map(|(_, to)| *to).max().unwrap_or(call.now);
+    if !is_anything_due(call.app.db.reader(), call.now, (from, to)).await? {
+        return Ok(Report::default());
+    }
+    let mut report = step::assign_students(call).await?;
+    remind(call, starts, &mut report).await?;
     Ok(report)
 }
 

@@ -4,6 +4,7 @@
 use super::look::{Asked, Looked, look};
 use super::write::{keep, write};
 use crate::app::call::{Call, Work};
+use crate::app::halves::Halves;
 use crate::app::report::Report;
 use crate::domain::notice::{LessonNews, Topic, Word};
 use crate::domain::state::Audience;
@@ -14,15 +15,16 @@ use crate::storage::notice::reminded_list;
 use crate::storage::reminder::{Unreminded, unreminded_coach_list, unreminded_student_list};
 use std::collections::HashSet;
 
-/// Lessons that one transaction reminds of at most, and one person's more.
-const AT_ONCE: usize = 500;
+/// Lessons that one transaction reminds of at most, and one person's more: more than begin in the
+/// same minute, so that the number of statements does not depend on how many those are.
+const AT_ONCE: usize = 10_000;
 
 /// Lessons that start in `[from, to)`.
 pub type Starts = (Instant, Instant);
 
 /// Reminds whoever has a lesson in these spans and has not been reminded of it. Those who are on
-/// leave, and coaches to whose lesson nobody comes, are not. A set that fails is counted as failed,
-/// and the next goes on.
+/// leave, and coaches to whose lesson nobody comes, are not. Of whom it fails is counted as failed,
+/// and the others are reminded all the same.
 pub async fn remind(call: &Call<'_>, starts: &[Starts], report: &mut Report) -> Result<()> {
     let each = starts.iter().flat_map(|span| [Audience::Coach, Audience::Student].map(|to| (*span, to)));
     for (span, audience) in each {
@@ -39,12 +41,21 @@ pub async fn remind(call: &Call<'_>, starts: &[Starts], report: &mut Report) -> 
             }
             let Some(last) = found.last() else { break };
             after.clone_from(&last.person);
-            let asked: Vec<Asked> = found.iter().map(|one| asked(audience, one)).collect();
-            let written = in_txn!(call, "lesson.remind", |work| remind_in_txn(work, asked.clone()).await);
             report.examined += found.len() as u64;
-            if let Some((lessons, messages)) = report.or_failed("reminders", written)? {
-                report.changed += lessons;
-                report.messages += messages;
+            // A person's lessons are one message.
+            let people: Vec<&[Unreminded]> = found.chunk_by(|one, next| one.person == next.person).collect();
+            let mut halves = Halves::of(&people);
+            while let Some(set) = halves.next_set() {
+                let lessons = set.iter().copied().flatten();
+                let asked: Vec<Asked> = lessons.map(|one| asked(audience, one)).collect();
+                let written = in_txn!(call, "lesson.remind", |work| remind_in_txn(work, asked.clone()).await);
+                if halves.are_taken(set, &written) {
+                    continue;
+                }
+                if let Some((lessons, messages)) = report.or_failed("reminders", written)? {
+                    report.changed += lessons;
+                    report.messages += messages;
+                }
             }
             if is_all {
                 break;
