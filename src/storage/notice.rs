@@ -4,9 +4,8 @@
 use super::Txn;
 use super::dialect::has_row_locks;
 use super::entity::{message_topic, notice_topic};
-use super::insert::insert_rows;
+use super::import::insert_set_in_txn;
 use super::sql::{Cell, sql, update_by_rows};
-use super::unique_violation;
 use crate::domain::notice::{Topic, Word};
 use crate::domain::state::{Audience, JobStatus, LessonState, MessageKind, MessageState, ReservationState};
 use crate::domain::time::{Day, Instant};
@@ -181,9 +180,9 @@ pub async fn topic_insert_in_txn(txn: &Txn, topics: &[(&Topic, Word, i64)], now:
             version: Set(1),
         }
     });
-    match insert_rows(txn, rows).await {
-        Err(error) if unique_violation(&error) => Err(Error::Contended("notice_topic")),
-        done => Ok(done?),
+    match insert_set_in_txn(txn, rows.collect()).await {
+        Err(Error::AlreadyExists { .. }) => Err(Error::Contended("notice_topic")),
+        done => done,
     }
 }
 
@@ -296,10 +295,11 @@ pub async fn said_by(txn: &Txn, message_ids: impl IntoIterator<Item = i64>) -> R
 
 /// Notes what messages, by their keys, say of topics.
 pub async fn said_insert_in_txn(txn: &Txn, said: &HashMap<String, Vec<(i64, Word)>>) -> Result<()> {
-    let ids: Vec<(i64, String)> = sql("SELECT id, dedup_key FROM message WHERE dedup_key IN ({texts})")
-        .texts(said.keys().map(String::as_str))
-        .tuples_in_parts(txn)
-        .await?;
+    let ids: Vec<(i64, String)> = sql("SELECT m.id, m.dedup_key FROM {rows:key_text:t} q \
+         {look_up:message m ON m.dedup_key = q.key_text}")
+    .rows(said.keys().map(|key| [Cell::from(key.as_str())]))
+    .tuples_in_parts(txn)
+    .await?;
     let rows = ids.iter().flat_map(|(message_id, key)| {
         said.get(key).into_iter().flatten().map(|(topic_id, word)| message_topic::ActiveModel {
             message_id: Set(*message_id),
@@ -307,7 +307,7 @@ pub async fn said_insert_in_txn(txn: &Txn, said: &HashMap<String, Vec<(i64, Word
             word: Set(word.text()),
         })
     });
-    Ok(insert_rows(txn, rows.collect::<Vec<_>>()).await?)
+    insert_set_in_txn(txn, rows.collect()).await
 }
 
 /// What is so of a student and a lesson day of a template.

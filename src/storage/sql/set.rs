@@ -136,12 +136,21 @@ fn write_text_element(text: &str, array: &mut String) {
 /// others (Nagle's algorithm, which the drivers leave on), which it does after 40 ms.
 pub(crate) const RECORD: usize = 15_500;
 
-/// Splits items into as few parts as fit a record each; one at least, which may be empty.
+/// In more records than this that wait is over sooner than their round trips.
+const MOST_RECORDS: usize = 32;
+
+/// Bytes of values in one message of so many. A database takes 16 MiB at least.
+const LARGE: usize = 4 << 20;
+
+/// Splits items into as few parts as fit a record each, of very many items into large ones; one at
+/// least, which may be empty.
 fn fitting<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let all: usize = items.iter().map(&size).sum();
+    let most = if all > MOST_RECORDS * RECORD { LARGE } else { RECORD };
     let (mut parts, mut part, mut full) = (Vec::new(), Vec::new(), 0);
     for item in items {
         let size = size(&item);
-        if full + size > RECORD && !part.is_empty() {
+        if full + size > most && !part.is_empty() {
             parts.push(std::mem::take(&mut part));
             full = 0;
         }
@@ -276,5 +285,7 @@ mod tests {
             2,
             "what is too long by itself is sent"
         );
+        assert_eq!(Set::Ids((0..200_000).collect()).parts().len(), 1, "one wait is shorter than many trips");
+        assert_eq!(Set::Ids((0..1_000_000).collect()).parts().len(), 2, "but no message is too large");
     }
 }
