@@ -129,9 +129,9 @@ async fn at_once(lessons: &Lessons, count: i64, rounds: usize) {
     let all: Vec<_> = reminds.into_iter().chain(steps).collect();
     let mut figures = vec![(Vec::new(), Vec::new(), 0); all.len()];
     for _ in 0..rounds {
-        let mut floors = vec![reminders(lessons).await, told(lessons).await];
-        floors.reverse();
-        for (figure, (_, task, after, changed)) in figures.iter_mut().zip(&all) {
+        let mut floors = vec![reminders(lessons).await];
+        floors.extend(stages(lessons).await);
+        for ((figure, floor), (_, task, after, changed)) in figures.iter_mut().zip(floors).zip(&all) {
             took.lock().unwrap().clear();
             let began = std::time::Instant::now();
             let report = fire(app, task, s + TimeDelta::minutes(*after)).await.unwrap();
@@ -139,43 +139,109 @@ async fn at_once(lessons: &Lessons, count: i64, rounds: usize) {
             figure.2 = took.lock().unwrap().len();
             statements(took);
             assert_eq!((report.changed as i64, report.failed), (*changed, 0), "{task}: {report:?}");
-            figure.0.extend(floors.pop());
+            figure.0.push(floor);
         }
         empty(app).await;
     }
     for ((floors, times, statements), (title, ..)) in figures.into_iter().zip(all) {
         let (count, statements, time) = (count.to_string(), statements.to_string(), median(times));
-        let floor = (!floors.is_empty()).then(|| median(floors));
-        let shown = floor.map_or_else(|| "–".to_owned(), ms);
-        let share = floor.map_or_else(|| "–".to_owned(), |floor| ratio(time, floor));
-        line([title, &count, &shown, &ms(time), &share, &statements]);
+        let floor = median(floors);
+        line([title, &count, &ms(floor), &ms(time), &ratio(time, floor), &statements]);
     }
 }
 
-/// Bare: the rows that keep how far each ladder has come, and three messages a lesson.
-async fn told(Lessons { app, day, .. }: &Lessons) -> Duration {
-    let s = noon(*day);
-    let began = std::time::Instant::now();
-    write_txn!(&app.db, "bench.told", |txn| {
-        sql("INSERT INTO lesson_check (lesson_id, stages) SELECT id, 1 FROM lesson WHERE start_at = ?")
-            .bind(s)
-            .execute(txn)
-            .await?;
-        sql("INSERT INTO message (dedup_key, kind, channel, audience, person, address, body, state, \
-             class_id, lesson_at, created_at, due_at, valid_until) \
-             SELECT CONCAT('COACH_NOT_ONLINE/', d.d, '/', l.id), 'COACH_NOT_ONLINE', 'SMS', 'COACH', \
-             o.user_name, o.phone, \
+/// A message of a kind about each lesson that starts then, to those whom `$of` joins as `o`.
+macro_rules! messages {
+    ($kind:literal, $of:literal) => {
+        concat!(
+            "INSERT INTO message (dedup_key, kind, channel, audience, person, address, body, state, \
+             class_id, lesson_at, created_at, due_at, valid_until) SELECT CONCAT('",
+            $kind,
+            "/', d.d, '/', l.id, '/', o.user_name), '",
+            $kind,
+            "', 'SMS', 'COACH', o.user_name, o.phone, \
              '【etutor】4月20日（周一）12:00初一数学班即将开始，系统显示您尚未上线，请立即上线。', 'QUEUED', \
-             l.class_id, l.start_at, l.start_at, l.start_at, l.start_at FROM lesson l \
-             JOIN coach o ON o.id = l.coach_id JOIN bench_digit d ON d.d < 3 WHERE l.start_at = ?")
-        .bind(s)
-        .execute(txn)
-        .await
-    })
-    .unwrap();
-    let elapsed = began.elapsed();
+             l.class_id, l.start_at, l.start_at, l.start_at, l.start_at FROM lesson l ",
+            $of,
+            " WHERE l.start_at = ?"
+        )
+    };
+}
+
+/// To the coach, and to an admin by SMS and mail.
+macro_rules! to_both {
+    ($kind:literal) => {
+        messages!($kind, "JOIN coach o ON o.id = l.coach_id JOIN bench_digit d ON d.d < 3")
+    };
+}
+
+/// To the students.
+macro_rules! to_students {
+    ($kind:literal) => {
+        messages!(
+            $kind,
+            "JOIN reservation r ON r.class_id = l.class_id JOIN student o ON o.id = r.student_id \
+             JOIN bench_digit d ON d.d < 1"
+        )
+    };
+}
+
+/// Bare, stage by stage: how far each ladder has come, what becomes of the lessons, who is told.
+const STAGES: [&[&str]; 5] = [
+    &[
+        "INSERT INTO lesson_check (lesson_id, stages) SELECT id, 1 FROM lesson WHERE start_at = ?",
+        to_both!("COACH_NOT_ONLINE"),
+    ],
+    &[
+        "UPDATE lesson_check SET stages = 3 WHERE lesson_id IN (SELECT id FROM lesson WHERE start_at = ?)",
+        "INSERT INTO vacancy (kind, class_id, template_id, replaces_id, day, state, start_at, gate_at, \
+         closes_at, asks_until, waits, cancelled_by, students, needed, dirty, early_warned, told_uncovered, \
+         gate_alarmed, actor_kind, actor, remark, created_at, version) \
+         SELECT 'STANDBY', l.class_id, c.template_id, l.coach_id, l.day, 'PENDING', l.start_at, l.start_at, \
+         l.start_at + 900, l.start_at + 300, TRUE, '', 1, 1, FALSE, TRUE, 1, TRUE, 'CLIENT', '', '', \
+         l.start_at - 300, 0 FROM lesson l JOIN class c ON c.id = l.class_id WHERE l.start_at = ?",
+        "INSERT INTO vacancy_day (vacancy_id, day) SELECT id, day FROM vacancy WHERE start_at = ?",
+    ],
+    &[
+        "UPDATE lesson_check SET stages = 7 WHERE lesson_id IN (SELECT id FROM lesson WHERE start_at = ?)",
+        "UPDATE lesson SET state = 'COACH_LATE' WHERE start_at = ?",
+        "UPDATE vacancy SET state = 'INVITING' WHERE start_at = ?",
+        to_both!("COACH_LATE"),
+    ],
+    &[
+        "UPDATE lesson_check SET stages = 15 WHERE lesson_id IN (SELECT id FROM lesson WHERE start_at = ?)",
+        to_students!("LESSON_DELAYED"),
+    ],
+    &[
+        "UPDATE lesson_check SET stages = 31 WHERE lesson_id IN (SELECT id FROM lesson WHERE start_at = ?)",
+        "UPDATE lesson SET state = 'COACH_ABSENT' WHERE start_at = ?",
+        "UPDATE message SET state = 'CANCELLED', settled_at = due_at WHERE lesson_at = ?",
+        "INSERT INTO make_up (lesson_id, student_id, cause, state, owed_at) \
+         SELECT l.id, r.student_id, 'COACH_ABSENT', 'OWED', l.start_at FROM lesson l \
+         JOIN reservation r ON r.class_id = l.class_id WHERE l.start_at = ?",
+        "UPDATE vacancy SET state = 'CANCELLED' WHERE start_at = ?",
+        to_both!("COACH_ABSENT"),
+        to_students!("COACH_ABSENT"),
+    ],
+];
+
+/// The stages by bare statements, each in a transaction.
+async fn stages(Lessons { app, day, .. }: &Lessons) -> Vec<Duration> {
+    let s = noon(*day);
+    let mut took = Vec::new();
+    for texts in STAGES {
+        let began = std::time::Instant::now();
+        write_txn!(&app.db, "bench.stage", |txn| {
+            for text in texts {
+                sql(text).bind(s).execute(txn).await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        took.push(began.elapsed());
+    }
     empty(app).await;
-    elapsed
+    took
 }
 
 /// Bare: a topic, a message and the link between them for each coach and each student.
@@ -227,6 +293,7 @@ async fn empty(app: &App) {
             "DELETE FROM message_topic",
             "DELETE FROM notice_topic",
             "DELETE FROM message",
+            "DELETE FROM make_up",
             "DELETE FROM vacancy_day",
             "DELETE FROM vacancy",
         ] {
@@ -238,7 +305,10 @@ async fn empty(app: &App) {
     if app.db.backend() == DbBackend::Postgres {
         app.db
             .reader()
-            .execute_unprepared("VACUUM message, notice_topic, message_topic, lesson")
+            .execute_unprepared(
+                "VACUUM message, notice_topic, message_topic, lesson, lesson_check, make_up, vacancy, \
+                 vacancy_day",
+            )
             .await
             .unwrap();
     }
