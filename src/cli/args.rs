@@ -11,6 +11,7 @@ use super::openings::OpeningArgs;
 use super::places::Places;
 use super::presence::PresenceArgs;
 use super::timeline::TimelineArgs;
+use super::value;
 use crate::task::registry::Task;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use encoding_rs::Encoding;
@@ -72,6 +73,7 @@ pub(super) enum Command {
     /// What the scheduled tasks did, latest first
     Runs {
         /// Only runs of this task: `invite create`
+        #[arg(value_parser = value::name)]
         task: Vec<String>,
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=1000))]
@@ -194,7 +196,7 @@ fn encoding(name: &str) -> Result<&'static Encoding, String> {
 pub(super) struct DayArgument {
     /// Testing only: the lesson day [default: for `create` three days from now, otherwise every
     /// open task]. Given an instant, run as of that time
-    #[arg(value_name = "DAY")]
+    #[arg(value_name = "DAY", value_parser = value::name)]
     day: Option<String>,
 }
 
@@ -203,7 +205,7 @@ pub(super) struct DayArgument {
 pub(super) struct WhenArgument {
     /// Testing only: run as of this time: a day (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339
     /// instant
-    #[arg(value_name = "WHEN")]
+    #[arg(value_name = "WHEN", value_parser = value::name)]
     when: Option<String>,
 }
 
@@ -287,6 +289,7 @@ pub(super) enum Clock {
     /// Set it, backwards too
     Set {
         /// A day (its 00:00), a local YYYY-MM-DDTHH:MM[:SS], or an RFC 3339 instant
+        #[arg(value_parser = value::name)]
         when: String,
         /// Let it run from there; otherwise it stands still until it is set or advanced
         #[arg(long)]
@@ -328,6 +331,7 @@ pub(super) enum ClassTask {
     /// The class tasks of a day, or of all days
     List {
         /// The lesson day, YYYY-MM-DD
+        #[arg(value_parser = value::name)]
         day: Option<String>,
         /// How many at most
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i32).range(1..=1000))]
@@ -336,8 +340,10 @@ pub(super) enum ClassTask {
     /// One class task with its invitations
     Show {
         /// Code of the class template
+        #[arg(value_parser = value::name)]
         template: String,
         /// The lesson day, YYYY-MM-DD
+        #[arg(value_parser = value::name)]
         day: String,
     },
 }
@@ -346,10 +352,10 @@ pub(super) enum ClassTask {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Messages {
     /// Only those to this coach, student or admin
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     pub(super) person: Option<String>,
     /// Only those about the class task with this id
-    #[arg(long, value_name = "TASK_ID")]
+    #[arg(long, value_name = "TASK_ID", value_parser = value::number)]
     pub(super) task: Option<i64>,
     /// How many at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]

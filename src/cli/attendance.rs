@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S};
 use super::exit::{FAILED, Failure};
 use super::global::Global;
 use super::output::{self, json_time, shown_time, table, word};
+use super::value;
 use crate::domain::time::BusinessTime;
 use crate::rpc::pb;
 use crate::rpc::pb::monitor_service_client::MonitorServiceClient;
@@ -18,22 +19,22 @@ const PAGE: i32 = 500;
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct AttendanceArgs {
     /// The first day, YYYY-MM-DD [default: today]
-    #[arg(value_name = "DAY")]
+    #[arg(value_name = "DAY", value_parser = value::name)]
     from: Option<String>,
     /// The last day, YYYY-MM-DD [default: the first]
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = value::name)]
     to: Option<String>,
     /// Only lessons of this class template
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     template: Option<String>,
     /// Only lessons of this class
-    #[arg(long, value_name = "CLASS_ID")]
+    #[arg(long, value_name = "CLASS_ID", value_parser = value::number)]
     class: Option<i64>,
     /// Only lessons that this coach teaches, by user name
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     coach: Option<String>,
     /// Only this student, by user name
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     student: Option<String>,
     /// Write CSV for a spreadsheet to this file; - is standard output
     #[arg(long, value_name = "FILE", conflicts_with = "json")]

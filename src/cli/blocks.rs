@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S, WORKING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::output::{self, json_time, shown_time, table};
+use super::value;
 use crate::rpc::pb;
 use crate::rpc::pb::coach_service_client::CoachServiceClient;
 use clap::Args as ClapArgs;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct BlockArgs {
     /// User name of the coach
+    #[arg(value_parser = value::name)]
     coach: String,
     #[command(flatten)]
     from: From,
@@ -25,10 +27,10 @@ pub(super) struct BlockArgs {
 #[group(required = true, multiple = false)]
 struct From {
     /// Keep the coach from this student, by user name
-    #[arg(long, value_name = "STUDENT")]
+    #[arg(long, value_name = "STUDENT", value_parser = value::name)]
     student: Option<String>,
     /// Keep the coach from this class, by its number
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", value_parser = value::number)]
     class: Option<i64>,
     /// Keep the coach from being invited at all
     #[arg(long)]
@@ -39,10 +41,10 @@ struct From {
 #[derive(Clone, Debug, ClapArgs)]
 struct By {
     /// Who does it: your name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = value::name)]
     operator: String,
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = value::name)]
     remark: String,
 }
 
@@ -50,6 +52,7 @@ struct By {
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct UnblockArgs {
     /// The block, by its number: see `coach blocks`
+    #[arg(value_parser = value::number)]
     block: i64,
     #[command(flatten)]
     by: By,
@@ -59,12 +62,13 @@ pub(super) struct UnblockArgs {
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct BlocksArgs {
     /// Only of this coach
+    #[arg(value_parser = value::name)]
     coach: Option<String>,
     /// Only with this student
-    #[arg(long, value_name = "STUDENT")]
+    #[arg(long, value_name = "STUDENT", value_parser = value::name)]
     student: Option<String>,
     /// Only with this class
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", value_parser = value::number)]
     class: Option<i64>,
     /// Those that were removed, too
     #[arg(long)]

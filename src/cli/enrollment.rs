@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S};
 use super::exit::{FAILED, Failure};
 use super::global::Global;
 use super::output::{self, json_time, table};
+use super::value;
 use crate::rpc::pb;
 use crate::rpc::pb::place_service_client::PlaceServiceClient;
 use clap::Args as ClapArgs;
@@ -13,22 +14,22 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct EnrollmentArgs {
     /// First lesson day, YYYY-MM-DD [default: today]
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = value::name)]
     from: Option<String>,
     /// Last lesson day, YYYY-MM-DD [default: seven days after the first]
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = value::name)]
     to: Option<String>,
     /// Only class templates of this season
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     season: Option<String>,
     /// Only this class template
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     template: Option<String>,
     /// Only class templates of this subject
-    #[arg(long, value_name = "SUBJECT_ID")]
+    #[arg(long, value_name = "SUBJECT_ID", value_parser = value::number)]
     subject: Option<i64>,
     /// Only class templates of this grade, 1 to 12
-    #[arg(long)]
+    #[arg(long, value_parser = value::grade)]
     grade: Option<i32>,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]

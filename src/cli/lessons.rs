@@ -5,6 +5,7 @@ use super::exit::{FAILED, Failure};
 use super::global::Global;
 use super::keys::Keys;
 use super::output::{self, json_time, shown_time, table, word};
+use super::value;
 use crate::domain::time::BusinessTime;
 use crate::rpc::pb;
 use crate::rpc::pb::monitor_service_client::MonitorServiceClient;
@@ -19,13 +20,13 @@ const PAGE: i32 = 500;
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Which {
     /// Only lessons of this subject
-    #[arg(long, value_name = "SUBJECT_ID")]
+    #[arg(long, value_name = "SUBJECT_ID", value_parser = value::number)]
     subject: Option<i64>,
     /// Only lessons of this grade, 1 to 12
-    #[arg(long)]
+    #[arg(long, value_parser = value::grade)]
     grade: Option<i32>,
     /// Only lessons that this coach teaches, by user name
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     coach: Option<String>,
 }
 
@@ -33,6 +34,7 @@ pub(super) struct Which {
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct LessonArgs {
     /// Lessons of this day, YYYY-MM-DD [default: those that go on or begin in the next two hours]
+    #[arg(value_parser = value::name)]
     day: Option<String>,
     /// Only lessons that go on now
     #[arg(long, conflicts_with = "day")]

@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S, WORKING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::output::{self, json_time, shown_time, table, word};
+use super::value;
 use crate::domain::time::BusinessTime;
 use crate::rpc::pb;
 use crate::rpc::pb::make_up_service_client::MakeUpServiceClient;
@@ -21,24 +22,28 @@ pub(super) enum MakeUp {
     /// Plan a day on which lessons of a class are made up, and ask everybody to whom one is owed
     Schedule {
         /// The class whose lessons are made up, by its number
+        #[arg(value_parser = value::number)]
         class: i64,
         /// The day on which they are made up, YYYY-MM-DD, at least today + 4
+        #[arg(value_parser = value::name)]
         day: String,
         /// The period of that day, by its code in the season of the class
+        #[arg(value_parser = value::name)]
         period: String,
         /// The day of a lesson that was not held; may be given more than once
-        #[arg(long, value_name = "DAY", required = true)]
+        #[arg(long, value_name = "DAY", required = true, value_parser = value::name)]
         lesson: Vec<String>,
         /// Who plans it: your name
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = value::name)]
         operator: String,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = value::name)]
         remark: String,
     },
     /// Answer for a student whether to come to a make-up
     Answer {
         /// The make-up, by the number that `makeup list` shows
+        #[arg(value_parser = value::number)]
         id: i64,
         /// Whether the student comes
         #[arg(value_enum)]
@@ -47,13 +52,13 @@ pub(super) enum MakeUp {
     /// Waive lessons that are owed
     Waive {
         /// The make-ups, by the numbers that `makeup list` shows
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = value::number)]
         id: Vec<i64>,
         /// Who waives them: your name
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = value::name)]
         operator: String,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = value::name)]
         remark: String,
     },
 }
@@ -62,16 +67,16 @@ pub(super) enum MakeUp {
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct ListArgs {
     /// Only of lessons of this class, by its number
-    #[arg(long, value_name = "CLASS_ID")]
+    #[arg(long, value_name = "CLASS_ID", value_parser = value::number)]
     class: Option<i64>,
     /// Only of lessons of classes of this class template, by its code
     #[arg(long)]
     template: Option<String>,
     /// Only owed to this student, by user name
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     student: Option<String>,
     /// Only in this state; may be given more than once
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     state: Vec<State>,
 }
 

@@ -23,6 +23,7 @@ mod places;
 mod presence;
 mod show;
 mod timeline;
+mod value;
 mod when;
 mod wire;
 

@@ -4,6 +4,7 @@ use super::connect::{Connection, WORKING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::output::{self, table, word};
+use super::value;
 use crate::rpc::pb;
 use crate::rpc::pb::class_service_client::ClassServiceClient;
 use clap::{Args as ClapArgs, ValueEnum};
@@ -13,14 +14,16 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct NoticeArgs {
     /// The class, by its number: see `class_id` of ListClasses
+    #[arg(value_parser = value::number)]
     class: i64,
     /// What to say; the sign of the service is added. At most 3 SMS parts
+    #[arg(value_parser = value::name)]
     text: String,
     /// To whom
     #[arg(long, value_name = "WHOM", value_enum, default_value_t = Whom::Both)]
     to: Whom,
     /// Who sends it: your name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = value::name)]
     operator: String,
     /// Only show to whom it would go, without sending anything
     #[arg(long)]

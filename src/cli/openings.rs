@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::output::{self, json_time, table, word};
+use super::value;
 use crate::rpc::pb;
 use crate::rpc::pb::opening_service_client::OpeningServiceClient;
 use clap::{ArgGroup, Args as ClapArgs};
@@ -14,22 +15,22 @@ use serde_json::{Value, json};
 #[command(group(ArgGroup::new("whom").required(true).multiple(true).args(["student", "grade"])))]
 pub(super) struct OpeningArgs {
     /// For this student, by user name
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     student: Option<String>,
     /// For this grade, 1 to 12
-    #[arg(long)]
+    #[arg(long, value_parser = value::grade)]
     grade: Option<i32>,
     /// Only class templates of this subject
-    #[arg(long, value_name = "SUBJECT_ID")]
+    #[arg(long, value_name = "SUBJECT_ID", value_parser = value::number)]
     subject: Option<i64>,
     /// Only class templates of this season [default: all present and future seasons]
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     season: Option<String>,
     /// The desired first day, YYYY-MM-DD [default: today]
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = value::name)]
     from: Option<String>,
     /// The last day to look at, YYYY-MM-DD [default: 60 days after the first]
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = value::name)]
     to: Option<String>,
     /// How many class templates at most
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i32).range(1..=1000))]

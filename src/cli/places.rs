@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::output::{self, json_time, shown_time, table, word};
+use super::value;
 use crate::rpc::pb;
 use crate::rpc::pb::place_service_client::PlaceServiceClient;
 use clap::Subcommand;
@@ -16,8 +17,10 @@ pub(super) enum Places {
     /// reservations and ledger agree
     Explain {
         /// Code of the class template
+        #[arg(value_parser = value::name)]
         template: String,
         /// The lesson day, YYYY-MM-DD
+        #[arg(value_parser = value::name)]
         day: String,
     },
 }

@@ -4,6 +4,7 @@ use super::connect::{Connection, READING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::output::{self, json_time, shown_time, table, word};
+use super::value;
 use super::when::read;
 use crate::domain::time::BusinessTime;
 use crate::rpc::pb;
@@ -19,6 +20,7 @@ const PAGE: i32 = 1000;
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct TimelineArgs {
     /// User name of a coach or student
+    #[arg(value_parser = value::name)]
     person: String,
     /// The coach of this name, where a student has it too
     #[arg(long, conflicts_with = "student")]
@@ -28,10 +30,10 @@ pub(super) struct TimelineArgs {
     student: bool,
     /// Only what happened from then on: YYYY-MM-DD (its 00:00), YYYY-MM-DDTHH:MM, or an RFC 3339
     /// instant
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = value::name)]
     from: Option<String>,
     /// Only what happened before
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = value::name)]
     to: Option<String>,
 }
 

@@ -4,6 +4,7 @@ mod day_one;
 mod peers;
 mod reading;
 mod staff;
+mod values;
 mod watching;
 
 use etutor::rpc::pb::task_service_server::TaskServiceServer;
