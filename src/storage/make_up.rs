@@ -275,59 +275,94 @@ pub(crate) async fn make_up_list(
     conn: &impl ConnectionTrait,
     filter: &MakeUpFilter,
     now: Instant,
+/// A SELECT of what is, or was, owed, on one condition by whose index it is found: a database does
+/// not find one behind `? = 0 OR`.
+macro_rules! make_ups {
+    ($of:literal) => {
+        concat!(
+            "SELECT q.* FROM (SELECT m.id, m.student_id, s.user_name AS student, s.phone, m.lesson_id, \
+                 l.class_id, t.code AS class_template, l.day, l.start_at, l.state AS lesson_state, m.cause, \
+                 CASE WHEN m.state <> 'OWED' THEN m.state \
+                   WHEN x.end_at <= ? AND ",
+            made_up!(),
+            "  THEN 'MADE_UP' \
+                   WHEN ",
+            accepted!(),
+            " THEN 'ACCEPTED' \
+                   WHEN m.answered_at IS NULL AND m.answer_until > ? AND EXISTS (SELECT 1 FROM place p \
+                     WHERE p.template_id = m.template_id AND p.day = u.day) THEN 'OFFERED' \
+                   ELSE 'OWED' END AS state, \
+                 m.owed_at, COALESCE(m.settled_at, CASE WHEN x.end_at <= ? AND ",
+            made_up!(),
+            " THEN x.end_at END) AS settled_at, o.code AS offered, u.day AS offered_day, \
+                 (SELECT MIN(p.start_at) FROM place p WHERE p.template_id = m.template_id \
+                   AND p.day = u.day) AS offered_at, m.answer_until, m.reservation_id, m.operator, m.remark \
+             FROM make_up m JOIN student s ON s.id = m.student_id JOIN lesson l ON l.id = m.lesson_id \
+             JOIN class c ON c.id = l.class_id JOIN class_template t ON t.id = c.template_id \
+             LEFT JOIN make_up_day u ON u.template_id = m.template_id \
+             LEFT JOIN class_template o ON o.id = m.template_id \
+             LEFT JOIN reservation r ON r.id = m.reservation_id \
+             LEFT JOIN lesson x ON x.class_id = r.class_id AND x.day = r.start_day \
+             WHERE ",
+            $of,
+            " AND m.id > ? AND (? = 0 OR l.class_id = ?) AND (? = 0 OR c.template_id = ?) \
+             AND (? = 0 OR m.student_id = ?)) q \
+             WHERE (? = 0 OR q.state IN ({texts})) ORDER BY q.id LIMIT ?"
+        )
+    };
+}
+
     page: &Page,
 ) -> Result<Vec<MakeUpRow>> {
     let MakeUpFilter { id, class_id, template_id, student_id, offered_id, states } = filter;
     let any = |id: &Option<i64>| id.unwrap_or(0);
-    sql(concat!(
-        "SELECT q.* FROM (SELECT m.id, m.student_id, s.user_name AS student, s.phone, m.lesson_id, \
-             l.class_id, t.code AS class_template, l.day, l.start_at, l.state AS lesson_state, m.cause, \
-             CASE WHEN m.state <> 'OWED' THEN m.state \
-               WHEN x.end_at <= ? AND ",
-        made_up!(),
-        "  THEN 'MADE_UP' \
-               WHEN ",
-        accepted!(),
-        " THEN 'ACCEPTED' \
-               WHEN m.answered_at IS NULL AND m.answer_until > ? AND EXISTS (SELECT 1 FROM place p \
-                 WHERE p.template_id = m.template_id AND p.day = u.day) THEN 'OFFERED' \
-               ELSE 'OWED' END AS state, \
-             m.owed_at, COALESCE(m.settled_at, CASE WHEN x.end_at <= ? AND ",
-        made_up!(),
-        " THEN x.end_at END) AS settled_at, o.code AS offered, u.day AS offered_day, \
-             (SELECT MIN(p.start_at) FROM place p WHERE p.template_id = m.template_id AND p.day = u.day) \
-               AS offered_at, m.answer_until, m.reservation_id, m.operator, m.remark \
-         FROM make_up m JOIN student s ON s.id = m.student_id JOIN lesson l ON l.id = m.lesson_id \
-         JOIN class c ON c.id = l.class_id JOIN class_template t ON t.id = c.template_id \
-         LEFT JOIN make_up_day u ON u.template_id = m.template_id \
-         LEFT JOIN class_template o ON o.id = m.template_id \
-         LEFT JOIN reservation r ON r.id = m.reservation_id \
-         LEFT JOIN lesson x ON x.class_id = r.class_id AND x.day = r.start_day \
-         WHERE m.id > ? AND m.id <= ? AND (? = 0 OR l.class_id = ?) \
-         AND (? = 0 OR c.template_id = ?) AND (? = 0 OR m.student_id = ?) \
-         AND (? = 0 OR m.template_id = ?)) q \
-         WHERE (? = 0 OR q.state IN ({texts})) ORDER BY q.id LIMIT ?"
-    ))
-    .bind(now)
-    .bind(now)
-    .bind(now)
-    .bind(now)
-    // One of them is a range too, which every database finds by the key.
-    .bind(page.after.unwrap_or(0).max(id.map_or(0, |id| id - 1)))
-    .bind(id.unwrap_or(i64::MAX))
-    .bind(any(class_id))
-    .bind(any(class_id))
-    .bind(any(template_id))
-    .bind(any(template_id))
-    .bind(any(student_id))
-    .bind(any(student_id))
-    .bind(any(offered_id))
-    .bind(any(offered_id))
-    .bind(i64::from(!states.is_empty()))
-    .texts(states.iter().map(|state| state.as_str()))
-    .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
-    .all(conn)
-    .await
+    // Each is true of what is wanted, and the first of them that is asked for finds the least.
+    let (of, key) = match (id, offered_id, student_id, class_id, template_id) {
+        (Some(id), ..) => (make_ups!("m.id = ?"), *id),
+        (_, Some(id), ..) => (make_ups!("m.template_id = ?"), *id),
+        (_, _, Some(id), ..) => (make_ups!("m.student_id = ?"), *id),
+        (.., Some(id), _) => (make_ups!("l.class_id = ?"), *id),
+        (.., Some(id)) => (make_ups!("c.template_id = ?"), *id),
+        _ => (make_ups!("m.id >= ?"), 0),
+    };
+    sql(of)
+        .bind(now)
+        .bind(now)
+        .bind(now)
+        .bind(now)
+        .bind(key)
+        .bind(page.after.unwrap_or(0))
+        .bind(any(class_id))
+        .bind(any(class_id))
+        .bind(any(template_id))
+        .bind(any(template_id))
+        .bind(any(student_id))
+        .bind(any(student_id))
+        .bind(i64::from(!states.is_empty()))
+        .texts(states.iter().map(|state| state.as_str()))
+        .bind(i64::try_from(page.limit()).unwrap_or(i64::MAX))
+        .all(conn)
+        .await
+}
+
+/// Who is asked to make-ups by these templates and has not answered.
+pub(crate) async fn make_up_asked_list(
+    conn: &impl ConnectionTrait,
+    template_ids: impl IntoIterator<Item = i64>,
+    now: Instant,
+) -> Result<Vec<MakeUpRow>> {
+    let (ids, all) = (Vec::from_iter(template_ids), Page { after: None, size: i32::MAX as u64 });
+    let mut asked = Vec::new();
+    if ids.is_empty() {
+        return Ok(asked);
+    }
+    for id in make_up_template_list(conn, ids).await? {
+        // A handful at most; of a set, not every database would find them by their index.
+        let states = vec![MakeUpState::Offered];
+        let filter = MakeUpFilter { offered_id: Some(id), states, ..MakeUpFilter::default() };
+        asked.extend(make_up_list(conn, &filter, now, &all).await?);
+    }
+    Ok(asked)
 }
 
 /// Those of these students who have another lesson at that time, or are held a place in one.

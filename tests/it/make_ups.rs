@@ -1,5 +1,6 @@
 //! Make-ups: lessons that are owed to students (docs/domain.md §6).
 
+mod follow;
 mod planned;
 
 use crate::staffing::stage::{SATURDAY, Stage, TH};
@@ -36,7 +37,7 @@ async fn leave(stage: &Stage, number: usize, day: &str) {
 }
 
 /// Nobody comes to teach the lesson of 2026-03-12 at 19:00.
-async fn absent(stage: &Stage) {
+pub async fn absent(stage: &Stage) {
     for at in ["18:50", "18:55", "19:00", "19:05", "19:15"] {
         stage.set_clock(&format!("2026-03-12T{at}")).await;
         stage.fire("clazz check_on_time", None).await;
@@ -45,8 +46,14 @@ async fn absent(stage: &Stage) {
     stage.told().await;
 }
 
-/// The days without lessons are these.
+/// The days without lessons are these, and people have heard it.
 async fn holidays(stage: &Stage, days: &[&str]) {
+    excepted(stage, days).await;
+    stage.fire("sms send", None).await;
+    stage.told().await;
+}
+
+async fn excepted(stage: &Stage, days: &[&str]) {
     let except_days = days.iter().map(|day| (*day).to_owned()).collect();
     let season = pb::Season { except_days, ..stage.academy.season.clone() };
     let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };

@@ -7,9 +7,11 @@ use etutor::app::enrollment::offer;
 use etutor::app::monitor::missing;
 use etutor::app::report::Report;
 use etutor::app::staffing::{alarm, check, create, on_time, remind, test_reminder, wave};
-use etutor::domain::time::Instant;
+use etutor::domain::time::{Day, Instant};
 use etutor::error::Result;
+use etutor::rpc::pb;
 use etutor::storage::sql::sql;
+use etutor::testing::academy::student;
 use etutor::testing::{Academy, TestApp, explain, on_every_app_at};
 use etutor::write_txn;
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -83,7 +85,7 @@ async fn analyze(stage: &Stage) {
             .db()
             .reader()
             .execute_unprepared(
-                "ANALYZE TABLE class_task, vacancy, invitation, place, reservation, class, lesson",
+                "ANALYZE TABLE class_task, vacancy, invitation, place, reservation, class, lesson, make_up",
             )
             .await
             .unwrap();
@@ -260,6 +262,103 @@ fn each_sign_up_finds_its_task_among_those_that_were_only_just_made() {
             _ => lines.next().is_some_and(|line| line.contains("type=eq_ref")),
         };
         assert!(found, "{plan}");
+        stage.ignore_messages("this is about plans");
+    });
+}
+
+/// Each of these lessons is owed to eight students, who were offered another long ago.
+async fn owed(stage: &Stage) {
+    for number in 2..=8 {
+        let student = pb::Student { user_name: student(number), ..stage.academy.students[0].clone() };
+        let request = pb::UpsertStudentRequest { student: Some(student), ..Default::default() };
+        stage.students().upsert_student(request).await.unwrap();
+    }
+    let owed = "INSERT INTO make_up (lesson_id, student_id, cause, state, owed_at) \
+                SELECT l.id, s.id, 'COACH_ABSENT', 'OWED', 0 FROM lesson l, student s ORDER BY l.id";
+    write_txn!(stage.db(), "test.owed", |txn| {
+        sql(owed).execute(txn).await?;
+        // Few are asked to each make-up.
+        for number in 0..200 {
+            let code = format!("m{number}");
+            sql("INSERT INTO class_template (code, season_id, subject_id, grade, period_id, recurrence, \
+                 max_classes, max_students_per_class) SELECT ?, season_id, subject_id, grade, period_id, \
+                 recurrence, max_classes, max_students_per_class FROM class_template WHERE code = 't10'")
+            .bind(code.as_str())
+            .execute(txn)
+            .await?;
+            sql("INSERT INTO make_up_day (template_id, class_id, day, operator, remark, created_at) \
+                 SELECT id, 1, '2026-03-02', 'wang', '', 0 FROM class_template WHERE code = ?")
+            .bind(code.as_str())
+            .execute(txn)
+            .await?;
+            sql("UPDATE make_up SET answer_until = 0, \
+                 template_id = (SELECT id FROM class_template WHERE code = ?) \
+                 WHERE lesson_id > ? AND lesson_id <= ?")
+            .bind(code.as_str())
+            .bind(number * 6_i64)
+            .bind(number * 6_i64 + 6)
+            .execute(txn)
+            .await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    analyze(stage).await;
+}
+
+/// How the table `m` is read by the statement that lists what is owed.
+async fn reads_owed(stage: &Stage, run: impl AsyncFnOnce()) -> String {
+    let ((), sent) = stage.statements().of(run).await;
+    let mut lists = sent.iter().filter(|statement| statement.sql.contains(" FROM make_up m JOIN student s "));
+    // SQLite keeps the statistics that a connection has read at first.
+    let fresh = stage.replica().await;
+    let plan = explain(fresh.db(), lists.next_back().unwrap()).await;
+    let of_table = |line: &&str| match stage.db().backend() {
+        DbBackend::Postgres => line.contains(" on make_up m"),
+        DbBackend::Sqlite => line.starts_with("SEARCH m ") || line.starts_with("SCAN m"),
+        _ => line.starts_with("table=m "),
+    };
+    plan.lines().find(of_table).unwrap_or_else(|| panic!("{plan}")).to_owned()
+}
+
+#[test]
+fn what_is_owed_is_found_by_the_class_and_by_who_was_asked() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_history(app).await;
+        lessons_behind(&stage).await;
+        owed(&stage).await;
+        let list = async |request: pb::ListMakeUpsRequest| {
+            stage.make_ups().list_make_ups(request).await.unwrap();
+        };
+        let by_lesson = match stage.db().backend() {
+            DbBackend::Postgres => "make_up_lesson_id_student_id_key",
+            DbBackend::Sqlite => "lesson_id=?",
+            _ => "key=lesson_id",
+        };
+        let class = pb::ListMakeUpsRequest { class_id: 7, ..Default::default() };
+        let plan = reads_owed(&stage, async || list(class).await).await;
+        assert!(plan.contains(by_lesson), "{plan}");
+        let template = pb::ListMakeUpsRequest { class_template: "t12".to_owned(), ..Default::default() };
+        let plan = reads_owed(&stage, async || list(template).await).await;
+        // A tenth of everything is much enough for PostgreSQL to read everything.
+        assert!(plan.contains(by_lesson) || stage.db().backend() == DbBackend::Postgres, "{plan}");
+
+        let days: Vec<Day> =
+            sql("SELECT day FROM lesson WHERE class_id = 1").column(stage.db().reader()).await.unwrap();
+        let request = pb::ScheduleMakeUpRequest {
+            class_id: 1,
+            lesson_days: vec![days[0].to_string()],
+            day: "2026-05-20".to_owned(),
+            period: "p1000".to_owned(),
+            operator: "wang".to_owned(),
+            remark: "教练缺席".to_owned(),
+            request_id: String::new(),
+        };
+        let plan = reads_owed(&stage, async || {
+            stage.make_ups().schedule_make_up(request).await.unwrap();
+        });
+        let plan = plan.await;
+        assert!(plan.contains("make_up_template"), "{plan}");
         stage.ignore_messages("this is about plans");
     });
 }

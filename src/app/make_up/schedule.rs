@@ -16,8 +16,8 @@ use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::class_lesson::class_lesson_list;
 use crate::storage::entity::{class_template, period};
 use crate::storage::make_up::{
-    MakeUpFilter, MakeUpRow, NewMakeUpDay, busy_list, make_up_day_class, make_up_day_insert_in_txn,
-    make_up_list, make_up_offer_in_txn,
+    MakeUpFilter, MakeUpRow, NewMakeUpDay, busy_list, make_up_asked_list, make_up_day_class,
+    make_up_day_insert_in_txn, make_up_list, make_up_offer_in_txn,
 };
 use crate::storage::page::Page;
 use crate::storage::season_edit::student_lock_set_in_txn;
@@ -48,7 +48,8 @@ pub(crate) struct Planned {
     pub template: String,
     /// Those who are asked.
     pub offered: Vec<MakeUpRow>,
-    /// User names of those who have another lesson at that time, and are not.
+    /// User names of those who have another lesson at that time, or are asked to this one for
+    /// another, and are not.
     pub busy: Vec<String>,
 }
 
@@ -61,6 +62,8 @@ struct Place {
     /// Name of its subject.
     subject: String,
     period: period::Model,
+    /// The template for make-ups of that class, day and period, if it is there.
+    there: Option<class_template::Model>,
     start: NaiveTime,
     end: NaiveTime,
     span: (Instant, Instant),
@@ -75,6 +78,7 @@ struct Place {
 pub(crate) async fn schedule_make_up(call: &Call<'_>, plan: &Plan) -> Result<Planned> {
     const SCOPE: &str = "ScheduleMakeUp";
     in_txn!(call, "make_up.schedule", |work| {
+        let of = lock_in_txn(work, plan.class_id).await?;
         if let Some(template) = work.claimed(SCOPE).await? {
             let found = catalog::template_by_code(work.txn, &template).await?;
             let offered_id = Some(found.ok_or_else(|| Error::not_found("class template", &template))?.id);
@@ -82,23 +86,35 @@ pub(crate) async fn schedule_make_up(call: &Call<'_>, plan: &Plan) -> Result<Pla
             let offered = make_up_list(work.txn, &filter, work.now, &ALL).await?;
             return Ok(Planned { template, offered, busy: Vec::new() });
         }
-        let made = make(work, plan).await?;
+        let made = make(work, plan, of).await?;
         work.record(SCOPE, &made.template).await?;
         Ok(made)
     })
 }
 
-async fn make(work: Work<'_>, plan: &Plan) -> Result<Planned> {
-    let found = class::class_by_id(work.txn, plan.class_id).await?;
-    let of = found.ok_or_else(|| Error::not_found("class", plan.class_id))?;
-    let place = place(work, plan, &of.template_code).await?;
+/// The template of a class. Whoever plans in its season, or edits it, waits here: the same request,
+/// too, which then finds the first answer.
+async fn lock_in_txn(work: Work<'_>, class_id: i64) -> Result<class_template::Model> {
+    let found = class::class_by_id(work.txn, class_id).await?;
+    let code = found.ok_or_else(|| Error::not_found("class", class_id))?.template_code;
+    let template = catalog::template_by_code(work.txn, &code).await?;
+    let of = template.ok_or_else(|| Error::not_found("class template", &code))?;
+    catalog::season_lock_in_txn(work.txn, of.season_id).await?;
+    Ok(of)
+}
+
+async fn make(work: Work<'_>, plan: &Plan, of: class_template::Model) -> Result<Planned> {
+    let place = place(work, plan, of).await?;
     let mut students: Vec<i64> = owed(work, plan).await?.iter().map(|row| row.student_id).collect();
     students.sort_unstable();
     students.dedup();
     student_lock_set_in_txn(work.txn, &students).await?;
     let template = template_of(work, plan, &place).await?;
-    let busy: BTreeSet<i64> =
+    let mut busy: BTreeSet<i64> =
         busy_list(work.txn, &students, place.span, work.now).await?.into_iter().collect();
+    // One lesson makes up for one: who is asked to this one already is not asked for another.
+    let before = make_up_asked_list(work.txn, [template.id], work.now).await?;
+    busy.extend(before.iter().map(|row| row.student_id));
     // Of several lessons that are owed the first is made up.
     let mut first: BTreeMap<i64, MakeUpRow> = BTreeMap::new();
     for row in owed(work, plan).await? {
@@ -110,7 +126,8 @@ async fn make(work: Work<'_>, plan: &Plan) -> Result<Planned> {
     let (busy, asked): (Vec<MakeUpRow>, Vec<MakeUpRow>) =
         first.into_values().partition(|row| busy.contains(&row.student_id));
     if asked.is_empty() {
-        let text = format!("all who are owed a lesson have another at that time, on {}", plan.day);
+        let text =
+            format!("all who are owed a lesson have another at that time, or are asked to, on {}", plan.day);
         return Err(Error::refused_on(Reason::ScheduleConflict, text, [plan.day]));
     }
     let ids: Vec<i64> = asked.iter().map(|row| row.id).collect();
@@ -144,14 +161,11 @@ async fn owed(work: Work<'_>, plan: &Plan) -> Result<Vec<MakeUpRow>> {
     Err(Error::refused_on(Reason::NotALessonDay, text, none))
 }
 
-/// What the plan is about, if that can be. Whoever plans in the same season waits here.
-async fn place(work: Work<'_>, plan: &Plan, code: &str) -> Result<Place> {
+/// What the plan is about, if that can be.
+async fn place(work: Work<'_>, plan: &Plan, of: class_template::Model) -> Result<Place> {
     let (day, time) = (plan.day, work.app.time());
-    let template = catalog::template_by_code(work.txn, code).await?;
-    let of = template.ok_or_else(|| Error::not_found("class template", code))?;
     let season = catalog::season_codes(work.txn, [of.season_id]).await?.remove(&of.season_id);
     let season = season.ok_or_else(|| Error::not_found("season", of.season_id))?;
-    catalog::season_lock_in_txn(work.txn, of.season_id).await?;
     let (_, spec) = catalogue::season_by_code(work.txn, &season).await?;
     let period = catalog::period_by_code(work.txn, of.season_id, &plan.period).await?;
     let period = period.ok_or_else(|| Error::not_found("period", format!("{season}/{}", plan.period)))?;
@@ -170,11 +184,12 @@ async fn place(work: Work<'_>, plan: &Plan, code: &str) -> Result<Place> {
         let text = format!("the class has a lesson on {day}");
         return Err(Error::refused_on(Reason::InUse, text, [day]).of_classes(vec![plan.class_id]));
     }
+    let there = made_before(work, plan, (&of, &period)).await?;
     let (start, end) = times(&period)?;
     let subject = catalog::subject_by_id(work.txn, of.subject_id).await?;
     let subject = subject.ok_or_else(|| Error::not_found("subject", of.subject_id))?.name;
     let span = lesson_span(time, day, start, end);
-    Ok(Place { of, season, subject, period, start, end, span })
+    Ok(Place { of, season, subject, period, there, start, end, span })
 }
 
 fn times(period: &period::Model) -> Result<(NaiveTime, NaiveTime)> {
@@ -184,19 +199,30 @@ fn times(period: &period::Model) -> Result<(NaiveTime, NaiveTime)> {
     Ok((of(&period.start_time, "start_time")?, of(&period.end_time, "end_time")?))
 }
 
+/// The template of the class and day, if there is one: a class has one make-up a day.
+async fn made_before(
+    work: Work<'_>,
+    plan: &Plan,
+    (of, period): (&class_template::Model, &period::Model),
+) -> Result<Option<class_template::Model>> {
+    let code = code_of(&of.code, plan);
+    let Some(there) = catalog::template_by_code(work.txn, &code).await? else { return Ok(None) };
+    let is_ours = make_up_day_class(work.txn, there.id).await? == Some(plan.class_id);
+    if is_ours && there.period_id == period.id {
+        return Ok(Some(there));
+    }
+    let text = format!("class template {code:?} is there already, at another time or for something else");
+    Err(Error::refused_on(Reason::InUse, text, [plan.day]))
+}
+
 /// One template a class and day, which is made if there is none yet: who comes to be owed a lesson
 /// later may be asked for it too.
 async fn template_of(work: Work<'_>, plan: &Plan, place: &Place) -> Result<class_template::Model> {
-    let Place { of, season, period, .. } = place;
-    let code = code_of(&of.code, plan);
-    if let Some(there) = catalog::template_by_code(work.txn, &code).await? {
-        let is_ours = make_up_day_class(work.txn, there.id).await? == Some(plan.class_id);
-        if is_ours && there.period_id == period.id {
-            return Ok(there);
-        }
-        let text = format!("class template {code:?} is there already, at another time or for something else");
-        return Err(Error::refused_on(Reason::InUse, text, [plan.day]));
+    let Place { of, season, period, there, .. } = place;
+    if let Some(there) = there {
+        return Ok(there.clone());
     }
+    let code = code_of(&of.code, plan);
     let spec = TemplateSpec {
         code: code.clone(),
         season: season.clone(),
@@ -246,8 +272,8 @@ async fn tell(
     let draft = |row: &MakeUpRow| {
         let person = Person::Student { user_name: row.student.clone(), phone: row.phone.clone() };
         let news = ClassNews::MakeUpOffer { missed: row.day, answer_by };
-        // Who said no may be asked again.
-        let version = work.now.unix().to_string();
+        // Who said no may be asked again, and for another lesson.
+        let version = format!("{}.{}", work.now.unix(), row.day);
         Draft { version, valid_until: answer_by, ..Draft::of_class(person, class.clone(), news, start_at) }
     };
     outbox::write(work, asked.iter().map(draft).collect()).await

@@ -30,6 +30,7 @@ mod m20261206_coach_blocks;
 mod m20261206_make_ups;
 mod m20261206_timeline;
 mod m20261207_lesson_state;
+mod m20261207_make_up_index;
 mod step;
 
 pub use step::{Migration, Step};
@@ -59,6 +60,7 @@ pub const ALL: &[Migration] = &[
     m20261206_make_ups::MIGRATION,
     m20261206_coach_blocks::MIGRATION,
     m20261207_lesson_state::MIGRATION,
+    m20261207_make_up_index::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

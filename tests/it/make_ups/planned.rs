@@ -12,9 +12,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// The lesson of the make-up, as tasks are named.
-const MAKE_UP: &str = "math-20260318-1@2026-03-18";
+pub const MAKE_UP: &str = "math-20260318-1@2026-03-18";
 
-fn request(day: &str) -> pb::ScheduleMakeUpRequest {
+pub fn request(day: &str) -> pb::ScheduleMakeUpRequest {
     pb::ScheduleMakeUpRequest {
         class_id: 1,
         lesson_days: vec!["2026-03-12".to_owned()],
@@ -26,7 +26,7 @@ fn request(day: &str) -> pb::ScheduleMakeUpRequest {
     }
 }
 
-async fn plan(
+pub async fn plan(
     stage: &Stage,
     request: pb::ScheduleMakeUpRequest,
 ) -> Result<pb::ScheduleMakeUpResponse, Status> {
@@ -34,7 +34,7 @@ async fn plan(
 }
 
 /// The lesson of 2026-03-12, which nobody taught, is to be made up on Wednesday the 18th.
-async fn planned(stage: &Stage) {
+pub async fn planned(stage: &Stage) {
     absent(stage).await;
     stage.set_clock("2026-03-13T10:00").await;
     plan(stage, request("2026-03-18")).await.unwrap();
@@ -56,16 +56,16 @@ async fn answer(stage: &Stage, number: usize, answer: pb::MakeUpAnswer) -> Strin
     }
 }
 
-async fn yes(stage: &Stage, number: usize) -> String {
+pub async fn yes(stage: &Stage, number: usize) -> String {
     answer(stage, number, pb::MakeUpAnswer::Yes).await
 }
 
-async fn no(stage: &Stage, number: usize) -> String {
+pub async fn no(stage: &Stage, number: usize) -> String {
     answer(stage, number, pb::MakeUpAnswer::No).await
 }
 
 /// How it stands with the lesson of 2026-03-12 for the three students.
-async fn states(stage: &Stage) -> Vec<String> {
+pub async fn states(stage: &Stage) -> Vec<String> {
     owed(stage).await.iter().map(|one| one.rsplit(' ').next().unwrap().to_owned()).collect()
 }
 

@@ -1,0 +1,82 @@
+//! Make-ups follow an edit of the catalogue, a block, and a lesson that comes and goes.
+
+use super::planned::{MAKE_UP, no, plan, planned, request, states, yes};
+use super::{absent, excepted, holidays, made_up};
+use crate::grpc::reason;
+use crate::staffing::blocks;
+use crate::staffing::stage::{SATURDAY, Stage, evening};
+use crate::substitutions::{formed, formed_of};
+use etutor::app::import::ImportData;
+use etutor::rpc::pb;
+use etutor::testing::academy::{coach, student};
+use etutor::testing::{TestApp, on_every_app_at};
+
+/// A class on Thursdays at 19:00, of which a lesson is owed, and a period at 17:00.
+async fn afternoon(app: TestApp) -> Stage {
+    let academy = evening().classes(1, 4).period("17:00", "18:30").coaches(4).students(3);
+    let stage = formed_of(app, academy, 3).await;
+    absent(&stage).await;
+    stage
+}
+
+fn in_the_afternoon() -> pb::ScheduleMakeUpRequest {
+    pb::ScheduleMakeUpRequest { period: "p1700".to_owned(), ..request("2026-03-18") }
+}
+
+/// The period of the afternoon is at another time.
+async fn moved_to(stage: &Stage, start: &str, end: &str) {
+    let (start_time, end_time) = (start.to_owned(), end.to_owned());
+    let period = pb::Period { start_time, end_time, ..stage.academy.periods[1].clone() };
+    let request = pb::UpsertPeriodRequest { period: Some(period), ..Default::default() };
+    stage.catalog().upsert_period(request).await.unwrap();
+}
+
+/// Who got an offer at that time, and for which hour: `student-001 17:00-18:30`.
+async fn offered(stage: &Stage, at: &str) -> Vec<String> {
+    stage.set_clock(at).await;
+    stage.fire("sms send", None).await;
+    let mut found = stage.messages().await;
+    found.retain(|row| row.kind.as_str() == "MAKE_UP_OFFER" && row.state.as_str() == "CAPTURED");
+    let hour = |body: &str| body.split("3月18日（周三）").nth(1).unwrap()[..11].to_owned();
+    found.iter().map(|row| format!("{} {}", row.person, hour(&row.body))).collect()
+}
+
+fn all_at(numbers: &[usize], hour: &str) -> Vec<String> {
+    numbers.iter().map(|number| format!("{} {hour}", student(*number))).collect()
+}
+
+#[test]
+fn a_class_has_one_make_up_a_day() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        plan(&stage, request("2026-03-18")).await.unwrap();
+        // Of the lesson nothing is left to plan for, but that is not what is in the way.
+        let refused = plan(&stage, in_the_afternoon()).await.unwrap_err();
+        assert_eq!(reason(&refused), "IN_USE");
+        assert_eq!(reason(&plan(&stage, request("2026-03-18")).await.unwrap_err()), "NOT_A_LESSON_DAY");
+        stage.fire("sms send", None).await;
+        assert_eq!(stage.told_of("MAKE_UP_OFFER").await.len(), 3);
+    });
+}
+
+#[test]
+fn one_make_up_is_offered_for_one_lesson_that_is_owed() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        holidays(&stage, &["2026-03-19"]).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        plan(&stage, request("2026-03-18")).await.unwrap();
+        assert_eq!(no(&stage, 3).await, "OWED");
+        let other = || pb::ScheduleMakeUpRequest {
+            lesson_days: vec!["2026-03-19".to_owned()],
+            ..request("2026-03-18")
+        };
+        let made = plan(&stage, other()).await.unwrap();
+        assert_eq!(made.busy_students, [student(1), student(2)]);
+        let asked: Vec<&str> = made.make_ups.iter().map(|one| one.student.as_str()).collect();
+        assert_eq!(asked, [student(3)]);
+        assert_eq!(reason(&plan(&stage, other()).await.unwrap_err()), "SCHEDULE_CONFLICT");
+        stage.ignore_messages("this is about who is asked");
+    });
+}
