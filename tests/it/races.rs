@@ -1,9 +1,12 @@
 //! Many callers at once end as if they had come one after the other. On SQLite alone that proves
 //! little; the tests run on every database.
 
+use crate::staffing::stage::SATURDAY;
+use crate::{make_ups, substitutions};
 use etutor::rpc::pb;
 use etutor::storage::sql::sql;
-use etutor::testing::{Academy, TestApp, on_every_app};
+use etutor::testing::academy::coach;
+use etutor::testing::{Academy, TestApp, on_every_app, on_every_app_at};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
@@ -192,5 +195,97 @@ fn a_tick_fired_by_many_runs_once() {
         let reports: Vec<_> = join_all(firings).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(reports.iter().filter(|report| !report.already_done).count(), 1, "{reports:#?}");
         assert_eq!(reports.iter().map(|report| report.run_id).collect::<BTreeSet<_>>().len(), 1);
+    });
+}
+
+/// The answers to a request that a client sends eight times at once, to two servers.
+async fn at_once<T>(
+    app: &TestApp,
+    replica: &TestApp,
+    send: impl AsyncFn(&TestApp) -> Result<T, Status>,
+) -> Vec<T> {
+    let answers = (0..8).map(|number| {
+        let (app, send) = (if number % 2 == 0 { app } else { replica }, &send);
+        async move {
+            loop {
+                match send(app).await {
+                    Err(status) if status.code() == tonic::Code::Aborted => {}
+                    answer => return answer,
+                }
+            }
+        }
+    });
+    join_all(answers).await.into_iter().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_plan_that_is_sent_many_times_at_once_is_made_once_and_answered_each_time() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = substitutions::formed(app).await;
+        make_ups::absent(&stage).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        let request = pb::ScheduleMakeUpRequest {
+            class_id: 1,
+            lesson_days: vec!["2026-03-12".to_owned()],
+            day: "2026-03-18".to_owned(),
+            period: "p1900".to_owned(),
+            operator: "wang".to_owned(),
+            remark: "教练缺席".to_owned(),
+            request_id: "m-1".to_owned(),
+        };
+        let replica = stage.replica().await;
+        let plan = async |app: &TestApp| app.make_ups().schedule_make_up(request.clone()).await;
+        for answer in at_once(&stage, &replica, plan).await {
+            let answer = answer.into_inner();
+            assert_eq!((answer.class_template.as_str(), answer.make_ups.len()), ("math-20260318-1", 3));
+        }
+        assert_eq!(stage.told_of("MAKE_UP_OFFER").await.len(), 3);
+    });
+}
+
+#[test]
+fn a_substitution_or_change_that_is_started_many_times_at_once_is_one() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = substitutions::formed(app).await;
+        let replica = stage.replica().await;
+        let by = || ("wang".to_owned(), "教练生病".to_owned());
+        let mut found = BTreeSet::new();
+        // Coach 2 has passed the test.
+        stage.test(2, true).await;
+        for (day, named) in [("2026-03-12", String::new()), ("2026-03-19", coach(2))] {
+            let (operator, remark) = by();
+            let (days, request_id) = (vec![day.to_owned()], day.to_owned());
+            let request = pb::StartSubstitutionRequest {
+                class_id: 1,
+                days,
+                coach: named,
+                operator,
+                remark,
+                request_id,
+            };
+            let start = async |app: &TestApp| {
+                let answer = app.substitutions().start_substitution(request.clone()).await?;
+                Ok(answer.into_inner().substitution.unwrap().substitution_id)
+            };
+            let started = at_once(&stage, &replica, start).await;
+            assert!(started.iter().all(|id| *id == started[0]), "{started:?}");
+            assert!(found.insert(started[0]));
+        }
+        let (operator, remark) = by();
+        let request = pb::StartCoachChangeRequest {
+            class_id: 1,
+            from_day: "2026-04-02".to_owned(),
+            coach: String::new(),
+            operator,
+            remark,
+            request_id: "c-1".to_owned(),
+        };
+        let start = async |app: &TestApp| {
+            let answer = app.substitutions().start_coach_change(request.clone()).await?;
+            Ok(answer.into_inner().coach_change.unwrap().coach_change_id)
+        };
+        let started = at_once(&stage, &replica, start).await;
+        assert!(started.iter().all(|id| *id == started[0]), "{started:?}");
+        stage.ignore_messages("this is about what is started");
     });
 }

@@ -72,6 +72,8 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
     };
     let scope = scope(&opening.wanted);
     let id = in_txn!(call, "vacancy.start", |work| {
+        // Before the look: the same request waits here, and then finds the first answer.
+        staffing::class_lock_in_txn(work.txn, opening.class_id).await?;
         if let Some(id) = work.claimed(scope).await? {
             return id.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
@@ -95,11 +97,10 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
     one(call, id).await
 }
 
-/// Staff have found somebody for lessons for which coaches are being asked: that search ends, or
-/// goes on for its other days. Who was asked, or said yes, is told, but for the one who has the
-/// lessons now.
+/// Staff have found somebody for lessons of a locked class for which coaches are being asked: that
+/// search ends, or goes on for its other days. Who was asked, or said yes, is told, but for the one
+/// who has the lessons now.
 async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64) -> Result<()> {
-    staffing::class_lock_in_txn(work.txn, class_id).await?;
     let lessons = class_lesson_list(work.txn, class_id).await?;
     let is_wanted = |lesson: &ClassLesson| match wanted {
         Wanted::Substitute(days) => days.contains(&lesson.day),
