@@ -45,7 +45,7 @@ pub(crate) async fn comers(txn: &Txn, lesson_ids: &[i64]) -> Result<Vec<Owed>> {
 }
 
 /// Lessons are owed to students from now on. One that is known already stays as it is, unless it
-/// was held after all and falls away again.
+/// was held after all and falls away again: then it is owed anew, whatever was offered before.
 pub(crate) async fn make_up_owe_in_txn(
     txn: &Txn,
     owed: &[Owed],
@@ -56,7 +56,8 @@ pub(crate) async fn make_up_owe_in_txn(
         return Ok(());
     }
     let rows = || owed.iter().map(|(lesson, student)| -> [Cell; 2] { [(*lesson).into(), (*student).into()] });
-    sql("UPDATE make_up SET state = 'OWED', cause = ?, owed_at = ?, settled_at = NULL \
+    sql("UPDATE make_up SET state = 'OWED', cause = ?, owed_at = ?, settled_at = NULL, template_id = NULL, \
+         answer_until = NULL, answered_at = NULL, reservation_id = NULL, operator = '', remark = '' \
          WHERE state = 'RETURNED' AND EXISTS (SELECT 1 FROM {rows:lesson_id:i, student_id:i} q \
          WHERE q.lesson_id = make_up.lesson_id AND q.student_id = make_up.student_id)")
     .bind(cause)

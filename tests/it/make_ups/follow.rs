@@ -46,6 +46,32 @@ fn all_at(numbers: &[usize], hour: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_lesson_that_is_back_and_falls_away_again_is_owed_without_the_old_offer() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        holidays(&stage, &["2026-03-26"]).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        let lesson_days = vec!["2026-03-26".to_owned()];
+        let request = pb::ScheduleMakeUpRequest { lesson_days, ..request("2026-03-18") };
+        plan(&stage, request.clone()).await.unwrap();
+        stage.fire("sms send", None).await;
+        assert_eq!(stage.told_of("MAKE_UP_OFFER").await.len(), 3);
+        holidays(&stage, &[]).await;
+        assert_eq!(states(&stage).await, ["RETURNED"; 3]);
+        holidays(&stage, &["2026-03-26"]).await;
+        assert_eq!(states(&stage).await, ["OWED"; 3]);
+        let found = made_up(&stage, pb::ListMakeUpsRequest::default()).await;
+        assert_eq!((found[0].offered_template.as_str(), found[0].answer_time), ("", None));
+        assert_eq!(yes(&stage, 1).await, "EXPIRED", "that question is over");
+        stage.set_clock("2026-03-13T11:00").await;
+        plan(&stage, request).await.unwrap();
+        assert_eq!(states(&stage).await, ["OFFERED"; 3]);
+        stage.fire("sms send", None).await;
+        assert_eq!(stage.told_of("MAKE_UP_OFFER").await.len(), 3);
+    });
+}
+
+#[test]
 fn a_class_has_one_make_up_a_day() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = afternoon(app).await;
