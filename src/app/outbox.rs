@@ -24,7 +24,8 @@ use crate::storage::Txn;
 use crate::storage::entity::message;
 use crate::storage::message::{
     message_cancel_in_txn, message_cancel_of_invitations, message_insert, message_keys_known,
-    message_unsent_about_class, message_unsent_list, message_unsent_of_person, messages_of_invitations_out,
+    message_list_to, message_unsent_about_class, message_unsent_list, message_unsent_of_person,
+    messages_of_invitations_out,
 };
 use crate::storage::message_list::{MessageFilter, message_list};
 use crate::storage::notice::said_insert_in_txn;
@@ -202,6 +203,35 @@ pub(crate) async fn unsent_of_person(
     word: &str,
 ) -> Result<Vec<message::Model>> {
     message_unsent_of_person(txn, kinds, person, word).await
+}
+
+/// All messages of a kind to these people, in the order in which they were written.
+pub(crate) async fn written_to(
+    txn: &Txn,
+    kind: MessageKind,
+    people: &BTreeSet<&str>,
+) -> Result<Vec<message::Model>> {
+    message_list_to(txn, kind, people).await
+}
+
+/// Whether somebody has handed a message over, so that the person has heard it, or may have.
+pub(crate) fn is_out(row: &message::Model) -> bool {
+    MessageState::MAY_HAVE_GONE_OUT.contains(&row.state)
+        || (row.state == MessageState::Leased && row.handed_at.is_some())
+}
+
+/// Whether a message waits to be handed over.
+pub(crate) fn is_unsent(row: &message::Model) -> bool {
+    match row.state {
+        MessageState::Queued | MessageState::Deferred | MessageState::Retry => true,
+        MessageState::Leased => row.handed_at.is_none(),
+        _ => false,
+    }
+}
+
+/// What a draft says, as an SMS.
+pub(crate) fn body_of(call: &Call<'_>, draft: &Draft) -> String {
+    text::render(&draft.content, Channel::Sms, call.app.time()).body
 }
 
 /// Withdraws messages that nobody has handed over.

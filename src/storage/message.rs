@@ -107,6 +107,21 @@ pub(crate) async fn message_unsent_list(
     Ok(found)
 }
 
+/// All messages of a kind to these people, in the order in which they were written.
+pub(crate) async fn message_list_to(
+    txn: &Txn,
+    kind: MessageKind,
+    people: &BTreeSet<&str>,
+) -> Result<Vec<message::Model>> {
+    use message::Column;
+    let mut found = Vec::new();
+    for some in Vec::from_iter(people).chunks(KEYS) {
+        let query = message::Entity::find().filter(Column::Person.is_in(some.iter().copied().copied()));
+        found.extend(query.filter(Column::Kind.eq(kind)).order_by_asc(Column::Id).all(txn).await?);
+    }
+    Ok(found)
+}
+
 /// The offers of places on waiting lists to these students whose message has gone out, may have, or
 /// is being handed over: (student, key, when it was written).
 pub(crate) async fn offers_gone_out(

@@ -7,11 +7,12 @@ use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::entity::place;
+use crate::storage::make_up::make_up_asked_list;
 use crate::storage::place::{
     TemplateSlot, place_list, place_lock_in_txn, place_replace_in_txn, place_rows, reservation_ranges,
     template_slots,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Why the places of a template cannot be as the catalogue now wants them: sign-ups stand on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,9 @@ impl Conflict {
 /// taken. When it finds conflicts it has written nothing, and the transaction is to be rolled back.
 ///
 /// A lesson day that sign-ups cover is neither dropped nor moved, and none is put between those
-/// they have: the students signed up for other lessons. A day keeps at least as many seats as are
-/// taken. What has begun stays as it was.
+/// they have: the students signed up for other lessons. Nor is the day of a make-up to which
+/// students are asked. A day keeps at least as many seats as are taken. What has begun stays as it
+/// was.
 pub(super) async fn remake_places(work: Work<'_>, template_ids: &[i64]) -> Result<Vec<Conflict>> {
     if template_ids.is_empty() {
         return Ok(Vec::new());
@@ -70,8 +72,12 @@ pub(super) async fn remake_places(work: Work<'_>, template_ids: &[i64]) -> Resul
             covered.entry(range.template_id).or_default().push((range.start_day, range.last_day));
         }
     }
+    // Code and day of the make-ups to which students are asked.
+    let asked = make_up_asked_list(work.txn, changed.iter().copied(), work.now).await?;
+    let asked = asked.into_iter().filter_map(|row| row.offered.zip(row.offered_day)).collect();
     for one in &remade {
         conflicts.extend(one.conflicts(covered.get(&one.slot.template.id).map_or(&[], Vec::as_slice)));
+        conflicts.extend(one.conflict_with(&asked));
     }
     if conflicts.is_empty() && !remade.is_empty() {
         let ids: Vec<i64> = remade.iter().map(|one| one.slot.template.id).collect();
@@ -100,6 +106,14 @@ impl<'a> Remade<'a> {
         }
         let rows = place_rows(slot.template.id, &edit, old);
         Self { slot, edit, rows }
+    }
+
+    fn conflict_with(&self, asked: &BTreeSet<(String, Day)>) -> Option<Conflict> {
+        let code = &self.slot.template.code;
+        let is_asked = |day: &Day| asked.contains(&(code.clone(), *day));
+        let days: Vec<Day> = self.edit.changed_lessons().into_iter().filter(is_asked).collect();
+        let detail = format!("students are asked to the make-up on {}, which would change", show_days(&days));
+        (!days.is_empty()).then(|| Conflict::new(self.slot, "recurrence", detail))
     }
 
     fn conflicts(&self, covered: &[(Day, Day)]) -> Vec<Conflict> {

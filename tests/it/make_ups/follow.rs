@@ -46,6 +46,91 @@ fn all_at(numbers: &[usize], hour: &str) -> Vec<String> {
 }
 
 #[test]
+fn who_is_asked_to_a_make_up_hears_its_new_hour_instead_of_the_old_or_after_it() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        stage.set_clock("2026-03-12T23:00").await;
+        plan(&stage, in_the_afternoon()).await.unwrap();
+        moved_to(&stage, "18:00", "19:00").await;
+        let first = offered(&stage, "2026-03-13T07:00").await;
+        assert_eq!(first, all_at(&[1, 2, 3], "18:00-19:00"), "nobody has heard the old hour");
+        let found = made_up(&stage, pb::ListMakeUpsRequest::default()).await;
+        assert_eq!(stage.local(&found[0].offered_start_time), "2026-03-18 18:00");
+        assert_eq!(no(&stage, 1).await, "OWED");
+        assert_eq!(yes(&stage, 2).await, "ACCEPTED");
+        // Whoever has heard an hour that is no more is asked again; of who has answered, a no is to
+        // the day, and a yes is told of the hour as of any lesson.
+        moved_to(&stage, "17:00", "18:30").await;
+        assert_eq!(offered(&stage, "2026-03-13T10:00").await, all_at(&[3], "17:00-18:30"));
+        assert_eq!(states(&stage).await, ["OWED", "ACCEPTED", "OFFERED"]);
+        // There and back again before anybody was told is nothing to tell.
+        stage.set_clock("2026-03-13T23:00").await;
+        moved_to(&stage, "18:00", "19:00").await;
+        moved_to(&stage, "17:00", "18:30").await;
+        assert_eq!(offered(&stage, "2026-03-14T07:00").await, Vec::<String>::new());
+        assert_eq!(yes(&stage, 3).await, "ACCEPTED");
+    });
+}
+
+#[test]
+fn a_student_who_said_yes_is_told_of_another_hour_as_of_any_lesson() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        plan(&stage, in_the_afternoon()).await.unwrap();
+        assert_eq!(offered(&stage, "2026-03-13T10:00").await.len(), 3);
+        assert_eq!(yes(&stage, 2).await, "ACCEPTED");
+        moved_to(&stage, "18:00", "19:00").await;
+        stage.fire("sms send", None).await;
+        let mut told = stage.told().await;
+        told.sort();
+        let asked = |number| format!("MAKE_UP_OFFER {}", student(number));
+        assert_eq!(told, [format!("LESSON_MOVED {}", student(2)), asked(1), asked(3)]);
+    });
+}
+
+#[test]
+fn a_make_up_whose_day_is_back_is_offered_anew_to_who_has_not_heard_of_it() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        stage.set_clock("2026-03-12T23:00").await;
+        plan(&stage, in_the_afternoon()).await.unwrap();
+        excepted(&stage, &["2026-03-18"]).await;
+        assert_eq!(states(&stage).await, ["OWED"; 3]);
+        assert_eq!(offered(&stage, "2026-03-13T07:00").await, Vec::<String>::new());
+        excepted(&stage, &[]).await;
+        assert_eq!(states(&stage).await, ["OFFERED"; 3]);
+        let hour = "17:00-18:30";
+        assert_eq!(offered(&stage, "2026-03-13T07:01").await, all_at(&[1, 2, 3], hour));
+        // Who has heard of it knows it.
+        excepted(&stage, &["2026-03-18"]).await;
+        excepted(&stage, &[]).await;
+        assert_eq!(offered(&stage, "2026-03-13T07:02").await, Vec::<String>::new());
+        assert_eq!(yes(&stage, 1).await, "ACCEPTED");
+    });
+}
+
+#[test]
+fn no_import_moves_a_make_up_to_which_students_are_asked() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        plan(&stage, in_the_afternoon()).await.unwrap();
+        let period = &stage.academy.periods[1];
+        let rows = format!(
+            "code,season,grade_type,start_time,end_time\np1700,{},junior,18:00,19:00\n",
+            period.season
+        );
+        let data = ImportData { files: vec![crate::import::file("periods.csv", &rows)] };
+        let outcome = crate::replay::import_through_rpc(&stage, &data).await;
+        let told: Vec<&str> = outcome.problems.iter().map(|problem| problem.reason.as_str()).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("students are asked to the make-up on 2026-03-18"), "{told:?}");
+        assert_eq!(offered(&stage, "2026-03-13T10:00").await, all_at(&[1, 2, 3], "17:00-18:30"));
+    });
+}
+
+#[test]
 fn a_lesson_that_is_back_and_falls_away_again_is_owed_without_the_old_offer() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = formed(app).await;

@@ -98,6 +98,7 @@ pub(crate) async fn carry_out(
     change.messages += tasks::lesson_back(work, &mut followed_tasks).await?;
     change.messages += in_place::look_again(work, &class_lessons.lost).await?;
     change.messages += tell::tell(work, &scene, &class_lessons, &followed, &followed_tasks.moved).await?;
+    change.messages += make_ups::ask_anew(work, &scene).await?;
     change.messages += places_came_free(work, &scene).await?;
     sort(&mut change);
     Ok(change)

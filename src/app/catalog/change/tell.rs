@@ -26,14 +26,14 @@ use crate::storage::staffing::{InvitedCoach, Vacancy};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What texts are made of.
-struct Teller<'a> {
+pub(super) struct Teller<'a> {
     work: Work<'a>,
     subjects: HashMap<i64, String>,
 }
 
 /// A lesson that a text is about.
 #[derive(Clone, Copy)]
-struct Lesson {
+pub(super) struct Lesson {
     day: Day,
     start_at: Instant,
     end_at: Instant,
@@ -45,7 +45,11 @@ impl From<&PlaceDay> for Lesson {
     }
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    pub(super) async fn of(work: Work<'a>, scene: &Scene<'_>) -> Result<Self> {
+        Ok(Self { work, subjects: subject_names(work.txn, &scene.edits).await? })
+    }
+
     fn class(&self, edit: &Edit<'_>, lesson: Lesson) -> ClassFacts {
         let time = self.work.app.time();
         ClassFacts {
@@ -58,7 +62,7 @@ impl Teller<'_> {
         }
     }
 
-    fn draft(&self, person: Person, edit: &Edit<'_>, lesson: Lesson, news: ClassNews) -> Draft {
+    pub(super) fn draft(&self, person: Person, edit: &Edit<'_>, lesson: Lesson, news: ClassNews) -> Draft {
         Draft {
             // A day may fall away, come back and fall away again: each time it is told.
             version: self.work.now.unix().to_string(),
@@ -78,7 +82,7 @@ pub(super) async fn tell(
     if scene.reservations.is_empty() && scene.classes.all.is_empty() && moved.is_empty() {
         return Ok(0);
     }
-    let teller = Teller { work, subjects: subject_names(work.txn, &scene.edits).await? };
+    let teller = Teller::of(work, scene).await?;
     let offers = offers_anew(&teller, work.txn, scene, &followed.gone).await?;
     let (mut drafts, mut asked) = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
