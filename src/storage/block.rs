@@ -33,18 +33,25 @@ pub(super) fn by_coach(rows: Vec<BlockCells>) -> Blocks {
     blocks
 }
 
-/// The blocks with students whom these tasks count.
+/// The blocks with students whom these tasks count, and of a make-up those with the class whose
+/// lessons are made up.
 pub(super) async fn block_list_of_tasks(
     conn: &impl ConnectionTrait,
     task_ids: impl IntoIterator<Item = i64>,
 ) -> Result<Blocks> {
-    let rows: Vec<BlockCells> = sql("SELECT r.task_id, b.coach_id, b.id, s.area_code FROM reservation r \
+    let ids = Vec::from_iter(task_ids);
+    let rows: Vec<BlockCells> =
+        sql("SELECT r.task_id, b.coach_id, b.id AS id, s.area_code FROM reservation r \
          JOIN coach_block b ON b.student_id = r.student_id AND b.removed_at IS NULL \
          JOIN student s ON s.id = r.student_id WHERE r.task_id IN ({ids}) AND r.state = 'BOOKED' \
-         ORDER BY b.id")
-    .ids(task_ids)
-    .tuples(conn)
-    .await?;
+         UNION ALL SELECT t.id, b.coach_id, b.id, '' FROM class_task t \
+         JOIN make_up_day u ON u.template_id = t.template_id \
+         JOIN coach_block b ON b.class_id = u.class_id AND b.removed_at IS NULL WHERE t.id IN ({ids}) \
+         ORDER BY id")
+        .ids(ids.iter().copied())
+        .ids(ids.iter().copied())
+        .tuples(conn)
+        .await?;
     Ok(by_coach(rows))
 }
 

@@ -98,8 +98,8 @@ pub(crate) async fn city_list(
     Ok(cities)
 }
 
-/// The blocks with their classes, and with the students of these who have a lesson that is to be
-/// taught.
+/// The blocks with their classes (of a make-up, with that whose lessons are made up, too), and with
+/// the students of these who have a lesson that is to be taught.
 pub(super) async fn block_list(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
@@ -107,7 +107,11 @@ pub(super) async fn block_list(
     let ids = Vec::from_iter(ids.into_iter().map(|id| -id));
     let rows: Vec<BlockCells> = sql(concat!(
         "SELECT -v.id, b.coach_id, b.id, '' AS area_code FROM vacancy v JOIN coach_block b \
-         ON b.class_id = v.class_id AND b.removed_at IS NULL WHERE v.id IN ({ids}) UNION ",
+         ON b.class_id = v.class_id AND b.removed_at IS NULL WHERE v.id IN ({ids}) \
+         UNION SELECT -v.id, b.coach_id, b.id, '' FROM vacancy v \
+         JOIN make_up_day u ON u.template_id = v.template_id \
+         JOIN coach_block b ON b.class_id = u.class_id AND b.removed_at IS NULL WHERE v.id IN ({ids}) \
+         UNION ",
         lessons_of!(
             "-v.id, b.coach_id, b.id, s.area_code",
             "JOIN reservation r ON r.class_id = v.class_id AND r.state = 'PLACED' \
@@ -116,6 +120,7 @@ pub(super) async fn block_list(
              JOIN student s ON s.id = r.student_id WHERE v.id IN ({ids})"
         )
     ))
+    .ids(ids.iter().copied())
     .ids(ids.iter().copied())
     .ids(ids.iter().copied())
     .tuples(conn)

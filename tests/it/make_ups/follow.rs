@@ -157,6 +157,30 @@ fn a_lesson_that_is_back_and_falls_away_again_is_owed_without_the_old_offer() {
 }
 
 #[test]
+fn who_is_kept_from_a_class_does_not_teach_its_make_ups() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        planned(&stage).await;
+        assert_eq!(yes(&stage, 1).await, "ACCEPTED");
+        stage.set_clock("2026-03-15T00:00").await;
+        stage.fire("invite create", None).await;
+        blocks::set(&stage, 1, blocks::From::Class(1)).await;
+        stage.minute("2026-03-15T08:00").await;
+        let asked = stage.asked(MAKE_UP).await;
+        assert!(!asked.is_empty() && asked.iter().all(|one| !one.starts_with(&coach(1))), "{asked:?}");
+        assert_eq!(stage.invite(1, MAKE_UP, None).await, "BLOCKED");
+        // So it is with a block that is set when the coach has said yes already.
+        let name = asked[0].split(' ').next().unwrap().to_owned();
+        let number: usize = name[6..].parse().unwrap();
+        stage.ready(&[number], MAKE_UP).await;
+        blocks::set(&stage, number, blocks::From::Class(1)).await;
+        stage.minute("2026-03-15T08:01").await;
+        assert!(stage.asked(MAKE_UP).await.contains(&format!("{name} CANCELLED")));
+        stage.ignore_messages("this is about who is asked");
+    });
+}
+
+#[test]
 fn a_class_has_one_make_up_a_day() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = afternoon(app).await;
