@@ -48,6 +48,12 @@ pub(super) enum MakeUp {
         /// Whether the student comes
         #[arg(value_enum)]
         answer: Answer,
+        /// Who answers for the student: your name [default: as the student]
+        #[arg(long, value_name = "NAME", value_parser = value::name)]
+        operator: Option<String>,
+        /// Why
+        #[arg(long, value_parser = value::name)]
+        remark: Option<String>,
     },
     /// Waive lessons that are owed
     Waive {
@@ -70,13 +76,13 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "CLASS_ID", value_parser = value::number)]
     class: Option<i64>,
     /// Only of lessons of classes of this class template, by its code
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     template: Option<String>,
     /// Only owed to this student, by user name
     #[arg(long, value_parser = value::name)]
     student: Option<String>,
     /// Only in this state; may be given more than once
-    #[arg(long, value_parser = value::name)]
+    #[arg(long)]
     state: Vec<State>,
 }
 
@@ -152,11 +158,16 @@ pub(super) async fn run(global: &Global, command: MakeUp) -> Result<(), Failure>
             }
             print(global, &connection, &answer.make_ups).await
         }
-        MakeUp::Answer { id, answer } => {
+        MakeUp::Answer { id, answer, operator, remark } => {
             let connection = Connection::open(global, WORKING_S).await?;
             let mut client = client(&connection);
             let answer = pb::MakeUpAnswer::from(answer).into();
-            let request = pb::AnswerMakeUpRequest { make_up_id: id, answer };
+            let request = pb::AnswerMakeUpRequest {
+                make_up_id: id,
+                answer,
+                operator: operator.unwrap_or_default(),
+                remark: remark.unwrap_or_default(),
+            };
             let call = async move |request| client.answer_make_up(request).await;
             let answered = connection.call("makeup answer", request, call).await?.make_up;
             print(global, &connection, &Vec::from_iter(answered)).await

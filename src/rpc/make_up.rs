@@ -71,7 +71,7 @@ impl pb::make_up_service_server::MakeUpService for MakeUpRpc {
         &self,
         request: Request<pb::AnswerMakeUpRequest>,
     ) -> Result<Response<pb::AnswerMakeUpResponse>, Status> {
-        let pb::AnswerMakeUpRequest { make_up_id, answer } = request.into_inner();
+        let pb::AnswerMakeUpRequest { make_up_id, answer, operator, remark } = request.into_inner();
         let id = convert::id("make_up_id", make_up_id)?;
         let wrong = |reason: &str| Error::invalid("answer", reason);
         let comes = match pb::MakeUpAnswer::try_from(answer) {
@@ -80,7 +80,9 @@ impl pb::make_up_service_server::MakeUpService for MakeUpRpc {
             Ok(pb::MakeUpAnswer::Unspecified) => return Err(wrong("is unspecified").into()),
             Err(_unknown) => return Err(wrong("is not a known value").into()),
         };
-        let make_up = answer::answer_make_up(&self.app.call().await?, id, comes).await?;
+        let operator = if operator.is_empty() { operator } else { convert::operator(operator)? };
+        let call = self.app.call().await?.operated(operator, convert::remark(remark, false)?);
+        let make_up = answer::answer_make_up(&call, id, comes).await?;
         Ok(Response::new(pb::AnswerMakeUpResponse { make_up: Some(make_up.into()) }))
     }
 

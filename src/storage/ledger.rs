@@ -93,6 +93,26 @@ pub(crate) async fn place_change_write_all_in_txn(
     .map(drop)
 }
 
+/// The changes that this transaction has just written for a new reservation of a template were made
+/// by somebody else than its student.
+pub(crate) async fn place_change_by_in_txn(
+    txn: &Txn,
+    (template_id, reservation_id): (i64, i64),
+    by: &By,
+) -> Result<()> {
+    sql("UPDATE place_change SET actor_kind = ?, actor = ?, remark = ?, request_id = ? \
+         WHERE template_id = ? AND reservation_id = ?")
+    .bind(by.actor.kind())
+    .bind(by.actor.name())
+    .bind(by.remark.as_str())
+    .bind(by.request_id.as_str())
+    .bind(template_id)
+    .bind(reservation_id)
+    .execute(txn)
+    .await
+    .map(drop)
+}
+
 /// Writes the BOOKED reservations of templates with a key above `after` to the ledger.
 pub(crate) async fn place_change_write_new_in_txn(
     txn: &impl ConnectionTrait,

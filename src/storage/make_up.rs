@@ -140,8 +140,8 @@ pub(crate) async fn make_up_offer_in_txn(
     template_id: i64,
     answer_until: Instant,
 ) -> Result<u64> {
-    sql("UPDATE make_up SET template_id = ?, answer_until = ?, answered_at = NULL, reservation_id = NULL \
-         WHERE state = 'OWED' AND id IN ({ids})")
+    sql("UPDATE make_up SET template_id = ?, answer_until = ?, answered_at = NULL, reservation_id = NULL, \
+         operator = '', remark = '' WHERE state = 'OWED' AND id IN ({ids})")
     .bind(template_id)
     .bind(answer_until)
     .ids(ids.iter().copied())
@@ -149,19 +149,24 @@ pub(crate) async fn make_up_offer_in_txn(
     .await
 }
 
-/// The answer of a locked student; of a yes, the sign-up that it made.
+/// The answer of a locked student; of a yes, the sign-up that it made; of staff, who gave it and
+/// why.
 pub(crate) async fn make_up_answer_in_txn(
     txn: &Txn,
     id: i64,
     reservation_id: Option<i64>,
+    (operator, remark): (&str, &str),
     now: Instant,
 ) -> Result<u64> {
-    sql("UPDATE make_up SET answered_at = ?, reservation_id = ? WHERE id = ? AND state = 'OWED'")
-        .bind(now)
-        .bind(reservation_id)
-        .bind(id)
-        .execute(txn)
-        .await
+    sql("UPDATE make_up SET answered_at = ?, reservation_id = ?, operator = ?, remark = ? \
+         WHERE id = ? AND state = 'OWED'")
+    .bind(now)
+    .bind(reservation_id)
+    .bind(operator)
+    .bind(remark)
+    .bind(id)
+    .execute(txn)
+    .await
 }
 
 /// Writes down what lessons that are over have made up for, and which lessons are thereby made up.
@@ -247,7 +252,7 @@ pub(crate) struct MakeUpRow {
     pub answer_until: Option<Instant>,
     /// The sign-up that a yes made.
     pub reservation_id: Option<i64>,
-    /// Who waived it.
+    /// Who waived it, or gave the last answer for the student.
     pub operator: String,
     /// Why.
     pub remark: String,
@@ -270,12 +275,6 @@ pub(crate) struct MakeUpFilter {
     pub states: Vec<MakeUpState>,
 }
 
-/// Lessons that are, or were, owed, in the order in which that became known, as they stand at
-/// `now`: time alone ends an offer, and makes up for a lesson.
-pub(crate) async fn make_up_list(
-    conn: &impl ConnectionTrait,
-    filter: &MakeUpFilter,
-    now: Instant,
 /// A SELECT of what is, or was, owed, on one condition by whose index it is found: a database does
 /// not find one behind `? = 0 OR`.
 macro_rules! make_ups {
@@ -313,6 +312,12 @@ macro_rules! make_ups {
     };
 }
 
+/// Lessons that are, or were, owed, in the order in which that became known, as they stand at
+/// `now`: time alone ends an offer, and makes up for a lesson.
+pub(crate) async fn make_up_list(
+    conn: &impl ConnectionTrait,
+    filter: &MakeUpFilter,
+    now: Instant,
     page: &Page,
 ) -> Result<Vec<MakeUpRow>> {
     let MakeUpFilter { id, class_id, template_id, student_id, offered_id, states } = filter;

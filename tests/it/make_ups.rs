@@ -1,6 +1,7 @@
 //! Make-ups: lessons that are owed to students (docs/domain.md §6).
 
 mod follow;
+mod for_student;
 mod planned;
 
 use crate::staffing::stage::{SATURDAY, Stage, TH};

@@ -18,6 +18,7 @@ use crate::app::sign_up::{Ask, Decision, Wish};
 use crate::app::staffing::demand::demand_changed;
 use crate::app::staffing::roster::student_left;
 use crate::app::{App, outbox};
+use crate::domain::actor::Actor;
 use crate::domain::apart::Pupil;
 use crate::domain::calendar::Timeline;
 use crate::domain::city::city;
@@ -29,7 +30,7 @@ use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::{class, reservation, student};
-use crate::storage::ledger::{PlaceChange, place_change_write_in_txn};
+use crate::storage::ledger::{PlaceChange, place_change_by_in_txn, place_change_write_in_txn};
 use crate::storage::reservation::{
     ReservationRow, place_days, reservation_move_in_txn, reservation_shorten_in_txn, reservation_with_names,
 };
@@ -210,7 +211,13 @@ async fn keep_in_txn(work: Work<'_>, before: &reservation::Model, change: &Chang
 /// Signs up for the new part.
 async fn sign_up_in_txn(work: Work<'_>, ask: &Ask) -> Result<i64> {
     match decide_in_txn(work, std::slice::from_ref(ask)).await?.pop() {
-        Some(Ok(Decision::Made(row))) => Ok(row.reservation.id),
+        Some(Ok(Decision::Made(row))) => {
+            let row = row.reservation;
+            if let Actor::Admin(_) = work.actor {
+                place_change_by_in_txn(work.txn, (row.template_id, row.id), &work.author()).await?;
+            }
+            Ok(row.id)
+        }
         Some(Ok(Decision::Before(id))) => Ok(id),
         Some(Err(refusal)) => Err(refusal),
         None => Err(Error::internal("a change was not decided")),

@@ -49,6 +49,11 @@ impl SignedUp {
         Ok(Self(of))
     }
 
+    /// For nothing of a template, which the student could not sign up for.
+    pub(super) fn for_none(template_id: i64) -> Self {
+        Self(BTreeMap::from([(template_id, Lessons::new())]))
+    }
+
     /// Tells the student what staff have made of it: of which lessons there is a sign-up no more,
     /// and of which there is one now. It follows from what the student knows: what was not told yet
     /// of earlier changes is taken back, and told with this one where it is still so.

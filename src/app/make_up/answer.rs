@@ -1,8 +1,10 @@
 //! Whether a student comes to a make-up: a yes is a sign-up for it, a no leaves the lesson owed.
+//! The student answers, or staff do in the student's place.
 
 use super::{lock_in_txn, one};
 use crate::app::call::Call;
 use crate::app::enrollment::make_up::sign_up_in_txn;
+use crate::domain::actor::Actor;
 use crate::domain::state::MakeUpState;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
@@ -46,7 +48,11 @@ pub(crate) async fn answer_make_up(call: &Call<'_>, id: i64, comes: bool) -> Res
             true => Some(sign_up_in_txn(work, &row.student, &code, day).await?),
             false => None,
         };
-        if make_up_answer_in_txn(work.txn, id, reservation, work.now).await? == 0 {
+        let by = match &work.actor {
+            Actor::Admin(operator) => (operator.as_str(), work.remark.as_str()),
+            _ => ("", ""),
+        };
+        if make_up_answer_in_txn(work.txn, id, reservation, by, work.now).await? == 0 {
             return Err(gone());
         }
         one(&work, work.txn, id).await

@@ -435,8 +435,12 @@ pub fn accepted(case: &Case, path: &str, spoil: Spoil) -> bool {
         // Optional everywhere.
         "page_size" | "page_token" => missing,
         "request_id" => any,
-        // The student cancels.
-        "operator" | "remark" if matches!(method, "CancelReservation" | "ChangeReservation") => any,
+        // The student cancels, changes or answers.
+        "operator" | "remark"
+            if matches!(method, "CancelReservation" | "ChangeReservation" | "AnswerMakeUp") =>
+        {
+            any
+        }
         // Any text.
         "name" | "real_name" | "operator" | "text" => spoil == Spoil::NonExistent,
         "school_name" => any,

@@ -141,8 +141,15 @@ fn lessons_that_are_owed_are_listed_planned_answered_and_waived() {
         let ids: Vec<i64> = (0..3).filter_map(|at| planned["make_ups"][at]["make_up_id"].as_i64()).collect();
         let yes = server.json(&format!("makeup answer {} yes", ids[0])).await;
         assert_eq!(yes["make_ups"][0]["state"], "ACCEPTED");
+        let no = server.json(&format!("makeup answer {} no {by}", ids[2])).await;
+        assert_eq!(
+            (&no["make_ups"][0]["operator"], &no["make_ups"][0]["remark"]),
+            (&"wang".into(), &"节假日".into())
+        );
         let no = text(&server.run(&format!("makeup answer {} no", ids[1])).await.stdout);
         assert!(no.lines().last().is_some_and(|line| line.contains(" OWED ")), "{no}");
+        let staff = server.json(&format!("makeup answer {} no {by}", ids[1])).await;
+        assert_eq!(staff["make_ups"][0]["operator"], "", "it was answered already");
         let waived = server.json(&format!("makeup waive {} {} {by}", ids[1], ids[2])).await;
         assert_eq!(waived["make_ups"][1]["state"], "WAIVED");
         assert_eq!(waived["make_ups"][1]["operator"], "wang");

@@ -46,7 +46,11 @@ pub async fn planned(stage: &Stage) {
 async fn answer(stage: &Stage, number: usize, answer: pb::MakeUpAnswer) -> String {
     let of = pb::ListMakeUpsRequest { student: student(number), ..Default::default() };
     let make_up_id = made_up(stage, of).await[0].make_up_id;
-    let request = pb::AnswerMakeUpRequest { make_up_id, answer: answer.into() };
+    answered(stage, pb::AnswerMakeUpRequest { make_up_id, answer: answer.into(), ..Default::default() }).await
+}
+
+/// What came of an answer: the state, or the reason of the refusal.
+pub async fn answered(stage: &Stage, request: pb::AnswerMakeUpRequest) -> String {
     match stage.make_ups().answer_make_up(request).await {
         Ok(answer) => {
             let state = answer.into_inner().make_up.unwrap().state();

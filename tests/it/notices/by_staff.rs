@@ -160,6 +160,12 @@ fn a_student_hears_what_staff_have_made_of_a_sign_up() {
         assert_eq!(who(&told), ["SIGN_UP_CANCELLED student-001", "SIGN_UP_ADDED student-001"]);
         assert!(told[0].1.contains("3月19日（周四）19:00"), "{}", told[0].1);
         assert!(told[1].1.contains("3月20日（周五）19:00"), "{}", told[1].1);
+        // The ledger names them too.
+        let (class_template, day) = ("two".to_owned(), "2026-03-20".to_owned());
+        let explain = pb::ExplainPlacesRequest { class_template, day, ..Default::default() };
+        let changes = stage.places().explain_places(explain).await.unwrap().into_inner().changes;
+        assert_eq!(changes.len(), 1);
+        assert_eq!((changes[0].actor_kind(), changes[0].actor.as_str()), (pb::ActorKind::Admin, "wang"));
         // What students do themselves they know.
         let own = pb::ChangeReservationRequest {
             reservation_id: reservation_of(&stage, 2, "2026-03-12").await,

@@ -45,7 +45,12 @@ pub fn make_ups(world: &World) -> Vec<Case> {
         remark: remark(),
         ..Default::default()
     };
-    let answer = pb::AnswerMakeUpRequest { make_up_id, answer: pb::MakeUpAnswer::No.into() };
+    let answer = pb::AnswerMakeUpRequest {
+        make_up_id,
+        answer: pb::MakeUpAnswer::No.into(),
+        operator: operator(),
+        remark: remark(),
+    };
     let waive = pb::WaiveMakeUpRequest { make_up_id, operator: operator(), remark: remark() };
     vec![
         case("MakeUpService/ListMakeUps", pb::ListMakeUpsRequest::default()),
