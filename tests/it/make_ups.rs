@@ -59,8 +59,6 @@ async fn excepted(stage: &Stage, days: &[&str]) {
     let season = pb::Season { except_days, ..stage.academy.season.clone() };
     let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };
     stage.catalog().upsert_season(request).await.unwrap();
-    stage.fire("sms send", None).await;
-    stage.told().await;
 }
 
 #[test]
@@ -193,5 +191,33 @@ fn who_leaves_a_class_is_owed_nothing() {
         stage.fire("sms send", None).await;
         stage.told().await;
         assert!(owed(&stage).await.is_empty());
+    });
+}
+
+#[test]
+fn what_was_owed_stays_owed_to_who_signs_off_afterwards() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        holidays(&stage, &["2026-03-19"]).await;
+        absent(&stage).await;
+        stage.set_clock("2026-03-13T10:00").await;
+        stage.sign_off(1, "").await;
+        let expected = each(&[1, 2, 3], "2026-03-19 LESSON_CANCELLED OWED");
+        let mut found = owed(&stage).await;
+        found.retain(|one| one.contains("2026-03-19"));
+        assert_eq!(found, expected);
+        // The lesson is made up, whatever the student is signed up for.
+        let of_one = pb::ListMakeUpsRequest { student: student(1), ..Default::default() };
+        planned::plan(&stage, planned::request("2026-03-18")).await.unwrap();
+        let offered = made_up(&stage, of_one).await;
+        let offered = offered.iter().find(|one| one.state() == pb::MakeUpState::Offered).unwrap();
+        assert_eq!(offered.day, "2026-03-12");
+        let request = pb::AnswerMakeUpRequest {
+            make_up_id: offered.make_up_id,
+            answer: pb::MakeUpAnswer::Yes.into(),
+            ..Default::default()
+        };
+        assert_eq!(planned::answered(&stage, request).await, "ACCEPTED");
+        stage.ignore_messages("this is about what is owed");
     });
 }
