@@ -79,6 +79,10 @@ impl InTime {
         students: impl IntoIterator<Item = &'a Seen>,
         now: Instant,
     ) -> Vec<LessonTrouble> {
+        if self.state == LessonState::CoachAbsent && self.start <= now && now < self.end {
+            // It was given up: whoever comes, it is not held.
+            return vec![LessonTrouble::CoachAbsent];
+        }
         if now < self.start || !self.is_open(now) {
             return Vec::new();
         }
@@ -164,5 +168,7 @@ mod tests {
         assert_eq!(said(seen(&[span(-9, 3, Logout)]), &[]), [CoachDisconnected]);
         assert_eq!(lesson(LessonState::Scheduled).troubles(&missing, &[missing], at(-1)), []);
         assert_eq!(lesson(LessonState::Cancelled).troubles(&missing, &[missing], at(1)), []);
+        let given_up = |minute| lesson(LessonState::CoachAbsent).troubles(&there, &[there], at(minute));
+        assert_eq!((given_up(20), given_up(60)), (vec![CoachAbsent], vec![]));
     }
 }

@@ -119,8 +119,8 @@ pub(crate) struct WithoutStudents {
     pub students: i64,
 }
 
-/// Lessons that have gone on for some minutes, and of whose students who should be there none is
-/// present.
+/// Lessons that have gone on for some minutes, whose coach has been heard of since the start, and
+/// of whose students who should be there none is present.
 pub(crate) async fn lessons_without_students(
     conn: &impl ConnectionTrait,
     now: Instant,
@@ -128,7 +128,9 @@ pub(crate) async fn lessons_without_students(
 ) -> Result<Vec<WithoutStudents>> {
     sql(concat!(
         going_on!(concat!("(SELECT COUNT(*) FROM reservation r WHERE ", comes!(), ") AS students"), ""),
-        " AND (SELECT 1 FROM reservation r {join} presence_span s ON s.audience = 'STUDENT' \
+        " AND (SELECT 1 FROM presence_span h WHERE h.audience = 'COACH' AND h.person_id = l.coach_id \
+         AND h.latest = 1 AND h.to_at >= l.start_at LIMIT 1) IS NOT NULL \
+         AND (SELECT 1 FROM reservation r {join} presence_span s ON s.audience = 'STUDENT' \
          AND s.person_id = r.student_id AND s.latest = 1 WHERE ",
         comes!(),
         " AND s.state = 'OPEN' AND s.to_at > ? AND s.to_at <= ? LIMIT 1) IS NULL ORDER BY l.start_at, l.id"

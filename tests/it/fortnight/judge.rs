@@ -302,7 +302,10 @@ impl<'a> Judge<'a> {
             Kind::CoachAbsent => of.came.is_none() && of.taken.is_none() && made >= held.s + minutes(15),
             Kind::CoachDisconnected => away(made),
             Kind::CoachBack => self.is(teaches(made), true, made) != Is::Away,
-            _ => held.students.iter().all(|student| self.is(student, false, made) != Is::There),
+            _ => {
+                (began(made) || of.taken.is_some_and(|taken| taken <= made))
+                    && held.students.iter().all(|student| self.is(student, false, made) != Is::There)
+            }
         };
         let spans = (self.clock(made), self.clock(gone));
         self.require(is_so, of, || {

@@ -102,7 +102,7 @@ fn a_coach_who_was_not_there_is_not_one_who_has_left() {
 fn a_lesson_without_students_is_told_once() {
     on_every_class(async |stage, _| {
         leave(&stage, 3).await;
-        present(&stage, &coach(1), "18:58", "18:58").await;
+        present(&stage, &coach(1), "18:58", "19:08").await;
         // Student 3 is on leave and does not count; student 4 is in no class.
         stage.set_clock("2026-03-05T19:09").await;
         for number in [3, 4] {
@@ -111,7 +111,12 @@ fn a_lesson_without_students_is_told_once() {
         assert_eq!(told(&stage).await, NOTHING, "not for ten minutes yet");
         stage.set_clock("2026-03-05T19:10").await;
         assert_eq!(told(&stage).await, EMPTY);
+        present(&stage, &coach(1), "19:10", "19:19").await;
         assert_eq!(told_at(&stage, "19:20").await, NOTHING, "once a lesson");
+    });
+    on_every_class(async |stage, _| {
+        present(&stage, &coach(1), "18:40", "18:59").await;
+        assert_eq!(told_at(&stage, "19:10").await, NOTHING, "without its coach it is the ladder's business");
     });
     on_every_class(async |stage, _| {
         stage.set_clock("2026-03-05T19:10").await;
