@@ -292,7 +292,7 @@ async fn empty(app: &App) {
             "DELETE FROM lesson_check",
             "DELETE FROM message_topic",
             "DELETE FROM notice_topic",
-            "DELETE FROM message",
+            "DELETE FROM message WHERE state <> 'DELIVERED'",
             "DELETE FROM make_up",
             "DELETE FROM vacancy_day",
             "DELETE FROM vacancy",
@@ -306,7 +306,7 @@ async fn empty(app: &App) {
         app.db
             .reader()
             .execute_unprepared(
-                "VACUUM message, notice_topic, message_topic, lesson, lesson_check, make_up, vacancy, \
+                "VACUUM ANALYZE message, notice_topic, message_topic, lesson, lesson_check, make_up, vacancy, \
                  vacancy_day",
             )
             .await
@@ -350,7 +350,7 @@ async fn fill(
         filler.reader().execute_unprepared("VACUUM ANALYZE").await.unwrap();
     }
     if filler.backend() == DbBackend::MySql {
-        for table in ["lesson", "class", "reservation", "place", "student", "coach"] {
+        for table in ["lesson", "class", "reservation", "place", "student", "coach", "message"] {
             filler.reader().execute_unprepared(&format!("ANALYZE TABLE {table}")).await.unwrap();
         }
     }
@@ -372,6 +372,12 @@ async fn fill(
 fn rows(classes: i64, students: i64, day: Day) -> Vec<Sql> {
     let (first, last) = (add_days(day, -60), add_days(day, 60));
     vec![
+        // What was sent before, as an outbox has it: ten times the lessons and students.
+        sql("INSERT INTO message (dedup_key, kind, channel, audience, person, address, body, state, \
+             created_at, due_at, valid_until, attempts, settled_at) \
+             SELECT CONCAT('old/', b.n, '/', e.n), 'LESSON_REMINDER', 'SMS', 'STUDENT', CONCAT('s', b.n), \
+             CONCAT('+9992', 1000000 + b.n), 'text', 'DELIVERED', 0, 0, 3600, 1, 60 \
+             FROM bench_n b JOIN (SELECT n FROM bench_n WHERE n < 10) e ON e.n >= 0"),
         sql("INSERT INTO subject (id, name) VALUES (1, 'mathematics')"),
         sql("INSERT INTO season (id, code, year, type, start_day, end_day) \
              VALUES (1, 'S', 2026, 'spring', ?, ?)")
