@@ -1,10 +1,11 @@
 //! `etutorctl lessons` and `etutorctl watch`: what goes on in lessons.
 
 use super::connect::{Connection, READING_S};
-use super::exit::{FAILED, Failure};
+use super::exit::Failure;
 use super::global::Global;
 use super::keys::Keys;
 use super::output::{self, json_time, shown_time, table, word};
+use super::screen::Screen;
 use super::value;
 use crate::domain::time::BusinessTime;
 use crate::rpc::pb;
@@ -12,6 +13,8 @@ use crate::rpc::pb::monitor_service_client::MonitorServiceClient;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Lessons of one call.
 const PAGE: i32 = 500;
@@ -124,7 +127,7 @@ pub(super) async fn run(global: &Global, args: LessonArgs) -> Result<(), Failure
     output::print(&shown(&lessons, connection.zone().await?))
 }
 
-/// Keeps showing the lessons of the next two hours.
+/// Keeps showing the lessons of the next two hours, also over a server that is restarted.
 pub(super) async fn watch(global: &Global, which: Which) -> Result<(), Failure> {
     let Which { subject, grade, coach } = which;
     let connection = Connection::open(global, READING_S).await?;
@@ -135,39 +138,131 @@ pub(super) async fn watch(global: &Global, which: Which) -> Result<(), Failure> 
         grade: grade.unwrap_or_default(),
         coach: coach.unwrap_or_default(),
     };
-    let broken = |status| Failure::of("watch", &status);
-    // Without a deadline: it ends when somebody ends it.
-    let mut news = client(&connection).watch_lessons(request).await.map_err(broken)?.into_inner();
-    let is_screen = output::is_terminal() && !global.json;
-    let mut keys = if is_screen { Keys::read() } else { Keys::none() };
-    let mut all: BTreeMap<(i64, i64), pb::LiveLesson> = BTreeMap::new();
-    loop {
-        let one = tokio::select! {
-            one = news.message() => one.map_err(broken)?,
-            () = keys.ended() => return Ok(()),
-        };
-        let Some(pb::WatchLessonsResponse { lessons, removed_lesson_ids }) = one else {
-            return Err(Failure::new(FAILED, "watch: the server ended the page"));
-        };
-        if global.json {
-            let list: Vec<Value> = lessons.iter().map(lesson_json).collect();
-            output::print_json(&json!({ "lessons": list, "removed_lesson_ids": removed_lesson_ids }))?;
-            continue;
-        }
-        if !is_screen {
-            for line in lessons.iter().map(|lesson| cells(lesson, zone).join("  ")) {
-                output::print(&line)?;
-            }
-            continue;
-        }
-        all.retain(|_, lesson| !removed_lesson_ids.contains(&lesson.lesson_id));
-        let start = |lesson: &pb::LiveLesson| lesson.start_time.map_or(0, |at| at.seconds);
-        all.retain(|_, lesson| !lessons.iter().any(|new| new.lesson_id == lesson.lesson_id));
-        all.extend(lessons.into_iter().map(|lesson| ((start(&lesson), lesson.lesson_id), lesson)));
-        let list: Vec<pb::LiveLesson> = all.values().cloned().collect();
-        // From the top of the screen, and nothing below.
-        output::print(&format!("\x1b[H\x1b[2J{}\nq ends", shown(&list, zone)))?;
+    let shows = match (global.json, output::is_terminal()) {
+        (true, _) => Shows::Json,
+        (false, false) => Shows::Lines(BTreeMap::new()),
+        (false, true) => Shows::Table(Screen::open(), BTreeMap::new()),
+    };
+    let mut keys = if matches!(shows, Shows::Table(..)) { Keys::read() } else { Keys::none() };
+    tokio::select! {
+        broken = follow(&connection, request, shows, zone) => broken,
+        () = keys.ended() => Ok(()),
     }
+}
+
+/// What is known of lessons, by start and key.
+type Known = BTreeMap<(i64, i64), pb::LiveLesson>;
+
+/// How the lessons are shown.
+enum Shows {
+    /// A line of JSON for each piece of news.
+    Json,
+    /// A line for each lesson of which there is news.
+    Lines(Known),
+    /// The table of all of them, in place.
+    Table(Screen, Known),
+}
+
+/// Shows what is new until it cannot be read or written any more. A page that says nothing for
+/// longer than servers are silent is dead, whatever cut it: it is opened again, and so is one that
+/// its server has ended.
+async fn follow(
+    connection: &Connection,
+    request: pb::WatchLessonsRequest,
+    mut shows: Shows,
+    zone: BusinessTime,
+) -> Result<(), Failure> {
+    let mut was_open = false;
+    loop {
+        // Without a deadline: it ends when somebody ends it.
+        let why = match client(connection).watch_lessons(request.clone()).await {
+            Ok(answer) => {
+                was_open = true;
+                let mut news = answer.into_inner();
+                shows.begin();
+                loop {
+                    match timeout(DEAD_AFTER, news.message()).await {
+                        Ok(Ok(Some(one))) => shows.show(one, zone)?,
+                        Ok(Ok(None)) => break "the server ended the page".to_owned(),
+                        Ok(Err(status)) if may_pass(&status) => break status.message().to_owned(),
+                        Ok(Err(status)) => return Err(Failure::of("watch", &status)),
+                        Err(_silent) => break "nothing was heard of the server".to_owned(),
+                    }
+                }
+            }
+            Err(status) if was_open && may_pass(&status) => status.message().to_owned(),
+            Err(status) => return Err(Failure::of("watch", &status)),
+        };
+        shows.trouble(&format!("{why}; trying again"), zone)?;
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+}
+
+/// After so much silence a page is dead: servers say something every 20 s.
+const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// How long to wait before it is opened again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Whether what broke a page may be over by the next try.
+fn may_pass(status: &tonic::Status) -> bool {
+    use tonic::Code::{Aborted, Cancelled, Internal, Unavailable, Unknown};
+    matches!(status.code(), Unavailable | Unknown | Internal | Cancelled | Aborted)
+}
+
+impl Shows {
+    /// A page is new: it begins with everything.
+    fn begin(&mut self) {
+        if let Self::Lines(known) | Self::Table(_, known) = self {
+            known.clear();
+        }
+    }
+
+    fn show(&mut self, news: pb::WatchLessonsResponse, zone: BusinessTime) -> Result<(), Failure> {
+        let pb::WatchLessonsResponse { lessons, removed_lesson_ids } = news;
+        let start = |lesson: &pb::LiveLesson| lesson.start_time.map_or(0, |at| at.seconds);
+        let add = |known: &mut Known| -> Vec<pb::LiveLesson> {
+            let is_gone = |lesson: &pb::LiveLesson| removed_lesson_ids.contains(&lesson.lesson_id);
+            let gone = known.values().filter(|lesson| is_gone(lesson)).cloned().collect();
+            known.retain(|_, lesson| !is_gone(lesson));
+            known.retain(|_, lesson| !lessons.iter().any(|new| new.lesson_id == lesson.lesson_id));
+            known.extend(lessons.iter().map(|one| ((start(one), one.lesson_id), one.clone())));
+            gone
+        };
+        match self {
+            Self::Json => {
+                let list: Vec<Value> = lessons.iter().map(lesson_json).collect();
+                output::print_json(&json!({ "lessons": list, "removed_lesson_ids": removed_lesson_ids }))
+            }
+            Self::Lines(known) => {
+                for one in add(known) {
+                    output::print(&format!("ended  {}", cells(&one, zone).join("  ")))?;
+                }
+                for line in lessons.iter().map(|lesson| cells(lesson, zone).join("  ")) {
+                    output::print(&line)?;
+                }
+                Ok(())
+            }
+            Self::Table(screen, known) => {
+                add(known);
+                screen.draw(&table_of(known, zone), "q ends")
+            }
+        }
+    }
+
+    /// Says that nothing new is to be seen at this moment, and why.
+    fn trouble(&mut self, why: &str, zone: BusinessTime) -> Result<(), Failure> {
+        match self {
+            Self::Table(screen, known) => screen.draw(&table_of(known, zone), &format!("{why} · q ends")),
+            Self::Json | Self::Lines(_) => {
+                output::talk(&format!("watch: {why}"));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn table_of(known: &Known, zone: BusinessTime) -> String {
+    shown(&known.values().cloned().collect::<Vec<_>>(), zone)
 }
 
 fn shown(lessons: &[pb::LiveLesson], zone: BusinessTime) -> String {

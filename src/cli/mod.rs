@@ -21,6 +21,7 @@ mod openings;
 mod output;
 mod places;
 mod presence;
+mod screen;
 mod show;
 mod timeline;
 mod value;

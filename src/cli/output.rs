@@ -8,15 +8,17 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
-/// Writes data. A reader that has gone (a closed pipe) ends the command quietly.
+/// Writes data, with an end of line. A reader that has gone (a closed pipe) ends the command
+/// quietly.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
-    match out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.write_all(end.as_bytes()))
-        .and_then(|()| out.flush())
-    {
+    write(&format!("{text}{end}"))
+}
+
+/// Writes data as it is.
+pub(super) fn write(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::reader_gone()),
         Err(error) => Err(Failure::new(FAILED, format!("standard output: {error}"))),
