@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod class;
 pub(crate) mod clock;
 pub(crate) mod coach;
+pub(crate) mod continuing;
 pub mod enrollment;
 mod group_commit;
 mod halves;

@@ -2,6 +2,7 @@
 
 use super::attendance::AttendanceArgs;
 use super::blocks::{BlockArgs, BlocksArgs, UnblockArgs};
+use super::continuing::Continuation;
 use super::enrollment::EnrollmentArgs;
 use super::global::Global;
 use super::lessons::{LessonArgs, Which};
@@ -103,6 +104,9 @@ pub(super) enum Command {
     /// Lessons that are owed to students (补课)
     #[command(subcommand)]
     Makeup(MakeUp),
+    /// Classes that go on past their last day (续班)
+    #[command(subcommand)]
+    Continuation(Continuation),
     /// Places and their ledger
     #[command(subcommand)]
     Places(Places),

@@ -8,6 +8,7 @@ mod attendance;
 mod blocks;
 mod clock;
 mod connect;
+mod continuing;
 mod enrollment;
 mod exit;
 mod fire;
@@ -88,6 +89,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Notice(args) => notice::run(&global, args).await,
         Command::Lessons(args) => lessons::run(&global, args).await,
         Command::Makeup(command) => make_up::run(&global, command).await,
+        Command::Continuation(command) => continuing::run(&global, command).await,
         Command::Watch(which) => lessons::watch(&global, which).await,
         Command::Attendance(args) => attendance::run(&global, args).await,
         Command::Timeline(args) => timeline::run(&global, args).await,

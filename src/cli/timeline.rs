@@ -101,13 +101,26 @@ fn what(event: &pb::TimelineEvent, zone: BusinessTime) -> String {
         WaitlistJoined => format!("joins the waiting list, now {state}"),
         WaitlistEnded => "no longer on the waiting list".to_owned(),
         StatusChanged => format!("status {text} → {what}"),
-        VacancyOpened => format!("somebody is wanted in the coach's place ({what}), now {state}"),
+        Blocked if text.is_empty() => format!("kept from {}", from_what(what)),
+        Blocked => format!("kept from {text}"),
+        Unblocked if text.is_empty() => format!("no longer kept from {}", from_what(what)),
+        Unblocked => format!("no longer kept from {text}"),
+        MakeUpOwed => format!("a lesson is owed ({what}), now {state}"),
+        MakeUpAnswered => format!("says {what} to a make-up"),
+        MakeUpSettled => format!("the lesson is owed no more: {what}"),
+        VacancyOpened if what == "CONTINUE" => {
+            format!("the class is to go on, now {state}{}", more(": ended by "))
+        }
+        VacancyOpened => {
+            format!("somebody is wanted in the coach's place ({what}), now {state}{}", more(": ended by "))
+        }
         Invited => format!("to be asked ({what}), now {state}"),
         InvitationSent => format!("asked{}", until(", to answer by ")),
         Answered => format!("says {what}, now {state}{}", until("; software test by ")),
         SoftwareTest => format!("software test {what}{}", more(": not ")),
         InvitationEnded => format!("the invitation ends: {what}"),
         ClassFormed => "class formed".to_owned(),
+        VacancyFilled if what == "CONTINUE" => "the class goes on".to_owned(),
         VacancyFilled => format!("the lessons are taught {text} ({what})"),
         ClassJoined => "first lesson in the class".to_owned(),
         ClassLeft => "last lesson in the class".to_owned(),
@@ -117,6 +130,11 @@ fn what(event: &pb::TimelineEvent, zone: BusinessTime) -> String {
         Message => format!("message {what}, {state}{}", until(" ")),
         Unspecified => what.clone(),
     }
+}
+
+/// From what a coach is kept, where it is no student.
+fn from_what(what: &str) -> &'static str {
+    if what == "CLASS" { "the class" } else { "being invited" }
 }
 
 /// What it is about.

@@ -183,6 +183,7 @@ const CLASS: &[Key] = &[
     key("morning_not_held", TIME),
     key("not_held_lead_min", Kind::Whole(0, DAY_MIN)),
     key("form_when_covered", Kind::Flag),
+    key("continue_hold_d", Kind::Whole(1, 60)),
 ];
 
 const PRESENCE: &[Key] = &[

@@ -416,6 +416,7 @@ struct Class {
     morning_not_held: NaiveTime,
     not_held_lead_min: u16,
     form_when_covered: bool,
+    continue_hold_d: u16,
 }
 
 #[derive(Deserialize)]
@@ -464,6 +465,7 @@ fn rules(zone: Tz, file: &File) -> Rules {
         wave_factor: invite.wave_factor,
         after_gate: invite.after_gate,
         form_when_covered: class.form_when_covered,
+        continue_hold: TimeDelta::days(class.continue_hold_d.into()),
         budget_day: invite.budget_day,
         budget_day_rescue: invite.budget_day_rescue,
         budget_week: invite.budget_week,

@@ -9,6 +9,7 @@ pub(crate) mod cap;
 pub(crate) mod city;
 pub(crate) mod claim;
 pub mod class_task;
+pub(crate) mod continuing;
 pub mod eligibility;
 pub(crate) mod hold;
 pub(crate) mod invitation;

@@ -53,6 +53,8 @@ pub struct Rules {
     pub after_gate: AfterGate,
     /// Form as soon as a task is covered instead of at F.
     pub form_when_covered: bool,
+    /// How long the places of a class that goes on are kept for its students (7 days, §6).
+    pub continue_hold: TimeDelta,
     /// Automatic invitations a coach may get on one civil day (2).
     pub budget_day: u32,
     /// … in the rescue (3).
@@ -126,6 +128,7 @@ impl Rules {
             wave_factor: 2.0,
             after_gate: AfterGate::Auto,
             form_when_covered: false,
+            continue_hold: TimeDelta::days(7),
             budget_day: 2,
             budget_day_rescue: 3,
             budget_week: 6,

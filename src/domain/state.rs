@@ -109,6 +109,8 @@ words! {
         Change = "CHANGE",
         /// One lesson whose coach is not there, minutes before it.
         Standby = "STANDBY",
+        /// Lessons with which a class goes on past its last day, by its own coach.
+        Continue = "CONTINUE",
     }
 }
 
@@ -118,7 +120,7 @@ impl VacancyKind {
         match self {
             Self::NewClasses => InvitationKind::Auto,
             Self::Substitution | Self::Standby | Self::MakeUp => InvitationKind::Substitute,
-            Self::Change => InvitationKind::Change,
+            Self::Change | Self::Continue => InvitationKind::Change,
         }
     }
 
@@ -351,6 +353,10 @@ words! {
         MakeUpOffer = "MAKE_UP_OFFER",
         /// To a student: staff signed the student up for these lessons.
         SignUpAdded = "SIGN_UP_ADDED",
+        /// To a student: the class goes on, and a place is kept for you.
+        ContinueOffer = "CONTINUE_OFFER",
+        /// To a student: the place in the class that goes on is still kept for you.
+        ContinueReminder = "CONTINUE_REMINDER",
     }
 }
 

@@ -165,8 +165,23 @@ pub enum ClassNews {
         /// Until when to answer.
         answer_by: Instant,
     },
+    /// The class goes on, and a place is kept for you.
+    ContinueOffer {
+        /// What there is to attend.
+        lessons: LessonCount,
+        /// Until when to take it.
+        take_by: Instant,
+    },
+    /// It is still kept.
+    ContinueReminder {
+        /// Until when to take it.
+        take_by: Instant,
+    },
     /// The place that was offered has gone to the next.
-    OfferExpired,
+    OfferExpired {
+        /// It was one in a class that goes on.
+        continues: bool,
+    },
     /// Your place on the waiting list has ended.
     WaitlistClosed(ListEnd),
     /// From this day on you are in another class of the same template.
@@ -385,7 +400,9 @@ impl ClassNews {
             Self::ClassClosed { .. } => MessageKind::ClassClosed,
             Self::WaitlistOffer { .. } => MessageKind::WaitlistOffer,
             Self::MakeUpOffer { .. } => MessageKind::MakeUpOffer,
-            Self::OfferExpired => MessageKind::OfferExpired,
+            Self::ContinueOffer { .. } => MessageKind::ContinueOffer,
+            Self::ContinueReminder { .. } => MessageKind::ContinueReminder,
+            Self::OfferExpired { .. } => MessageKind::OfferExpired,
             Self::WaitlistClosed(_) => MessageKind::WaitlistClosed,
             Self::ClassChanged => MessageKind::ClassChanged,
             Self::SignUpCancelled(_) => MessageKind::SignUpCancelled,

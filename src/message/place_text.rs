@@ -11,6 +11,9 @@ pub(super) fn substitution(class: &ClassFacts, news: &ClassNews) -> String {
         ClassNews::SubstituteAssigned { to: VacancyKind::Change, lessons } => {
             format!("您将接任{name}教练：自{span}起，{}。请提前10分钟上线。", course(lessons))
         }
+        ClassNews::SubstituteAssigned { to: VacancyKind::Continue, lessons } => {
+            format!("您的{name}续班：自{span}起，{}，由您继续上课。请提前10分钟上线。", course(lessons))
+        }
         ClassNews::SubstituteAssigned { to: _, lessons } => {
             format!("您将为{name}代课：{span}，{}。请提前10分钟上线。", course(lessons))
         }
@@ -25,6 +28,12 @@ pub(super) fn substitution(class: &ClassFacts, news: &ClassNews) -> String {
         }
         ClassNews::LessonsReturned { lessons } => {
             format!("{first}的课（{}）恢复由您上，请提前10分钟上线。", course(lessons))
+        }
+        ClassNews::SubstituteMissing { to: VacancyKind::Continue, coach } => {
+            format!(
+                "{first}起的续班（{}）：教练{coach}未确认继续上课，班级暂不续班，请处理。",
+                class.template
+            )
         }
         ClassNews::SubstituteMissing { to, coach } => {
             let wanted = if *to == VacancyKind::Change { "接任" } else { "代课" };

@@ -85,6 +85,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 (true, _) => format!("更正：{first}照常上课，您的确认有效。"),
                 (false, VacancyKind::Change) => format!("已确认由您接任：自{first}起。"),
                 (false, VacancyKind::Substitution) => format!("已收到您的代课确认：{first}。"),
+                (false, VacancyKind::Continue) => format!("已收到您的续班确认：自{first}起。"),
                 (false, _) => format!("已收到您的确认：{first}。"),
             };
             match test_by {
@@ -192,7 +193,25 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 until(*answer_by, time)
             )
         }
-        ClassNews::OfferExpired => format!("您候补的{first}名额未在截止时间前确认，已让给下一位。"),
+        ClassNews::ContinueOffer { lessons, take_by } => {
+            format!(
+                "您的{name}要续班：续班首课{span}，{}，已为您保留名额。请在{}前到客户端确认，逾期名额将释放。",
+                course(lessons),
+                until(*take_by, time)
+            )
+        }
+        ClassNews::ContinueReminder { take_by } => {
+            format!(
+                "续班提醒：{first}起的续班名额为您保留到{}，请到客户端确认，逾期名额将释放。",
+                until(*take_by, time)
+            )
+        }
+        ClassNews::OfferExpired { continues: true } => {
+            format!("{first}起的续班名额未在截止时间前确认，已释放。")
+        }
+        ClassNews::OfferExpired { continues: false } => {
+            format!("您候补的{first}名额未在截止时间前确认，已让给下一位。")
+        }
         ClassNews::WaitlistClosed(ListEnd::YesElsewhere) => {
             format!("您已约了这个时间的课，{first}的候补随之结束。")
         }
@@ -272,6 +291,7 @@ fn asks(to: VacancyKind, class: &str) -> String {
         VacancyKind::MakeUp => format!("邀请您为{class}补课"),
         VacancyKind::Change => format!("邀请您接任{class}教练"),
         VacancyKind::Standby => format!("紧急：{class}的教练尚未上线，请您准备接替上课"),
+        VacancyKind::Continue => format!("您的{class}要续班，邀请您继续担任教练"),
     }
 }
 
@@ -282,13 +302,14 @@ fn what_follows(to: VacancyKind) -> &'static str {
         VacancyKind::Substitution => "代课安排会另行通知",
         VacancyKind::Change => "接任当日会另行通知",
         VacancyKind::Standby => "需要您接替时会马上通知，请保持在线",
+        VacancyKind::Continue => "续班安排会另行通知",
     }
 }
 
 /// Whom admins miss.
 fn wanted(to: VacancyKind) -> &'static str {
     match to {
-        VacancyKind::NewClasses => "教练",
+        VacancyKind::NewClasses | VacancyKind::Continue => "教练",
         VacancyKind::Substitution | VacancyKind::Standby => "代课教练",
         VacancyKind::MakeUp => "补课教练",
         VacancyKind::Change => "接任教练",

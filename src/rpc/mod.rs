@@ -5,6 +5,7 @@ pub(crate) mod catalog;
 pub(crate) mod class;
 pub(crate) mod clock;
 pub(crate) mod coach;
+mod continuation;
 pub mod convert;
 pub(crate) mod enrollment;
 mod health;

@@ -2,8 +2,9 @@
 
 use super::kind::kinds;
 use super::{
-    DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, enrollment, import, invitation, make_up,
-    message, monitor, opening, pb, place, presence, staffing, student, substitution, tasks, waitlist,
+    DESCRIPTORS, MAX_RESPONSE_BYTES, catalog, class, clock, coach, continuation, enrollment, import,
+    invitation, make_up, message, monitor, opening, pb, place, presence, staffing, student, substitution,
+    tasks, waitlist,
 };
 use crate::app::App;
 use crate::app::presence::write_gathered;
@@ -77,6 +78,7 @@ fn routes(app: &App) -> Routes {
     use pb::class_service_server::ClassServiceServer;
     use pb::clock_service_server::ClockServiceServer;
     use pb::coach_service_server::CoachServiceServer;
+    use pb::continuation_service_server::ContinuationServiceServer;
     use pb::enrollment_service_server::EnrollmentServiceServer;
     use pb::import_service_server::ImportServiceServer;
     use pb::invitation_service_server::InvitationServiceServer;
@@ -112,6 +114,9 @@ fn routes(app: &App) -> Routes {
             app.clone()
         ))))
         .add_service(limited!(MakeUpServiceServer::new(make_up::MakeUpRpc::new(app.clone()))))
+        .add_service(limited!(ContinuationServiceServer::new(continuation::ContinuationRpc::new(
+            app.clone()
+        ))))
         .add_service(limited!(InvitationServiceServer::new(invitation::InvitationRpc::new(app.clone()))))
         .add_service(limited!(MessageServiceServer::new(message::MessageRpc::new(app.clone()))))
         .add_service(limited!(PresenceServiceServer::new(presence::PresenceRpc::new(app.clone()))))

@@ -110,10 +110,13 @@ pub(crate) async fn season_lock_all_in_txn(txn: &impl ConnectionTrait) -> Result
     sql("UPDATE season SET year = year").execute(txn).await.map(drop)
 }
 
-/// Which of these templates were ever signed up for or had a class task.
+/// Which of these templates were ever signed up for, had a class task, or are one in which a class
+/// is to go on.
 pub(crate) async fn template_used_set(conn: &impl ConnectionTrait, ids: &[i64]) -> Result<HashSet<i64>> {
     let found = sql("SELECT template_id FROM reservation WHERE template_id IN ({ids}) \
-         UNION SELECT template_id FROM class_task WHERE template_id IN ({ids})")
+         UNION SELECT template_id FROM class_task WHERE template_id IN ({ids}) \
+         UNION SELECT template_id FROM vacancy WHERE template_id IN ({ids})")
+    .ids(ids.iter().copied())
     .ids(ids.iter().copied())
     .ids(ids.iter().copied())
     .column(conn)

@@ -133,7 +133,8 @@ pub(crate) async fn offers_gone_out(
         return Ok(Vec::new());
     }
     sql("SELECT person, dedup_key, created_at FROM message WHERE person IN ({texts}) \
-         AND kind = 'WAITLIST_OFFER' AND (state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') \
+         AND kind IN ('WAITLIST_OFFER', 'CONTINUE_OFFER') \
+         AND (state IN ('SUBMITTED', 'DELIVERED', 'UNKNOWN', 'CAPTURED') \
            OR (state = 'LEASED' AND handed_at IS NOT NULL))")
     .texts(students)
     .tuples(txn)

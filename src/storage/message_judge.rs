@@ -20,6 +20,14 @@ macro_rules! teaches {
     };
 }
 
+/// Whether a message `m` is to nobody who was dismissed: of lessons such a coach hears nothing.
+macro_rules! on_duty {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM coach d WHERE m.audience = 'COACH' AND d.user_name = m.person \
+         AND d.job_status = 'dismissed')"
+    };
+}
+
 /// Whether the student of a message `m` is signed up for the lesson that it names. The key names
 /// the template; the student may have another lesson at that time by now.
 macro_rules! signed_up {
@@ -72,10 +80,15 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
         .ids(ids.iter().copied()),
         Truth::Teaches => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", teaches!()))
             .ids(ids.iter().copied()),
-        Truth::TeachesNot => {
-            sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND NOT ", teaches!()))
-                .ids(ids.iter().copied())
-        }
+        Truth::TeachesNot => sql(concat!(
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ",
+            on_duty!(),
+            " AND NOT ",
+            teaches!()
+        ))
+        .ids(ids.iter().copied()),
+        Truth::OnDuty => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", on_duty!()))
+            .ids(ids.iter().copied()),
         Truth::CoachMissing => sql(lesson_of_message!(
             "l.state IN ('SCHEDULED', 'COACH_LATE') AND NOT EXISTS (SELECT 1 FROM lesson_check k \
              WHERE k.lesson_id = l.id AND k.came_at IS NOT NULL)"

@@ -14,6 +14,7 @@ pub(crate) mod class_limit;
 pub mod coach;
 pub(crate) mod column;
 mod conn;
+pub(crate) mod continuation;
 pub(crate) mod dialect;
 pub mod entity;
 mod fault;

@@ -380,7 +380,7 @@ pub struct ClassLesson {
     pub state: Option<LessonState>,
     /// Its start.
     pub start_at: Option<Instant>,
-    /// How many students come.
+    /// How many students come, those included who may still say that they go on with the class.
     pub attending: i64,
     /// 1 = the template has a lesson on that day.
     pub is_in_calendar: i64,
@@ -390,7 +390,9 @@ pub struct ClassLesson {
 pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassLesson>> {
     sql("SELECT q.n AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, o.job_status, \
          l.state, l.start_at, \
-         (SELECT COUNT(*) FROM reservation r WHERE r.class_id = c.id AND r.state = 'PLACED' \
+         (SELECT COUNT(*) FROM reservation r WHERE r.class_id = c.id AND (r.state = 'PLACED' \
+             OR (r.state = 'OFFERED' AND EXISTS (SELECT 1 FROM continuation_seat k \
+               WHERE k.reservation_id = r.id))) \
            AND r.placed_from <= q.day AND r.last_day >= q.day AND NOT EXISTS (SELECT 1 FROM student_leave v \
            WHERE v.reservation_id = r.id AND v.day = q.day)) AS attending, \
          (SELECT COUNT(*) FROM place p WHERE p.template_id = c.template_id AND p.day = q.day) \
@@ -413,7 +415,9 @@ macro_rules! doubtful {
             $of,
             " AND l.state = 'SCHEDULED' \
              AND (NOT EXISTS (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id \
-               AND r.state = 'PLACED' AND r.placed_from <= l.day AND r.last_day >= l.day \
+               AND (r.state = 'PLACED' OR (r.state = 'OFFERED' AND EXISTS (SELECT 1 \
+                 FROM continuation_seat k WHERE k.reservation_id = r.id))) \
+               AND r.placed_from <= l.day AND r.last_day >= l.day \
                AND NOT EXISTS (SELECT 1 FROM student_leave v WHERE v.reservation_id = r.id \
                AND v.day = l.day)) \
              OR EXISTS (SELECT 1 FROM notice_topic n WHERE n.template_id = c.template_id \

@@ -96,6 +96,7 @@ impl Part {
                 referrer!("reservation"."template_id", "reservation", "reservations", Ids "id"),
                 referrer!("class_task"."template_id", "class task", "class tasks", Ids "id"),
                 referrer!("class"."template_id", "class", "classes", Ids "id"),
+                referrer!("vacancy"."template_id", "search for a coach", "searches for coaches", None),
                 referrer!("make_up_day"."template_id", "day for make-ups", "days for make-ups", None),
             ],
         }

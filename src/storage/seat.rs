@@ -1,6 +1,7 @@
 //! Seats of running classes: who has one on which lesson day.
 
 use super::Txn;
+use super::block::student_list_blocked;
 use super::sql::sql;
 use crate::domain::apart::Apart;
 use crate::domain::city::city;
@@ -86,6 +87,29 @@ pub(crate) async fn seat_list(
         of_template.entry(template).or_default().push(seats);
     }
     Ok(of_template)
+}
+
+/// A class with these days, on which it meets or is to, and how many students each has.
+pub(crate) async fn seats_of_class(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    days: &[Day],
+) -> Result<Option<Seats>> {
+    let coaches: Vec<(i64, bool, String)> = sql("SELECT co.id, co.forbid_same_city, co.area_code \
+         FROM class c JOIN coach co ON co.id = c.coach_id WHERE c.id = ?")
+    .bind(class_id)
+    .tuples(conn)
+    .await?;
+    let (Some((coach_id, forbid_same_city, area_code)), Some(first)) =
+        (coaches.into_iter().next(), days.first())
+    else {
+        return Ok(None);
+    };
+    let students = student_list_blocked(conn, [coach_id]).await?.remove(&coach_id).unwrap_or_default();
+    let apart = Apart { city: forbid_same_city.then(|| city(&area_code)), students };
+    let mut rosters = HashMap::from([(class_id, days.iter().map(|day| (*day, 0)).collect())]);
+    roster_fill(conn, &mut rosters, *first, Instant::from_unix(0)).await?;
+    Ok(Some(Seats { class_id, rosters: rosters.remove(&class_id).unwrap_or_default(), apart }))
 }
 
 /// Counts who is on the rosters of classes, by lesson day: those in the class, and those whose hold

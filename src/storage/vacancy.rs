@@ -49,16 +49,25 @@ macro_rules! lessons_of {
     };
 }
 
-/// The lessons that are to be taught, of each vacancy, in order.
+/// The lessons that are to be taught, of each vacancy, in order. Those with which a class goes on
+/// are not its lessons yet: they are lesson days of the template.
 pub(crate) async fn span_list(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, Vec<Span>>> {
-    let rows: Vec<(i64, Day, Instant, Instant)> =
-        sql(lessons_of!("-v.id, l.day, l.start_at, l.end_at", "WHERE v.id IN ({ids}) ORDER BY v.id, l.day"))
-            .ids(ids.into_iter().map(|id| -id))
-            .tuples(conn)
-            .await?;
+    let ids = Vec::from_iter(ids.into_iter().map(|id| -id));
+    let mut rows: Vec<(i64, Day, Instant, Instant)> = sql(concat!(
+        lessons_of!("-v.id AS id, l.day, l.start_at, l.end_at", "WHERE v.id IN ({ids})"),
+        " UNION ALL SELECT -v.id, p.day, p.start_at, p.end_at FROM vacancy v \
+         JOIN vacancy_day d ON d.vacancy_id = v.id \
+         JOIN place p ON p.template_id = v.template_id AND p.day = d.day \
+         WHERE v.kind = 'CONTINUE' AND v.state <> 'FORMED' AND v.id IN ({ids})"
+    ))
+    .ids(ids.iter().copied())
+    .ids(ids)
+    .tuples(conn)
+    .await?;
+    rows.sort_unstable_by_key(|(id, day, ..)| (*id, *day));
     let mut spans: HashMap<i64, Vec<Span>> = HashMap::new();
     for (id, day, start, end) in rows {
         spans.entry(id).or_default().push(Span { day, start, end });
@@ -216,14 +225,14 @@ pub(crate) struct NewVacancy {
 }
 
 /// Makes a vacancy, PENDING, of which no early warning is given; of a standby no alarm either, the
-/// ladder tells of it. Its key.
+/// ladder tells of it, nor of a class that goes on, of which one coach only is asked. Its key.
 pub(crate) async fn vacancy_insert_in_txn(
     txn: &Txn,
     new: &NewVacancy,
     (actor, remark): (&Actor, &str),
     now: Instant,
 ) -> Result<i64> {
-    let is_standby = new.kind == VacancyKind::Standby;
+    let is_told_elsewhere = matches!(new.kind, VacancyKind::Standby | VacancyKind::Continue);
     let row = vacancy::ActiveModel {
         id: NotSet,
         kind: Set(new.kind),
@@ -242,8 +251,8 @@ pub(crate) async fn vacancy_insert_in_txn(
         needed: Set(1),
         dirty: Set(false),
         early_warned: Set(true),
-        told_uncovered: Set(i32::from(is_standby)),
-        gate_alarmed: Set(is_standby),
+        told_uncovered: Set(i32::from(is_told_elsewhere)),
+        gate_alarmed: Set(is_told_elsewhere),
         coach_id: Set(None),
         filled_at: Set(None),
         actor_kind: Set(actor.kind()),
@@ -251,6 +260,8 @@ pub(crate) async fn vacancy_insert_in_txn(
         remark: Set(remark.to_owned()),
         created_at: Set(now),
         version: Set(0),
+        ended_by: Set(String::new()),
+        end_remark: Set(String::new()),
     };
     let id = vacancy::Entity::insert(row).exec(txn).await?.last_insert_id;
     insert_rows(
@@ -282,8 +293,9 @@ pub(crate) async fn vacancy_about_in_txn(
 ) -> Result<()> {
     // What admins were told is of the day before, when it goes on with another. MySQL assigns from
     // left to right.
-    sql("UPDATE vacancy SET gate_alarmed = CASE WHEN day = ? THEN gate_alarmed ELSE FALSE END, \
-         told_uncovered = CASE WHEN day = ? THEN told_uncovered ELSE 0 END, \
+    sql("UPDATE vacancy SET \
+         gate_alarmed = CASE WHEN day = ? OR kind = 'CONTINUE' THEN gate_alarmed ELSE FALSE END, \
+         told_uncovered = CASE WHEN day = ? OR kind = 'CONTINUE' THEN told_uncovered ELSE 0 END, \
          day = ?, start_at = ?, gate_at = ?, closes_at = ?, students = ?, dirty = FALSE, \
          version = version + 1 WHERE id = ?")
     .bind(day)
@@ -314,6 +326,17 @@ pub(crate) async fn vacancy_filled_in_txn(txn: &Txn, id: i64, coach_id: i64, now
     sql("UPDATE vacancy SET coach_id = ?, filled_at = ? WHERE id = ?")
         .bind(coach_id)
         .bind(now)
+        .bind(-id)
+        .execute(txn)
+        .await
+        .map(drop)
+}
+
+/// Who of the staff ended a locked vacancy, or took back what was filled, and why.
+pub(crate) async fn vacancy_ended_by_in_txn(txn: &Txn, id: i64, actor: &Actor, remark: &str) -> Result<()> {
+    sql("UPDATE vacancy SET ended_by = ?, end_remark = ? WHERE id = ?")
+        .bind(actor.name())
+        .bind(remark)
         .bind(-id)
         .execute(txn)
         .await

@@ -7,7 +7,7 @@ use super::sql::sql;
 use crate::domain::state::{TaskState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::Result;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect,
@@ -26,6 +26,8 @@ pub(crate) struct VacancyRow {
     pub replaces: String,
     /// User name of who fills it.
     pub coach: Option<String>,
+    /// User name of who has said yes, and is to fill it.
+    pub said_yes: Option<String>,
 }
 
 /// Which vacancies to list.
@@ -39,9 +41,15 @@ pub(crate) struct VacancyFilter {
     pub coach_id: Option<i64>,
     /// In one of these states; none = all.
     pub states: Vec<TaskState>,
+    /// By which this class goes on.
+    pub continued_class_id: Option<i64>,
     /// Of these keys; none = all.
     pub ids: Vec<i64>,
 }
+
+/// Who has said yes to a vacancy.
+const SAID_YES: &str = "(SELECT MIN(y.user_name) FROM invitation i JOIN coach y ON y.id = i.coach_id \
+     WHERE i.task_id = -vacancy.id AND i.state IN ('ACCEPTED', 'READY'))";
 
 /// Vacancies in the order in which they were made.
 pub(crate) async fn vacancy_page(
@@ -58,6 +66,7 @@ pub(crate) async fn vacancy_page(
         .column_as(class_template::Column::Code, "template_code")
         .column_as(coach::Column::UserName, "replaces")
         .column_as(Expr::cust("(SELECT f.user_name FROM coach f WHERE f.id = vacancy.coach_id)"), "coach")
+        .column_as(Expr::cust(SAID_YES), "said_yes")
         .join(JoinType::InnerJoin, to_template.into())
         .join(JoinType::InnerJoin, to_coach.into())
         .filter(Column::Id.gt(page.after.unwrap_or(0)));
@@ -66,6 +75,14 @@ pub(crate) async fn vacancy_page(
     }
     if let Some(class_id) = filter.class_id {
         query = query.filter(Column::ClassId.eq(class_id));
+    }
+    if let Some(class_id) = filter.continued_class_id {
+        let of_class = Query::select()
+            .column("vacancy_id")
+            .from("continuation")
+            .and_where(Expr::col("class_id").eq(class_id))
+            .to_owned();
+        query = query.filter(Column::Id.in_subquery(of_class));
     }
     if let Some(coach_id) = filter.coach_id {
         query = query.filter(Column::ReplacesId.eq(coach_id).or(Column::CoachId.eq(coach_id)));

@@ -352,8 +352,8 @@ impl Task {
                 after_outage: AfterOutage::ByState,
                 useless_after: UselessAfter::Freeze,
                 argument: Argument::Instant,
-                description: "Ends holds and offers that have run out, and offers free places to the \
-                    waiting list.",
+                description: "Ends holds and offers that have run out, offers free places to the waiting \
+                    list, and lets classes go on whose coach is ready.",
             },
             Self::ClazzCheckOnTime => Info {
                 name: "clazz_check_on_time",

@@ -366,6 +366,7 @@ clients! {
     places: place_service_client::PlaceServiceClient,
     staffing: staffing_service_client::StaffingServiceClient,
     make_ups: make_up_service_client::MakeUpServiceClient,
+    continuations: continuation_service_client::ContinuationServiceClient,
     substitutions: substitution_service_client::SubstitutionServiceClient,
     invitations: invitation_service_client::InvitationServiceClient,
     presence: presence_service_client::PresenceServiceClient,

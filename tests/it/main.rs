@@ -9,6 +9,7 @@ mod catalog;
 mod cli;
 mod clock;
 mod config;
+mod continuing;
 mod crash;
 mod demo;
 mod enrollment;

@@ -182,3 +182,16 @@ fn the_readme_lists_every_task() {
         .collect();
     assert_eq!(rows, expected);
 }
+
+#[test]
+fn the_guide_for_running_it_says_of_every_task_what_is_to_be_done_after_an_outage() {
+    let guide = std::fs::read_to_string("docs/operations.md").unwrap();
+    let part = guide.split("**After an outage.**").nth(1).and_then(|rest| rest.split("**Tried**").next());
+    let words: String = part.unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let missing: Vec<&str> = Task::ALL
+        .iter()
+        .map(|task| task.info().words)
+        .filter(|task| !words.contains(&format!("`{task}`")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

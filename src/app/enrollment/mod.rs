@@ -20,7 +20,7 @@ pub(crate) mod make_up;
 pub mod offer;
 pub(crate) mod schedule;
 mod seat;
-mod tell;
+pub(crate) mod tell;
 mod turn;
 pub(crate) mod waitlist;
 

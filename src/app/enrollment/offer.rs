@@ -25,6 +25,7 @@ use crate::error::Result;
 use crate::in_txn;
 use crate::message::content::{ClassNews, LessonCount, ListEnd};
 use crate::storage::catalog::course_list;
+use crate::storage::continuation::seats_offered;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::message::offers_gone_out;
 use crate::storage::waitlist::{
@@ -159,20 +160,25 @@ async fn reap(work: Work<'_>, lapsed: &[WaitlistRow]) -> Result<u64> {
     write_places(work, &changes, &ledger).await?;
     let offered: Vec<WaitlistRow> =
         lapsed.iter().filter(|one| one.reservation.state == ReservationState::Offered).cloned().collect();
-    // Who never got the offer has lost none: the wait has ended.
-    let who = offered.iter().map(|one| one.user_name.as_str());
-    let gone_out = offers_gone_out(work.txn, who).await?;
+    let of_classes = seats_offered(work.txn, offered.iter().map(|one| one.reservation.id)).await?;
+    let continues = |one: &WaitlistRow| of_classes.contains(&one.reservation.id);
+    let gone_out = offers_gone_out(work.txn, offered.iter().map(|one| one.user_name.as_str())).await?;
     let courses = course_list(work.txn, offered.iter().map(|one| one.reservation.template_id)).await?;
     let is_heard = |one: &WaitlistRow| {
         let code = courses.get(&one.reservation.template_id).map_or("", |course| course.code.as_str());
-        let about = format!("{}/{code}@", MessageKind::WaitlistOffer);
+        let kind = if continues(one) { MessageKind::ContinueOffer } else { MessageKind::WaitlistOffer };
+        let about = format!("{kind}/{code}@");
         let since = one.reservation.joined_at.unwrap_or(one.reservation.created_at);
         gone_out.iter().any(|(person, key, written_at)| {
             *person == one.user_name && key.starts_with(&about) && *written_at >= since
         })
     };
-    let (heard, unheard): (Vec<WaitlistRow>, Vec<WaitlistRow>) = offered.into_iter().partition(is_heard);
-    Ok(tell(work, Told::OfferExpired, &heard).await?
+    // Who never got the offer has lost none: of a waiting list the wait has ended.
+    let (heard, mut unheard): (Vec<WaitlistRow>, Vec<WaitlistRow>) = offered.into_iter().partition(is_heard);
+    unheard.retain(|one| !continues(one));
+    let (going_on, waiting): (Vec<WaitlistRow>, Vec<WaitlistRow>) = heard.into_iter().partition(continues);
+    Ok(tell(work, Told::OfferExpired { continues: true }, &going_on).await?
+        + tell(work, Told::OfferExpired { continues: false }, &waiting).await?
         + tell(work, Told::Closed(ListEnd::NoPlace), &unheard).await?)
 }
 
@@ -349,8 +355,8 @@ fn change(
 pub(super) enum Told {
     /// Places are offered.
     Offer,
-    /// The offers have run out.
-    OfferExpired,
+    /// The offers have run out; of a seat in a class that goes on, or of a place that came free.
+    OfferExpired { continues: bool },
     /// They have ended.
     Closed(ListEnd),
 }
@@ -381,7 +387,7 @@ pub(super) async fn tell(work: Work<'_>, told: Told, entries: &[WaitlistRow]) ->
                 valid_until = take_by;
                 ClassNews::WaitlistOffer { lessons: LessonCount { lessons: places.len(), last_day }, take_by }
             }
-            Told::OfferExpired => ClassNews::OfferExpired,
+            Told::OfferExpired { continues } => ClassNews::OfferExpired { continues },
             Told::Closed(end) => ClassNews::WaitlistClosed(end),
         };
         let person = Person::Student { user_name: user_name.clone(), phone: phone.clone() };

@@ -9,13 +9,14 @@ use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::message::content::{ClassFacts, ClassNews, LessonCount, ListEnd, SignUpEnd};
 use crate::storage::catalog::{Course, course_list};
+use crate::storage::continuation::seats_offered;
 use crate::storage::entity::{reservation, student};
 use crate::storage::reservation::{lesson_list_signed_up, place_days};
 use sea_orm::EntityTrait;
 use std::collections::BTreeMap;
 
 /// Lessons of a template from this day on.
-pub(super) fn class_from(course: &Course, day: Day) -> ClassFacts {
+pub(crate) fn class_from(course: &Course, day: Day) -> ClassFacts {
     ClassFacts {
         template: course.code.clone(),
         subject: course.subject_name.clone(),
@@ -94,7 +95,10 @@ pub(super) async fn taken_away(
 ) -> Result<()> {
     let ahead: Vec<(Day, Instant)> =
         lessons.iter().copied().filter(|(_, start_at)| *start_at > work.now).collect();
+    let goes_on = seats_offered(work.txn, [before.id]).await?.contains(&before.id);
     let news = |_| match before.state {
+        // A place in a class that goes on was kept as a hold is: nobody waited for it.
+        _ if goes_on => ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff),
         ReservationState::Held => ClassNews::SignUpCancelled(SignUpEnd::HoldByStaff),
         _ => ClassNews::WaitlistClosed(ListEnd::Staff),
     };

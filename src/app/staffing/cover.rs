@@ -10,7 +10,7 @@ use crate::domain::eligibility::{self, Need, Purpose, Span};
 use crate::domain::on_time::is_there;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, JobStatus, LessonState, VacancyKind, task};
+use crate::domain::state::{InvitationState, JobStatus, LessonState, MessageKind, VacancyKind, task};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::message::content::{ClassNews, TakenOver};
@@ -20,8 +20,8 @@ use crate::storage::class_lesson::{
 use crate::storage::entity::coach;
 use crate::storage::on_time::{present_of, starting_of};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
-use crate::storage::vacancy;
 use crate::storage::vacancy_list::day_list;
+use crate::storage::{continuation, vacancy};
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
@@ -65,10 +65,11 @@ pub(super) async fn take_over(
     let (to, lessons) = (vacancy.kind, notice::count_of(vacancy, &spans));
     let yours = ClassNews::SubstituteAssigned { to, lessons };
     let not_yours = ClassNews::CoachReplaced { to, lessons };
-    let drafts = vec![
-        of_lessons(vacancy, person(&coach.user_name, &coach.phone), yours, &spans),
-        of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), not_yours, &spans),
-    ];
+    let mut drafts = vec![of_lessons(vacancy, person(&coach.user_name, &coach.phone), yours, &spans)];
+    // Who had these lessons in another's place, and has not heard of it, has nothing to hear.
+    if !takes_back(work, class_id, (MessageKind::SubstituteAssigned, &replaced.user_name), &spans).await? {
+        drafts.push(of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), not_yours, &spans));
+    }
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
     let written = outbox::write(work, drafts).await?;
     // To some of them nobody may come: whoever has them by now is to know.
@@ -183,15 +184,32 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
     let counted = notice::count_of(vacancy, &spans);
     let mut drafts = Vec::new();
-    for (id, news) in [
-        (substitute_id, ClassNews::SubstituteReleased { lessons: counted }),
-        (replaces_id, ClassNews::LessonsReturned { lessons: counted }),
+    for (id, news, told) in [
+        (substitute_id, ClassNews::SubstituteReleased { lessons: counted }, MessageKind::SubstituteAssigned),
+        (replaces_id, ClassNews::LessonsReturned { lessons: counted }, MessageKind::CoachReplaced),
     ] {
         let row = coach::Entity::find_by_id(id).one(work.txn).await?;
         let row = row.ok_or_else(|| Error::not_found("coach", id))?;
-        drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &spans));
+        if !takes_back(work, class_id, (told, &row.user_name), &spans).await? {
+            drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &spans));
+        }
     }
     Ok(outbox::write(work, drafts).await? + look_at_classes(work, [class_id]).await?)
+}
+
+/// Takes back what a coach was to be told of these lessons of a class, and of no others, and has
+/// not heard: whether there was anything. Then there is nothing to correct.
+async fn takes_back(
+    work: Work<'_>,
+    class_id: i64,
+    (kind, user_name): (MessageKind, &str),
+    spans: &[Span],
+) -> Result<bool> {
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(false) };
+    let mut rows = outbox::unsent_about_class(work.txn, kind, user_name, class_id).await?;
+    rows.retain(|row| row.lesson_at.is_some_and(|from| first.start <= from) && row.valid_until <= last.start);
+    outbox::withdraw(work, &rows).await?;
+    Ok(!rows.is_empty())
 }
 
 /// A substitute has these lessons no more, and is told.
@@ -203,6 +221,11 @@ pub(super) async fn released(
 ) -> Result<u64> {
     let row = coach::Entity::find_by_id(coach_id).one(work.txn).await?;
     let row = row.ok_or_else(|| Error::not_found("coach", coach_id))?;
+    if let Some(class_id) = vacancy.class_id
+        && takes_back(work, class_id, (MessageKind::SubstituteAssigned, &row.user_name), spans).await?
+    {
+        return Ok(0);
+    }
     let news = ClassNews::SubstituteReleased { lessons: notice::count_of(vacancy, spans) };
     let draft = of_lessons(vacancy, person(&row.user_name, &row.phone), news, spans);
     // One edit may take one day of it, another the next.
@@ -230,6 +253,16 @@ pub(super) async fn tell_missing(work: Work<'_>, vacancy: &Vacancy) -> Result<u6
     outbox::write(work, vec![draft]).await
 }
 
+/// The coach of a class does not go on with it, or has not said so in time; told once.
+pub(crate) async fn tell_not_continued(work: Work<'_>, vacancy: &Vacancy) -> Result<u64> {
+    let known = continuation::continuation_list(work.txn, [vacancy.id]).await?;
+    if known.get(&vacancy.id).is_some_and(|(_, told_at)| told_at.is_some()) {
+        return Ok(0);
+    }
+    continuation::continuation_told_in_txn(work.txn, vacancy.id, work.now).await?;
+    tell_missing(work, vacancy).await
+}
+
 /// The class and the coach to be replaced.
 pub(super) fn places(vacancy: &Vacancy) -> Result<(i64, i64)> {
     vacancy
@@ -238,12 +271,12 @@ pub(super) fn places(vacancy: &Vacancy) -> Result<(i64, i64)> {
         .ok_or_else(|| Error::internal("a class task replaces no coach of a class"))
 }
 
-pub(super) fn person(user_name: &str, phone: &str) -> Person {
+pub(crate) fn person(user_name: &str, phone: &str) -> Person {
     Person::Coach { user_name: user_name.to_owned(), phone: phone.to_owned() }
 }
 
 /// A message about lessons, of which it names the first; of use until the last begins.
-fn of_lessons(vacancy: &Vacancy, person: Person, news: ClassNews, spans: &[Span]) -> Draft {
+pub(crate) fn of_lessons(vacancy: &Vacancy, person: Person, news: ClassNews, spans: &[Span]) -> Draft {
     let mut class = notice::class_of(vacancy);
     let first = spans.first().map_or(vacancy.start_at, |span| span.start);
     class.day = spans.first().map_or(vacancy.day, |span| span.day);

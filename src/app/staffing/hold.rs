@@ -129,7 +129,7 @@ pub(crate) fn budget_starts(call: &Call<'_>) -> (Instant, Instant) {
 }
 
 /// A refusal of a coach who was looked at for a need; of a block it says which.
-pub(super) fn refused_for(coach: &Candidate, need: &Need) -> impl Fn(Reason) -> Error {
+pub(crate) fn refused_for(coach: &Candidate, need: &Need) -> impl Fn(Reason) -> Error {
     let ids: Vec<i64> = need.blocks.get(&coach.id).into_iter().flatten().map(|block| block.id).collect();
     let is_whole = coach.blocked;
     move |reason| match (reason, is_whole) {

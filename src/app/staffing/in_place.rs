@@ -5,13 +5,15 @@
 use super::cover::{self, released};
 use super::lesson_back::Reopened;
 use super::opening::open_again;
-use super::vacancy::{resize, times};
+use super::vacancy::{continuing_is_left, resize, times};
 use crate::app::call::{Call, Work};
 use crate::domain::eligibility::Span;
 use crate::domain::state::task::Event;
 use crate::domain::state::{Cancellation, TaskState, VacancyKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
+use crate::storage::continuation::continuation_ids_open;
+use crate::storage::continuation::lessons::continuation_days_follow_in_txn;
 use crate::storage::entity::lesson;
 use crate::storage::season_edit::invitation_ends_by_in_txn;
 use crate::storage::staffing::{
@@ -166,14 +168,51 @@ pub(crate) async fn follow(work: Work<'_>, template_ids: &[i64]) -> Result<Vec<R
         }
     }
     let ends: Vec<(i64, Instant)> = moved.iter().map(|one| (one.task.id, one.task.closes_at)).collect();
-    if !ends.is_empty() {
-        invitation_ends_by_in_txn(work.txn, &ends).await?;
-    }
-    if !classes.is_empty() {
-        // Whether their coaches can follow is looked at as for every change of a class.
-        vacancy_mark_of_classes_in_txn(work.txn, &classes).await?;
-    }
+    end_by(work, &ends, &classes).await?;
     Ok(moved)
+}
+
+/// The coaches of classes are being asked whether these go on in templates whose lesson days have
+/// changed: on which days by now. `invite check` looks at the rest.
+pub(crate) async fn follow_continuing(work: Work<'_>, template_ids: &[i64]) -> Result<Continuing> {
+    let (mut found, mut classes) = (Continuing::default(), Vec::new());
+    for id in continuation_ids_open(work.txn, template_ids).await? {
+        let before = vacancy_lock_in_txn(work.txn, id).await?;
+        if !before.state.is_open() {
+            continue;
+        }
+        continuation_days_follow_in_txn(work.txn, id).await?;
+        classes.extend(before.class_id);
+        if continuing_is_left(work, &before).await? {
+            let (start_before, task) = (before.start_at, vacancy_by_id(work.txn, id).await?);
+            match task.day == before.day && task.start_at != start_before {
+                true => found.moved.push(Reopened { task, start_before }),
+                false => found.others.push(task),
+            }
+        }
+    }
+    let left = found.moved.iter().map(|one| &one.task).chain(&found.others);
+    let ends: Vec<(i64, Instant)> = left.map(|task| (task.id, task.closes_at)).collect();
+    end_by(work, &ends, &classes).await?;
+    Ok(found)
+}
+
+/// Classes whose coaches are asked whether they go on, with the lesson days that are left.
+#[derive(Debug, Default)]
+pub(crate) struct Continuing {
+    /// Their first lesson is at another time.
+    pub moved: Vec<Reopened>,
+    /// The others: a question that has not gone out names other days.
+    pub others: Vec<Vacancy>,
+}
+
+/// Questions and tests end by then; whether the coaches can follow is looked at as for every change
+/// of a class.
+async fn end_by(work: Work<'_>, ends: &[(i64, Instant)], classes: &[i64]) -> Result<()> {
+    if !ends.is_empty() {
+        invitation_ends_by_in_txn(work.txn, ends).await?;
+    }
+    if classes.is_empty() { Ok(()) } else { vacancy_mark_of_classes_in_txn(work.txn, classes).await }
 }
 
 /// Lessons are back without the substitutes who had them: these are told, and others are looked for

@@ -3,9 +3,9 @@
 
 use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused_for};
 use super::step::{settle, task_lock_up_to_date};
-use super::{release, sizing, wave};
+use super::{one, release, sizing};
 use crate::app::call::{Call, Work};
-use crate::app::outbox::{self, notice::look_at_invitations};
+use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::state::task::Event;
@@ -14,7 +14,7 @@ use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::storage::entity::{coach, invitation};
 use crate::storage::staffing::{self, Vacancy};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// A manual invitation.
 #[derive(Clone, Debug)]
@@ -76,34 +76,9 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
         let purpose = Purpose::Manual { overriding: wanted.overriding };
         eligibility::check(work.app.rules(), &candidates[0], &need, purpose, work.now)
             .map_err(refused_for(&candidates[0], &need))?;
-        let last_day = need.spans.last().map_or(task.day, |span| span.day);
-        let row = invitation::ActiveModel {
-            operator: Set(work.actor.name().to_owned()),
-            remark: Set(work.remark.clone()),
-            ..wave::new_invitation(
-                work.app.rules(),
-                &task,
-                person.id,
-                InvitationKind::Manual,
-                last_day,
-                work.now,
-            )
-        };
-        staffing::invitation_insert_in_txn(work.txn, vec![row]).await?;
-        staffing::coach_invited_in_txn(work.txn, person.id, work.now).await?;
-        if task.state == TaskState::Pending {
-            staffing::vacancy_step_in_txn(work.txn, &[task.id], task.state, Event::Short).await?;
-        }
-        let invited = staffing::invited_of_task(work.txn, task.id).await?;
-        let invited = invited.iter().find(|invited| invited.coach_id == person.id);
-        let invited = invited.ok_or_else(|| Error::internal("an invitation just made is missing"))?;
-        outbox::write(
-            work,
-            vec![wave::invitation_draft(work.app.rules(), &task, invited, &need.spans, work.now)],
-        )
-        .await?;
-        work.record(SCOPE, invited.id).await?;
-        staffing::invitation_by_id(work.txn, invited.id).await.map(Some)
+        let id = one::ask(work, (&task, &need), person.id, InvitationKind::Manual).await?;
+        work.record(SCOPE, id).await?;
+        staffing::invitation_by_id(work.txn, id).await.map(Some)
     })?;
     made.ok_or_else(|| {
         Error::precondition(

@@ -55,6 +55,9 @@ async fn fill(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
         VacancyKind::Substitution => covered,
         VacancyKind::Change => covered && vacancy.closes_at <= work.now,
         VacancyKind::Standby => covered && cover::is_to_be_taken_over(work, &vacancy).await?,
+        // Places are taken for its students then, which needs other locks: `app::continuing` does
+        // it within a minute.
+        VacancyKind::Continue => false,
     };
     if !may_fill {
         return Ok(0);
@@ -132,6 +135,7 @@ async fn resize_other(work: Work<'_>, vacancy: &Vacancy, answering: Option<i64>)
     let is_left = match vacancy.kind {
         // Its lesson has begun, and is looked for by the ladder.
         VacancyKind::Standby => vacancy::standby_is_left(work, vacancy).await?,
+        VacancyKind::Continue => vacancy::continuing_is_left(work, vacancy).await?,
         _ => vacancy::resize(work, vacancy, Some(vacancy.day)).await?,
     };
     if !is_left {
@@ -263,8 +267,14 @@ async fn close_other(work: Work<'_>, vacancy: Vacancy) -> Result<u64> {
     if !vacancy.state.is_open() {
         return Ok(messages);
     }
-    // The ladder tells of a standby.
-    if vacancy.kind != VacancyKind::Standby {
+    if vacancy.kind == VacancyKind::Continue {
+        if vacancy.state == TaskState::Covered {
+            // Its coach is ready, and it goes on in a moment.
+            return Ok(messages);
+        }
+        messages += cover::tell_not_continued(work, &vacancy).await?;
+    } else if vacancy.kind != VacancyKind::Standby {
+        // The ladder tells of a standby.
         messages += cover::tell_missing(work, &vacancy).await?;
         if vacancy.kind == VacancyKind::Change {
             opening::open_for_first_day(work, &vacancy).await?;

@@ -4,11 +4,11 @@
 pub(crate) use super::opening::Wanted;
 
 use super::cover::give_back;
-use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused, refused_for};
+use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused, refused_for};
 use super::opening::open;
 use super::step::{cancel_in_txn, resize_in_txn, settle};
 use super::vacancy::CHANGE_ASKS;
-use super::{release, wave};
+use super::{one, release};
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_invitations;
 use crate::app::report::Report;
@@ -25,7 +25,6 @@ use crate::storage::page::{Page, Paged};
 use crate::storage::staffing;
 use crate::storage::vacancy::{self, vacancy_row};
 use crate::storage::vacancy_list::{VacancyFilter, VacancyRow, day_list, vacancy_page};
-use sea_orm::ActiveValue::Set;
 use std::collections::BTreeSet;
 
 /// A vacancy to be opened.
@@ -126,6 +125,7 @@ async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64)
                 }
             }
             cancel_in_txn(work, key, Cancellation::Admin).await?;
+            vacancy::vacancy_ended_by_in_txn(work.txn, key, &work.actor, &work.remark).await?;
             continue;
         }
         if let (Wanted::Change(_), Some(first)) = (wanted, left.first()) {
@@ -157,22 +157,10 @@ async fn fill_with(work: Work<'_>, id: i64, coach_id: i64) -> Result<()> {
     if !test_is_valid(work.app.rules(), candidate.test_passed, work.now) {
         return Err(refused(Reason::TestNotValid));
     }
-    let last_day = need.spans.last().map_or(vacancy.day, |span| span.day);
-    let kind = vacancy.kind.invitation();
-    let mut row = wave::new_invitation(work.app.rules(), &vacancy, coach_id, kind, last_day, work.now);
-    row.operator = Set(work.actor.name().to_owned());
-    row.remark = Set(work.remark.clone());
-    staffing::invitation_insert_in_txn(work.txn, vec![row]).await?;
-    let invited = staffing::invited_of_task(work.txn, id).await?;
-    let invited = invited
-        .iter()
-        .find(|invited| invited.coach_id == coach_id)
-        .ok_or_else(|| Error::internal("an invitation just made is missing"))?;
-    // By the word of staff: no question was asked, so there is nothing to answer.
-    hold(work, (&vacancy, &need), &mut candidate, invited, work.now).await?;
+    let invitation = one::take(work, (&vacancy, &need), &mut candidate).await?;
     if vacancy.kind == VacancyKind::Change {
         // Its day may be far: who has the lessons at once is told of them.
-        look_at_invitations(work, &[(invited.id, Standing::Unasked)]).await?;
+        look_at_invitations(work, &[(invitation, Standing::Unasked)]).await?;
     }
     Ok(())
 }
@@ -193,6 +181,7 @@ pub(crate) async fn cancel(call: &Call<'_>, kind: VacancyKind, id: i64) -> Resul
         match vacancy.state {
             state if state.is_open() => {
                 cancel_in_txn(work, key, Cancellation::Admin).await?;
+                vacancy::vacancy_ended_by_in_txn(work.txn, key, &work.actor, &work.remark).await?;
             }
             TaskState::Formed if kind == VacancyKind::Substitution => {
                 let substitute = vacancy_row(work.txn, key).await?.coach_id;
@@ -201,6 +190,9 @@ pub(crate) async fn cancel(call: &Call<'_>, kind: VacancyKind, id: i64) -> Resul
                 coaches.extend(vacancy.replaces_id);
                 coach_lock_in_txn(work.txn, &coaches).await?;
                 give_back(work, &vacancy, substitute).await?;
+                if vacancy_row(work.txn, key).await?.state == TaskState::Cancelled {
+                    vacancy::vacancy_ended_by_in_txn(work.txn, key, &work.actor, &work.remark).await?;
+                }
             }
             TaskState::Formed => {
                 return Err(Error::precondition(
@@ -221,6 +213,7 @@ fn is_another(wanted: VacancyKind, found: VacancyKind) -> Error {
     let what = match found {
         VacancyKind::Standby => "is of a standby, which ends with its lesson and cannot be cancelled",
         VacancyKind::Change => "is of a coach change: CancelCoachChange ends it",
+        VacancyKind::Continue => "is of a class that goes on: CancelContinuation ends it",
         VacancyKind::Substitution | VacancyKind::NewClasses | VacancyKind::MakeUp => {
             "is of a substitution: CancelSubstitution ends it"
         }
@@ -252,7 +245,7 @@ pub(crate) async fn list(call: &Call<'_>, query: &Query, page: &Page) -> Result<
         }
     };
     let Query { kinds, class_id, coach: _, states } = query.clone();
-    let filter = VacancyFilter { kinds, class_id, coach_id, states, ids: Vec::new() };
+    let filter = VacancyFilter { kinds, class_id, coach_id, states, ..VacancyFilter::default() };
     let rows = page.cut(vacancy_page(conn, &filter, page).await?, |row| row.row.id);
     let mut days = day_list(conn, rows.items.iter().map(|row| row.row.id)).await?;
     Ok(rows.map(|row| Opened { days: days.remove(&row.row.id).unwrap_or_default(), row }))

@@ -5,12 +5,15 @@ use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::Span;
 use crate::domain::on_time::LAST_SPAN;
 use crate::domain::rules::Rules;
-use crate::domain::state::VacancyKind;
+use crate::domain::state::{TaskState, VacancyKind};
 use crate::domain::time::{Day, Instant};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::storage::continuation;
+use crate::storage::entity::class;
 use crate::storage::staffing::Vacancy;
 use crate::storage::vacancy::{self, Times};
 use chrono::{NaiveTime, TimeDelta};
+use sea_orm::EntityTrait;
 
 /// When a change takes effect on its day: 03:00. (A time that is none would not compile.)
 const EFFECT: NaiveTime = NaiveTime::from_hms_opt(3, 0, 0).unwrap();
@@ -22,12 +25,15 @@ pub(super) const CHANGE_LATEST: TimeDelta = TimeDelta::days(7);
 const CHANGE_ALARM: TimeDelta = TimeDelta::days(6);
 
 /// What follows from the start of the first lesson: answers count until 30 minutes before it, of a
-/// change until it takes effect, of a standby until 15 minutes after.
-pub(super) fn times(rules: &Rules, kind: VacancyKind, day: Day, start_at: Instant) -> Times {
+/// change until it takes effect, of a standby until 15 minutes after, of a class that goes on until
+/// D−3 00:00.
+pub(crate) fn times(rules: &Rules, kind: VacancyKind, day: Day, start_at: Instant) -> Times {
     let line = Timeline::of(rules, day, start_at);
     let (gate_at, closes_at) = match kind {
         VacancyKind::Change => (start_at - CHANGE_ALARM, rules.time.at(day, EFFECT).min(line.reopen_until)),
         VacancyKind::Standby => (start_at, start_at + LAST_SPAN),
+        // Afterwards there would be no time to ask the students.
+        VacancyKind::Continue => (line.cut_off, line.cut_off),
         VacancyKind::NewClasses | VacancyKind::MakeUp | VacancyKind::Substitution => {
             (line.gate_at, line.reopen_until)
         }
@@ -42,6 +48,34 @@ pub(super) async fn standby_is_left(work: Work<'_>, vacancy: &Vacancy) -> Result
     let times = times(work.app.rules(), vacancy.kind, span.day, span.start);
     let students = i64::from(vacancy.students);
     vacancy::vacancy_about_in_txn(work.txn, vacancy.id, span.day, times, students).await?;
+    Ok(true)
+}
+
+/// Whether the class of a locked vacancy may still go on with its coach; it is in line with the
+/// lesson days then that are left. One that is covered waits for nobody.
+pub(super) async fn continuing_is_left(work: Work<'_>, vacancy: &Vacancy) -> Result<bool> {
+    let Some(id) = vacancy.class_id else { return Ok(false) };
+    let class = class::Entity::find_by_id(id).one(work.txn).await?;
+    let class = class.ok_or_else(|| Error::not_found("class", id))?;
+    // All its students may have left.
+    let has_students = match continuation::lessons::class_end(work.txn, id).await? {
+        Some((day, _)) => !continuation::students_of_day(work.txn, id, day).await?.is_empty(),
+        None => false,
+    };
+    let is_wanted = has_students || !continuation::seat_rows(work.txn, [vacancy.id]).await?.is_empty();
+    if !is_wanted || vacancy.replaces_id != Some(class.coach_id) {
+        return Ok(false);
+    }
+    let spans = vacancy::span_list(work.txn, [vacancy.id]).await?.remove(&vacancy.id).unwrap_or_default();
+    let rules = work.app.rules();
+    let is_in_time = |span: &Span| {
+        let closes_at = times(rules, vacancy.kind, span.day, span.start).closes_at;
+        closes_at > work.now || (vacancy.state == TaskState::Covered && span.start > work.now)
+    };
+    let Some(first) = spans.into_iter().find(is_in_time) else { return Ok(false) };
+    let times = times(rules, vacancy.kind, first.day, first.start);
+    let students = i64::from(vacancy.students);
+    vacancy::vacancy_about_in_txn(work.txn, vacancy.id, first.day, times, students).await?;
     Ok(true)
 }
 

@@ -111,8 +111,10 @@ pub enum Truth {
     ClassOfStudent,
     /// The coach teaches the lesson that it names, which is not over.
     Teaches,
-    /// Another coach does.
+    /// Another coach does; whoever was dismissed is told nothing.
     TeachesNot,
+    /// Who reads it is no coach who was dismissed.
+    OnDuty,
     /// Nobody has come yet to teach the lesson that it names.
     CoachMissing,
     /// The student still has this offer.
@@ -187,7 +189,7 @@ kinds! {
         "学员未入班"     "students are left over: who, and why";
     AssignedWithdrawal [Admin]          Always     Exempt Again Class        Truth::Always;
         "教练申请退出"    "a coach wants to leave a formed class";
-    ClassClosed        [Coach, Admin]   Notice     Holds  Again Class        Truth::Always;
+    ClassClosed        [Coach, Admin]   Notice     Holds  Again Class        Truth::OnDuty;
         "班级关闭"       "the class is empty and closed";
     LessonNotHeld      [Student]        Notice     Holds  Again Lesson       Truth::Topic;
         "停课通知"       "the lesson does not take place this time";
@@ -247,16 +249,20 @@ kinds! {
         "软件测试未通过"  "a part of the software test failed: try again";
     StaffNotice        [Student, Coach] Notice     Holds  Again Class        Truth::OfClass;
         "教务通知"       "what staff have to say to the class";
-    CoachDisconnected  [Coach, Admin]   Always     Holds  Again Class        Truth::Always;
+    CoachDisconnected  [Coach, Admin]   Always     Holds  Again Class        Truth::OnDuty;
         "教练离线"       "the coach has left a lesson that goes on";
     CoachBack          [Admin]          Always     Exempt Again Class        Truth::Always;
         "教练恢复在线"    "the coach who had left is back";
-    LessonWithoutStudents [Coach, Admin] Always    Holds  Again Class        Truth::Always;
+    LessonWithoutStudents [Coach, Admin] Always    Holds  Again Class        Truth::OnDuty;
         "上课无学员在线"  "a lesson goes on, and no student is present";
     MakeUpOffer        [Student]        Notice     Exempt Again Class        Truth::MakeUpStands;
         "补课邀请"       "a lesson that is owed can be made up on a day: will you come?";
     SignUpAdded        [Student]        Notice     Holds  Again SignUp       Truth::SignUpStands;
         "约课通知"       "staff signed you up for these lessons";
+    ContinueOffer      [Student]        Notice     Exempt Again SignUp       Truth::OfferStands;
+        "续班邀请"       "your class goes on, and a place is kept for you: will you stay?";
+    ContinueReminder   [Student]        Notice     Holds  Never SignUp       Truth::OfferStands;
+        "续班提醒"       "the place in the class that goes on is still kept for you";
 }
 
 #[cfg(test)]

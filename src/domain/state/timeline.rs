@@ -15,6 +15,16 @@ super::words! {
         WaitlistEnded = "WAITLIST_ENDED",
         /// The job status of a coach was changed.
         StatusChanged = "STATUS_CHANGED",
+        /// Staff keep a coach from a student, from a class, or from being invited.
+        Blocked = "BLOCKED",
+        /// That is over.
+        Unblocked = "UNBLOCKED",
+        /// A lesson is owed to a student.
+        MakeUpOwed = "MAKE_UP_OWED",
+        /// A student answered whether to come to a make-up.
+        MakeUpAnswered = "MAKE_UP_ANSWERED",
+        /// A lesson is owed to a student no more.
+        MakeUpSettled = "MAKE_UP_SETTLED",
         /// Somebody is wanted in the place of a coach.
         VacancyOpened = "VACANCY_OPENED",
         /// A coach is to be asked.
@@ -53,6 +63,11 @@ impl TimelineKind {
         Self::SignedUp,
         Self::WaitlistJoined,
         Self::WaitlistEnded,
+        Self::Blocked,
+        Self::Unblocked,
+        Self::MakeUpOwed,
+        Self::MakeUpAnswered,
+        Self::MakeUpSettled,
         Self::ClassJoined,
         Self::Present,
         Self::Attendance,
@@ -63,6 +78,8 @@ impl TimelineKind {
     /// Those of a coach.
     pub(crate) const OF_COACHES: &'static [Self] = &[
         Self::StatusChanged,
+        Self::Blocked,
+        Self::Unblocked,
         Self::VacancyOpened,
         Self::Invited,
         Self::InvitationSent,

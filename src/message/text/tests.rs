@@ -78,7 +78,9 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::MakeUpOffer => {
             ClassNews::MakeUpOffer { missed: Day::from_ymd_opt(2013, 9, 29).unwrap(), answer_by: midnight() }
         }
-        MessageKind::OfferExpired => ClassNews::OfferExpired,
+        MessageKind::ContinueOffer => ClassNews::ContinueOffer { lessons, take_by: midnight() },
+        MessageKind::ContinueReminder => ClassNews::ContinueReminder { take_by: midnight() },
+        MessageKind::OfferExpired => ClassNews::OfferExpired { continues: false },
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,
         MessageKind::SubstituteAssigned => {
@@ -206,6 +208,11 @@ fn coaches_read_what_they_need_to_know() {
             "【etutor】已确认由您接任：自10月1日（周二）14:00初一数学班起。您已通过软件测试，无需再测，接任当日会另行通知。",
         ),
         (
+            VacancyKind::Continue,
+            "【etutor】已收到您的续班确认：自10月1日（周二）14:00初一数学班起。\
+             您已通过软件测试，无需再测，续班安排会另行通知。",
+        ),
+        (
             VacancyKind::Standby,
             "【etutor】已收到您的确认：10月1日（周二）14:00初一数学班。\
              您已通过软件测试，无需再测，需要您接替时会马上通知，请保持在线。",
@@ -325,4 +332,37 @@ fn grades_and_spans_of_time_are_said_as_people_say_them() {
     assert_eq!(grades, ["小学一年级", "小学六年级", "初一", "初三", "高一", "高三", ""]);
     let spans: Vec<String> = [10, 30, 60, 90, 120, 150, 240, 1440].into_iter().map(minutes).collect();
     assert_eq!(spans, ["10分钟", "30分钟", "1小时", "90分钟", "2小时", "2小时30分钟", "4小时", "1天"]);
+}
+
+#[test]
+fn a_class_that_goes_on_asks_its_coach_and_then_its_students() {
+    let of = |news| sms(&Content::OfClass(class(), news));
+    let to = VacancyKind::Continue;
+    for (news, text) in [
+        (
+            ClassNews::ContinueOffer { lessons: twelve(), take_by: midnight() },
+            "【etutor】您的初一数学班要续班：续班首课10月1日（周二）14:00-15:00，共12次课至12月17日，已为您保留名额。\
+             请在9月28日24:00前到客户端确认，逾期名额将释放。",
+        ),
+        (
+            ClassNews::ContinueReminder { take_by: midnight() },
+            "【etutor】续班提醒：10月1日（周二）14:00初一数学班起的续班名额为您保留到9月28日24:00，\
+             请到客户端确认，逾期名额将释放。",
+        ),
+        (
+            ClassNews::OfferExpired { continues: true },
+            "【etutor】10月1日（周二）14:00初一数学班起的续班名额未在截止时间前确认，已释放。",
+        ),
+        (
+            ClassNews::SubstituteAssigned { to, lessons: twelve() },
+            "【etutor】您的初一数学班续班：自10月1日（周二）14:00-15:00起，共12次课至12月17日，由您继续上课。\
+             请提前10分钟上线。",
+        ),
+    ] {
+        assert_eq!(of(news), text);
+        assert!(segments(text) <= 2, "{text}");
+    }
+    let asked = of(ClassNews::Invitation { to, lessons: twelve() });
+    assert!(asked.contains("您的初一数学班要续班，邀请您继续担任教练"), "{asked}");
+    assert!(segments(&asked) <= 2, "{asked}");
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod catalog;
 mod catalog_change;
+pub(crate) mod continuation;
 pub(crate) mod enrollment;
 pub(crate) mod make_up;
 pub(crate) mod message;

@@ -70,6 +70,7 @@ lists!(
     ListLessonsRequest,
     ListTimelineRequest,
     ListMakeUpsRequest,
+    ListContinuationsRequest,
     ListBlocksRequest,
 );
 

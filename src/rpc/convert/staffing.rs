@@ -181,7 +181,8 @@ impl From<ClassView> for pb::Class {
         Self {
             class_id: id,
             class_template: row.template_code,
-            task_id,
+            task_id: task_id.max(0),
+            continuation_id: (-task_id).max(0),
             coach: row.coach_user_name,
             state: number(state),
             first_day: first_day.to_string(),

@@ -30,7 +30,8 @@ pub(crate) fn days(field: &str, texts: &[String]) -> Result<BTreeSet<Day>> {
 }
 
 impl From<Opened> for pb::Substitution {
-    fn from(Opened { row: VacancyRow { row, template_code, replaces, coach }, days }: Opened) -> Self {
+    fn from(Opened { row, days }: Opened) -> Self {
+        let VacancyRow { row, template_code, replaces, coach, said_yes } = row;
         let vacancy::Model {
             id,
             kind,
@@ -43,6 +44,8 @@ impl From<Opened> for pb::Substitution {
             actor,
             remark,
             created_at,
+            ended_by,
+            end_remark,
             ..
         } = row;
         let kind = match kind {
@@ -65,12 +68,16 @@ impl From<Opened> for pb::Substitution {
             operator: actor,
             remark,
             create_time: Some(timestamp(created_at)),
+            ready_coach: said_yes.unwrap_or_default(),
+            end_operator: ended_by,
+            end_remark,
         }
     }
 }
 
 impl From<Opened> for pb::CoachChange {
-    fn from(Opened { row: VacancyRow { row, template_code, replaces, coach }, days: _ }: Opened) -> Self {
+    fn from(Opened { row, days: _ }: Opened) -> Self {
+        let VacancyRow { row, template_code, replaces, coach, said_yes } = row;
         let vacancy::Model {
             id,
             class_id,
@@ -83,6 +90,8 @@ impl From<Opened> for pb::CoachChange {
             actor,
             remark,
             created_at,
+            ended_by,
+            end_remark,
             ..
         } = row;
         Self {
@@ -100,6 +109,9 @@ impl From<Opened> for pb::CoachChange {
             operator: actor,
             remark,
             create_time: Some(timestamp(created_at)),
+            ready_coach: said_yes.unwrap_or_default(),
+            end_operator: ended_by,
+            end_remark,
         }
     }
 }

@@ -113,9 +113,11 @@ twins! {
         StandbyRequest, CoachNotOnline, CoachLate, LessonTakenOver, LessonDelayed, CoachAbsent,
         LessonGoesOn, TestFailed, StaffNotice,
         CoachDisconnected, CoachBack, LessonWithoutStudents, MakeUpOffer, SignUpAdded,
+        ContinueOffer, ContinueReminder,
     ];
     TimelineKind = TimelineKind [
-        Places, SignedUp, WaitlistJoined, WaitlistEnded, StatusChanged, VacancyOpened, Invited,
+        Places, SignedUp, WaitlistJoined, WaitlistEnded, StatusChanged, Blocked, Unblocked,
+        MakeUpOwed, MakeUpAnswered, MakeUpSettled, VacancyOpened, Invited,
         InvitationSent, Answered, SoftwareTest, InvitationEnded, ClassFormed, VacancyFilled, ClassJoined,
         Present, NotOnTime, Attendance, ClassLeft, Message,
     ];

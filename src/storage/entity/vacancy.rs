@@ -36,6 +36,8 @@ pub struct Model {
     pub remark: String,
     pub created_at: Instant,
     pub version: i64,
+    pub ended_by: String,
+    pub end_remark: String,
 }
 
 /// Joins are written out where they are needed.

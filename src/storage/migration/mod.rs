@@ -29,8 +29,10 @@ mod m20261205_lesson_check;
 mod m20261206_coach_blocks;
 mod m20261206_make_ups;
 mod m20261206_timeline;
+mod m20261207_continuing;
 mod m20261207_lesson_state;
 mod m20261207_make_up_index;
+mod m20261207_vacancy_ends;
 mod step;
 
 pub use step::{Migration, Step};
@@ -61,6 +63,8 @@ pub const ALL: &[Migration] = &[
     m20261206_coach_blocks::MIGRATION,
     m20261207_lesson_state::MIGRATION,
     m20261207_make_up_index::MIGRATION,
+    m20261207_continuing::MIGRATION,
+    m20261207_vacancy_ends::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

@@ -1,4 +1,4 @@
-//! Events of coaches and students alike: presence and messages.
+//! Events of coaches and students alike: blocks, presence and messages.
 
 use super::event::{Event, Window, get, page};
 use crate::domain::presence::Span;
@@ -7,7 +7,85 @@ use crate::domain::time::{Day, Instant};
 use crate::error::Result;
 use crate::storage::sql::sql;
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, QueryResult};
+
+/// The blocks `b` of a coach or of a student, by the column that holds the instant, and who did it
+/// and why.
+macro_rules! blocks {
+    ($whose:literal, $at:literal, $by:literal, $remark:literal) => {
+        page!(
+            concat!(
+                "SELECT b.id, ",
+                $at,
+                " AS happened_at, b.class_id, b.student_id, ",
+                $by,
+                " AS operator, ",
+                $remark,
+                " AS remark, c.user_name AS coach, s.user_name AS student, t.code FROM coach_block b \
+                 {join} coach c ON c.id = b.coach_id LEFT JOIN student s ON s.id = b.student_id \
+                 LEFT JOIN class k ON k.id = b.class_id \
+                 LEFT JOIN class_template t ON t.id = k.template_id WHERE ",
+                $whose,
+                " = ? AND ",
+                $at,
+                " IS NOT NULL"
+            ),
+            $at,
+            "b.id"
+        )
+    };
+}
+
+/// Blocks that were set.
+pub(super) async fn blocked(
+    conn: &impl ConnectionTrait,
+    (audience, id): (Audience, i64),
+    window: &Window,
+) -> Result<Vec<Event>> {
+    let query = match audience {
+        Audience::Student => sql(blocks!("b.student_id", "b.set_at", "b.operator", "b.remark")),
+        _ => sql(blocks!("b.coach_id", "b.set_at", "b.operator", "b.remark")),
+    };
+    let read = |event, row: &QueryResult| block(event, row, audience);
+    window.events(conn, TimelineKind::Blocked, query.bind(id), read).await
+}
+
+/// Blocks that were removed.
+pub(super) async fn unblocked(
+    conn: &impl ConnectionTrait,
+    (audience, id): (Audience, i64),
+    window: &Window,
+) -> Result<Vec<Event>> {
+    let query = match audience {
+        Audience::Student => sql(blocks!("b.student_id", "b.removed_at", "b.removed_by", "b.removal_remark")),
+        _ => sql(blocks!("b.coach_id", "b.removed_at", "b.removed_by", "b.removal_remark")),
+    };
+    let read = |event, row: &QueryResult| block(event, row, audience);
+    window.events(conn, TimelineKind::Unblocked, query.bind(id), read).await
+}
+
+fn block(event: Event, row: &QueryResult, audience: Audience) -> Result<Event> {
+    let student: Option<String> = get(row, "student")?;
+    let class_id: Option<i64> = get(row, "class_id")?;
+    let what = match (&student, class_id) {
+        (Some(_), _) => "STUDENT",
+        (None, Some(_)) => "CLASS",
+        (None, None) => "ALL",
+    };
+    let other = match audience {
+        Audience::Student => get(row, "coach")?,
+        _ => student.unwrap_or_default(),
+    };
+    let event = Event {
+        what: what.to_owned(),
+        text: other,
+        class_template: get::<Option<String>>(row, "code")?.unwrap_or_default(),
+        class_id,
+        remark: get(row, "remark")?,
+        ..event
+    };
+    Ok(event.operated(get(row, "operator")?))
+}
 
 /// When the person was present: the last that was heard, and how it ended, as it reads now.
 pub(super) async fn present(

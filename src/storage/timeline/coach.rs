@@ -3,7 +3,7 @@
 
 use super::event::{Event, Window, attended, get, page};
 use crate::domain::on_time::Stage;
-use crate::domain::state::{ActorKind, TimelineKind};
+use crate::domain::state::{ActorKind, TimelineKind, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::Result;
 use crate::storage::sql::sql;
@@ -106,7 +106,8 @@ pub(super) async fn answered(
         "i.answered_at",
         // Whom staff have named was not asked.
         "i.answered_at IS NOT NULL AND i.state NOT IN ('QUEUED', 'SENT', 'EXPIRED', 'UNDELIVERED') \
-         AND NOT (i.kind IN ('SUBSTITUTE', 'CHANGE') AND i.operator <> '')"
+         AND NOT (i.kind IN ('SUBSTITUTE', 'CHANGE') AND i.operator <> '' \
+           AND COALESCE(v.kind, '') <> 'CONTINUE')"
     ));
     window
         .events(conn, TimelineKind::Answered, query.bind(coach_id), |event, row| {
@@ -206,8 +207,8 @@ macro_rules! vacancies {
                 "SELECT v.id, ",
                 $at,
                 " AS happened_at, v.kind, v.state, v.class_id, v.day, v.replaces_id, v.coach_id, \
-                 v.cancelled_by, v.actor_kind, v.actor, v.remark, t.code, r.user_name AS replaces, \
-                 f.user_name AS filled_by, \
+                 v.cancelled_by, v.ended_by, v.end_remark, v.actor_kind, v.actor, v.remark, t.code, \
+                 r.user_name AS replaces, f.user_name AS filled_by, \
                  (SELECT MAX(d.day) FROM vacancy_day d WHERE d.vacancy_id = v.id) AS last_day \
                  FROM vacancy v {join} class_template t ON t.id = v.template_id \
                  {join} coach r ON r.id = v.replaces_id LEFT JOIN coach f ON f.id = v.coach_id WHERE ",
@@ -232,6 +233,11 @@ fn vacancy(event: Event, row: &QueryResult) -> Result<Event> {
     })
 }
 
+/// Who of the staff ended it, and why; nothing = nobody did.
+fn ended_by(operator: &str, remark: &str) -> String {
+    if operator.is_empty() { String::new() } else { format!("{operator}: {remark}") }
+}
+
 /// Somebody is wanted in the place of the coach, with who wants it and why.
 pub(super) async fn vacancy_opened(
     conn: &impl ConnectionTrait,
@@ -245,6 +251,7 @@ pub(super) async fn vacancy_opened(
                 actor: Some((get(row, "actor_kind")?, get(row, "actor")?)),
                 remark: get(row, "remark")?,
                 reason: get(row, "cancelled_by")?,
+                text: ended_by(&get::<String>(row, "ended_by")?, &get::<String>(row, "end_remark")?),
                 ..vacancy(event, row)?
             })
         })
@@ -262,7 +269,9 @@ pub(super) async fn vacancy_filled(
     window
         .events(conn, TimelineKind::VacancyFilled, query.bind(coach_id).bind(coach_id), |event, row| {
             let by: Option<String> = get(row, "filled_by")?;
+            let is_theirs = get::<VacancyKind>(row, "kind")? == VacancyKind::Continue;
             let text = match (get::<i64>(row, "replaces_id")? == coach_id, by) {
+                _ if is_theirs => String::new(),
                 (false, _) => format!("in the place of {}", get::<String>(row, "replaces")?),
                 (true, Some(by)) => format!("by {by}"),
                 (true, None) => "given back since".to_owned(),

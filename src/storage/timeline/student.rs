@@ -1,4 +1,4 @@
-//! Events of a student: sign-ups, places, waiting lists, classes, attendance.
+//! Events of a student: sign-ups, places, waiting lists, classes, attendance, make-ups.
 
 use super::event::{Event, Window, get, page};
 use crate::domain::state::TimelineKind;
@@ -192,4 +192,87 @@ pub(super) async fn attendance(
         "l.id"
     ));
     window.events(conn, TimelineKind::Attendance, query.bind(student_id), super::event::attended).await
+}
+
+/// The lessons `l` that are, or were, owed by rows `u`, by the column that holds the instant.
+macro_rules! make_ups {
+    ($at:literal, $and:literal) => {
+        page!(
+            concat!(
+                "SELECT u.id, ",
+                $at,
+                " AS happened_at, u.cause, u.state, u.reservation_id, u.operator, u.remark, u.lesson_id, \
+                 l.day, l.class_id, t.code, d.day AS make_up_day, m.code AS make_up FROM make_up u \
+                 {join} lesson l ON l.id = u.lesson_id {join} class c ON c.id = l.class_id \
+                 {join} class_template t ON t.id = c.template_id \
+                 LEFT JOIN make_up_day d ON d.template_id = u.template_id \
+                 LEFT JOIN class_template m ON m.id = u.template_id WHERE u.student_id = ? AND ",
+                $and
+            ),
+            $at,
+            "u.id"
+        )
+    };
+}
+
+/// What all events of a lesson that is owed have.
+fn of_lesson(event: Event, row: &QueryResult) -> Result<Event> {
+    Ok(Event {
+        class_template: get(row, "code")?,
+        day: get(row, "day")?,
+        class_id: get(row, "class_id")?,
+        lesson_id: get(row, "lesson_id")?,
+        ..event
+    })
+}
+
+/// Lessons that came to be owed.
+pub(super) async fn make_up_owed(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    window: &Window,
+) -> Result<Vec<Event>> {
+    let query = sql(make_ups!("u.owed_at", "u.owed_at IS NOT NULL"));
+    window
+        .events(conn, TimelineKind::MakeUpOwed, query.bind(student_id), |event, row| {
+            let event = Event { what: get(row, "cause")?, state: get(row, "state")?, ..event };
+            of_lesson(event, row)
+        })
+        .await
+}
+
+/// Answers to what was offered last; of a no another day may have been offered since.
+pub(super) async fn make_up_answered(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    window: &Window,
+) -> Result<Vec<Event>> {
+    let query = sql(make_ups!("u.answered_at", "u.answered_at IS NOT NULL"));
+    window
+        .events(conn, TimelineKind::MakeUpAnswered, query.bind(student_id), |event, row| {
+            let reservation_id: Option<i64> = get(row, "reservation_id")?;
+            Ok(Event {
+                what: if reservation_id.is_some() { "YES" } else { "NO" }.to_owned(),
+                class_template: get::<Option<String>>(row, "make_up")?.unwrap_or_default(),
+                day: get(row, "make_up_day")?,
+                reservation_id,
+                ..event
+            })
+        })
+        .await
+}
+
+/// Lessons that are owed no more.
+pub(super) async fn make_up_settled(
+    conn: &impl ConnectionTrait,
+    student_id: i64,
+    window: &Window,
+) -> Result<Vec<Event>> {
+    let query = sql(make_ups!("u.settled_at", "u.settled_at IS NOT NULL"));
+    window
+        .events(conn, TimelineKind::MakeUpSettled, query.bind(student_id), |event, row| {
+            let event = Event { what: get(row, "state")?, remark: get(row, "remark")?, ..event };
+            Ok(of_lesson(event, row)?.operated(get(row, "operator")?))
+        })
+        .await
 }

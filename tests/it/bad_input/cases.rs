@@ -41,6 +41,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(staffing(world));
     cases.extend(lessons::substitutions(world));
     cases.extend(lessons::make_ups(world));
+    cases.extend(lessons::continuing(world));
     cases.extend(places());
     cases.extend(presence(world));
     cases.extend(running(world));
@@ -268,7 +269,7 @@ fn staffing(world: &World) -> Vec<Case> {
     let none = String::new;
     let by_hand = pb::InviteCoachRequest {
         task_id: world.task,
-        coach: coach(8),
+        coach: coach(4),
         operator: text("wang"),
         r#override: true,
         remark: text("asked for it"),

@@ -14,6 +14,8 @@ pub struct World {
     pub task: i64,
     pub invitations: Vec<(i64, String)>,
     pub class: i64,
+    /// The class that ends in March.
+    pub ending: i64,
     /// In the class, and nothing is done to it.
     pub stays: i64,
     pub hold: i64,
@@ -61,6 +63,8 @@ impl World {
             .template("held", "FREQ=WEEKLY;BYDAY=TU")
             .template("full", "FREQ=WEEKLY;BYDAY=WE")
             .classes(1, 1)
+            .period("08:00", "09:30")
+            .template("ends", "FREQ=WEEKLY;BYDAY=SA")
             .coaches(8)
             .students(12)
             .build(app)
@@ -84,6 +88,7 @@ impl World {
             .await
             .unwrap();
         let made = academy.reserve_all(app, "sat", 1, 6, None).await;
+        academy.reserve_all(app, "ends", 7, 8, Some(("2026-03-07", "2026-03-21"))).await;
         let later = Some(("2026-03-15", "2026-06-28"));
         academy.reserve_all(app, "sun", 7, 12, later).await;
 
@@ -91,12 +96,14 @@ impl World {
         for task in ["invite create", "invite exec", "sms send"] {
             app.fire(task, None).await;
         }
-        let (invitation_id, coach) = asked(app, "sat").await.remove(0);
-        app.invitations()
-            .accept_invitation(pb::AcceptInvitationRequest { invitation_id, coach: coach.clone() })
-            .await
-            .unwrap();
-        app.presence().complete_software_test(passed(&coach)).await.unwrap();
+        for template in ["sat", "ends"] {
+            let (invitation_id, coach) = asked(app, template).await.remove(0);
+            app.invitations()
+                .accept_invitation(pb::AcceptInvitationRequest { invitation_id, coach: coach.clone() })
+                .await
+                .unwrap();
+            app.presence().complete_software_test(passed(&coach)).await.unwrap();
+        }
         app.set_clock("2026-03-07T15:00").await;
         app.fire("clazz assign_students", None).await;
         let classes =
@@ -112,6 +119,8 @@ impl World {
             day: "2026-03-15".to_owned(),
         };
         let task = app.staffing().get_class_task(by_name).await.unwrap().into_inner().class_task.unwrap();
+        let of =
+            |template: &str| classes.iter().find(|class| class.class_template == template).unwrap().class_id;
         let (hold, offer) = promised(app, &academy).await;
         let make_up = owed(app, &academy).await;
         Self {
@@ -124,7 +133,8 @@ impl World {
             reservation: made[0].reservation_id,
             task: task.task_id,
             invitations: asked(app, "sun").await,
-            class: classes[0].class_id,
+            class: of("sat"),
+            ending: of("ends"),
         }
     }
 

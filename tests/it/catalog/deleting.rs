@@ -74,8 +74,8 @@ fn whatever_refers_to_a_part_of_the_catalogue_is_told() {
         if !app.db().is_sqlite() {
             return;
         }
-        // What is deleted with it needs no word, nor what is there only with a class.
-        let along = ["season_except_day", "class_limit", "place", "vacancy"];
+        // What is deleted with it needs no word.
+        let along = ["season_except_day", "class_limit", "place"];
         for part in Part::ALL {
             let found: Vec<String> =
                 sql("SELECT t.name FROM sqlite_master t, pragma_foreign_key_list(t.name) r \

@@ -63,3 +63,26 @@ fn when_nobody_takes_a_class_over_a_substitute_is_looked_for_on_its_day() {
         stage.ignore_messages("told as by any substitution");
     });
 }
+
+#[test]
+fn who_was_dismissed_is_not_told_that_the_lessons_are_anothers_or_that_the_class_is_closed() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        stage.set_status(1, pb::JobStatus::Dismissed).await;
+        stage.test(2, true).await;
+        minute(&stage, "2026-03-06T10:01").await;
+        // Named for the lesson for which a substitute is looked for since.
+        start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
+        let sent = minute(&stage, "2026-03-06T10:02").await;
+        let told = who(&sent);
+        assert!(told.contains(&"SUBSTITUTE_ASSIGNED coach-002"), "{told:?}");
+        assert!(!told.iter().any(|line| line.ends_with("coach-001")), "{told:?}");
+        for number in 1..=3 {
+            stage.sign_off(number, "2026-03-12").await;
+        }
+        let sent = minute(&stage, "2026-03-06T10:03").await;
+        let told = who(&sent);
+        assert!(told.contains(&"CLASS_CLOSED coach-002"), "{told:?}");
+        assert!(!told.iter().any(|line| line.ends_with("coach-001")), "{told:?}");
+    });
+}

@@ -155,3 +155,29 @@ fn what_cannot_be_cancelled_is_named() {
         assert!(refused.message().contains("CancelCoachChange"), "{}", refused.message());
     });
 }
+
+#[test]
+fn who_has_not_heard_of_lessons_does_not_hear_that_they_are_anothers() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        stage.test(2, true).await;
+        stage.test(3, true).await;
+        stage.set_clock("2026-03-06T22:30").await;
+        start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
+        start(&stage, &["2026-03-12"], Some(3)).await.unwrap();
+        assert_eq!(teaches(&stage, &[12]).await, ["12 coach-003"]);
+        let told = minute(&stage, "2026-03-07T07:00").await;
+        assert_eq!(who(&told), ["COACH_REPLACED coach-001", "SUBSTITUTE_ASSIGNED coach-003"]);
+        // And what is taken back before anybody has heard of it.
+        stage.set_clock("2026-03-07T22:30").await;
+        let made = start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
+        let request = pb::CancelSubstitutionRequest {
+            substitution_id: made.substitution_id,
+            operator: "wang".to_owned(),
+            remark: "教练已痊愈".to_owned(),
+        };
+        stage.substitutions().cancel_substitution(request).await.unwrap();
+        assert_eq!(teaches(&stage, &[19]).await, ["19 coach-001"]);
+        assert_eq!(who(&minute(&stage, "2026-03-08T07:00").await), Vec::<&str>::new());
+    });
+}

@@ -45,11 +45,18 @@ impl FollowedTasks {
         change_to: &mut CatalogChange,
     ) -> Result<()> {
         self.reopened.extend(lessons.in_place.reopen(work, &lessons.added).await?);
-        if lessons.moved.is_empty() {
+        let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
+        let in_place::Continuing { mut moved, others } = in_place::follow_continuing(work, &ids).await?;
+        if !others.is_empty() {
+            // Who has heard the question reads in the client which days are left.
+            change_to.messages += invite_anew(work, others, |task| task.start_at).await?.1;
+        }
+        if !lessons.moved.is_empty() {
+            moved.extend(in_place::follow(work, &ids).await?);
+        }
+        if moved.is_empty() {
             return Ok(());
         }
-        let ids: Vec<i64> = scene.edits.iter().map(|edit| edit.template.id).collect();
-        let moved = in_place::follow(work, &ids).await?;
         let before: HashMap<i64, Instant> = moved.iter().map(|one| (one.task.id, one.start_before)).collect();
         let moved = moved.into_iter().map(|one| one.task).collect();
         let start_before = |task: &Vacancy| before.get(&task.id).copied().unwrap_or(task.start_at);

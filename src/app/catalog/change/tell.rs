@@ -128,7 +128,7 @@ async fn offers_anew(
     }
     let mut rows = outbox::unsent(
         txn,
-        &[MessageKind::WaitlistOffer],
+        &[MessageKind::WaitlistOffer, MessageKind::ContinueOffer, MessageKind::ContinueReminder],
         &offered.iter().map(|(.., first)| first.start_at).collect(),
     )
     .await?;
@@ -150,12 +150,15 @@ async fn offers_anew(
         let person =
             Person::Student { user_name: reservation.user_name.clone(), phone: reservation.phone.clone() };
         let lessons = LessonCount { lessons: days.len(), last_day: last.day };
-        let news = ClassNews::WaitlistOffer { lessons, take_by: until };
+        let news = match row.kind {
+            MessageKind::ContinueOffer => ClassNews::ContinueOffer { lessons, take_by: until },
+            MessageKind::ContinueReminder => ClassNews::ContinueReminder { take_by: until },
+            _ => ClassNews::WaitlistOffer { lessons, take_by: until },
+        };
         let draft = teller.draft(person, edit, (*first).into(), news);
-        anew.insert(
-            reservation.id,
-            Draft { version: outbox::next_version(&row), valid_until: until, ..draft },
-        );
+        let draft = Draft { version: outbox::next_version(&row), valid_until: until, ..draft };
+        // An offer before the reminder of it.
+        anew.entry(reservation.id).or_insert(draft);
     }
     Ok(anew)
 }
@@ -168,8 +171,7 @@ fn is_offer_of(
     first: &PlaceDay,
 ) -> bool {
     let about = format!("{}@{}", edit.template.code, first.day);
-    row.lesson_at == Some(first.start_at)
-        && outbox::is_about(row, MessageKind::WaitlistOffer, &about, &reservation.user_name)
+    row.lesson_at == Some(first.start_at) && outbox::is_about(row, row.kind, &about, &reservation.user_name)
 }
 
 /// What coaches were to be told of a class whose time is another and nobody has handed over yet, as

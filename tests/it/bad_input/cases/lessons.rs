@@ -59,3 +59,24 @@ pub fn make_ups(world: &World) -> Vec<Case> {
         case("MakeUpService/WaiveMakeUp", waive),
     ]
 }
+
+pub fn continuing(world: &World) -> Vec<Case> {
+    let (operator, remark) = (|| text("wang"), || text("parents want it"));
+    let start = pb::ContinueClassRequest {
+        class_id: world.ending,
+        last_day: text("2026-04-25"),
+        operator: operator(),
+        remark: remark(),
+        ..Default::default()
+    };
+    // After a substitution and a change.
+    let cancel = pb::CancelContinuationRequest { continuation_id: 3, operator: operator(), remark: remark() };
+    vec![
+        Case {
+            needless: &["first_day", "class_template", "reservation_ids", "coach"],
+            ..case("ContinuationService/ContinueClass", start)
+        },
+        case("ContinuationService/ListContinuations", pb::ListContinuationsRequest::default()),
+        case("ContinuationService/CancelContinuation", cancel),
+    ]
+}
