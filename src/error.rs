@@ -146,9 +146,10 @@ impl Error {
         Self::Internal(cause.to_string())
     }
 
-    /// Whether nothing else would work either: the database is away, or a run has lost its lease.
+    /// Whether nothing else would work either: the database is away or has no connection free, or a
+    /// run has lost its lease.
     pub(crate) fn ends_all(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::TakenOver)
+        matches!(self, Self::Unavailable(_) | Self::Busy(_) | Self::TakenOver)
     }
 
     /// The reason code, where the rules refused.

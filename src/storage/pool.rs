@@ -180,7 +180,7 @@ pub async fn candidate_list(
                 .await?
         }
         Which::Coaches(ids) => {
-            coach::Entity::find().filter(coach::Column::Id.is_in(ids.iter().copied())).all(conn).await?
+            sql("SELECT * FROM coach WHERE id IN ({ids})").ids(ids.iter().copied()).all(conn).await?
         }
     };
     let ids: Vec<i64> = coaches.iter().map(|coach| coach.id).collect();

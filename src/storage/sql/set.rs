@@ -139,8 +139,9 @@ pub(crate) const RECORD: usize = 15_500;
 /// In more records than this that wait is over sooner than their round trips.
 const MOST_RECORDS: usize = 32;
 
-/// Bytes of values in one message of so many. A database takes 16 MiB at least.
-const LARGE: usize = 4 << 20;
+/// Bytes of values in one message of so many: a database takes 16 MiB at least, but one that is busy
+/// is to get through a statement well within its time limit.
+const LARGE: usize = 1 << 20;
 
 /// Splits items into as few parts as fit a record each, of very many items into large ones; one at
 /// least, which may be empty.
