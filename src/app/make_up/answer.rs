@@ -2,14 +2,19 @@
 //! The student answers, or staff do in the student's place.
 
 use super::{lock_in_txn, one};
-use crate::app::call::Call;
+use crate::app::call::{Call, Work};
 use crate::app::enrollment::make_up::sign_up_in_txn;
+use crate::app::outbox;
+use crate::app::outbox::notice::{Asked, look_at};
 use crate::domain::actor::Actor;
-use crate::domain::state::MakeUpState;
+use crate::domain::notice::Word;
+use crate::domain::state::{MakeUpState, MessageKind};
+use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::storage::make_up::{MakeUpRow, make_up_answer_in_txn};
 use crate::storage::reservation::template_of_code;
+use std::collections::BTreeSet;
 
 /// Takes an answer. The same twice changes nothing.
 ///
@@ -23,6 +28,7 @@ pub(crate) async fn answer_make_up(call: &Call<'_>, id: i64, comes: bool) -> Res
         Some(code) => template_of_code(conn, code).await?,
         None => None,
     };
+    let template_id = template.as_ref().map(|template| template.id);
     let _turn = match template {
         Some(template) => Some(call.app.turns.of_template(template.id).await?),
         None => None,
@@ -48,6 +54,12 @@ pub(crate) async fn answer_make_up(call: &Call<'_>, id: i64, comes: bool) -> Res
             true => Some(sign_up_in_txn(work, &row.student, &code, day).await?),
             false => None,
         };
+        if reservation.is_some()
+            && let Some(template_id) = template_id
+            && !matches!(work.actor, Actor::Admin(_))
+        {
+            tell_hour(work, &row, (template_id, &code, day)).await?;
+        }
         let by = match &work.actor {
             Actor::Admin(operator) => (operator.as_str(), work.remark.as_str()),
             _ => ("", ""),
@@ -57,4 +69,21 @@ pub(crate) async fn answer_make_up(call: &Call<'_>, id: i64, comes: bool) -> Res
         }
         one(&work, work.txn, id).await
     })
+}
+
+/// A student who says yes to an hour that is another by now, and has not heard so, is told as of any
+/// lesson.
+async fn tell_hour(
+    work: Work<'_>,
+    row: &MakeUpRow,
+    (template_id, code, day): (i64, &str, Day),
+) -> Result<()> {
+    let (kind, about) = (MessageKind::MakeUpOffer, format!("{code}@{day}"));
+    let written = outbox::written_to(work.txn, kind, &BTreeSet::from([row.student.as_str()])).await?;
+    let mut offers = written.iter().filter(|offer| outbox::is_about(offer, kind, &about, &row.student));
+    let Some(heard) = offers.rfind(|offer| outbox::is_out(offer)).and_then(|offer| offer.lesson_at) else {
+        return Ok(());
+    };
+    let asked = Asked::student(&row.student, template_id, day, Word::At(heard));
+    look_at(work, vec![asked]).await.map(drop)
 }

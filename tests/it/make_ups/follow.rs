@@ -1,6 +1,6 @@
 //! Make-ups follow an edit of the catalogue, a block, and a lesson that comes and goes.
 
-use super::planned::{MAKE_UP, no, plan, planned, request, states, yes};
+use super::planned::{MAKE_UP, formed_for_one, no, plan, planned, request, states, yes};
 use super::{absent, excepted, holidays, made_up};
 use crate::grpc::reason;
 use crate::staffing::blocks;
@@ -8,6 +8,7 @@ use crate::staffing::stage::{SATURDAY, Stage, evening};
 use crate::substitutions::{formed, formed_of};
 use etutor::app::import::ImportData;
 use etutor::rpc::pb;
+use etutor::storage::sql::sql;
 use etutor::testing::academy::{coach, student};
 use etutor::testing::{TestApp, on_every_app_at};
 
@@ -86,6 +87,33 @@ fn a_student_who_said_yes_is_told_of_another_hour_as_of_any_lesson() {
         told.sort();
         let asked = |number| format!("MAKE_UP_OFFER {}", student(number));
         assert_eq!(told, [format!("LESSON_MOVED {}", student(2)), asked(1), asked(3)]);
+    });
+}
+
+#[test]
+fn a_student_who_says_yes_to_an_hour_that_is_no_more_is_told_the_new_one() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = afternoon(app).await;
+        stage.set_clock("2026-03-12T10:00").await;
+        plan(&stage, in_the_afternoon()).await.unwrap();
+        assert_eq!(offered(&stage, "2026-03-12T10:00").await, all_at(&[1, 2, 3], "17:00-18:30"));
+        // The new hour waits for the morning, and who answers before that has heard the old one.
+        stage.set_clock("2026-03-12T22:30").await;
+        moved_to(&stage, "18:00", "19:00").await;
+        stage.fire("sms send", None).await;
+        assert_eq!(yes(&stage, 2).await, "ACCEPTED");
+        assert_eq!(stage.told_of("LESSON_MOVED").await, [student(2)]);
+        stage.set_clock("2026-03-13T07:00").await;
+        stage.fire("sms send", None).await;
+        let sent: Vec<(String, String)> = sql("SELECT kind, person FROM message WHERE handed_at = ? \
+             AND state = 'CAPTURED' ORDER BY person")
+        .bind(stage.now().await.unwrap())
+        .tuples(stage.db().reader())
+        .await
+        .unwrap();
+        let sent: Vec<String> = sent.into_iter().map(|(kind, person)| format!("{kind} {person}")).collect();
+        let asked = |number| format!("MAKE_UP_OFFER {}", student(number));
+        assert_eq!(sent, [asked(1), format!("LESSON_MOVED {}", student(2)), asked(3)]);
     });
 }
 
@@ -213,5 +241,14 @@ fn one_make_up_is_offered_for_one_lesson_that_is_owed() {
         assert_eq!(asked, [student(3)]);
         assert_eq!(reason(&plan(&stage, other()).await.unwrap_err()), "SCHEDULE_CONFLICT");
         stage.ignore_messages("this is about who is asked");
+    });
+}
+
+#[test]
+fn a_block_with_a_class_says_which_make_ups_of_it_the_coach_has() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        formed_for_one(&stage).await;
+        assert_eq!(blocks::set(&stage, 1, blocks::From::Class(1)).await.1, [1, 2]);
     });
 }

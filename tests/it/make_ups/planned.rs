@@ -80,7 +80,7 @@ async fn lesson(stage: &Stage) -> pb::LessonState {
 }
 
 /// Student 1 has said yes; the coach of the class is ready, and the class is formed at F.
-async fn formed_for_one(stage: &Stage) {
+pub async fn formed_for_one(stage: &Stage) {
     planned(stage).await;
     assert_eq!(yes(stage, 1).await, "ACCEPTED");
     stage.set_clock("2026-03-15T00:00").await;

@@ -15,7 +15,7 @@ use crate::storage::entity::{lesson, message};
 use crate::storage::make_up::{
     MakeUpRow, Owed, comers, make_up_asked_list, make_up_owe_in_txn, make_up_returned_in_txn,
 };
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Each student is owed the lessons of classes that fall away, the latest of them, as far as the
 /// same edit does not bring others instead.
@@ -72,7 +72,7 @@ pub(super) async fn ask_anew(work: Work<'_>, scene: &Scene<'_>) -> Result<u64> {
     let people: BTreeSet<&str> = asked.iter().map(|row| row.student.as_str()).collect();
     let written = outbox::written_to(work.txn, MessageKind::MakeUpOffer, &people).await?;
     let teller = Teller::of(work, scene).await?;
-    let (mut stale, mut drafts) = (Vec::new(), Vec::new());
+    let (mut stale, mut drafts) = (BTreeMap::new(), Vec::new());
     for row in &asked {
         let edit = scene.edits.iter().find(|edit| row.offered.as_deref() == Some(&edit.template.code));
         let Some(draft) = edit.and_then(|edit| offer(&teller, edit, row)) else { continue };
@@ -81,10 +81,11 @@ pub(super) async fn ask_anew(work: Work<'_>, scene: &Scene<'_>) -> Result<u64> {
         };
         let offers: Vec<&message::Model> = written.iter().filter(of_row).collect();
         let (old, new) = instead(work, &offers, draft);
-        stale.extend(old);
+        // Of one student who is asked for two lessons both rows find the same messages.
+        stale.extend(old.into_iter().map(|row| (row.id, row)));
         drafts.extend(new);
     }
-    outbox::withdraw(work, &stale).await?;
+    outbox::withdraw(work, &stale.into_values().collect::<Vec<_>>()).await?;
     outbox::write(work, drafts).await
 }
 
