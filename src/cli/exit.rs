@@ -66,6 +66,11 @@ impl Failure {
         Self { code, message: message.into() }
     }
 
+    /// Its line.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Whoever read our output has gone, which is no failure (`etutorctl runs | head`).
     pub(super) fn reader_gone() -> Self {
         Self::new(DONE, "")

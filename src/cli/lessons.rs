@@ -145,7 +145,7 @@ pub(super) async fn watch(global: &Global, which: Which) -> Result<(), Failure> 
     };
     let mut keys = if matches!(shows, Shows::Table(..)) { Keys::read() } else { Keys::none() };
     tokio::select! {
-        broken = follow(&connection, request, shows, zone) => broken,
+        broken = follow(global, connection, request, shows, zone) => broken,
         () = keys.ended() => Ok(()),
     }
 }
@@ -164,10 +164,11 @@ enum Shows {
 }
 
 /// Shows what is new until it cannot be read or written any more. A page that says nothing for
-/// longer than servers are silent is dead, whatever cut it: it is opened again, and so is one that
-/// its server has ended.
+/// longer than servers are silent is dead, whatever cut it: it is opened again, by a connection of
+/// its own, and so is one that its server has ended.
 async fn follow(
-    connection: &Connection,
+    global: &Global,
+    mut connection: Connection,
     request: pb::WatchLessonsRequest,
     mut shows: Shows,
     zone: BusinessTime,
@@ -175,14 +176,19 @@ async fn follow(
     let mut was_open = false;
     loop {
         // Without a deadline: it ends when somebody ends it.
-        let why = match client(connection).watch_lessons(request.clone()).await {
-            Ok(answer) => {
+        let opened = timeout(DEAD_AFTER, client(&connection).watch_lessons(request.clone())).await;
+        let why = match opened {
+            Ok(Ok(answer)) => {
                 was_open = true;
                 let mut news = answer.into_inner();
-                shows.begin();
+                let mut is_whole = true;
                 loop {
                     match timeout(DEAD_AFTER, news.message()).await {
-                        Ok(Ok(Some(one))) => shows.show(one, zone)?,
+                        Ok(Ok(Some(one))) => {
+                            let one = if is_whole { shows.caught_up(one) } else { one };
+                            is_whole = false;
+                            shows.show(one, zone)?;
+                        }
                         Ok(Ok(None)) => break "the server ended the page".to_owned(),
                         Ok(Err(status)) if may_pass(&status) => break status.message().to_owned(),
                         Ok(Err(status)) => return Err(Failure::of("watch", &status)),
@@ -190,11 +196,24 @@ async fn follow(
                     }
                 }
             }
-            Err(status) if was_open && may_pass(&status) => status.message().to_owned(),
-            Err(status) => return Err(Failure::of("watch", &status)),
+            Ok(Err(status)) if was_open && may_pass(&status) => status.message().to_owned(),
+            Ok(Err(status)) => return Err(Failure::of("watch", &status)),
+            Err(_silent) => "nothing was heard of the server".to_owned(),
         };
         shows.trouble(&format!("{why}; trying again"), zone)?;
-        tokio::time::sleep(AGAIN_AFTER).await;
+        let mut said = String::new();
+        connection = loop {
+            tokio::time::sleep(AGAIN_AFTER).await;
+            match Connection::open(global, READING_S).await {
+                Ok(connection) => break connection,
+                // Said once, however long it lasts.
+                Err(failure) if failure.message() == said => {}
+                Err(failure) => {
+                    failure.message().clone_into(&mut said);
+                    shows.trouble(&format!("{said}; trying again"), zone)?;
+                }
+            }
+        };
     }
 }
 
@@ -210,11 +229,16 @@ fn may_pass(status: &tonic::Status) -> bool {
 }
 
 impl Shows {
-    /// A page is new: it begins with everything.
-    fn begin(&mut self) {
-        if let Self::Lines(known) | Self::Table(_, known) = self {
-            known.clear();
-        }
+    /// A page begins with everything: what of it is news, and which lessons have ended since the page
+    /// before.
+    fn caught_up(&self, whole: pb::WatchLessonsResponse) -> pb::WatchLessonsResponse {
+        let (Self::Lines(known) | Self::Table(_, known)) = self else { return whole };
+        let pb::WatchLessonsResponse { mut lessons, mut removed_lesson_ids } = whole;
+        let is_there = |known: &pb::LiveLesson| lessons.iter().any(|one| one.lesson_id == known.lesson_id);
+        let gone = known.values().filter(|known| !is_there(known)).map(|known| known.lesson_id);
+        removed_lesson_ids.extend(gone);
+        lessons.retain(|one| !known.values().any(|known| known == one));
+        pb::WatchLessonsResponse { lessons, removed_lesson_ids }
     }
 
     fn show(&mut self, news: pb::WatchLessonsResponse, zone: BusinessTime) -> Result<(), Failure> {
