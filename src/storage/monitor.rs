@@ -3,6 +3,7 @@
 
 use super::sql::sql;
 use crate::domain::calendar::MAX_PERIOD;
+use crate::domain::on_time::LOGIN_LEAD;
 use crate::domain::presence::{EMPTY_AFTER, MISSED_AFTER, Span};
 use crate::domain::state::PresenceState;
 use crate::domain::time::{Day, Instant};
@@ -119,8 +120,9 @@ pub(crate) struct WithoutStudents {
     pub students: i64,
 }
 
-/// Lessons that have gone on for some minutes, whose coach has been heard of since the start, and
-/// of whose students who should be there none is present.
+/// Lessons that have gone on for some minutes, to which the coach has come as the ladder sees it
+/// (heard of since the start, or logged in before it by a client that says nothing else), and of
+/// whose students who should be there none is present.
 pub(crate) async fn lessons_without_students(
     conn: &impl ConnectionTrait,
     now: Instant,
@@ -129,7 +131,8 @@ pub(crate) async fn lessons_without_students(
     sql(concat!(
         going_on!(concat!("(SELECT COUNT(*) FROM reservation r WHERE ", comes!(), ") AS students"), ""),
         " AND (SELECT 1 FROM presence_span h WHERE h.audience = 'COACH' AND h.person_id = l.coach_id \
-         AND h.latest = 1 AND h.to_at >= l.start_at LIMIT 1) IS NOT NULL \
+         AND h.latest = 1 AND (h.to_at >= l.start_at OR (h.state <> 'LOGOUT' AND h.to_at = h.from_at \
+         AND h.from_at >= l.start_at - ?)) LIMIT 1) IS NOT NULL AND o.job_status <> 'dismissed' \
          AND (SELECT 1 FROM reservation r {join} presence_span s ON s.audience = 'STUDENT' \
          AND s.person_id = r.student_id AND s.latest = 1 WHERE ",
         comes!(),
@@ -138,6 +141,7 @@ pub(crate) async fn lessons_without_students(
     .bind(now - MAX_PERIOD)
     .bind(now - EMPTY_AFTER)
     .bind(now)
+    .bind(LOGIN_LEAD.num_seconds())
     .bind(now - stale)
     .bind(now + stale)
     .all(conn)

@@ -115,6 +115,13 @@ fn a_lesson_without_students_is_told_once() {
         assert_eq!(told_at(&stage, "19:20").await, NOTHING, "once a lesson");
     });
     on_every_class(async |stage, _| {
+        // A client that says nothing but the login: the ladder sees no late coach either.
+        stage.set_clock("2026-03-05T18:55").await;
+        let person = Some(pb::record_login_request::Person::Coach(coach(1)));
+        stage.presence().record_login(pb::RecordLoginRequest { person }).await.unwrap();
+        assert_eq!(told_at(&stage, "19:10").await, EMPTY);
+    });
+    on_every_class(async |stage, _| {
         present(&stage, &coach(1), "18:40", "18:59").await;
         assert_eq!(told_at(&stage, "19:10").await, NOTHING, "without its coach it is the ladder's business");
     });
