@@ -5,6 +5,7 @@ mod by_staff;
 mod history;
 mod reminders;
 mod standing;
+mod teachers;
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
 use etutor::domain::state::MessageState;

@@ -17,7 +17,7 @@ use crate::message::content::{ClassNews, TakenOver};
 use crate::storage::class_lesson::{
     ClassLesson, class_lesson_list, invitation_assigned, invitation_of_class,
 };
-use crate::storage::entity::coach;
+use crate::storage::entity::{coach, message};
 use crate::storage::on_time::{present_of, starting_of};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use crate::storage::vacancy_list::day_list;
@@ -62,13 +62,22 @@ pub(super) async fn take_over(
     if is_standby {
         return taken_over(work, vacancy, coach, &replaced).await.map(Some);
     }
-    let (to, lessons) = (vacancy.kind, notice::count_of(vacancy, &spans));
-    let yours = ClassNews::SubstituteAssigned { to, lessons };
-    let not_yours = ClassNews::CoachReplaced { to, lessons };
-    let mut drafts = vec![of_lessons(vacancy, person(&coach.user_name, &coach.phone), yours, &spans)];
-    // Who had these lessons in another's place, and has not heard of it, has nothing to hear.
-    if !takes_back(work, class_id, (MessageKind::SubstituteAssigned, &replaced.user_name), &spans).await? {
-        drafts.push(of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), not_yours, &spans));
+    // Who was to hear that these lessons are another's has nothing to hear when they are not; but a
+    // class for good is more than its lessons.
+    let mut yours = left_to_tell(work, class_id, &NOT_YOURS, &coach.user_name, &spans).await?;
+    if vacancy.kind != VacancyKind::Substitution {
+        yours.clone_from(&spans);
+    }
+    // So it is with who had them in another's place and has not heard of it.
+    let not_yours = left_to_tell(work, class_id, &YOURS, &replaced.user_name, &spans).await?;
+    let (to, mut drafts) = (vacancy.kind, Vec::new());
+    if !yours.is_empty() {
+        let news = ClassNews::SubstituteAssigned { to, lessons: notice::count_of(vacancy, &yours) };
+        drafts.push(of_lessons(vacancy, person(&coach.user_name, &coach.phone), news, &yours));
+    }
+    if !not_yours.is_empty() {
+        let news = ClassNews::CoachReplaced { to, lessons: notice::count_of(vacancy, &not_yours) };
+        drafts.push(of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), news, &not_yours));
     }
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
     let written = outbox::write(work, drafts).await?;
@@ -182,34 +191,52 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
     end_filled(work, vacancy, substitute_id).await?;
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
-    let counted = notice::count_of(vacancy, &spans);
     let mut drafts = Vec::new();
-    for (id, news, told) in [
-        (substitute_id, ClassNews::SubstituteReleased { lessons: counted }, MessageKind::SubstituteAssigned),
-        (replaces_id, ClassNews::LessonsReturned { lessons: counted }, MessageKind::CoachReplaced),
-    ] {
+    for (id, is_theirs) in [(substitute_id, false), (replaces_id, true)] {
         let row = coach::Entity::find_by_id(id).one(work.txn).await?;
         let row = row.ok_or_else(|| Error::not_found("coach", id))?;
-        if !takes_back(work, class_id, (told, &row.user_name), &spans).await? {
-            drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &spans));
+        let unheard: &[MessageKind] = if is_theirs { &NOT_YOURS } else { &YOURS };
+        let left = left_to_tell(work, class_id, unheard, &row.user_name, &spans).await?;
+        if left.is_empty() {
+            continue;
         }
+        let lessons = notice::count_of(vacancy, &left);
+        let news = match is_theirs {
+            true => ClassNews::LessonsReturned { lessons },
+            false => ClassNews::SubstituteReleased { lessons },
+        };
+        drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &left));
     }
     Ok(outbox::write(work, drafts).await? + look_at_classes(work, [class_id]).await?)
 }
 
+/// What tells a coach that lessons are theirs, and that they are not.
+const YOURS: [MessageKind; 2] = [MessageKind::SubstituteAssigned, MessageKind::LessonsReturned];
+const NOT_YOURS: [MessageKind; 2] = [MessageKind::CoachReplaced, MessageKind::SubstituteReleased];
+
 /// Takes back what a coach was to be told of these lessons of a class, and of no others, and has
-/// not heard: whether there was anything. Then there is nothing to correct.
-async fn takes_back(
+/// not heard: the lessons of which there was nothing, of which the coach is to hear.
+async fn left_to_tell(
     work: Work<'_>,
     class_id: i64,
-    (kind, user_name): (MessageKind, &str),
+    unheard: &[MessageKind],
+    user_name: &str,
     spans: &[Span],
-) -> Result<bool> {
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(false) };
-    let mut rows = outbox::unsent_about_class(work.txn, kind, user_name, class_id).await?;
-    rows.retain(|row| row.lesson_at.is_some_and(|from| first.start <= from) && row.valid_until <= last.start);
-    outbox::withdraw(work, &rows).await?;
-    Ok(!rows.is_empty())
+) -> Result<Vec<Span>> {
+    let mut left = spans.to_vec();
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(left) };
+    for kind in unheard {
+        let mut rows = outbox::unsent_about_class(work.txn, *kind, user_name, class_id).await?;
+        rows.retain(|row| {
+            row.lesson_at.is_some_and(|from| first.start <= from) && row.valid_until <= last.start
+        });
+        outbox::withdraw(work, &rows).await?;
+        let says = |row: &message::Model, span: &Span| {
+            row.lesson_at.is_some_and(|from| from <= span.start) && span.start <= row.valid_until
+        };
+        left.retain(|span| !rows.iter().any(|row| says(row, span)));
+    }
+    Ok(left)
 }
 
 /// A substitute has these lessons no more, and is told.
@@ -221,15 +248,17 @@ pub(super) async fn released(
 ) -> Result<u64> {
     let row = coach::Entity::find_by_id(coach_id).one(work.txn).await?;
     let row = row.ok_or_else(|| Error::not_found("coach", coach_id))?;
-    if let Some(class_id) = vacancy.class_id
-        && takes_back(work, class_id, (MessageKind::SubstituteAssigned, &row.user_name), spans).await?
-    {
+    let left = match vacancy.class_id {
+        Some(class_id) => left_to_tell(work, class_id, &YOURS, &row.user_name, spans).await?,
+        None => spans.to_vec(),
+    };
+    if left.is_empty() {
         return Ok(0);
     }
-    let news = ClassNews::SubstituteReleased { lessons: notice::count_of(vacancy, spans) };
-    let draft = of_lessons(vacancy, person(&row.user_name, &row.phone), news, spans);
+    let news = ClassNews::SubstituteReleased { lessons: notice::count_of(vacancy, &left) };
+    let draft = of_lessons(vacancy, person(&row.user_name, &row.phone), news, &left);
     // One edit may take one day of it, another the next.
-    let version = spans.first().map_or(vacancy.day, |span| span.day).to_string();
+    let version = left.first().map_or(vacancy.day, |span| span.day).to_string();
     outbox::write(work, vec![Draft { version, ..draft }]).await
 }
 

@@ -1,0 +1,180 @@
+//! Random histories of who teaches, with sending at random moments: no coach hears what they knew
+//! already or never heard of, and what every coach knows in the end is so.
+
+use super::histories;
+use crate::staffing::stage::{SATURDAY, Stage};
+use crate::substitutions::formed;
+use chrono::TimeDelta;
+use etutor::domain::time::Instant;
+use etutor::rpc::pb;
+use etutor::storage::sql::sql;
+use etutor::testing::academy::coach;
+use etutor::testing::on_every_app_at;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Thursdays, all ahead when the stories begin.
+const DAYS: [&str; 4] = ["2026-03-19", "2026-03-26", "2026-04-02", "2026-04-09"];
+
+/// What happens; days by their place in [`DAYS`].
+#[derive(Clone, Debug)]
+enum Step {
+    /// Staff name a substitute for a lesson.
+    Name {
+        coach: usize,
+        day: usize,
+    },
+    /// Staff take back who was named last for it.
+    TakeBack {
+        day: usize,
+    },
+    Wait {
+        minutes: i64,
+    },
+    Send,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let day = 0_usize..DAYS.len();
+    prop_oneof![
+        4 => (2_usize..4, day.clone()).prop_map(|(coach, day)| Step::Name { coach, day }),
+        3 => day.prop_map(|day| Step::TakeBack { day }),
+        2 => (1_i64..900).prop_map(|minutes| Step::Wait { minutes }),
+        3 => Just(Step::Send),
+    ]
+}
+
+/// What each coach knows of each lesson: its time if it is theirs, or `off`.
+struct History {
+    stage: Stage,
+    minds: BTreeMap<(String, String), String>,
+}
+
+impl History {
+    async fn begin(app: etutor::testing::TestApp) -> Self {
+        let stage = formed(app).await;
+        stage.ignore_messages("this history looks at what was sent");
+        stage.test(2, true).await;
+        stage.test(3, true).await;
+        stage.fire("sms send", None).await;
+        let minds = DAYS.map(|day| ((coach(1), day.to_owned()), "19:00".to_owned()));
+        stage.advance(TimeDelta::minutes(1)).await;
+        Self { stage, minds: BTreeMap::from(minds) }
+    }
+
+    fn knows(&self, person: &str, day: &str) -> &str {
+        self.minds.get(&(person.to_owned(), day.to_owned())).map_or("off", String::as_str)
+    }
+
+    async fn play(&mut self, step: &Step) {
+        match step {
+            Step::Name { coach: number, day } => {
+                // Refused when that coach has the lesson, or there is none.
+                drop(crate::substitutions::start(&self.stage, &[DAYS[*day]], Some(*number)).await);
+            }
+            Step::TakeBack { day } => {
+                let request = pb::ListSubstitutionsRequest {
+                    states: vec![pb::ClassTaskState::Formed.into()],
+                    ..Default::default()
+                };
+                let found =
+                    self.stage.substitutions().list_substitutions(request).await.unwrap().into_inner();
+                let of_day = found.substitutions.iter().rev().find(|one| one.days == [DAYS[*day]]);
+                let Some(substitution_id) = of_day.map(|one| one.substitution_id) else { return };
+                let request = pb::CancelSubstitutionRequest {
+                    substitution_id,
+                    operator: "wang".to_owned(),
+                    remark: "教练已痊愈".to_owned(),
+                };
+                drop(self.stage.substitutions().cancel_substitution(request).await);
+            }
+            Step::Wait { minutes } => {
+                let last: Instant = self.stage.instant("2026-03-17T12:00");
+                if self.stage.now().await.unwrap() + TimeDelta::minutes(*minutes) < last {
+                    self.stage.advance(TimeDelta::minutes(*minutes)).await;
+                }
+            }
+            Step::Send => self.send().await,
+        }
+    }
+
+    /// Sends, and every coach reads.
+    async fn send(&mut self) {
+        self.stage.fire("sms send", None).await;
+        let now = self.stage.now().await.unwrap();
+        let sent: Vec<(i64, String, String, Option<Instant>)> =
+            sql("SELECT id, kind, person, lesson_at FROM message WHERE state = 'CAPTURED' \
+                 AND handed_at = ? AND audience = 'COACH' ORDER BY id")
+            .bind(now)
+            .tuples(self.stage.db().reader())
+            .await
+            .unwrap();
+        let topics: Vec<(i64, etutor::domain::time::Day, String)> =
+            sql("SELECT a.message_id, t.day, a.word FROM message_topic a JOIN notice_topic t \
+                 ON t.id = a.topic_id WHERE t.audience = 'COACH' ORDER BY a.message_id, t.day")
+            .tuples(self.stage.db().reader())
+            .await
+            .unwrap();
+        for (id, kind, person, lesson_at) in sent {
+            let words: Vec<(String, String)> = match kind.as_str() {
+                "SUBSTITUTE_ASSIGNED" | "LESSONS_RETURNED" => {
+                    let at = self.stage.time().show(lesson_at.unwrap());
+                    vec![(at[..10].to_owned(), at[11..].to_owned())]
+                }
+                "COACH_REPLACED" | "SUBSTITUTE_RELEASED" => {
+                    let at = self.stage.time().show(lesson_at.unwrap());
+                    vec![(at[..10].to_owned(), "off".to_owned())]
+                }
+                _ => topics
+                    .iter()
+                    .filter(|(message, ..)| *message == id)
+                    .map(|(_, day, word)| (day.to_string(), self.word(word)))
+                    .collect(),
+            };
+            for (day, word) in words {
+                assert_ne!(self.knows(&person, &day), word, "{person} knew that of {day}: {kind}");
+                self.minds.insert((person.clone(), day), word);
+            }
+        }
+        self.stage.advance(TimeDelta::minutes(1)).await;
+    }
+
+    fn word(&self, word: &str) -> String {
+        match word.strip_prefix("AT ") {
+            Some(at) => self.stage.time().show(Instant::from_unix(at.parse().unwrap()))[11..].to_owned(),
+            None => "off".to_owned(),
+        }
+    }
+
+    /// In the daytime everything has gone out.
+    async fn end(&mut self) {
+        self.stage.set_clock("2026-03-17T13:00").await;
+        self.send().await;
+        self.send().await;
+        let lessons = self.stage.class(1).await.lessons;
+        for day in DAYS {
+            let lesson = lessons.iter().find(|one| one.day == day).unwrap();
+            let held = lesson.state() == pb::LessonState::Scheduled;
+            for number in 1..4 {
+                let so = match held && lesson.coach == coach(number) {
+                    true => self.stage.local(&lesson.start_time)[11..].to_owned(),
+                    false => "off".to_owned(),
+                };
+                assert_eq!(self.knows(&coach(number), day), so, "coach {number} on {day}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_teaches_knows_it_and_nobody_else_believes_it() {
+    histories(step(), |steps| {
+        on_every_app_at(SATURDAY, async |app| {
+            let mut history = History::begin(app).await;
+            for step in &steps {
+                history.play(step).await;
+            }
+            history.end().await;
+        });
+    });
+}
