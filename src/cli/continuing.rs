@@ -24,12 +24,13 @@ pub(super) enum Continuation {
     /// End it before the class goes on
     Cancel {
         /// The continuation, by the number that `continuation list` shows
+        #[arg(value_parser = number)]
         id: i64,
         /// Who ends it: your name
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = name)]
         operator: String,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         remark: String,
     },
 }
@@ -55,6 +56,7 @@ pub(super) struct StartArgs {
     #[arg(value_parser = number)]
     class: i64,
     /// The last day on which it is to have a lesson, YYYY-MM-DD
+    #[arg(value_parser = name)]
     last_day: String,
     /// The first such day [default: the first lesson day after its last lesson]
     #[arg(long, value_name = "DAY", value_parser = name)]
@@ -69,7 +71,7 @@ pub(super) struct StartArgs {
     #[command(flatten)]
     by: By,
     /// Why; needed with --operator
-    #[arg(long, required_unless_present = "coach")]
+    #[arg(long, required_unless_present = "coach", value_parser = name)]
     remark: Option<String>,
 }
 
@@ -78,7 +80,7 @@ pub(super) struct StartArgs {
 #[group(required = true, multiple = false)]
 struct By {
     /// Who starts it: your name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     operator: Option<String>,
     /// The coach of the class, by user name, who wants to go on, and is asked no more
     #[arg(long, value_name = "COACH", value_parser = name)]

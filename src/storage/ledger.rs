@@ -1,5 +1,5 @@
-//! The ledger of places, which explains every number of places taken (docs/domain.md §2). Rows are
-//! only ever added.
+//! The ledger of places, which explains every number of places taken (docs/domain.md §2). No row is
+//! ever removed.
 
 use super::Txn;
 use super::entity::place_change;
