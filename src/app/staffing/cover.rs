@@ -13,7 +13,7 @@ use crate::domain::state::invitation::Event;
 use crate::domain::state::{InvitationState, JobStatus, LessonState, MessageKind, VacancyKind, task};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
-use crate::message::content::{ClassNews, TakenOver};
+use crate::message::content::{ClassNews, LessonCount, TakenOver};
 use crate::storage::class_lesson::{
     ClassLesson, class_lesson_list, invitation_assigned, invitation_of_class,
 };
@@ -62,23 +62,21 @@ pub(super) async fn take_over(
     if is_standby {
         return taken_over(work, vacancy, coach, &replaced).await.map(Some);
     }
+    let runs = Runs::of(work, vacancy, class_id).await?;
     // Who was to hear that these lessons are another's has nothing to hear when they are not; but a
     // class for good is more than its lessons.
-    let mut yours = left_to_tell(work, class_id, &NOT_YOURS, &coach.user_name, &spans).await?;
+    let mut yours = runs.left_to_tell(work, class_id, &NOT_YOURS, &coach.user_name, &spans).await?;
     if vacancy.kind != VacancyKind::Substitution {
         yours.clone_from(&spans);
     }
     // So it is with who had them in another's place and has not heard of it.
-    let not_yours = left_to_tell(work, class_id, &YOURS, &replaced.user_name, &spans).await?;
-    let (to, mut drafts) = (vacancy.kind, Vec::new());
-    if !yours.is_empty() {
-        let news = ClassNews::SubstituteAssigned { to, lessons: notice::count_of(vacancy, &yours) };
-        drafts.push(of_lessons(vacancy, person(&coach.user_name, &coach.phone), news, &yours));
-    }
-    if !not_yours.is_empty() {
-        let news = ClassNews::CoachReplaced { to, lessons: notice::count_of(vacancy, &not_yours) };
-        drafts.push(of_lessons(vacancy, person(&replaced.user_name, &replaced.phone), news, &not_yours));
-    }
+    let not_yours = runs.left_to_tell(work, class_id, &YOURS, &replaced.user_name, &spans).await?;
+    let to = vacancy.kind;
+    let coach = person(&coach.user_name, &coach.phone);
+    let mut drafts = runs.drafts(&coach, &yours, |lessons| ClassNews::SubstituteAssigned { to, lessons });
+    let replaced = person(&replaced.user_name, &replaced.phone);
+    let of_replaced = runs.drafts(&replaced, &not_yours, |lessons| ClassNews::CoachReplaced { to, lessons });
+    drafts.extend(of_replaced);
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
     let written = outbox::write(work, drafts).await?;
     // To some of them nobody may come: whoever has them by now is to know.
@@ -191,53 +189,84 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
     end_filled(work, vacancy, substitute_id).await?;
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
+    let runs = Runs::of(work, vacancy, class_id).await?;
     let mut drafts = Vec::new();
     for (id, is_theirs) in [(substitute_id, false), (replaces_id, true)] {
         let row = coach::Entity::find_by_id(id).one(work.txn).await?;
         let row = row.ok_or_else(|| Error::not_found("coach", id))?;
         let unheard: &[MessageKind] = if is_theirs { &NOT_YOURS } else { &YOURS };
-        let left = left_to_tell(work, class_id, unheard, &row.user_name, &spans).await?;
-        if left.is_empty() {
-            continue;
-        }
-        let lessons = notice::count_of(vacancy, &left);
-        let news = match is_theirs {
+        let left = runs.left_to_tell(work, class_id, unheard, &row.user_name, &spans).await?;
+        let news = |lessons| match is_theirs {
             true => ClassNews::LessonsReturned { lessons },
             false => ClassNews::SubstituteReleased { lessons },
         };
-        drafts.push(of_lessons(vacancy, person(&row.user_name, &row.phone), news, &left));
+        drafts.extend(runs.drafts(&person(&row.user_name, &row.phone), &left, news));
     }
     Ok(outbox::write(work, drafts).await? + look_at_classes(work, [class_id]).await?)
+}
+
+/// Lessons of a class that follow one another. A message names the first and the last of its
+/// lessons, and is looked at by all between: of lessons that do not follow one another there is one
+/// for each run of them.
+struct Runs<'a> {
+    vacancy: &'a Vacancy,
+    /// The lessons of the class.
+    days: Vec<Day>,
+}
+
+impl<'a> Runs<'a> {
+    async fn of(work: Work<'_>, vacancy: &'a Vacancy, class_id: i64) -> Result<Self> {
+        let mut lessons = class_lesson_list(work.txn, class_id).await?;
+        lessons.retain(|lesson| lesson.state != LessonState::Cancelled);
+        Ok(Self { vacancy, days: lessons.into_iter().map(|lesson| lesson.day).collect() })
+    }
+
+    fn drafts(&self, person: &Person, spans: &[Span], news: impl Fn(LessonCount) -> ClassNews) -> Vec<Draft> {
+        let at = |span: &Span| self.days.partition_point(|day| *day < span.day);
+        // A class for good is one thing.
+        let is_one = self.vacancy.kind != VacancyKind::Substitution;
+        let runs = spans.chunk_by(|one, next| is_one || at(one) + 1 >= at(next));
+        let draft = |(number, run): (usize, &[Span])| {
+            let lessons = notice::count_of(self.vacancy, run);
+            let draft = of_lessons(self.vacancy, person.clone(), news(lessons), run);
+            match (number, run.first()) {
+                (1.., Some(span)) => Draft { version: span.day.to_string(), ..draft },
+                _ => draft,
+            }
+        };
+        runs.enumerate().map(draft).collect()
+    }
+
+    /// Takes back what a coach was to be told of these lessons, and of no others, and has not
+    /// heard: the lessons of which there was nothing, of which the coach is to hear.
+    async fn left_to_tell(
+        &self,
+        work: Work<'_>,
+        class_id: i64,
+        unheard: &[MessageKind],
+        user_name: &str,
+        spans: &[Span],
+    ) -> Result<Vec<Span>> {
+        let time = work.app.time();
+        // The days of the class of which a message tells.
+        let days_of = |row: &message::Model| {
+            let between = row.lesson_at.map(|first| time.day(first)..=time.day(row.valid_until));
+            self.days.iter().filter(move |day| between.as_ref().is_some_and(|between| between.contains(day)))
+        };
+        let mut left = spans.to_vec();
+        for kind in unheard {
+            let mut rows = outbox::unsent_about_class(work.txn, *kind, user_name, class_id).await?;
+            rows.retain(|row| days_of(row).all(|day| spans.iter().any(|span| span.day == *day)));
+            outbox::withdraw(work, &rows).await?;
+            left.retain(|span| !rows.iter().any(|row| days_of(row).any(|day| *day == span.day)));
+        }
+        Ok(left)
+    }
 }
 
 /// What tells a coach that lessons are theirs, and that they are not.
 const YOURS: [MessageKind; 2] = [MessageKind::SubstituteAssigned, MessageKind::LessonsReturned];
 const NOT_YOURS: [MessageKind; 2] = [MessageKind::CoachReplaced, MessageKind::SubstituteReleased];
-
-/// Takes back what a coach was to be told of these lessons of a class, and of no others, and has
-/// not heard: the lessons of which there was nothing, of which the coach is to hear.
-async fn left_to_tell(
-    work: Work<'_>,
-    class_id: i64,
-    unheard: &[MessageKind],
-    user_name: &str,
-    spans: &[Span],
-) -> Result<Vec<Span>> {
-    let mut left = spans.to_vec();
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(left) };
-    for kind in unheard {
-        let mut rows = outbox::unsent_about_class(work.txn, *kind, user_name, class_id).await?;
-        rows.retain(|row| {
-            row.lesson_at.is_some_and(|from| first.start <= from) && row.valid_until <= last.start
-        });
-        outbox::withdraw(work, &rows).await?;
-        let says = |row: &message::Model, span: &Span| {
-            row.lesson_at.is_some_and(|from| from <= span.start) && span.start <= row.valid_until
-        };
-        left.retain(|span| !rows.iter().any(|row| says(row, span)));
-    }
-    Ok(left)
-}
 
 /// A substitute has these lessons no more, and is told.
 pub(super) async fn released(
@@ -248,18 +277,16 @@ pub(super) async fn released(
 ) -> Result<u64> {
     let row = coach::Entity::find_by_id(coach_id).one(work.txn).await?;
     let row = row.ok_or_else(|| Error::not_found("coach", coach_id))?;
-    let left = match vacancy.class_id {
-        Some(class_id) => left_to_tell(work, class_id, &YOURS, &row.user_name, spans).await?,
-        None => spans.to_vec(),
-    };
-    if left.is_empty() {
-        return Ok(0);
+    let (class_id, _) = places(vacancy)?;
+    let runs = Runs::of(work, vacancy, class_id).await?;
+    let left = runs.left_to_tell(work, class_id, &YOURS, &row.user_name, spans).await?;
+    let news = |lessons| ClassNews::SubstituteReleased { lessons };
+    let mut drafts = runs.drafts(&person(&row.user_name, &row.phone), &left, news);
+    if let (Some(draft), Some(span)) = (drafts.first_mut(), left.first()) {
+        // One edit may take one day of it, another the next.
+        draft.version = span.day.to_string();
     }
-    let news = ClassNews::SubstituteReleased { lessons: notice::count_of(vacancy, &left) };
-    let draft = of_lessons(vacancy, person(&row.user_name, &row.phone), news, &left);
-    // One edit may take one day of it, another the next.
-    let version = left.first().map_or(vacancy.day, |span| span.day).to_string();
-    outbox::write(work, vec![Draft { version, ..draft }]).await
+    outbox::write(work, drafts).await
 }
 
 /// A filled substitution is over before its lessons: CANCELLED, and so is the invitation.

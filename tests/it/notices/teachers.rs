@@ -11,7 +11,7 @@ use etutor::storage::sql::sql;
 use etutor::testing::academy::coach;
 use etutor::testing::on_every_app_at;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Thursdays, all ahead when the stories begin.
 const DAYS: [&str; 4] = ["2026-03-19", "2026-03-26", "2026-04-02", "2026-04-09"];
@@ -22,7 +22,7 @@ enum Step {
     /// Staff name a substitute for a lesson.
     Name {
         coach: usize,
-        day: usize,
+        days: BTreeSet<usize>,
     },
     /// Staff take back who was named last for it.
     TakeBack {
@@ -37,7 +37,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let day = 0_usize..DAYS.len();
     prop_oneof![
-        4 => (2_usize..4, day.clone()).prop_map(|(coach, day)| Step::Name { coach, day }),
+        4 => (2_usize..4, prop::collection::btree_set(day.clone(), 1..2))
+            .prop_map(|(coach, days)| Step::Name { coach, days }),
         3 => day.prop_map(|day| Step::TakeBack { day }),
         2 => (1_i64..900).prop_map(|minutes| Step::Wait { minutes }),
         3 => Just(Step::Send),
@@ -68,9 +69,10 @@ impl History {
 
     async fn play(&mut self, step: &Step) {
         match step {
-            Step::Name { coach: number, day } => {
-                // Refused when that coach has the lesson, or there is none.
-                drop(crate::substitutions::start(&self.stage, &[DAYS[*day]], Some(*number)).await);
+            Step::Name { coach: number, days } => {
+                let days: Vec<&str> = days.iter().map(|day| DAYS[*day]).collect();
+                // Refused when that coach has one of the lessons.
+                drop(crate::substitutions::start(&self.stage, &days, Some(*number)).await);
             }
             Step::TakeBack { day } => {
                 let request = pb::ListSubstitutionsRequest {
@@ -79,7 +81,8 @@ impl History {
                 };
                 let found =
                     self.stage.substitutions().list_substitutions(request).await.unwrap().into_inner();
-                let of_day = found.substitutions.iter().rev().find(|one| one.days == [DAYS[*day]]);
+                let of_day =
+                    found.substitutions.iter().rev().find(|one| one.days.contains(&DAYS[*day].to_owned()));
                 let Some(substitution_id) = of_day.map(|one| one.substitution_id) else { return };
                 let request = pb::CancelSubstitutionRequest {
                     substitution_id,
@@ -102,8 +105,8 @@ impl History {
     async fn send(&mut self) {
         self.stage.fire("sms send", None).await;
         let now = self.stage.now().await.unwrap();
-        let sent: Vec<(i64, String, String, Option<Instant>)> =
-            sql("SELECT id, kind, person, lesson_at FROM message WHERE state = 'CAPTURED' \
+        let sent: Vec<(i64, String, String, Option<Instant>, Instant)> =
+            sql("SELECT id, kind, person, lesson_at, valid_until FROM message WHERE state = 'CAPTURED' \
                  AND handed_at = ? AND audience = 'COACH' ORDER BY id")
             .bind(now)
             .tuples(self.stage.db().reader())
@@ -115,15 +118,15 @@ impl History {
             .tuples(self.stage.db().reader())
             .await
             .unwrap();
-        for (id, kind, person, lesson_at) in sent {
+        for (id, kind, person, lesson_at, last) in sent {
             let words: Vec<(String, String)> = match kind.as_str() {
-                "SUBSTITUTE_ASSIGNED" | "LESSONS_RETURNED" => {
-                    let at = self.stage.time().show(lesson_at.unwrap());
-                    vec![(at[..10].to_owned(), at[11..].to_owned())]
-                }
-                "COACH_REPLACED" | "SUBSTITUTE_RELEASED" => {
-                    let at = self.stage.time().show(lesson_at.unwrap());
-                    vec![(at[..10].to_owned(), "off".to_owned())]
+                "SUBSTITUTE_ASSIGNED" | "LESSONS_RETURNED" | "COACH_REPLACED" | "SUBSTITUTE_RELEASED" => {
+                    let first = self.stage.time().show(lesson_at.unwrap());
+                    let last = self.stage.time().show(last);
+                    let is_theirs = matches!(kind.as_str(), "SUBSTITUTE_ASSIGNED" | "LESSONS_RETURNED");
+                    let word = if is_theirs { &first[11..] } else { "off" };
+                    let between = DAYS.into_iter().filter(|day| (&first[..10]..=&last[..10]).contains(day));
+                    between.map(|day| (day.to_owned(), word.to_owned())).collect()
                 }
                 _ => topics
                     .iter()

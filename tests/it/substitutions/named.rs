@@ -37,6 +37,34 @@ fn who_is_named_has_the_lesson_and_the_search_is_over() {
 }
 
 #[test]
+fn lessons_that_do_not_follow_one_another_are_told_run_by_run() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        for number in [2, 3] {
+            stage.test(number, true).await;
+        }
+        minute(&stage, "2026-03-06T10:00").await;
+        let days = ["2026-03-12", "2026-03-26", "2026-04-02"];
+        let first = start(&stage, &days, Some(2)).await.unwrap();
+        assert_eq!(teaches(&stage, &[12, 19, 26]).await, ["12 coach-002", "19 coach-001", "26 coach-002"]);
+        let (replaced, assigned) = ("COACH_REPLACED coach-001", "SUBSTITUTE_ASSIGNED coach-002");
+        assert_eq!(who(&minute(&stage, "2026-03-06T10:01").await), [replaced, replaced, assigned, assigned]);
+        // Taken back at night, and another is named before anybody has heard: for the coach of the
+        // class nothing has changed.
+        stage.set_clock("2026-03-06T22:30").await;
+        let request = pb::CancelSubstitutionRequest {
+            substitution_id: first.substitution_id,
+            operator: "wang".to_owned(),
+            remark: "另有安排".to_owned(),
+        };
+        stage.substitutions().cancel_substitution(request).await.unwrap();
+        start(&stage, &days, Some(3)).await.unwrap();
+        let (released, assigned) = ("SUBSTITUTE_RELEASED coach-002", "SUBSTITUTE_ASSIGNED coach-003");
+        assert_eq!(who(&minute(&stage, "2026-03-07T07:00").await), [assigned, assigned, released, released]);
+    });
+}
+
+#[test]
 fn who_was_asked_and_is_named_hears_of_the_lesson_only_and_other_days_are_looked_after_further() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = formed(app).await;
