@@ -11,12 +11,13 @@ use crate::error::Result;
 use std::collections::BTreeSet;
 
 /// Whether the coach of a message `m` teaches a lesson of its class, from the one that it names
-/// until its last one begins.
+/// until its last one. Both may be at another time of day by now, of which another message tells:
+/// hence the twelve hours (43,200 s), within which a class has no other lesson.
 macro_rules! teaches {
     () => {
         "EXISTS (SELECT 1 FROM lesson l JOIN coach p ON p.id = l.coach_id WHERE l.class_id = m.class_id \
-         AND l.start_at BETWEEN m.lesson_at AND m.valid_until AND p.user_name = m.person \
-         AND l.state <> 'CANCELLED')"
+         AND l.start_at BETWEEN m.lesson_at - 43200 AND m.valid_until + 43200 \
+         AND p.user_name = m.person AND l.state <> 'CANCELLED')"
     };
 }
 
@@ -28,15 +29,17 @@ macro_rules! on_duty {
     };
 }
 
-/// Whether the student of a message `m` is signed up for the lesson that it names. The key names
-/// the template; the student may have another lesson at that time by now.
+/// Whether the student of a message `m` is signed up for the lesson that it names, which may be at
+/// another time of day by now. The key names the template; the student may have another lesson at
+/// that time.
 macro_rules! signed_up {
     () => {
         "EXISTS (SELECT 1 FROM student s JOIN reservation r ON r.student_id = s.id \
          JOIN class_template t ON t.id = r.template_id \
          JOIN place p ON p.template_id = r.template_id AND p.day BETWEEN r.start_day AND r.last_day \
          WHERE s.user_name = m.person AND r.state IN ('BOOKED', 'PLACED') \
-           AND p.start_at = m.lesson_at AND REPLACE(m.dedup_key, t.code, '') <> m.dedup_key)"
+           AND p.start_at BETWEEN m.lesson_at - 43200 AND m.lesson_at + 43200 \
+           AND REPLACE(m.dedup_key, t.code, '') <> m.dedup_key)"
     };
 }
 
