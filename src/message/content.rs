@@ -90,6 +90,8 @@ pub enum ClassNews {
     },
     /// The software test is still missing.
     TestReminder {
+        /// What the yes is for.
+        to: VacancyKind,
         /// Until when to pass it.
         test_by: Instant,
     },

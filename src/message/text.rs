@@ -90,8 +90,9 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             };
             match test_by {
                 Some(by) => format!(
-                    "{counts}请在{}前通过客户端的软件测试，逾期名额将让给其他教练。",
-                    until(*by, time)
+                    "{counts}请在{}前通过客户端的软件测试，逾期{}。",
+                    until(*by, time),
+                    otherwise(*to)
                 ),
                 None => format!("{counts}您已通过软件测试，无需再测，{}。", what_follows(*to)),
             }
@@ -108,10 +109,11 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::Promoted { to, test_by: None } => {
             format!("{first}有了空缺，您已由候补转为正式教练，{}。", what_follows(*to))
         }
-        ClassNews::TestReminder { test_by } => {
+        ClassNews::TestReminder { to, test_by } => {
             format!(
-                "您答应带的{first}还差软件测试。请在{}前到客户端完成，逾期名额将让给其他教练。",
-                until(*test_by, time)
+                "您答应带的{first}还差软件测试。请在{}前到客户端完成，逾期{}。",
+                until(*test_by, time),
+                otherwise(*to)
             )
         }
         ClassNews::TestLapsed => {
@@ -303,6 +305,14 @@ fn what_follows(to: VacancyKind) -> &'static str {
         VacancyKind::Change => "接任当日会另行通知",
         VacancyKind::Standby => "需要您接替时会马上通知，请保持在线",
         VacancyKind::Continue => "续班安排会另行通知",
+    }
+}
+
+/// What becomes of a yes without a test.
+fn otherwise(to: VacancyKind) -> &'static str {
+    match to {
+        VacancyKind::Continue => "将不再续班",
+        _ => "名额将让给其他教练",
     }
 }
 

@@ -48,7 +48,7 @@ async fn remind(call: &Call<'_>, due: &[InvitedCoach], day: Option<Day>) -> Resu
     let draft = |coach: &InvitedCoach| {
         let task = tasks.iter().find(|task| task.id == coach.task_id)?;
         let deadline = coach.stands.test_by()?;
-        let news = ClassNews::TestReminder { test_by: deadline };
+        let news = ClassNews::TestReminder { to: task.kind, test_by: deadline };
         let draft = notice::to_coach(task, coach, deadline.unix(), news);
         Some(outbox::Draft { valid_until: deadline, ..draft })
     };

@@ -52,7 +52,9 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::Accepted => ClassNews::Accepted { to, test_by, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
         MessageKind::Promoted => ClassNews::Promoted { to, test_by },
-        MessageKind::TestReminder => ClassNews::TestReminder { test_by: midnight() },
+        MessageKind::TestReminder => {
+            ClassNews::TestReminder { to: VacancyKind::NewClasses, test_by: midnight() }
+        }
         MessageKind::TestLapsed => ClassNews::TestLapsed,
         MessageKind::TestPassed => ClassNews::TestPassed { to },
         MessageKind::TestFailed => {

@@ -4,6 +4,7 @@ use super::{ending, go_on, gone_on, lessons, listed, stands, until};
 use crate::staffing::stage::{SATURDAY, Stage};
 use crate::substitutions::yes;
 use etutor::rpc::pb;
+use etutor::testing::academy::student;
 use etutor::testing::on_every_app_at;
 
 async fn holidays(stage: &Stage, days: &[&str]) {
@@ -81,6 +82,44 @@ fn an_hour_that_moves_is_told_to_the_coach_who_is_asked_and_offers_name_the_new_
         assert!(offers.iter().all(|body| body.contains("4月2日（周四）19:00-20:30")), "{offers:?}");
         assert_eq!(listed(&stage).await[0].seats.len(), 3);
         stage.ignore_messages("what is told is another story");
+    });
+}
+
+#[test]
+fn who_heard_an_offer_hears_that_its_end_is_nearer_and_its_hour_another() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = ending(app).await;
+        go_on(&stage, until("2026-04-09")).await.unwrap();
+        stage.minute("2026-03-16T10:01").await;
+        stage.set_clock("2026-03-28T10:00").await;
+        assert_eq!(yes(&stage, 1).await, "READY");
+        stage.fire("clazz offer_places", None).await;
+        stage.fire("sms send", None).await;
+        stage.told().await;
+        let end = async || stage.local(&listed(&stage).await[0].seats[0].expire_time);
+        assert_eq!(end().await, "2026-04-02 15:00");
+        hours(&stage, "09:00", "10:30").await;
+        assert_eq!(end().await, "2026-04-01 20:00");
+        let told = stage.messages().await;
+        for number in 1..=3 {
+            let of = told.iter().filter(|row| row.person == student(number));
+            let of: Vec<(&str, &str)> = of.map(|row| (row.kind.as_str(), row.body.as_str())).collect();
+            let is_told = |kind: &str, what: &str| of.iter().any(|one| one.0 == kind && one.1.contains(what));
+            assert!(is_told("LESSON_MOVED", "09:00"), "{of:?}");
+            assert!(is_told("CONTINUE_REMINDER", "4月1日20:00"), "{of:?}");
+        }
+        // What has not gone out is written anew, and the hour is told as well.
+        hours(&stage, "19:00", "20:30").await;
+        stage.fire("sms send", None).await;
+        let told = stage.messages().await;
+        let sent = told.iter().filter(|row| row.state.as_str() == "CAPTURED" && row.person == student(1));
+        let end = end().await;
+        let end = format!("4月{}日{}", &end[9..10], &end[11..]);
+        let sent: Vec<(&str, bool)> = sent
+            .map(|row| (row.kind.as_str(), row.body.contains("19:00") && row.body.contains(&end)))
+            .collect();
+        assert_eq!(sent, [("CONTINUE_REMINDER", true)], "the hour is what was heard");
+        stage.ignore_messages("what else is told is another story");
     });
 }
 

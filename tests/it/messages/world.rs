@@ -53,7 +53,7 @@ pub fn content(kind: MessageKind) -> Content {
         MessageKind::Accepted => ClassNews::Accepted { to, test_by: None, again: false },
         MessageKind::Reserved => ClassNews::Reserved,
         MessageKind::Promoted => ClassNews::Promoted { to, test_by: None },
-        MessageKind::TestReminder => ClassNews::TestReminder { test_by: at("19:00") },
+        MessageKind::TestReminder => ClassNews::TestReminder { to, test_by: at("19:00") },
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
         MessageKind::NoLongerNeeded => {
             ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }

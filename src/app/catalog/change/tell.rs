@@ -83,9 +83,10 @@ pub(super) async fn tell(
         return Ok(0);
     }
     let teller = Teller::of(work, scene).await?;
-    let offers = offers_anew(&teller, work.txn, scene, &followed.gone).await?;
+    let (offers, ends) = offers_anew(&teller, work.txn, scene, &followed.gone).await?;
     let (mut drafts, mut asked) = students(&teller, scene, followed, &offers);
     drafts.extend(offers.into_values());
+    drafts.extend(ends.into_values());
     let assigned = assigned_anew(&teller, work.txn, scene, lessons).await?;
     asked.extend(coaches(scene, lessons, &assigned));
     drafts.extend(assigned.into_values());
@@ -110,13 +111,14 @@ pub(super) async fn tell(
 }
 
 /// Offers of places that nobody has handed over yet, as they are now, by reservation: all that
-/// these students are told.
+/// these students are told. And what those are told as well who have heard their offer: until when
+/// it stands now, where they have been told a later end, or are to be reminded of it.
 async fn offers_anew(
     teller: &Teller<'_>,
     txn: &Txn,
     scene: &Scene<'_>,
     gone: &HashSet<i64>,
-) -> Result<BTreeMap<i64, Draft>> {
+) -> Result<(BTreeMap<i64, Draft>, BTreeMap<i64, Draft>)> {
     let offered: Vec<(&EditedReservation, &Edit<'_>, &PlaceDay)> = reservations::concerned(scene)
         .filter(|(reservation, ..)| {
             reservation.state == ReservationState::Offered && !gone.contains(&reservation.id)
@@ -124,7 +126,7 @@ async fn offers_anew(
         .filter_map(|(reservation, edit, _)| Some((reservation, edit, edit.first_before(reservation)?)))
         .collect();
     if offered.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Default::default());
     }
     let mut rows = outbox::unsent(
         txn,
@@ -136,31 +138,61 @@ async fn offers_anew(
         offered.iter().any(|(reservation, edit, first)| is_offer_of(row, reservation, edit, first))
     });
     outbox::withdraw(teller.work, &rows).await?;
-    let mut anew = BTreeMap::new();
+    let (mut anew, mut ends) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let Some((reservation, edit, _)) =
             offered.iter().find(|(reservation, edit, first)| is_offer_of(&row, reservation, edit, first))
         else {
             continue;
         };
-        let days: Vec<&PlaceDay> =
-            edit.places.range(reservation.start_day..=reservation.last_day).map(|(_, row)| row).collect();
-        let until = reservations::next(&teller.work, edit, reservation).and_then(|(_, until)| until);
-        let (Some(first), Some(last), Some(until)) = (days.first(), days.last(), until) else { continue };
-        let person =
-            Person::Student { user_name: reservation.user_name.clone(), phone: reservation.phone.clone() };
-        let lessons = LessonCount { lessons: days.len(), last_day: last.day };
-        let news = match row.kind {
-            MessageKind::ContinueOffer => ClassNews::ContinueOffer { lessons, take_by: until },
-            MessageKind::ContinueReminder => ClassNews::ContinueReminder { take_by: until },
-            _ => ClassNews::WaitlistOffer { lessons, take_by: until },
-        };
-        let draft = teller.draft(person, edit, (*first).into(), news);
-        let draft = Draft { version: outbox::next_version(&row), valid_until: until, ..draft };
-        // An offer before the reminder of it.
-        anew.entry(reservation.id).or_insert(draft);
+        let Some(draft) = offer_now(teller, edit, reservation, row.kind) else { continue };
+        let draft = Draft { version: outbox::next_version(&row), ..draft };
+        // An offer before the reminder of it; who is only reminded has heard the offer.
+        match row.kind {
+            MessageKind::ContinueReminder if !anew.contains_key(&reservation.id) => {
+                ends.insert(reservation.id, draft);
+            }
+            _ => {
+                anew.entry(reservation.id).or_insert(draft);
+            }
+        }
     }
-    Ok(anew)
+    for (reservation, edit, _) in offered {
+        let known = anew.contains_key(&reservation.id) || ends.contains_key(&reservation.id);
+        let kind = match reservation.class_id {
+            Some(_) => MessageKind::ContinueReminder,
+            None => MessageKind::WaitlistOffer,
+        };
+        let now = offer_now(teller, edit, reservation, kind).filter(|_| !known);
+        if let Some(draft) =
+            now.filter(|draft| reservation.expires_at.is_some_and(|end| draft.valid_until < end))
+        {
+            ends.insert(reservation.id, draft);
+        }
+    }
+    Ok((anew, ends))
+}
+
+/// What tells a student of an offer as it is now; `None` when nothing of it is left.
+fn offer_now(
+    teller: &Teller<'_>,
+    edit: &Edit<'_>,
+    reservation: &EditedReservation,
+    kind: MessageKind,
+) -> Option<Draft> {
+    let days: Vec<&PlaceDay> =
+        edit.places.range(reservation.start_day..=reservation.last_day).map(|(_, row)| row).collect();
+    let until = reservations::next(&teller.work, edit, reservation)?.1?;
+    let (first, last) = (days.first()?, days.last()?);
+    let person =
+        Person::Student { user_name: reservation.user_name.clone(), phone: reservation.phone.clone() };
+    let lessons = LessonCount { lessons: days.len(), last_day: last.day };
+    let news = match kind {
+        MessageKind::ContinueOffer => ClassNews::ContinueOffer { lessons, take_by: until },
+        MessageKind::ContinueReminder => ClassNews::ContinueReminder { take_by: until },
+        _ => ClassNews::WaitlistOffer { lessons, take_by: until },
+    };
+    Some(Draft { valid_until: until, ..teller.draft(person, edit, (*first).into(), news) })
 }
 
 /// Whether a message offers a reservation its places, of which this was the first.
@@ -262,7 +294,7 @@ async fn reminders_anew(work: Work<'_>, moved: &[MovedTask]) -> Result<Vec<Draft
     let anew = |row: &message::Model| {
         let (task, coach) = invited.get(&row.invitation_id?)?;
         let deadline = coach.stands.test_by()?;
-        let news = ClassNews::TestReminder { test_by: deadline };
+        let news = ClassNews::TestReminder { to: task.kind, test_by: deadline };
         let draft = notice::to_coach(task, coach, outbox::next_version(row), news);
         Some(Draft { valid_until: deadline, ..draft })
     };
