@@ -6,28 +6,35 @@ use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_answered;
 use crate::app::staffing;
 use crate::app::staffing::hold::{candidate_of, coach_lock_in_txn, need_of, refused_for};
-use crate::app::staffing::step::settle;
+use crate::app::staffing::step::{cancel_in_txn, settle};
 use crate::app::staffing::vacancy::times;
 use crate::domain::actor::Actor;
+use crate::domain::apart::Pupil;
 use crate::domain::calendar::cut_off;
+use crate::domain::city::city;
 use crate::domain::continuing::ASK_SPAN;
 use crate::domain::eligibility::{self, Purpose, Span};
 use crate::domain::notice::Standing;
 use crate::domain::places::show_days;
 use crate::domain::refusal::Refusal;
-use crate::domain::state::{InvitationKind, ReservationState, VacancyKind};
+use crate::domain::state::task::Event;
+use crate::domain::state::{
+    Cancellation, InvitationKind, InvitationState, ReservationState, TaskState, VacancyKind,
+};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
+use crate::storage::block::student_list_blocked;
 use crate::storage::continuation::lessons::{class_end, classes_meeting};
 use crate::storage::continuation::{
-    class_busy_with, continuation_insert_in_txn, sign_up_rows, students_of_day,
+    class_busy_with, continuation_insert_in_txn, invitations_of, sign_up_rows, students_of_day,
 };
 use crate::storage::entity::{class, class_template};
 use crate::storage::make_up::make_up_template_list;
+use crate::storage::seat::seats_of_class;
 use crate::storage::sign_up::place_list_in;
 use crate::storage::staffing as vacancies;
-use crate::storage::vacancy::{NewVacancy, vacancy_insert_in_txn};
+use crate::storage::vacancy::{NewVacancy, vacancy_ended_by_in_txn, vacancy_insert_in_txn};
 use crate::storage::{catalog, pool};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
@@ -67,11 +74,18 @@ pub(crate) async fn continue_class(call: &Call<'_>, wanted: &Wanted) -> Result<C
     let key = in_txn!(call, "continuation.start", |work| {
         let class = vacancies::class_lock_in_txn(work.txn, wanted.class_id).await?;
         if let Some(key) = work.claimed(SCOPE).await? {
-            return key.parse().map_err(|_| Error::Corrupt {
+            let key = key.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
                 id: work.key.request_id.clone(),
-            });
+            })?;
+            return match vacancies::vacancy_by_id(work.txn, key).await?.state {
+                TaskState::Cancelled => {
+                    let text = format!("continuation {} was cancelled", -key);
+                    Err(Error::precondition(Reason::Cancelled, text))
+                }
+                _ => Ok(key),
+            };
         }
         let key = open(work, &class, wanted).await?;
         ask(work, key, &class, wanted).await?;
@@ -103,6 +117,8 @@ async fn ask(work: Work<'_>, key: i64, class: &class::Model, wanted: &Wanted) ->
             .map(drop);
     }
     let invitation = staffing::one::take(work, (&vacancy, &need), &mut candidate).await?;
+    // Nobody else is asked: it waits for this coach, as when staff ask.
+    vacancies::vacancy_step_in_txn(work.txn, &[key], vacancy.state, Event::Short).await?;
     look_at_answered(work, invitation, Standing::SaidYes).await.map(drop)
 }
 
@@ -111,13 +127,15 @@ async fn open(work: Work<'_>, class: &class::Model, wanted: &Wanted) -> Result<i
     let end = last_lesson(work, class).await?;
     let template = template_of(work, class, wanted).await?;
     let students = match wanted.newcomers.len() {
-        0 => students_at(work, class, end).await?,
+        0 => students_at(work, class, &template, end).await?,
         count => {
             newcomers_fit(work, class, &template, wanted).await?;
             count
         }
     };
-    if let Some((id, kind)) = class_busy_with(work.txn, class.id).await? {
+    if let Some((id, kind)) = class_busy_with(work.txn, class.id).await?
+        && !ended_as_nobody_is_asked(work, id).await?
+    {
         let text = match kind.as_str() {
             "CONTINUE" => format!("its coach is asked already whether it goes on (continuation {id})"),
             _ => format!("another coach is to take it over (coach change {id})"),
@@ -157,6 +175,20 @@ async fn open(work: Work<'_>, class: &class::Model, wanted: &Wanted) -> Result<i
     continuation_insert_in_txn(work.txn, key, class.id, &Vec::from_iter(wanted.newcomers.iter().copied()))
         .await?;
     Ok(key)
+}
+
+/// Whether a continuation was ended because its coach was let go, so that nobody can say yes to it
+/// any more.
+async fn ended_as_nobody_is_asked(work: Work<'_>, id: i64) -> Result<bool> {
+    let vacancy = vacancies::vacancy_lock_in_txn(work.txn, -id).await?;
+    let asked = invitations_of(work.txn, [vacancy.id]).await?.remove(&vacancy.id);
+    let is_let_go = asked.is_some_and(|asked| asked.state == InvitationState::Cancelled);
+    if vacancy.kind != VacancyKind::Continue || !is_let_go {
+        return Ok(false);
+    }
+    cancel_in_txn(work, vacancy.id, Cancellation::Admin).await?;
+    vacancy_ended_by_in_txn(work.txn, vacancy.id, &work.actor, &work.remark).await?;
+    Ok(true)
 }
 
 /// The day of the last lesson of a class that may go on.
@@ -228,8 +260,23 @@ async fn days(
 }
 
 /// How many students the class has at its end.
-async fn students_at(work: Work<'_>, class: &class::Model, end: Day) -> Result<usize> {
-    let students = students_of_day(work.txn, class.id, end).await?.len();
+async fn students_at(
+    work: Work<'_>,
+    class: &class::Model,
+    template: &class_template::Model,
+    end: Day,
+) -> Result<usize> {
+    let comers = students_of_day(work.txn, class.id, end).await?;
+    let students = comers.len();
+    // Who is with the coach already may stay longer; in another season it is a new class.
+    if template.id != class.template_id {
+        let blocked = student_list_blocked(work.txn, [class.coach_id]).await?.remove(&class.coach_id);
+        let is_blocked = |id: &i64| blocked.as_ref().is_some_and(|blocked| blocked.contains(id));
+        if students > 0 && comers.iter().all(|one| is_blocked(&one.student_id)) {
+            let text = "the coach is kept from all students of the class";
+            return Err(Error::precondition(Reason::Blocked, text));
+        }
+    }
     if students == 0 {
         let text = format!("nobody comes to the last lesson of the class, on {end}, and stays until then");
         return Err(Error::precondition(Reason::NoClass, text).of_classes(vec![class.id]));
@@ -258,6 +305,7 @@ async fn newcomers_fit(
         return wrong("can be given only where a class goes on in its own class template".to_owned());
     }
     let found = sign_up_rows(work.txn, wanted.newcomers.iter().copied()).await?;
+    let seats = seats_of_class(work.txn, class.id, &[wanted.last_day]).await?;
     for id in &wanted.newcomers {
         let row = found.iter().find(|row| row.comer.reservation_id == *id);
         let row = row.ok_or_else(|| Error::not_found("reservation", id))?;
@@ -266,6 +314,11 @@ async fn newcomers_fit(
         }
         if row.state != ReservationState::Booked || row.class_id.is_some() {
             return wrong(format!("reservation {id} is {}, and waits for no class", row.state));
+        }
+        let pupil = Pupil { student_id: row.comer.student_id, city: city(&row.comer.area_code) };
+        if let Some(reason) = seats.as_ref().and_then(|seats| seats.apart.why(&pupil)) {
+            let text = format!("the coach is kept from the student of reservation {id}");
+            return Err(Error::precondition(reason, text).of_reservations(vec![*id]));
         }
         if row.last_day > wanted.last_day {
             let text =

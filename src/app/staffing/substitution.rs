@@ -74,11 +74,18 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
         // Before the look: the same request waits here, and then finds the first answer.
         staffing::class_lock_in_txn(work.txn, opening.class_id).await?;
         if let Some(id) = work.claimed(scope).await? {
-            return id.parse().map_err(|_| Error::Corrupt {
+            let id = id.parse().map_err(|_| Error::Corrupt {
                 table: "request_log",
                 column: "result",
                 id: work.key.request_id.clone(),
-            });
+            })?;
+            return match staffing::vacancy_by_id(work.txn, id).await?.state {
+                TaskState::Cancelled => {
+                    let text = format!("what the first such request opened ({}) was cancelled", -id);
+                    Err(Error::precondition(Reason::Cancelled, text))
+                }
+                _ => Ok(id),
+            };
         }
         let id = match coach_id {
             None => open(work, opening.class_id, &opening.wanted, false).await?,

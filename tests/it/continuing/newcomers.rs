@@ -1,6 +1,7 @@
 //! A class goes on for newcomers.
 
 use super::{go_on, gone_on, lessons, refused, stands, until};
+use crate::staffing::blocks;
 use crate::staffing::stage::SATURDAY;
 use etutor::rpc::pb;
 use etutor::testing::academy::student;
@@ -16,6 +17,9 @@ fn a_newcomer_whose_days_go_beyond_the_class_joins_it_when_the_coach_says_yes() 
         let ids = vec![newcomer.reservation_id];
         let request = |last| pb::ContinueClassRequest { reservation_ids: ids.clone(), ..until(last) };
         assert_eq!(refused(&stage, request("2026-04-09")).await, "NOT_A_LESSON_DAY");
+        let (block, _) = blocks::set(&stage, 1, blocks::From::Student(4)).await;
+        assert_eq!(refused(&stage, request("2026-04-16")).await, "BLOCKED");
+        blocks::remove(&stage, block).await.unwrap();
         go_on(&stage, request("2026-04-16")).await.unwrap();
         gone_on(&stage).await;
         assert_eq!(stands(&stage).await, "FORMED student-004 PLACED");

@@ -1,6 +1,7 @@
 //! What cannot go on, and who cannot be offered a place.
 
-use super::{ending, ending_of, go_on, gone_on, listed, refused, stands, until};
+use super::{ending, ending_of, go_on, gone_on, listed, refused, stands, state, until};
+use crate::staffing::blocks;
 use crate::staffing::stage::{SATURDAY, TH, evening};
 use crate::substitutions::yes;
 use etutor::rpc::pb;
@@ -58,6 +59,34 @@ fn the_same_request_is_one_continuation() {
         assert_eq!(first.continuation_id, again.continuation_id);
         let other = pb::ContinueClassRequest { last_day: "2026-04-23".to_owned(), ..request };
         assert_eq!(refused(&stage, other).await, "REQUEST_ID_REUSED");
+        let request = pb::CancelContinuationRequest {
+            continuation_id: first.continuation_id,
+            operator: "wang".to_owned(),
+            remark: "教室不够".to_owned(),
+        };
+        stage.continuations().cancel_continuation(request).await.unwrap();
+        let same = pb::ContinueClassRequest { request_id: "r-1".to_owned(), ..until("2026-04-30") };
+        assert_eq!(refused(&stage, same).await, "CANCELLED");
+        stage.ignore_messages("what is told is another story");
+    });
+}
+
+#[test]
+fn a_coach_who_was_let_go_can_be_asked_once_more() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = ending(app).await;
+        go_on(&stage, until("2026-04-30")).await.unwrap();
+        stage.minute("2026-03-16T10:00").await;
+        assert_eq!(refused(&stage, until("2026-04-30")).await, "IN_USE");
+        let (block, _) = blocks::set(&stage, 1, blocks::From::Everything).await;
+        stage.minute("2026-03-16T10:01").await;
+        assert_eq!(refused(&stage, until("2026-04-30")).await, "BLOCKED");
+        blocks::remove(&stage, block).await.unwrap();
+        go_on(&stage, until("2026-04-30")).await.unwrap();
+        let states: Vec<String> = listed(&stage).await.iter().map(state).collect();
+        assert_eq!(states, ["CANCELLED", "INVITING"]);
+        stage.minute("2026-03-16T10:02").await;
+        assert_eq!(yes(&stage, 1).await, "READY");
         stage.ignore_messages("what is told is another story");
     });
 }

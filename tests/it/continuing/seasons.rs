@@ -1,6 +1,7 @@
 //! A class goes on in another season.
 
 use super::{go_on, gone_on, lessons, listed, refused, stands, takes, until};
+use crate::staffing::blocks;
 use crate::staffing::stage::{SATURDAY, Stage, TH};
 use etutor::rpc::pb;
 use etutor::testing::academy::coach;
@@ -121,6 +122,12 @@ fn who_is_kept_from_the_coach_is_not_offered_a_place_in_another_season() {
             ..Default::default()
         };
         stage.coaches().set_block(block).await.unwrap();
+        let (first, _) = blocks::set(&stage, 1, blocks::From::Student(1)).await;
+        let (third, _) = blocks::set(&stage, 1, blocks::From::Student(3)).await;
+        assert_eq!(refused(&stage, in_summer("next")).await, "BLOCKED", "nobody would come");
+        for block in [first, third] {
+            blocks::remove(&stage, block).await.unwrap();
+        }
         go_on(&stage, in_summer("next")).await.unwrap();
         gone_on(&stage).await;
         assert_eq!(stands(&stage).await, "FORMED student-001 OFFERED, student-003 OFFERED");

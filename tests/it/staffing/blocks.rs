@@ -39,7 +39,7 @@ pub async fn set(stage: &Stage, number: usize, from: From) -> (i64, Vec<i64>) {
     (answer.block.unwrap().block_id, answer.class_ids)
 }
 
-async fn remove(stage: &Stage, block_id: i64) -> Result<pb::Block, Status> {
+pub async fn remove(stage: &Stage, block_id: i64) -> Result<pb::Block, Status> {
     let request =
         pb::RemoveBlockRequest { block_id, operator: "li".to_owned(), remark: "已和好".to_owned() };
     Ok(stage.coaches().remove_block(request).await?.into_inner().block.unwrap())
