@@ -1,8 +1,9 @@
-//! The keys that are pressed while a screen is shown: `q` ends it, and so does Ctrl-C, after which
-//! the terminal is as it was.
+//! The keys that are pressed while a screen is shown: `q` ends it, and so do Ctrl-C and whoever
+//! ends the program, after which the terminal is as it was.
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{IsTerminal as _, Read as _};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// Keys as they are pressed, without waiting for a line.
@@ -57,7 +58,17 @@ impl Keys {
         tokio::select! {
             () = pressed => {}
             _ = tokio::signal::ctrl_c() => {}
+            () = signalled(SignalKind::terminate()) => {}
+            () = signalled(SignalKind::hangup()) => {}
         }
+    }
+}
+
+/// Waits for a signal; without end where it cannot be waited for.
+async fn signalled(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -4,7 +4,7 @@ use super::connect::{Connection, READING_S};
 use super::exit::Failure;
 use super::global::Global;
 use super::keys::Keys;
-use super::output::{self, json_time, shown_time, table, word};
+use super::output::{self, columns, json_time, shown_time, table, word};
 use super::screen::Screen;
 use super::value;
 use crate::domain::time::BusinessTime;
@@ -14,6 +14,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 /// Lessons of one call.
@@ -174,6 +175,7 @@ async fn follow(
     zone: BusinessTime,
 ) -> Result<(), Failure> {
     let mut was_open = false;
+    let mut sizes = signal(SignalKind::window_change()).ok();
     loop {
         // Without a deadline: it ends when somebody ends it.
         let opened = timeout(DEAD_AFTER, client(&connection).watch_lessons(request.clone())).await;
@@ -183,7 +185,14 @@ async fn follow(
                 let mut news = answer.into_inner();
                 let mut is_whole = true;
                 loop {
-                    match timeout(DEAD_AFTER, news.message()).await {
+                    let news = tokio::select! {
+                        news = timeout(DEAD_AFTER, news.message()) => news,
+                        () = resized(&mut sizes) => {
+                            shows.draw_again(zone)?;
+                            continue;
+                        }
+                    };
+                    match news {
                         Ok(Ok(Some(one))) => {
                             let one = if is_whole { shows.caught_up(one) } else { one };
                             is_whole = false;
@@ -217,6 +226,14 @@ async fn follow(
     }
 }
 
+/// Waits until the terminal has another size; without end where that cannot be seen.
+async fn resized(sizes: &mut Option<Signal>) {
+    match sizes {
+        Some(sizes) => drop(sizes.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
 /// After so much silence a page is dead: servers say something every 20 s.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
 /// How long to wait before it is opened again.
@@ -229,8 +246,8 @@ fn may_pass(status: &tonic::Status) -> bool {
 }
 
 impl Shows {
-    /// A page begins with everything: what of it is news, and which lessons have ended since the page
-    /// before.
+    /// A page begins with everything: what of it is news, and which lessons have ended since the
+    /// page before.
     fn caught_up(&self, whole: pb::WatchLessonsResponse) -> pb::WatchLessonsResponse {
         let (Self::Lines(known) | Self::Table(_, known)) = self else { return whole };
         let pb::WatchLessonsResponse { mut lessons, mut removed_lesson_ids } = whole;
@@ -273,6 +290,14 @@ impl Shows {
         }
     }
 
+    /// The terminal has another size.
+    fn draw_again(&self, zone: BusinessTime) -> Result<(), Failure> {
+        match self {
+            Self::Table(screen, known) => screen.draw(&table_of(known, zone), "q ends"),
+            Self::Json | Self::Lines(_) => Ok(()),
+        }
+    }
+
     /// Says that nothing new is to be seen at this moment, and why.
     fn trouble(&mut self, why: &str, zone: BusinessTime) -> Result<(), Failure> {
         match self {
@@ -285,8 +310,15 @@ impl Shows {
     }
 }
 
+/// The lessons that are watched, what is unusual first: of a line that is too wide the end is cut.
 fn table_of(known: &Known, zone: BusinessTime) -> String {
-    shown(&known.values().cloned().collect::<Vec<_>>(), zone)
+    let header = ["START", "END", "UNUSUAL", "COACH", "STUDENTS", "MISSING", "STATE", "TEMPLATE", "CLASS"];
+    let rows = known.values().map(|lesson| {
+        let [start, end, template, class, state, coach, students, missing, unusual] = cells(lesson, zone);
+        let hour = |at: String| at.split(' ').next_back().unwrap_or_default().to_owned();
+        [hour(start), hour(end), unusual, coach, students, missing, state, template, class]
+    });
+    columns(header, rows)
 }
 
 fn shown(lessons: &[pb::LiveLesson], zone: BusinessTime) -> String {

@@ -40,23 +40,35 @@ pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
-    let mut table = Table::new();
-    if is_terminal() {
-        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    } else {
-        table.load_style(presets::NOTHING);
+    if !is_terminal() {
+        return columns(header, rows);
     }
+    let mut table = filled(header, rows);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.trim_fmt()
+}
+
+/// A table with a header as bare columns, a line for each row however wide.
+pub(super) fn columns<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = filled(header, rows);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    // Without the blank that a frame would need.
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    table.trim_fmt()
+}
+
+fn filled<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> Table {
+    let mut table = Table::new();
     table.set_header(header);
     for row in rows {
         table.add_row(row);
     }
-    if !is_terminal() {
-        // Without the blank that a frame would need.
-        table.column_iter_mut().for_each(|column| {
-            column.set_padding((0, 2));
-        });
-    }
-    table.trim_fmt()
+    table
 }
 
 /// An instant for a program; null when there is none.
