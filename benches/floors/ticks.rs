@@ -306,8 +306,8 @@ async fn empty(app: &App) {
         app.db
             .reader()
             .execute_unprepared(
-                "VACUUM ANALYZE message, notice_topic, message_topic, lesson, lesson_check, make_up, vacancy, \
-                 vacancy_day",
+                "VACUUM ANALYZE message, notice_topic, message_topic, lesson, lesson_check, make_up, \
+                 vacancy, vacancy_day",
             )
             .await
             .unwrap();

@@ -177,8 +177,8 @@ pub(crate) async fn coach_blocked_in_txn(txn: &Txn, coach_id: i64, blocked: bool
     sql("UPDATE coach SET blocked = ? WHERE id = ?").bind(blocked).bind(coach_id).execute(txn).await.map(drop)
 }
 
-/// The classes in which a coach has lessons ahead: all, that of a key with its make-ups, or those in
-/// which a student comes to such a lesson.
+/// The classes in which a coach has lessons ahead: all, that of a key with its make-ups, or those
+/// in which a student comes to such a lesson.
 pub(crate) async fn class_list_blocked(
     conn: &impl ConnectionTrait,
     coach_id: i64,
@@ -186,8 +186,9 @@ pub(crate) async fn class_list_blocked(
     now: Instant,
 ) -> Result<Vec<i64>> {
     sql("SELECT DISTINCT l.class_id FROM lesson l WHERE l.coach_id = ? \
-         AND l.start_at > ? AND l.state = 'SCHEDULED' AND (? = 0 OR l.class_id = ? OR EXISTS (SELECT 1 FROM class c \
-         JOIN make_up_day u ON u.template_id = c.template_id WHERE c.id = l.class_id AND u.class_id = ?)) \
+         AND l.start_at > ? AND l.state = 'SCHEDULED' AND (? = 0 OR l.class_id = ? OR EXISTS \
+         (SELECT 1 FROM class c JOIN make_up_day u ON u.template_id = c.template_id \
+          WHERE c.id = l.class_id AND u.class_id = ?)) \
          AND (? = 0 OR EXISTS \
            (SELECT 1 FROM reservation r WHERE r.class_id = l.class_id AND r.state = 'PLACED' \
             AND r.student_id = ? AND COALESCE(r.placed_from, r.start_day) <= l.day AND r.last_day >= l.day)) \

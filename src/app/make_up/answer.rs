@@ -71,8 +71,8 @@ pub(crate) async fn answer_make_up(call: &Call<'_>, id: i64, comes: bool) -> Res
     })
 }
 
-/// A student who says yes to an hour that is another by now, and has not heard so, is told as of any
-/// lesson.
+/// A student who says yes to an hour that is another by now, and has not heard so, is told as of
+/// any lesson.
 async fn tell_hour(
     work: Work<'_>,
     row: &MakeUpRow,

@@ -139,8 +139,8 @@ pub(crate) const RECORD: usize = 15_500;
 /// In more records than this that wait is over sooner than their round trips.
 const MOST_RECORDS: usize = 32;
 
-/// Bytes of values in one message of so many: a database takes 16 MiB at least, but one that is busy
-/// is to get through a statement well within its time limit.
+/// Bytes of values in one message of so many: a database takes 16 MiB at least, but one that is
+/// busy is to get through a statement well within its time limit.
 const LARGE: usize = 1 << 20;
 
 /// Splits items into as few parts as fit a record each, of very many items into large ones; one at
@@ -286,7 +286,7 @@ mod tests {
             2,
             "what is too long by itself is sent"
         );
-        assert_eq!(Set::Ids((0..200_000).collect()).parts().len(), 1, "one wait is shorter than many trips");
-        assert_eq!(Set::Ids((0..1_000_000).collect()).parts().len(), 2, "but no message is too large");
+        assert_eq!(Set::Ids((0..100_000).collect()).parts().len(), 1, "one wait is shorter than many trips");
+        assert_eq!(Set::Ids((0..200_000).collect()).parts().len(), 2, "but no message is too large");
     }
 }

@@ -169,7 +169,7 @@ pub(crate) async fn vacancy_by_id(conn: &impl ConnectionTrait, id: i64) -> Resul
     let found = vacancy_list_by_ids(conn, [id]).await?.pop();
     found.ok_or_else(|| match id {
         1.. => Error::not_found("class task", id),
-        _ => Error::not_found("substitution or coach change", -id),
+        _ => Error::not_found("substitution, coach change or continuation", -id),
     })
 }
 

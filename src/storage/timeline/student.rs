@@ -251,13 +251,18 @@ pub(super) async fn make_up_answered(
     window
         .events(conn, TimelineKind::MakeUpAnswered, query.bind(student_id), |event, row| {
             let reservation_id: Option<i64> = get(row, "reservation_id")?;
-            Ok(Event {
+            let event = Event {
                 what: if reservation_id.is_some() { "YES" } else { "NO" }.to_owned(),
                 class_template: get::<Option<String>>(row, "make_up")?.unwrap_or_default(),
                 day: get(row, "make_up_day")?,
                 reservation_id,
                 ..event
-            })
+            };
+            // Who waived it since says nothing of the answer.
+            if get::<String>(row, "state")? == "WAIVED" {
+                return Ok(event);
+            }
+            Ok(Event { remark: get(row, "remark")?, ..event }.operated(get(row, "operator")?))
         })
         .await
 }
