@@ -42,6 +42,15 @@ async fn takers(stage: &Stage) -> Vec<(String, String)> {
     found.iter().map(|one| (format!("{} {}", kind(one), one.actor), one.remark.clone())).collect()
 }
 
+/// Who gave the answer, and why, as the student's timeline has it.
+async fn in_timeline(stage: &Stage, number: usize) -> (String, String) {
+    let request = pb::ListTimelineRequest { person: student(number), page_size: 1000, ..Default::default() };
+    let found = stage.monitor().list_timeline(request).await.unwrap().into_inner().events;
+    let mut answers = found.iter().filter(|event| event.kind() == pb::TimelineKind::MakeUpAnswered);
+    let last = answers.next_back().unwrap();
+    (last.actor.clone(), last.remark.clone())
+}
+
 #[test]
 fn what_staff_answer_for_a_student_is_theirs_and_of_a_yes_the_student_is_told() {
     on_every_app_at(SATURDAY, async |app| {
@@ -62,6 +71,8 @@ fn what_staff_answer_for_a_student_is_theirs_and_of_a_yes_the_student_is_told() 
         assert_eq!(staff_answer(&stage, 3, pb::MakeUpAnswer::No).await, "OWED");
         assert_eq!(by(&stage, 1).await, (String::new(), String::new()));
         assert_eq!((by(&stage, 2).await, by(&stage, 3).await), (staff(), staff()));
+        assert_eq!((in_timeline(&stage, 2).await, in_timeline(&stage, 3).await), (staff(), staff()));
+        assert_ne!(in_timeline(&stage, 1).await.0, "wang");
         let own = (format!("STUDENT {}", student(1)), String::new());
         assert_eq!(takers(&stage).await, [own, ("ADMIN wang".to_owned(), "家长来电".to_owned())]);
     });
