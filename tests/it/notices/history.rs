@@ -220,8 +220,13 @@ impl History {
         for day in days {
             match lessons.get(DAYS[*day]) {
                 Some((word, _)) => self.minds.learn(&student(number), DAYS[*day], word),
-                // There is no lesson on that day at present.
-                None => self.minds.learn(&student(number), DAYS[*day], "off"),
+                // There is no lesson on that day at present. Who had it by an earlier sign-up, and has
+                // not heard so, may still be told.
+                None => {
+                    let known = self.minds.of(&student(number), DAYS[*day]);
+                    let word = if known.is_some_and(|word| word.contains(':')) { "off?" } else { "off" };
+                    self.minds.learn(&student(number), DAYS[*day], word);
+                }
             }
         }
     }
@@ -288,7 +293,7 @@ impl History {
                         assert_eq!(known, Some(word), "student {number} on {day}");
                     }
                     None => assert!(
-                        matches!(known, None | Some("off" | "leave")),
+                        matches!(known, None | Some("off" | "off?" | "leave")),
                         "student {number} on {day}: {known:?}"
                     ),
                 }
