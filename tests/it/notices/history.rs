@@ -220,8 +220,8 @@ impl History {
         for day in days {
             match lessons.get(DAYS[*day]) {
                 Some((word, _)) => self.minds.learn(&student(number), DAYS[*day], word),
-                // There is no lesson on that day at present. Who had it by an earlier sign-up, and has
-                // not heard so, may still be told.
+                // There is no lesson on that day at present. Who had it by an earlier sign-up, and
+                // has not heard so, may still be told.
                 None => {
                     let known = self.minds.of(&student(number), DAYS[*day]);
                     let word = if known.is_some_and(|word| word.contains(':')) { "off?" } else { "off" };
