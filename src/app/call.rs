@@ -6,7 +6,7 @@ use super::idempotency;
 use super::input::RequestKey;
 use crate::domain::actor::Actor;
 use crate::domain::time::Instant;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage::Txn;
 use crate::storage::ledger::By;
 use std::ops::Deref;
@@ -120,6 +120,13 @@ impl<'a> Work<'a> {
         }
         let RequestKey { request_id, fingerprint } = &self.key;
         idempotency::claimed(self.txn, scope, request_id, fingerprint).await
+    }
+
+    /// The same of a result that is a key.
+    pub(crate) async fn claimed_key(self, scope: &str) -> Result<Option<i64>> {
+        let Some(result) = self.claimed(scope).await? else { return Ok(None) };
+        let id = self.key.request_id.clone();
+        result.parse().map(Some).map_err(|_| Error::Corrupt { table: "request_log", column: "result", id })
     }
 
     /// Stores the result of this request, unless it is a rehearsal; see [`idempotency::record`].

@@ -46,12 +46,8 @@ pub(crate) async fn set_block(call: &Call<'_>, new: &NewBlock) -> Result<(BlockR
     let coach = coach_by_user_name(call.app, &new.coach).await?;
     let with = with_of(call.app, &new.from).await?;
     let id = in_txn!(call, "coach.block", |work| {
-        if let Some(id) = work.claimed(SCOPE).await? {
-            return id.parse::<i64>().map_err(|_| Error::Corrupt {
-                table: "request_log",
-                column: "result",
-                id: work.key.request_id.clone(),
-            });
+        if let Some(id) = work.claimed_key(SCOPE).await? {
+            return Ok(id);
         }
         take_turn(work, coach.id).await?;
         let id = match block_in_force(work.txn, coach.id, with).await? {

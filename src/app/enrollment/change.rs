@@ -112,12 +112,8 @@ pub(crate) async fn change_reservation(call: &Call<'_>, change: &Change) -> Resu
             other = Some(template.id);
         }
         let before = lock_in_txn(work.txn, known.reservation.template_id, change.id).await?;
-        if let Some(made) = work.claimed(SCOPE).await? {
-            return made.parse::<i64>().map_err(|_| Error::Corrupt {
-                table: "request_log",
-                column: "result",
-                id: call.key.request_id.clone(),
-            });
+        if let Some(made) = work.claimed_key(SCOPE).await? {
+            return Ok(made);
         }
         signed_up(before.state.at(before.expires_at, work.now))?;
         let same_days = change.end_day.is_none_or(|end| end == before.last_day);
@@ -271,12 +267,8 @@ pub(crate) async fn move_student(call: &Call<'_>, wanted: &Move) -> Result<Parts
     let _turn = call.app.turns.of_template(known.reservation.template_id).await?;
     let id = in_txn!(call, "reservation.move", |work| {
         let before = lock_in_txn(work.txn, known.reservation.template_id, wanted.id).await?;
-        if let Some(made) = work.claimed(SCOPE).await? {
-            return made.parse::<i64>().map_err(|_| Error::Corrupt {
-                table: "request_log",
-                column: "result",
-                id: work.key.request_id.clone(),
-            });
+        if let Some(made) = work.claimed_key(SCOPE).await? {
+            return Ok(made);
         }
         if before.state != ReservationState::Placed {
             return Err(Error::precondition(

@@ -47,12 +47,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
     let _turn = call.app.turns.of_task(wanted.task_id).await?;
     let made = in_txn!(call, "invitation.manual", |work| {
         staffing::mutex_lock_in_txn(work.txn, "invite").await?;
-        if let Some(id) = work.claimed(SCOPE).await? {
-            let id = id.parse().map_err(|_| Error::Corrupt {
-                table: "request_log",
-                column: "result",
-                id: work.key.request_id.clone(),
-            })?;
+        if let Some(id) = work.claimed_key(SCOPE).await? {
             return staffing::invitation_by_id(work.txn, id).await.map(Some);
         }
         let mut task = task_lock_up_to_date(work, wanted.task_id).await?;

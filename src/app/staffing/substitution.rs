@@ -73,12 +73,7 @@ pub(crate) async fn start(call: &Call<'_>, opening: &Opening) -> Result<Opened> 
     let id = in_txn!(call, "vacancy.start", |work| {
         // Before the look: the same request waits here, and then finds the first answer.
         staffing::class_lock_in_txn(work.txn, opening.class_id).await?;
-        if let Some(id) = work.claimed(scope).await? {
-            let id = id.parse().map_err(|_| Error::Corrupt {
-                table: "request_log",
-                column: "result",
-                id: work.key.request_id.clone(),
-            })?;
+        if let Some(id) = work.claimed_key(scope).await? {
             return match staffing::vacancy_by_id(work.txn, id).await?.state {
                 TaskState::Cancelled => {
                     let text = format!("what the first such request opened ({}) was cancelled", -id);
