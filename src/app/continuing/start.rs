@@ -73,12 +73,7 @@ pub(crate) async fn continue_class(call: &Call<'_>, wanted: &Wanted) -> Result<C
     };
     let key = in_txn!(call, "continuation.start", |work| {
         let class = vacancies::class_lock_in_txn(work.txn, wanted.class_id).await?;
-        if let Some(key) = work.claimed(SCOPE).await? {
-            let key = key.parse().map_err(|_| Error::Corrupt {
-                table: "request_log",
-                column: "result",
-                id: work.key.request_id.clone(),
-            })?;
+        if let Some(key) = work.claimed_key(SCOPE).await? {
             return match vacancies::vacancy_by_id(work.txn, key).await?.state {
                 TaskState::Cancelled => {
                     let text = format!("continuation {} was cancelled", -key);
@@ -133,9 +128,10 @@ async fn open(work: Work<'_>, class: &class::Model, wanted: &Wanted) -> Result<i
             count
         }
     };
-    if let Some((id, kind)) = class_busy_with(work.txn, class.id).await?
-        && !ended_as_nobody_is_asked(work, id).await?
-    {
+    while let Some((id, kind)) = class_busy_with(work.txn, class.id).await? {
+        if ended_as_nobody_is_asked(work, id).await? {
+            continue;
+        }
         let text = match kind.as_str() {
             "CONTINUE" => format!("its coach is asked already whether it goes on (continuation {id})"),
             _ => format!("another coach is to take it over (coach change {id})"),

@@ -92,6 +92,29 @@ fn a_coach_who_was_let_go_can_be_asked_once_more() {
 }
 
 #[test]
+fn who_was_let_go_is_not_asked_for_a_class_that_another_is_to_have() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = ending(app).await;
+        go_on(&stage, until("2026-04-30")).await.unwrap();
+        let (block, _) = blocks::set(&stage, 1, blocks::From::Everything).await;
+        stage.minute("2026-03-16T10:01").await;
+        blocks::remove(&stage, block).await.unwrap();
+        let change = pb::StartCoachChangeRequest {
+            class_id: 1,
+            from_day: "2026-03-26".to_owned(),
+            operator: "wang".to_owned(),
+            remark: "教练离职".to_owned(),
+            ..Default::default()
+        };
+        stage.substitutions().start_coach_change(change).await.unwrap();
+        assert_eq!(refused(&stage, until("2026-04-30")).await, "IN_USE");
+        let states: Vec<String> = listed(&stage).await.iter().map(state).collect();
+        assert_eq!(states, ["INVITING"], "what is refused changes nothing");
+        stage.ignore_messages("what is told is another story");
+    });
+}
+
+#[test]
 fn who_has_another_lesson_then_is_not_offered_a_place() {
     on_every_app_at(SATURDAY, async |app| {
         let academy = evening().classes(2, 4).template("other", TH).classes(2, 4).coaches(3).students(5);

@@ -157,18 +157,25 @@ async fn offers_anew(
             }
         }
     }
-    for (reservation, edit, _) in offered {
-        let known = anew.contains_key(&reservation.id) || ends.contains_key(&reservation.id);
-        let kind = match reservation.class_id {
-            Some(_) => MessageKind::ContinueReminder,
-            None => MessageKind::WaitlistOffer,
-        };
-        let now = offer_now(teller, edit, reservation, kind).filter(|_| !known);
-        if let Some(draft) =
-            now.filter(|draft| reservation.expires_at.is_some_and(|end| draft.valid_until < end))
-        {
-            ends.insert(reservation.id, draft);
-        }
+    let is_nearer = |(reservation, edit, _): &(&EditedReservation, &Edit<'_>, &PlaceDay)| {
+        let end = reservations::next(&teller.work, edit, reservation).and_then(|(_, end)| end);
+        !anew.contains_key(&reservation.id)
+            && !ends.contains_key(&reservation.id)
+            && end.zip(reservation.expires_at).is_some_and(|(end, before)| end < before)
+    };
+    let nearer: Vec<_> = offered.into_iter().filter(is_nearer).collect();
+    if nearer.is_empty() {
+        return Ok((anew, ends));
+    }
+    // Of a class that goes on, or of a place that was waited for: the offer says which it was.
+    let people = nearer.iter().map(|(reservation, ..)| reservation.user_name.as_str()).collect();
+    let going_on = outbox::written_to(txn, MessageKind::ContinueOffer, &people).await?;
+    for (reservation, edit, first) in nearer {
+        let about = format!("{}@{}", edit.template.code, first.day);
+        let is_it = |row: &message::Model| outbox::is_about(row, row.kind, &about, &reservation.user_name);
+        let goes_on = going_on.iter().any(is_it);
+        let kind = if goes_on { MessageKind::ContinueReminder } else { MessageKind::WaitlistOffer };
+        ends.extend(offer_now(teller, edit, reservation, kind).map(|draft| (reservation.id, draft)));
     }
     Ok((anew, ends))
 }
