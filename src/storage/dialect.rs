@@ -43,10 +43,12 @@ pub(crate) fn schema(backend: DbBackend, text: &str) -> String {
 /// (MySQL's `{ids}` of an UPDATE or DELETE are parameters, see [`lists_keys`].) `widths`: how many
 /// cells the rows of each `{rows:…}` have. `{join}` joins a set with the table whose rows it names;
 /// `{look_up:table t ON …}` does so where nothing of the table is locked, by the table's index even
-/// when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. `{lock}` and
-/// `{lock:p}` end a SELECT whose rows (those of `p`) are locked until the transaction ends,
-/// `{share}` one whose rows others may lock so too. `{list:…}` is an aggregate: the texts of its
-/// rows, in any order, `;` between. `{bigint}` is that type in a CAST.
+/// when PostgreSQL's statistics are behind, as on the day on which sign-ups begin. For the same
+/// reason `{by_row}` ends an EXISTS of several tables that is answered for each row by itself:
+/// joined with the others they would be read whole, over and over. `{lock}` and `{lock:p}` end a
+/// SELECT whose rows (those of `p`) are locked until the transaction ends, `{share}` one whose rows
+/// others may lock so too. `{list:…}` is an aggregate: the texts of its rows, in any order, `;`
+/// between. `{bigint}` is that type in a CAST.
 ///
 /// # Errors
 /// `Internal` when a set is declared wrongly, or its rows are of another width.
@@ -77,6 +79,7 @@ pub(crate) fn statement(backend: DbBackend, text: &str, widths: &[usize]) -> Res
         .replace("{ids}", ids)
         .replace("{texts}", texts)
         .replace("{share}", share(backend))
+        .replace("{by_row}", if backend == DbBackend::Postgres { "OFFSET 0" } else { "" })
         .replace("{bigint}", bigint(backend));
     let text = tokens(text, "{look_up:", |what| Ok(look_up(backend, join, what)))?;
     let text = tokens(text, "{list:", |what| {

@@ -171,7 +171,7 @@ pub(crate) async fn class_list_empty(conn: &impl ConnectionTrait, now: Instant) 
              ON a.class_id = r.class_id \
              WHERE r.class_id = c.id AND r.state IN ('PLACED', 'HELD', 'OFFERED') AND a.state = 'SCHEDULED' \
              AND a.start_at > ? \
-             AND a.day <= r.last_day AND a.day >= COALESCE(r.placed_from, r.start_day)) \
+             AND a.day <= r.last_day AND a.day >= COALESCE(r.placed_from, r.start_day) {by_row}) \
          GROUP BY c.id, t.code, h.user_name ORDER BY c.id")
     .bind(now)
     .bind(now)
