@@ -32,8 +32,14 @@ pub struct Topic {
 /// What somebody knows of a lesson, or what is so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Word {
-    /// It takes place, and starts then.
+    /// It takes place, and starts then. To a coach it is one of the coach's own class.
     At(Instant),
+    /// So does a lesson that a coach teaches in the place of the coach of the class.
+    Instead(Instant),
+    /// Another coach teaches this lesson of the coach's class.
+    Replaced,
+    /// It is a lesson of another coach's class, and another's to teach.
+    Anothers,
     /// It fell away from the calendar, or the class has none on that day.
     Off,
     /// Nobody comes to it.
@@ -50,10 +56,21 @@ pub enum Word {
 }
 
 impl Word {
+    /// When the lesson starts that the person has.
+    pub(crate) fn start(self) -> Option<Instant> {
+        match self {
+            Self::At(start) | Self::Instead(start) => Some(start),
+            _ => None,
+        }
+    }
+
     /// As stored.
     pub fn text(self) -> String {
         match self {
             Self::At(start) => format!("AT {}", start.unix()),
+            Self::Instead(start) => format!("INSTEAD {}", start.unix()),
+            Self::Replaced => "REPLACED".to_owned(),
+            Self::Anothers => "ANOTHERS".to_owned(),
             Self::Off => "OFF".to_owned(),
             Self::Empty => "EMPTY".to_owned(),
             Self::NotHeld => "NOT_HELD".to_owned(),
@@ -67,6 +84,8 @@ impl Word {
     /// Of a stored text.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
+            "REPLACED" => Some(Self::Replaced),
+            "ANOTHERS" => Some(Self::Anothers),
             "OFF" => Some(Self::Off),
             "EMPTY" => Some(Self::Empty),
             "NOT_HELD" => Some(Self::NotHeld),
@@ -78,6 +97,7 @@ impl Word {
                 let start = Instant::from_unix(start.parse().ok()?);
                 match word {
                     "AT" => Some(Self::At(start)),
+                    "INSTEAD" => Some(Self::Instead(start)),
                     "ON_LEAVE" => Some(Self::OnLeave(Some(start))),
                     _ => None,
                 }
@@ -116,6 +136,18 @@ pub enum LessonNews {
     Moved,
     /// It is about to be: a reminder, which nothing but the time brings about.
     Ahead,
+    /// The coach teaches it in another's place.
+    Substitutes,
+    /// The class is the coach's, and this lesson with it.
+    Takes,
+    /// Another coach teaches this lesson of the class.
+    Replaced,
+    /// The class is another coach's.
+    Leaves,
+    /// It is not the substitute's after all.
+    Released,
+    /// It is the coach's again.
+    Returned,
 }
 
 impl LessonNews {
@@ -130,14 +162,29 @@ impl LessonNews {
             Self::Added => MessageKind::LessonAdded,
             Self::Moved => MessageKind::LessonMoved,
             Self::Ahead => MessageKind::LessonReminder,
+            Self::Substitutes | Self::Takes => MessageKind::SubstituteAssigned,
+            Self::Replaced | Self::Leaves => MessageKind::CoachReplaced,
+            Self::Released => MessageKind::SubstituteReleased,
+            Self::Returned => MessageKind::LessonsReturned,
         }
+    }
+
+    /// Whether it tells who teaches: of one class at a time.
+    pub(crate) fn is_of_coach(self) -> bool {
+        use LessonNews::{Leaves, Released, Replaced, Returned, Substitutes, Takes};
+        matches!(self, Substitutes | Takes | Replaced | Leaves | Released | Returned)
+    }
+
+    /// Whether it tells of a class for good, whose lessons are counted and not listed.
+    pub(crate) fn is_for_good(self) -> bool {
+        matches!(self, Self::Takes | Self::Leaves)
     }
 }
 
 /// What tells the difference between what somebody knows and what is so; `None` when there is
 /// nothing to tell.
 pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<LessonNews> {
-    use Word::{At, Empty, Gone, NotHeld, Off, OnLeave, TooLate};
+    use Word::{Anothers, At, Empty, Gone, Instead, NotHeld, Off, OnLeave, Replaced, TooLate};
     if known == now {
         return None;
     }
@@ -145,20 +192,32 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Less
         Audience::Student => match (known, now) {
             // Who knows of no lesson need not hear why there is none; and what students do
             // themselves they know.
-            (Off | NotHeld | TooLate, Off | NotHeld | TooLate) | (_, Gone | OnLeave(_) | Empty) => None,
+            (Off | NotHeld | TooLate, Off | NotHeld | TooLate)
+            | (_, Gone | OnLeave(_) | Empty | Instead(_) | Replaced | Anothers) => None,
             (At(_), At(_)) => Some(LessonNews::Moved),
             (_, NotHeld | TooLate) => Some(LessonNews::NotHeld),
             (_, Off) => Some(LessonNews::Cancelled),
             (NotHeld | TooLate, At(_)) => Some(LessonNews::Held),
-            (Off | OnLeave(_) | Gone | Empty, At(_)) => Some(LessonNews::Added),
+            (_, At(_)) => Some(LessonNews::Added),
         },
         Audience::Coach => match (known, now) {
             (_, Gone | OnLeave(_) | NotHeld | TooLate) => None,
-            (At(_), At(_)) => Some(LessonNews::Moved),
+            (Instead(_), At(_)) | (Anothers, At(_)) => Some(LessonNews::Takes),
+            (At(before) | Instead(before), At(start) | Instead(start)) => {
+                (before != start).then_some(LessonNews::Moved)
+            }
+            (Replaced | Anothers, Instead(_)) => Some(LessonNews::Substitutes),
+            (Replaced, At(_)) => Some(LessonNews::Returned),
+            (At(_) | Instead(_), Replaced) => Some(LessonNews::Replaced),
+            (At(_) | Replaced, Anothers) => Some(LessonNews::Leaves),
+            (Instead(_), Anothers) => Some(LessonNews::Released),
+            // Who has no such lesson for all they know need not hear whose it is, nor that it
+            // falls away.
+            (_, Replaced | Anothers) | (Replaced | Anothers, Off) => None,
             (_, Off) => Some(LessonNews::Cancelled),
             (_, Empty) => Some(LessonNews::Empty),
-            (Empty, At(_)) => Some(LessonNews::Attended),
-            (Off | Gone | OnLeave(_) | NotHeld | TooLate, At(_)) => Some(LessonNews::Added),
+            (Empty, At(_) | Instead(_)) => Some(LessonNews::Attended),
+            (Off | Gone | OnLeave(_) | NotHeld | TooLate, At(_) | Instead(_)) => Some(LessonNews::Added),
         },
         // The calendar is theirs: they hear only of lessons to which nobody comes.
         Audience::Admin => match (known, now) {
@@ -171,7 +230,7 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Less
 
 #[cfg(test)]
 mod tests {
-    use super::Word::{At, Empty, Gone, NotHeld, Off, OnLeave, TooLate};
+    use super::Word::{Anothers, At, Empty, Gone, Instead, NotHeld, Off, OnLeave, Replaced, TooLate};
     use super::*;
 
     const SEVEN: Word = At(Instant::from_unix(1_772_708_400));
@@ -181,6 +240,8 @@ mod tests {
     fn a_word_is_read_as_it_was_stored() {
         for word in
             [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave(None), OnLeave(Some(Instant::from_unix(7))), Gone]
+                .into_iter()
+                .chain([Instead(Instant::from_unix(7)), Replaced, Anothers])
         {
             assert_eq!(Word::parse(&word.text()), Some(word));
         }
@@ -224,6 +285,40 @@ mod tests {
             assert_eq!(to_tell(audience, known, now), news, "{audience}: {known:?} → {now:?}");
             let is_for = |news: LessonNews| news.kind().row().to.contains(&audience);
             assert!(news.is_none_or(is_for), "{audience} is told {news:?}");
+        }
+    }
+
+    #[test]
+    fn coaches_are_told_who_teaches_of_lessons_that_they_know_of() {
+        use LessonNews as News;
+        let (seven, eight) = (Instant::from_unix(1_772_708_400), Instant::from_unix(1_772_712_000));
+        let cases = [
+            (SEVEN, Replaced, Some(News::Replaced)),
+            (Replaced, SEVEN, Some(News::Returned)),
+            (Replaced, Empty, Some(News::Empty)),
+            (Replaced, Off, None),
+            (Empty, Replaced, None),
+            (Off, Replaced, None),
+            (SEVEN, Anothers, Some(News::Leaves)),
+            (Replaced, Anothers, Some(News::Leaves)),
+            (Anothers, SEVEN, Some(News::Takes)),
+            (Anothers, Replaced, None),
+            (Anothers, Instead(seven), Some(News::Substitutes)),
+            (Anothers, Off, None),
+            (Instead(seven), Anothers, Some(News::Released)),
+            (Instead(seven), SEVEN, Some(News::Takes)),
+            (Instead(seven), Instead(eight), Some(News::Moved)),
+            (Instead(seven), Off, Some(News::Cancelled)),
+            (Off, Instead(seven), Some(News::Added)),
+            (Off, Anothers, None),
+            (Instead(seven), Empty, Some(News::Empty)),
+            (Empty, Instead(seven), Some(News::Attended)),
+            (SEVEN, Instead(seven), None),
+            (SEVEN, Instead(eight), Some(News::Moved)),
+            (Instead(seven), Gone, None),
+        ];
+        for (known, now, news) in cases {
+            assert_eq!(to_tell(Audience::Coach, known, now), news, "{known:?} → {now:?}");
         }
     }
 

@@ -1,8 +1,7 @@
 //! How texts name a class and its lessons.
 
 use super::content::{ClassFacts, LessonCount};
-use super::phrase::{class_of, day};
-use chrono::Datelike;
+use super::phrase::{class_of, day, lessons_until};
 
 /// `初一数学班`.
 pub(super) fn class_name(class: &ClassFacts) -> String {
@@ -22,9 +21,5 @@ pub(super) fn span(class: &ClassFacts) -> String {
 
 /// `共12次课至12月17日`.
 pub(super) fn course(LessonCount { lessons, last_day }: &LessonCount) -> String {
-    if *lessons > 1 {
-        format!("共{lessons}次课至{}月{}日", last_day.month(), last_day.day())
-    } else {
-        "共1次课".to_owned()
-    }
+    lessons_until(*lessons, *last_day)
 }

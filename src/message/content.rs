@@ -195,27 +195,8 @@ pub enum ClassNews {
         /// What there is to attend.
         lessons: LessonCount,
     },
-    /// Lessons of another coach are yours.
-    SubstituteAssigned {
-        /// For some days, or for good.
-        to: VacancyKind,
-        /// What there is to teach.
-        lessons: LessonCount,
-    },
-    /// Another coach teaches them.
-    CoachReplaced {
-        /// For some days, or for good.
-        to: VacancyKind,
-        /// What the other teaches.
-        lessons: LessonCount,
-    },
-    /// You do not teach in another's place after all.
-    SubstituteReleased {
-        /// What you do not teach.
-        lessons: LessonCount,
-    },
-    /// The lessons are yours again.
-    LessonsReturned {
+    /// Your class goes on.
+    GoesOn {
         /// What there is to teach.
         lessons: LessonCount,
     },
@@ -409,10 +390,7 @@ impl ClassNews {
             Self::ClassChanged => MessageKind::ClassChanged,
             Self::SignUpCancelled(_) => MessageKind::SignUpCancelled,
             Self::SignUpAdded { .. } => MessageKind::SignUpAdded,
-            Self::SubstituteAssigned { .. } => MessageKind::SubstituteAssigned,
-            Self::CoachReplaced { .. } => MessageKind::CoachReplaced,
-            Self::SubstituteReleased { .. } => MessageKind::SubstituteReleased,
-            Self::LessonsReturned { .. } => MessageKind::LessonsReturned,
+            Self::GoesOn { .. } => MessageKind::SubstituteAssigned,
             Self::SubstituteMissing { .. } => MessageKind::SubstituteMissing,
             Self::CoachNotOnline { .. } => MessageKind::CoachNotOnline,
             Self::CoachLate { .. } => MessageKind::CoachLate,

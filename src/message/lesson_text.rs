@@ -1,6 +1,6 @@
 //! The texts of notices about one or several lessons.
 
-use super::phrase::{class_of, day};
+use super::phrase::{class_of, day, lessons_until};
 use crate::domain::notice::LessonNews;
 use crate::domain::time::Day;
 use chrono::{Datelike, NaiveTime};
@@ -71,7 +71,8 @@ impl LessonLine {
 pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
     // A coach and staff know lessons by the template as well.
     let named = matches!(news, LessonNews::Empty | LessonNews::Attended);
-    let which = list(lines, named, matches!(news, LessonNews::Added | LessonNews::Ahead));
+    let with_end = matches!(news, LessonNews::Added | LessonNews::Ahead | LessonNews::Substitutes);
+    let which = list(lines, named, with_end);
     match news {
         LessonNews::NotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
             let from = match lines.iter().find_map(|line| line.too_late.flatten()) {
@@ -109,6 +110,20 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
             1 => format!("上课提醒：{which}，请提前10分钟登录客户端。"),
             more => format!("上课提醒：您有{more}次课：{which}，请提前10分钟登录客户端。"),
         },
+        LessonNews::Substitutes => {
+            format!("请您代课：{which}，共{}次课。请提前10分钟上线。", count(lines))
+        }
+        LessonNews::Takes => {
+            let from: Vec<String> = lines.iter().map(from).collect();
+            format!("您将接任{}教练：{}。请提前10分钟上线。", class(lines), from.join("；"))
+        }
+        LessonNews::Replaced => format!("{which}的课由其他教练代课，您无需上课，时段已释放。"),
+        LessonNews::Leaves => format!(
+            "自{}起，您带的这个班由其他教练接任，为您保留的时段已释放。谢谢您的支持。",
+            first(lines).unwrap_or_default()
+        ),
+        LessonNews::Released => format!("{which}的代课已取消，您无需上课，时段已释放。谢谢您的支持。"),
+        LessonNews::Returned => format!("{which}的课恢复由您上，请提前10分钟上线。"),
     }
 }
 
@@ -116,6 +131,16 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
 pub(super) fn first(lines: &[LessonLine]) -> Option<String> {
     let line = lines.first()?;
     Some(format!("{}{}{}", day(*line.days.first()?), line.start.format("%H:%M"), line.class()))
+}
+
+fn class(lines: &[LessonLine]) -> String {
+    lines.first().map_or_else(String::new, LessonLine::class)
+}
+
+/// `自3月5日（周四）19:00-20:30起，共12次课至5月21日`.
+fn from(line: &LessonLine) -> String {
+    let (Some(first), Some(last)) = (line.days.first(), line.days.last()) else { return String::new() };
+    format!("自{}{}起，{}", day(*first), line.hours(), lessons_until(line.days.len(), *last))
 }
 
 fn on_leave(lines: &[LessonLine]) -> bool {
@@ -240,6 +265,39 @@ mod tests {
     }
 
     #[test]
+    fn who_teaches_is_told_by_days_and_a_class_for_good_by_its_first_day() {
+        let says = |news| sentence(news, &[line(2)]);
+        for (news, text) in [
+            (
+                LessonNews::Substitutes,
+                "请您代课：3月5日（周四）、3月6日（周五）19:00-20:30初一数学班，共2次课。请提前10分钟上线。",
+            ),
+            (
+                LessonNews::Takes,
+                "您将接任初一数学班教练：自3月5日（周四）19:00-20:30起，共2次课至3月6日。请提前10分钟上线。",
+            ),
+            (
+                LessonNews::Replaced,
+                "3月5日（周四）、3月6日（周五）19:00初一数学班的课由其他教练代课，您无需上课，时段已释放。",
+            ),
+            (
+                LessonNews::Leaves,
+                "自3月5日（周四）19:00初一数学班起，您带的这个班由其他教练接任，为您保留的时段已释放。谢谢您的支持。",
+            ),
+            (
+                LessonNews::Released,
+                "3月5日（周四）、3月6日（周五）19:00初一数学班的代课已取消，您无需上课，时段已释放。谢谢您的支持。",
+            ),
+            (
+                LessonNews::Returned,
+                "3月5日（周四）、3月6日（周五）19:00初一数学班的课恢复由您上，请提前10分钟上线。",
+            ),
+        ] {
+            assert_eq!(says(news), text);
+        }
+    }
+
+    #[test]
     fn a_lesson_that_was_cancelled_comes_back_and_leave_is_given_back_with_it() {
         let back = LessonLine { is_back: true, ..line(1) };
         assert_eq!(
@@ -285,6 +343,12 @@ mod tests {
             LessonNews::Added,
             LessonNews::Moved,
             LessonNews::Ahead,
+            LessonNews::Substitutes,
+            LessonNews::Takes,
+            LessonNews::Replaced,
+            LessonNews::Leaves,
+            LessonNews::Released,
+            LessonNews::Returned,
         ] {
             for days in [1, 2, 3, 4, MOST_DAYS] {
                 // Real codes of templates are that long.

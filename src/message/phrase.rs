@@ -18,6 +18,14 @@ pub(super) fn day(day: Day) -> String {
     format!("{}月{}日（周{weekday}）", day.month(), day.day())
 }
 
+/// `共12次课至12月17日`.
+pub(super) fn lessons_until(lessons: usize, last: Day) -> String {
+    match lessons {
+        2.. => format!("共{lessons}次课至{}月{}日", last.month(), last.day()),
+        _ => "共1次课".to_owned(),
+    }
+}
+
 /// `小学一年级`, `初一`, `高三`.
 pub(super) fn grade(grade: i32) -> String {
     const NUMBERS: [&str; 6] = ["一", "二", "三", "四", "五", "六"];

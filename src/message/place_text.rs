@@ -8,26 +8,8 @@ use crate::domain::state::VacancyKind;
 pub(super) fn substitution(class: &ClassFacts, news: &ClassNews) -> String {
     let (name, first, span) = (class_name(class), first(class), span(class));
     match news {
-        ClassNews::SubstituteAssigned { to: VacancyKind::Change, lessons } => {
-            format!("您将接任{name}教练：自{span}起，{}。请提前10分钟上线。", course(lessons))
-        }
-        ClassNews::SubstituteAssigned { to: VacancyKind::Continue, lessons } => {
+        ClassNews::GoesOn { lessons } => {
             format!("您的{name}续班：自{span}起，{}，由您继续上课。请提前10分钟上线。", course(lessons))
-        }
-        ClassNews::SubstituteAssigned { to: _, lessons } => {
-            format!("您将为{name}代课：{span}，{}。请提前10分钟上线。", course(lessons))
-        }
-        ClassNews::CoachReplaced { to: VacancyKind::Change, lessons: _ } => {
-            format!("自{first}起，您带的这个班由其他教练接任，为您保留的时段已释放。谢谢您的支持。")
-        }
-        ClassNews::CoachReplaced { to: _, lessons } => {
-            format!("{first}的课（{}）由其他教练代课，您无需上课，时段已释放。", course(lessons))
-        }
-        ClassNews::SubstituteReleased { lessons } => {
-            format!("{first}的代课（{}）已取消，您无需上课，时段已释放。谢谢您的支持。", course(lessons))
-        }
-        ClassNews::LessonsReturned { lessons } => {
-            format!("{first}的课（{}）恢复由您上，请提前10分钟上线。", course(lessons))
         }
         ClassNews::SubstituteMissing { to: VacancyKind::Continue, coach } => {
             format!(

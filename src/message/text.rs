@@ -260,11 +260,9 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 clock(*seen_at, time)
             )
         }
-        ClassNews::SubstituteAssigned { .. }
-        | ClassNews::CoachReplaced { .. }
-        | ClassNews::SubstituteReleased { .. }
-        | ClassNews::LessonsReturned { .. }
-        | ClassNews::SubstituteMissing { .. } => place_text::substitution(class, news),
+        ClassNews::GoesOn { .. } | ClassNews::SubstituteMissing { .. } => {
+            place_text::substitution(class, news)
+        }
         ClassNews::CoachNotOnline { .. }
         | ClassNews::CoachLate { .. }
         | ClassNews::LessonTakenOver(_)

@@ -83,13 +83,6 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
         .ids(ids.iter().copied()),
         Truth::Teaches => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", teaches!()))
             .ids(ids.iter().copied()),
-        Truth::TeachesNot => sql(concat!(
-            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ",
-            on_duty!(),
-            " AND NOT ",
-            teaches!()
-        ))
-        .ids(ids.iter().copied()),
         Truth::OnDuty => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", on_duty!()))
             .ids(ids.iter().copied()),
         Truth::CoachMissing => sql(lesson_of_message!(

@@ -370,12 +370,18 @@ pub struct ClassLesson {
     pub template_id: i64,
     /// When the class was formed.
     pub formed_at: Instant,
-    /// User name of the coach.
+    /// User name of the coach of the lesson.
     pub coach: String,
-    /// The coach's phone number.
+    /// User name of the coach who is asked about; of the lesson's where none is.
+    pub person: String,
+    /// That coach's phone number.
     pub phone: String,
-    /// The coach's job status.
+    /// That coach's job status.
     pub job_status: JobStatus,
+    /// 1 = the class is that coach's.
+    pub is_class_of: i64,
+    /// 1 = the lesson is.
+    pub is_lesson_of: i64,
     /// State of the lesson; `None` = the class has none on that day.
     pub state: Option<LessonState>,
     /// Its start.
@@ -386,9 +392,11 @@ pub struct ClassLesson {
     pub is_in_calendar: i64,
 }
 
-/// What is so of classes and days.
-pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassLesson>> {
-    sql("SELECT q.n AS n, c.template_id, c.formed_at, o.user_name AS coach, o.phone, o.job_status, \
+/// What is so of classes and days, for a coach; where none is named, for whoever teaches then.
+pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day, &str)]) -> Result<Vec<ClassLesson>> {
+    sql("SELECT q.n AS n, c.template_id, c.formed_at, h.user_name AS coach, o.user_name AS person, o.phone, \
+         o.job_status, CAST(CASE WHEN o.id = c.coach_id THEN 1 ELSE 0 END AS {bigint}) AS is_class_of, \
+         CAST(CASE WHEN o.id = h.id THEN 1 ELSE 0 END AS {bigint}) AS is_lesson_of, \
          l.state, l.start_at, \
          (SELECT COUNT(*) FROM reservation r WHERE r.class_id = c.id AND (r.state = 'PLACED' \
              OR (r.state = 'OFFERED' AND EXISTS (SELECT 1 FROM continuation_seat k \
@@ -397,10 +405,14 @@ pub async fn class_lessons(txn: &Txn, asked: &[(i64, Day)]) -> Result<Vec<ClassL
            WHERE v.reservation_id = r.id AND v.day = q.day)) AS attending, \
          (SELECT COUNT(*) FROM place p WHERE p.template_id = c.template_id AND p.day = q.day) \
          AS is_in_calendar \
-         FROM {rows:n:i, class_id:i, day:d} q {join} class c ON c.id = q.class_id \
+         FROM {rows:n:i, class_id:i, day:d, person:t} q {join} class c ON c.id = q.class_id \
          LEFT JOIN lesson l ON l.class_id = c.id AND l.day = q.day \
-         JOIN coach o ON o.id = COALESCE(l.coach_id, c.coach_id)")
-    .rows((0..).zip(asked).map(|(n, (class_id, day))| [Cell::from(n), (*class_id).into(), (*day).into()]))
+         LEFT JOIN coach w ON w.user_name = q.person \
+         JOIN coach h ON h.id = COALESCE(l.coach_id, c.coach_id) \
+         JOIN coach o ON o.id = COALESCE(w.id, h.id)")
+    .rows((0..).zip(asked).map(|(n, (class_id, day, person))| {
+        [Cell::from(n), (*class_id).into(), (*day).into(), (*person).into()]
+    }))
     .all_in_parts(txn)
     .await
 }

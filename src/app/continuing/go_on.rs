@@ -363,7 +363,7 @@ async fn carry_out(
     staffing::task_mark_later_in_txn(work.txn, &[template_id], add_days(first.day, -1)).await?;
     let mut drafts = offer(work, (template_id, class_id), vacancy, spans, plan).await?;
     let lessons = notice::count_of(vacancy, spans);
-    let yours = ClassNews::SubstituteAssigned { to: vacancy.kind, lessons };
+    let yours = ClassNews::GoesOn { lessons };
     let of_class = Vacancy { class_id: Some(class_id), ..vacancy.clone() };
     drafts.push(of_lessons(&of_class, person(&ready.user_name, &ready.phone), yours, spans));
     let mut messages = outbox::write(work, drafts).await?;

@@ -144,7 +144,7 @@ fn may_say_again(one: &Looked, said: &Said) -> bool {
 
 /// Whether a message reminds of a lesson that has begun.
 fn is_late_reminder(work: &Work<'_>, said: &Said, word: Word) -> bool {
-    said.kind == MessageKind::LessonReminder && matches!(word, Word::At(start) if start <= work.now)
+    said.kind == MessageKind::LessonReminder && word.start().is_some_and(|start| start <= work.now)
 }
 
 /// Withdraws messages that wait.

@@ -4,20 +4,22 @@
 use super::hold::{candidate_of, need_of, refused, refused_for};
 use super::{notice, trouble};
 use crate::app::call::Work;
-use crate::app::outbox::notice::look_at_classes;
+use crate::app::outbox::notice::{Asked, look_at, look_at_classes};
 use crate::app::outbox::{self, Draft, Person};
 use crate::domain::eligibility::{self, Need, Purpose, Span};
+use crate::domain::notice::Word;
 use crate::domain::on_time::is_there;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, JobStatus, LessonState, MessageKind, VacancyKind, task};
+use crate::domain::state::{InvitationState, JobStatus, LessonState, VacancyKind, task};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
-use crate::message::content::{ClassNews, LessonCount, TakenOver};
+use crate::message::content::{ClassNews, TakenOver};
+use crate::storage::class::class_by_id;
 use crate::storage::class_lesson::{
     ClassLesson, class_lesson_list, invitation_assigned, invitation_of_class,
 };
-use crate::storage::entity::{coach, message};
+use crate::storage::entity::coach;
 use crate::storage::on_time::{present_of, starting_of};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use crate::storage::vacancy_list::day_list;
@@ -41,6 +43,12 @@ pub(super) async fn take_over(
     if days.is_empty() {
         return Ok(None);
     }
+    let replaced = coach::Entity::find_by_id(replaces_id)
+        .one(work.txn)
+        .await?
+        .ok_or_else(|| Error::not_found("coach", replaces_id))?;
+    let both = [(coach.coach_id, coach.user_name.as_str()), (replaces_id, replaced.user_name.as_str())];
+    let before = if is_standby { Vec::new() } else { seen_by(work, vacancy, &days, both).await? };
     let state = if is_standby { LessonState::Substituted } else { LessonState::Scheduled };
     let done = vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, coach.coach_id, state).await?;
     if done != days.len() as u64 {
@@ -55,32 +63,44 @@ pub(super) async fn take_over(
     let (from, event) = (InvitationState::Ready, Event::Formed);
     staffing::invitation_step_one_in_txn(work.txn, coach.id, from, event, work.now).await?;
     vacancy::vacancy_filled_in_txn(work.txn, vacancy.id, coach.coach_id, work.now).await?;
-    let replaced = coach::Entity::find_by_id(replaces_id)
-        .one(work.txn)
-        .await?
-        .ok_or_else(|| Error::not_found("coach", replaces_id))?;
     if is_standby {
         return taken_over(work, vacancy, coach, &replaced).await.map(Some);
     }
-    let runs = Runs::of(work, vacancy, class_id).await?;
-    // Who was to hear that these lessons are another's has nothing to hear when they are not; but a
-    // class for good is more than its lessons.
-    let mut yours = runs.left_to_tell(work, class_id, &NOT_YOURS, &coach.user_name, &spans).await?;
-    if vacancy.kind != VacancyKind::Substitution {
-        yours.clone_from(&spans);
-    }
-    // So it is with who had them in another's place and has not heard of it.
-    let not_yours = runs.left_to_tell(work, class_id, &YOURS, &replaced.user_name, &spans).await?;
-    let to = vacancy.kind;
-    let coach = person(&coach.user_name, &coach.phone);
-    let mut drafts = runs.drafts(&coach, &yours, |lessons| ClassNews::SubstituteAssigned { to, lessons });
-    let replaced = person(&replaced.user_name, &replaced.phone);
-    let of_replaced = runs.drafts(&replaced, &not_yours, |lessons| ClassNews::CoachReplaced { to, lessons });
-    drafts.extend(of_replaced);
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
-    let written = outbox::write(work, drafts).await?;
+    let written = look_at(work, before).await?;
     // To some of them nobody may come: whoever has them by now is to know.
     Ok(Some(written + look_at_classes(work, [class_id]).await?))
+}
+
+/// The lessons of the vacancy's class that are ahead, as these coaches (key and user name) see
+/// them: to be looked at once others teach them. Of a substitution those of these days, of a change
+/// all from the first of them on.
+async fn seen_by(
+    work: Work<'_>,
+    vacancy: &Vacancy,
+    days: &[Day],
+    coaches: [(i64, &str); 2],
+) -> Result<Vec<Asked>> {
+    let (class_id, _) = places(vacancy)?;
+    let class_coach = class_by_id(work.txn, class_id).await?.map(|class| class.class.coach_id);
+    let is_for_good = vacancy.kind == VacancyKind::Change;
+    let is_one = |day: &Day| days.contains(day) || (is_for_good && days.iter().any(|first| first <= day));
+    let lessons = class_lesson_list(work.txn, class_id).await?;
+    let lessons = lessons.iter().filter(|lesson| {
+        lesson.start_at > work.now && lesson.state != LessonState::Cancelled && is_one(&lesson.day)
+    });
+    let seen = lessons.flat_map(|lesson| {
+        coaches.map(|(id, user_name)| {
+            let word = match (lesson.coach_id == id, class_coach == Some(id)) {
+                (true, true) => Word::At(lesson.start_at),
+                (true, false) => Word::Instead(lesson.start_at),
+                (false, true) => Word::Replaced,
+                (false, false) => Word::Anothers,
+            };
+            Asked::coach(user_name, (class_id, vacancy.template_id), lesson.day, word)
+        })
+    });
+    Ok(seen.collect())
 }
 
 /// A standby teaches a lesson that has begun: both coaches and admins are told, and students who
@@ -184,89 +204,16 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     let Some(invitation) = invitation.filter(|_| class.coach_id == replaces_id) else {
         return Err(Error::precondition(Reason::InUse, "the class is another coach's by now"));
     };
+    let substitute = name_of(work, substitute_id).await?;
+    let both = [(substitute_id, substitute.as_str()), (replaces_id, candidate.user_name.as_str())];
+    let before = seen_by(work, vacancy, &days, both).await?;
     staffing::availability_take_in_txn(work.txn, invitation, &uses).await?;
     vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, replaces_id, LessonState::Scheduled).await?;
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
     end_filled(work, vacancy, substitute_id).await?;
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
-    let runs = Runs::of(work, vacancy, class_id).await?;
-    let mut drafts = Vec::new();
-    for (id, is_theirs) in [(substitute_id, false), (replaces_id, true)] {
-        let row = coach::Entity::find_by_id(id).one(work.txn).await?;
-        let row = row.ok_or_else(|| Error::not_found("coach", id))?;
-        let unheard: &[MessageKind] = if is_theirs { &NOT_YOURS } else { &YOURS };
-        let left = runs.left_to_tell(work, class_id, unheard, &row.user_name, &spans).await?;
-        let news = |lessons| match is_theirs {
-            true => ClassNews::LessonsReturned { lessons },
-            false => ClassNews::SubstituteReleased { lessons },
-        };
-        drafts.extend(runs.drafts(&person(&row.user_name, &row.phone), &left, news));
-    }
-    Ok(outbox::write(work, drafts).await? + look_at_classes(work, [class_id]).await?)
+    Ok(look_at(work, before).await? + look_at_classes(work, [class_id]).await?)
 }
-
-/// Lessons of a class that follow one another. A message names the first and the last of its
-/// lessons, and is looked at by all between: of lessons that do not follow one another there is one
-/// for each run of them.
-struct Runs<'a> {
-    vacancy: &'a Vacancy,
-    /// The lessons of the class.
-    days: Vec<Day>,
-}
-
-impl<'a> Runs<'a> {
-    async fn of(work: Work<'_>, vacancy: &'a Vacancy, class_id: i64) -> Result<Self> {
-        let mut lessons = class_lesson_list(work.txn, class_id).await?;
-        lessons.retain(|lesson| lesson.state != LessonState::Cancelled);
-        Ok(Self { vacancy, days: lessons.into_iter().map(|lesson| lesson.day).collect() })
-    }
-
-    fn drafts(&self, person: &Person, spans: &[Span], news: impl Fn(LessonCount) -> ClassNews) -> Vec<Draft> {
-        let at = |span: &Span| self.days.partition_point(|day| *day < span.day);
-        // A class for good is one thing.
-        let is_one = self.vacancy.kind != VacancyKind::Substitution;
-        let runs = spans.chunk_by(|one, next| is_one || at(one) + 1 >= at(next));
-        let draft = |(number, run): (usize, &[Span])| {
-            let lessons = notice::count_of(self.vacancy, run);
-            let draft = of_lessons(self.vacancy, person.clone(), news(lessons), run);
-            match (number, run.first()) {
-                (1.., Some(span)) => Draft { version: span.day.to_string(), ..draft },
-                _ => draft,
-            }
-        };
-        runs.enumerate().map(draft).collect()
-    }
-
-    /// Takes back what a coach was to be told of these lessons, and of no others, and has not
-    /// heard: the lessons of which there was nothing, of which the coach is to hear.
-    async fn left_to_tell(
-        &self,
-        work: Work<'_>,
-        class_id: i64,
-        unheard: &[MessageKind],
-        user_name: &str,
-        spans: &[Span],
-    ) -> Result<Vec<Span>> {
-        let time = work.app.time();
-        // The days of the class of which a message tells.
-        let days_of = |row: &message::Model| {
-            let between = row.lesson_at.map(|first| time.day(first)..=time.day(row.valid_until));
-            self.days.iter().filter(move |day| between.as_ref().is_some_and(|between| between.contains(day)))
-        };
-        let mut left = spans.to_vec();
-        for kind in unheard {
-            let mut rows = outbox::unsent_about_class(work.txn, *kind, user_name, class_id).await?;
-            rows.retain(|row| days_of(row).all(|day| spans.iter().any(|span| span.day == *day)));
-            outbox::withdraw(work, &rows).await?;
-            left.retain(|span| !rows.iter().any(|row| days_of(row).any(|day| *day == span.day)));
-        }
-        Ok(left)
-    }
-}
-
-/// What tells a coach that lessons are theirs, and that they are not.
-const YOURS: [MessageKind; 2] = [MessageKind::SubstituteAssigned, MessageKind::LessonsReturned];
-const NOT_YOURS: [MessageKind; 2] = [MessageKind::CoachReplaced, MessageKind::SubstituteReleased];
 
 /// A substitute has these lessons no more, and is told.
 pub(super) async fn released(
@@ -275,18 +222,15 @@ pub(super) async fn released(
     coach_id: i64,
     spans: &[Span],
 ) -> Result<u64> {
+    let substitute = name_of(work, coach_id).await?;
+    let of = (places(vacancy)?.0, vacancy.template_id);
+    let asked = spans.iter().map(|span| Asked::coach(&substitute, of, span.day, Word::Instead(span.start)));
+    look_at(work, asked.collect()).await
+}
+
+async fn name_of(work: Work<'_>, coach_id: i64) -> Result<String> {
     let row = coach::Entity::find_by_id(coach_id).one(work.txn).await?;
-    let row = row.ok_or_else(|| Error::not_found("coach", coach_id))?;
-    let (class_id, _) = places(vacancy)?;
-    let runs = Runs::of(work, vacancy, class_id).await?;
-    let left = runs.left_to_tell(work, class_id, &YOURS, &row.user_name, spans).await?;
-    let news = |lessons| ClassNews::SubstituteReleased { lessons };
-    let mut drafts = runs.drafts(&person(&row.user_name, &row.phone), &left, news);
-    if let (Some(draft), Some(span)) = (drafts.first_mut(), left.first()) {
-        // One edit may take one day of it, another the next.
-        draft.version = span.day.to_string();
-    }
-    outbox::write(work, drafts).await
+    row.map(|row| row.user_name).ok_or_else(|| Error::not_found("coach", coach_id))
 }
 
 /// A filled substitution is over before its lessons: CANCELLED, and so is the invitation.

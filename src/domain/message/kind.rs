@@ -111,8 +111,6 @@ pub enum Truth {
     ClassOfStudent,
     /// The coach teaches the lesson that it names, which is not over.
     Teaches,
-    /// Another coach does; whoever was dismissed is told nothing.
-    TeachesNot,
     /// Who reads it is no coach who was dismissed.
     OnDuty,
     /// Nobody has come yet to teach the lesson that it names.
@@ -223,11 +221,11 @@ kinds! {
         "上课提醒"       "your lessons that are about to be";
     SubstituteAssigned [Coach]          Notice     Holds  Again Class        Truth::Teaches;
         "代课通知" "lessons of another coach are yours";
-    CoachReplaced      [Coach]          Notice     Holds  Again Class        Truth::TeachesNot;
+    CoachReplaced      [Coach]          Notice     Holds  Again Lesson       Truth::Topic;
         "代课安排" "another coach teaches these lessons";
-    SubstituteReleased [Coach]          Notice     Holds  Again Class        Truth::TeachesNot;
+    SubstituteReleased [Coach]          Notice     Holds  Again Lesson       Truth::Topic;
         "代课取消" "you do not teach in another's place after all";
-    LessonsReturned    [Coach]          Notice     Holds  Again Class        Truth::Teaches;
+    LessonsReturned    [Coach]          Notice     Holds  Again Lesson       Truth::Topic;
         "恢复上课" "the lessons are yours again";
     SubstituteMissing  [Admin]          Always     Exempt Again Class        Truth::Always;
         "代课教练缺失" "nobody was found to teach in a coach's place";

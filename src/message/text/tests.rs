@@ -85,12 +85,6 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::OfferExpired => ClassNews::OfferExpired { continues: false },
         MessageKind::WaitlistClosed => ClassNews::WaitlistClosed(ListEnd::YesElsewhere),
         MessageKind::ClassChanged => ClassNews::ClassChanged,
-        MessageKind::SubstituteAssigned => {
-            ClassNews::SubstituteAssigned { to: VacancyKind::Substitution, lessons }
-        }
-        MessageKind::CoachReplaced => ClassNews::CoachReplaced { to: VacancyKind::Substitution, lessons },
-        MessageKind::SubstituteReleased => ClassNews::SubstituteReleased { lessons },
-        MessageKind::LessonsReturned => ClassNews::LessonsReturned { lessons },
         MessageKind::SubstituteMissing => {
             ClassNews::SubstituteMissing { to: VacancyKind::Substitution, coach }
         }
@@ -112,6 +106,10 @@ fn content(kind: MessageKind) -> Content {
         MessageKind::LessonWithoutStudents => {
             ClassNews::LessonWithoutStudents { coach: Some(coach), students: 6, seen_at: midnight() }
         }
+        MessageKind::SubstituteAssigned => return lessons_of(LessonNews::Substitutes),
+        MessageKind::CoachReplaced => return lessons_of(LessonNews::Replaced),
+        MessageKind::SubstituteReleased => return lessons_of(LessonNews::Released),
+        MessageKind::LessonsReturned => return lessons_of(LessonNews::Returned),
         MessageKind::LessonNotHeld => return lessons_of(LessonNews::NotHeld),
         MessageKind::LessonHeld => return lessons_of(LessonNews::Held),
         MessageKind::LessonEmpty => return lessons_of(LessonNews::Empty),
@@ -356,7 +354,7 @@ fn a_class_that_goes_on_asks_its_coach_and_then_its_students() {
             "【etutor】10月1日（周二）14:00初一数学班起的续班名额未在截止时间前确认，已释放。",
         ),
         (
-            ClassNews::SubstituteAssigned { to, lessons: twelve() },
+            ClassNews::GoesOn { lessons: twelve() },
             "【etutor】您的初一数学班续班：自10月1日（周二）14:00-15:00起，共12次课至12月17日，由您继续上课。\
              请提前10分钟上线。",
         ),

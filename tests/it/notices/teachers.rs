@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Thursdays, all ahead when the stories begin.
 const DAYS: [&str; 4] = ["2026-03-19", "2026-03-26", "2026-04-02", "2026-04-09"];
+const HOURS: [(&str, &str); 2] = [("19:00", "20:30"), ("18:30", "20:00")];
 
 /// What happens; days by their place in [`DAYS`].
 #[derive(Clone, Debug)]
@@ -28,6 +29,14 @@ enum Step {
     TakeBack {
         day: usize,
     },
+    /// These days are holidays, and no others.
+    Holidays {
+        days: BTreeSet<usize>,
+    },
+    /// The period has another time of day.
+    Hours {
+        at: usize,
+    },
     Wait {
         minutes: i64,
     },
@@ -37,9 +46,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let day = 0_usize..DAYS.len();
     prop_oneof![
-        4 => (2_usize..4, prop::collection::btree_set(day.clone(), 1..2))
+        4 => (2_usize..4, prop::collection::btree_set(day.clone(), 1..4))
             .prop_map(|(coach, days)| Step::Name { coach, days }),
-        3 => day.prop_map(|day| Step::TakeBack { day }),
+        3 => day.clone().prop_map(|day| Step::TakeBack { day }),
+        2 => prop::collection::btree_set(day, 0..3).prop_map(|days| Step::Holidays { days }),
+        2 => (0..HOURS.len()).prop_map(|at| Step::Hours { at }),
         2 => (1_i64..900).prop_map(|minutes| Step::Wait { minutes }),
         3 => Just(Step::Send),
     ]
@@ -91,6 +102,24 @@ impl History {
                 };
                 drop(self.stage.substitutions().cancel_substitution(request).await);
             }
+            Step::Holidays { days } => {
+                let season = pb::Season {
+                    except_days: days.iter().map(|day| DAYS[*day].to_owned()).collect(),
+                    ..self.stage.academy.season.clone()
+                };
+                let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };
+                self.stage.catalog().upsert_season(request).await.unwrap();
+            }
+            Step::Hours { at } => {
+                let period = pb::Period {
+                    start_time: HOURS[*at].0.to_owned(),
+                    end_time: HOURS[*at].1.to_owned(),
+                    ..self.stage.academy.periods[0].clone()
+                };
+                let request = pb::UpsertPeriodRequest { period: Some(period), ..Default::default() };
+                // It stays where somebody's time would not cover the lesson.
+                drop(self.stage.catalog().upsert_period(request).await);
+            }
             Step::Wait { minutes } => {
                 let last: Instant = self.stage.instant("2026-03-17T12:00");
                 if self.stage.now().await.unwrap() + TimeDelta::minutes(*minutes) < last {
@@ -105,45 +134,25 @@ impl History {
     async fn send(&mut self) {
         self.stage.fire("sms send", None).await;
         let now = self.stage.now().await.unwrap();
-        let sent: Vec<(i64, String, String, Option<Instant>, Instant)> =
-            sql("SELECT id, kind, person, lesson_at, valid_until FROM message WHERE state = 'CAPTURED' \
-                 AND handed_at = ? AND audience = 'COACH' ORDER BY id")
+        let told: Vec<(String, String, etutor::domain::time::Day, String)> =
+            sql("SELECT m.kind, m.person, t.day, a.word FROM message m \
+                 JOIN message_topic a ON a.message_id = m.id JOIN notice_topic t ON t.id = a.topic_id \
+                 WHERE m.state = 'CAPTURED' AND m.handed_at = ? AND m.audience = 'COACH' \
+                 ORDER BY m.id, t.day")
             .bind(now)
             .tuples(self.stage.db().reader())
             .await
             .unwrap();
-        let topics: Vec<(i64, etutor::domain::time::Day, String)> =
-            sql("SELECT a.message_id, t.day, a.word FROM message_topic a JOIN notice_topic t \
-                 ON t.id = a.topic_id WHERE t.audience = 'COACH' ORDER BY a.message_id, t.day")
-            .tuples(self.stage.db().reader())
-            .await
-            .unwrap();
-        for (id, kind, person, lesson_at, last) in sent {
-            let words: Vec<(String, String)> = match kind.as_str() {
-                "SUBSTITUTE_ASSIGNED" | "LESSONS_RETURNED" | "COACH_REPLACED" | "SUBSTITUTE_RELEASED" => {
-                    let first = self.stage.time().show(lesson_at.unwrap());
-                    let last = self.stage.time().show(last);
-                    let is_theirs = matches!(kind.as_str(), "SUBSTITUTE_ASSIGNED" | "LESSONS_RETURNED");
-                    let word = if is_theirs { &first[11..] } else { "off" };
-                    let between = DAYS.into_iter().filter(|day| (&first[..10]..=&last[..10]).contains(day));
-                    between.map(|day| (day.to_owned(), word.to_owned())).collect()
-                }
-                _ => topics
-                    .iter()
-                    .filter(|(message, ..)| *message == id)
-                    .map(|(_, day, word)| (day.to_string(), self.word(word)))
-                    .collect(),
-            };
-            for (day, word) in words {
-                assert_ne!(self.knows(&person, &day), word, "{person} knew that of {day}: {kind}");
-                self.minds.insert((person.clone(), day), word);
-            }
+        for (kind, person, day, word) in told {
+            let (day, word) = (day.to_string(), self.word(&word));
+            assert_ne!(self.knows(&person, &day), word, "{person} knew that of {day}: {kind}");
+            self.minds.insert((person, day), word);
         }
         self.stage.advance(TimeDelta::minutes(1)).await;
     }
 
     fn word(&self, word: &str) -> String {
-        match word.strip_prefix("AT ") {
+        match word.strip_prefix("AT ").or_else(|| word.strip_prefix("INSTEAD ")) {
             Some(at) => self.stage.time().show(Instant::from_unix(at.parse().unwrap()))[11..].to_owned(),
             None => "off".to_owned(),
         }
@@ -156,12 +165,12 @@ impl History {
         self.send().await;
         let lessons = self.stage.class(1).await.lessons;
         for day in DAYS {
-            let lesson = lessons.iter().find(|one| one.day == day).unwrap();
-            let held = lesson.state() == pb::LessonState::Scheduled;
+            let lesson = lessons.iter().find(|one| one.day == day);
+            let held = lesson.filter(|one| one.state() == pb::LessonState::Scheduled);
             for number in 1..4 {
-                let so = match held && lesson.coach == coach(number) {
-                    true => self.stage.local(&lesson.start_time)[11..].to_owned(),
-                    false => "off".to_owned(),
+                let so = match held.filter(|lesson| lesson.coach == coach(number)) {
+                    Some(lesson) => self.stage.local(&lesson.start_time)[11..].to_owned(),
+                    None => "off".to_owned(),
                 };
                 assert_eq!(self.knows(&coach(number), day), so, "coach {number} on {day}");
             }

@@ -68,12 +68,8 @@ fn a_substitute_who_cannot_any_more_is_looked_for_again() {
         let told = minute(&stage, "2026-03-06T10:02").await;
         assert_eq!(
             who(&told),
-            [
-                "INVITATION coach-003",
-                "INVITATION coach-004",
-                "LESSON_ADDED coach-001",
-                "SUBSTITUTE_RELEASED coach-002"
-            ]
+            ["INVITATION coach-003", "INVITATION coach-004", "LESSONS_RETURNED coach-001"],
+            "the substitute has heard that it falls away"
         );
         // All of one that is lost: it is over.
         holiday(&stage, &["2026-03-19"]).await;

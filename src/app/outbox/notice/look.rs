@@ -40,11 +40,11 @@ impl Asked {
         Self { topic, known: Some(known), is_own: false }
     }
 
-    /// Of a lesson of a class, for the coach who teaches it.
-    pub fn teaches(coach: &str, class_id: i64, template_id: i64, day: Day, start_at: Instant) -> Self {
+    /// Of a lesson of a class, for one coach.
+    pub fn coach(coach: &str, (class_id, template_id): (i64, i64), day: Day, known: Word) -> Self {
         let (audience, person) = (Audience::Coach, coach.to_owned());
         let topic = Topic { audience, person, template_id, class_id, day };
-        Self { topic, known: Some(Word::At(start_at)), is_own: false }
+        Self { topic, known: Some(known), is_own: false }
     }
 
     /// The same, of what the student did.
@@ -52,8 +52,8 @@ impl Asked {
         Self { is_own: true, ..self }
     }
 
-    /// Of a lesson of a class: its coach, who is filled in where what is so is read, and the
-    /// admins.
+    /// Of a lesson of a class: whoever teaches it, who is filled in where what is so is read, and
+    /// the admins.
     pub fn class(class_id: i64, template_id: i64, day: Day, known: Word) -> [Self; 2] {
         [Audience::Coach, Audience::Admin].map(|audience| {
             let topic = Topic { audience, person: String::new(), template_id, class_id, day };
@@ -64,10 +64,6 @@ impl Asked {
     /// Of what is kept.
     pub(super) fn again(kept: Kept) -> Self {
         Self { topic: kept.topic, known: None, is_own: false }
-    }
-
-    pub(super) fn own_key(&self) -> (String, i64, Day) {
-        (self.topic.person.clone(), self.topic.template_id, self.topic.day)
     }
 
     fn key(&self) -> (&str, i64, Day) {
@@ -100,7 +96,7 @@ pub(super) struct Looked {
     pub late: Option<Late>,
     /// Whether there is a class for the student on that day.
     pub has_class: bool,
-    /// The coach of the class, for admins too.
+    /// The coach of the lesson, for admins too.
     pub coach: String,
     pub is_own: bool,
 }
@@ -182,19 +178,27 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
         }
     }
     if !of_classes.is_empty() {
-        let keys: Vec<(i64, Day)> =
-            of_classes.iter().map(|Asked { topic, .. }| (topic.class_id, topic.day)).collect();
+        let keys: Vec<(i64, Day, &str)> =
+            of_classes.iter().map(|one| (one.topic.class_id, one.topic.day, &*one.topic.person)).collect();
         let mut found: HashMap<i64, ClassLesson> =
             class_lessons(work.txn, &keys).await?.into_iter().map(|row| (row.n, row)).collect();
         for (n, mut asked) in (0..).zip(of_classes) {
             let Some(row) = found.remove(&n) else { continue };
+            let mut word = class_word(&row);
             if asked.topic.audience == Audience::Coach {
-                asked.topic.person.clone_from(&row.coach);
+                if asked.topic.person.is_empty() {
+                    asked.topic.person.clone_from(&row.person);
+                } else if asked.topic.person != row.person {
+                    continue;
+                }
+                word = coach_word(&row, word);
+                // What a lesson is to its coach follows from whose the class is.
+                asked.known = asked.known.map(|known| match (known, word) {
+                    (Word::At(start), Word::Instead(_)) => Word::Instead(start),
+                    (known, _) => known,
+                });
             }
             since.push(Some(row.formed_at));
-            // Who was dismissed hears nothing of lessons: others are asked for them.
-            let is_gone = asked.topic.audience == Audience::Coach && row.job_status == JobStatus::Dismissed;
-            let word = if is_gone { Word::Gone } else { class_word(&row) };
             looked.push(Looked { coach: row.coach, ..of(asked, word, row.phone) });
         }
     }
@@ -271,5 +275,19 @@ fn class_word(row: &ClassLesson) -> Word {
         (None | Some(LessonState::Cancelled), _) | (_, None) => Word::Off,
         (_, Some(_)) if row.attending == 0 => Word::Empty,
         (_, Some(start)) => Word::At(start),
+    }
+}
+
+/// What is so for a coach of a lesson of which that is so.
+fn coach_word(row: &ClassLesson, word: Word) -> Word {
+    match word {
+        // Who was dismissed hears nothing of lessons: others are asked for them.
+        _ if row.job_status == JobStatus::Dismissed => Word::Gone,
+        Word::At(_) | Word::Empty if row.is_lesson_of == 0 => match row.is_class_of {
+            0 => Word::Anothers,
+            _ => Word::Replaced,
+        },
+        Word::At(start) if row.is_class_of == 0 => Word::Instead(start),
+        word => word,
     }
 }

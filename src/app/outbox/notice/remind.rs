@@ -8,7 +8,7 @@ use crate::app::halves::Halves;
 use crate::app::report::Report;
 use crate::domain::notice::{LessonNews, Topic, Word};
 use crate::domain::state::Audience;
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Instant;
 use crate::error::Result;
 use crate::in_txn;
 use crate::storage::notice::reminded_list;
@@ -76,14 +76,13 @@ fn whole_people(found: &mut Vec<Unreminded>) {
 fn asked(audience: Audience, one: &Unreminded) -> Asked {
     let Unreminded { person, template_id, class_id, day, start_at } = one;
     match audience {
-        Audience::Coach => Asked::teaches(person, *class_id, *template_id, *day, *start_at),
+        Audience::Coach => Asked::coach(person, (*class_id, *template_id), *day, Word::At(*start_at)),
         _ => Asked::student(person, *template_id, *day, Word::At(*start_at)),
     }
 }
 
 /// Reminds people of lessons; of how many, and the messages written.
 async fn remind_in_txn(work: Work<'_>, asked: Vec<Asked>) -> Result<(u64, u64)> {
-    let people: HashSet<(String, i64, Day)> = asked.iter().map(Asked::own_key).collect();
     let looked = look(work, work.app.time(), asked).await?;
     // Another replica may have reminded of them since they were found.
     let kept = looked.iter().filter_map(|one| one.kept.as_ref());
@@ -91,13 +90,9 @@ async fn remind_in_txn(work: Work<'_>, asked: Vec<Asked>) -> Result<(u64, u64)> 
         reminded_list(work.txn, kept.map(|kept| kept.id)).await?.into_iter().collect();
     let is_due = |one: &&Looked| {
         let is_known = one.kept.as_ref().is_some_and(|kept| reminded.contains(&kept.id));
-        let has_it = matches!(one.now, Word::At(start) if start > work.now);
-        // Without a class there is no lesson to remind of; and a class may have got another coach.
-        let is_theirs = match one.topic.audience {
-            Audience::Student => one.has_class,
-            _ => people.contains(&(one.topic.person.clone(), one.topic.template_id, one.topic.day)),
-        };
-        !is_known && has_it && is_theirs
+        let has_it = one.now.start().is_some_and(|start| start > work.now);
+        // Without a class there is no lesson to remind of.
+        !is_known && has_it && (one.has_class || one.topic.audience != Audience::Student)
     };
     let tell: Vec<(&Looked, LessonNews)> =
         looked.iter().filter(is_due).map(|one| (one, LessonNews::Ahead)).collect();

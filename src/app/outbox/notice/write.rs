@@ -76,18 +76,20 @@ pub(super) async fn write(
     let added = tell.iter().filter(|(_, news)| *news == LessonNews::Added);
     let added = added.filter_map(|(one, _)| one.kept.as_ref()).map(|kept| kept.id);
     let cancelled = cancelled_list(work.txn, added).await?;
-    // The admins of one subject are told of its lessons only, and of one class at a time.
+    // The admins of one subject are told of its lessons only, and of one class at a time; so are
+    // coaches of who teaches.
     let mut groups: BTreeMap<(Audience, &str, LessonNews, bool, i64), Vec<&Looked>> = BTreeMap::new();
     for (one, news) in tell {
-        let class = if one.topic.audience == Audience::Admin { one.topic.class_id } else { 0 };
+        let is_of_one = one.topic.audience == Audience::Admin || news.is_of_coach();
+        let class = if is_of_one { one.topic.class_id } else { 0 };
         let is_late = one.now == Word::TooLate;
         groups.entry((one.topic.audience, &one.topic.person, *news, is_late, class)).or_default().push(one);
     }
     let mut drafts = Vec::with_capacity(groups.len());
     for ((audience, person, news, ..), mut of) in groups {
         // A reminder lists lessons as they come.
-        let start = |one: &Looked| match one.now {
-            Word::At(start) if news == LessonNews::Ahead => start.unix(),
+        let start = |one: &Looked| match one.now.start() {
+            Some(start) if news == LessonNews::Ahead => start.unix(),
             _ => 0,
         };
         of.sort_by_key(|one| (one.topic.day, start(one), one.topic.template_id));
@@ -166,8 +168,8 @@ fn about(course: &Course, first: &Looked) -> String {
 fn add<'a>(parts: &mut Vec<Part<'a>>, news: LessonNews, one: &'a Looked, line: LessonLine, start: Start) {
     let is_full = |part: &Part<'_>| {
         let is_new = !part.lines.iter().any(|other| other.is_like(&line));
-        // A move names its first day only.
-        (news != LessonNews::Moved && part.of.len() >= MOST_DAYS)
+        // A move, or a class for good, names its first day only.
+        (news != LessonNews::Moved && !news.is_for_good() && part.of.len() >= MOST_DAYS)
             || (is_new && part.lines.len() >= if news == LessonNews::Ahead { MOST_AHEAD } else { MOST_LINES })
     };
     if parts.last().is_none_or(is_full) {
@@ -186,15 +188,15 @@ fn add<'a>(parts: &mut Vec<Part<'a>>, news: LessonNews, one: &'a Looked, line: L
 fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
     let clock = |text: &str| parse_time(text).unwrap_or_default();
     let (start, end) = (clock(&course.start_time), clock(&course.end_time));
-    let at = |word: Word| if let Word::At(at) = word { Some(at) } else { None };
-    let start_at =
-        at(one.now).or_else(|| at(one.known)).unwrap_or_else(|| app.time().at(one.topic.day, start));
+    let start_at = one.now.start().or_else(|| one.known.start());
+    let start_at = start_at.unwrap_or_else(|| app.time().at(one.topic.day, start));
     // A lesson that falls away is named by the time that the person knows.
     let local: NaiveTime = app.time().time(start_at);
-    let before = match (one.known, one.now) {
-        (Word::At(before), Word::At(_)) => Some(app.time().time(before)),
-        _ => None,
-    };
+    let before = one
+        .known
+        .start()
+        .filter(|at| one.now.start().is_some_and(|now| now != *at))
+        .map(|at| app.time().time(at));
     let line = LessonLine {
         subject: course.subject_name.clone(),
         grade: course.grade,
@@ -208,6 +210,6 @@ fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
         is_back: false,
         was_on_leave: matches!(one.known, Word::OnLeave(_)),
     };
-    let first = at(one.known).map_or(start_at, |known| known.min(start_at));
+    let first = one.known.start().map_or(start_at, |known| known.min(start_at));
     (line, Start { at: start_at, first })
 }
