@@ -3,7 +3,7 @@
 
 use super::attendance::COMES_BEFORE;
 use super::presence::Span;
-use super::state::{LessonState, LessonTrouble, WhereNow};
+use super::state::{LessonState, LessonTrouble, PresenceState, WhereNow};
 use super::time::Instant;
 use chrono::TimeDelta;
 
@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub since: Option<Instant>,
     /// When the person first came, from 60 min before the lesson on.
     pub came: Option<Instant>,
+    /// Nothing but a login was heard last: of a client that sends nothing else.
+    pub has_only_logged_in: bool,
 }
 
 /// A lesson in time, by its state as it reads now.
@@ -54,7 +56,7 @@ impl InTime {
         now: Instant,
         stale: TimeDelta,
     ) -> Seen {
-        let nothing = Seen { at: None, since: None, came: None };
+        let nothing = Seen { at: None, since: None, came: None, has_only_logged_in: false };
         if !self.is_open(now) {
             return nothing;
         }
@@ -68,6 +70,7 @@ impl InTime {
                 return Seen { at: Some(WhereNow::Present), since: Some(span.from), ..found };
             }
             found.since = found.since.max(Some(span.to));
+            found.has_only_logged_in = span.from == span.to && span.state != PresenceState::Logout;
         }
         found
     }
@@ -92,6 +95,8 @@ impl InTime {
                 is_late.then_some(LessonTrouble::CoachLate)
             }
             _ if coach.since.is_some_and(|last| last >= self.start) => Some(LessonTrouble::CoachDisconnected),
+            // Who is there for the ladder (domain/on_time.rs) is there for whoever watches.
+            _ if coach.has_only_logged_in => None,
             _ => Some(LessonTrouble::CoachAbsent),
         };
         let expected: Vec<&Seen> =
@@ -110,7 +115,7 @@ impl InTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::state::PresenceState::{self, Logout, Open, Stale};
+    use crate::domain::state::PresenceState::{Logout, Open, Stale};
     use LessonTrouble::*;
 
     const STALE: TimeDelta = TimeDelta::seconds(90);
@@ -166,6 +171,9 @@ mod tests {
         assert_eq!(said(missing, &[missing]), [CoachAbsent, NoStudents]);
         assert_eq!(said(seen(&[span(-9, -1, Logout)]), &[]), [CoachAbsent], "there before it only");
         assert_eq!(said(seen(&[span(-9, 3, Logout)]), &[]), [CoachDisconnected]);
+        assert_eq!(said(seen(&[span(-9, -9, Stale)]), &[]), [], "a client that sends a login only");
+        assert_eq!(said(seen(&[span(5, 5, Stale)]), &[]), [CoachDisconnected]);
+        assert_eq!(said(seen(&[span(-9, -9, Logout)]), &[]), [CoachAbsent]);
         assert_eq!(lesson(LessonState::Scheduled).troubles(&missing, &[missing], at(-1)), []);
         assert_eq!(lesson(LessonState::Cancelled).troubles(&missing, &[missing], at(1)), []);
         let given_up = |minute| lesson(LessonState::CoachAbsent).troubles(&there, &[there], at(minute));

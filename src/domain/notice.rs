@@ -44,6 +44,8 @@ pub enum Word {
     Off,
     /// Nobody comes to it.
     Empty,
+    /// Nobody comes to a lesson that a coach teaches in another's place.
+    EmptyInstead,
     /// There is no class for the student, so that it does not take place.
     NotHeld,
     /// The student signed up too late for it, and is in no class.
@@ -73,6 +75,7 @@ impl Word {
             Self::Anothers => "ANOTHERS".to_owned(),
             Self::Off => "OFF".to_owned(),
             Self::Empty => "EMPTY".to_owned(),
+            Self::EmptyInstead => "EMPTY_INSTEAD".to_owned(),
             Self::NotHeld => "NOT_HELD".to_owned(),
             Self::TooLate => "TOO_LATE".to_owned(),
             Self::OnLeave(None) => "ON_LEAVE".to_owned(),
@@ -88,6 +91,7 @@ impl Word {
             "ANOTHERS" => Some(Self::Anothers),
             "OFF" => Some(Self::Off),
             "EMPTY" => Some(Self::Empty),
+            "EMPTY_INSTEAD" => Some(Self::EmptyInstead),
             "NOT_HELD" => Some(Self::NotHeld),
             "TOO_LATE" => Some(Self::TooLate),
             "ON_LEAVE" => Some(Self::OnLeave(None)),
@@ -184,7 +188,7 @@ impl LessonNews {
 /// What tells the difference between what somebody knows and what is so; `None` when there is
 /// nothing to tell.
 pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<LessonNews> {
-    use Word::{Anothers, At, Empty, Gone, Instead, NotHeld, Off, OnLeave, Replaced, TooLate};
+    use Word::{Anothers, At, Empty, EmptyInstead, Gone, Instead, NotHeld, Off, OnLeave, Replaced, TooLate};
     if known == now {
         return None;
     }
@@ -193,7 +197,7 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Less
             // Who knows of no lesson need not hear why there is none; and what students do
             // themselves they know.
             (Off | NotHeld | TooLate, Off | NotHeld | TooLate)
-            | (_, Gone | OnLeave(_) | Empty | Instead(_) | Replaced | Anothers) => None,
+            | (_, Gone | OnLeave(_) | Empty | EmptyInstead | Instead(_) | Replaced | Anothers) => None,
             (At(_), At(_)) => Some(LessonNews::Moved),
             (_, NotHeld | TooLate) => Some(LessonNews::NotHeld),
             (_, Off) => Some(LessonNews::Cancelled),
@@ -202,21 +206,23 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Less
         },
         Audience::Coach => match (known, now) {
             (_, Gone | OnLeave(_) | NotHeld | TooLate) => None,
-            (Instead(_), At(_)) | (Anothers, At(_)) => Some(LessonNews::Takes),
-            (At(before) | Instead(before), At(start) | Instead(start)) => {
-                (before != start).then_some(LessonNews::Moved)
-            }
-            (Replaced | Anothers, Instead(_)) => Some(LessonNews::Substitutes),
-            (Replaced, At(_)) => Some(LessonNews::Returned),
-            (At(_) | Instead(_), Replaced) => Some(LessonNews::Replaced),
-            (At(_) | Replaced, Anothers) => Some(LessonNews::Leaves),
-            (Instead(_), Anothers) => Some(LessonNews::Released),
+            // Who teaches is told first, and whether somebody comes with it.
+            (Instead(_) | EmptyInstead | Anothers, At(_) | Empty) => Some(LessonNews::Takes),
+            (Replaced | Anothers, Instead(_) | EmptyInstead) => Some(LessonNews::Substitutes),
+            (Replaced, At(_) | Empty) => Some(LessonNews::Returned),
+            (At(_) | Empty | Instead(_) | EmptyInstead, Replaced) => Some(LessonNews::Replaced),
+            (At(_) | Empty | Replaced, Anothers) => Some(LessonNews::Leaves),
+            (Instead(_) | EmptyInstead, Anothers) => Some(LessonNews::Released),
             // Who has no such lesson for all they know need not hear whose it is, nor that it
             // falls away.
             (_, Replaced | Anothers) | (Replaced | Anothers, Off) => None,
             (_, Off) => Some(LessonNews::Cancelled),
-            (_, Empty) => Some(LessonNews::Empty),
-            (Empty, At(_) | Instead(_)) => Some(LessonNews::Attended),
+            (At(before) | Instead(before), At(start) | Instead(start)) => {
+                (before != start).then_some(LessonNews::Moved)
+            }
+            (Empty, EmptyInstead) => None,
+            (_, Empty | EmptyInstead) => Some(LessonNews::Empty),
+            (Empty | EmptyInstead, At(_) | Instead(_)) => Some(LessonNews::Attended),
             (Off | Gone | OnLeave(_) | NotHeld | TooLate, At(_) | Instead(_)) => Some(LessonNews::Added),
         },
         // The calendar is theirs: they hear only of lessons to which nobody comes.
@@ -230,7 +236,9 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Less
 
 #[cfg(test)]
 mod tests {
-    use super::Word::{Anothers, At, Empty, Gone, Instead, NotHeld, Off, OnLeave, Replaced, TooLate};
+    use super::Word::{
+        Anothers, At, Empty, EmptyInstead, Gone, Instead, NotHeld, Off, OnLeave, Replaced, TooLate,
+    };
     use super::*;
 
     const SEVEN: Word = At(Instant::from_unix(1_772_708_400));
@@ -241,7 +249,7 @@ mod tests {
         for word in
             [SEVEN, Off, Empty, NotHeld, TooLate, OnLeave(None), OnLeave(Some(Instant::from_unix(7))), Gone]
                 .into_iter()
-                .chain([Instead(Instant::from_unix(7)), Replaced, Anothers])
+                .chain([Instead(Instant::from_unix(7)), EmptyInstead, Replaced, Anothers])
         {
             assert_eq!(Word::parse(&word.text()), Some(word));
         }
@@ -295,9 +303,14 @@ mod tests {
         let cases = [
             (SEVEN, Replaced, Some(News::Replaced)),
             (Replaced, SEVEN, Some(News::Returned)),
-            (Replaced, Empty, Some(News::Empty)),
+            (Replaced, Empty, Some(News::Returned)),
             (Replaced, Off, None),
-            (Empty, Replaced, None),
+            (Empty, Replaced, Some(News::Replaced)),
+            (Empty, Anothers, Some(News::Leaves)),
+            (Anothers, Empty, Some(News::Takes)),
+            (Anothers, EmptyInstead, Some(News::Substitutes)),
+            (EmptyInstead, Anothers, Some(News::Released)),
+            (EmptyInstead, Off, Some(News::Cancelled)),
             (Off, Replaced, None),
             (SEVEN, Anothers, Some(News::Leaves)),
             (Replaced, Anothers, Some(News::Leaves)),
@@ -311,8 +324,9 @@ mod tests {
             (Instead(seven), Off, Some(News::Cancelled)),
             (Off, Instead(seven), Some(News::Added)),
             (Off, Anothers, None),
-            (Instead(seven), Empty, Some(News::Empty)),
-            (Empty, Instead(seven), Some(News::Attended)),
+            (Instead(seven), EmptyInstead, Some(News::Empty)),
+            (EmptyInstead, Instead(seven), Some(News::Attended)),
+            (Empty, EmptyInstead, None),
             (SEVEN, Instead(seven), None),
             (SEVEN, Instead(eight), Some(News::Moved)),
             (Instead(seven), Gone, None),

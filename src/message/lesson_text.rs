@@ -15,6 +15,9 @@ pub(crate) const MOST_LINES: usize = 3;
 /// The most that a reminder lists: more than anybody teaches or attends in one run.
 pub(crate) const MOST_AHEAD: usize = 12;
 
+/// Behind lessons that are a coach's from now on, and to which nobody comes.
+const NOBODY: &str = "（目前没有学员）";
+
 /// Days that are named with their weekday; more are listed by month.
 const DAYS_WITH_WEEKDAY: usize = 3;
 
@@ -40,6 +43,8 @@ pub struct LessonLine {
     /// The sign-up came too late for them; with the first lesson day for which it counts, if there
     /// is one.
     pub too_late: Option<Option<Day>>,
+    /// Nobody comes to them.
+    pub is_empty: bool,
     /// The person was told that they fall away.
     pub is_back: bool,
     /// The student was on leave from them.
@@ -69,10 +74,7 @@ impl LessonLine {
 
 /// What there is to tell of lessons, as a sentence.
 pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
-    // A coach and staff know lessons by the template as well.
-    let named = matches!(news, LessonNews::Empty | LessonNews::Attended);
-    let with_end = matches!(news, LessonNews::Added | LessonNews::Ahead | LessonNews::Substitutes);
-    let which = list(lines, named, with_end);
+    let which = list(news, lines);
     match news {
         LessonNews::NotHeld if lines.iter().any(|line| line.too_late.is_some()) => {
             let from = match lines.iter().find_map(|line| line.too_late.flatten()) {
@@ -111,7 +113,7 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
             more => format!("上课提醒：您有{more}次课：{which}，请提前10分钟登录客户端。"),
         },
         LessonNews::Substitutes => {
-            format!("请您代课：{which}，共{}次课。请提前10分钟上线。", count(lines))
+            format!("您将代课：{which}，共{}次课。请提前10分钟上线。", count(lines))
         }
         LessonNews::Takes => {
             let from: Vec<String> = lines.iter().map(from).collect();
@@ -140,7 +142,8 @@ fn class(lines: &[LessonLine]) -> String {
 /// `自3月5日（周四）19:00-20:30起，共12次课至5月21日`.
 fn from(line: &LessonLine) -> String {
     let (Some(first), Some(last)) = (line.days.first(), line.days.last()) else { return String::new() };
-    format!("自{}{}起，{}", day(*first), line.hours(), lessons_until(line.days.len(), *last))
+    let nobody = if line.is_empty { NOBODY } else { "" };
+    format!("自{}{}起，{}{nobody}", day(*first), line.hours(), lessons_until(line.days.len(), *last))
 }
 
 fn on_leave(lines: &[LessonLine]) -> bool {
@@ -177,7 +180,10 @@ fn moved(line: &LessonLine) -> String {
 }
 
 /// `3月5日（周四）、3月12日（周四）19:00初一数学班`.
-fn list(lines: &[LessonLine], named: bool, with_end: bool) -> String {
+fn list(news: LessonNews, lines: &[LessonLine]) -> String {
+    // A coach and staff know lessons by the template as well.
+    let named = matches!(news, LessonNews::Empty | LessonNews::Attended);
+    let with_end = matches!(news, LessonNews::Added | LessonNews::Ahead | LessonNews::Substitutes);
     let part = |line: &LessonLine| {
         let hours = if with_end { line.hours() } else { line.start.format("%H:%M").to_string() };
         let template = match (named, line.coach.as_str()) {
@@ -185,7 +191,8 @@ fn list(lines: &[LessonLine], named: bool, with_end: bool) -> String {
             (true, "") => format!("（{}）", line.template),
             (true, coach) => format!("（{}，教练{coach}）", line.template),
         };
-        format!("{}{hours}{}{template}", days(&line.days), line.class())
+        let nobody = if line.is_empty && news.is_of_coach() { NOBODY } else { "" };
+        format!("{}{hours}{}{template}{nobody}", days(&line.days), line.class())
     };
     lines.iter().map(part).collect::<Vec<_>>().join("；")
 }
@@ -226,6 +233,7 @@ mod tests {
             end: NaiveTime::from_hms_opt(20, 30, 0),
             start_before: None,
             too_late: None,
+            is_empty: false,
             is_back: false,
             was_on_leave: false,
         }
@@ -270,7 +278,7 @@ mod tests {
         for (news, text) in [
             (
                 LessonNews::Substitutes,
-                "请您代课：3月5日（周四）、3月6日（周五）19:00-20:30初一数学班，共2次课。请提前10分钟上线。",
+                "您将代课：3月5日（周四）、3月6日（周五）19:00-20:30初一数学班，共2次课。请提前10分钟上线。",
             ),
             (
                 LessonNews::Takes,

@@ -173,7 +173,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             )
         }
         ClassNews::AssignedWithdrawal { coach } => {
-            format!("教练{coach}已分到{first}（{template}），现要求退出，请尽快联系处理。")
+            format!("教练{coach}（下次课{first}，{template}）要求退出，请尽快安排代课或接任教练。")
         }
         ClassNews::ClassClosed { coach: None } => {
             format!("{first}：您带的班自这次课起已没有学员，这次和之后的课全部取消，为您保留的时段已释放。")

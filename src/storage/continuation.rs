@@ -185,6 +185,26 @@ pub(crate) async fn sign_up_rows(
     .await
 }
 
+/// The sign-ups of students of a template that have no class yet and have lesson days from the
+/// first to the last of these.
+pub(crate) async fn sign_up_list_waiting(
+    conn: &impl ConnectionTrait,
+    template_id: i64,
+    student_ids: impl IntoIterator<Item = i64>,
+    (first, last): (Day, Day),
+) -> Result<Vec<SignUpRow>> {
+    let ids: Vec<i64> = sql("SELECT r.id FROM reservation r WHERE r.student_id IN ({ids}) \
+         AND r.template_id = ? AND r.state = 'BOOKED' AND r.class_id IS NULL \
+         AND r.start_day <= ? AND r.last_day >= ?")
+    .ids(student_ids)
+    .bind(template_id)
+    .bind(last)
+    .bind(first)
+    .column(conn)
+    .await?;
+    sign_up_rows(conn, ids).await
+}
+
 /// What is to be done about classes that go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DueNow {

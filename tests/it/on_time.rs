@@ -1,5 +1,6 @@
 //! `clazz check_on_time`: what is done when a coach is not there (docs/domain.md §3).
 
+mod edges;
 mod many;
 
 use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, evening};

@@ -295,6 +295,91 @@ fn a_coach_who_is_dismissed_is_replaced_soon_by_a_substitute_and_then_for_good()
 }
 
 #[test]
+fn six_days_before_a_change_of_coach_admins_hear_that_nobody_is_found() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        change(&stage, "2026-03-19", None).await.unwrap();
+        stage.minute("2026-03-11T10:00").await;
+        stage.set_clock("2026-03-13T18:59").await;
+        stage.fire("invite notify_class", None).await;
+        assert_eq!(stage.told_of("TASK_SHORT").await, Vec::<String>::new());
+        stage.set_clock("2026-03-13T19:00").await;
+        stage.fire("invite notify_class", None).await;
+        assert_eq!(stage.told_of("TASK_SHORT").await, ["wang SMS", "wang MAIL"]);
+        stage.ignore_messages("who is asked is another story");
+    });
+}
+
+#[test]
+fn who_has_taught_the_class_is_asked_first() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        stage.test(4, true).await;
+        start(&stage, &["2026-03-12"], Some(4)).await.unwrap();
+        stage.set_clock("2026-03-13T10:00").await;
+        stage.fire("clazz close_ended", None).await;
+        stage.told().await;
+        start(&stage, &["2026-03-26"], None).await.unwrap();
+        stage.minute("2026-03-13T10:01").await;
+        assert_eq!(stage.told_of("INVITATION").await.first().map(String::as_str), Some("coach-004"));
+        stage.ignore_messages("whom else it asks is another story");
+    });
+}
+
+#[test]
+fn who_heads_for_a_lesson_that_is_anothers_hears_it_though_the_class_closes_meanwhile() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        stage.test(2, true).await;
+        let made = start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
+        stage.fire("sms send", None).await;
+        stage.told().await;
+        // At night the lesson goes back, and then the last student signs off.
+        stage.set_clock("2026-03-09T22:30").await;
+        let request = pb::CancelSubstitutionRequest {
+            substitution_id: made.substitution_id,
+            operator: "wang".to_owned(),
+            remark: "教练好了".to_owned(),
+        };
+        stage.substitutions().cancel_substitution(request).await.unwrap();
+        stage.fire("sms send", None).await;
+        for student in 1..=3 {
+            stage.sign_off(student, "2026-03-12").await;
+        }
+        stage.set_clock("2026-03-10T07:00").await;
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        assert!(told.contains(&"CLASS_CLOSED coach-001".to_owned()), "{told:?}");
+        let released = "SUBSTITUTE_RELEASED coach-002".to_owned();
+        assert!(told.contains(&released), "it is not coach 2's, whatever becomes of it: {told:?}");
+    });
+}
+
+#[test]
+fn who_was_dismissed_and_comes_back_hears_of_the_same_lesson_again() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        for number in [2, 3] {
+            stage.test(number, true).await;
+        }
+        start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
+        stage.fire("sms send", None).await;
+        stage.told().await;
+        stage.set_status(2, pb::JobStatus::Dismissed).await;
+        start(&stage, &["2026-03-19"], Some(3)).await.unwrap();
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        assert!(!told.iter().any(|line| line.contains("coach-002")), "dismissed: {told:?}");
+        stage.set_status(2, pb::JobStatus::Regular).await;
+        stage.test(2, true).await;
+        start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        assert!(told.contains(&"SUBSTITUTE_ASSIGNED coach-002".to_owned()), "{told:?}");
+    });
+}
+
+#[test]
 fn a_class_goes_to_another_coach_at_three_in_the_morning_of_its_day() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = formed(app).await;
@@ -349,11 +434,14 @@ fn that_nobody_comes_is_known_to_whoever_has_the_lesson() {
         stage.fire("sms send", None).await;
         let told = stage.told().await;
         assert_eq!(told, ["LESSON_EMPTY coach-001", "LESSON_EMPTY wang SMS", "LESSON_EMPTY wang MAIL"]);
-        // The substitute hears that; to its coach, who knows it, nothing is new.
+        // The substitute hears it with the lesson.
         stage.test(2, true).await;
         let made = start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
         stage.fire("sms send", None).await;
-        assert_eq!(stage.told().await, ["LESSON_EMPTY coach-002"]);
+        assert_eq!(stage.told().await, ["COACH_REPLACED coach-001", "SUBSTITUTE_ASSIGNED coach-002"]);
+        let rows = stage.outbox().list_messages(pb::ListMessagesRequest::default()).await.unwrap();
+        let rows = rows.into_inner().messages;
+        assert!(rows.iter().any(|row| row.body.contains("班（目前没有学员），共1次课")), "{rows:?}");
         // That somebody comes is not the other's business any more, nor that nobody does.
         leave(&stage, 1, true).await;
         stage.fire("sms send", None).await;
@@ -370,6 +458,6 @@ fn that_nobody_comes_is_known_to_whoever_has_the_lesson() {
         };
         stage.substitutions().cancel_substitution(request).await.unwrap();
         stage.fire("sms send", None).await;
-        assert_eq!(stage.told().await, ["LESSON_ATTENDED coach-001", "SUBSTITUTE_RELEASED coach-002"]);
+        assert_eq!(stage.told().await, ["LESSONS_RETURNED coach-001", "SUBSTITUTE_RELEASED coach-002"]);
     });
 }

@@ -105,7 +105,7 @@ async fn go_on(work: Work<'_>, id: i64) -> Result<Done> {
         // Others look at it first.
         return Ok(Done { messages, ..Done::default() });
     }
-    let comers = Comers::read(work, id).await?.only(&before);
+    let mut comers = Comers::read(work, id).await?.only(&before);
     let invited = staffing::invited_of_task(work.txn, id).await?;
     let ready = invited.iter().find(|coach| coach.stands.state() == InvitationState::Ready);
     let ready = ready.ok_or_else(|| Error::internal("a covered vacancy has nobody who is ready"))?;
@@ -119,6 +119,11 @@ async fn go_on(work: Work<'_>, id: i64) -> Result<Done> {
         let note = Some(format!("{}: {why}, it does not go on", vacancy.about()));
         return Ok(Done { messages, note, ..Done::default() });
     }
+    if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
+        let ids = comers.students.iter().map(|student| student.student_id);
+        comers.signed_up =
+            continuation::sign_up_list_waiting(work.txn, template_id, ids, (first.day, last.day)).await?;
+    }
     let mut plan = Plan::make(work, &vacancy, (&comers, ready.coach_id), &spans).await?;
     let left_out = std::mem::take(&mut plan.left_out);
     if plan.offers.is_empty() && plan.newcomers.is_empty() {
@@ -127,7 +132,8 @@ async fn go_on(work: Work<'_>, id: i64) -> Result<Done> {
         let note = Some(format!("{}: nobody can be offered a place, it does not go on", vacancy.about()));
         return Ok(Done { goes_on: false, messages, left_out, note });
     }
-    if let Some(last) = plan.newcomers.iter().map(|(row, _)| row.last_day).max() {
+    let last = plan.newcomers.iter().map(|(row, _)| row.last_day).max();
+    if let Some(last) = last.filter(|_| plan.offers.is_empty()) {
         // Behind it nobody would come.
         spans.retain(|span| span.day <= last);
         continuation::lessons::continuation_end_in_txn(work.txn, (id, ready.id), last).await?;
@@ -164,6 +170,8 @@ struct Comers {
     template_id: i64,
     /// Its students at its end; none where it goes on for newcomers.
     students: Vec<Comer>,
+    /// Sign-ups of these students for the lessons with which it goes on, which have no class.
+    signed_up: Vec<SignUpRow>,
     newcomers: Vec<SignUpRow>,
 }
 
@@ -178,14 +186,20 @@ impl Comers {
             seats.iter().filter(|seat| seat.is_newcomer).map(|seat: &SeatRow| seat.reservation_id).collect();
         if !ids.is_empty() {
             let newcomers = continuation::sign_up_rows(work.txn, ids).await?;
-            return Ok(Self { class_id, template_id, students: Vec::new(), newcomers });
+            return Ok(Self {
+                class_id,
+                template_id,
+                students: Vec::new(),
+                signed_up: Vec::new(),
+                newcomers,
+            });
         }
         let end = continuation::lessons::class_end(work.txn, class_id).await?;
         let students = match end {
             Some((day, _)) => continuation::students_of_day(work.txn, class_id, day).await?,
             None => Vec::new(),
         };
-        Ok(Self { class_id, template_id, students, newcomers: Vec::new() })
+        Ok(Self { class_id, template_id, students, signed_up: Vec::new(), newcomers: Vec::new() })
     }
 
     fn student_ids(&self) -> Vec<i64> {
@@ -216,7 +230,7 @@ impl Comers {
 struct Plan<'a> {
     /// Offers, with their students.
     offers: Vec<(&'a Comer, Instant)>,
-    /// Newcomers, each with the first day in the class.
+    /// Newcomers, and students of the class who have signed up, each with the first day in it.
     newcomers: Vec<(&'a SignUpRow, Day)>,
     left_out: HashMap<Reason, u64>,
     /// How many places of each day the offers take.
@@ -260,13 +274,17 @@ impl<'a> Plan<'a> {
                 blocked.remove(&coach_id).unwrap_or_default()
             }
         };
+        plan.seat_newcomers(work, vacancy, comers, spans).await?;
         for student in &comers.students {
             let (id, template) = (student.student_id, vacancy.template_id);
+            if plan.newcomers.iter().any(|(row, _)| row.comer.student_id == id) {
+                continue;
+            }
             let refused = if until <= work.now {
                 Some(Reason::TooLate)
             } else if blocked.contains(&id) {
                 Some(Reason::Blocked)
-            } else if plan.offers.len() >= most {
+            } else if plan.offers.len() + plan.newcomers.len() >= most {
                 Some(Reason::ClassFull)
             } else {
                 let taken = book.take(id, template, Claim::Offer, first.day, last.day);
@@ -279,11 +297,11 @@ impl<'a> Plan<'a> {
         }
         let taken = plan.offers.iter().map(|_| (vacancy.template_id, first.day, last.day));
         plan.places = book.taken(taken);
-        plan.seat_newcomers(work, vacancy, comers, spans).await?;
         Ok(plan)
     }
 
-    /// Newcomers who have a free seat on all of their days that can still be attended.
+    /// Newcomers, and students who have signed up, who have a free seat on all of their days that
+    /// can still be attended.
     async fn seat_newcomers(
         &mut self,
         work: Work<'_>,
@@ -291,7 +309,7 @@ impl<'a> Plan<'a> {
         comers: &'a Comers,
         spans: &[Span],
     ) -> Result<()> {
-        if comers.newcomers.is_empty() {
+        if comers.newcomers.is_empty() && comers.signed_up.is_empty() {
             return Ok(());
         }
         let today = work.app.time().day(work.now);
@@ -305,7 +323,7 @@ impl<'a> Plan<'a> {
         let lessons = crate::storage::pool::span_list(work.txn, [vacancy.template_id]).await?;
         let lessons = lessons.get(&vacancy.template_id).map_or(&[][..], Vec::as_slice);
         let most = i64::from(vacancy.max_students_per_class);
-        for row in &comers.newcomers {
+        for row in comers.newcomers.iter().chain(&comers.signed_up) {
             let is_theirs = |span: &&Span| {
                 row.start_day <= span.day
                     && span.day <= row.last_day
@@ -319,10 +337,13 @@ impl<'a> Plan<'a> {
                     class.take(&days);
                     self.newcomers.push((row, *first));
                 }
-                _ => {
+                // Who has signed off is nobody to be left out; what comes of a student of the
+                // class, the offers say.
+                _ if waits && comers.signed_up.is_empty() => {
                     let reason = class.apart.why(&pupil).unwrap_or(Reason::ClassFull);
                     *self.left_out.entry(reason).or_default() += 1;
                 }
+                _ => {}
             }
         }
         Ok(())

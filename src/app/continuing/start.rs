@@ -29,7 +29,7 @@ use crate::storage::continuation::lessons::{class_end, classes_meeting};
 use crate::storage::continuation::{
     class_busy_with, continuation_insert_in_txn, invitations_of, sign_up_rows, students_of_day,
 };
-use crate::storage::entity::{class, class_template};
+use crate::storage::entity::{class, class_template, season};
 use crate::storage::make_up::make_up_template_list;
 use crate::storage::seat::seats_of_class;
 use crate::storage::sign_up::place_list_in;
@@ -37,6 +37,7 @@ use crate::storage::staffing as vacancies;
 use crate::storage::vacancy::{NewVacancy, vacancy_ended_by_in_txn, vacancy_insert_in_txn};
 use crate::storage::{catalog, pool};
 use chrono::TimeDelta;
+use sea_orm::EntityTrait;
 use std::collections::BTreeSet;
 
 /// Request ids are those of this call.
@@ -237,6 +238,17 @@ async fn days(
     wanted: &Wanted,
     end: Day,
 ) -> Result<Vec<Span>> {
+    if let Some(first) = wanted.first_day.filter(|first| *first <= end) {
+        let why = format!("({first}) is not after the last lesson of the class, on {end}");
+        return Err(Error::invalid("first_day", why));
+    }
+    let season = season::Entity::find_by_id(template.season_id).one(work.txn).await?;
+    let season = season.ok_or_else(|| Error::not_found("season", template.season_id))?;
+    if wanted.last_day > season.end_day {
+        let (last, code, until) = (wanted.last_day, season.code, season.end_day);
+        let why = format!("({last}) is after the last day of season {code:?}, {until}");
+        return Err(Error::invalid("last_day", why));
+    }
     let all = pool::span_list(work.txn, [template.id]).await?.remove(&template.id).unwrap_or_default();
     let is_wanted = |span: &Span| {
         span.day > end

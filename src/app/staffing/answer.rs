@@ -11,11 +11,12 @@ use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
 use crate::domain::notice::Standing;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, TaskState};
+use crate::domain::state::{InvitationState, LessonState, TaskState};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::message::content::ClassNews;
+use crate::storage::class_lesson::{ClassLesson, class_lesson_list};
 use crate::storage::entity::{coach, invitation};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use sea_orm::EntityTrait;
@@ -100,10 +101,15 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
                 look_at_answered(work, invitation_id, Standing::Closed).await?;
             }
             No::Assigned => {
-                let coach = person.user_name.clone();
-                let news = ClassNews::AssignedWithdrawal { coach };
-                let valid_until = task.start_at.max(work.now);
-                let draft = notice::to_admins(&task, &person.user_name, news, valid_until);
+                let class_id = before.class_id.or(task.class_id);
+                let Some(next) = next_lesson(work, class_id, person.id).await? else {
+                    let over = "the class is formed, and no lesson of it that is yours is ahead";
+                    return Err(Error::precondition(Reason::TaskFormed, over));
+                };
+                // Until that lesson staff can do something; after it, it is said anew.
+                let next = Vacancy { day: next.day, start_at: next.start_at, ..task };
+                let news = ClassNews::AssignedWithdrawal { coach: person.user_name.clone() };
+                let draft = notice::to_admins(&next, &person.user_name, news, next.start_at);
                 outbox::write(work, vec![draft]).await?;
             }
         }
@@ -115,6 +121,15 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
         return Err(Error::precondition(Reason::TaskFormed, told));
     }
     Ok(after)
+}
+
+/// The next lesson of a class that is a coach's to teach.
+async fn next_lesson(work: Work<'_>, class_id: Option<i64>, coach_id: i64) -> Result<Option<ClassLesson>> {
+    let Some(class_id) = class_id else { return Ok(None) };
+    let lessons = class_lesson_list(work.txn, class_id).await?;
+    Ok(lessons.into_iter().find(|lesson| {
+        lesson.coach_id == coach_id && lesson.start_at > work.now && lesson.state != LessonState::Cancelled
+    }))
 }
 
 /// A no after a yes; before one it is a no like any other.

@@ -202,7 +202,8 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
     let invitation = invitation_of_class(work.txn, class_id, replaces_id).await?;
     let Some(invitation) = invitation.filter(|_| class.coach_id == replaces_id) else {
-        return Err(Error::precondition(Reason::InUse, "the class is another coach's by now"));
+        let text = "the coach who was replaced has not the class: name who is to teach (StartSubstitution)";
+        return Err(Error::precondition(Reason::InUse, text));
     };
     let substitute = name_of(work, substitute_id).await?;
     let both = [(substitute_id, substitute.as_str()), (replaces_id, candidate.user_name.as_str())];

@@ -141,6 +141,7 @@ fn lessons_of(news: LessonNews) -> Content {
         end: Some(hour(15)),
         start_before: NaiveTime::from_hms_opt(13, 0, 0),
         too_late: None,
+        is_empty: false,
         is_back: false,
         was_on_leave: false,
     };

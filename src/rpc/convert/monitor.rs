@@ -52,7 +52,7 @@ impl From<LiveLesson> for pb::LiveLesson {
 
 impl From<LivePerson> for pb::LivePerson {
     fn from(LivePerson { user_name, seen }: LivePerson) -> Self {
-        let Seen { at, since, came: _ } = seen;
+        let Seen { at, since, came: _, has_only_logged_in: _ } = seen;
         Self { user_name, r#where: at.map_or(0, number), since_time: optional_timestamp(since) }
     }
 }

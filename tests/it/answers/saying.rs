@@ -254,3 +254,30 @@ fn the_reserve_is_released_at_the_freeze_and_told() {
         assert_eq!(stage.told().await, ["ASSIGNED coach-001", "NO_LONGER_NEEDED coach-002"]);
     });
 }
+
+#[test]
+fn a_coach_who_wants_to_leave_a_running_class_is_heard_before_each_lesson() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = at_freeze(app).await;
+        stage.fire("clazz assign_students", None).await;
+        stage.told().await;
+        let wants_out = ["ASSIGNED_WITHDRAWAL wang SMS", "ASSIGNED_WITHDRAWAL wang MAIL"];
+        for (at, again) in
+            [("2026-03-10T10:00", false), ("2026-03-11T10:00", true), ("2026-03-13T10:00", false)]
+        {
+            stage.set_clock(at).await;
+            assert_eq!(stage.no(1, MATH).await, "TASK_FORMED", "{at}");
+            stage.fire("sms send", None).await;
+            let told = stage.told().await;
+            assert_eq!(told, if again { &[][..] } else { &wants_out[..] }, "{at}");
+        }
+        let rows = stage.outbox().list_messages(pb::ListMessagesRequest::default()).await.unwrap();
+        let rows = rows.into_inner().messages;
+        let of = |day: &str| rows.iter().any(|row| row.body.contains(&format!("教练coach-001（下次课{day}")));
+        assert!(of("3月12日") && of("3月19日"), "its next lesson is named");
+        // Behind the last lesson there is nothing to leave.
+        stage.set_clock("2026-06-26T10:00").await;
+        assert_eq!(stage.no(1, MATH).await, "TASK_FORMED");
+        assert_eq!(stage.told().await, Vec::<String>::new());
+    });
+}

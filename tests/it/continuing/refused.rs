@@ -22,6 +22,8 @@ fn what_cannot_go_on_is_refused_with_its_reason_and_leaves_nothing() {
         for (request, reason) in [
             (with(|one| one.last_day = "2026-03-26".to_owned()), "NOT_A_LESSON_DAY"),
             (with(|one| one.first_day = "2026-05-01".to_owned()), "INVALID_FIELD"),
+            (with(|one| one.first_day = "2026-03-26".to_owned()), "INVALID_FIELD"),
+            (with(|one| one.last_day = "2026-06-29".to_owned()), "INVALID_FIELD"),
             (with(|one| one.coach = coach(1)), "INVALID_FIELD"),
             (with(|one| one.operator = String::new()), "INVALID_FIELD"),
             (with(|one| one.remark = String::new()), "INVALID_FIELD"),

@@ -98,6 +98,8 @@ pub(super) struct Looked {
     pub has_class: bool,
     /// The coach of the lesson, for admins too.
     pub coach: String,
+    /// Whether the class is the person's own.
+    pub is_class_of: bool,
     pub is_own: bool,
 }
 
@@ -192,6 +194,8 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
                     continue;
                 }
                 word = coach_word(&row, word);
+                // Who was dismissed, and whose lesson it is no more, is told nothing, and knows it.
+                asked.is_own |= row.job_status == JobStatus::Dismissed && word != Word::Gone;
                 // What a lesson is to its coach follows from whose the class is.
                 asked.known = asked.known.map(|known| match (known, word) {
                     (Word::At(start), Word::Instead(_)) => Word::Instead(start),
@@ -199,7 +203,8 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
                 });
             }
             since.push(Some(row.formed_at));
-            looked.push(Looked { coach: row.coach, ..of(asked, word, row.phone) });
+            let is_class_of = row.is_class_of != 0;
+            looked.push(Looked { coach: row.coach, is_class_of, ..of(asked, word, row.phone) });
         }
     }
     let topics: Vec<&Topic> = looked.iter().map(|one| &one.topic).collect();
@@ -225,7 +230,10 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
         if is_off && !one.has_class && matches!(one.now, Word::At(_)) {
             one.now = one.known;
         }
-        if one.is_own {
+        // Whoever takes a class over hears of the lessons that are taught or are there then.
+        let is_left_out = matches!((one.known, one.now), (Word::Anothers, Word::Replaced | Word::Off));
+        if one.is_own || (is_left_out && one.is_class_of) {
+            one.is_own = true;
             one.known = by_own_act(one.known, one.now);
         }
         one.base = one.known;
@@ -249,6 +257,7 @@ fn of(Asked { topic, known, is_own }: Asked, now: Word, phone: String) -> Looked
         late: None,
         has_class: false,
         coach: String::new(),
+        is_class_of: false,
         is_own,
     }
 }
@@ -280,14 +289,15 @@ fn class_word(row: &ClassLesson) -> Word {
 
 /// What is so for a coach of a lesson of which that is so.
 fn coach_word(row: &ClassLesson, word: Word) -> Word {
+    let (is_class_of, is_lesson_of) = (row.is_class_of != 0, row.is_lesson_of != 0);
     match word {
+        Word::At(_) | Word::Empty if !is_lesson_of && is_class_of => Word::Replaced,
+        // That the class was closed is told to those who had the lesson then.
+        Word::At(_) | Word::Empty | Word::Gone if !is_lesson_of && !is_class_of => Word::Anothers,
         // Who was dismissed hears nothing of lessons: others are asked for them.
         _ if row.job_status == JobStatus::Dismissed => Word::Gone,
-        Word::At(_) | Word::Empty if row.is_lesson_of == 0 => match row.is_class_of {
-            0 => Word::Anothers,
-            _ => Word::Replaced,
-        },
-        Word::At(start) if row.is_class_of == 0 => Word::Instead(start),
+        Word::At(start) if !is_class_of => Word::Instead(start),
+        Word::Empty if !is_class_of => Word::EmptyInstead,
         word => word,
     }
 }

@@ -128,7 +128,7 @@ pub(super) async fn write(
                 version: version.to_string(),
                 class_id,
                 lesson_at: starts.iter().map(|start| start.first).min(),
-                ..Draft::new(person, about(course, first), content, last)
+                ..Draft::new(person, about(course, first, news), content, last)
             };
             drafts.push((draft, said));
         }
@@ -155,11 +155,13 @@ struct Start {
 
 /// The natural key of what a message tells of. A class is named by its coach: a coach may be told
 /// of the lesson of a class and, before that, of the one that the coach was asked for.
-fn about(course: &Course, first: &Looked) -> String {
+/// Who teaches is told of a class: of another at that hour it is another message.
+fn about(course: &Course, first: &Looked, news: LessonNews) -> String {
     let Topic { audience, class_id, day, .. } = &first.topic;
     match audience {
         Audience::Student => format!("{}@{day}", course.code),
         Audience::Coach if *class_id == 0 => format!("{}@{day}/asked", course.code),
+        Audience::Coach if news.is_of_coach() => format!("{}@{day}/class-{class_id}", course.code),
         Audience::Coach | Audience::Admin => format!("{}@{day}/{}", course.code, first.coach),
     }
 }
@@ -207,6 +209,7 @@ fn line(app: &App, course: &Course, one: &Looked) -> (LessonLine, Start) {
         end: (local == start).then_some(end),
         start_before: before,
         too_late: None,
+        is_empty: matches!(one.now, Word::Empty | Word::EmptyInstead),
         is_back: false,
         was_on_leave: matches!(one.known, Word::OnLeave(_)),
     };
