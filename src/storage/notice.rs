@@ -142,6 +142,17 @@ pub async fn topic_list_of_day(txn: &Txn, template_id: i64, day: Day) -> Result<
     rows.into_iter().map(kept).collect()
 }
 
+/// What is kept of a coach and lessons of classes from a day on.
+pub async fn topic_list_of_coach(txn: &Txn, user_name: &str, from: Day) -> Result<Vec<Kept>> {
+    let rows: Vec<notice_topic::Model> = sql("SELECT n.* FROM notice_topic n \
+         WHERE n.person = ? AND n.audience = 'COACH' AND n.class_id <> 0 AND n.day >= ?")
+    .bind(user_name)
+    .bind(from)
+    .all(txn)
+    .await?;
+    rows.into_iter().map(kept).collect()
+}
+
 /// What is kept of a student and the lessons of a template on days from the first to the last.
 pub async fn topic_list_of_student(
     txn: &Txn,

@@ -371,6 +371,9 @@ fn who_was_dismissed_and_comes_back_hears_of_the_same_lesson_again() {
         let told = stage.told().await;
         assert!(!told.iter().any(|line| line.contains("coach-002")), "dismissed: {told:?}");
         stage.set_status(2, pb::JobStatus::Regular).await;
+        stage.fire("sms send", None).await;
+        let told = stage.told().await;
+        assert!(told.contains(&"SUBSTITUTE_RELEASED coach-002".to_owned()), "back on duty: {told:?}");
         stage.test(2, true).await;
         start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
         stage.fire("sms send", None).await;

@@ -13,6 +13,7 @@ use super::input::{Change, Fields};
 use super::staffing::demand::coach_changed;
 use super::staffing::replace::replace_everywhere;
 use crate::app::call::{Call, Work};
+use crate::app::outbox::notice::look_at_coach;
 use crate::domain::state::{GradeType, JobStatus};
 use crate::error::{Error, Result};
 use crate::in_txn;
@@ -182,7 +183,7 @@ pub(crate) struct NewStatus {
 }
 
 /// Changes the status of a coach and writes a row of the history; the status it already has changes
-/// nothing. Who is dismissed is replaced in every class.
+/// nothing. Who is dismissed is replaced in every class, and hears of lessons again on return.
 pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result<entity::coach::Model> {
     const SCOPE: &str = "SetCoachStatus";
     in_txn!(call, "coach.set_status", |work| {
@@ -215,6 +216,9 @@ pub(crate) async fn set_coach_status(call: &Call<'_>, new: &NewStatus) -> Result
             if is_dismissed {
                 lock_coach(work, before.id, &classes).await?;
                 replace_everywhere(work, before.id).await?;
+            }
+            if before.job_status == JobStatus::Dismissed {
+                look_at_coach(work, &new.user_name).await?;
             }
         }
         work.record(SCOPE, &new.user_name).await

@@ -24,7 +24,7 @@ use crate::storage::entity::message;
 use crate::storage::message::message_cancel_in_txn;
 use crate::storage::notice::{
     Kept, Known, Said, class_lessons_doubtful, said_by, said_list, template_lessons_doubtful, topic_by_ids,
-    topic_list_of_day, topic_list_of_student, topic_lock_of_messages, topic_set_in_txn,
+    topic_list_of_coach, topic_list_of_day, topic_list_of_student, topic_lock_of_messages, topic_set_in_txn,
 };
 use look::{Looked, look};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -252,6 +252,14 @@ pub async fn look_again(work: Work<'_>, rows: &[message::Model]) -> Result<u64> 
     let topics = topic_by_ids(work.txn, BTreeSet::from_iter(said.iter().map(|said| said.topic_id))).await?;
     let asked = topics.into_iter().map(Asked::again);
     Ok(written + look_at(work, asked.collect()).await?)
+}
+
+/// A coach who was dismissed is on duty again: what is so by now of lessons of which something else
+/// is known is told. Messages written.
+pub async fn look_at_coach(work: Work<'_>, user_name: &str) -> Result<u64> {
+    let today = work.app.time().day(work.now);
+    let kept = topic_list_of_coach(work.txn, user_name, today).await?;
+    look_at(work, kept.into_iter().map(Asked::again).collect()).await
 }
 
 /// A student has come to have days of a template by a sign-up that was there before, and knows what

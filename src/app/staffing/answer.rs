@@ -3,15 +3,16 @@
 use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused_for};
 use super::notice;
 use super::step::{resize_in_txn, settle, task_lock_up_to_date};
+use crate::app::App;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_answered;
-use crate::app::{App, outbox};
+use crate::app::outbox::{self, Draft};
 use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Purpose};
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
 use crate::domain::notice::Standing;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, LessonState, TaskState};
+use crate::domain::state::{InvitationState, LessonState, TaskState, VacancyKind};
 use crate::domain::time::Instant;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
@@ -19,6 +20,7 @@ use crate::message::content::ClassNews;
 use crate::storage::class_lesson::{ClassLesson, class_lesson_list};
 use crate::storage::entity::{coach, invitation};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
+use crate::storage::vacancy_list::day_list;
 use sea_orm::EntityTrait;
 
 /// Yes. One transaction: never more coaches accepted than needed; a yes beyond that is RESERVE.
@@ -101,8 +103,7 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
                 look_at_answered(work, invitation_id, Standing::Closed).await?;
             }
             No::Assigned => {
-                let class_id = before.class_id.or(task.class_id);
-                let Some(next) = next_lesson(work, class_id, person.id).await? else {
+                let Some((class_id, next)) = next_lesson(work, &before, &task).await? else {
                     let over = "the class is formed, and no lesson of it that is yours is ahead";
                     return Err(Error::precondition(Reason::TaskFormed, over));
                 };
@@ -110,7 +111,9 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
                 let next = Vacancy { day: next.day, start_at: next.start_at, ..task };
                 let news = ClassNews::AssignedWithdrawal { coach: person.user_name.clone() };
                 let draft = notice::to_admins(&next, &person.user_name, news, next.start_at);
-                outbox::write(work, vec![draft]).await?;
+                // Whichever invitation it was by which the coach has the lesson.
+                let about = format!("{}@{}/class-{class_id}", next.code, next.day);
+                outbox::write(work, vec![Draft { about, ..draft }]).await?;
             }
         }
         Ok((staffing::invitation_by_id(work.txn, invitation_id).await?, judged))
@@ -123,13 +126,25 @@ pub(crate) async fn decline(call: &Call<'_>, invitation_id: i64, coach: &str) ->
     Ok(after)
 }
 
-/// The next lesson of a class that is a coach's to teach.
-async fn next_lesson(work: Work<'_>, class_id: Option<i64>, coach_id: i64) -> Result<Option<ClassLesson>> {
-    let Some(class_id) = class_id else { return Ok(None) };
+/// The next lesson that a coach has by an invitation, with its class.
+async fn next_lesson(
+    work: Work<'_>,
+    invitation: &invitation::Model,
+    task: &Vacancy,
+) -> Result<Option<(i64, ClassLesson)>> {
+    let Some(class_id) = invitation.class_id.or(task.class_id) else { return Ok(None) };
+    let listed = match task.kind {
+        VacancyKind::Substitution => day_list(work.txn, [-task.id]).await?.remove(&-task.id),
+        _ => None,
+    };
     let lessons = class_lesson_list(work.txn, class_id).await?;
-    Ok(lessons.into_iter().find(|lesson| {
-        lesson.coach_id == coach_id && lesson.start_at > work.now && lesson.state != LessonState::Cancelled
-    }))
+    let next = lessons.into_iter().find(|lesson| {
+        lesson.coach_id == invitation.coach_id
+            && lesson.start_at > work.now
+            && lesson.state != LessonState::Cancelled
+            && listed.as_ref().is_none_or(|days| days.contains(&lesson.day))
+    });
+    Ok(next.map(|lesson| (class_id, lesson)))
 }
 
 /// A no after a yes; before one it is a no like any other.

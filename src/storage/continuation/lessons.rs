@@ -43,13 +43,15 @@ pub(crate) async fn classes_meeting(
     Ok(meeting)
 }
 
-/// Those of these classes that have gone on past their last day.
-pub(crate) async fn classes_gone_on(
+/// Those of these classes whose coach has lessons by another invitation than that of the class:
+/// they have gone on past their last day, or the coach took a lesson back from a substitute.
+pub(crate) async fn classes_of_several_invitations(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashSet<i64>> {
-    let found: Vec<i64> = sql("SELECT DISTINCT class_id FROM vacancy WHERE kind = 'CONTINUE' \
-         AND state = 'FORMED' AND class_id IN ({ids})")
+    let found: Vec<i64> = sql("SELECT DISTINCT v.class_id FROM vacancy v JOIN class c ON c.id = v.class_id \
+         WHERE v.class_id IN ({ids}) AND v.state = 'FORMED' \
+         AND (v.kind = 'CONTINUE' OR (v.kind = 'SUBSTITUTION' AND v.coach_id = c.coach_id))")
     .ids(ids)
     .column(conn)
     .await?;

@@ -173,3 +173,40 @@ fn a_mistake_can_be_taken_back_though_the_coach_is_dismissed() {
         stage.told().await;
     });
 }
+
+#[test]
+fn a_lesson_that_its_coach_took_back_comes_back_after_a_holiday_to_that_coach() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        for number in [1, 2] {
+            stage.test(number, true).await;
+        }
+        start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
+        start(&stage, &["2026-03-19"], Some(1)).await.unwrap();
+        assert_eq!(teaches(&stage, &[19]).await, ["19 coach-001"]);
+        minute(&stage, "2026-03-06T10:00").await;
+        holiday(&stage, &["2026-03-19"]).await;
+        taken_back(&stage).await;
+        assert_eq!(teaches(&stage, &[19]).await, ["19 coach-001"]);
+        let open = all(&stage).await;
+        assert!(!open.iter().any(|one| one.starts_with("PENDING")), "nobody is looked for: {open:?}");
+        assert_eq!(who(&minute(&stage, "2026-03-06T10:01").await), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_coach_who_was_dismissed_and_is_back_hears_what_has_changed_meanwhile() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = formed(app).await;
+        stage.test(2, true).await;
+        stage.set_status(1, pb::JobStatus::Dismissed).await;
+        start(&stage, &["2026-03-12"], Some(2)).await.unwrap();
+        holiday(&stage, &["2026-03-19"]).await;
+        let told = minute(&stage, "2026-03-06T10:00").await;
+        assert!(!who(&told).iter().any(|line| line.ends_with("coach-001")), "dismissed: {told:?}");
+        stage.set_status(1, pb::JobStatus::Regular).await;
+        let told = minute(&stage, "2026-03-06T10:01").await;
+        let of_coach: Vec<&str> = who(&told).into_iter().filter(|line| line.ends_with("coach-001")).collect();
+        assert_eq!(of_coach, ["COACH_REPLACED coach-001", "LESSON_CANCELLED coach-001"]);
+    });
+}

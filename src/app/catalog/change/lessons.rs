@@ -11,7 +11,7 @@ use crate::domain::places::{PlaceDay, show_days};
 use crate::domain::state::{LessonChangeKind, LessonState, ReservationState};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
-use crate::storage::continuation::lessons::classes_gone_on;
+use crate::storage::continuation::lessons::classes_of_several_invitations;
 use crate::storage::entity::lesson;
 use crate::storage::pool::{self, Which};
 use crate::storage::season_edit::{self, EditedClass, EditedReservation};
@@ -86,13 +86,14 @@ pub(super) async fn follow(work: Work<'_>, scene: &Scene<'_>, cause: EditCause<'
             .iter()
             .filter_map(|row| invitation.get(&row.class_id).map(|invitation| (*invitation, row.day)));
         season_edit::availability_free_days_in_txn(work.txn, &free.collect::<Vec<_>>()).await?;
-        // A substitute's time is free too, and that of a coach who has gone on with the class.
-        let goes_on = classes_gone_on(work.txn, found.cancelled.iter().map(|row| row.class_id)).await?;
+        // A substitute's time is free too, and that which a coach has by another invitation.
+        let several =
+            classes_of_several_invitations(work.txn, found.cancelled.iter().map(|row| row.class_id)).await?;
         let coach_of: HashMap<i64, i64> =
             scene.classes.all.iter().map(|class| (class.id, class.coach_id)).collect();
         for row in &found.cancelled {
             let is_others = coach_of.get(&row.class_id).is_some_and(|coach| *coach != row.coach_id);
-            if is_others || goes_on.contains(&row.class_id) {
+            if is_others || several.contains(&row.class_id) {
                 let (class, coach, days) = (row.class_id, row.coach_id, [row.day]);
                 vacancy::availability_free_of_class_in_txn(work.txn, class, coach, &days).await?;
             }

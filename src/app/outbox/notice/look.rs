@@ -100,6 +100,8 @@ pub(super) struct Looked {
     pub coach: String,
     /// Whether the class is the person's own.
     pub is_class_of: bool,
+    /// A coach who was dismissed: what that coach knows is kept, for the day of a return.
+    pub is_dismissed: bool,
     pub is_own: bool,
 }
 
@@ -194,8 +196,6 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
                     continue;
                 }
                 word = coach_word(&row, word);
-                // Who was dismissed, and whose lesson it is no more, is told nothing, and knows it.
-                asked.is_own |= row.job_status == JobStatus::Dismissed && word != Word::Gone;
                 // What a lesson is to its coach follows from whose the class is.
                 asked.known = asked.known.map(|known| match (known, word) {
                     (Word::At(start), Word::Instead(_)) => Word::Instead(start),
@@ -204,7 +204,10 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
             }
             since.push(Some(row.formed_at));
             let is_class_of = row.is_class_of != 0;
-            looked.push(Looked { coach: row.coach, is_class_of, ..of(asked, word, row.phone) });
+            let is_dismissed =
+                asked.topic.audience == Audience::Coach && row.job_status == JobStatus::Dismissed;
+            let one = of(asked, word, row.phone);
+            looked.push(Looked { coach: row.coach, is_class_of, is_dismissed, ..one });
         }
     }
     let topics: Vec<&Topic> = looked.iter().map(|one| &one.topic).collect();
@@ -258,6 +261,7 @@ fn of(Asked { topic, known, is_own }: Asked, now: Word, phone: String) -> Looked
         has_class: false,
         coach: String::new(),
         is_class_of: false,
+        is_dismissed: false,
         is_own,
     }
 }
@@ -291,11 +295,11 @@ fn class_word(row: &ClassLesson) -> Word {
 fn coach_word(row: &ClassLesson, word: Word) -> Word {
     let (is_class_of, is_lesson_of) = (row.is_class_of != 0, row.is_lesson_of != 0);
     match word {
+        // Who was dismissed hears nothing of lessons: others are asked for them.
+        _ if row.job_status == JobStatus::Dismissed => Word::Gone,
         Word::At(_) | Word::Empty if !is_lesson_of && is_class_of => Word::Replaced,
         // That the class was closed is told to those who had the lesson then.
         Word::At(_) | Word::Empty | Word::Gone if !is_lesson_of && !is_class_of => Word::Anothers,
-        // Who was dismissed hears nothing of lessons: others are asked for them.
-        _ if row.job_status == JobStatus::Dismissed => Word::Gone,
         Word::At(start) if !is_class_of => Word::Instead(start),
         Word::Empty if !is_class_of => Word::EmptyInstead,
         word => word,

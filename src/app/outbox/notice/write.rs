@@ -17,8 +17,8 @@ use crate::storage::pool;
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Keeps what there is something to tell of, and what people know by their own doing; the keys and
-/// versions of the topics to be told.
+/// Keeps what there is something to tell of, what people know by their own doing, and what coaches
+/// know who were dismissed; the keys and versions of the topics to be told.
 pub(super) async fn keep(
     work: Work<'_>,
     looked: &[Looked],
@@ -28,7 +28,9 @@ pub(super) async fn keep(
     for one in looked {
         let is_told = told.contains(&one.topic);
         match &one.kept {
-            None if is_told => new.push((&one.topic, one.base, one.by)),
+            None if is_told || (one.is_dismissed && one.base != Word::Gone) => {
+                new.push((&one.topic, one.base, one.by));
+            }
             None => {}
             Some(kept) => {
                 let version = kept.version + i64::from(is_told);
