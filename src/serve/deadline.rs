@@ -11,11 +11,12 @@ use super::status;
 use crate::log::Pace;
 use http::{HeaderMap, Request, Response};
 use std::convert::Infallible;
-use std::future::ready;
+use std::future::{poll_fn, ready};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::body::Body;
@@ -89,9 +90,9 @@ where
         let (end_streams, headers) = (self.end_streams.clone(), self.headers.clone());
         Box::pin(
             async move {
-                let answer = tokio::time::timeout_at(begun + limit, answer).await;
+                let answer = until(begun + limit, answer).await;
                 let mut answer = answer
-                    .unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()))
+                    .unwrap_or_else(|| Ok(status::deadline_exceeded().into_http()))
                     .map(|answer| finished(answer, end_streams, peer));
                 if let Ok(answer) = &mut answer {
                     log(answer, begun.elapsed(), ceiling);
@@ -104,6 +105,21 @@ where
             .instrument(span),
         )
     }
+}
+
+/// What a call answers until then, by the clock: of two timers that have run out the later may fire
+/// first, and tonic's would.
+async fn until<T>(deadline: Instant, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = pin!(answer);
+    let mut over = pin!(sleep_until(deadline));
+    poll_fn(|context| match answer.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending if over.as_mut().poll(context).is_ready() || deadline <= Instant::now() => {
+            Poll::Ready(None)
+        }
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// A call that took more than this part of its ceiling was slow.
