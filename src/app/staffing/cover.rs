@@ -202,7 +202,7 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
     let invitation = invitation_of_class(work.txn, class_id, replaces_id).await?;
     let Some(invitation) = invitation.filter(|_| class.coach_id == replaces_id) else {
-        let text = "the coach who was replaced has not the class: name who is to teach (StartSubstitution)";
+        let text = "the class is not the replaced coach's: name a coach for the lessons (StartSubstitution)";
         return Err(Error::precondition(Reason::InUse, text));
     };
     let substitute = name_of(work, substitute_id).await?;
