@@ -16,7 +16,7 @@ use crate::domain::actor::Actor;
 use crate::domain::message::Timing;
 use crate::domain::notice::Word;
 use crate::domain::state::{Audience, Channel, MessageKind, MessageState};
-use crate::domain::time::Instant;
+use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
 use crate::message::content::{ClassFacts, ClassNews, Content};
 use crate::message::text;
@@ -90,6 +90,8 @@ pub struct Draft {
     /// Of a message about how a coach stands with an invitation, or about the class or a sign-up of
     /// a student: what the person knew, and what it says, as stored.
     pub said: Option<(String, String)>,
+    /// Of a message that says for which lesson days a coach is wanted in another's place: these.
+    pub lesson_days: Vec<Day>,
 }
 
 impl Draft {
@@ -107,6 +109,7 @@ impl Draft {
             valid_until,
             as_notice: false,
             said: None,
+            lesson_days: Vec::new(),
         }
     }
 
@@ -360,6 +363,7 @@ fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
         purged_at: Set(None),
         knew: Set(draft.said.as_ref().map(|(knew, _)| knew.clone()).unwrap_or_default()),
         word: Set(draft.said.as_ref().map(|(_, word)| word.clone()).unwrap_or_default()),
+        lesson_days: Set(days_text(&draft.lesson_days)),
         operator: Set(match &call.actor {
             Actor::Admin(name) => name.clone(),
             _ => String::new(),
@@ -367,10 +371,30 @@ fn row_of(call: &Call<'_>, letter: &Letter<'_>) -> message::ActiveModel {
     }
 }
 
+/// Days as they are stored with a message, to be compared: `2026-03-05 2026-03-12`; more than the
+/// column holds by the first of them and a digest of all.
+pub(crate) fn days_text(days: &[Day]) -> String {
+    let listed = days.iter().map(Day::to_string).collect::<Vec<_>>().join(" ");
+    if listed.len() <= DAYS_MAX { listed } else { shortened(&listed, DAYS_MAX - 33) }
+}
+
+/// The beginning of a text for people, and a digest of the whole for uniqueness.
+fn shortened(text: &str, whole: usize) -> String {
+    let mut short: String = text.chars().take(whole).collect();
+    short.push('#');
+    for byte in &Sha256::digest(text.as_bytes())[..16] {
+        // Writing to a String cannot fail.
+        let _ = write!(short, "{byte:02x}");
+    }
+    short
+}
+
 /// Characters the column holds.
 const SUBJECT_MAX: usize = 200;
 /// See `SUBJECT_MAX`.
 const KEY_MAX: usize = 190;
+/// See `SUBJECT_MAX`.
+const DAYS_MAX: usize = 500;
 /// How much of a key that is too long stands in the column as it is.
 const KEY_WHOLE: usize = KEY_MAX - 33;
 
@@ -381,12 +405,5 @@ fn key_of(kind: MessageKind, about: &str, to: &Recipient<'_>, version: &str) -> 
     if key.chars().count() <= KEY_MAX {
         return key;
     }
-    // Too long for the column: the beginning for people, a digest of the whole for uniqueness.
-    let mut short: String = key.chars().take(KEY_WHOLE).collect();
-    short.push('#');
-    for byte in &Sha256::digest(key.as_bytes())[..16] {
-        // Writing to a String cannot fail.
-        let _ = write!(short, "{byte:02x}");
-    }
-    short
+    shortened(&key, KEY_WHOLE)
 }

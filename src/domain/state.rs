@@ -357,6 +357,8 @@ words! {
         ContinueOffer = "CONTINUE_OFFER",
         /// To a student: the place in the class that goes on is still kept for you.
         ContinueReminder = "CONTINUE_REMINDER",
+        /// To a coach: the lessons that the coach was asked for, or said yes to, are others by now.
+        InvitationChanged = "INVITATION_CHANGED",
     }
 }
 

@@ -1,7 +1,9 @@
 //! How texts name a class and its lessons.
 
 use super::content::{ClassFacts, LessonCount};
+use super::lesson_text::{MOST_DAYS, days, hours};
 use super::phrase::{class_of, day, lessons_until};
+use crate::domain::time::Day;
 
 /// `初一数学班`.
 pub(super) fn class_name(class: &ClassFacts) -> String {
@@ -15,11 +17,22 @@ pub(super) fn first(class: &ClassFacts) -> String {
 
 /// `10月1日（周二）14:00–15:00`.
 pub(super) fn span(class: &ClassFacts) -> String {
-    let next = if class.end <= class.start { "次日" } else { "" };
-    format!("{}{}-{next}{}", day(class.day), class.start.format("%H:%M"), class.end.format("%H:%M"))
+    format!("{}{}", day(class.day), hours(class.start, Some(class.end)))
 }
 
 /// `共12次课至12月17日`.
 pub(super) fn course(LessonCount { lessons, last_day }: &LessonCount) -> String {
     lessons_until(*lessons, *last_day)
+}
+
+/// The lessons of these days: `3月5日（周四）、3月12日（周四）19:00-20:30，共2次课`; of a class from a day on
+/// `自3月5日（周四）19:00-20:30起，共12次课至5月21日`.
+pub(super) fn lessons_of(class: &ClassFacts, listed: &[Day], is_for_good: bool) -> String {
+    let hours = hours(class.start, Some(class.end));
+    match listed {
+        [first, .., last] if is_for_good || listed.len() > MOST_DAYS => {
+            format!("自{}{hours}起，{}", day(*first), lessons_until(listed.len(), *last))
+        }
+        _ => format!("{}{hours}，共{}次课", days(listed), listed.len()),
+    }
 }

@@ -69,7 +69,19 @@ pub enum ClassNews {
         lessons: LessonCount,
     },
     /// The question is taken back.
-    InvitationRecalled,
+    InvitationRecalled {
+        /// What it was for.
+        to: VacancyKind,
+    },
+    /// The lessons of an invitation are others by now.
+    InvitationChanged {
+        /// What it is for.
+        to: VacancyKind,
+        /// The coach has said yes.
+        said_yes: bool,
+        /// The days of the lessons as they are now.
+        days: Vec<Day>,
+    },
     /// Your yes counts.
     Accepted {
         /// What it is for.
@@ -80,7 +92,10 @@ pub enum ClassNews {
         again: bool,
     },
     /// You are in reserve.
-    Reserved,
+    Reserved {
+        /// What for.
+        to: VacancyKind,
+    },
     /// You were in reserve, and a place is yours.
     Promoted {
         /// What it is for.
@@ -118,6 +133,8 @@ pub enum ClassNews {
     },
     /// Your yes, or your reserve, has ended.
     NoLongerNeeded {
+        /// What the yes was for.
+        to: VacancyKind,
         /// Why.
         why: WhyLetGo,
         /// The coach waited in reserve, and held no time.
@@ -366,9 +383,10 @@ impl ClassNews {
         match self {
             Self::Invitation { to: VacancyKind::Standby, .. } => MessageKind::StandbyRequest,
             Self::Invitation { .. } => MessageKind::Invitation,
-            Self::InvitationRecalled => MessageKind::InvitationRecalled,
+            Self::InvitationRecalled { .. } => MessageKind::InvitationRecalled,
+            Self::InvitationChanged { .. } => MessageKind::InvitationChanged,
             Self::Accepted { .. } => MessageKind::Accepted,
-            Self::Reserved => MessageKind::Reserved,
+            Self::Reserved { .. } => MessageKind::Reserved,
             Self::Promoted { .. } => MessageKind::Promoted,
             Self::TestReminder { .. } => MessageKind::TestReminder,
             Self::TestLapsed => MessageKind::TestLapsed,

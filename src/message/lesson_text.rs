@@ -63,12 +63,16 @@ impl LessonLine {
 
     /// `19:00-20:30`, or `19:00`.
     fn hours(&self) -> String {
-        let start = self.start.format("%H:%M");
-        match self.end {
-            Some(end) if end <= self.start => format!("{start}-次日{}", end.format("%H:%M")),
-            Some(end) => format!("{start}-{}", end.format("%H:%M")),
-            None => start.to_string(),
-        }
+        hours(self.start, self.end)
+    }
+}
+
+pub(super) fn hours(start: NaiveTime, end: Option<NaiveTime>) -> String {
+    let from = start.format("%H:%M");
+    match end {
+        Some(end) if end <= start => format!("{from}-次日{}", end.format("%H:%M")),
+        Some(end) => format!("{from}-{}", end.format("%H:%M")),
+        None => from.to_string(),
     }
 }
 
@@ -198,7 +202,7 @@ fn list(news: LessonNews, lines: &[LessonLine]) -> String {
 }
 
 /// `3月5日（周四）、3月12日（周四）`; of many `3月5、12、19、26日、4月2日`.
-fn days(all: &[Day]) -> String {
+pub(super) fn days(all: &[Day]) -> String {
     if all.len() <= DAYS_WITH_WEEKDAY {
         return all.iter().map(|one| day(*one)).collect::<Vec<_>>().join("、");
     }

@@ -1,7 +1,7 @@
 //! The Chinese texts, compiled in: notices (通知), without advertising or links. An SMS begins with
 //! the sign.
 
-use super::class_text::{class_name, course, first, span};
+use super::class_text::{class_name, course, first, lessons_of, span};
 use super::content::{ClassFacts, ClassNews, Content, ListEnd, Shortage, SignUpEnd, TestPart};
 use super::phrase::{SIGN, day};
 use super::{lesson_text, place_text};
@@ -77,8 +77,20 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
             let (asks, course) = (asks(*to, &name), course(lessons));
             format!("{asks}：{span}，{course}。请在{ANSWER_BY}前到客户端答复。")
         }
-        ClassNews::InvitationRecalled => {
-            format!("{first}的带班邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。")
+        ClassNews::InvitationRecalled { to } => {
+            format!("{first}的{}邀请已撤回，您无需再答复。谢谢您的关注，期待下次合作。", task_of(*to))
+        }
+        ClassNews::InvitationChanged { to, said_yes, days } => {
+            let which = match said_yes {
+                true => format!("您答应{}的{name}", task_of(*to)),
+                false => format!("邀请您{}的{name}", task_of(*to)),
+            };
+            let rest =
+                if *said_yes { "您的答复继续有效" } else { "请按此答复，截止时间不变" };
+            format!(
+                "更正：{which}，上课日期有变，现为{}。{rest}。",
+                lessons_of(class, days, *to != VacancyKind::Substitution)
+            )
         }
         ClassNews::Accepted { to, test_by, again } => {
             let counts = match (again, to) {
@@ -97,8 +109,8 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 None => format!("{counts}您已通过软件测试，无需再测，{}。", what_follows(*to)),
             }
         }
-        ClassNews::Reserved => {
-            format!("谢谢您答应带{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。")
+        ClassNews::Reserved { to } => {
+            format!("谢谢您答应{}：{first}。目前教练已满，您已列入候补，一有空缺会马上通知您。", task_of(*to))
         }
         ClassNews::Promoted { to: _, test_by: Some(by) } => {
             format!(
@@ -136,8 +148,8 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
                 course(lessons)
             )
         }
-        ClassNews::NoLongerNeeded { why, in_reserve } => {
-            format!("{}谢谢您的支持，期待下次合作。", let_go(&first, *why, *in_reserve))
+        ClassNews::NoLongerNeeded { to, why, in_reserve } => {
+            format!("{}谢谢您的支持，期待下次合作。", let_go(&first, *to, *why, *in_reserve))
         }
         ClassNews::TaskEarlyWarning(shortage) => {
             format!(
@@ -324,19 +336,31 @@ fn wanted(to: VacancyKind) -> &'static str {
     }
 }
 
+/// What coaches are wanted for, in one word.
+fn task_of(to: VacancyKind) -> &'static str {
+    match to {
+        VacancyKind::NewClasses => "带班",
+        VacancyKind::Substitution | VacancyKind::Standby => "代课",
+        VacancyKind::MakeUp => "补课",
+        VacancyKind::Change => "接任",
+        VacancyKind::Continue => "续班",
+    }
+}
+
 /// That a coach is let go, and why.
-fn let_go(first: &str, why: WhyLetGo, in_reserve: bool) -> String {
+fn let_go(first: &str, to: VacancyKind, why: WhyLetGo, in_reserve: bool) -> String {
+    let task = task_of(to);
     match (why, in_reserve) {
-        (WhyLetGo::NotNeeded, false) => format!("{first}目前不再需要您带班，为您保留的时段已释放。"),
+        (WhyLetGo::NotNeeded, false) => format!("{first}目前不再需要您{task}，为您保留的时段已释放。"),
         (WhyLetGo::NotNeeded, true) => format!("{first}目前不再需要候补教练，您的候补已结束。"),
         (WhyLetGo::TookAnother, _) => {
             format!("您已答应带其他班，与{first}不能兼顾，您在这个班的候补已结束。")
         }
         (WhyLetGo::NotEligible, false) => {
-            format!("您目前不符合{first}的带班条件，这次不再请您带班，为您保留的时段已释放。")
+            format!("您目前不符合{first}的{task}条件，这次不再请您{task}，为您保留的时段已释放。")
         }
         (WhyLetGo::NotEligible, true) => {
-            format!("您目前不符合{first}的带班条件，您在这个班的候补已结束。")
+            format!("您目前不符合{first}的{task}条件，您在这个班的候补已结束。")
         }
     }
 }

@@ -69,6 +69,14 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
             .ids(ids.iter().copied())
             .bind(now)
         }
+        // Of one that is out of line the days may be others in a moment: they are told then.
+        Truth::InvitationStands => sql("SELECT m.id FROM message m \
+             JOIN invitation i ON i.id = m.invitation_id JOIN vacancy v ON v.id = -i.task_id \
+             WHERE m.id IN ({ids}) AND (i.state IN ('QUEUED', 'ACCEPTED', 'READY', 'RESERVE') \
+               OR (i.state = 'SENT' AND i.expires_at > ?)) \
+             AND v.state IN ('PENDING', 'INVITING', 'COVERED') AND v.dirty = FALSE")
+        .ids(ids.iter().copied())
+        .bind(now),
         Truth::TestMissing => sql("SELECT m.id FROM message m JOIN invitation i ON i.id = m.invitation_id \
              WHERE m.id IN ({ids}) AND i.state = 'ACCEPTED' AND i.test_deadline > ?")
         .ids(ids.iter().copied())

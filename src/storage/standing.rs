@@ -109,14 +109,18 @@ impl TryFrom<SaidRow> for InvitationSaid {
             (_, "") => None,
             (knew, word) => Some((parse(knew, "knew")?, parse(word, "word")?)),
         };
-        let went = match (state, handed_at) {
-            (MessageState::Queued | MessageState::Deferred | MessageState::Retry, _)
-            | (MessageState::Leased, None) => Went::NotYet,
-            (MessageState::Leased, Some(at)) => Went::At(at),
-            (state, Some(at)) if MessageState::MAY_HAVE_GONE_OUT.contains(&state) => Went::At(at),
-            _ => Went::Never,
-        };
+        let went = went(state, handed_at);
         Ok(Self { invitation_id, kind, lesson_at, told: Told { id, says, went } })
+    }
+}
+
+fn went(state: MessageState, handed_at: Option<Instant>) -> Went {
+    match (state, handed_at) {
+        (MessageState::Queued | MessageState::Deferred | MessageState::Retry, _)
+        | (MessageState::Leased, None) => Went::NotYet,
+        (MessageState::Leased, Some(at)) => Went::At(at),
+        (state, Some(at)) if MessageState::MAY_HAVE_GONE_OUT.contains(&state) => Went::At(at),
+        _ => Went::Never,
     }
 }
 
@@ -135,6 +139,58 @@ pub(crate) async fn invitation_said_list(
         .all(txn)
         .await?;
     rows.into_iter().map(InvitationSaid::try_from).collect()
+}
+
+/// A message that says for which lesson days a coach is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct DaysSaid {
+    /// Its key.
+    pub id: i64,
+    /// The invitation.
+    pub invitation_id: i64,
+    /// Its kind.
+    pub kind: MessageKind,
+    /// The days, as they are stored.
+    pub lesson_days: String,
+    /// How the coach stood when it was written, as stored; empty of a question.
+    pub word: String,
+    /// When it is of no use any more.
+    pub valid_until: Instant,
+    /// Whether it went out.
+    pub went: Went,
+}
+
+/// What the invitations for a vacancy that count, and that can still be answered or were, say of
+/// its lesson days, in the order in which the messages were written.
+pub(crate) async fn days_said_list(txn: &Txn, task_id: i64, now: Instant) -> Result<Vec<DaysSaid>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: i64,
+        invitation_id: i64,
+        kind: MessageKind,
+        lesson_days: String,
+        word: String,
+        valid_until: Instant,
+        state: MessageState,
+        handed_at: Option<Instant>,
+    }
+    let rows: Vec<Row> = sql(
+        "SELECT m.id, m.invitation_id, m.kind, m.lesson_days, m.word, m.valid_until, m.state, m.handed_at \
+         FROM invitation i JOIN message m ON m.invitation_id = i.id \
+         WHERE i.task_id = ? AND m.lesson_days <> '' \
+         AND (i.state IN ('QUEUED', 'ACCEPTED', 'READY', 'RESERVE') \
+           OR (i.state = 'SENT' AND i.expires_at > ?)) \
+         ORDER BY m.id",
+    )
+    .bind(task_id)
+    .bind(now)
+    .all(txn)
+    .await?;
+    let said = rows.into_iter().map(|row| {
+        let Row { id, invitation_id, kind, lesson_days, word, valid_until, state, handed_at } = row;
+        DaysSaid { id, invitation_id, kind, lesson_days, word, valid_until, went: went(state, handed_at) }
+    });
+    Ok(said.collect())
 }
 
 /// Of a coach `o` and a day of a template `q`: something of the class task `t`, or else of another

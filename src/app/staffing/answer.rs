@@ -1,5 +1,6 @@
 //! A coach's yes or no to an invitation (docs/domain.md §5).
 
+use super::days::look_at_days;
 use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused_for};
 use super::notice;
 use super::step::{resize_in_txn, settle, task_lock_up_to_date};
@@ -69,6 +70,7 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
         }
         look_at_answered(work, invitation_id, Standing::SaidYes).await?;
         settle(work, task.id).await?;
+        look_at_days(work, task.id, None).await?;
         staffing::invitation_by_id(work.txn, invitation_id).await
     })
 }

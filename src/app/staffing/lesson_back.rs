@@ -2,8 +2,8 @@
 //! fallen away and is back (docs/domain.md §5): who had said yes has the yes again, who was asked
 //! is asked still, or anew.
 
+use super::asking;
 use super::step::resize_in_txn;
-use super::wave;
 use crate::app::call::Work;
 use crate::app::outbox::{self, Draft, notice::heard_of_end, notice::look_at_invitations};
 use crate::domain::invitation::{FellAway, lesson_back};
@@ -83,7 +83,7 @@ async fn ask_anew(work: Work<'_>, anew: &[(&FellAwayRow, &Vacancy)]) -> Result<u
     let needs = pool::need_list(work.txn, &tasks).await?;
     let drafts = anew.iter().map(|(row, task)| {
         let spans = needs.get(&task.id).map_or(&[][..], |need| &need.spans);
-        let draft = wave::invitation_draft(work.app.rules(), task, &coach(row), spans, work.now);
+        let draft = asking::invitation_draft(work.app.rules(), task, &coach(row), spans, work.now);
         // Each change of an invitation counts its version: no question before has this one.
         Draft { version: (row.version + 1).to_string(), ..draft }
     });

@@ -7,9 +7,11 @@
 
 pub mod alarm;
 pub(crate) mod answer;
+pub(crate) mod asking;
 pub mod check;
 pub(crate) mod cover;
 pub mod create;
+mod days;
 pub(crate) mod demand;
 pub(crate) mod form;
 pub(crate) mod hold;

@@ -1,7 +1,7 @@
 //! The invitation of one coach for a vacancy: staff's own choice, or the coach of a class.
 
+use super::asking;
 use super::hold::hold;
-use super::wave;
 use crate::app::call::Work;
 use crate::app::outbox;
 use crate::domain::actor::Actor;
@@ -25,7 +25,7 @@ pub(crate) async fn ask(
     if vacancy.state == TaskState::Pending {
         staffing::vacancy_step_in_txn(work.txn, &[vacancy.id], vacancy.state, Event::Short).await?;
     }
-    let draft = wave::invitation_draft(work.app.rules(), vacancy, &invited, &need.spans, work.now);
+    let draft = asking::invitation_draft(work.app.rules(), vacancy, &invited, &need.spans, work.now);
     outbox::write(work, vec![draft]).await?;
     Ok(invited.id)
 }
@@ -51,7 +51,7 @@ async fn invite(
     kind: InvitationKind,
 ) -> Result<InvitedCoach> {
     let last_day = need.spans.last().map_or(vacancy.day, |span| span.day);
-    let mut row = wave::new_invitation(work.app.rules(), vacancy, coach_id, kind, last_day, work.now);
+    let mut row = asking::new_invitation(work.app.rules(), vacancy, coach_id, kind, last_day, work.now);
     if let Actor::Admin(name) = &work.actor {
         row.operator = Set(name.clone());
     }

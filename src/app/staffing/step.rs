@@ -5,6 +5,7 @@
 //! classes, and the students left over begin the next day's task. Their parts are in `settle`,
 //! `sizing`, `release`, `form` and `next_day`, which do not depend on each other's order.
 
+use super::days::look_at_days;
 use super::demand::demand_changed;
 use super::form::form;
 use super::release::{cancel, drop_ineligible, end, let_go};
@@ -142,7 +143,8 @@ async fn resize_other(work: Work<'_>, vacancy: &Vacancy, answering: Option<i64>)
         return Ok(messages + cancel_in_txn(work, vacancy.id, Cancellation::NoLesson).await?);
     }
     messages += drop_ineligible(work, vacancy.id, answering).await?;
-    Ok(messages + settle(work, vacancy.id).await?)
+    messages += settle(work, vacancy.id).await?;
+    Ok(messages + look_at_days(work, vacancy.id, answering).await?)
 }
 
 /// Any open state → CANCELLED: live invitations recalled, accepted coaches told; students belong to

@@ -2,24 +2,23 @@
 //!
 //! The order of asking and the size of a wave are one replaceable policy: `plan`.
 
+use super::asking::{invitation_draft, new_invitation};
 use super::memory::{self, Looked};
-use super::{check, hold::budget_starts, notice};
+use super::{check, hold::budget_starts};
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::app::report::Report;
 use crate::domain::class_task::Counts;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
-use crate::domain::invitation::expiry;
 use crate::domain::rules::{AfterGate, Rules};
-use crate::domain::state::{InvitationKind, InvitationState, VacancyKind};
+use crate::domain::state::VacancyKind;
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::message::content::ClassNews;
 use crate::storage::entity::invitation;
 use crate::storage::pool::{self, Which};
 use crate::storage::staffing::{self, Vacancy};
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait};
+use sea_orm::ConnectionTrait;
 use std::collections::{BTreeMap, HashMap};
 
 /// Asks more coaches for every open task (or those of one day) with fewer live invitations than
@@ -265,54 +264,4 @@ pub(super) async fn write(work: Work<'_>, plan: &Plan) -> Result<u64> {
         Some(invitation_draft(rules, task, coach, spans, work.now))
     });
     outbox::write(work, drafts.collect()).await
-}
-
-/// Until when an invitation may be answered that is sent (or queued) at `at`.
-fn answer_until(rules: &Rules, vacancy: &Vacancy, at: Instant) -> Instant {
-    vacancy.asks_until.unwrap_or_else(|| expiry(rules, at, vacancy.closes_at))
-}
-
-/// A new invitation, QUEUED.
-pub(super) fn new_invitation(
-    rules: &Rules,
-    task: &Vacancy,
-    coach_id: i64,
-    kind: InvitationKind,
-    last_day: Day,
-    now: Instant,
-) -> invitation::ActiveModel {
-    invitation::ActiveModel {
-        id: NotSet,
-        task_id: Set(task.id),
-        coach_id: Set(coach_id),
-        kind: Set(kind),
-        state: Set(InvitationState::Queued),
-        last_day: Set(last_day),
-        queued_at: Set(now),
-        valid_until: Set(answer_until(rules, task, now)),
-        sent_at: Set(None),
-        expires_at: Set(None),
-        answered_at: Set(None),
-        test_deadline: Set(None),
-        ended_at: Set(None),
-        class_id: Set(None),
-        reason: Set(String::new()),
-        fell_from: Set(String::new()),
-        operator: Set(String::new()),
-        remark: Set(String::new()),
-        version: Set(0),
-    }
-}
-
-/// The message of an invitation; of no use when the invitation has run out.
-pub(in crate::app) fn invitation_draft(
-    rules: &Rules,
-    task: &Vacancy,
-    coach: &staffing::InvitedCoach,
-    spans: &[eligibility::Span],
-    now: Instant,
-) -> outbox::Draft {
-    let news = ClassNews::Invitation { to: task.kind, lessons: notice::count_of(task, spans) };
-    let draft = notice::to_coach(task, coach, 1, news);
-    outbox::Draft { valid_until: answer_until(rules, task, now), ..draft }
 }

@@ -101,6 +101,8 @@ pub enum Truth {
     Topic,
     /// Its invitation waits to be sent, and its task still looks for coaches.
     InvitationWaits,
+    /// Its invitation is asked or said yes to, and what it is for looks for coaches and is in line.
+    InvitationStands,
     /// Its invitation is accepted, and the deadline of the software test is ahead.
     TestMissing,
     /// Its task still looks for coaches, and fewer are ready than are needed.
@@ -261,6 +263,8 @@ kinds! {
         "续班邀请"       "your class goes on, and a place is kept for you: will you stay?";
     ContinueReminder   [Student]        Notice     Holds  Never SignUp       Truth::OfferStands;
         "续班提醒"       "the place in the class that goes on is still kept for you";
+    InvitationChanged  [Coach]          Notice     Holds  Again Invitation   Truth::InvitationStands;
+        "邀请变更"       "the lessons that you were asked for, or said yes to, are others by now";
 }
 
 #[cfg(test)]

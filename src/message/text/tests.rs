@@ -48,9 +48,12 @@ fn content(kind: MessageKind) -> Content {
     let coach = "c0012".to_owned();
     let news = match kind {
         MessageKind::Invitation => ClassNews::Invitation { to, lessons },
-        MessageKind::InvitationRecalled => ClassNews::InvitationRecalled,
+        MessageKind::InvitationRecalled => ClassNews::InvitationRecalled { to },
+        MessageKind::InvitationChanged => {
+            ClassNews::InvitationChanged { to: VacancyKind::Substitution, said_yes: false, days: october(20) }
+        }
         MessageKind::Accepted => ClassNews::Accepted { to, test_by, again: false },
-        MessageKind::Reserved => ClassNews::Reserved,
+        MessageKind::Reserved => ClassNews::Reserved { to },
         MessageKind::Promoted => ClassNews::Promoted { to, test_by },
         MessageKind::TestReminder => {
             ClassNews::TestReminder { to: VacancyKind::NewClasses, test_by: midnight() }
@@ -64,7 +67,7 @@ fn content(kind: MessageKind) -> Content {
         }
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
         MessageKind::NoLongerNeeded => {
-            ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }
+            ClassNews::NoLongerNeeded { to, why: WhyLetGo::NotNeeded, in_reserve: false }
         }
         MessageKind::TaskEarlyWarning => ClassNews::TaskEarlyWarning(shortage()),
         MessageKind::TaskShort => ClassNews::TaskShort { shortage: shortage(), late_minutes: 0 },
@@ -239,8 +242,12 @@ fn coaches_read_what_they_need_to_know() {
 
 #[test]
 fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
-    let told =
-        |why, in_reserve| sms(&Content::OfClass(class(), ClassNews::NoLongerNeeded { why, in_reserve }));
+    let told = |why, in_reserve| {
+        sms(&Content::OfClass(
+            class(),
+            ClassNews::NoLongerNeeded { to: VacancyKind::NewClasses, why, in_reserve },
+        ))
+    };
     assert_eq!(
         told(WhyLetGo::NotNeeded, false),
         "【etutor】10月1日（周二）14:00初一数学班目前不再需要您带班，为您保留的时段已释放。谢谢您的支持，期待下次合作。"
@@ -255,6 +262,33 @@ fn a_reserve_is_not_told_of_kept_time_and_everybody_why_they_are_let_go() {
         assert_eq!(text.contains("不再需要"), why == WhyLetGo::NotNeeded, "{text}");
     }
     assert!(segments(&told(WhyLetGo::NotEligible, false)) <= 2);
+}
+
+/// So many days from 2013-10-01 on.
+fn october(days: u32) -> Vec<Day> {
+    (1..=days).map(|day| Day::from_ymd_opt(2013, 10, day).unwrap()).collect()
+}
+
+#[test]
+fn who_was_asked_reads_the_days_that_are_left_and_what_they_were_asked_for() {
+    let told = |to, said_yes, days| {
+        sms(&Content::OfClass(class(), ClassNews::InvitationChanged { to, said_yes, days }))
+    };
+    assert_eq!(
+        told(VacancyKind::Substitution, false, october(2)),
+        "【etutor】更正：邀请您代课的初一数学班，上课日期有变，\
+         现为10月1日（周二）、10月2日（周三）14:00-15:00，共2次课。请按此答复，截止时间不变。"
+    );
+    assert_eq!(
+        told(VacancyKind::Change, true, october(30)),
+        "【etutor】更正：您答应接任的初一数学班，上课日期有变，\
+         现为自10月1日（周二）14:00-15:00起，共30次课至10月30日。您的答复继续有效。"
+    );
+    let recalled = ClassNews::InvitationRecalled { to: VacancyKind::Substitution };
+    assert!(sms(&Content::OfClass(class(), recalled)).contains("初一数学班的代课邀请已撤回"));
+    let over =
+        ClassNews::NoLongerNeeded { to: VacancyKind::Continue, why: WhyLetGo::NotNeeded, in_reserve: false };
+    assert!(sms(&Content::OfClass(class(), over)).contains("目前不再需要您续班"));
 }
 
 #[test]

@@ -94,6 +94,7 @@ impl From<message::Model> for pb::Message {
             knew: _,
             word: _,
             operator,
+            lesson_days: _,
         } = row;
         let waits = match state {
             MessageState::Queued | MessageState::Retry | MessageState::Deferred => true,

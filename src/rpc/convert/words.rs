@@ -113,7 +113,7 @@ twins! {
         StandbyRequest, CoachNotOnline, CoachLate, LessonTakenOver, LessonDelayed, CoachAbsent,
         LessonGoesOn, TestFailed, StaffNotice,
         CoachDisconnected, CoachBack, LessonWithoutStudents, MakeUpOffer, SignUpAdded,
-        ContinueOffer, ContinueReminder,
+        ContinueOffer, ContinueReminder, InvitationChanged,
     ];
     TimelineKind = TimelineKind [
         Places, SignedUp, WaitlistJoined, WaitlistEnded, StatusChanged, Blocked, Unblocked,

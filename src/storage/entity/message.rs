@@ -37,6 +37,7 @@ pub struct Model {
     pub knew: String,
     pub word: String,
     pub operator: String,
+    pub lesson_days: String,
 }
 
 /// Joins are written out where they are needed.

@@ -33,6 +33,7 @@ mod m20261207_continuing;
 mod m20261207_lesson_state;
 mod m20261207_make_up_index;
 mod m20261207_vacancy_ends;
+mod m20261208_lesson_days;
 mod step;
 
 pub use step::{Migration, Step};
@@ -65,6 +66,7 @@ pub const ALL: &[Migration] = &[
     m20261207_make_up_index::MIGRATION,
     m20261207_continuing::MIGRATION,
     m20261207_vacancy_ends::MIGRATION,
+    m20261208_lesson_days::MIGRATION,
 ];
 
 /// Takes them in order and remembers which were taken.

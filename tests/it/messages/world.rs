@@ -51,13 +51,15 @@ pub fn content(kind: MessageKind) -> Content {
     let news = match kind {
         MessageKind::Invitation => ClassNews::Invitation { to, lessons },
         MessageKind::Accepted => ClassNews::Accepted { to, test_by: None, again: false },
-        MessageKind::Reserved => ClassNews::Reserved,
+        MessageKind::Reserved => ClassNews::Reserved { to: VacancyKind::NewClasses },
         MessageKind::Promoted => ClassNews::Promoted { to, test_by: None },
         MessageKind::TestReminder => ClassNews::TestReminder { to, test_by: at("19:00") },
         MessageKind::Assigned => ClassNews::Assigned { lessons, students: 6 },
-        MessageKind::NoLongerNeeded => {
-            ClassNews::NoLongerNeeded { why: WhyLetGo::NotNeeded, in_reserve: false }
-        }
+        MessageKind::NoLongerNeeded => ClassNews::NoLongerNeeded {
+            to: VacancyKind::NewClasses,
+            why: WhyLetGo::NotNeeded,
+            in_reserve: false,
+        },
         MessageKind::TaskShort => ClassNews::TaskShort { shortage, late_minutes: 0 },
         MessageKind::TaskLeftOver => {
             ClassNews::TaskLeftOver { students: Vec::new(), needed: 1, ready: 0, reason: None }

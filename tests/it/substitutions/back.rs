@@ -5,13 +5,13 @@ use super::*;
 use crate::season_edits::edit_season;
 use crate::season_edits::mistakes::{minute, who};
 
-async fn holiday(stage: &Stage, days: &[&str]) {
+pub async fn holiday(stage: &Stage, days: &[&str]) {
     let except_days = days.iter().map(|day| (*day).to_owned()).collect();
     let season = pb::Season { except_days, ..stage.academy.season.clone() };
     edit_season(stage, &season, false).await.unwrap();
 }
 
-async fn taken_back(stage: &Stage) {
+pub async fn taken_back(stage: &Stage) {
     edit_season(stage, &stage.academy.season.clone(), false).await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::{self, Draft};
 use crate::app::staffing::lesson_back::{Reopened, lesson_back_in_txn};
-use crate::app::staffing::{in_place, step, wave};
+use crate::app::staffing::{asking, in_place, step};
 use crate::domain::calendar::Timeline;
 use crate::domain::state::task::Event;
 use crate::domain::state::{Cancellation, InvitationState, TaskChangeKind, TaskState};
@@ -230,7 +230,7 @@ async fn invite_anew(
             let waits = coach.stands.state() == InvitationState::Queued;
             if waits && outbox::invitation_messages_cancel(work, &[coach.id]).await? > 0 {
                 let spans = needs.get(&task.id).map_or(&[][..], |need| &need.spans);
-                let draft = wave::invitation_draft(work.app.rules(), &task, &coach, spans, work.now);
+                let draft = asking::invitation_draft(work.app.rules(), &task, &coach, spans, work.now);
                 drafts.push(Draft { version: format!("{}", work.now.unix()), ..draft });
             } else {
                 coaches.push(coach);

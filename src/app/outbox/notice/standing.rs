@@ -11,6 +11,7 @@ use crate::domain::calendar::parse_time;
 use crate::domain::message::{TopicKind, Truth};
 use crate::domain::notice::{Standing, Told, Went, WhyLetGo, fits, known, standing_to_tell};
 use crate::domain::state::{MessageKind, VacancyKind};
+use crate::domain::time::Instant;
 use crate::error::{Error, Result};
 use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::message;
@@ -34,11 +35,21 @@ pub(crate) fn class_of(vacancy: &Vacancy) -> ClassFacts {
 
 /// The kinds that tell how a coach stands with an invitation.
 fn kinds() -> Vec<MessageKind> {
-    let of_standing = |kind: &MessageKind| {
-        let row = kind.row();
-        row.topic == TopicKind::Invitation && row.truth == Truth::Topic
-    };
-    MessageKind::ALL.iter().copied().filter(of_standing).collect()
+    MessageKind::ALL.iter().copied().filter(is_of_standing).collect()
+}
+
+fn is_of_standing(kind: &MessageKind) -> bool {
+    let row = kind.row();
+    row.topic == TopicKind::Invitation && row.truth == Truth::Topic
+}
+
+/// Start of the first lesson as the coach knows it: of what went out last.
+fn lesson_known(of: &[&InvitationSaid]) -> Option<Instant> {
+    let gone = of.iter().filter_map(|said| match said.told.went {
+        Went::At(at) => Some(((at, said.told.id), said.lesson_at?)),
+        Went::NotYet | Went::Never => None,
+    });
+    gone.max_by_key(|(when, _)| *when).map(|(_, lesson_at)| lesson_at)
 }
 
 /// What the messages about one invitation say, as far as it tells what its coach knows. The first
@@ -46,9 +57,11 @@ fn kinds() -> Vec<MessageKind> {
 /// One that was asked anew is, once it has gone out.
 fn told_of(of: &[&InvitationSaid]) -> Vec<Told> {
     let is_question = |said: &&&InvitationSaid| said.kind == MessageKind::Invitation;
-    let since = of.iter().skip_while(is_question);
+    let since = of.iter().skip_while(|said| !is_of_standing(&said.kind));
     since
-        .filter(|said| !is_question(said) || matches!(said.told.went, Went::At(_)))
+        .filter(|said| {
+            is_of_standing(&said.kind) || (is_question(said) && matches!(said.told.went, Went::At(_)))
+        })
         .map(|said| said.told)
         .collect()
 }
@@ -87,14 +100,16 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
     let ids = || before.iter().map(|(id, _)| *id);
     let mut rows: HashMap<i64, InvitationNow> =
         invitation_now_list(work.txn, ids()).await?.into_iter().map(|row| (row.id, row)).collect();
-    let said = invitation_said_list(work.txn, &kinds(), ids()).await?;
+    let mut kinds = kinds();
+    kinds.push(MessageKind::InvitationChanged);
+    let said = invitation_said_list(work.txn, &kinds, ids()).await?;
     let (mut withdrawn, mut news) = (Vec::new(), Vec::new());
     for (id, before) in before.iter().copied() {
         let Some(row) = rows.remove(&id) else { continue };
         let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == row.id).collect();
         let told = told_of(&of);
-        let of: Vec<&InvitationSaid> =
-            of.into_iter().filter(|said| said.kind != MessageKind::Invitation).collect();
+        let heard_of = lesson_known(&of);
+        let of: Vec<&InvitationSaid> = of.into_iter().filter(|said| is_of_standing(&said.kind)).collect();
         let known = if is_answer { before } else { known(&told, before, None) };
         let kind = standing_to_tell(known, row.stands);
         let mut is_told = false;
@@ -107,7 +122,7 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
             }
         }
         if let Some(kind) = kind.filter(|_| !is_told) {
-            news.push(News { row, before, known, kind, number: of.len() + 1 });
+            news.push(News { row, before, known, kind, heard_of, number: of.len() + 1 });
         }
     }
     if !withdrawn.is_empty()
@@ -121,6 +136,8 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
 /// Whether a message says how the coach stands, and the hour that the lesson has.
 fn is_so(said: &InvitationSaid, now: &InvitationNow) -> bool {
     match said.told.says {
+        // Who is let go is told so of the lesson that they know of.
+        Some((_, word @ Standing::LetGo(_))) => word == now.stands,
         Some((_, word)) => word == now.stands && said.lesson_at == Some(now.start_at),
         None => fits(said.kind, now.stands),
     }
@@ -137,6 +154,8 @@ struct News {
     /// What the coach knows.
     known: Standing,
     kind: MessageKind,
+    /// Start of the first lesson, as the coach has heard it.
+    heard_of: Option<Instant>,
     /// Which message about the invitation it is, from 1.
     number: usize,
 }
@@ -147,10 +166,17 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
         return Ok(0);
     }
     let vacancies = staffing::vacancy_list_by_ids(work.txn, news.iter().map(|news| news.row.task_id)).await?;
-    let draft = |News { row, before, known, kind, number }: &News| {
+    let draft = |News { row, before, known, kind, heard_of, number }: &News| {
         let vacancy = vacancies.iter().find(|vacancy| vacancy.id == row.task_id)?;
         let person = Person::Coach { user_name: row.user_name.clone(), phone: row.phone.clone() };
         let news = says(*kind, vacancy.kind, (*known, *before), row.stands)?;
+        let mut class = class_of(vacancy);
+        let is_let_go = matches!(row.stands, Standing::LetGo(_));
+        let heard_of = heard_of.filter(|first| is_let_go && *first > work.now);
+        if let Some(first) = heard_of {
+            // It may have been given to somebody else meanwhile, or have fallen away.
+            (class.day, class.start) = (work.app.time().day(first), work.app.time().time(first));
+        }
         // An answer goes at once; what the coach did nothing for wakes nobody.
         let is_answer = *known == Standing::SaidYes || *kind == MessageKind::TestPassed;
         // A standby's lesson has begun when it is over for those who were asked.
@@ -164,7 +190,7 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
             invitation_id: Some(row.id),
             as_notice: !is_answer,
             said: Some((known.text(), row.stands.text())),
-            ..Draft::of_class(person, class_of(vacancy), news, vacancy.start_at)
+            ..Draft::of_class(person, class, news, heard_of.unwrap_or(vacancy.start_at))
         })
     };
     outbox::write(work, news.iter().filter_map(draft).collect()).await
@@ -183,17 +209,17 @@ fn says(
             ClassNews::Accepted { to, test_by, again: matches!(known, Standing::LetGo(_)) }
         }
         (MessageKind::Promoted, _) => ClassNews::Promoted { to, test_by },
-        (MessageKind::Reserved, _) => ClassNews::Reserved,
+        (MessageKind::Reserved, _) => ClassNews::Reserved { to },
         (MessageKind::TestPassed, _) => ClassNews::TestPassed { to },
         (MessageKind::TestLapsed, _) => ClassNews::TestLapsed,
-        (MessageKind::InvitationRecalled, _) => ClassNews::InvitationRecalled,
+        (MessageKind::InvitationRecalled, _) => ClassNews::InvitationRecalled { to },
         (MessageKind::NoLongerNeeded, Standing::LetGo(why)) => {
             // Who has not heard what came of the yes is told what it really was.
             let was_reserve = before == Standing::Reserve || why == WhyLetGo::TookAnother;
             let in_reserve = known == Standing::Reserve || (known == Standing::SaidYes && was_reserve);
             // Whose time was kept has taken nothing beside it.
             let why = if in_reserve || why != WhyLetGo::TookAnother { why } else { WhyLetGo::NotEligible };
-            ClassNews::NoLongerNeeded { why, in_reserve }
+            ClassNews::NoLongerNeeded { to, why, in_reserve }
         }
         _ => return None,
     })
