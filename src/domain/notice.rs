@@ -38,7 +38,8 @@ pub enum Word {
     Instead(Instant),
     /// Another coach teaches this lesson of the coach's class.
     Replaced,
-    /// It is a lesson of another coach's class, and another's to teach.
+    /// It is a lesson of another coach's class, and another's to teach; or one that was called off
+    /// as nobody is left in the class, which CLASS_CLOSED has told.
     Anothers,
     /// It fell away from the calendar, or the class has none on that day.
     Off,

@@ -1,6 +1,6 @@
-//! How texts name a class and its lessons.
+//! How texts name a class and its lessons, and what they say of one without students.
 
-use super::content::{ClassFacts, LessonCount};
+use super::content::{ClassFacts, LeftEmpty, LessonCount};
 use super::lesson_text::{MOST_DAYS, days, hours};
 use super::phrase::{class_of, day, lessons_until};
 use crate::domain::time::Day;
@@ -34,5 +34,24 @@ pub(super) fn lessons_of(class: &ClassFacts, listed: &[Day], is_for_good: bool) 
             format!("自{}{hours}起，{}", day(*first), lessons_until(listed.len(), *last))
         }
         _ => format!("{}{hours}，共{}次课", days(listed), listed.len()),
+    }
+}
+
+/// That nobody is left in a class from a lesson on.
+pub(super) fn left_empty(class: &ClassFacts, reader: &LeftEmpty) -> String {
+    let (first, template) = (first(class), &class.template);
+    match reader {
+        LeftEmpty::Coach => {
+            format!("{first}：您带的班自这次课起已没有学员，这次和之后的课全部取消，为您保留的时段已释放。")
+        }
+        LeftEmpty::Substitute => {
+            format!("{first}：您代课的班已没有学员，您自这次课起的代课全部取消，为您保留的时段已释放。")
+        }
+        LeftEmpty::Admins { coach, runs_on } => {
+            let rest = if *runs_on { "之前的课照常" } else { "班级已关闭" };
+            format!(
+                "{first}（{template}，教练{coach}）自这次课起已没有学员，这次和之后的课全部取消，{rest}。"
+            )
+        }
     }
 }

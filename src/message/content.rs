@@ -166,10 +166,7 @@ pub enum ClassNews {
         coach: String,
     },
     /// Nobody is left in it from this day on.
-    ClassClosed {
-        /// User name of its coach, for admins; `None` = the coach reads it.
-        coach: Option<String>,
-    },
+    ClassClosed(LeftEmpty),
     /// A place is free for you.
     WaitlistOffer {
         /// What there is to attend.
@@ -319,6 +316,22 @@ pub enum Reader {
     },
 }
 
+/// Who reads that nobody is left in a class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftEmpty {
+    /// Its coach.
+    Coach,
+    /// A coach who was to teach some of these lessons in that coach's place, from this one on.
+    Substitute,
+    /// Admins.
+    Admins {
+        /// User name of its coach.
+        coach: String,
+        /// It has lessons before this one that are still to be.
+        runs_on: bool,
+    },
+}
+
 /// Lessons in number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LessonCount {
@@ -398,7 +411,7 @@ impl ClassNews {
             Self::TaskShort { .. } => MessageKind::TaskShort,
             Self::TaskLeftOver { .. } => MessageKind::TaskLeftOver,
             Self::AssignedWithdrawal { .. } => MessageKind::AssignedWithdrawal,
-            Self::ClassClosed { .. } => MessageKind::ClassClosed,
+            Self::ClassClosed(_) => MessageKind::ClassClosed,
             Self::WaitlistOffer { .. } => MessageKind::WaitlistOffer,
             Self::MakeUpOffer { .. } => MessageKind::MakeUpOffer,
             Self::ContinueOffer { .. } => MessageKind::ContinueOffer,

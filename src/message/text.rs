@@ -4,7 +4,7 @@
 use super::class_text::{class_name, course, first, lessons_of, span};
 use super::content::{ClassFacts, ClassNews, Content, ListEnd, Shortage, SignUpEnd, TestPart};
 use super::phrase::{SIGN, day};
-use super::{lesson_text, place_text};
+use super::{class_text, lesson_text, place_text};
 use crate::domain::class_task::Counts;
 use crate::domain::notice::WhyLetGo;
 use crate::domain::reason::Reason;
@@ -187,12 +187,7 @@ fn of_class(class: &ClassFacts, news: &ClassNews, time: BusinessTime, names: usi
         ClassNews::AssignedWithdrawal { coach } => {
             format!("教练{coach}（下次课{first}，{template}）要求退出，请尽快安排代课或接任教练。")
         }
-        ClassNews::ClassClosed { coach: None } => {
-            format!("{first}：您带的班自这次课起已没有学员，这次和之后的课全部取消，为您保留的时段已释放。")
-        }
-        ClassNews::ClassClosed { coach: Some(coach) } => {
-            format!("{first}起的班级（{template}，教练{coach}）已没有学员，现已关闭，之后的课全部取消。")
-        }
+        ClassNews::ClassClosed(reader) => class_text::left_empty(class, reader),
         ClassNews::WaitlistOffer { lessons, take_by } => {
             format!(
                 "您候补的{name}有名额了：首课{span}，{}。请在{}前到客户端确认，逾期将让给下一位。",

@@ -93,6 +93,14 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
             .ids(ids.iter().copied()),
         Truth::OnDuty => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", on_duty!()))
             .ids(ids.iter().copied()),
+        // The class may have gone on with that lesson since.
+        Truth::CalledOff => sql(concat!(
+            "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ",
+            on_duty!(),
+            " AND NOT EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id \
+             AND l.state <> 'CANCELLED' AND l.start_at BETWEEN m.lesson_at - 43200 AND m.lesson_at + 43200)"
+        ))
+        .ids(ids.iter().copied()),
         Truth::CoachMissing => sql(lesson_of_message!(
             "l.state IN ('SCHEDULED', 'COACH_LATE') AND NOT EXISTS (SELECT 1 FROM lesson_check k \
              WHERE k.lesson_id = l.id AND k.came_at IS NOT NULL)"

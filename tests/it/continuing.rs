@@ -1,5 +1,6 @@
 //! Classes that go on past their last day (docs/domain.md §6).
 
+mod again;
 mod edits;
 mod newcomers;
 mod refused;

@@ -7,7 +7,7 @@ use crate::app::enrollment::book::{Contents, LoadedBook, Places};
 use crate::app::enrollment::days::around;
 use crate::app::enrollment::offer::refresh_in_txn;
 use crate::app::enrollment::tell::class_from;
-use crate::app::outbox::notice::{look_at_classes, look_at_seated};
+use crate::app::outbox::notice::{Asked, look_at, look_at_classes, look_at_seated};
 use crate::app::outbox::{self, Draft, Person};
 use crate::app::report::Report;
 use crate::app::staffing::cover::{of_lessons, person, tell_not_continued};
@@ -21,6 +21,7 @@ use crate::domain::calendar::Timeline;
 use crate::domain::city::city;
 use crate::domain::continuing::{kept_until, remind_at};
 use crate::domain::eligibility::Span;
+use crate::domain::notice::Word;
 use crate::domain::places::Claim;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
@@ -391,6 +392,10 @@ async fn carry_out(
     for (row, from) in &plan.newcomers {
         staffing::student_place_in_txn(work.txn, &[(row.comer.reservation_id, class_id)], *from).await?;
     }
+    // Lessons that are back, and whatever was told of them, are told by that.
+    let known =
+        spans.iter().flat_map(|span| Asked::class(class_id, template_id, span.day, Word::At(span.start)));
+    messages += look_at(work, known.map(Asked::settled).collect()).await?;
     messages += look_at_classes(work, [class_id]).await?;
     for (_, from) in &plan.newcomers {
         messages += look_at_seated(work, template_id, *from).await?;

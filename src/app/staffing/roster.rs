@@ -8,10 +8,10 @@ use crate::app::outbox::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::domain::notice::Word;
 use crate::domain::state::ClassState;
-use crate::domain::time::add_days;
+use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::in_txn;
-use crate::message::content::{ClassFacts, ClassNews};
+use crate::message::content::{ClassFacts, ClassNews, LeftEmpty};
 use crate::storage::entity::coach;
 use crate::storage::staffing;
 use chrono::TimeDelta;
@@ -53,7 +53,8 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
     let last = staffing::class_last_stay(work.txn, class_id).await?;
     let from = last.map_or(class.first_day, |last| add_days(last, 1));
     let ahead = staffing::class_lessons_ahead(work.txn, class_id, work.now).await?;
-    let Some((from, first_off)) = ahead.iter().copied().find(|(day, _)| *day >= from) else { return Ok(0) };
+    let Some(first_off) = ahead.iter().copied().find(|(day, _)| *day >= from) else { return Ok(0) };
+    let from = first_off.0;
     let coaches = staffing::class_coaches_from(work.txn, class_id, from).await?;
     staffing::class_call_off_in_txn(work.txn, class_id, from).await?;
     // A class that still has lessons before `from` runs on until then, without this student's later
@@ -67,32 +68,44 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
         .await?
         .ok_or_else(|| Error::not_found("coach", class.coach_id))?;
     // Who teaches in the coach's place has the time free again, too.
-    let mut ids: Vec<i64> = coaches.iter().map(|(id, ..)| *id).chain([person.id]).collect();
+    let mut ids: Vec<i64> = coaches.iter().map(|one| one.id).chain([person.id]).collect();
     ids.sort_unstable();
     ids.dedup();
     for id in ids {
         crate::storage::coach::coach_lock_in_txn(work.txn, id).await?;
     }
     let task = crate::storage::staffing::vacancy_by_id(work.txn, class.task_id).await?;
-    let draft = |to: Person, coach: Option<String>| Draft {
+    // It may go on again over the same days, and be left again.
+    let version = format!("{from}.{}", work.now.unix());
+    let draft = |to: Person, reader: LeftEmpty, (day, start_at): (Day, Instant)| Draft {
         about: format!("{}/{}", task.about(), person.user_name),
-        version: from.to_string(),
+        version: version.clone(),
         class_id: Some(class_id),
         valid_until: work.now + TimeDelta::days(7),
         // The coach must know before getting up for it.
-        ..Draft::of_class(
-            to,
-            ClassFacts { day: from, ..class_of(&task) },
-            ClassNews::ClassClosed { coach },
-            first_off,
-        )
+        ..Draft::of_class(to, ClassFacts { day, ..class_of(&task) }, ClassNews::ClassClosed(reader), start_at)
     };
-    let others =
-        coaches.into_iter().filter(|(id, ..)| *id != person.id).map(|(_, name, phone)| (name, phone));
-    let to = [(person.user_name.clone(), person.phone.clone())].into_iter().chain(others);
-    let mut drafts: Vec<Draft> =
-        to.map(|(user_name, phone)| draft(Person::Coach { user_name, phone }, None)).collect();
-    let admins = Person::Admins { subject_id: task.subject_id };
-    drafts.push(draft(admins, Some(person.user_name.clone())));
-    outbox::write(work, drafts).await
+    let coach = |user_name: &str, phone: &str| Person::Coach {
+        user_name: user_name.to_owned(),
+        phone: phone.to_owned(),
+    };
+    let mut drafts = vec![draft(coach(&person.user_name, &person.phone), LeftEmpty::Coach, first_off)];
+    let others = || coaches.iter().filter(|one| one.id != person.id);
+    drafts.extend(others().map(|one| {
+        let to = coach(&one.user_name, &one.phone);
+        draft(to, LeftEmpty::Substitute, (one.day, one.start_at))
+    }));
+    let reader = LeftEmpty::Admins { coach: person.user_name.clone(), runs_on };
+    drafts.push(draft(Person::Admins { subject_id: task.subject_id }, reader, first_off));
+    let written = outbox::write(work, drafts).await?;
+    // Of these lessons they know by that: whatever comes of them later is no change of what they
+    // were told before.
+    let of = (class_id, class.template_id);
+    let coaches = || others().map(|one| &*one.user_name).chain([&*person.user_name]);
+    let off = ahead.iter().map(|(day, _)| *day).filter(|day| *day >= first_off.0);
+    let settled = off.flat_map(|day| {
+        let coaches = coaches().map(move |coach| Asked::coach(coach, of, day, Word::Anothers));
+        coaches.chain([Asked::admins(of, day, Word::Gone)]).map(Asked::settled)
+    });
+    Ok(written + notice::look_at(work, settled.collect()).await?)
 }

@@ -115,6 +115,8 @@ pub enum Truth {
     Teaches,
     /// Who reads it is no coach who was dismissed.
     OnDuty,
+    /// The lesson that it names is called off, and who reads it is no coach who was dismissed.
+    CalledOff,
     /// Nobody has come yet to teach the lesson that it names.
     CoachMissing,
     /// The student still has this offer.
@@ -189,8 +191,8 @@ kinds! {
         "学员未入班"     "students are left over: who, and why";
     AssignedWithdrawal [Admin]          Always     Exempt Again Class        Truth::Always;
         "教练申请退出"    "a coach wants to leave a formed class";
-    ClassClosed        [Coach, Admin]   Notice     Holds  Again Class        Truth::OnDuty;
-        "班级关闭"       "the class is empty and closed";
+    ClassClosed        [Coach, Admin]   Notice     Holds  Again Class        Truth::CalledOff;
+        "班级无学员"     "nobody is left in the class from a day on";
     LessonNotHeld      [Student]        Notice     Holds  Again Lesson       Truth::Topic;
         "停课通知"       "the lesson does not take place this time";
     LessonHeld         [Student]        Notice     Holds  Again Lesson       Truth::Topic;

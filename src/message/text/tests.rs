@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::notice::LessonNews;
 use crate::domain::time::Day;
-use crate::message::content::{LessonCount, Reader, TakenOver};
+use crate::message::content::{LeftEmpty, LessonCount, Reader, TakenOver};
 use crate::message::lesson_text::LessonLine;
 use crate::message::phrase::grade;
 use crate::message::segment::segments;
@@ -78,7 +78,7 @@ fn content(kind: MessageKind) -> Content {
             reason: Some(Reason::SameCity),
         },
         MessageKind::AssignedWithdrawal => ClassNews::AssignedWithdrawal { coach },
-        MessageKind::ClassClosed => ClassNews::ClassClosed { coach: Some(coach) },
+        MessageKind::ClassClosed => ClassNews::ClassClosed(LeftEmpty::Admins { coach, runs_on: true }),
         MessageKind::WaitlistOffer => ClassNews::WaitlistOffer { lessons, take_by: midnight() },
         MessageKind::MakeUpOffer => {
             ClassNews::MakeUpOffer { missed: Day::from_ymd_opt(2013, 9, 29).unwrap(), answer_by: midnight() }
@@ -400,4 +400,20 @@ fn a_class_that_goes_on_asks_its_coach_and_then_its_students() {
     let asked = of(ClassNews::Invitation { to, lessons: twelve() });
     assert!(asked.contains("您的初一数学班要续班，邀请您继续担任教练"), "{asked}");
     assert!(segments(&asked) <= 2, "{asked}");
+}
+
+#[test]
+fn a_class_without_students_is_told_to_each_as_it_concerns_them() {
+    let of = |reader| sms(&Content::OfClass(class(), ClassNews::ClassClosed(reader)));
+    let admins = |runs_on| of(LeftEmpty::Admins { coach: "coach-001".to_owned(), runs_on });
+    let template = class().template;
+    let told = format!(
+        "【etutor】10月1日（周二）14:00初一数学班（{template}，教练coach-001）自这次课起已没有学员，\
+         这次和之后的课全部取消，"
+    );
+    assert_eq!(admins(true), format!("{told}之前的课照常。"));
+    assert_eq!(admins(false), format!("{told}班级已关闭。"));
+    for text in [of(LeftEmpty::Coach), of(LeftEmpty::Substitute), admins(true), admins(false)] {
+        assert!(segments(&text) <= 2, "{text}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::storage::Txn;
 use crate::storage::entity::class;
 use crate::storage::sql::sql;
 use chrono::TimeDelta;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 
 /// The longest lead is from 21:00 to noon; what is older was told or is over, so that history costs
 /// nothing.
@@ -120,17 +120,34 @@ pub(crate) async fn class_lessons_ahead(
     .await
 }
 
-/// The coaches who teach lessons of a class that are ahead, from a day on: (key, user name, phone).
+/// A coach who teaches lessons of a class that are ahead.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct CoachFrom {
+    /// The coach.
+    pub id: i64,
+    /// User name.
+    pub user_name: String,
+    /// Phone number.
+    pub phone: String,
+    /// Day of the first of them.
+    pub day: Day,
+    /// Its start.
+    pub start_at: Instant,
+}
+
+/// The coaches who teach lessons of a class that are ahead, from a day on.
 pub(crate) async fn class_coaches_from(
     conn: &impl ConnectionTrait,
     class_id: i64,
     from: Day,
-) -> Result<Vec<(i64, String, String)>> {
-    sql("SELECT DISTINCT p.id, p.user_name, p.phone FROM lesson l JOIN coach p ON p.id = l.coach_id \
-         WHERE l.class_id = ? AND l.day >= ? AND l.state = 'SCHEDULED' ORDER BY p.id")
+) -> Result<Vec<CoachFrom>> {
+    sql("SELECT p.id, p.user_name, p.phone, MIN(l.day) AS day, MIN(l.start_at) AS start_at \
+         FROM lesson l JOIN coach p ON p.id = l.coach_id \
+         WHERE l.class_id = ? AND l.day >= ? AND l.state = 'SCHEDULED' \
+         GROUP BY p.id, p.user_name, p.phone ORDER BY p.id")
     .bind(class_id)
     .bind(from)
-    .tuples(conn)
+    .all(conn)
     .await
 }
 

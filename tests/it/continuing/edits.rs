@@ -7,14 +7,14 @@ use etutor::rpc::pb;
 use etutor::testing::academy::student;
 use etutor::testing::on_every_app_at;
 
-async fn holidays(stage: &Stage, days: &[&str]) {
+pub(super) async fn holidays(stage: &Stage, days: &[&str]) {
     let except_days = days.iter().map(|day| (*day).to_owned()).collect();
     let season = pb::Season { except_days, ..stage.academy.season.clone() };
     let request = pb::UpsertSeasonRequest { season: Some(season), ..Default::default() };
     stage.catalog().upsert_season(request).await.unwrap();
 }
 
-async fn hours(stage: &Stage, start: &str, end: &str) {
+pub(super) async fn hours(stage: &Stage, start: &str, end: &str) {
     let (start_time, end_time) = (start.to_owned(), end.to_owned());
     let period = pb::Period { start_time, end_time, ..stage.academy.periods[0].clone() };
     let request = pb::UpsertPeriodRequest { period: Some(period), ..Default::default() };

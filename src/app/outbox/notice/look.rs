@@ -23,28 +23,43 @@ pub struct Asked {
     pub known: Option<Word>,
     /// The change is the person's own doing: they know what is so.
     pub is_own: bool,
+    /// Another message tells what is known: what was told before counts no more.
+    pub is_settled: bool,
 }
 
 impl Asked {
+    fn new(topic: Topic, known: Option<Word>) -> Self {
+        Self { topic, known, is_own: false, is_settled: false }
+    }
+
     /// Of a student and a lesson day of a template.
     pub fn student(user_name: &str, template_id: i64, day: Day, known: Word) -> Self {
         let (audience, person) = (Audience::Student, user_name.to_owned());
-        let topic = Topic { audience, person, template_id, class_id: 0, day };
-        Self { topic, known: Some(known), is_own: false }
+        Self::new(Topic { audience, person, template_id, class_id: 0, day }, Some(known))
     }
 
     /// Of the lesson of a class task, for a coach who was asked to teach it.
     pub fn invited(coach: &str, template_id: i64, day: Day, known: Word) -> Self {
-        let (audience, person) = (Audience::Coach, coach.to_owned());
-        let topic = Topic { audience, person, template_id, class_id: 0, day };
-        Self { topic, known: Some(known), is_own: false }
+        Self::coach(coach, (0, template_id), day, known)
     }
 
     /// Of a lesson of a class, for one coach.
     pub fn coach(coach: &str, (class_id, template_id): (i64, i64), day: Day, known: Word) -> Self {
         let (audience, person) = (Audience::Coach, coach.to_owned());
-        let topic = Topic { audience, person, template_id, class_id, day };
-        Self { topic, known: Some(known), is_own: false }
+        Self::new(Topic { audience, person, template_id, class_id, day }, Some(known))
+    }
+
+    /// Of a lesson of a class, for the admins.
+    pub fn admins((class_id, template_id): (i64, i64), day: Day, known: Word) -> Self {
+        let (audience, person) = (Audience::Admin, String::new());
+        Self::new(Topic { audience, person, template_id, class_id, day }, Some(known))
+    }
+
+    /// Of a lesson of a class: whoever teaches it, who is filled in where what is so is read, and
+    /// the admins.
+    pub fn class(class_id: i64, template_id: i64, day: Day, known: Word) -> [Self; 2] {
+        let of = (class_id, template_id);
+        [Self::coach("", of, day, known), Self::admins(of, day, known)]
     }
 
     /// The same, of what the student did.
@@ -52,18 +67,14 @@ impl Asked {
         Self { is_own: true, ..self }
     }
 
-    /// Of a lesson of a class: whoever teaches it, who is filled in where what is so is read, and
-    /// the admins.
-    pub fn class(class_id: i64, template_id: i64, day: Day, known: Word) -> [Self; 2] {
-        [Audience::Coach, Audience::Admin].map(|audience| {
-            let topic = Topic { audience, person: String::new(), template_id, class_id, day };
-            Self { topic, known: Some(known), is_own: false }
-        })
+    /// The same, of which another message tells what is known from now on.
+    pub fn settled(self) -> Self {
+        Self { is_settled: true, ..self }
     }
 
     /// Of what is kept.
     pub(super) fn again(kept: Kept) -> Self {
-        Self { topic: kept.topic, known: None, is_own: false }
+        Self::new(kept.topic, None)
     }
 
     fn key(&self) -> (&str, i64, Day) {
@@ -103,6 +114,7 @@ pub(super) struct Looked {
     /// A coach who was dismissed: what that coach knows is kept, for the day of a return.
     pub is_dismissed: bool,
     pub is_own: bool,
+    pub is_settled: bool,
 }
 
 /// A sign-up that came too late for a lesson.
@@ -221,7 +233,7 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
             0 => since <= kept.known_at,
             by => since < kept.known_at || kept.reservation_id == by,
         };
-        if since.is_none_or(counts) {
+        if !one.is_settled && since.is_none_or(counts) {
             (one.known, one.is_fresh) = (kept.word, true);
         }
         one.kept = Some(kept);
@@ -247,7 +259,7 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
     Ok(looked)
 }
 
-fn of(Asked { topic, known, is_own }: Asked, now: Word, phone: String) -> Looked {
+fn of(Asked { topic, known, is_own, is_settled }: Asked, now: Word, phone: String) -> Looked {
     let known = known.unwrap_or(now);
     Looked {
         topic,
@@ -264,6 +276,7 @@ fn of(Asked { topic, known, is_own }: Asked, now: Word, phone: String) -> Looked
         is_class_of: false,
         is_dismissed: false,
         is_own,
+        is_settled,
     }
 }
 

@@ -17,8 +17,9 @@ use crate::storage::pool;
 use chrono::NaiveTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Keeps what there is something to tell of, what people know by their own doing, and what coaches
-/// know who were dismissed; the keys and versions of the topics to be told.
+/// Keeps what there is something to tell of, what people know by their own doing or by another
+/// message, and what coaches know who were dismissed; the keys and versions of the topics to be
+/// told.
 pub(super) async fn keep(
     work: Work<'_>,
     looked: &[Looked],
@@ -35,7 +36,7 @@ pub(super) async fn keep(
             Some(kept) => {
                 let version = kept.version + i64::from(is_told);
                 let is_same = one.is_fresh && one.base == kept.word;
-                if is_told || (one.is_own && !is_same) {
+                if is_told || ((one.is_own || one.is_settled) && !is_same) {
                     let known_at = if is_same { kept.known_at } else { work.now };
                     let (id, word, reservation_id) = (kept.id, one.base, one.by);
                     set.push(Known { id, word, known_at, reservation_id, version });
