@@ -1,6 +1,7 @@
 //! Substitutes for lessons, and changes of the coach of a class (docs/domain.md §6).
 
 mod back;
+mod counts;
 mod days;
 mod dismissed;
 mod moved;

@@ -231,7 +231,8 @@ async fn assigned_anew(
         outbox::unsent(txn, &[MessageKind::Assigned], &lessons_of.map(|row| row.start_at).collect()).await?;
     rows.retain(|row| row.class_id.is_some_and(|id| classes.contains(&id)));
     outbox::withdraw(teller.work, &rows).await?;
-    let contacts = season_edit::coach_contacts(txn, moved.iter().map(|(row, _)| row.coach_id)).await?;
+    let coaches = scene.classes.all.iter().filter(|class| classes.contains(&class.id));
+    let contacts = season_edit::coach_contacts(txn, coaches.map(|class| class.coach_id)).await?;
     let mut anew = BTreeMap::new();
     for row in rows {
         let class = row.class_id.and_then(|id| scene.classes.all.iter().find(|class| class.id == id));
@@ -243,13 +244,16 @@ async fn assigned_anew(
         let gone = |lesson: &lesson::Model| {
             lesson.state == LessonState::Cancelled || cancelled.iter().any(|one| one.id == lesson.id)
         };
-        let kept = scene.classes.lessons.iter().filter(|lesson| lesson.class_id == class.id && !gone(lesson));
+        // Those that another teaches are not this coach's.
+        let theirs =
+            |lesson: &&lesson::Model| lesson.class_id == class.id && lesson.coach_id == class.coach_id;
+        let kept = scene.classes.lessons.iter().filter(theirs).filter(|lesson| !gone(lesson));
         let mut held: Vec<Lesson> = kept
             .map(|lesson| match moved.iter().find(|(before, _)| before.id == lesson.id) {
                 Some((_, place)) => place.into(),
                 None => Lesson { day: lesson.day, start_at: lesson.start_at, end_at: lesson.end_at },
             })
-            .chain(added.iter().filter(|lesson| lesson.class_id == class.id).map(|lesson| Lesson {
+            .chain(added.iter().filter(theirs).map(|lesson| Lesson {
                 day: lesson.day,
                 start_at: lesson.start_at,
                 end_at: lesson.end_at,
