@@ -1,6 +1,7 @@
 //! A class that goes on past its last day: until when its places are kept for its students, and
 //! when these are reminded (docs/domain.md §6).
 
+use super::eligibility::Span;
 use super::rules::Rules;
 use super::sign_up::confirm_until;
 use super::state::{Channel, MessageKind};
@@ -25,6 +26,14 @@ pub(crate) fn kept_until(rules: &Rules, day: Day, start: Instant, now: Instant) 
 /// last reminder went out at `told`.
 pub(crate) fn remind_at(until: Instant, told: Instant) -> Option<Instant> {
     REMINDERS.into_iter().map(|left| until - left).find(|at| *at >= told + LEAST)
+}
+
+/// The lessons that none of these ranges of days covers, in runs of lessons that follow each other.
+pub(crate) fn without(lessons: &[Span], ranges: &[(Day, Day)]) -> Vec<Vec<Span>> {
+    let is_covered =
+        |lesson: &Span| ranges.iter().any(|(first, last)| (*first..=*last).contains(&lesson.day));
+    let runs = lessons.chunk_by(|a, b| is_covered(a) == is_covered(b));
+    runs.filter(|run| !run.first().is_some_and(is_covered)).map(<[Span]>::to_vec).collect()
 }
 
 #[cfg(test)]
@@ -58,5 +67,24 @@ mod tests {
         assert_eq!(at("2026-03-13 12:00", noon), Some(local("2026-03-17 12:00")), "after the first");
         assert_eq!(at("2026-03-17 12:00", noon), None, "after the second");
         assert_eq!(at("2026-03-16 13:00", noon), None, "the offer has just said so");
+    }
+
+    #[test]
+    fn what_is_not_covered_is_left_in_runs() {
+        let day = |number: u32| Day::from_ymd_opt(2026, 4, number).unwrap();
+        let lesson = |number| Span {
+            day: day(number),
+            start: rules().time.at(day(number), chrono::NaiveTime::MIN),
+            end: rules().time.at(day(number), chrono::NaiveTime::MIN),
+        };
+        let left = |ranges: &[(u32, u32)]| -> Vec<Vec<u32>> {
+            let ranges: Vec<(Day, Day)> = ranges.iter().map(|(a, b)| (day(*a), day(*b))).collect();
+            let runs = without(&[2, 9, 16, 23].map(lesson), &ranges);
+            runs.iter().map(|run| run.iter().map(|span| chrono::Datelike::day(&span.day)).collect()).collect()
+        };
+        assert_eq!(left(&[]), [vec![2, 9, 16, 23]]);
+        assert_eq!(left(&[(8, 16)]), [vec![2], vec![23]]);
+        assert_eq!(left(&[(1, 2), (10, 30)]), [vec![9]]);
+        assert_eq!(left(&[(1, 30)]), Vec::<Vec<u32>>::new());
     }
 }

@@ -78,11 +78,11 @@ pub(crate) async fn continuation_told_in_txn(txn: &Txn, id: i64, now: Instant) -
 pub(crate) struct SeatRow {
     /// The key of the vacancy.
     pub vacancy_id: i64,
-    /// The reservation: an offer and what became of it, or the sign-up of a newcomer.
+    /// The reservation: an offer and what became of it, or a sign-up that was there before.
     pub reservation_id: i64,
     /// User name of the student.
     pub student: String,
-    /// Whether the sign-up was there before.
+    /// Whether the class goes on for this sign-up.
     pub is_newcomer: bool,
     /// State of the reservation.
     pub state: ReservationState,
@@ -104,7 +104,7 @@ pub(crate) async fn seat_rows(
     .await
 }
 
-/// Those of these reservations that are offers of a seat in a class that goes on.
+/// Those of these holds and offers that are offers of a seat in a class that goes on.
 pub(crate) async fn seats_offered(
     conn: &impl ConnectionTrait,
     reservation_ids: impl IntoIterator<Item = i64>,
@@ -336,49 +336,49 @@ pub(crate) async fn class_busy_with(
 pub(crate) struct SeatOffer {
     /// The student.
     pub student_id: i64,
+    /// From the first to the last of these days.
+    pub days: (Day, Day),
     /// Until when.
     pub expires_at: Instant,
 }
 
-/// Offers students seats in a class of a template, from a first to a last day; the keys of the
-/// reservations by student.
+/// Offers students seats in a class of a template; the keys of the reservations by student and
+/// first day.
 pub(crate) async fn seat_offer_in_txn(
     txn: &Txn,
     (template_id, class_id): (i64, i64),
-    (first, last): (Day, Day),
     offers: &[SeatOffer],
     now: Instant,
-) -> Result<HashMap<i64, i64>> {
+) -> Result<HashMap<(i64, Day), i64>> {
     use super::entity::reservation;
     let rows = offers.iter().map(|offer| reservation::ActiveModel {
         id: NotSet,
         student_id: Set(offer.student_id),
         template_id: Set(template_id),
-        start_day: Set(first),
-        end_day: Set(last),
-        last_day: Set(last),
+        start_day: Set(offer.days.0),
+        end_day: Set(offer.days.1),
+        last_day: Set(offer.days.1),
         state: Set(ReservationState::Offered),
         created_at: Set(now),
         cancelled_at: Set(None),
         task_id: Set(None),
         class_id: Set(Some(class_id)),
-        placed_from: Set(Some(first)),
+        placed_from: Set(Some(offer.days.0)),
         version: Set(0),
         expires_at: Set(Some(offer.expires_at)),
         renewed: Set(false),
         joined_at: Set(None),
-        first_lesson_day: Set(Some(first)),
+        first_lesson_day: Set(Some(offer.days.0)),
     });
     insert_rows(txn, rows).await?;
-    let made: Vec<(i64, i64)> = sql("SELECT student_id, id FROM reservation WHERE class_id = ? \
-         AND state = 'OFFERED' AND start_day = ? AND created_at = ? AND student_id IN ({ids})")
+    let made: Vec<(i64, Day, i64)> = sql("SELECT student_id, start_day, id FROM reservation \
+         WHERE class_id = ? AND state = 'OFFERED' AND created_at = ? AND student_id IN ({ids})")
     .bind(class_id)
-    .bind(first)
     .bind(now)
     .ids(offers.iter().map(|offer| offer.student_id))
     .tuples(txn)
     .await?;
-    Ok(made.into_iter().collect())
+    Ok(made.into_iter().map(|(student, first, id)| ((student, first), id)).collect())
 }
 
 /// How the coach of a class stands who was asked whether it goes on.

@@ -409,6 +409,28 @@ pub(crate) async fn reservation_shorten_in_txn(
     Ok(done == 1)
 }
 
+/// A sign-up that waits for a class is one until this day only, as if it had never been longer:
+/// what is behind it is another.
+///
+/// # Errors
+/// `Contended` when it is not as it was read.
+pub(crate) async fn reservation_part_in_txn(
+    txn: &Txn,
+    before: &reservation::Model,
+    last_day: Day,
+) -> Result<()> {
+    let done = sql("UPDATE reservation SET end_day = ?, last_day = ?, version = version + 1 \
+         WHERE id = ? AND state = ? AND version = ?")
+    .bind(last_day)
+    .bind(last_day)
+    .bind(before.id)
+    .bind(ReservationState::Booked)
+    .bind(before.version)
+    .execute(txn)
+    .await?;
+    if done == 1 { Ok(()) } else { Err(Error::Contended("reservation.part")) }
+}
+
 /// Gives a sign-up another last day, and leaves all else as it is, but for a class of which nothing
 /// is left: then the student waits for one. Whether it was as it had been read.
 pub(crate) async fn reservation_last_day_in_txn(

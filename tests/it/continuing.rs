@@ -3,6 +3,7 @@
 mod again;
 mod edits;
 mod newcomers;
+mod own;
 mod refused;
 mod seasons;
 
@@ -85,7 +86,8 @@ async fn gone_on(stage: &Stage) {
 /// The offer of a student.
 async fn offered(stage: &Stage, number: usize) -> i64 {
     let found = listed(stage).await.pop().unwrap().seats;
-    let seat = found.iter().find(|seat| seat.student == student(number));
+    // A sign-up of their own was there before.
+    let seat = found.iter().rfind(|seat| seat.student == student(number));
     seat.unwrap_or_else(|| panic!("student {number} is offered no place")).reservation_id
 }
 

@@ -1,11 +1,11 @@
 //! What follows once the coach of a class is ready to go on: the class has the lessons, and its
 //! students are offered the places, or newcomers get their seats.
 
+use super::plan::{Comers, Offered, Plan};
 use super::remind;
 use crate::app::call::{Call, Work};
-use crate::app::enrollment::book::{Contents, LoadedBook, Places};
-use crate::app::enrollment::days::around;
 use crate::app::enrollment::offer::refresh_in_txn;
+use crate::app::enrollment::part::part_in_txn;
 use crate::app::enrollment::tell::class_from;
 use crate::app::outbox::notice::{Asked, look_at, look_at_classes, look_at_seated};
 use crate::app::outbox::{self, Draft, Person};
@@ -16,25 +16,19 @@ use crate::app::staffing::hold::coach_lock_in_txn;
 use crate::app::staffing::notice;
 use crate::app::staffing::step::{cancel_in_txn, settle};
 use crate::domain::actor::Actor;
-use crate::domain::apart::Pupil;
 use crate::domain::calendar::Timeline;
-use crate::domain::city::city;
-use crate::domain::continuing::{kept_until, remind_at};
+use crate::domain::continuing::remind_at;
 use crate::domain::eligibility::Span;
 use crate::domain::notice::Word;
-use crate::domain::places::Claim;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
 use crate::domain::state::task::Event as TaskEvent;
-use crate::domain::state::{
-    Cancellation, InvitationState, LessonState, PlaceCause, ReservationState, TaskState,
-};
+use crate::domain::state::{Cancellation, InvitationState, LessonState, PlaceCause, TaskState};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::message::content::{ClassNews, LessonCount};
-use crate::storage::block::student_list_blocked;
-use crate::storage::continuation::{self, Comer, SeatOffer, SeatRow, SignUpRow};
+use crate::storage::continuation::{self, SeatOffer};
 use crate::storage::entity::lesson;
 use crate::storage::ledger::{By, PlaceChange, place_change_write_all_in_txn};
 use crate::storage::make_up::make_up_returned_in_txn;
@@ -42,7 +36,7 @@ use crate::storage::reservation::student_lock_set_in_txn;
 use crate::storage::season_edit::{lesson_insert_in_txn, lesson_move_in_txn};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use crate::storage::{catalog, seat, sign_up, vacancy};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashSet;
 
 /// Of `clazz offer_places`: classes whose coach is ready go on, admins are told of those whose
 /// coach does not, and students are reminded of places that are kept.
@@ -55,8 +49,8 @@ pub(crate) async fn go_on_due(call: &Call<'_>) -> Result<Report> {
         let Some(done) = report.or_failed("a class that goes on", done)? else { continue };
         report.changed += u64::from(done.goes_on);
         report.messages += done.messages;
-        for (reason, count) in done.left_out {
-            report.skip(reason, count);
+        for (reason, _) in done.left_out {
+            report.skip(reason, 1);
         }
         report.notes.extend(done.note);
     }
@@ -84,8 +78,8 @@ pub(crate) async fn go_on_due(call: &Call<'_>) -> Result<Report> {
 struct Done {
     goes_on: bool,
     messages: u64,
-    /// Who got no seat, by reason.
-    left_out: HashMap<Reason, u64>,
+    /// Students who are left out, and why.
+    left_out: HashSet<(Reason, i64)>,
     note: Option<String>,
 }
 
@@ -127,13 +121,13 @@ async fn go_on(work: Work<'_>, id: i64) -> Result<Done> {
     }
     let mut plan = Plan::make(work, &vacancy, (&comers, ready.coach_id), &spans).await?;
     let left_out = std::mem::take(&mut plan.left_out);
-    if plan.offers.is_empty() && plan.newcomers.is_empty() {
+    if plan.offers.is_empty() && plan.seated.is_empty() {
         // Nobody would come: the coach is free again, and told.
         messages += cancel_in_txn(work, id, Cancellation::NoDemand).await?;
         let note = Some(format!("{}: nobody can be offered a place, it does not go on", vacancy.about()));
         return Ok(Done { goes_on: false, messages, left_out, note });
     }
-    let last = plan.newcomers.iter().map(|(row, _)| row.last_day).max();
+    let last = plan.seated.iter().map(|one| one.last).max();
     if let Some(last) = last.filter(|_| plan.offers.is_empty()) {
         // Behind it nobody would come.
         spans.retain(|span| span.day <= last);
@@ -161,194 +155,6 @@ async fn hindrance(
         continuation::lessons::classes_meeting(work.txn, vacancy.template_id, class_id, &days).await?;
     let is_full = meeting.values().any(|met| *met >= i64::from(vacancy.max_classes));
     Ok(is_full.then_some("there are as many classes as there may be"))
-}
-
-/// Who may get a seat.
-struct Comers {
-    /// The class that goes on.
-    class_id: i64,
-    /// Its template.
-    template_id: i64,
-    /// Its students at its end; none where it goes on for newcomers.
-    students: Vec<Comer>,
-    /// Sign-ups of these students for the lessons with which it goes on, which have no class.
-    signed_up: Vec<SignUpRow>,
-    newcomers: Vec<SignUpRow>,
-}
-
-impl Comers {
-    async fn read(work: Work<'_>, id: i64) -> Result<Self> {
-        let known = continuation::continuation_list(work.txn, [id]).await?;
-        let (class_id, _) = known.get(&id).copied().ok_or_else(|| Error::not_found("continuation", -id))?;
-        let class = crate::storage::class::class_by_id(work.txn, class_id).await?;
-        let template_id = class.ok_or_else(|| Error::not_found("class", class_id))?.class.template_id;
-        let seats = continuation::seat_rows(work.txn, [id]).await?;
-        let ids: Vec<i64> =
-            seats.iter().filter(|seat| seat.is_newcomer).map(|seat: &SeatRow| seat.reservation_id).collect();
-        if !ids.is_empty() {
-            let newcomers = continuation::sign_up_rows(work.txn, ids).await?;
-            return Ok(Self {
-                class_id,
-                template_id,
-                students: Vec::new(),
-                signed_up: Vec::new(),
-                newcomers,
-            });
-        }
-        let end = continuation::lessons::class_end(work.txn, class_id).await?;
-        let students = match end {
-            Some((day, _)) => continuation::students_of_day(work.txn, class_id, day).await?,
-            None => Vec::new(),
-        };
-        Ok(Self { class_id, template_id, students, signed_up: Vec::new(), newcomers: Vec::new() })
-    }
-
-    fn student_ids(&self) -> Vec<i64> {
-        let newcomers = self.newcomers.iter().map(|row| &row.comer);
-        let mut ids: Vec<i64> = self.students.iter().chain(newcomers).map(|one| one.student_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-
-    /// Only those who are locked.
-    fn only(mut self, locked: &Self) -> Self {
-        let ids = locked.student_ids();
-        self.students.retain(|one| ids.contains(&one.student_id));
-        self.newcomers.retain(|row| ids.contains(&row.comer.student_id));
-        // Each once: a sign-up that was changed is there in parts.
-        let mut seen = Vec::new();
-        self.students.retain(|one| {
-            let is_new = !seen.contains(&one.student_id);
-            seen.push(one.student_id);
-            is_new
-        });
-        self
-    }
-}
-
-/// Who gets a seat.
-struct Plan<'a> {
-    /// Offers, with their students.
-    offers: Vec<(&'a Comer, Instant)>,
-    /// Newcomers, and students of the class who have signed up, each with the first day in it.
-    newcomers: Vec<(&'a SignUpRow, Day)>,
-    left_out: HashMap<Reason, u64>,
-    /// How many places of each day the offers take.
-    places: Vec<(i64, Day, i64)>,
-}
-
-impl<'a> Plan<'a> {
-    /// Places are locked from here on.
-    async fn make(
-        work: Work<'_>,
-        vacancy: &Vacancy,
-        (comers, coach_id): (&'a Comers, i64),
-        spans: &[Span],
-    ) -> Result<Plan<'a>> {
-        let (Some(first), Some(last)) = (spans.first().copied(), spans.last().copied()) else {
-            return Err(Error::internal("a class goes on without lessons"));
-        };
-        let wanted = [(vacancy.template_id, first.day, last.day)];
-        let between = around(&wanted);
-        let ids = comers.student_ids();
-        let claims =
-            sign_up::taking_list(work.txn, ids.iter().copied(), between.0, between.1, work.now).await?;
-        let contents = Contents {
-            templates: vec![(vacancy.template_id, vacancy.grade)],
-            places: Places::Lock(&wanted),
-            // Whether the next grade is theirs is not asked: they go on with their class.
-            students: ids.iter().map(|id| (*id, vacancy.grade)).collect(),
-            claims: &claims,
-            between,
-        };
-        let mut book = LoadedBook::load(work.txn, contents).await?;
-        let mut plan =
-            Plan { offers: Vec::new(), newcomers: Vec::new(), left_out: HashMap::new(), places: Vec::new() };
-        let until = kept_until(work.app.rules(), first.day, first.start, work.now);
-        let most = usize::try_from(vacancy.max_students_per_class).unwrap_or(0);
-        // Who is with the coach already may stay longer; in another season it is a new class.
-        let blocked = match comers.template_id == vacancy.template_id {
-            true => BTreeSet::new(),
-            false => {
-                let mut blocked = student_list_blocked(work.txn, [coach_id]).await?;
-                blocked.remove(&coach_id).unwrap_or_default()
-            }
-        };
-        plan.seat_newcomers(work, vacancy, comers, spans).await?;
-        for student in &comers.students {
-            let (id, template) = (student.student_id, vacancy.template_id);
-            if plan.newcomers.iter().any(|(row, _)| row.comer.student_id == id) {
-                continue;
-            }
-            let refused = if until <= work.now {
-                Some(Reason::TooLate)
-            } else if blocked.contains(&id) {
-                Some(Reason::Blocked)
-            } else if plan.offers.len() + plan.newcomers.len() >= most {
-                Some(Reason::ClassFull)
-            } else {
-                let taken = book.take(id, template, Claim::Offer, first.day, last.day);
-                taken.err().map(|refusal| refusal.reason)
-            };
-            match refused {
-                None => plan.offers.push((student, until)),
-                Some(reason) => *plan.left_out.entry(reason).or_default() += 1,
-            }
-        }
-        let taken = plan.offers.iter().map(|_| (vacancy.template_id, first.day, last.day));
-        plan.places = book.taken(taken);
-        Ok(plan)
-    }
-
-    /// Newcomers, and students who have signed up, who have a free seat on all of their days that
-    /// can still be attended.
-    async fn seat_newcomers(
-        &mut self,
-        work: Work<'_>,
-        vacancy: &Vacancy,
-        comers: &'a Comers,
-        spans: &[Span],
-    ) -> Result<()> {
-        if comers.newcomers.is_empty() && comers.signed_up.is_empty() {
-            return Ok(());
-        }
-        let today = work.app.time().day(work.now);
-        let held = continuation::lessons::lessons_from(work.txn, comers.class_id, today).await?;
-        let held = held.iter().filter(|row| row.state == LessonState::Scheduled).map(|row| row.day);
-        let days: BTreeSet<Day> = held.chain(spans.iter().map(|span| span.day)).collect();
-        let days = Vec::from_iter(days);
-        let Some(mut class) = seat::seats_of_class(work.txn, comers.class_id, &days).await? else {
-            return Ok(());
-        };
-        let lessons = crate::storage::pool::span_list(work.txn, [vacancy.template_id]).await?;
-        let lessons = lessons.get(&vacancy.template_id).map_or(&[][..], Vec::as_slice);
-        let most = i64::from(vacancy.max_students_per_class);
-        for row in comers.newcomers.iter().chain(&comers.signed_up) {
-            let is_theirs = |span: &&Span| {
-                row.start_day <= span.day
-                    && span.day <= row.last_day
-                    && Timeline::of(work.app.rules(), span.day, span.start).freeze_at > work.now
-            };
-            let days: Vec<Day> = lessons.iter().filter(is_theirs).map(|span| span.day).collect();
-            let pupil = Pupil { student_id: row.comer.student_id, city: city(&row.comer.area_code) };
-            let waits = row.state == ReservationState::Booked && row.class_id.is_none();
-            match days.first() {
-                Some(first) if waits && class.is_free(&pupil, &days, most) => {
-                    class.take(&days);
-                    self.newcomers.push((row, *first));
-                }
-                // Who has signed off is nobody to be left out; what comes of a student of the
-                // class, the offers say.
-                _ if waits && comers.signed_up.is_empty() => {
-                    let reason = class.apart.why(&pupil).unwrap_or(Reason::ClassFull);
-                    *self.left_out.entry(reason).or_default() += 1;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Writes it all: lessons, the class, offers with their places, seats, and who is told.
@@ -383,22 +189,20 @@ async fn carry_out(
     staffing::vacancy_step_in_txn(work.txn, &[vacancy.id], vacancy.state, TaskEvent::Formed).await?;
     // There is a class more, or a longer one, with seats that whoever is counted may have.
     staffing::task_mark_later_in_txn(work.txn, &[template_id], add_days(first.day, -1)).await?;
-    let mut drafts = offer(work, (template_id, class_id), vacancy, spans, plan).await?;
+    let mut drafts = offer(work, (template_id, class_id), vacancy, plan).await?;
     let lessons = notice::count_of(vacancy, spans);
     let yours = ClassNews::GoesOn { lessons };
     let of_class = Vacancy { class_id: Some(class_id), ..vacancy.clone() };
     drafts.push(of_lessons(&of_class, person(&ready.user_name, &ready.phone), yours, spans));
     let mut messages = outbox::write(work, drafts).await?;
-    for (row, from) in &plan.newcomers {
-        staffing::student_place_in_txn(work.txn, &[(row.comer.reservation_id, class_id)], *from).await?;
-    }
+    seat_all(work, (vacancy, class_id), plan).await?;
     // Lessons that are back, and whatever was told of them, are told by that.
     let known =
         spans.iter().flat_map(|span| Asked::class(class_id, template_id, span.day, Word::At(span.start)));
     messages += look_at(work, known.map(Asked::settled).collect()).await?;
     messages += look_at_classes(work, [class_id]).await?;
-    for (_, from) in &plan.newcomers {
-        messages += look_at_seated(work, template_id, *from).await?;
+    for one in &plan.seated {
+        messages += look_at_seated(work, template_id, one.first).await?;
     }
     Ok(messages)
 }
@@ -432,40 +236,55 @@ async fn write_lessons(work: Work<'_>, class_id: i64, coach_id: i64, spans: &[Sp
     lesson_insert_in_txn(work.txn, &Vec::from_iter(new)).await
 }
 
+/// Puts those into the class who have signed up. What the class does not teach of a sign-up is one
+/// of its own.
+async fn seat_all(work: Work<'_>, (vacancy, class_id): (&Vacancy, i64), plan: &Plan<'_>) -> Result<()> {
+    let mut own = Vec::new();
+    for one in &plan.seated {
+        let mut id = one.row.comer.reservation_id;
+        if one.waits.0 {
+            id = part_in_txn(work, id, one.first).await?;
+        }
+        if one.waits.1 {
+            part_in_txn(work, id, add_days(one.last, 1)).await?;
+        }
+        staffing::student_place_in_txn(work.txn, &[(id, class_id)], one.first).await?;
+        // A newcomer is noted already.
+        if !one.is_newcomer {
+            own.push((id, false, None));
+        }
+    }
+    continuation::seat_insert_in_txn(work.txn, vacancy.id, own).await
+}
+
 /// Offers the students their places; what they are told.
 async fn offer(
     work: Work<'_>,
     (template_id, class_id): (i64, i64),
     vacancy: &Vacancy,
-    spans: &[Span],
     plan: &Plan<'_>,
 ) -> Result<Vec<Draft>> {
-    let (Some(first), Some(last)) = (spans.first().copied(), spans.last().copied()) else {
-        return Ok(Vec::new());
-    };
     if plan.offers.is_empty() {
         return Ok(Vec::new());
     }
-    let offers = plan
+    let days_of = |offer: &Offered<'_>| Some((offer.lessons.first()?.day, offer.lessons.last()?.day));
+    let rows: Vec<SeatOffer> = plan
         .offers
         .iter()
-        .map(|(student, expires_at)| SeatOffer { student_id: student.student_id, expires_at: *expires_at });
-    let days = (first.day, last.day);
-    let made = continuation::seat_offer_in_txn(
-        work.txn,
-        (template_id, class_id),
-        days,
-        &Vec::from_iter(offers),
-        work.now,
-    )
-    .await?;
-    let id_of = |student: &Comer| {
-        let id = made.get(&student.student_id).copied();
-        id.ok_or_else(|| Error::internal("an offer just made is missing"))
-    };
-    let (mut seats, mut ledger) = (Vec::new(), Vec::new());
-    for (student, until) in &plan.offers {
-        let id = id_of(student)?;
+        .filter_map(|offer| {
+            let (student_id, expires_at) = (offer.student.student_id, offer.until);
+            Some(SeatOffer { student_id, days: days_of(offer)?, expires_at })
+        })
+        .collect();
+    let made = continuation::seat_offer_in_txn(work.txn, (template_id, class_id), &rows, work.now).await?;
+    let courses = catalog::course_list(work.txn, [template_id]).await?;
+    let course = courses.get(&template_id).ok_or_else(|| Error::not_found("class template", template_id))?;
+    let (mut seats, mut ledger, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
+    for offer in &plan.offers {
+        let Offered { student, lessons, until } = offer;
+        let (Some(first), Some(last)) = (lessons.first(), lessons.last()) else { continue };
+        let id = made.get(&(student.student_id, first.day)).copied();
+        let id = id.ok_or_else(|| Error::internal("an offer just made is missing"))?;
         seats.push((id, false, remind_at(*until, work.now)));
         let change = PlaceChange {
             template_id,
@@ -476,22 +295,18 @@ async fn offer(
             cause: PlaceCause::Offer,
         };
         ledger.push((change, By::actor(Actor::Student(student.user_name.clone()))));
+        let to = Person::Student { user_name: student.user_name.clone(), phone: student.phone.clone() };
+        let count = LessonCount { lessons: lessons.len(), last_day: last.day };
+        let news = ClassNews::ContinueOffer { lessons: count, take_by: *until };
+        drafts.push(Draft {
+            version: work.now.unix().to_string(),
+            valid_until: *until,
+            ..Draft::of_class(to, class_from(course, first.day), news, first.start)
+        });
     }
     continuation::seat_insert_in_txn(work.txn, vacancy.id, seats).await?;
     sign_up::place_change_in_txn(work.txn, &plan.places).await?;
     let ledger: Vec<(&PlaceChange, &By)> = ledger.iter().map(|(change, by)| (change, by)).collect();
     place_change_write_all_in_txn(work.txn, &ledger, work.now).await?;
-    let courses = catalog::course_list(work.txn, [template_id]).await?;
-    let course = courses.get(&template_id).ok_or_else(|| Error::not_found("class template", template_id))?;
-    let lessons = LessonCount { lessons: spans.len(), last_day: last.day };
-    let draft = |(student, until): &(&Comer, Instant)| {
-        let to = Person::Student { user_name: student.user_name.clone(), phone: student.phone.clone() };
-        let news = ClassNews::ContinueOffer { lessons, take_by: *until };
-        Draft {
-            version: work.now.unix().to_string(),
-            valid_until: *until,
-            ..Draft::of_class(to, class_from(course, first.day), news, first.start)
-        }
-    };
-    Ok(plan.offers.iter().map(draft).collect())
+    Ok(drafts)
 }

@@ -1,11 +1,13 @@
 //! Classes that go on past their last day (docs/domain.md §6). Its coach is asked first (`start`);
 //! once the coach is ready, the class has the lessons, and its students are offered the places,
-//! which are kept for them for a while (`go_on`). What nobody takes is free.
+//! which are kept for them for a while (`go_on`; `plan` says who gets which). What nobody takes is
+//! free.
 //!
 //! It stands above staffing, which asks the coach as for every vacancy, and above enrollment, whose
 //! offers these are.
 
 pub(crate) mod go_on;
+mod plan;
 mod remind;
 pub(crate) mod start;
 
@@ -34,7 +36,7 @@ pub(crate) struct Continuing {
     pub days: Vec<Day>,
     /// How its coach stands; none = the coach is asked no more.
     pub invitation: Option<InvitationSeen>,
-    /// Who is offered a seat, and newcomers.
+    /// Who is offered a seat, and who has one by a sign-up that was there before.
     pub seats: Vec<SeatRow>,
 }
 

@@ -9,6 +9,7 @@ use super::batch::decide_in_txn;
 use super::confirm::lock_in_txn;
 use super::extend::{extend_in_txn, shorten_in_txn};
 use super::free::{GivenBack, give_back_in_txn};
+use super::part::rest_in_txn;
 use super::tell::{SignedUp, class_from};
 use super::turn::take_turns_at_cut_off;
 use super::{get_reservation, offer, seat as one_seat, still_there, stored};
@@ -30,11 +31,10 @@ use crate::error::{Error, Reason, Result};
 use crate::in_txn;
 use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::{class, reservation, student};
-use crate::storage::ledger::{PlaceChange, place_change_by_in_txn, place_change_write_in_txn};
+use crate::storage::ledger::place_change_by_in_txn;
 use crate::storage::reservation::{
     ReservationRow, place_days, reservation_move_in_txn, reservation_shorten_in_txn, reservation_with_names,
 };
-use crate::storage::sign_up::{NewRow, reservation_insert_set_in_txn};
 use crate::storage::{Txn, catalog, leave, seat};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
@@ -428,30 +428,5 @@ async fn split(work: Work<'_>, before: &reservation::Model, class_id: i64, from:
     if !reservation_shorten_in_txn(work.txn, before, add_days(from, -1), before.state, work.now).await? {
         return Err(Error::Contended("reservation.move"));
     }
-    let row = NewRow {
-        student_id: before.student_id,
-        template_id: before.template_id,
-        start_day: from,
-        end_day: before.last_day,
-        state: ReservationState::Placed,
-        created_at: before.created_at,
-        expires_at: None,
-        seat: Some((class_id, from)),
-        waits: None,
-    };
-    let made = reservation_insert_set_in_txn(work.txn, &[row]).await?;
-    let id =
-        made.into_values().next().ok_or_else(|| Error::internal("a reservation just written is missing"))?;
-    leave::leave_hand_over_in_txn(work.txn, before.id, id, from).await?;
-    let part = |reservation_id, delta| PlaceChange {
-        template_id: before.template_id,
-        reservation_id: Some(reservation_id),
-        first_day: from,
-        last_day: before.last_day,
-        delta,
-        cause: PlaceCause::Move,
-    };
-    place_change_write_in_txn(work.txn, &[part(before.id, -1), part(id, 1)], &work.author(), work.now)
-        .await?;
-    Ok(id)
+    rest_in_txn(work, before, from, Some(class_id)).await
 }

@@ -18,6 +18,7 @@ mod known;
 pub(crate) mod leave;
 pub(crate) mod make_up;
 pub mod offer;
+pub(crate) mod part;
 pub(crate) mod schedule;
 mod seat;
 pub(crate) mod tell;

@@ -86,35 +86,3 @@ fn a_class_that_has_ended_goes_on_for_newcomers_as_long_as_they_stay() {
         assert!(!told.iter().any(|line| line.starts_with("LESSON_EMPTY")), "{told:?}");
     });
 }
-
-#[test]
-fn a_student_who_has_signed_up_for_the_weeks_after_goes_on_without_an_offer() {
-    on_every_app_at(SATURDAY, async |app| {
-        let stage = super::ending(app).await;
-        let days = Some(("2026-04-02", "2026-04-16"));
-        let longer = stage.academy.reserve(&stage, &student(1), "math", days).await.unwrap();
-        assert_eq!(longer.state(), pb::ReservationState::Booked);
-        // Longer than the class is to go on: not a seat in it.
-        let days = Some(("2026-04-09", "2026-06-25"));
-        stage.academy.reserve(&stage, &student(2), "math", days).await.unwrap();
-        go_on(&stage, until("2026-04-30")).await.unwrap();
-        stage.minute("2026-03-16T10:01").await;
-        assert_eq!(crate::substitutions::yes(&stage, 1).await, "READY");
-        stage.set_clock("2026-03-16T10:05").await;
-        let report = stage.fire("clazz offer_places", None).await;
-        assert_eq!(report.skipped.get("ALREADY_RESERVED"), Some(&1), "{report:?}");
-        assert_eq!(stands(&stage).await, "FORMED student-003 OFFERED");
-        let roster = stage.class(1).await.roster;
-        let later: Vec<&pb::RosterEntry> =
-            roster.iter().filter(|entry| entry.to_day.as_str() > "2026-03-26").collect();
-        let shown = later.iter().map(|entry| (entry.student.as_str(), entry.from_day.as_str()));
-        assert!(shown.clone().any(|entry| entry == ("student-001", "2026-04-02")), "{later:?}");
-        assert!(!shown.clone().any(|(student, _)| student == "student-002"), "{later:?}");
-        // The class does not end with the offer, but as soon as nobody comes any more.
-        super::declines(&stage, 3).await;
-        assert_eq!(lessons(&stage, 1).await[4..], ["04-02", "04-09", "04-16"]);
-        stage.fire("sms send", None).await;
-        let told = stage.told().await;
-        assert!(!told.contains(&"CONTINUE_OFFER student-001".to_owned()), "{told:?}");
-    });
-}

@@ -1,10 +1,11 @@
 //! A class goes on in another season.
 
+use super::own::has;
 use super::{go_on, gone_on, lessons, listed, refused, stands, takes, until};
 use crate::staffing::blocks;
 use crate::staffing::stage::{SATURDAY, Stage, TH};
 use etutor::rpc::pb;
-use etutor::testing::academy::coach;
+use etutor::testing::academy::{coach, student};
 use etutor::testing::{TestApp, on_every_app_at};
 
 /// The same academy with a summer season, in which coach 1 offers Thursday evenings; the template
@@ -131,6 +132,38 @@ fn who_is_kept_from_the_coach_is_not_offered_a_place_in_another_season() {
         go_on(&stage, in_summer("next")).await.unwrap();
         gone_on(&stage).await;
         assert_eq!(stands(&stage).await, "FORMED student-001 OFFERED, student-003 OFFERED");
+        stage.ignore_messages("what is told is another story");
+    });
+}
+
+#[test]
+fn who_has_signed_up_for_the_other_season_by_themselves_has_a_seat_in_it() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_summer(app).await;
+        offers_summer(&stage, 1).await;
+        for (number, last) in [(1, "2026-07-23"), (2, "2026-08-27"), (3, "2026-07-16")] {
+            let days = Some(("2026-07-09", last));
+            stage.academy.reserve(&stage, &student(number), "same", days).await.unwrap();
+        }
+        // In another season it is a new class, for which a block counts.
+        blocks::set(&stage, 1, blocks::From::Student(3)).await;
+        go_on(&stage, in_summer("same")).await.unwrap();
+        stage.minute("2026-03-16T10:01").await;
+        assert_eq!(crate::substitutions::yes(&stage, 1).await, "READY");
+        stage.set_clock("2026-03-16T10:05").await;
+        let report = stage.fire("clazz offer_places", None).await;
+        assert_eq!(report.skipped.get("BLOCKED"), Some(&1), "{report:?}");
+        assert_eq!(
+            stands(&stage).await,
+            "FORMED student-001 PLACED, student-002 PLACED, student-001 OFFERED"
+        );
+        assert_eq!(has(&stage, 1, "same").await, ["PLACED 07-09 07-23", "OFFERED 07-30 08-06"]);
+        assert_eq!(has(&stage, 2, "same").await, ["PLACED 07-09 08-06", "BOOKED 08-07 08-27"]);
+        assert_eq!(has(&stage, 3, "same").await, ["BOOKED 07-09 07-16"]);
+        let class_id = listed(&stage).await[0].next_class_id;
+        let roster = stage.class(class_id).await.roster;
+        let seated: Vec<&str> = roster.iter().map(|entry| entry.student.as_str()).collect();
+        assert_eq!(seated, ["student-001", "student-002"]);
         stage.ignore_messages("what is told is another story");
     });
 }
