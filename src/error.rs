@@ -141,6 +141,15 @@ impl Error {
         self
     }
 
+    /// The same refusal, in other words.
+    #[must_use]
+    pub(crate) fn explained(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        if let Self::Precondition { detail, .. } = &mut self {
+            *detail = words(detail);
+        }
+        self
+    }
+
     /// A bug or a fault of the machine.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self::Internal(cause.to_string())

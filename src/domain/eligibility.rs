@@ -40,11 +40,12 @@ pub struct Offer {
 }
 
 impl Offer {
+    fn is_of(&self, day: Day) -> bool {
+        self.first <= day && day <= self.last && self.days.binary_search(&day).is_ok()
+    }
+
     fn is_free_on(&self, day: Day) -> bool {
-        self.first <= day
-            && day <= self.last
-            && self.days.binary_search(&day).is_ok()
-            && !self.used.contains(&day)
+        self.is_of(day) && !self.used.contains(&day)
     }
 
     fn includes(&self, start: NaiveTime, end: NaiveTime) -> bool {
@@ -285,6 +286,57 @@ pub fn check(
     Ok(())
 }
 
+/// What stands in the way of a coach, of the reasons that are about time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The coach does not offer the time.
+    NoOffer,
+    /// What the coach offers is used by something that is not too near.
+    Used,
+    /// Lessons that the coach teaches.
+    Lessons(Vec<Span>),
+    /// Tasks for which the coach is asked, or has said yes.
+    Tasks(Vec<i64>),
+}
+
+/// What stands in the way of a coach who was refused for this reason, and on which days, as people
+/// are told: time that the coach offers, and that a class or an invitation uses which is too near,
+/// is no lack of offers. `None` = the reason is not about time.
+pub(crate) fn obstacle(
+    rules: &Rules,
+    coach: &Candidate,
+    need: &Need,
+    reason: Reason,
+) -> Option<(Obstacle, Vec<Day>)> {
+    let days = |is_one: &dyn Fn(&Span) -> bool| -> Vec<Day> {
+        need.spans.iter().filter(|span| is_one(span)).map(|span| span.day).collect()
+    };
+    let has = |span: &Span, is_one: fn(&Offer, Day) -> bool| {
+        coach.offers.iter().any(|offer| offer.includes(need.start, need.end) && is_one(offer, span.day))
+    };
+    let never = days(&|span| !has(span, Offer::is_of));
+    if reason == Reason::NoAvailability && !never.is_empty() {
+        return Some((Obstacle::NoOffer, never));
+    }
+    let used = days(&|span| !has(span, Offer::is_free_on));
+    let is_why = |why: Reason, days: &[Day]| {
+        reason == why || (reason == Reason::NoAvailability && used.iter().any(|day| days.contains(day)))
+    };
+    let near = |taken: &[Span], planned: &[Span]| too_near(rules, taken, planned);
+    let taught = days(&|span| near(&coach.lessons, &[*span]));
+    if is_why(Reason::OverlapClass, &taught) {
+        let lessons = coach.lessons.iter().copied().filter(|lesson| near(&[*lesson], &need.spans));
+        return Some((Obstacle::Lessons(lessons.collect()), taught));
+    }
+    let others = || coach.held.iter().filter(|held| held.task_id != need.task_id);
+    let asked = days(&|span| others().any(|held| near(&held.spans, &[*span])));
+    if is_why(Reason::OverlapInvitation, &asked) {
+        let tasks = others().filter(|held| near(&held.spans, &need.spans)).map(|held| held.task_id);
+        return Some((Obstacle::Tasks(tasks.collect()), asked));
+    }
+    (reason == Reason::NoAvailability).then_some((Obstacle::Used, used))
+}
+
 /// When time alone may make another answer of a refusal of an automatic invitation; `None` = only
 /// what somebody does can, or the next midnight (budgets of a day and of a week). Never later than
 /// it really is: a look too many finds the same again.
@@ -314,9 +366,6 @@ pub(crate) fn may_change_at(
 pub(crate) fn offers_for(coach: &Candidate, need: &Need) -> Option<Vec<(i64, Day)>> {
     let fitting: Vec<&Offer> =
         coach.offers.iter().filter(|offer| offer.includes(need.start, need.end)).collect();
-    if fitting.is_empty() {
-        return None;
-    }
     need.spans
         .iter()
         .map(|span| fitting.iter().find(|offer| offer.is_free_on(span.day)).map(|offer| (offer.id, span.day)))

@@ -1,6 +1,6 @@
 //! Who teaches the lessons of a class, and whether somebody is looked for in that coach's place.
 
-use super::sql::sql;
+use super::sql::{Cell, sql};
 use crate::domain::state::LessonState;
 use crate::domain::time::{Day, Instant};
 use crate::error::Result;
@@ -88,6 +88,57 @@ pub(crate) async fn invitation_assigned(
         .column(conn)
         .await
         .map(|found: Vec<i64>| found.first().copied())
+}
+
+/// The open coach change of a class, by its key in `vacancy`.
+pub(crate) async fn change_open_of_class(conn: &impl ConnectionTrait, class_id: i64) -> Result<Option<i64>> {
+    sql("SELECT id FROM vacancy WHERE class_id = ? AND kind = 'CHANGE' \
+         AND state IN ('PENDING', 'INVITING', 'COVERED') ORDER BY id")
+    .bind(class_id)
+    .column(conn)
+    .await
+    .map(|found: Vec<i64>| found.first().copied())
+}
+
+/// The substitutions by which a coach has, or had, lessons of a class, by their keys in `vacancy`.
+pub(crate) async fn substitutions_filled_by(
+    conn: &impl ConnectionTrait,
+    class_id: i64,
+    coach_id: i64,
+) -> Result<Vec<i64>> {
+    sql("SELECT id FROM vacancy WHERE class_id = ? AND kind = 'SUBSTITUTION' AND state = 'FORMED' \
+         AND coach_id = ? ORDER BY id")
+    .bind(class_id)
+    .bind(coach_id)
+    .column(conn)
+    .await
+}
+
+/// A lesson that a coach teaches.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct Taught {
+    /// Its class.
+    pub class_id: i64,
+    /// Code of the class template.
+    pub template_code: String,
+    /// Its start.
+    pub start_at: Instant,
+}
+
+/// The lessons that a coach teaches on these days.
+pub(crate) async fn lessons_taught(
+    conn: &impl ConnectionTrait,
+    coach_id: i64,
+    days: &[Day],
+) -> Result<Vec<Taught>> {
+    sql("SELECT l.class_id, t.code AS template_code, l.start_at FROM lesson l \
+         JOIN class c ON c.id = l.class_id JOIN class_template t ON t.id = c.template_id \
+         WHERE l.coach_id = ? AND l.state <> 'CANCELLED' AND l.day IN (SELECT q.day FROM {rows:day:d} q) \
+         ORDER BY l.start_at, l.class_id")
+    .bind(coach_id)
+    .rows(days.iter().map(|day| -> [Cell; 1] { [(*day).into()] }))
+    .all(conn)
+    .await
 }
 
 /// The classes in which a coach has lessons ahead, each with its own coach.

@@ -6,9 +6,11 @@ mod days;
 mod dismissed;
 mod moved;
 mod named;
+mod refused;
+mod taken_over;
 
 use crate::grpc::reason;
-use crate::staffing::stage::{MATH, SATURDAY, Stage, evening};
+use crate::staffing::stage::{MATH, SATURDAY, Stage, TH, evening};
 use etutor::rpc::pb;
 use etutor::testing::academy::{coach, student};
 use etutor::testing::{Academy, TestApp, on_every_app_at};

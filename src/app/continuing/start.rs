@@ -5,7 +5,8 @@ use super::{Continuing, one};
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_answered;
 use crate::app::staffing;
-use crate::app::staffing::hold::{candidate_of, coach_lock_in_txn, need_of, refused_for};
+use crate::app::staffing::hold::{candidate_of, coach_lock_in_txn, need_of};
+use crate::app::staffing::refused::eligible;
 use crate::app::staffing::step::{cancel_in_txn, settle};
 use crate::app::staffing::vacancy::times;
 use crate::domain::actor::Actor;
@@ -13,7 +14,7 @@ use crate::domain::apart::Pupil;
 use crate::domain::calendar::cut_off;
 use crate::domain::city::city;
 use crate::domain::continuing::ASK_SPAN;
-use crate::domain::eligibility::{self, Purpose, Span};
+use crate::domain::eligibility::{Purpose, Span};
 use crate::domain::notice::Standing;
 use crate::domain::places::show_days;
 use crate::domain::refusal::Refusal;
@@ -105,8 +106,7 @@ async fn ask(work: Work<'_>, key: i64, class: &class::Model, wanted: &Wanted) ->
         Some(_) => Purpose::Answer,
         None => Purpose::Manual { overriding: false },
     };
-    eligibility::check(work.app.rules(), &candidate, &need, purpose, work.now)
-        .map_err(refused_for(&candidate, &need))?;
+    eligible(work, &candidate, &need, purpose).await?;
     if wanted.coach.is_none() {
         return staffing::one::ask(work, (&vacancy, &need), candidate.id, InvitationKind::Change)
             .await

@@ -1,15 +1,16 @@
 //! A coach's yes or no to an invitation (docs/domain.md §5).
 
 use super::days::look_at_days;
-use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of, refused_for};
+use super::hold::{candidate_of, coach_lock_in_txn, hold, need_of};
 use super::notice;
+use super::refused::eligible;
 use super::step::{resize_in_txn, settle, task_lock_up_to_date};
 use crate::app::App;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_answered;
 use crate::app::outbox::{self, Draft};
 use crate::domain::actor::Actor;
-use crate::domain::eligibility::{self, Purpose};
+use crate::domain::eligibility::Purpose;
 use crate::domain::invitation::{No, Yes, judge_no, judge_yes};
 use crate::domain::notice::Standing;
 use crate::domain::state::invitation::Event;
@@ -56,8 +57,7 @@ pub(crate) async fn accept(call: &Call<'_>, invitation_id: i64, coach: &str) -> 
             return Err(Error::precondition(Reason::TaskClosed, "no lesson is left of it"));
         }
         let mut candidate = candidate_of(work, person.id).await?;
-        eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now)
-            .map_err(refused_for(&candidate, &need))?;
+        eligible(work, &candidate, &need, Purpose::Answer).await?;
         if before.state == InvitationState::Queued {
             // The coach saw it in the client: the message would only ask again.
             outbox::invitation_messages_cancel(work, &[invitation_id]).await?;

@@ -1,14 +1,18 @@
 //! What is done when a vacancy in the place of a class's coach is covered: the lessons are the new
 //! coach's (docs/domain.md §6). `step` says when.
 
-use super::hold::{candidate_of, need_of, refused, refused_for};
+use super::hold::{candidate_of, coach_lock_in_txn, need_of};
+use super::refused::{eligible, refused};
+use super::vacancy::times;
 use super::{notice, trouble};
 use crate::app::call::Work;
 use crate::app::outbox::notice::{Asked, look_at, look_at_classes};
 use crate::app::outbox::{self, Draft, Person};
+use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Need, Purpose, Span};
 use crate::domain::notice::Word;
 use crate::domain::on_time::is_there;
+use crate::domain::places::show_days;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
 use crate::domain::state::{InvitationState, JobStatus, LessonState, VacancyKind, task};
@@ -17,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::message::content::{ClassNews, TakenOver};
 use crate::storage::class::class_by_id;
 use crate::storage::class_lesson::{
-    ClassLesson, class_lesson_list, invitation_assigned, invitation_of_class,
+    ClassLesson, class_lesson_list, invitation_assigned, invitation_of_class, substitutions_filled_by,
 };
 use crate::storage::entity::coach;
 use crate::storage::on_time::{present_of, starting_of};
@@ -40,7 +44,8 @@ pub(super) async fn take_over(
     // What has begun stays as it was.
     let spans: Vec<Span> = spans.into_iter().filter(|span| is_standby || span.start > work.now).collect();
     let days: Vec<Day> = spans.iter().map(|span| span.day).collect();
-    if days.is_empty() {
+    // The class may be somebody's all of whose lessons substitutes teach.
+    if days.is_empty() && vacancy.kind != VacancyKind::Change {
         return Ok(None);
     }
     let replaced = coach::Entity::find_by_id(replaces_id)
@@ -50,11 +55,16 @@ pub(super) async fn take_over(
     let both = [(coach.coach_id, coach.user_name.as_str()), (replaces_id, replaced.user_name.as_str())];
     let before = if is_standby { Vec::new() } else { seen_by(work, vacancy, &days, both).await? };
     let state = if is_standby { LessonState::Substituted } else { LessonState::Scheduled };
-    let done = vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, coach.coach_id, state).await?;
-    if done != days.len() as u64 {
-        return Err(Error::Contended("lesson.state"));
+    if !days.is_empty() {
+        let done = vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, coach.coach_id, state).await?;
+        if done != days.len() as u64 {
+            return Err(Error::Contended("lesson.state"));
+        }
+        vacancy::availability_free_of_class_in_txn(work.txn, class_id, replaces_id, &days).await?;
     }
-    vacancy::availability_free_of_class_in_txn(work.txn, class_id, replaces_id, &days).await?;
+    if !is_standby {
+        end_taken_over(work, vacancy, replaces_id, &days).await?;
+    }
     if vacancy.kind == VacancyKind::Change {
         vacancy::class_coach_set_in_txn(work.txn, class_id, coach.coach_id, coach.id).await?;
         // A substitute who is looked for is wanted in the new coach's place.
@@ -74,7 +84,7 @@ pub(super) async fn take_over(
 
 /// The lessons of the vacancy's class that are ahead, as these coaches (key and user name) see
 /// them: to be looked at once others teach them. Of a substitution those of these days, of a change
-/// all from the first of them on.
+/// all from its day on.
 async fn seen_by(
     work: Work<'_>,
     vacancy: &Vacancy,
@@ -84,7 +94,7 @@ async fn seen_by(
     let (class_id, _) = places(vacancy)?;
     let class_coach = class_by_id(work.txn, class_id).await?.map(|class| class.class.coach_id);
     let is_for_good = vacancy.kind == VacancyKind::Change;
-    let is_one = |day: &Day| days.contains(day) || (is_for_good && days.iter().any(|first| first <= day));
+    let is_one = |day: &Day| days.contains(day) || (is_for_good && vacancy.day <= *day);
     let lessons = class_lesson_list(work.txn, class_id).await?;
     let lessons = lessons.iter().filter(|lesson| {
         lesson.start_at > work.now && lesson.state != LessonState::Cancelled && is_one(&lesson.day)
@@ -170,50 +180,103 @@ pub(super) async fn standby_who_is_there(
     Ok(reserve.iter().find(is_there).map(|coach| (coach.id, absent)))
 }
 
-/// The lessons of a filled vacancy that are ahead go back to the coach who was replaced; both
-/// coaches are locked. Messages written.
+/// The lessons ahead of a filled substitution, which is locked, go to the coach of the class.
+/// Messages written.
 ///
 /// # Errors
-/// The reason why that coach cannot teach them.
+/// IN_USE where the substitute has the class by now; the reason why its coach cannot teach them.
 pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: i64) -> Result<u64> {
-    let (class_id, replaces_id) = places(vacancy)?;
+    let (class_id, _) = places(vacancy)?;
+    let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
     let lessons = class_lesson_list(work.txn, class_id).await?;
     let listed = day_list(work.txn, [-vacancy.id]).await?.remove(&-vacancy.id).unwrap_or_default();
-    let is_theirs = |lesson: &&ClassLesson| {
-        listed.contains(&lesson.day)
-            && lesson.start_at > work.now
-            && lesson.state == LessonState::Scheduled
-            && lesson.coach_id == substitute_id
-    };
-    let spans: Vec<Span> = lessons
-        .iter()
-        .filter(is_theirs)
-        .map(|lesson| Span { day: lesson.day, start: lesson.start_at, end: lesson.end_at })
-        .collect();
-    if spans.is_empty() {
+    let ahead = lessons.iter().filter(|lesson| {
+        listed.contains(&lesson.day) && lesson.start_at > work.now && lesson.state == LessonState::Scheduled
+    });
+    let (theirs, others): (Vec<&ClassLesson>, Vec<&ClassLesson>) =
+        ahead.partition(|lesson| lesson.coach_id == substitute_id);
+    if theirs.is_empty() {
+        if !others.is_empty() {
+            // All are another's: a server of before has left it so.
+            end_filled(work, vacancy, substitute_id).await?;
+        }
         return Ok(0);
     }
-    let days: Vec<Day> = spans.iter().map(|span| span.day).collect();
-    let need = Need { spans: spans.clone(), is_a_class: false, ..need_of(work.txn, vacancy).await? };
-    let candidate = candidate_of(work, replaces_id).await?;
-    eligibility::check(work.app.rules(), &candidate, &need, Purpose::Answer, work.now)
-        .map_err(refused_for(&candidate, &need))?;
+    let days: Vec<Day> = theirs.iter().map(|lesson| lesson.day).collect();
+    if class.coach_id == substitute_id {
+        let text = format!(
+            "the coach of the class teaches the lessons on {}: name another for them (StartSubstitution)",
+            show_days(&days)
+        );
+        return Err(Error::refused_on(Reason::InUse, text, days));
+    }
+    coach_lock_in_txn(work.txn, &[substitute_id, class.coach_id]).await?;
+    let spans =
+        theirs.iter().map(|lesson| Span { day: lesson.day, start: lesson.start_at, end: lesson.end_at });
+    let spans: Vec<Span> = spans.collect();
+    let need = Need { spans, is_a_class: false, ..need_of(work.txn, vacancy).await? };
+    let candidate = candidate_of(work, class.coach_id).await?;
+    let on_whom = |error: Error| {
+        error.explained(|why| {
+            format!(
+                "the lessons would go to the coach of the class: name somebody else for them \
+                 (StartSubstitution), because {why}"
+            )
+        })
+    };
+    eligible(work, &candidate, &need, Purpose::Answer).await.map_err(on_whom)?;
     let uses = eligibility::offers_for(&candidate, &need).ok_or_else(|| refused(Reason::NoAvailability))?;
-    let class = staffing::class_lock_in_txn(work.txn, class_id).await?;
-    let invitation = invitation_of_class(work.txn, class_id, replaces_id).await?;
-    let Some(invitation) = invitation.filter(|_| class.coach_id == replaces_id) else {
-        let text = "the class is not the replaced coach's: name a coach for the lessons (StartSubstitution)";
-        return Err(Error::precondition(Reason::InUse, text));
+    let Some(invitation) = invitation_of_class(work.txn, class_id, class.coach_id).await? else {
+        return Err(Error::internal("the coach of a class has it by no invitation"));
     };
     let substitute = name_of(work, substitute_id).await?;
-    let both = [(substitute_id, substitute.as_str()), (replaces_id, candidate.user_name.as_str())];
+    let both = [(substitute_id, substitute.as_str()), (class.coach_id, candidate.user_name.as_str())];
     let before = seen_by(work, vacancy, &days, both).await?;
     staffing::availability_take_in_txn(work.txn, invitation, &uses).await?;
-    vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, replaces_id, LessonState::Scheduled).await?;
+    vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, class.coach_id, LessonState::Scheduled)
+        .await?;
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
     end_filled(work, vacancy, substitute_id).await?;
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
     Ok(look_at(work, before).await? + look_at_classes(work, [class_id]).await?)
+}
+
+/// These days of a class are no longer this coach's, but of `by`: a substitution by which the coach
+/// had them has its other days only, and ends when none of these is ahead.
+async fn end_taken_over(work: Work<'_>, by: &Vacancy, coach_id: i64, days: &[Day]) -> Result<()> {
+    let (class_id, _) = places(by)?;
+    let keys = substitutions_filled_by(work.txn, class_id, coach_id).await?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let lessons = class_lesson_list(work.txn, class_id).await?;
+    let mut days_of = day_list(work.txn, keys.iter().copied()).await?;
+    for key in keys {
+        let listed = days_of.remove(&key).unwrap_or_default();
+        let lost: Vec<Day> = listed.iter().copied().filter(|day| days.contains(day)).collect();
+        if lost.is_empty() {
+            continue;
+        }
+        let vacancy = staffing::vacancy_lock_in_txn(work.txn, -key).await?;
+        let left: Vec<&ClassLesson> = lessons
+            .iter()
+            .filter(|lesson| lesson.coach_id == coach_id && listed.contains(&lesson.day))
+            .collect();
+        let is_ahead = left.iter().any(|lesson| lesson.start_at > work.now);
+        if let (Some(first), true) = (left.first(), is_ahead) {
+            vacancy::vacancy_day_delete_in_txn(work.txn, vacancy.id, &lost).await?;
+            let times = times(work.app.rules(), vacancy.kind, first.day, first.start_at);
+            let students = i64::from(vacancy.students);
+            vacancy::vacancy_about_in_txn(work.txn, vacancy.id, first.day, times, students).await?;
+            continue;
+        }
+        end_filled(work, &vacancy, coach_id).await?;
+        let staff = if let Actor::Admin(_) = &work.actor { work.actor.clone() } else { Actor::Client };
+        let what = if by.kind == VacancyKind::Change { "coach change" } else { "substitution" };
+        let why = format!("its lessons are those of {what} {}", -by.id);
+        vacancy::vacancy_ended_by_in_txn(work.txn, vacancy.id, &staff, &why).await?;
+    }
+    Ok(())
 }
 
 /// A substitute has these lessons no more, and is told.

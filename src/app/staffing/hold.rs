@@ -1,12 +1,12 @@
 //! Gives a coach a place of a task together with the availability it uses, and takes both back; and
 //! the checks that are made under the coach's lock before (docs/domain.md §5).
 
+use super::refused::refused;
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::eligibility::{self, Candidate, Held, Need, Purpose};
 use crate::domain::invitation::{test_deadline, test_is_valid};
 use crate::domain::notice::Standing;
-use crate::domain::places::show_ids;
 use crate::domain::state::InvitationState;
 use crate::domain::state::invitation::{Event, Invitation};
 use crate::domain::time::Instant;
@@ -93,7 +93,9 @@ pub(crate) async fn use_again(
 ) -> Result<()> {
     let uses = eligibility::offers_for(candidate, need).ok_or_else(|| refused(Reason::NoAvailability))?;
     staffing::availability_take_in_txn(txn, invitation_id, &uses).await?;
-    staffing::invitation_last_day_in_txn(txn, invitation_id, need.spans.last().map(|span| span.day)).await
+    // A class of which substitutes teach all lessons has none.
+    let Some(last) = need.spans.last() else { return Ok(()) };
+    staffing::invitation_last_day_in_txn(txn, invitation_id, last.day).await
 }
 
 /// Locks coaches for the transaction, by id.
@@ -126,23 +128,4 @@ pub(crate) async fn candidate_of(work: Work<'_>, coach_id: i64) -> Result<Candid
 pub(crate) fn budget_starts(call: &Call<'_>) -> (Instant, Instant) {
     let (time, day) = (call.app.time(), call.app.time().day(call.now));
     (time.midnight(day), time.midnight(time.week_start(day)))
-}
-
-/// A refusal of a coach who was looked at for a need; of a block it says which.
-pub(crate) fn refused_for(coach: &Candidate, need: &Need) -> impl Fn(Reason) -> Error {
-    let ids: Vec<i64> = need.blocks.get(&coach.id).into_iter().flatten().map(|block| block.id).collect();
-    let is_whole = coach.blocked;
-    move |reason| match (reason, is_whole) {
-        (Reason::Blocked, true) => Error::precondition(reason, "staff have blocked the coach as a whole"),
-        (Reason::Blocked, false) => {
-            let text = "staff have blocked the coach with the class or with its students: block";
-            Error::precondition(reason, format!("{text} {}", show_ids(&ids)))
-        }
-        _ => refused(reason),
-    }
-}
-
-/// A refusal of a coach, with its reason code.
-pub(crate) fn refused(reason: Reason) -> Error {
-    Error::precondition(reason, format!("the coach is not eligible for this class: {reason}"))
 }

@@ -1,13 +1,14 @@
 //! What staff do by hand: invite a coach, even after F, and take an invitation back (docs/domain.md
 //! §§4, 5).
 
-use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused_for};
+use super::hold::{candidate_of, coach_lock_in_txn, need_of};
+use super::refused::eligible;
 use super::step::{settle, task_lock_up_to_date};
 use super::{one, release, sizing};
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_invitations;
 use crate::domain::calendar::Timeline;
-use crate::domain::eligibility::{self, Purpose};
+use crate::domain::eligibility::Purpose;
 use crate::domain::state::task::Event;
 use crate::domain::state::{InvitationKind, InvitationState, TaskState};
 use crate::error::{Error, Reason, Result};
@@ -69,8 +70,7 @@ pub(crate) async fn invite_coach(call: &Call<'_>, wanted: &ManualInvitation) -> 
         let mut candidates = vec![candidate_of(work, person.id).await?];
         crate::storage::pool::asked_add(work.txn, [task.id], &mut candidates).await?;
         let purpose = Purpose::Manual { overriding: wanted.overriding };
-        eligibility::check(work.app.rules(), &candidates[0], &need, purpose, work.now)
-            .map_err(refused_for(&candidates[0], &need))?;
+        eligible(work, &candidates[0], &need, purpose).await?;
         let id = one::ask(work, (&task, &need), person.id, InvitationKind::Manual).await?;
         work.record(SCOPE, id).await?;
         staffing::invitation_by_id(work.txn, id).await.map(Some)

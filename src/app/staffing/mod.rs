@@ -25,6 +25,7 @@ pub(crate) mod notice;
 pub mod on_time;
 pub(crate) mod one;
 mod opening;
+pub(crate) mod refused;
 pub(crate) mod release;
 pub mod remind;
 pub(crate) mod replace;

@@ -7,7 +7,7 @@ use crate::domain::places::show_days;
 use crate::domain::state::{LessonState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
-use crate::storage::class_lesson::{ClassLesson, class_lesson_list};
+use crate::storage::class_lesson::{ClassLesson, change_open_of_class, class_lesson_list};
 use crate::storage::entity::class;
 use crate::storage::staffing::{self, Vacancy};
 use crate::storage::vacancy::{NewVacancy, vacancy_insert_in_txn};
@@ -50,26 +50,32 @@ pub(super) async fn open(work: Work<'_>, class_id: i64, wanted: &Wanted, is_name
     let all = class_lesson_list(work.txn, class_id).await?;
     let lessons = match wanted {
         Wanted::Substitute(days) => listed(&work, &class, &all, days, is_named)?,
-        Wanted::Change(from) => from_day(&work, &class, &all, *from)?,
+        Wanted::Change(from) => from_day(&work, &class, &all, *from, is_named)?,
     };
-    let taken: Vec<Day> =
+    let mut taken: Vec<Day> =
         lessons.iter().filter(|lesson| wanted.is_taken(lesson)).map(|lesson| lesson.day).collect();
+    if let (Wanted::Change(_), true) = (wanted, taken.is_empty()) {
+        // One that is about no lesson of the class's coach by now.
+        if let Some(id) = change_open_of_class(work.txn, class_id).await? {
+            taken.push(staffing::vacancy_by_id(work.txn, -id).await?.day);
+        }
+    }
     if !taken.is_empty() {
         let text = format!("somebody is already looked for, on {}", show_days(&taken));
         return Err(Error::refused_on(Reason::InUse, text, taken));
     }
     let Some(first) = lessons.first() else {
-        return Err(Error::precondition(
-            Reason::NotALessonDay,
-            "the class has no lesson ahead from that day on",
-        ));
+        return Err(Error::internal("a vacancy of no lesson"));
     };
     let kind = wanted.kind();
     let new = NewVacancy {
         kind,
         class_id,
         template_id: class.template_id,
-        replaces_id: first.coach_id,
+        replaces_id: match wanted {
+            Wanted::Substitute(_) => first.coach_id,
+            Wanted::Change(_) => class.coach_id,
+        },
         day: first.day,
         times: times(work.app.rules(), kind, first.day, first.start_at),
         asks_until: None,
@@ -159,32 +165,48 @@ fn listed<'a>(
 }
 
 /// The lessons of a change: those of the class's coach from a day on, of which the first is far
-/// enough ahead.
+/// enough ahead. Where substitutes teach all of them, the class can be given to somebody who is
+/// named: the day is that of the first.
 fn from_day<'a>(
     work: &Work<'_>,
     class: &class::Model,
     all: &'a [ClassLesson],
     from: Day,
+    is_named: bool,
 ) -> Result<Vec<&'a ClassLesson>> {
     let ahead = |lesson: &&ClassLesson| {
         lesson.state == LessonState::Scheduled && lesson.day >= from && lesson.start_at > work.now
     };
     let lessons: Vec<&ClassLesson> = all.iter().filter(ahead).collect();
-    let first_in_time =
-        all.iter().find(|lesson| ahead(lesson) && lesson.start_at >= work.now + CHANGE_LATEST);
-    match lessons.first() {
-        Some(first) if first.start_at < work.now + CHANGE_LATEST => {
-            let possible =
-                first_in_time.map_or_else(String::new, |lesson| format!("; possible from {}", lesson.day));
+    let Some(first) = lessons.first() else {
+        let text = format!("the class has no lesson ahead from {from} on");
+        return Err(Error::refused_on(Reason::NotALessonDay, text, [from]));
+    };
+    if first.start_at < work.now + CHANGE_LATEST {
+        let in_time = lessons.iter().find(|lesson| lesson.start_at >= work.now + CHANGE_LATEST);
+        let possible = in_time.map_or_else(String::new, |lesson| format!("; possible from {}", lesson.day));
+        let text = format!(
+            "a change begins with a lesson at least 7 days ahead, not {} (a substitution may come before \
+             it){possible}",
+            first.day
+        );
+        let refused = Error::refused_on(Reason::TooLate, text, [first.day]);
+        return Err(refused.first_possible(in_time.map(|lesson| lesson.day)));
+    }
+    // Who teaches in the coach's place meanwhile goes on doing so.
+    let own: Vec<&ClassLesson> =
+        lessons.iter().copied().filter(|lesson| lesson.coach_id == class.coach_id).collect();
+    match (own.is_empty(), is_named) {
+        (false, _) => Ok(own),
+        (true, true) => Ok(vec![*first]),
+        (true, false) => {
+            let days: Vec<Day> = lessons.iter().map(|lesson| lesson.day).collect();
             let text = format!(
-                "a change begins with a lesson at least 7 days ahead, not {} (a substitution may come \
-                 before it){possible}",
-                first.day
+                "substitutes teach all lessons of the class from that day on: name the new coach, who may \
+                 be one of them, or end a substitution first (CancelSubstitution), of {}",
+                show_days(&days)
             );
-            let refused = Error::refused_on(Reason::TooLate, text, vec![first.day]);
-            Err(refused.first_possible(first_in_time.map(|lesson| lesson.day)))
+            Err(Error::refused_on(Reason::InUse, text, days))
         }
-        // Who teaches in the coach's place meanwhile goes on doing so.
-        _ => Ok(lessons.into_iter().filter(|lesson| lesson.coach_id == class.coach_id).collect()),
     }
 }

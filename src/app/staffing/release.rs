@@ -59,7 +59,7 @@ pub(super) async fn end_set(
 /// and told.
 pub(super) async fn drop_ineligible(work: Work<'_>, task_id: i64, answering: Option<i64>) -> Result<u64> {
     let task = staffing::vacancy_by_id(work.txn, task_id).await?;
-    if task.students == 0 {
+    if task.is_of_task() && task.students == 0 {
         return Ok(0);
     }
     let invited = staffing::invited_of_task(work.txn, task_id).await?;

@@ -24,6 +24,7 @@ use crate::error::{Reason, Result};
 use crate::in_txn;
 use crate::message::content::ClassNews;
 use crate::storage::staffing::{self, Vacancy};
+use crate::storage::vacancy::span_list;
 
 /// Brings a locked vacancy in line at `now`; messages written.
 pub async fn settle(work: Work<'_>, id: i64) -> Result<u64> {
@@ -33,9 +34,20 @@ pub async fn settle(work: Work<'_>, id: i64) -> Result<u64> {
     messages += promote(work, &vacancy, &mut invited).await?;
     let state = refresh(work, &vacancy, &invited).await?;
     if state.is_open() {
-        messages += fill(work, Vacancy { state, ..vacancy }).await?;
+        messages += match is_of_nothing(work, &vacancy, state).await? {
+            true => cancel_in_txn(work, id, Cancellation::NoLesson).await?,
+            false => fill(work, Vacancy { state, ..vacancy }).await?,
+        };
     }
     Ok(messages)
+}
+
+/// Whether whoever was to have a class of which substitutes teach all lessons is let go: nobody can
+/// be asked for it then.
+async fn is_of_nothing(work: Work<'_>, vacancy: &Vacancy, state: TaskState) -> Result<bool> {
+    // Lessons or coaches have changed: that is looked at first.
+    let is_sure = vacancy.kind == VacancyKind::Change && state != TaskState::Covered && !vacancy.dirty;
+    Ok(is_sure && span_list(work.txn, [vacancy.id]).await?.is_empty())
 }
 
 /// Fills a locked open vacancy as far as it may be filled now: the one place that knows what is

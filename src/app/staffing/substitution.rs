@@ -4,22 +4,24 @@
 pub(crate) use super::opening::Wanted;
 
 use super::cover::give_back;
-use super::hold::{candidate_of, coach_lock_in_txn, need_of, refused, refused_for};
+use super::hold::{candidate_of, coach_lock_in_txn, need_of};
 use super::opening::open;
+use super::refused::{eligible, refused};
 use super::step::{cancel_in_txn, resize_in_txn, settle};
 use super::vacancy::CHANGE_ASKS;
 use super::{one, release};
 use crate::app::call::{Call, Work};
 use crate::app::outbox::notice::look_at_invitations;
 use crate::app::report::Report;
-use crate::domain::eligibility::{self, Purpose};
+use crate::domain::eligibility::Purpose;
 use crate::domain::invitation::test_is_valid;
 use crate::domain::notice::Standing;
+use crate::domain::places::show_days;
 use crate::domain::state::{Cancellation, TaskState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::in_txn;
-use crate::storage::class_lesson::{ClassLesson, class_lesson_list};
+use crate::storage::class_lesson::{ClassLesson, change_open_of_class, class_lesson_list};
 use crate::storage::coach;
 use crate::storage::page::{Page, Paged};
 use crate::storage::staffing;
@@ -111,8 +113,13 @@ async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64)
         Wanted::Substitute(_) => lesson.substitution_id,
         Wanted::Change(_) => lesson.change_id,
     };
-    let searches: BTreeSet<i64> =
-        lessons.iter().filter(|lesson| is_wanted(lesson)).filter_map(search).collect();
+    let searches: BTreeSet<i64> = match wanted {
+        Wanted::Substitute(_) => {
+            lessons.iter().filter(|lesson| is_wanted(lesson)).filter_map(search).collect()
+        }
+        // A class has one, also when substitutes teach all of its lessons.
+        Wanted::Change(_) => change_open_of_class(work.txn, class_id).await?.into_iter().collect(),
+    };
     for search_id in searches {
         let (found, left): (Vec<&ClassLesson>, Vec<&ClassLesson>) = lessons
             .iter()
@@ -148,14 +155,18 @@ async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64)
 async fn fill_with(work: Work<'_>, id: i64, coach_id: i64) -> Result<()> {
     coach_lock_in_txn(work.txn, &[coach_id]).await?;
     let vacancy = staffing::vacancy_by_id(work.txn, id).await?;
-    if vacancy.replaces_id == Some(coach_id) {
-        let text = "the coach to be replaced, who has the lesson, was named";
-        return Err(Error::precondition(Reason::OverlapClass, text));
-    }
     let need = need_of(work.txn, &vacancy).await?;
+    if vacancy.replaces_id == Some(coach_id) {
+        let days: Vec<Day> = need.spans.iter().map(|span| span.day).collect();
+        let text = match vacancy.kind {
+            VacancyKind::Change => "the coach who was named has the class already".to_owned(),
+            _ => format!("the coach who was named teaches these lessons already, on {}", show_days(&days)),
+        };
+        let refused = Error::refused_on(Reason::OverlapClass, text, days);
+        return Err(refused.of_classes(vacancy.class_id.into_iter().collect()));
+    }
     let mut candidate = candidate_of(work, coach_id).await?;
-    eligibility::check(work.app.rules(), &candidate, &need, Purpose::Named, work.now)
-        .map_err(refused_for(&candidate, &need))?;
+    eligible(work, &candidate, &need, Purpose::Named).await?;
     if !test_is_valid(work.app.rules(), candidate.test_passed, work.now) {
         return Err(refused(Reason::TestNotValid));
     }
@@ -168,11 +179,11 @@ async fn fill_with(work: Work<'_>, id: i64, coach_id: i64) -> Result<()> {
 }
 
 /// Ends a substitution or a coach change by hand. An open one asks nobody any more; of one that is
-/// filled, the lessons ahead go back to the coach who was replaced, if that coach can. Twice is
-/// once.
+/// filled, the lessons ahead go to the coach of the class, if that coach can. Twice is once.
 ///
 /// # Errors
-/// NOT_FOUND; IN_USE for a change that has taken effect; the reason why the coach cannot teach.
+/// NOT_FOUND; IN_USE for a change that has taken effect, or where the substitute has the class by
+/// now; the reason why the coach of the class cannot teach.
 pub(crate) async fn cancel(call: &Call<'_>, kind: VacancyKind, id: i64) -> Result<Opened> {
     let key = -id;
     in_txn!(call, "vacancy.cancel", |work| {
@@ -188,9 +199,6 @@ pub(crate) async fn cancel(call: &Call<'_>, kind: VacancyKind, id: i64) -> Resul
             TaskState::Formed if kind == VacancyKind::Substitution => {
                 let substitute = vacancy_row(work.txn, key).await?.coach_id;
                 let Some(substitute) = substitute else { return Ok(()) };
-                let mut coaches = vec![substitute];
-                coaches.extend(vacancy.replaces_id);
-                coach_lock_in_txn(work.txn, &coaches).await?;
                 give_back(work, &vacancy, substitute).await?;
                 if vacancy_row(work.txn, key).await?.state == TaskState::Cancelled {
                     vacancy::vacancy_ended_by_in_txn(work.txn, key, &work.actor, &work.remark).await?;

@@ -5,13 +5,15 @@ use crate::domain::calendar::Timeline;
 use crate::domain::eligibility::Span;
 use crate::domain::on_time::LAST_SPAN;
 use crate::domain::rules::Rules;
-use crate::domain::state::{TaskState, VacancyKind};
+use crate::domain::state::{LessonState, TaskState, VacancyKind};
 use crate::domain::time::{Day, Instant};
 use crate::error::{Error, Result};
+use crate::storage::class_lesson::{ClassLesson, class_lesson_list};
 use crate::storage::continuation;
 use crate::storage::entity::class;
 use crate::storage::staffing::Vacancy;
 use crate::storage::vacancy::{self, Times};
+use crate::storage::vacancy_list::day_list;
 use chrono::{NaiveTime, TimeDelta};
 use sea_orm::EntityTrait;
 
@@ -88,13 +90,30 @@ pub(super) async fn resize(work: Work<'_>, vacancy: &Vacancy, due: Option<Day>) 
         times(rules, vacancy.kind, span.day, span.start).closes_at > work.now
             || (Some(span.day) == due && span.start > work.now)
     };
-    let spans = vacancy::span_list_ever(work.txn, vacancy.id).await?;
-    let Some(first) = spans.iter().copied().find(is_in_time) else { return Ok(false) };
+    let mut first = vacancy::span_list_ever(work.txn, vacancy.id).await?.into_iter().find(is_in_time);
+    if first.is_none() && vacancy.kind == VacancyKind::Change && vacancy.state == TaskState::Covered {
+        // Somebody has the class from then on, also when substitutes have all of its lessons.
+        first = spans_of_class(work, vacancy).await?.into_iter().find(is_in_time);
+    }
+    let Some(first) = first else { return Ok(false) };
     let times = times(rules, vacancy.kind, first.day, first.start);
     let students = i64::from(vacancy.students);
     vacancy::vacancy_about_in_txn(work.txn, vacancy.id, first.day, times, students).await?;
     count_students(work, vacancy).await?;
     Ok(true)
+}
+
+/// The lessons ahead of the class of a change from its day on, whoever teaches them.
+async fn spans_of_class(work: Work<'_>, change: &Vacancy) -> Result<Vec<Span>> {
+    let Some(class_id) = change.class_id else { return Ok(Vec::new()) };
+    let listed = day_list(work.txn, [-change.id]).await?.remove(&-change.id).unwrap_or_default();
+    let from = listed.first().copied().unwrap_or(change.day);
+    let lessons = class_lesson_list(work.txn, class_id).await?;
+    let is_ahead = |lesson: &&ClassLesson| {
+        lesson.day >= from && lesson.state == LessonState::Scheduled && lesson.start_at > work.now
+    };
+    let ahead = lessons.iter().filter(is_ahead);
+    Ok(ahead.map(|lesson| Span { day: lesson.day, start: lesson.start_at, end: lesson.end_at }).collect())
 }
 
 /// Counts the students of the lessons that a locked vacancy is about by now.

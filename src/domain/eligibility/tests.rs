@@ -102,6 +102,53 @@ fn every_refusal_has_its_reason() {
 }
 
 #[test]
+fn a_refusal_tells_the_days_and_what_is_in_the_way() {
+    let of = |change: &dyn Fn(&mut Candidate)| {
+        let mut coach = coach();
+        change(&mut coach);
+        let reason = check(&rules(), &coach, &need(), AUTO, at("2026-03-02 09:00")).unwrap_err();
+        obstacle(&rules(), &coach, &need(), reason)
+    };
+    let day = |text: &str| parse_day(text).unwrap();
+    let second = || vec![day("2026-03-12")];
+    let near = || spans(&["2026-03-12"], "18:00", "19:30");
+    let far = || spans(&["2026-03-12"], "18:00", "18:45");
+    let use_second = |coach: &mut Candidate| coach.offers[0].used = BTreeSet::from([day("2026-03-12")]);
+    let held = |spans: Vec<Span>| vec![Held { task_id: 2, spans, until: None }];
+    assert_eq!(
+        of(&|coach| coach.offers[0].last = day("2026-03-11")),
+        Some((Obstacle::NoOffer, second())),
+        "nothing is offered on the second day"
+    );
+    assert_eq!(of(&|coach| coach.lessons = near()), Some((Obstacle::Lessons(near()), second())));
+    assert_eq!(of(&|coach| coach.held = held(near())), Some((Obstacle::Tasks(vec![2]), second())));
+    assert_eq!(
+        of(&|coach| {
+            use_second(coach);
+            coach.lessons = near();
+        }),
+        Some((Obstacle::Lessons(near()), second())),
+        "the class that is in the way uses the offer"
+    );
+    assert_eq!(
+        of(&|coach| {
+            use_second(coach);
+            coach.held = held(near());
+        }),
+        Some((Obstacle::Tasks(vec![2]), second()))
+    );
+    assert_eq!(
+        of(&|coach| {
+            use_second(coach);
+            coach.lessons = far();
+        }),
+        Some((Obstacle::Used, second())),
+        "of one day an offer is used once"
+    );
+    assert_eq!(of(&|coach| coach.subject_id = 2), None);
+}
+
+#[test]
 fn fifteen_minutes_between_lessons_are_enough_and_fourteen_are_not() {
     let before = |end: &str| spans(&["2026-03-12"], "17:00", end);
     assert_eq!(refused(|coach| coach.lessons = before("18:45"), AUTO), None);

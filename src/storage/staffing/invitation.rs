@@ -389,7 +389,7 @@ pub(crate) async fn invitation_closing(
 }
 
 /// The last day for which an invitation holds its coach.
-pub(crate) async fn invitation_last_day_in_txn(txn: &Txn, id: i64, last_day: Option<Day>) -> Result<()> {
+pub(crate) async fn invitation_last_day_in_txn(txn: &Txn, id: i64, last_day: Day) -> Result<()> {
     sql("UPDATE invitation SET last_day = ? WHERE id = ?")
         .bind(last_day)
         .bind(id)

@@ -233,9 +233,9 @@ fn vacancy(event: Event, row: &QueryResult) -> Result<Event> {
     })
 }
 
-/// Who of the staff ended it, and why; nothing = nobody did.
+/// Who of the staff ended it, and why; nothing = nobody did, and nothing else is known.
 fn ended_by(operator: &str, remark: &str) -> String {
-    if operator.is_empty() { String::new() } else { format!("{operator}: {remark}") }
+    if operator.is_empty() { remark.to_owned() } else { format!("{operator}: {remark}") }
 }
 
 /// Somebody is wanted in the place of the coach, with who wants it and why.
@@ -274,7 +274,7 @@ pub(super) async fn vacancy_filled(
                 _ if is_theirs => String::new(),
                 (false, _) => format!("in the place of {}", get::<String>(row, "replaces")?),
                 (true, Some(by)) => format!("by {by}"),
-                (true, None) => "given back since".to_owned(),
+                (true, None) => "ended since".to_owned(),
             };
             Ok(Event { text, ..vacancy(event, row)? })
         })
