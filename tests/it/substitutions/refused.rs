@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A class of `math` with coach 1 and one of `music` with coach 3, on Thursdays at the same hour; it
-/// is the Friday after the first lessons.
+/// A class of `math` with coach 1 and one of `music` with coach 3, on Thursdays at the same hour;
+/// it is the Friday after the first lessons.
 async fn two_classes(app: TestApp) -> Stage {
     let academy = evening().classes(1, 4).template("music", TH).classes(1, 4).coaches(5).students(6);
     let stage = Stage::set(app, academy).await;
@@ -69,7 +69,7 @@ fn who_offers_no_time_is_refused_with_the_days() {
             availability: vec![pb::Availability {
                 period: "p1900".to_owned(),
                 recurrence: "FREQ=DAILY".to_owned(),
-                start_day: "2026-03-01".to_owned(),
+                start_day: "2026-03-02".to_owned(),
                 end_day: "2026-03-12".to_owned(),
                 ..Default::default()
             }],

@@ -49,7 +49,7 @@ fn a_substitution_has_the_days_that_no_other_took_over_and_ends_when_none_is_lef
         let ended = &found.substitutions[0];
         let by = (ended.end_operator.as_str(), ended.end_remark.as_str());
         assert_eq!(by, ("wang", "its lessons are those of substitution 3"));
-        // Of each day both are told, and the coach of the class, whose lessons they are not, nothing.
+        // Of each day both are told; the coach of the class, whose lessons they are not, nothing.
         let mut told = minute(&stage, "2026-03-06T10:02").await;
         told.dedup_by(|one, other| one.0 == other.0);
         assert_eq!(who(&told), ["SUBSTITUTE_ASSIGNED coach-003", "SUBSTITUTE_RELEASED coach-002"]);
