@@ -214,6 +214,8 @@ pub(crate) fn to_tell(audience: Audience, known: Word, now: Word) -> Option<Less
             (At(_) | Empty | Instead(_) | EmptyInstead, Replaced) => Some(LessonNews::Replaced),
             (At(_) | Empty | Replaced, Anothers) => Some(LessonNews::Leaves),
             (Instead(_) | EmptyInstead, Anothers) => Some(LessonNews::Released),
+            // Whoever has the class from now on, and might come to it.
+            (Anothers, Replaced) => Some(LessonNews::Replaced),
             // Who has no such lesson for all they know need not hear whose it is, nor that it
             // falls away.
             (_, Replaced | Anothers) | (Replaced | Anothers, Off) => None,
@@ -316,7 +318,7 @@ mod tests {
             (SEVEN, Anothers, Some(News::Leaves)),
             (Replaced, Anothers, Some(News::Leaves)),
             (Anothers, SEVEN, Some(News::Takes)),
-            (Anothers, Replaced, None),
+            (Anothers, Replaced, Some(News::Replaced)),
             (Anothers, Instead(seven), Some(News::Substitutes)),
             (Anothers, Off, None),
             (Instead(seven), Anothers, Some(News::Released)),

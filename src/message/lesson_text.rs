@@ -123,7 +123,7 @@ pub(crate) fn sentence(news: LessonNews, lines: &[LessonLine]) -> String {
             let from: Vec<String> = lines.iter().map(from).collect();
             format!("您将接任{}教练：{}。请提前10分钟上线。", class(lines), from.join("；"))
         }
-        LessonNews::Replaced => format!("{which}的课由其他教练代课，您无需上课，时段已释放。"),
+        LessonNews::Replaced => format!("{which}的课由其他教练代课，您无需上课，不占用您的时段。"),
         LessonNews::Leaves => format!(
             "自{}起，您带的这个班由其他教练接任，为您保留的时段已释放。谢谢您的支持。",
             first(lines).unwrap_or_default()
@@ -290,7 +290,7 @@ mod tests {
             ),
             (
                 LessonNews::Replaced,
-                "3月5日（周四）、3月6日（周五）19:00初一数学班的课由其他教练代课，您无需上课，时段已释放。",
+                "3月5日（周四）、3月6日（周五）19:00初一数学班的课由其他教练代课，您无需上课，不占用您的时段。",
             ),
             (
                 LessonNews::Leaves,

@@ -156,6 +156,17 @@ pub(crate) async fn message_unsent_about_class(
     Ok(query.order_by_asc(Column::Id).all(txn).await?)
 }
 
+/// The messages of a kind about a class that nobody has handed over, to whomever.
+pub(crate) async fn message_unsent_of_class(
+    txn: &Txn,
+    kind: MessageKind,
+    class_id: i64,
+) -> Result<Vec<message::Model>> {
+    use message::Column;
+    let query = message::Entity::find().filter(unsent()).filter(Column::ClassId.eq(class_id));
+    Ok(query.filter(Column::Kind.eq(kind)).order_by_asc(Column::Id).all(txn).await?)
+}
+
 /// The messages of these kinds to this person, with this word, that nobody has handed over.
 pub(crate) async fn message_unsent_of_person(
     txn: &Txn,

@@ -93,12 +93,14 @@ pub async fn message_true(txn: &Txn, truth: Truth, ids: &[i64], now: Instant) ->
             .ids(ids.iter().copied()),
         Truth::OnDuty => sql(concat!("SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ", on_duty!()))
             .ids(ids.iter().copied()),
-        // The class may have gone on with that lesson since.
+        // The class may have gone on with that lesson since; to a substitute it matters who has it.
         Truth::CalledOff => sql(concat!(
             "SELECT m.id FROM message m WHERE m.id IN ({ids}) AND ",
             on_duty!(),
             " AND NOT EXISTS (SELECT 1 FROM lesson l WHERE l.class_id = m.class_id \
-             AND l.state <> 'CANCELLED' AND l.start_at BETWEEN m.lesson_at - 43200 AND m.lesson_at + 43200)"
+             AND l.state <> 'CANCELLED' AND l.start_at BETWEEN m.lesson_at - 43200 AND m.lesson_at + 43200 \
+             AND (m.audience <> 'COACH' OR EXISTS (SELECT 1 FROM coach p JOIN class c ON c.id = m.class_id \
+               WHERE p.user_name = m.person AND p.id IN (l.coach_id, c.coach_id))))"
         ))
         .ids(ids.iter().copied()),
         Truth::CoachMissing => sql(lesson_of_message!(

@@ -18,32 +18,42 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The lessons `l` that vacancies `v` are about and that nobody has begun or called off: on the
 /// listed days that are left, or from the first day on; with `ever` also on days before the one
-/// that comes next by now. COACH_LATE is one whose coach is waited for.
+/// that comes next by now; with `whoever` of a change also those that substitutes teach, whose
+/// students will be the new coach's. COACH_LATE is one whose coach is waited for.
 macro_rules! lessons_of {
     ($columns:literal, $where:literal) => {
         lessons_of!(
-            " AND l.day >= v.day AND (v.kind = 'CHANGE' OR l.day IN \
+            "l.coach_id = v.replaces_id AND l.day >= v.day AND (v.kind = 'CHANGE' OR l.day IN \
                (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id)) ",
+            $columns,
+            $where
+        )
+    };
+    (whoever $columns:literal, $where:literal) => {
+        lessons_of!(
+            "l.day >= v.day AND (v.kind = 'CHANGE' OR (l.coach_id = v.replaces_id AND l.day IN \
+               (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id))) ",
             $columns,
             $where
         )
     };
     (ever $columns:literal, $where:literal) => {
         lessons_of!(
-            " AND ((v.kind = 'CHANGE' AND l.day >= COALESCE((SELECT MIN(d.day) FROM vacancy_day d \
+            "l.coach_id = v.replaces_id \
+             AND ((v.kind = 'CHANGE' AND l.day >= COALESCE((SELECT MIN(d.day) FROM vacancy_day d \
                  WHERE d.vacancy_id = v.id), v.day)) \
                OR l.day IN (SELECT d.day FROM vacancy_day d WHERE d.vacancy_id = v.id)) ",
             $columns,
             $where
         )
     };
-    ($days:literal, $columns:literal, $where:literal) => {
+    ($which:literal, $columns:literal, $where:literal) => {
         concat!(
             "SELECT ",
             $columns,
             " FROM vacancy v JOIN lesson l ON l.class_id = v.class_id \
-             AND l.state IN ('SCHEDULED', 'COACH_LATE') AND l.coach_id = v.replaces_id",
-            $days,
+             AND l.state IN ('SCHEDULED', 'COACH_LATE') AND ",
+            $which,
             $where
         )
     };
@@ -92,7 +102,7 @@ pub(crate) async fn city_list(
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, BTreeMap<String, i64>>> {
     let rows: Vec<(i64, String, i64)> = sql(lessons_of!(
-        "-v.id, s.area_code, COUNT(DISTINCT r.student_id)",
+        whoever "-v.id, s.area_code, COUNT(DISTINCT r.student_id)",
         "JOIN reservation r ON r.class_id = v.class_id AND r.state = 'PLACED' \
          AND COALESCE(r.placed_from, r.start_day) <= l.day AND r.last_day >= l.day \
          JOIN student s ON s.id = r.student_id WHERE v.id IN ({ids}) GROUP BY v.id, s.area_code"
@@ -122,7 +132,7 @@ pub(super) async fn block_list(
          JOIN coach_block b ON b.class_id = u.class_id AND b.removed_at IS NULL WHERE v.id IN ({ids}) \
          UNION ",
         lessons_of!(
-            "-v.id, b.coach_id, b.id, s.area_code",
+            whoever "-v.id, b.coach_id, b.id, s.area_code",
             "JOIN reservation r ON r.class_id = v.class_id AND r.state = 'PLACED' \
              AND COALESCE(r.placed_from, r.start_day) <= l.day AND r.last_day >= l.day \
              JOIN coach_block b ON b.student_id = r.student_id AND b.removed_at IS NULL \

@@ -36,7 +36,7 @@ use crate::storage::reservation::student_lock_set_in_txn;
 use crate::storage::season_edit::{lesson_insert_in_txn, lesson_move_in_txn};
 use crate::storage::staffing::{self, InvitedCoach, Vacancy};
 use crate::storage::{catalog, seat, sign_up, vacancy};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Of `clazz offer_places`: classes whose coach is ready go on, admins are told of those whose
 /// coach does not, and students are reminded of places that are kept.
@@ -201,8 +201,8 @@ async fn carry_out(
         spans.iter().flat_map(|span| Asked::class(class_id, template_id, span.day, Word::At(span.start)));
     messages += look_at(work, known.map(Asked::settled).collect()).await?;
     messages += look_at_classes(work, [class_id]).await?;
-    for one in &plan.seated {
-        messages += look_at_seated(work, template_id, one.first).await?;
+    for first in BTreeSet::from_iter(plan.seated.iter().map(|one| one.first)) {
+        messages += look_at_seated(work, template_id, first).await?;
     }
     Ok(messages)
 }

@@ -328,6 +328,10 @@ async fn newcomers_fit(
             let text = format!("the coach is kept from the student of reservation {id}");
             return Err(Error::precondition(reason, text).of_reservations(vec![*id]));
         }
+        if wanted.first_day.is_some_and(|first| row.last_day < first) {
+            let text = format!("reservation {id} ends on {}, before the class goes on", row.last_day);
+            return Err(Error::refused_on(Reason::NotALessonDay, text, [row.last_day]));
+        }
         if row.last_day > wanted.last_day {
             let text =
                 format!("reservation {id} goes on until {}: last_day must not be before it", row.last_day);

@@ -6,16 +6,16 @@ use super::refused::{eligible, refused};
 use super::vacancy::times;
 use super::{notice, trouble};
 use crate::app::call::Work;
-use crate::app::outbox::notice::{Asked, look_at, look_at_classes};
+use crate::app::outbox::notice::{Asked, look_at, look_at_classes, look_at_invitations};
 use crate::app::outbox::{self, Draft, Person};
 use crate::domain::actor::Actor;
 use crate::domain::eligibility::{self, Need, Purpose, Span};
-use crate::domain::notice::Word;
+use crate::domain::notice::{Standing, Word};
 use crate::domain::on_time::is_there;
 use crate::domain::places::show_days;
 use crate::domain::reason::Reason;
 use crate::domain::state::invitation::Event;
-use crate::domain::state::{InvitationState, JobStatus, LessonState, VacancyKind, task};
+use crate::domain::state::{InvitationState, JobStatus, LessonState, MessageKind, VacancyKind, task};
 use crate::domain::time::Day;
 use crate::error::{Error, Result};
 use crate::message::content::{ClassNews, TakenOver};
@@ -30,6 +30,7 @@ use crate::storage::vacancy_list::day_list;
 use crate::storage::{continuation, vacancy};
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
+use std::collections::BTreeSet;
 
 /// READY → ASSIGNED: the lessons that the locked vacancy is about are this coach's from now on, and
 /// the time of the other is free. Messages written; `None` = no lesson is left.
@@ -62,8 +63,12 @@ pub(super) async fn take_over(
         }
         vacancy::availability_free_of_class_in_txn(work.txn, class_id, replaces_id, &days).await?;
     }
+    let mut written = 0;
     if !is_standby {
-        end_taken_over(work, vacancy, replaces_id, &days).await?;
+        written += end_taken_over(work, vacancy, replaces_id, &days).await?;
+    }
+    if vacancy.kind == VacancyKind::Substitution {
+        forget_days(work, vacancy, class_id, &days).await?;
     }
     if vacancy.kind == VacancyKind::Change {
         vacancy::class_coach_set_in_txn(work.txn, class_id, coach.coach_id, coach.id).await?;
@@ -77,9 +82,25 @@ pub(super) async fn take_over(
         return taken_over(work, vacancy, coach, &replaced).await.map(Some);
     }
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
-    let written = look_at(work, before).await?;
+    written += look_at(work, before).await?;
     // To some of them nobody may come: whoever has them by now is to know.
     Ok(Some(written + look_at_classes(work, [class_id]).await?))
+}
+
+/// A substitution that is filled for these days is not about those that were held before anybody
+/// was found. One that fell away may come back.
+async fn forget_days(work: Work<'_>, vacancy: &Vacancy, class_id: i64, days: &[Day]) -> Result<()> {
+    let listed = day_list(work.txn, [-vacancy.id]).await?.remove(&-vacancy.id).unwrap_or_default();
+    let lessons = class_lesson_list(work.txn, class_id).await?;
+    let is_anothers = |day: &Day| {
+        let is_held = |lesson: &ClassLesson| lesson.day == *day && lesson.state != LessonState::Cancelled;
+        !days.contains(day) && lessons.iter().any(is_held)
+    };
+    let gone: Vec<Day> = listed.into_iter().filter(is_anothers).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    vacancy::vacancy_day_delete_in_txn(work.txn, vacancy.id, &gone).await
 }
 
 /// The lessons of the vacancy's class that are ahead, as these coaches (key and user name) see
@@ -198,7 +219,7 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     if theirs.is_empty() {
         if !others.is_empty() {
             // All are another's: a server of before has left it so.
-            end_filled(work, vacancy, substitute_id).await?;
+            return end_filled(work, vacancy, substitute_id, true).await;
         }
         return Ok(0);
     }
@@ -236,32 +257,49 @@ pub(super) async fn give_back(work: Work<'_>, vacancy: &Vacancy, substitute_id: 
     vacancy::lesson_coach_set_in_txn(work.txn, class_id, &days, class.coach_id, LessonState::Scheduled)
         .await?;
     vacancy::availability_free_of_class_in_txn(work.txn, class_id, substitute_id, &days).await?;
-    end_filled(work, vacancy, substitute_id).await?;
+    let written = end_filled(work, vacancy, substitute_id, true).await?;
     staffing::vacancy_mark_of_classes_in_txn(work.txn, &[class_id]).await?;
-    Ok(look_at(work, before).await? + look_at_classes(work, [class_id]).await?)
+    Ok(written + look_at(work, before).await? + look_at_classes(work, [class_id]).await?)
 }
 
-/// These days of a class are no longer this coach's, but of `by`: a substitution by which the coach
-/// had them has its other days only, and ends when none of these is ahead.
-async fn end_taken_over(work: Work<'_>, by: &Vacancy, coach_id: i64, days: &[Day]) -> Result<()> {
+/// These days of a class are no longer this coach's, but of `by`. Messages written.
+async fn end_taken_over(work: Work<'_>, by: &Vacancy, coach_id: i64, days: &[Day]) -> Result<u64> {
     let (class_id, _) = places(by)?;
+    let what = if by.kind == VacancyKind::Change { "coach change" } else { "substitution" };
+    let why = format!("its lessons are those of {what} {}", -by.id);
+    // Who leaves the class has none of its later lessons, nor any that is back one day.
+    let is_lost = |day: &Day| days.contains(day) || (by.kind == VacancyKind::Change && by.day <= *day);
+    end_days(work, (class_id, coach_id), is_lost, &why, true).await
+}
+
+/// Some days of a class are no longer this coach's: a substitution by which the coach had them has
+/// its other days only, and ends when none of these is ahead. Who has said yes and heard no more is
+/// told, if nothing else `tells` it. Messages written.
+pub(super) async fn end_days(
+    work: Work<'_>,
+    (class_id, coach_id): (i64, i64),
+    is_lost: impl Fn(&Day) -> bool,
+    why: &str,
+    tells: bool,
+) -> Result<u64> {
     let keys = substitutions_filled_by(work.txn, class_id, coach_id).await?;
     if keys.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let lessons = class_lesson_list(work.txn, class_id).await?;
     let mut days_of = day_list(work.txn, keys.iter().copied()).await?;
+    let mut messages = 0;
     for key in keys {
         let listed = days_of.remove(&key).unwrap_or_default();
-        let lost: Vec<Day> = listed.iter().copied().filter(|day| days.contains(day)).collect();
+        let lost: Vec<Day> = listed.iter().copied().filter(&is_lost).collect();
         if lost.is_empty() {
             continue;
         }
         let vacancy = staffing::vacancy_lock_in_txn(work.txn, -key).await?;
-        let left: Vec<&ClassLesson> = lessons
-            .iter()
-            .filter(|lesson| lesson.coach_id == coach_id && listed.contains(&lesson.day))
-            .collect();
+        let is_left = |lesson: &&ClassLesson| {
+            lesson.coach_id == coach_id && listed.contains(&lesson.day) && !is_lost(&lesson.day)
+        };
+        let left: Vec<&ClassLesson> = lessons.iter().filter(is_left).collect();
         let is_ahead = left.iter().any(|lesson| lesson.start_at > work.now);
         if let (Some(first), true) = (left.first(), is_ahead) {
             vacancy::vacancy_day_delete_in_txn(work.txn, vacancy.id, &lost).await?;
@@ -270,13 +308,11 @@ async fn end_taken_over(work: Work<'_>, by: &Vacancy, coach_id: i64, days: &[Day
             vacancy::vacancy_about_in_txn(work.txn, vacancy.id, first.day, times, students).await?;
             continue;
         }
-        end_filled(work, &vacancy, coach_id).await?;
+        messages += end_filled(work, &vacancy, coach_id, tells).await?;
         let staff = if let Actor::Admin(_) = &work.actor { work.actor.clone() } else { Actor::Client };
-        let what = if by.kind == VacancyKind::Change { "coach change" } else { "substitution" };
-        let why = format!("its lessons are those of {what} {}", -by.id);
-        vacancy::vacancy_ended_by_in_txn(work.txn, vacancy.id, &staff, &why).await?;
+        vacancy::vacancy_ended_by_in_txn(work.txn, vacancy.id, &staff, why).await?;
     }
-    Ok(())
+    Ok(messages)
 }
 
 /// A substitute has these lessons no more, and is told.
@@ -297,14 +333,33 @@ async fn name_of(work: Work<'_>, coach_id: i64) -> Result<String> {
     row.map(|row| row.user_name).ok_or_else(|| Error::not_found("coach", coach_id))
 }
 
-/// A filled substitution is over before its lessons: CANCELLED, and so is the invitation.
-pub(super) async fn end_filled(work: Work<'_>, vacancy: &Vacancy, substitute_id: i64) -> Result<()> {
+/// A filled substitution is over before its lessons: CANCELLED, and so is the invitation. Who has
+/// said yes, and not heard yet that the lessons were theirs, is told, if nothing else `tells` it.
+/// Messages written.
+pub(super) async fn end_filled(
+    work: Work<'_>,
+    vacancy: &Vacancy,
+    substitute_id: i64,
+    tells: bool,
+) -> Result<u64> {
+    let mut messages = 0;
     if let Some(id) = invitation_assigned(work.txn, vacancy.id, substitute_id).await? {
         let (from, event) = (InvitationState::Assigned, Event::GivenBack);
+        let answered_at = staffing::invitation_by_id(work.txn, id).await?.answered_at;
         staffing::invitation_step_one_in_txn(work.txn, id, from, event, work.now).await?;
+        let name = name_of(work, substitute_id).await?;
+        let kind = MessageKind::SubstituteAssigned;
+        let told = outbox::written_to(work.txn, kind, &BTreeSet::from([name.as_str()])).await?;
+        let has_heard = told.iter().any(|row| {
+            row.class_id == vacancy.class_id && outbox::is_out(row) && Some(row.created_at) >= answered_at
+        });
+        if tells && !has_heard {
+            messages += look_at_invitations(work, &[(id, Standing::Unasked)]).await?;
+        }
     }
     staffing::vacancy_step_in_txn(work.txn, &[vacancy.id], vacancy.state, task::Event::GivenBack).await?;
-    vacancy::vacancy_given_back_in_txn(work.txn, vacancy.id).await
+    vacancy::vacancy_given_back_in_txn(work.txn, vacancy.id).await?;
+    Ok(messages)
 }
 
 /// Nobody was found in time for the first lesson of a vacancy.

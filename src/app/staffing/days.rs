@@ -3,16 +3,19 @@
 
 use super::asking::{days_of, invitation_draft};
 use super::notice;
+use super::release::cancel;
 use crate::app::call::Work;
+use crate::app::outbox::notice::look_at_invitations;
 use crate::app::outbox::{self, Draft, days_text};
 use crate::domain::notice::{Standing, Went};
 use crate::domain::state::invitation::Invitation;
 use crate::domain::state::{MessageKind, VacancyKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::message::content::ClassNews;
 use crate::storage::message::message_cancel_in_txn;
+use crate::storage::staffing::{self, Vacancy};
 use crate::storage::standing::{DaysSaid, days_said_list};
-use crate::storage::{staffing, vacancy};
+use crate::storage::vacancy;
 
 /// Looks at what coaches were told of the days of a locked vacancy, which is in line with its
 /// lessons. A question that has not gone out asks for those that are left; who has heard others, or
@@ -35,13 +38,17 @@ pub(super) async fn look_at_days(work: Work<'_>, id: i64, answering: Option<i64>
     let spans = vacancy::span_list(work.txn, [id]).await?.remove(&id).unwrap_or_default();
     let (days, now) = (days_of(&spans), days_text(&days_of(&spans)));
     let (mut withdrawn, mut drafts) = (Vec::new(), Vec::new());
+    if spans.is_empty() {
+        return nothing_left(work, &vacancy, &said).await;
+    }
     let invited = staffing::invited_of_task(work.txn, id).await?;
     for coach in invited.into_iter().filter(|coach| Some(coach.id) != answering) {
         let of: Vec<&DaysSaid> = said.iter().filter(|said| said.invitation_id == coach.id).collect();
         let version = format!("{}+", of.len());
         let is_question = |said: &DaysSaid| said.kind == MessageKind::Invitation;
-        let (asks, waits): (Vec<&DaysSaid>, Vec<&DaysSaid>) =
-            of.iter().filter(|said| said.went == Went::NotYet).partition(|said| is_question(said));
+        let not_yet =
+            of.iter().filter(|said| said.went == Went::NotYet && said.kind != MessageKind::Accepted);
+        let (asks, waits): (Vec<&DaysSaid>, Vec<&DaysSaid>) = not_yet.partition(|said| is_question(said));
         if let Some(asks) = asks.last() {
             withdrawn.extend(waits.iter().map(|said| said.id));
             if asks.lesson_days != now {
@@ -68,10 +75,30 @@ pub(super) async fn look_at_days(work: Work<'_>, id: i64, answering: Option<i64>
             drafts.push(Draft { lesson_days: days.clone(), said: Some((word.clone(), word)), ..draft });
         }
     }
-    if !withdrawn.is_empty()
-        && message_cancel_in_txn(work.txn, &withdrawn, work.now).await? != withdrawn.len() as u64
-    {
-        return Err(Error::Contended("message.state"));
-    }
+    withdraw(work, &withdrawn).await?;
     outbox::write(work, drafts).await
+}
+
+/// Substitutes have all its lessons by now, and somebody is ready to have the class: whoever is
+/// asked could only be refused. Who has said yes hears of lessons when there are some again.
+async fn nothing_left(work: Work<'_>, vacancy: &Vacancy, said: &[DaysSaid]) -> Result<u64> {
+    let mut gone = Vec::new();
+    for coach in staffing::invited_of_task(work.txn, vacancy.id).await? {
+        if matches!(coach.stands, Invitation::Queued | Invitation::Sent) {
+            gone.push(cancel(work, &coach, Reason::TaskCovered).await?);
+        }
+    }
+    let is_stale =
+        |said: &&DaysSaid| said.went == Went::NotYet && said.kind == MessageKind::InvitationChanged;
+    let stale: Vec<i64> = said.iter().filter(is_stale).map(|said| said.id).collect();
+    withdraw(work, &stale).await?;
+    look_at_invitations(work, &gone).await
+}
+
+async fn withdraw(work: Work<'_>, ids: &[i64]) -> Result<()> {
+    if ids.is_empty() || message_cancel_in_txn(work.txn, ids, work.now).await? == ids.len() as u64 {
+        Ok(())
+    } else {
+        Err(Error::Contended("message.state"))
+    }
 }

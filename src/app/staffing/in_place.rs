@@ -237,7 +237,7 @@ pub(crate) async fn look_again(work: Work<'_>, lost: &[Lost]) -> Result<u64> {
             let spans: Vec<Span> = theirs.iter().map(|one| one.span).collect();
             messages += released(work, &vacancy, coach_id, &spans).await?;
             if listed.iter().all(|day| days.contains(day)) {
-                cover::end_filled(work, &vacancy, coach_id).await?;
+                messages += cover::end_filled(work, &vacancy, coach_id, true).await?;
             }
         }
         // What is left of it is the substitute's as before.

@@ -3,13 +3,14 @@
 use crate::app::App;
 use crate::app::call::Call;
 use crate::domain::class_task::Counts;
-use crate::domain::state::{InvitationKind, InvitationState, TaskState};
+use crate::domain::state::{InvitationKind, InvitationState, TaskState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::{Error, Reason, Result};
 use crate::storage::entity::{class_task, place};
 use crate::storage::page::{Page, Paged};
 use crate::storage::staffing_list::{self, InvitationFilter, InvitationRow, TaskFilter};
-use crate::storage::{catalog, coach, staffing};
+use crate::storage::vacancy_list::day_list;
+use crate::storage::{catalog, coach, staffing, vacancy};
 
 /// A page that holds everything.
 const ALL: Page<Day> = Page { after: None, size: i32::MAX as u64 };
@@ -197,11 +198,29 @@ pub(crate) async fn get_offered(app: &App, id: i64, coach: &str) -> Result<Offer
         return Err(Error::precondition(Reason::NotYours, "the invitation is another coach's"));
     }
     let (from, to) = (Some(invitation.task_day), Some(invitation.invitation.last_day));
-    let lesson_days = catalog::place_page(conn, invitation.task_template_id, from, to, &ALL).await?;
+    let mut lesson_days = catalog::place_page(conn, invitation.task_template_id, from, to, &ALL).await?;
+    if let Some(days) = days_in_place(app, invitation.invitation.task_id).await? {
+        lesson_days.retain(|place| days.contains(&place.day));
+    }
     let subject = catalog::subject_by_id(conn, invitation.template_subject_id)
         .await?
         .map_or_else(String::new, |row| row.name);
     Ok(Offered { invitation, lesson_days, subject })
+}
+
+/// The days that are left of what somebody is wanted for in the place of a class's coach, or that
+/// were listed; `None` = all of the template, of new classes, and of a class that is another's.
+async fn days_in_place(app: &App, task_id: i64) -> Result<Option<Vec<Day>>> {
+    if task_id > 0 {
+        return Ok(None);
+    }
+    let conn = app.db.reader();
+    if let Some(spans) = vacancy::span_list(conn, [task_id]).await?.remove(&task_id) {
+        return Ok(Some(spans.iter().map(|span| span.day).collect()));
+    }
+    let kind = staffing::vacancy_by_id(conn, task_id).await?.kind;
+    let listed = day_list(conn, [-task_id]).await?.remove(&-task_id);
+    Ok(listed.filter(|_| kind != VacancyKind::Change))
 }
 
 async fn template_id(app: &App, code: Option<&str>) -> Result<Option<i64>> {

@@ -6,7 +6,7 @@ use crate::app::call::Work;
 use crate::domain::state::{LessonState, VacancyKind};
 use crate::domain::time::Day;
 use crate::error::Result;
-use crate::storage::class_lesson::{ClassLesson, class_lesson_list, classes_taught};
+use crate::storage::class_lesson::{ClassLesson, change_open_of_class, class_lesson_list, classes_taught};
 use std::collections::BTreeSet;
 
 /// Opens what is needed for every class in which a coach has lessons ahead: a change from the first
@@ -20,7 +20,9 @@ pub(crate) async fn replace_everywhere(work: Work<'_>, coach_id: i64) -> Result<
         // others are single days.
         let has_vacancy =
             |lesson: &ClassLesson| lesson.substitution_id.is_some() || lesson.change_id.is_some();
-        let is_looked_for = lessons.iter().any(|lesson| lesson.coach_id == coach_id && has_vacancy(lesson));
+        // A change may be about no lesson of theirs by now: substitutes have these.
+        let is_looked_for = lessons.iter().any(|lesson| lesson.coach_id == coach_id && has_vacancy(lesson))
+            || change_open_of_class(work.txn, class_id).await?.is_some();
         let theirs = lessons.iter().filter(|lesson| {
             lesson.coach_id == coach_id && lesson.state == LessonState::Scheduled && !has_vacancy(lesson)
         });

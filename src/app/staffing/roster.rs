@@ -1,18 +1,20 @@
 //! Students without a lesson: who is told that it does not take place, and what happens to a class
 //! when a student leaves it.
 
+use super::cover::end_days;
 use super::notice::class_of;
 use crate::app::call::{Call, Work};
 use crate::app::outbox;
 use crate::app::outbox::notice::{self, Asked};
 use crate::app::outbox::{Draft, Person};
 use crate::domain::notice::Word;
-use crate::domain::state::ClassState;
+use crate::domain::state::{ClassState, MessageKind};
 use crate::domain::time::{Day, Instant, add_days};
 use crate::error::{Error, Result};
 use crate::in_txn;
 use crate::message::content::{ClassFacts, ClassNews, LeftEmpty};
 use crate::storage::entity::coach;
+use crate::storage::message::message_unsent_of_class;
 use crate::storage::staffing;
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
@@ -57,6 +59,11 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
     let from = first_off.0;
     let coaches = staffing::class_coaches_from(work.txn, class_id, from).await?;
     staffing::class_call_off_in_txn(work.txn, class_id, from).await?;
+    let why = "nobody is left in the class for its lessons";
+    for one in coaches.iter().filter(|one| one.id != class.coach_id) {
+        // CLASS_CLOSED tells them.
+        end_days(work, (class_id, one.id), |day| *day >= from, why, false).await?;
+    }
     // A class that still has lessons before `from` runs on until then, without this student's later
     // days.
     let runs_on = ahead.iter().any(|(day, _)| *day < from);
@@ -97,6 +104,9 @@ async fn empty_class(work: Work<'_>, class_id: i64) -> Result<u64> {
     }));
     let reader = LeftEmpty::Admins { coach: person.user_name.clone(), runs_on };
     drafts.push(draft(Person::Admins { subject_id: task.subject_id }, reader, first_off));
+    // One that waits says the same, or names other lessons.
+    let waits = message_unsent_of_class(work.txn, MessageKind::ClassClosed, class_id).await?;
+    outbox::withdraw(work, &waits).await?;
     let written = outbox::write(work, drafts).await?;
     // Of these lessons they know by that: whatever comes of them later is no change of what they
     // were told before.

@@ -126,6 +126,21 @@ async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64)
             .filter(|lesson| search(lesson) == Some(search_id) && lesson.start_at > work.now)
             .partition(|lesson| is_wanted(lesson));
         let key = -search_id;
+        // Of a change for which somebody is ready substitutes may have all lessons.
+        let first = match wanted {
+            Wanted::Substitute(_) => None,
+            Wanted::Change(from) => {
+                let open = staffing::vacancy_by_id(work.txn, key).await?;
+                left.first().map(|lesson| lesson.day).or((open.day < *from).then_some(open.day))
+            }
+        };
+        if let Some(first) = first {
+            let text = format!(
+                "another coach is looked for from {first} on: name somebody from then on, or cancel \
+                 that change"
+            );
+            return Err(Error::refused_on(Reason::InUse, text, vec![first]));
+        }
         if left.is_empty() {
             // Who was asked before is told of the lessons, not that nobody is wanted any more.
             for invited in staffing::invited_of_task(work.txn, key).await? {
@@ -136,13 +151,6 @@ async fn give_way(work: Work<'_>, class_id: i64, wanted: &Wanted, coach_id: i64)
             cancel_in_txn(work, key, Cancellation::Admin).await?;
             vacancy::vacancy_ended_by_in_txn(work.txn, key, &work.actor, &work.remark).await?;
             continue;
-        }
-        if let (Wanted::Change(_), Some(first)) = (wanted, left.first()) {
-            let text = format!(
-                "another coach is looked for from {} on: name somebody from then on, or cancel that change",
-                first.day
-            );
-            return Err(Error::refused_on(Reason::InUse, text, vec![first.day]));
         }
         let days: Vec<Day> = found.iter().map(|lesson| lesson.day).collect();
         vacancy::vacancy_day_delete_in_txn(work.txn, key, &days).await?;

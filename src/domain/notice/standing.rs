@@ -104,6 +104,11 @@ impl Standing {
         })
     }
 
+    /// Whether the coach has nothing to do for it any more.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::LetGo(_) | Self::Lapsed)
+    }
+
     /// Until when the software test must be passed, if it must.
     pub(crate) fn test_by(self) -> Option<Instant> {
         match self {

@@ -17,13 +17,17 @@ fn who_takes_a_class_over_hears_of_the_lessons_that_no_substitute_has() {
         stage.set_clock("2026-03-19T03:00").await;
         stage.fire("clazz complete_coach_changes", None).await;
         let told = minute(&stage, "2026-03-19T07:00").await;
-        assert_eq!(who(&told), ["COACH_REPLACED coach-001", "SUBSTITUTE_ASSIGNED coach-003"]);
+        let news = ["COACH_REPLACED coach-001", "COACH_REPLACED coach-003", "SUBSTITUTE_ASSIGNED coach-003"];
+        assert_eq!(who(&told), news);
         assert!(
             told[0].1.contains("自3月19日（周四）19:00初一学科1班起，您带的这个班由其他教练接任"),
             "{told:?}"
         );
+        // Who might come to them hears which are another's.
+        let others = "3月26日（周四）、6月25日（周四）19:00初一学科1班的课由其他教练代课，您无需上课";
+        assert!(told[1].1.contains(others), "{told:?}");
         // Fifteen Thursdays are left.
-        assert!(told[1].1.contains("自3月19日（周四）19:00-20:30起，共13次课至6月18日"), "{told:?}");
+        assert!(told[2].1.contains("自3月19日（周四）19:00-20:30起，共13次课至6月18日"), "{told:?}");
     });
 }
 

@@ -142,7 +142,8 @@ fn a_class_all_of_whose_lessons_substitutes_teach_can_be_given_to_another() {
         assert_eq!(changes(&stage).await, ["CANCELLED ", "FORMED coach-003"]);
         assert_eq!(stage.class(1).await.class.unwrap().coach, "coach-003");
         assert_eq!(teaches(&stage, &[19, 26]).await, ["19 coach-002", "26 coach-002"]);
-        assert_eq!(who(&minute(&stage, "2026-03-19T08:00").await), ["COACH_REPLACED coach-001"]);
+        let told = minute(&stage, "2026-03-19T08:00").await;
+        assert_eq!(who(&told), ["COACH_REPLACED coach-001", "COACH_REPLACED coach-003"]);
         // What the substitute gives back is the new coach's.
         cancel(&stage, 1).await.unwrap();
         assert_eq!(teaches(&stage, &[12, 19, 26]).await, ["12 coach-002", "19 coach-003", "26 coach-003"]);
@@ -198,5 +199,104 @@ fn a_change_for_which_somebody_is_named_goes_on_when_substitutes_come_to_teach_a
         assert_eq!(stage.class(1).await.class.unwrap().coach, "coach-003");
         assert_eq!(teaches(&stage, &[19]).await, ["19 coach-002"]);
         stage.ignore_messages("told as by any change");
+    });
+}
+
+#[test]
+fn who_is_ready_for_such_a_class_is_not_told_of_no_lessons_and_is_not_passed_over() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_two_more(app).await;
+        change(&stage, "2026-03-19", None).await.unwrap();
+        stage.set_clock("2026-03-12T01:00").await;
+        stage.fire("clazz auto_change_coach", None).await;
+        minute(&stage, "2026-03-12T08:00").await;
+        assert_eq!(yes(&stage, 3).await, "READY");
+        minute(&stage, "2026-03-12T08:01").await;
+        let lessons = stage.class(1).await.lessons;
+        let ahead: Vec<&str> = lessons.iter().skip(2).map(|lesson| lesson.day.as_str()).collect();
+        start(&stage, &ahead, Some(2)).await.unwrap();
+        // Who is asked could only be refused.
+        let told = minute(&stage, "2026-03-12T08:02").await;
+        assert_eq!(
+            who(&told),
+            ["COACH_REPLACED coach-001", "INVITATION_RECALLED coach-004", "SUBSTITUTE_ASSIGNED coach-002"]
+        );
+        assert_eq!(changes(&stage).await, ["COVERED coach-003"]);
+        // Another, from a later day on, would take the class from who was told of it.
+        let refused = change(&stage, "2026-03-26", Some(2)).await.unwrap_err();
+        assert_eq!(reason(&refused), "IN_USE");
+        assert_eq!(changes(&stage).await, ["COVERED coach-003"]);
+        // And the coach who leaves is dismissed all the same.
+        stage.set_status(1, pb::JobStatus::Dismissed).await;
+        assert_eq!(changes(&stage).await, ["COVERED coach-003"]);
+        stage.ignore_messages("told as of any dismissal");
+    });
+}
+
+#[test]
+fn who_is_named_for_a_class_hears_when_it_begins_on_another_day() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_two_more(app).await;
+        change(&stage, "2026-03-19", Some(3)).await.unwrap();
+        minute(&stage, "2026-03-06T10:01").await;
+        start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
+        let told = minute(&stage, "2026-03-06T10:02").await;
+        assert_eq!(
+            who(&told),
+            ["COACH_REPLACED coach-001", "INVITATION_CHANGED coach-003", "SUBSTITUTE_ASSIGNED coach-002"]
+        );
+        let from =
+            "您答应接任的初一学科1班，上课日期有变，现为自3月26日（周四）19:00-20:30起，共14次课至6月25日。";
+        assert!(told[1].1.contains(from), "{told:?}");
+    });
+}
+
+#[test]
+fn who_said_yes_and_heard_no_more_hears_that_it_is_over() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_two_more(app).await;
+        start(&stage, &["2026-03-12"], None).await.unwrap();
+        minute(&stage, "2026-03-06T20:30").await;
+        stage.set_clock("2026-03-06T22:30").await;
+        assert_eq!(yes(&stage, 3).await, "ASSIGNED");
+        assert_eq!(who(&minute(&stage, "2026-03-06T22:31").await), ["ACCEPTED coach-003"]);
+        cancel(&stage, 1).await.unwrap();
+        let told = minute(&stage, "2026-03-07T07:00").await;
+        assert!(who(&told).contains(&"NO_LONGER_NEEDED coach-003"), "{told:?}");
+        assert!(!who(&told).contains(&"COACH_REPLACED coach-001"), "{told:?}");
+    });
+}
+
+#[test]
+fn a_coach_is_shown_the_days_that_are_wanted() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_two_more(app).await;
+        start(&stage, &["2026-03-12", "2026-03-19", "2026-04-02"], None).await.unwrap();
+        minute(&stage, "2026-03-06T10:00").await;
+        start(&stage, &["2026-03-19"], Some(2)).await.unwrap();
+        let (invitation_id, _) = asked(&stage, 4).await[0];
+        let request = pb::GetInvitationRequest { invitation_id, coach: coach(4) };
+        let found = stage.invitations().get_invitation(request).await.unwrap().into_inner();
+        let days: Vec<&str> = found.lesson_days.iter().map(|one| one.day.as_str()).collect();
+        assert_eq!(days, ["2026-03-12", "2026-04-02"]);
+        stage.ignore_messages("of the search");
+    });
+}
+
+#[test]
+fn a_class_without_students_ends_its_substitutions() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = with_two_more(app).await;
+        start(&stage, &["2026-03-12", "2026-03-26"], Some(2)).await.unwrap();
+        minute(&stage, "2026-03-06T10:01").await;
+        for number in 1..=3 {
+            stage.sign_off(number, "2026-03-19").await;
+        }
+        assert_eq!(all(&stage).await, ["FORMED coach-002 12"], "what is left of it");
+        for number in 1..=3 {
+            stage.sign_off(number, "2026-03-12").await;
+        }
+        assert_eq!(all(&stage).await, ["CANCELLED  12"]);
+        stage.ignore_messages("CLASS_CLOSED");
     });
 }

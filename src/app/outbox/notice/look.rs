@@ -245,9 +245,9 @@ pub(super) async fn look(work: Work<'_>, time: BusinessTime, asked: Vec<Asked>) 
         if is_off && !one.has_class && matches!(one.now, Word::At(_)) {
             one.now = one.known;
         }
-        // Whoever takes a class over is not told of a lesson that another teaches, or that is not
-        // held; when it is back, it is one of a class that is known.
-        let is_left_out = matches!((one.known, one.now), (Word::Anothers, Word::Replaced | Word::Off));
+        // Whoever takes a class over is not told of a lesson that is not held; when it is back, it
+        // is one of a class that is known.
+        let is_left_out = (one.known, one.now) == (Word::Anothers, Word::Off);
         if one.is_own || (is_left_out && one.is_class_of) {
             one.is_own = true;
             one.known = by_own_act(one.known, one.now);

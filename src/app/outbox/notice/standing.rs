@@ -18,6 +18,7 @@ use crate::storage::entity::message;
 use crate::storage::message::message_cancel_in_txn;
 use crate::storage::staffing::{self, Vacancy};
 use crate::storage::standing::{InvitationNow, InvitationSaid, invitation_now_list, invitation_said_list};
+use crate::storage::vacancy::span_list;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -106,6 +107,8 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
     let (mut withdrawn, mut news) = (Vec::new(), Vec::new());
     for (id, before) in before.iter().copied() {
         let Some(row) = rows.remove(&id) else { continue };
+        let is_named =
+            !said.iter().any(|said| said.invitation_id == id && said.kind == MessageKind::Invitation);
         let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == row.id).collect();
         let told = told_of(&of);
         let heard_of = lesson_known(&of);
@@ -122,7 +125,7 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
             }
         }
         if let Some(kind) = kind.filter(|_| !is_told) {
-            news.push(News { row, before, known, kind, heard_of, number: of.len() + 1 });
+            news.push(News { row, before, known, kind, heard_of, is_named, number: of.len() + 1 });
         }
     }
     if !withdrawn.is_empty()
@@ -133,12 +136,19 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
     write(work, &news).await
 }
 
+/// In seconds: no lesson moves so far on its day.
+const HALF_A_DAY: i64 = 12 * 60 * 60;
+
 /// Whether a message says how the coach stands, and the hour that the lesson has.
 fn is_so(said: &InvitationSaid, now: &InvitationNow) -> bool {
     match said.told.says {
-        // Who is let go is told so of the lesson that they know of.
-        Some((_, word @ Standing::LetGo(_))) => word == now.stands,
-        Some((_, word)) => word == now.stands && said.lesson_at == Some(now.start_at),
+        Some((_, word)) => {
+            // Who is let go may be told so of another day: of that which they know of.
+            let is_another = |at: Instant| (at.unix() - now.start_at.unix()).abs() > HALF_A_DAY;
+            let is_let_go = word.is_over();
+            word == now.stands
+                && said.lesson_at.is_some_and(|at| at == now.start_at || (is_let_go && is_another(at)))
+        }
         None => fits(said.kind, now.stands),
     }
 }
@@ -156,6 +166,8 @@ struct News {
     kind: MessageKind,
     /// Start of the first lesson, as the coach has heard it.
     heard_of: Option<Instant>,
+    /// The coach was named, and asked nothing.
+    is_named: bool,
     /// Which message about the invitation it is, from 1.
     number: usize,
 }
@@ -166,16 +178,21 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
         return Ok(0);
     }
     let vacancies = staffing::vacancy_list_by_ids(work.txn, news.iter().map(|news| news.row.task_id)).await?;
-    let draft = |News { row, before, known, kind, heard_of, number }: &News| {
+    // Who was named for a class from a day on knows of its lessons by the yes that counts.
+    let is_change = |vacancy: &&Vacancy| vacancy.kind == VacancyKind::Change;
+    let changes = vacancies.iter().filter(is_change).map(|vacancy| vacancy.id);
+    let spans = span_list(work.txn, changes).await?;
+    let draft = |News { row, before, known, kind, heard_of, is_named, number }: &News| {
         let vacancy = vacancies.iter().find(|vacancy| vacancy.id == row.task_id)?;
         let person = Person::Coach { user_name: row.user_name.clone(), phone: row.phone.clone() };
         let news = says(*kind, vacancy.kind, (*known, *before), row.stands)?;
         let mut class = class_of(vacancy);
-        let is_let_go = matches!(row.stands, Standing::LetGo(_));
-        let heard_of = heard_of.filter(|first| is_let_go && *first > work.now);
+        let is_let_go = row.stands.is_over();
+        let is_another = |first: &Instant| work.app.time().day(*first) != vacancy.day;
+        let heard_of = heard_of.filter(|first| is_let_go && *first > work.now && is_another(first));
         if let Some(first) = heard_of {
             // It may have been given to somebody else meanwhile, or have fallen away.
-            (class.day, class.start) = (work.app.time().day(first), work.app.time().time(first));
+            class.day = work.app.time().day(first);
         }
         // An answer goes at once; what the coach did nothing for wakes nobody.
         let is_answer = *known == Standing::SaidYes || *kind == MessageKind::TestPassed;
@@ -190,6 +207,10 @@ async fn write(work: Work<'_>, news: &[News]) -> Result<u64> {
             invitation_id: Some(row.id),
             as_notice: !is_answer,
             said: Some((known.text(), row.stands.text())),
+            lesson_days: match (kind, is_named, spans.get(&vacancy.id)) {
+                (MessageKind::Accepted, true, Some(spans)) => spans.iter().map(|span| span.day).collect(),
+                _ => Vec::new(),
+            },
             ..Draft::of_class(person, class, news, heard_of.unwrap_or(vacancy.start_at))
         })
     };
