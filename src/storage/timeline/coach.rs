@@ -274,7 +274,7 @@ pub(super) async fn vacancy_filled(
                 _ if is_theirs => String::new(),
                 (false, _) => format!("in the place of {}", get::<String>(row, "replaces")?),
                 (true, Some(by)) => format!("by {by}"),
-                (true, None) => "ended since".to_owned(),
+                (true, None) => "by another, ended since".to_owned(),
             };
             Ok(Event { text, ..vacancy(event, row)? })
         })
