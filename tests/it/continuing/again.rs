@@ -5,7 +5,7 @@ use super::edits::{holidays, hours};
 use super::{declines, ending, go_on, gone_on, lessons, until};
 use crate::season_edits::mistakes::{minute, who};
 use crate::staffing::stage::{SATURDAY, Stage};
-use crate::substitutions::yes;
+use crate::substitutions::{start, yes};
 use etutor::rpc::pb;
 use etutor::testing::academy::coach;
 use etutor::testing::on_every_app_at;
@@ -103,5 +103,31 @@ fn who_wants_to_go_on_again_at_night_does_not_hear_in_the_morning_that_the_class
         stage.fire("clazz offer_places", None).await;
         let told = minute(&stage, "2026-03-17T07:00").await;
         assert_eq!(who(&told), ["ACCEPTED coach-001", "SUBSTITUTE_ASSIGNED coach-001"]);
+    });
+}
+
+#[test]
+fn a_substitute_hears_at_once_that_a_lesson_is_the_coachs_again_who_goes_on_in_the_same_night() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = heard(app).await;
+        stage.test(2, true).await;
+        start(&stage, &["2026-04-09"], Some(2)).await.unwrap();
+        minute(&stage, "2026-03-16T10:07").await;
+        stage.set_clock("2026-03-16T22:30").await;
+        all_decline(&stage).await;
+        let request = pb::ContinueClassRequest {
+            operator: String::new(),
+            remark: String::new(),
+            coach: coach(1),
+            ..until("2026-04-16")
+        };
+        go_on(&stage, request).await.unwrap();
+        stage.fire("clazz offer_places", None).await;
+        let told = minute(&stage, "2026-03-17T07:00").await;
+        assert!(who(&told).contains(&"CLASS_CLOSED coach-002"), "{told:?}");
+        assert!(!who(&told).contains(&"CLASS_CLOSED coach-001"), "{told:?}");
+        let all = stage.class(1).await.lessons;
+        let taught = all.iter().find(|lesson| lesson.day == "2026-04-09").unwrap();
+        assert_eq!(taught.coach, "coach-001");
     });
 }

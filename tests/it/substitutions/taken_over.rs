@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::season_edits::mistakes::{minute, who};
+use crate::staffing::blocks::{From, set};
 
 async fn cancel(stage: &Stage, substitution_id: i64) -> Result<(), Status> {
     let request = pb::CancelSubstitutionRequest {
@@ -298,5 +299,16 @@ fn a_class_without_students_ends_its_substitutions() {
         }
         assert_eq!(all(&stage).await, ["CANCELLED  12"]);
         stage.ignore_messages("CLASS_CLOSED");
+    });
+}
+
+#[test]
+fn who_is_kept_from_a_student_does_not_get_the_class_though_substitutes_teach_it() {
+    on_every_app_at(SATURDAY, async |app| {
+        let stage = all_substituted(app).await;
+        set(&stage, 3, From::Student(1)).await;
+        let refused = change(&stage, "2026-03-19", Some(3)).await.unwrap_err();
+        assert_eq!(reason(&refused), "BLOCKED");
+        assert_eq!(changes(&stage).await, Vec::<String>::new());
     });
 }
