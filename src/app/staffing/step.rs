@@ -35,7 +35,10 @@ pub async fn settle(work: Work<'_>, id: i64) -> Result<u64> {
     let state = refresh(work, &vacancy, &invited).await?;
     if state.is_open() {
         messages += match is_of_nothing(work, &vacancy, state).await? {
-            true => cancel_in_txn(work, id, Cancellation::NoLesson).await?,
+            true => {
+                cover::tell_missing(work, &vacancy).await?
+                    + cancel_in_txn(work, id, Cancellation::NoLesson).await?
+            }
             false => fill(work, Vacancy { state, ..vacancy }).await?,
         };
     }
@@ -43,7 +46,7 @@ pub async fn settle(work: Work<'_>, id: i64) -> Result<u64> {
 }
 
 /// Whether whoever was to have a class of which substitutes teach all lessons is let go: nobody can
-/// be asked for it then.
+/// be asked for it then, and admins are told.
 async fn is_of_nothing(work: Work<'_>, vacancy: &Vacancy, state: TaskState) -> Result<bool> {
     // Lessons or coaches have changed: that is looked at first.
     let is_sure = vacancy.kind == VacancyKind::Change && state != TaskState::Covered && !vacancy.dirty;

@@ -176,8 +176,13 @@ fn who_was_to_have_such_a_class_and_cannot_ends_the_change() {
         change(&stage, "2026-03-19", Some(3)).await.unwrap();
         minute(&stage, "2026-03-06T10:02").await;
         stage.set_status(3, pb::JobStatus::Retraining).await;
-        let told = minute(&stage, "2026-03-06T10:03").await;
-        assert_eq!(who(&told), ["NO_LONGER_NEEDED coach-003"], "and nobody is asked for no lesson");
+        stage.minute("2026-03-06T10:03").await;
+        let told = stage.told().await;
+        let missing = ["SUBSTITUTE_MISSING wang SMS", "SUBSTITUTE_MISSING wang MAIL"];
+        let let_go = "NO_LONGER_NEEDED coach-003";
+        assert_eq!(told.iter().filter(|line| missing.contains(&line.as_str())).count(), 2, "{told:?}");
+        assert!(told.contains(&let_go.to_owned()), "{told:?}");
+        assert_eq!(told.len(), 3, "and nobody is asked for no lesson: {told:?}");
         assert_eq!(changes(&stage).await, ["CANCELLED "]);
         change(&stage, "2026-03-19", Some(2)).await.unwrap();
         assert_eq!(changes(&stage).await, ["CANCELLED ", "COVERED coach-002"]);
