@@ -242,8 +242,15 @@ pub(crate) fn body_of(call: &Call<'_>, draft: &Draft) -> String {
 /// # Errors
 /// [`Error::Contended`] when somebody has meanwhile.
 pub async fn withdraw(work: Work<'_>, rows: &[message::Model]) -> Result<()> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    if ids.is_empty() || message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64 {
+    withdraw_by_ids(work, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await
+}
+
+/// The same by their keys.
+///
+/// # Errors
+/// As [`withdraw()`].
+pub(crate) async fn withdraw_by_ids(work: Work<'_>, ids: &[i64]) -> Result<()> {
+    if ids.is_empty() || message_cancel_in_txn(work.txn, ids, work.now).await? == ids.len() as u64 {
         Ok(())
     } else {
         Err(Error::Contended("message.state"))

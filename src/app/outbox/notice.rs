@@ -15,13 +15,13 @@ pub use remind::{Starts, remind};
 pub(crate) use standing::{class_of, heard_of_end, look_at_answered, look_at_invitations};
 
 use crate::app::call::Work;
+use crate::app::outbox;
 use crate::domain::notice::{LessonNews, Word};
 use crate::domain::state::{Audience, MessageKind, MessageState};
 use crate::domain::time::Day;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::storage::Txn;
 use crate::storage::entity::message;
-use crate::storage::message::message_cancel_in_txn;
 use crate::storage::notice::{
     Kept, Known, Said, class_lessons_doubtful, said_by, said_list, template_lessons_doubtful, topic_by_ids,
     topic_list_of_coach, topic_list_of_day, topic_list_of_student, topic_lock_of_messages, topic_set_in_txn,
@@ -60,8 +60,8 @@ pub async fn look_at_day(work: Work<'_>, template_id: i64, day: Day) -> Result<u
 /// is written, one message a person, kind and call. Messages written.
 ///
 /// # Errors
-/// [`Error::Contended`] when a message was handed over, or another transaction kept the same topic,
-/// at the same moment: the transaction is to be run again.
+/// [`Contended`](crate::error::Error::Contended) when a message was handed over, or another
+/// transaction kept the same topic, at the same moment: the transaction is to be run again.
 pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
     if asked.is_empty() {
         return Ok(0);
@@ -88,7 +88,7 @@ pub async fn look_at(work: Work<'_>, asked: Vec<Asked>) -> Result<u64> {
             stale.insert(said.message_id);
         }
     }
-    withdraw(work, &stale).await?;
+    outbox::withdraw_by_ids(work, &Vec::from_iter(stale.iter().copied())).await?;
     let told: HashSet<i64> =
         waits.iter().filter(|said| !stale.contains(&said.message_id)).map(|said| said.topic_id).collect();
     let is_told = |one: &Looked| one.kept.as_ref().is_some_and(|kept| told.contains(&kept.id));
@@ -145,16 +145,6 @@ fn may_say_again(one: &Looked, said: &Said) -> bool {
 /// Whether a message reminds of a lesson that has begun.
 fn is_late_reminder(work: &Work<'_>, said: &Said, word: Word) -> bool {
     said.kind == MessageKind::LessonReminder && word.start().is_some_and(|start| start <= work.now)
-}
-
-/// Withdraws messages that wait.
-async fn withdraw(work: Work<'_>, ids: &BTreeSet<i64>) -> Result<()> {
-    let ids = Vec::from_iter(ids.iter().copied());
-    if ids.is_empty() || message_cancel_in_txn(work.txn, &ids, work.now).await? == ids.len() as u64 {
-        Ok(())
-    } else {
-        Err(Error::Contended("message.state"))
-    }
 }
 
 /// Of messages that are about to go: those that say what is no longer so, or what the person knows.

@@ -10,9 +10,8 @@ use crate::app::outbox::{self, Draft, days_text};
 use crate::domain::notice::{Standing, Went};
 use crate::domain::state::invitation::Invitation;
 use crate::domain::state::{MessageKind, VacancyKind};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::message::content::ClassNews;
-use crate::storage::message::message_cancel_in_txn;
 use crate::storage::staffing::{self, Vacancy};
 use crate::storage::standing::{DaysSaid, days_said_list};
 use crate::storage::vacancy;
@@ -22,8 +21,8 @@ use crate::storage::vacancy;
 /// may have, is told once; who is just answering, once that is done. Messages written.
 ///
 /// # Errors
-/// [`Error::Contended`] when a message was handed over at the same moment: the transaction is to be
-/// run again.
+/// [`Contended`](crate::error::Error::Contended) when a message was handed over at the same moment:
+/// the transaction is to be run again.
 pub(super) async fn look_at_days(work: Work<'_>, id: i64, answering: Option<i64>) -> Result<u64> {
     let vacancy = staffing::vacancy_by_id(work.txn, id).await?;
     let is_of_days =
@@ -75,7 +74,7 @@ pub(super) async fn look_at_days(work: Work<'_>, id: i64, answering: Option<i64>
             drafts.push(Draft { lesson_days: days.clone(), said: Some((word.clone(), word)), ..draft });
         }
     }
-    withdraw(work, &withdrawn).await?;
+    outbox::withdraw_by_ids(work, &withdrawn).await?;
     outbox::write(work, drafts).await
 }
 
@@ -91,14 +90,6 @@ async fn nothing_left(work: Work<'_>, vacancy: &Vacancy, said: &[DaysSaid]) -> R
     let is_stale =
         |said: &&DaysSaid| said.went == Went::NotYet && said.kind == MessageKind::InvitationChanged;
     let stale: Vec<i64> = said.iter().filter(is_stale).map(|said| said.id).collect();
-    withdraw(work, &stale).await?;
+    outbox::withdraw_by_ids(work, &stale).await?;
     look_at_invitations(work, &gone).await
-}
-
-async fn withdraw(work: Work<'_>, ids: &[i64]) -> Result<()> {
-    if ids.is_empty() || message_cancel_in_txn(work.txn, ids, work.now).await? == ids.len() as u64 {
-        Ok(())
-    } else {
-        Err(Error::Contended("message.state"))
-    }
 }

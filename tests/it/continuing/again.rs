@@ -87,21 +87,27 @@ fn a_holiday_tells_nobody_of_lessons_that_were_called_off_before() {
     });
 }
 
+/// At night nobody is left, and the coach goes on all the same, until this day; what coaches are
+/// told in the morning.
+async fn over_night(stage: &Stage, last_day: &str) -> Vec<(String, String)> {
+    stage.set_clock("2026-03-16T22:30").await;
+    all_decline(stage).await;
+    let request = pb::ContinueClassRequest {
+        operator: String::new(),
+        remark: String::new(),
+        coach: coach(1),
+        ..until(last_day)
+    };
+    go_on(stage, request).await.unwrap();
+    stage.fire("clazz offer_places", None).await;
+    minute(stage, "2026-03-17T07:00").await
+}
+
 #[test]
 fn who_wants_to_go_on_again_at_night_does_not_hear_in_the_morning_that_the_class_is_empty() {
     on_every_app_at(SATURDAY, async |app| {
         let stage = heard(app).await;
-        stage.set_clock("2026-03-16T22:30").await;
-        all_decline(&stage).await;
-        let request = pb::ContinueClassRequest {
-            operator: String::new(),
-            remark: String::new(),
-            coach: coach(1),
-            ..until("2026-04-09")
-        };
-        go_on(&stage, request).await.unwrap();
-        stage.fire("clazz offer_places", None).await;
-        let told = minute(&stage, "2026-03-17T07:00").await;
+        let told = over_night(&stage, "2026-04-09").await;
         assert_eq!(who(&told), ["ACCEPTED coach-001", "SUBSTITUTE_ASSIGNED coach-001"]);
     });
 }
@@ -113,17 +119,7 @@ fn a_substitute_hears_at_once_that_a_lesson_is_the_coachs_again_who_goes_on_in_t
         stage.test(2, true).await;
         start(&stage, &["2026-04-09"], Some(2)).await.unwrap();
         minute(&stage, "2026-03-16T10:07").await;
-        stage.set_clock("2026-03-16T22:30").await;
-        all_decline(&stage).await;
-        let request = pb::ContinueClassRequest {
-            operator: String::new(),
-            remark: String::new(),
-            coach: coach(1),
-            ..until("2026-04-16")
-        };
-        go_on(&stage, request).await.unwrap();
-        stage.fire("clazz offer_places", None).await;
-        let told = minute(&stage, "2026-03-17T07:00").await;
+        let told = over_night(&stage, "2026-04-16").await;
         assert!(who(&told).contains(&"CLASS_CLOSED coach-002"), "{told:?}");
         assert!(!who(&told).contains(&"CLASS_CLOSED coach-001"), "{told:?}");
         let all = stage.class(1).await.lessons;

@@ -12,10 +12,9 @@ use crate::domain::message::{TopicKind, Truth};
 use crate::domain::notice::{Standing, Told, Went, WhyLetGo, fits, known, standing_to_tell};
 use crate::domain::state::{MessageKind, VacancyKind};
 use crate::domain::time::Instant;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::message::content::{ClassFacts, ClassNews};
 use crate::storage::entity::message;
-use crate::storage::message::message_cancel_in_txn;
 use crate::storage::staffing::{self, Vacancy};
 use crate::storage::standing::{InvitationNow, InvitationSaid, invitation_now_list, invitation_said_list};
 use crate::storage::vacancy::span_list;
@@ -82,8 +81,8 @@ pub(crate) async fn heard_of_end(work: Work<'_>, ids: &[i64]) -> Result<HashSet<
 /// written.
 ///
 /// # Errors
-/// [`Error::Contended`] when a message was handed over at the same moment: the transaction is to be
-/// run again.
+/// [`Contended`](crate::error::Error::Contended) when a message was handed over at the same moment:
+/// the transaction is to be run again.
 pub(crate) async fn look_at_invitations(work: Work<'_>, before: &[(i64, Standing)]) -> Result<u64> {
     look(work, before, false).await
 }
@@ -107,9 +106,8 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
     let (mut withdrawn, mut news) = (Vec::new(), Vec::new());
     for (id, before) in before.iter().copied() {
         let Some(row) = rows.remove(&id) else { continue };
-        let is_named =
-            !said.iter().any(|said| said.invitation_id == id && said.kind == MessageKind::Invitation);
         let of: Vec<&InvitationSaid> = said.iter().filter(|said| said.invitation_id == row.id).collect();
+        let is_named = !of.iter().any(|said| said.kind == MessageKind::Invitation);
         let told = told_of(&of);
         let heard_of = lesson_known(&of);
         let of: Vec<&InvitationSaid> = of.into_iter().filter(|said| is_of_standing(&said.kind)).collect();
@@ -128,11 +126,7 @@ async fn look(work: Work<'_>, before: &[(i64, Standing)], is_answer: bool) -> Re
             news.push(News { row, before, known, kind, heard_of, is_named, number: of.len() + 1 });
         }
     }
-    if !withdrawn.is_empty()
-        && message_cancel_in_txn(work.txn, &withdrawn, work.now).await? != withdrawn.len() as u64
-    {
-        return Err(Error::Contended("message.state"));
-    }
+    outbox::withdraw_by_ids(work, &withdrawn).await?;
     write(work, &news).await
 }
 
